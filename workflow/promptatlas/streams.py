@@ -1,0 +1,26 @@
+"""Private random streams, each named by what it is for. Knows nothing of who draws from it.
+
+A stream depends on its names alone, never on what else ran in the process, so a prompt tuned alone and the
+same prompt tuned in a batch see the same numbers.
+"""
+
+import hashlib
+
+import numpy as np
+
+
+def _seed(names: tuple[str | int, ...]) -> int:
+    text = "\x1f".join(str(name) for name in names)
+    return int.from_bytes(hashlib.sha256(text.encode()).digest()[:8], "little")
+
+
+def stream(*names: str | int) -> np.random.Generator:
+    """NumPy generator for the stream called `names`, e.g. ``stream("draw", seed, task)``."""
+    return np.random.Generator(np.random.Philox(_seed(names)))
+
+
+def torch_stream(*names: str | int):
+    """CPU ``torch.Generator`` for the stream called `names`; torch is imported only here."""
+    import torch
+
+    return torch.Generator().manual_seed(_seed(names) % 2**63)
