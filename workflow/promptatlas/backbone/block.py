@@ -1,0 +1,85 @@
+"""One residual attention block under the published CLIP weight names, and attention over groups of tokens that share
+some of their keys. Knows nothing of what the tokens stand for.
+
+Tokens come in G groups (classes of a text batch, images of an image batch) of L tokens, for K prompts at once. Within a
+group attention is ordinary; besides, every token of prompt k sees keys that belong to prompt k alone and to no group:
+the context before a class name, or the prompt tokens of a layer. Those keys are computed once per prompt instead of
+once per group, and no copy of them is made.
+"""
+
+from __future__ import annotations
+
+import torch
+import torch.nn.functional as F
+from torch import Tensor, nn
+
+
+class Attention(nn.Module):
+    """Projection weights of multi-head attention, named as in `torch.nn.MultiheadAttention`."""
+
+    def __init__(self, width: int) -> None:
+        super().__init__()
+        self.in_proj_weight = nn.Parameter(torch.empty(3 * width, width))
+        self.in_proj_bias = nn.Parameter(torch.empty(3 * width))
+        self.out_proj = nn.Linear(width, width)
+
+
+class Mlp(nn.Module):
+    def __init__(self, width: int, hidden: int, quick_gelu: bool) -> None:
+        super().__init__()
+        self.c_fc = nn.Linear(width, hidden)
+        self.c_proj = nn.Linear(hidden, width)
+        self.quick_gelu = quick_gelu
+
+    def forward(self, x: Tensor) -> Tensor:
+        x = self.c_fc(x)
+        return self.c_proj(x * torch.sigmoid(1.702 * x) if self.quick_gelu else F.gelu(x))
+
+
+class Block(nn.Module):
+    """Pre-norm block: x + attention(ln_1 x), then x + mlp(ln_2 x)."""
+
+    def __init__(self, width: int, heads: int, quick_gelu: bool, hidden: int | None = None) -> None:
+        super().__init__()
+        self.heads = heads
+        self.ln_1 = nn.LayerNorm(width)
+        self.attn = Attention(width)
+        self.ln_2 = nn.LayerNorm(width)
+        self.mlp = Mlp(width, hidden or 4 * width, quick_gelu)
+
+    def project(self, x: Tensor, parts: slice) -> list[Tensor]:
+        """Queries (0), keys (1), values (2) of tokens x (..., width): a list of (..., heads, width / heads)."""
+        width = x.shape[-1]
+        rows = slice(parts.start * width, parts.stop * width)
+        weight, bias = self.attn.in_proj_weight[rows], self.attn.in_proj_bias[rows]
+        projected = F.linear(self.ln_1(x), weight, bias)
+        return list(projected.unflatten(-1, (parts.stop - parts.start, self.heads, -1)).unbind(-3))
+
+    def finish(self, x: Tensor, attended: Tensor) -> Tensor:
+        """Residual, output projection and MLP; attended (..., heads, width / heads), x (..., width)."""
+        x = x + self.attn.out_proj(attended.flatten(-2))
+        return x + self.mlp(self.ln_2(x))
+
+
+QUERY, KEY_VALUE, ALL = slice(0, 1), slice(1, 3), slice(0, 3)
+
+
+def attend(q: Tensor, k: Tensor, v: Tensor, shared: tuple[Tensor, Tensor] | None, mask: Tensor | None = None) -> Tensor:
+    """Attention inside groups, plus keys that a prompt shares among all its groups.
+
+    q: (K or 1, heads, G, L, w); k, v: (K or 1, heads, G, M, w); shared: keys and values (K, heads, P, w) or None;
+    mask: additive, broadcast to (G, L, M), for the keys of the group only. Returns (K or 1, heads, G, L, w).
+    """
+    if shared is None:
+        return F.scaled_dot_product_attention(q, k, v, attn_mask=mask)
+    shared_k, shared_v = shared
+    prompts, heads, (groups, length, width) = len(shared_k), q.shape[1], q.shape[2:]
+    q = q * width**-0.5
+    own = q @ k.transpose(-2, -1)
+    if mask is not None:
+        own = own + mask
+    rows = q.reshape(len(q), heads, groups * length, width)
+    common = (rows @ shared_k.transpose(-2, -1)).unflatten(2, (groups, length))
+    weights = torch.cat([common, own.expand(prompts, -1, -1, -1, -1)], dim=-1).softmax(-1)
+    common, own = weights.split([shared_k.shape[2], k.shape[3]], dim=-1)
+    return (common.flatten(2, 3) @ shared_v).unflatten(2, (groups, length)) + own @ v

@@ -1,0 +1,183 @@
+"""The text tower for K context prompts and C class names at once, exact and without repeated work.
+
+Under the causal mask a position depends only on what stands before it. So the tokens that open every sentence alike
+(start token, context vectors before the name) run once per prompt; each class runs only its own remaining tokens, which
+attend to the shared keys; nothing after the end token is computed. Linear layers see the remaining tokens of all
+classes packed one after another, so that a long name does not pad the others. Knows nothing of methods or tasks.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import torch
+import torch.nn.functional as F
+from torch import Tensor, nn
+
+from promptatlas.backbone.architecture import Architecture
+from promptatlas.backbone.block import ALL, KEY_VALUE, QUERY, Block, attend
+from promptatlas.backbone.tokenizer import Tokenizer
+from promptatlas.errors import UserError
+
+POSITIONS = ("end", "middle", "front")
+
+
+def sentences(tokenizer: Tokenizer, class_names: list[str], context: int, position: str) -> list[list[int]]:
+    """Token ids of one prompted sentence per class; context vector i is written as -1 - i.
+
+    "end": start, V_1..V_n, name, ".", end; "middle": the name after V_{n // 2}; "front": the name first (MVLPT and CoOp,
+    `PromptLearner.forward`). The name's length is counted without the full stop, as there.
+    """
+    vectors = [-1 - i for i in range(context)]
+    before = {"end": context, "middle": context // 2, "front": 0}[position]
+    rows = []
+    for name in class_names:
+        text = name.replace("_", " ")
+        ids, name_length = tokenizer.encode(text + "."), len(tokenizer.encode(text))
+        ids = vectors[:before] + ids[:name_length] + vectors[before:] + ids[name_length:]
+        rows.append([tokenizer.start, *ids, tokenizer.end])
+    return rows
+
+
+def plain_sentences(tokenizer: Tokenizer, texts: list[str]) -> list[list[int]]:
+    """Token ids with start and end token, for sentences without context vectors."""
+    return [[tokenizer.start, *tokenizer.encode(text), tokenizer.end] for text in texts]
+
+
+@dataclass(frozen=True)
+class Layout:
+    """C sentences cut into P shared first tokens and S packed remaining ones (C groups of at most L).
+
+    prefix (P,), suffix (S,): ids, context vectors as -1 - i; positions (S,): place in the sentence;
+    groups (C, L): index into S, padded with 0; packed (S,): index into the flattened (C, L); last (C,): index into S of
+    the end token; mask (L, L): causal, additive; last_mask (C, 1, L): what the end token may see.
+    """
+
+    prefix: Tensor
+    suffix: Tensor
+    positions: Tensor
+    groups: Tensor
+    packed: Tensor
+    last: Tensor
+    mask: Tensor
+    last_mask: Tensor
+
+    @staticmethod
+    def of(rows: list[list[int]], context_length: int, device: torch.device | str = "cpu") -> Layout:
+        for row in rows:
+            if len(row) > context_length:
+                raise UserError(
+                    f"a class name needs {len(row)} tokens with its prompt, but the text tower reads {context_length}: "
+                    "shorten the name or the prompt."
+                )
+        shortest = min(len(row) for row in rows)
+        shared = next((i for i in range(shortest) if any(r[i] != rows[0][i] for r in rows)), shortest - 1)
+        shared = min(shared, shortest - 1)
+        lengths = [len(row) - shared for row in rows]
+        longest, starts = max(lengths), [sum(lengths[:i]) for i in range(len(rows))]
+        groups = [[starts[c] + min(i, lengths[c] - 1) for i in range(longest)] for c in range(len(rows))]
+        packed = [c * longest + i for c, length in enumerate(lengths) for i in range(length)]
+        mask = torch.full((longest, longest), float("-inf")).triu(1)
+        tensor = lambda values: torch.tensor(values, dtype=torch.long, device=device)  # noqa: E731
+        return Layout(
+            prefix=tensor(rows[0][:shared]),
+            suffix=tensor([i for row in rows for i in row[shared:]]),
+            positions=tensor([shared + i for length in lengths for i in range(length)]),
+            groups=tensor(groups),
+            packed=tensor(packed),
+            last=tensor([start + length - 1 for start, length in zip(starts, lengths)]),
+            mask=mask.to(device),
+            last_mask=mask[torch.tensor(lengths) - 1].unsqueeze(1).to(device),
+        )
+
+
+class TextTower(nn.Module):
+    """Frozen text encoder; state-dict names as published (`token_embedding.weight`, `transformer.resblocks.0...`)."""
+
+    def __init__(self, architecture: Architecture, vocabulary: int) -> None:
+        super().__init__()
+        a = architecture
+        self.context_length = a.context_length
+        self.token_embedding = nn.Embedding(vocabulary, a.text_width)
+        self.positional_embedding = nn.Parameter(torch.empty(a.context_length, a.text_width))
+        self.transformer = nn.Module()
+        self.transformer.resblocks = nn.ModuleList(
+            Block(a.text_width, a.text_heads, a.quick_gelu) for _ in range(a.text_layers)
+        )
+        self.ln_final = nn.LayerNorm(a.text_width)
+        self.text_projection = nn.Parameter(torch.empty(a.text_width, a.embed_dim))
+        self.requires_grad_(False)
+
+    @property
+    def device(self) -> torch.device:
+        return self.text_projection.device
+
+    def layout(self, rows: list[list[int]]) -> Layout:
+        """Sentences (see `sentences`) arranged for `forward`; computed once, used for every step."""
+        return Layout.of(rows, self.context_length, self.device)
+
+    def forward(self, layout: Layout, context: Tensor | None = None) -> Tensor:
+        """Features (K, C, embed_dim), not normalised; context (K, depth, n, width), or None for plain sentences (K = 1)."""
+        prompts = 1 if context is None else len(context)
+        places = torch.arange(len(layout.prefix), device=self.device)
+        prefix_splice = _Splice(layout.prefix, self.positional_embedding[places])
+        suffix_splice = _Splice(layout.suffix, self.positional_embedding[layout.positions])
+        prefix = prefix_splice.embed(self.token_embedding, context, prompts)
+        suffix = suffix_splice.embed(self.token_embedding, context, prompts)
+        blocks = self.transformer.resblocks
+        for depth, block in enumerate(blocks):
+            if context is not None and 0 < depth < context.shape[1]:
+                prefix = prefix_splice.replace(prefix, context[:, depth])
+                suffix = suffix_splice.replace(suffix, context[:, depth])
+            last = depth == len(blocks) - 1
+            shared, prefix = self._prefix_layer(block, prefix, last)
+            suffix = (self._last_layer if last else self._suffix_layer)(block, suffix, shared, layout)
+        return self.ln_final(suffix) @ self.text_projection
+
+    @staticmethod
+    def _prefix_layer(block: Block, x: Tensor, last: bool) -> tuple[tuple[Tensor, Tensor], Tensor]:
+        """Keys and values (K, heads, P, w) for everyone, and the next input (K, P, width), not needed after the last."""
+        if last:
+            k, v = (part.transpose(1, 2) for part in block.project(x, KEY_VALUE))
+            return (k, v), x
+        q, k, v = (part.transpose(1, 2) for part in block.project(x, ALL))
+        attended = F.scaled_dot_product_attention(q, k, v, is_causal=True)
+        return (k, v), block.finish(x, attended.transpose(1, 2))
+
+    @staticmethod
+    def _suffix_layer(block: Block, x: Tensor, shared: tuple[Tensor, Tensor], layout: Layout) -> Tensor:
+        q, k, v = (_grouped(part, layout.groups) for part in block.project(x, ALL))
+        attended = attend(q, k, v, shared, layout.mask)
+        return block.finish(x, attended.flatten(2, 3).transpose(1, 2)[:, layout.packed])
+
+    @staticmethod
+    def _last_layer(block: Block, x: Tensor, shared: tuple[Tensor, Tensor], layout: Layout) -> Tensor:
+        """Only the end tokens are asked for: returns (K, C, width)."""
+        k, v = (_grouped(part, layout.groups) for part in block.project(x, KEY_VALUE))
+        ends = x[:, layout.last]
+        (q,) = block.project(ends, QUERY)
+        attended = attend(q.transpose(1, 2).unsqueeze(3), k, v, shared, layout.last_mask)
+        return block.finish(ends, attended.squeeze(3).transpose(1, 2))
+
+
+class _Splice:
+    """Puts context vectors among token embeddings at the places that are marked -1 - i."""
+
+    def __init__(self, ids: Tensor, positions: Tensor) -> None:
+        self.ids, self.positions = ids, positions
+        self.where = (ids < 0).nonzero().squeeze(1)
+        self.which = -1 - ids[self.where]
+
+    def embed(self, table: nn.Embedding, context: Tensor | None, prompts: int) -> Tensor:
+        x = (table(self.ids.clamp(min=0)) + self.positions).expand(prompts, -1, -1)
+        if context is None or not len(self.where):
+            return x
+        return x.index_copy(1, self.where, context[:, 0, self.which] + self.positions[self.where])
+
+    def replace(self, x: Tensor, vectors: Tensor) -> Tensor:
+        return x.index_copy(1, self.where, vectors[:, self.which]) if len(self.where) else x
+
+
+def _grouped(packed: Tensor, groups: Tensor) -> Tensor:
+    """(K, S, heads, w) -> (K, heads, C, L, w)."""
+    return packed.transpose(1, 2)[:, :, groups]
