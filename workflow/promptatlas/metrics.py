@@ -1,0 +1,105 @@
+"""Scores of predictions and the scores that chance would give. Knows nothing of models or tasks.
+
+The four metrics of ELEVATER (Li et al. 2022). All scores lie between 0 and 1.
+"""
+
+from dataclasses import dataclass
+from functools import lru_cache
+
+import numpy as np
+from scipy.special import softmax
+from scipy.stats import rankdata
+
+from promptatlas.errors import UserError
+from promptatlas.streams import stream
+
+RECALL_LEVELS = np.linspace(1, 0, 11)
+CHANCE_RANKINGS = 500
+
+
+@dataclass(frozen=True)
+class Score:
+    """`value` in 0..1, the same metric for each class (C,) (nan where the class has no picture), and the chance level."""
+
+    value: float
+    per_class: np.ndarray
+    chance: float
+
+
+def score(metric: str, logits: np.ndarray, labels: np.ndarray) -> Score:
+    """Score logits (N, C) against class numbers (N,) or, for ``map_11_point``, marks (N, C).
+
+    The threshold-free metrics rank softmax probabilities, as ELEVATER does: the softmax changes how pictures rank
+    against each other, which moves an 11-point mAP by several points.
+    """
+    logits = np.asarray(logits, dtype=np.float64)
+    classes = logits.shape[1]
+    if metric == "map_11_point":
+        probabilities = softmax(logits, axis=1)
+        per_class = np.array([average_precision(labels[:, c], probabilities[:, c]) for c in range(classes)])
+        value = float(np.nanmean(per_class))
+    elif metric == "roc_auc":
+        probabilities = softmax(logits, axis=1)
+        per_class = np.array([area_under_roc(labels == c, probabilities[:, c]) for c in range(classes)])
+        value = float(per_class[1])
+    elif metric in ("accuracy", "mean_per_class"):
+        right = logits.argmax(axis=1) == labels
+        per_class = _mean_by_class(right, labels, classes)
+        value = float(right.mean() if metric == "accuracy" else np.nanmean(per_class))
+    else:
+        raise UserError(f"Metric {metric!r} is unknown; use accuracy, mean_per_class, roc_auc or map_11_point.")
+    return Score(value, per_class, chance(metric, labels, classes))
+
+
+def chance(metric: str, labels: np.ndarray, classes: int) -> float:
+    """What blind guessing scores on average.
+
+    1/C for accuracy and mean per class, 0.5 for ROC AUC. For ``map_11_point`` the mean over random rankings, which
+    lies a little above the prevalence because precision is interpolated upwards and recall 0 counts as precision 1.
+    """
+    if metric == "roc_auc":
+        return 0.5
+    if metric == "map_11_point":
+        positives = labels.sum(axis=0)
+        return float(np.mean([_random_average_precision(len(labels), int(p)) for p in positives if p]))
+    return 1.0 / classes
+
+
+def average_precision(marks: np.ndarray, scores: np.ndarray) -> float:
+    """11-point interpolated average precision of one class: marks (N,) 0/1, scores (N,). nan without positives.
+
+    Mean over recall 0, 0.1, ..., 1 of the highest precision at that recall or more. As in ELEVATER the curve is
+    scikit-learn's, which ends in (recall 0, precision 1) and steps once per distinct score.
+    """
+    marks = np.asarray(marks, dtype=bool)
+    if not marks.any():
+        return float("nan")
+    order = np.argsort(-scores, kind="stable")
+    last_of_tie = np.append(np.flatnonzero(np.diff(scores[order])), len(scores) - 1)
+    hits = np.cumsum(marks[order])[last_of_tie]
+    precision = np.append(hits / (last_of_tie + 1), 1.0)
+    recall = np.append(hits / marks.sum(), 0.0)
+    return float(np.mean([precision[recall >= level].max() for level in RECALL_LEVELS]))
+
+
+def area_under_roc(marks: np.ndarray, scores: np.ndarray) -> float:
+    """Probability that a marked picture outranks an unmarked one, ties counting half (Mann-Whitney)."""
+    marks = np.asarray(marks, dtype=bool)
+    positives, negatives = int(marks.sum()), int((~marks).sum())
+    if not positives or not negatives:
+        return float("nan")
+    ranks = rankdata(scores)[marks].sum()
+    return float((ranks - positives * (positives + 1) / 2) / (positives * negatives))
+
+
+def _mean_by_class(values: np.ndarray, labels: np.ndarray, classes: int) -> np.ndarray:
+    totals = np.bincount(labels, minlength=classes).astype(np.float64)
+    totals[totals == 0] = np.nan
+    return np.bincount(labels, weights=values, minlength=classes) / totals
+
+
+@lru_cache(maxsize=4096)
+def _random_average_precision(pictures: int, positives: int) -> float:
+    generator = stream("chance of 11-point mAP", pictures, positives)
+    marks = np.arange(pictures) < positives
+    return float(np.mean([average_precision(marks, generator.random(pictures)) for _ in range(CHANCE_RANKINGS)]))

@@ -1,0 +1,137 @@
+"""Few-shot draws: which pictures of the pools a prompt may learn from. Knows nothing of pictures or models.
+
+Two published schemes. "coop" draws k per class from the train pool and min(k, 4) per class from the validation pool
+(CoOp, Zhou et al. 2022, as in Dassl). "elevater" walks a shuffled train pool greedily and sets a fifth of the draw
+aside for validation (ELEVATER, Li et al. 2022, as in vision-datasets 0.2.17).
+"""
+
+import hashlib
+import math
+import random
+from dataclasses import dataclass
+
+import numpy as np
+
+from promptatlas.errors import UserError
+
+SCHEMES = ("coop", "elevater")
+MOST_VALIDATION_SHOTS = 4
+
+
+@dataclass(frozen=True)
+class Draw:
+    """Indices into the train pool and into the pool `validation_split` ("validation" or "train"), with their labels."""
+
+    train: np.ndarray
+    validation: np.ndarray
+    validation_split: str
+    train_labels: np.ndarray
+    validation_labels: np.ndarray
+
+    @property
+    def sha256(self) -> str:
+        """Hash over the drawn indices and their labels: equal draws of equal data, and only those, agree."""
+        digest = hashlib.sha256(self.validation_split.encode())
+        for array in (self.train, self.validation, self.train_labels, self.validation_labels):
+            digest.update(str(array.shape).encode() + np.ascontiguousarray(array, dtype="<i8").tobytes())
+        return digest.hexdigest()
+
+
+def draw(
+    labels_train: np.ndarray,
+    labels_validation: np.ndarray,
+    shots: int,
+    seed: int,
+    task_name: str,
+    scheme: str = "coop",
+) -> Draw:
+    """Draw `shots` pictures per class.
+
+    Labels are (N,) class numbers or (N, C) marks. The draw depends on `seed` and the labels only; `task_name` is for
+    messages. Multi-label pools under "coop" are walked greedily, each pool for itself, as CoOp has no rule for them.
+    """
+    if scheme not in SCHEMES:
+        raise UserError(f"Few-shot scheme {scheme!r} is unknown; use one of {', '.join(SCHEMES)}.")
+    if shots < 1:
+        raise UserError(f"shots is {shots}; a few-shot draw needs at least 1 picture per class.")
+    for split, labels in (("train", labels_train), ("validation", labels_validation)):
+        if len(labels) == 0 and (split == "train" or scheme == "coop"):
+            raise UserError(f"Task {task_name!r} has no {split} pictures to draw from.")
+    multilabel = labels_train.ndim == 2
+    if scheme == "elevater":
+        drawn = greedy(labels_train, shots, seed)
+        held_out = first_fifth(labels_train[drawn])
+        kept = held_out if shots == 1 else np.setdiff1d(np.arange(len(drawn)), held_out)
+        return _with_labels(drawn[kept], drawn[held_out], "train", labels_train, labels_train)
+    few = min(shots, MOST_VALIDATION_SHOTS)
+    if multilabel:
+        train, validation = greedy(labels_train, shots, seed), greedy(labels_validation, few, seed)
+    else:
+        generator = random.Random(seed)
+        train = per_class(labels_train, shots, generator)
+        validation = per_class(labels_validation, few, generator)
+    return _with_labels(train, validation, "validation", labels_train, labels_validation)
+
+
+def per_class(labels: np.ndarray, shots: int, generator: random.Random) -> np.ndarray:
+    """CoOp's draw: for each class, in order of first appearance, `shots` of its pictures (all, in order, if fewer)."""
+    groups: dict[int, list[int]] = {}
+    for index, label in enumerate(labels.tolist()):
+        groups.setdefault(label, []).append(index)
+    chosen: list[int] = []
+    for members in groups.values():
+        chosen += generator.sample(members, shots) if len(members) >= shots else members
+    return np.array(chosen, dtype=np.int64)
+
+
+def greedy(labels: np.ndarray, shots: int, seed: int) -> np.ndarray:
+    """ELEVATER's draw: walk the shuffled pool and keep a picture while one of its classes still needs it.
+
+    A picture is skipped if every class on it has its `shots`; otherwise it is kept unless it would push a full class
+    too far (beyond 1.5 times `shots`) for the sake of a class that is already half full. A picture without
+    any class is kept up to `shots` times. The walk ends when every class has enough.
+    """
+    marks = _marks(labels)
+    order = list(range(len(labels)))
+    random.Random(seed).shuffle(order)
+    counts = np.zeros(marks.shape[1], dtype=np.int64)
+    wanted = marks.any(axis=0)
+    negatives, chosen = 0, []
+    for index in order:
+        present = counts[marks[index]]
+        if present.size == 0:
+            if negatives < shots:
+                negatives += 1
+                chosen.append(index)
+            continue
+        if present.min() >= shots:
+            continue
+        if present.min() <= shots / 2 or present.max() <= 1.5 * shots:
+            counts[marks[index]] += 1
+            chosen.append(index)
+        if (counts[wanted] >= shots).all():
+            break
+    return np.array(chosen, dtype=np.int64)
+
+
+def first_fifth(labels: np.ndarray) -> np.ndarray:
+    """Positions held out for validation: first fit, until each class has a fifth of its pictures, rounded up."""
+    marks = _marks(labels)
+    missing = np.array([math.ceil(0.2 * n) for n in marks.sum(axis=0)])
+    held_out = []
+    for position, mark in enumerate(marks):
+        if (missing[mark] > 0).any():
+            missing[mark] -= 1
+            held_out.append(position)
+    return np.array(held_out, dtype=np.int64)
+
+
+def _marks(labels: np.ndarray) -> np.ndarray:
+    """Boolean (N, C) marks from class numbers or marks."""
+    if labels.ndim == 2:
+        return labels.astype(bool)
+    return labels[:, None] == np.arange(labels.max() + 1)
+
+
+def _with_labels(train, validation, split, labels_train, labels_validation) -> Draw:
+    return Draw(train, validation, split, np.asarray(labels_train[train]), np.asarray(labels_validation[validation]))

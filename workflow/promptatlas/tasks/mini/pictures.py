@@ -1,0 +1,62 @@
+"""Sets of pictures with known factors, and tasks that label them. Knows nothing of what is drawn.
+
+A picture depends on the set's name, the split and its number alone, so two tasks that label the same set see the
+same pictures, and a longer split only adds to a shorter one.
+"""
+
+from collections.abc import Callable
+from dataclasses import dataclass
+
+import numpy as np
+
+from promptatlas.streams import stream
+from promptatlas.tasks.task import Task
+
+Factors = dict[str, object]
+
+
+@dataclass(frozen=True)
+class PictureSet:
+    """`factors(number, rng)` decides what picture `number` shows, `draw(factors, rng)` draws it, (32, 32, 3) uint8."""
+
+    name: str
+    factors: Callable[[int, np.random.Generator], Factors]
+    draw: Callable[[Factors, np.random.Generator], np.ndarray]
+
+    def picture(self, split: str, number: int) -> tuple[np.ndarray, Factors]:
+        """Picture `number` of `split` and its factors."""
+        rng = stream("mini", self.name, split, number)
+        factors = self.factors(number, rng)
+        return self.draw(factors, rng), factors
+
+    def split(self, split: str, count: int) -> tuple[np.ndarray, list[Factors]]:
+        """The first `count` pictures (count, 32, 32, 3) of `split` and their factors."""
+        pairs = [self.picture(split, number) for number in range(count)]
+        return np.stack([image for image, _ in pairs]), [factors for _, factors in pairs]
+
+
+@dataclass(frozen=True)
+class MiniTask:
+    """A task over a picture set: `label(factors)` gives a class name, or for a multi-label task a set of them."""
+
+    task: Task
+    pictures: PictureSet
+    label: Callable[[Factors], object]
+    sizes: dict[str, int]
+
+    def labels(self, factors: list[Factors]) -> np.ndarray:
+        """Class numbers (N,) int64, or 0/1 marks (N, C) uint8."""
+        names = self.task.class_names
+        if self.task.multilabel:
+            return np.array([[name in self.label(f) for name in names] for f in factors], dtype=np.uint8)
+        return np.array([names.index(self.label(f)) for f in factors], dtype=np.int64)
+
+
+def sizes(classes: int, train: int = 64, validation: int = 12, test: int = 50) -> dict[str, int]:
+    """Pictures per split for `classes` balanced classes, given pictures per class."""
+    return {"train": train * classes, "validation": validation * classes, "test": test * classes}
+
+
+def task_hardness(rng: np.random.Generator) -> float:
+    """How worn a benchmark picture is; the pretraining pictures are milder on average."""
+    return rng.uniform(0.4, 1.0)

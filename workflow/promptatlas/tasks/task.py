@@ -1,0 +1,49 @@
+"""What a task is: names of classes, prompts to describe them, a metric. Knows nothing of files, pictures or models."""
+
+from dataclasses import dataclass
+
+from promptatlas.errors import UserError
+
+METRICS = ("accuracy", "mean_per_class", "roc_auc", "map_11_point")
+
+
+@dataclass(frozen=True)
+class Task:
+    """One classification task.
+
+    `templates` contain ``{}`` where the class name goes; the first is the most natural one. `drawn` and `labelled`
+    are the ground-truth factors of the mini benchmark (what the pictures contain, what the label depends on) and
+    stay empty for real data. `split_source` says who decided which picture is a test picture.
+    """
+
+    name: str
+    title: str
+    family: str
+    class_names: tuple[str, ...]
+    templates: tuple[str, ...]
+    metric: str = "accuracy"
+    multilabel: bool = False
+    drawn: tuple[str, ...] = ()
+    labelled: tuple[str, ...] = ()
+    split_source: str = "drawn by promptatlas"
+
+    def __post_init__(self) -> None:
+        if len(self.class_names) < 2 or len(set(self.class_names)) < len(self.class_names):
+            raise UserError(f"Task {self.name!r}: class_names must be two or more different names.")
+        if not self.templates or any("{}" not in template for template in self.templates):
+            raise UserError(f"Task {self.name!r}: every template must contain {{}} where the class name goes.")
+        if self.metric not in METRICS:
+            raise UserError(f"Task {self.name!r}: metric {self.metric!r} is not one of {', '.join(METRICS)}.")
+        if self.multilabel != (self.metric == "map_11_point"):
+            raise UserError(f"Task {self.name!r}: map_11_point is the metric of multi-label tasks and of no others.")
+        if self.metric == "roc_auc" and len(self.class_names) != 2:
+            raise UserError(f"Task {self.name!r}: roc_auc needs exactly two classes.")
+
+    def to_dict(self) -> dict:
+        """Plain JSON values; `from_dict` reads them back."""
+        return {key: list(value) if isinstance(value, tuple) else value for key, value in vars(self).items()}
+
+    @classmethod
+    def from_dict(cls, record: dict) -> "Task":
+        """The task that `to_dict` wrote."""
+        return cls(**{key: tuple(value) if isinstance(value, list) else value for key, value in record.items()})
