@@ -1,0 +1,89 @@
+"""One cell of a study: its address, the fingerprint of everything that determines its number, and its file.
+
+Knows nothing of how a score is computed, nor of which cells a study has.
+"""
+
+import hashlib
+import json
+import os
+from dataclasses import asdict, dataclass
+from pathlib import Path
+from typing import Any, Mapping
+
+from promptatlas.errors import UserError
+
+# What every cell file holds. `parts` says why a fingerprint changed.
+KEYS = (
+    "study", "backbone", "protocol", "method", "source", "target", "seed", "shots", "metric", "score", "chance", "n_test",
+    "seconds", "peak_mib", "fingerprint", "parts", "per_class", "correct",
+)  # fmt: skip
+
+
+@dataclass(frozen=True, order=True)
+class Cell:
+    """The address of one measurement: `source`'s prompt on `target`, learned by `method` from draw `seed`."""
+
+    protocol: str
+    method: str
+    seed: int
+    target: str
+    source: str
+
+    def address(self) -> dict[str, Any]:
+        return asdict(self)
+
+    @property
+    def is_calibration(self) -> bool:
+        return self.source in ("scratch", "template")
+
+
+def digest(value: Any) -> str:
+    """SHA-256 of any value JSON can hold, the same whatever the order of its keys."""
+    return hashlib.sha256(json.dumps(value, sort_keys=True).encode()).hexdigest()
+
+
+def fingerprint(parts: Mapping[str, str]) -> str:
+    """SHA-256 over named parts, each a hash or a short text."""
+    return digest(dict(parts))
+
+
+def changed(stored: Mapping[str, str], current: Mapping[str, str]) -> list[str]:
+    """Names of the parts in which two fingerprints differ."""
+    return sorted(name for name in {*stored, *current} if stored.get(name) != current.get(name))
+
+
+def write(path: Path, cell: Mapping[str, Any]) -> None:
+    """Write a cell file: either all of it or nothing, whenever the process is killed."""
+    replace(path, json.dumps(dict(cell), indent=1).encode())
+
+
+def replace(path: Path, content: bytes) -> None:
+    """Put `content` at `path` by way of a temporary name in the same folder."""
+    path = Path(path)
+    path.parent.mkdir(parents=True, exist_ok=True)
+    temporary = path.with_name(f".{path.name}.{os.getpid()}.tmp")
+    try:
+        temporary.write_bytes(content)
+        os.replace(temporary, path)
+    finally:
+        temporary.unlink(missing_ok=True)
+
+
+def read(path: Path) -> dict[str, Any]:
+    """The cell stored at `path`; UserError if it is missing or not a whole, sound cell."""
+    try:
+        cell = json.loads(Path(path).read_bytes())
+    except FileNotFoundError:
+        raise UserError(f"the cell {path} is missing; run the study again to compute it") from None
+    except ValueError:
+        raise UserError(_corrupt(path)) from None
+    if not (isinstance(cell, dict) and all(key in cell for key in KEYS)):
+        raise UserError(_corrupt(path))
+    score = cell["score"]
+    if not (isinstance(score, (int, float)) and 0 <= score <= 1 and isinstance(cell["parts"], dict)):
+        raise UserError(_corrupt(path))
+    return cell
+
+
+def _corrupt(path: Path) -> str:
+    return f"the cell {path} is corrupt; delete the file and run again to compute it anew"

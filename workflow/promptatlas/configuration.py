@@ -1,0 +1,129 @@
+"""What a study may ask for: config.yaml checked, completed and made safe to rely on.
+
+Knows names of tasks and methods; knows nothing of files in a study, of torch or of Snakemake.
+"""
+
+import copy
+import difflib
+from functools import cache
+from pathlib import Path
+from typing import Any, Iterable
+
+import jsonschema
+import yaml
+
+from promptatlas import methods
+from promptatlas.errors import UserError
+from promptatlas.tasks import catalogue
+
+SCHEMA = Path(__file__).resolve().parents[1] / "schemas" / "config.schema.yaml"
+CALIBRATION = ("scratch", "template")
+
+
+def complete(given: dict[str, Any]) -> dict[str, Any]:
+    """The whole configuration: `given` with every default filled in, lists resolved and method settings complete.
+
+    Raises UserError with one sentence that names the first wrong key.
+    """
+    config = copy.deepcopy(given)
+    _check(config, _schema())
+    _fill(config, _schema())
+    known = catalogue.names(config["benchmark"])
+    if config["tasks"] == "all":
+        config["tasks"] = list(known)
+    for task in config["tasks"]:
+        _known("task", task, known, "tasks")
+    for method in [*config["methods"], *config["settings"]]:
+        _known("method", method, methods.names(), "methods" if method in config["methods"] else "settings")
+    config["settings"] = {method: methods.settings(method, config["settings"].get(method, {})) for method in config["methods"]}
+    if config["only"] is not None:
+        _known("source", config["only"], [*config["tasks"], *CALIBRATION], "only")
+    return config
+
+
+def load(path: Path) -> dict[str, Any]:
+    """The mapping in the YAML file at `path`, unchecked."""
+    try:
+        config = yaml.safe_load(Path(path).read_text())
+    except FileNotFoundError:
+        raise UserError(f"the configuration file {path} does not exist; run this in the project's folder or name a file with --configfile") from None
+    except yaml.YAMLError as error:
+        where = f" at line {error.problem_mark.line + 1}" if getattr(error, "problem_mark", None) else ""
+        raise UserError(f"the configuration file {path} is not valid YAML{where}; mend it and run again") from None
+    if not isinstance(config, dict):
+        raise UserError(f"the configuration file {path} must hold keys and values, such as `study: mini`")
+    return config
+
+
+def nearest(name: str, known: Iterable[str]) -> str:
+    """A hint for a misspelt name: the closest known one, or all of them if none is close."""
+    known = sorted(known)
+    close = difflib.get_close_matches(name, known, n=1, cutoff=0.5)
+    return f"did you mean `{close[0]}`?" if close else f"known are {', '.join(known)}"
+
+
+def _known(kind: str, name: str, known: Iterable[str], key: str) -> None:
+    if name not in known:
+        raise UserError(f"unknown {kind} `{name}` under `{key}` in the configuration; {nearest(name, known)}")
+
+
+@cache
+def _schema() -> dict[str, Any]:
+    return yaml.safe_load(SCHEMA.read_text())
+
+
+def _check(config: dict[str, Any], schema: dict[str, Any]) -> None:
+    errors = sorted(jsonschema.Draft202012Validator(schema).iter_errors(config), key=lambda error: (len(error.path), str(error.path)))
+    if errors:
+        raise UserError(_sentence(errors[0]))
+
+
+def _sentence(error: jsonschema.ValidationError) -> str:
+    key = ".".join(str(part) for part in error.absolute_path)
+    if error.validator == "additionalProperties":
+        known = error.schema["properties"]
+        wrong = next(name for name in error.instance if name not in known)
+        place = f"`{key}` in the configuration" if key else "the configuration"
+        return f"unknown key `{wrong}` in {place}; {nearest(str(wrong), known)}"
+    rules = {
+        "type": lambda: f"must be {_words(error.validator_value)}",
+        "enum": lambda: f"must be one of {', '.join(map(str, error.validator_value))}",
+        "const": lambda: f"must be {error.validator_value}",
+        "minimum": lambda: f"must be at least {error.validator_value}",
+        "minItems": lambda: f"must list at least {error.validator_value}",
+        "minLength": lambda: "must not be empty",
+        "uniqueItems": lambda: "must not list anything twice",
+        "pattern": lambda: "may hold letters, digits, dots, dashes and underscores only",
+        "anyOf": lambda: f"must be {_alternatives(error)}",
+    }
+    return f"`{key or 'the configuration'}` {rules[error.validator]()}, not {_shown(error.instance)}; mend it in the configuration"
+
+
+def _alternatives(error: jsonschema.ValidationError) -> str:
+    names = []
+    for schema in error.validator_value:
+        if "const" in schema:
+            names.append(f"`{schema['const']}`")
+        elif schema["type"] == "array":
+            names.append(f"a list of at least {schema['minItems']} different names")
+        else:
+            names.append("a whole number of at least 1")
+    return " or ".join(names)
+
+
+def _words(types: str | list[str]) -> str:
+    words = {"object": "keys and values", "array": "a list", "string": "text", "integer": "a whole number", "null": "empty"}
+    return " or ".join(words[name] for name in ([types] if isinstance(types, str) else types))
+
+
+def _shown(value: Any) -> str:
+    text = "nothing" if value is None else repr(value)
+    return text if len(text) <= 60 else f"{text[:57]}..."
+
+
+def _fill(config: dict[str, Any], schema: dict[str, Any]) -> None:
+    for key, part in schema["properties"].items():
+        if key not in config:
+            config[key] = copy.deepcopy(part.get("default"))
+        if "properties" in part:
+            _fill(config[key], part)

@@ -1,0 +1,55 @@
+"""What the frozen model says of a task before any prompt is learned: image features and zero-shot class features, once per
+task and backbone. Knows nothing of prompts.
+"""
+
+from __future__ import annotations
+
+import os
+from pathlib import Path
+
+import numpy as np
+import torch
+from safetensors import SafetensorError, safe_open
+from safetensors.numpy import save_file
+
+from promptatlas.backbone import Backbone
+from promptatlas.errors import UserError
+from promptatlas.tasks.prepared import PreparedTask
+
+SPLITS = ("train", "validation", "test")
+
+
+@torch.no_grad()
+def encode_task(backbone: Backbone, task: PreparedTask) -> dict[str, np.ndarray]:
+    """features_<split> (N, D) and class_features (C, D), float32, L2-normalised."""
+    encoded = {f"features_{split}": encode_images(backbone, task.images(split)) for split in SPLITS}
+    classes = backbone.class_features(task.task.class_names, task.task.templates)
+    return encoded | {"class_features": classes.cpu().numpy()}
+
+
+@torch.no_grad()
+def encode_images(backbone: Backbone, images: np.ndarray, size: int = 256) -> np.ndarray:
+    """uint8 (N, R, R, 3) -> (N, D), `size` images per pass."""
+    vision = backbone.vision
+    parts = []
+    for start in range(0, len(images), size):
+        chunk = torch.from_numpy(np.asarray(images[start : start + size])).to(backbone.device)
+        parts.append(vision.encode(vision.normalise(chunk)).float().cpu().numpy())
+    return np.concatenate(parts)
+
+
+def save(path: str | Path, encoded: dict[str, np.ndarray], metadata: dict[str, str]) -> None:
+    path = Path(path)
+    path.parent.mkdir(parents=True, exist_ok=True)
+    temporary = path.with_name(f"{path.name}.{os.getpid()}.tmp")
+    save_file(encoded, temporary, metadata=metadata)
+    temporary.replace(path)
+
+
+def load(path: str | Path) -> tuple[dict[str, np.ndarray], dict[str, str]]:
+    """Arrays and metadata. Raises UserError for a missing or damaged file."""
+    try:
+        with safe_open(path, framework="np") as file:
+            return {key: file.get_tensor(key) for key in file.keys()}, file.metadata() or {}
+    except (OSError, SafetensorError) as error:
+        raise UserError(f"{path} is not a whole feature file ({error}); delete it and run again.") from error

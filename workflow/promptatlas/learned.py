@@ -1,0 +1,86 @@
+"""A learned prompt on disk: its parameters, the tensors that enter the towers, its tuning curve. Knows nothing of tasks."""
+
+from __future__ import annotations
+
+import hashlib
+import json
+import os
+from dataclasses import dataclass, field
+from pathlib import Path
+
+from safetensors import SafetensorError, safe_open
+from safetensors.torch import save_file
+from torch import Tensor
+
+from promptatlas.errors import UserError
+from promptatlas.prompts import Prompts
+
+
+@dataclass(frozen=True)
+class LearnedPrompt:
+    """One source prompt.
+
+    parameters: the method's learnables at the chosen epoch; prompts: what they give (K = 1); history: a row per epoch
+    (epoch, loss, learning_rate, validation_score); best_epoch: the chosen one, 1-based; seconds: share of its batch.
+    """
+
+    method: str
+    parameters: dict[str, Tensor]
+    prompts: Prompts
+    history: list[dict] = field(default_factory=list)
+    best_epoch: int = 0
+    seconds: float = 0.0
+
+    def fingerprint(self) -> str:
+        return self.prompts.fingerprint()
+
+    def parameter_fingerprint(self) -> str:
+        """SHA-256 of the learnables, on which further tuning depends."""
+        digest = hashlib.sha256(self.method.encode())
+        for name in sorted(self.parameters):
+            tensor = self.parameters[name].detach().cpu().contiguous()
+            digest.update(f"{name}{tuple(tensor.shape)}{tensor.dtype}".encode())
+            digest.update(tensor.numpy().tobytes())
+        return digest.hexdigest()
+
+    def save(self, path: str | Path, metadata: dict[str, str]) -> None:
+        """One safetensors file; `metadata` is stored beside the method's own."""
+        tensors = {f"parameters.{name}": value for name, value in self.parameters.items()}
+        for name in ("text", "visual"):
+            value = getattr(self.prompts, name)
+            if value is not None:
+                tensors[f"prompts.{name}"] = value
+        own = {
+            "method": self.method,
+            "position": self.prompts.position,
+            "template": self.prompts.template,
+            "history": json.dumps(self.history),
+            "best_epoch": str(self.best_epoch),
+            "seconds": f"{self.seconds:.6f}",
+        }
+        path = Path(path)
+        path.parent.mkdir(parents=True, exist_ok=True)
+        temporary = path.with_name(f"{path.name}.{os.getpid()}.tmp")
+        save_file({k: v.detach().cpu().contiguous() for k, v in tensors.items()}, temporary, metadata=metadata | own)
+        temporary.replace(path)
+
+    @staticmethod
+    def load(path: str | Path) -> tuple[LearnedPrompt, dict[str, str]]:
+        """The prompt and all metadata. Raises UserError for a missing or damaged file."""
+        try:
+            with safe_open(path, framework="pt") as file:
+                metadata = file.metadata()
+                tensors = {key: file.get_tensor(key) for key in file.keys()}
+            prompts = Prompts(
+                tensors.get("prompts.text"), tensors.get("prompts.visual"), metadata["position"], metadata["template"]
+            )
+            prefix = "parameters."
+            parameters = {k.removeprefix(prefix): v for k, v in tensors.items() if k.startswith(prefix)}
+            learned = LearnedPrompt(
+                metadata["method"], parameters, prompts, json.loads(metadata["history"]),
+                int(metadata["best_epoch"]), float(metadata["seconds"]),
+            )  # fmt: skip
+        except (OSError, SafetensorError, KeyError, TypeError, ValueError) as error:
+            raise UserError(f"{path} is not a whole prompt file ({error}); delete it and run again.") from error
+        return learned, metadata
+

@@ -1,0 +1,108 @@
+"""Which prompt methods there are and every hyper-parameter of each, with the paper's value as default.
+
+Torch-free, so that a configuration can be checked while the workflow is planned. Adding a method takes its own file and
+one `register` line here (or a call to `register` from outside the package).
+"""
+
+from __future__ import annotations
+
+import difflib
+from dataclasses import dataclass, field
+from importlib import import_module
+
+from promptatlas.errors import UserError
+
+# MVLPT: configs/trainers/MVLPT/vit_b16.yaml and Dassl's defaults (200 epochs for every number of shots).
+TUNING = {
+    "optimizer": "sgd",  # sgd | adamw
+    "learning_rate": 0.002,
+    "epochs": 200,
+    "batch_size": 32,
+    "momentum": 0.9,  # sgd only
+    "weight_decay": 5e-4,
+    "warmup_epochs": 1,
+    "warmup_learning_rate": 1e-5,
+    "select": "best_validation",  # best_validation | last
+}
+
+_CHOICES = {
+    "optimizer": ("sgd", "adamw"),
+    "select": ("best_validation", "last"),
+    "position": ("end", "middle", "front"),
+    "depth": ("deep", "shallow"),
+    "mixer": ("as_released", "joint"),
+}
+_MAY_BE_ZERO = {"momentum", "weight_decay", "warmup_epochs", "warmup_learning_rate"}
+
+
+@dataclass(frozen=True)
+class Entry:
+    """A method: where its module class is ("package.module:Class") and its own settings besides TUNING."""
+
+    module: str
+    own: dict[str, object] = field(default_factory=dict)
+
+
+_METHODS: dict[str, Entry] = {}
+
+
+def register(name: str, module: str, **own: object) -> None:
+    """Makes a method known by name; `own` are its settings with their defaults, or other defaults for TUNING's."""
+    _METHODS[name] = Entry(module, own)
+
+
+register("coop", "promptatlas.methods.coop:CoOp", context=16, position="middle")
+register("vpt", "promptatlas.methods.vpt:VPT", prompts=16, depth="deep", template="a photo of a {}.")
+register(
+    "upt", "promptatlas.methods.upt:UPT",
+    context=4, prompts=4, depth="deep", position="middle", width=128, mixer="as_released",
+)  # fmt: skip
+
+
+def names() -> list[str]:
+    return list(_METHODS)
+
+
+def _nearest(word: str, words: list[str]) -> str:
+    close = difflib.get_close_matches(word, words, 1)
+    return f"did you mean {close[0]!r}?" if close else f"choose from {', '.join(words)}."
+
+
+def _entry(method: str) -> Entry:
+    if method not in _METHODS:
+        raise UserError(f"methods: unknown method {method!r}; {_nearest(method, names())}")
+    return _METHODS[method]
+
+
+def settings(method: str, overrides: dict[str, object] | None = None) -> dict[str, object]:
+    """Complete settings of a method: defaults with `overrides` on top. Raises UserError naming the wrong key."""
+    complete = TUNING | _entry(method).own
+    for key, value in (overrides or {}).items():
+        place = f"settings.{method}.{key}"
+        if key not in complete:
+            raise UserError(f"{place}: unknown setting; {_nearest(str(key), list(complete))}")
+        complete[key] = _checked(place, value, key, complete[key])
+    return complete
+
+
+def _checked(place: str, value: object, key: str, default: object) -> object:
+    if key in _CHOICES:
+        if value not in _CHOICES[key]:
+            raise UserError(f"{place}: {value!r} is not one of {', '.join(_CHOICES[key])}.")
+        return value
+    if isinstance(default, str):
+        if not isinstance(value, str) or (key == "template" and "{}" not in value):
+            raise UserError(f"{place}: {value!r} must be a text" + (" with {} for the class name." if key == "template" else "."))
+        return value
+    whole = isinstance(default, int)
+    if isinstance(value, bool) or not isinstance(value, int if whole else (int, float)):
+        raise UserError(f"{place}: {value!r} must be a {'whole ' if whole else ''}number.")
+    if value < 0 or (value == 0 and key not in _MAY_BE_ZERO):
+        raise UserError(f"{place}: {value!r} must be {'zero or more' if key in _MAY_BE_ZERO else 'above zero'}.")
+    return value if whole else float(value)
+
+
+def module_class(method: str) -> type:
+    """The method's module class; this is the step that imports torch."""
+    module, _, name = _entry(method).module.partition(":")
+    return getattr(import_module(module), name)

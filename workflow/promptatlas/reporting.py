@@ -1,0 +1,56 @@
+"""What a job tells: lines to the terminal and to its log, progress with the time that is left, errors in one sentence.
+
+Knows nothing of what the job does.
+"""
+
+import sys
+import time
+import traceback
+from contextlib import contextmanager
+from pathlib import Path
+from typing import Callable, Iterator, TextIO
+
+from promptatlas.errors import UserError
+
+Say = Callable[[str], None]
+
+
+@contextmanager
+def reporting(log: str | Path) -> Iterator[Say]:
+    """Gives the function that says a line; any error inside is told and ends the process with status 1."""
+    path = Path(log)
+    path.parent.mkdir(parents=True, exist_ok=True)
+    with path.open("w") as file:
+        say = _sayer(file)
+        try:
+            yield say
+        except UserError as error:
+            say(f"promptatlas: {error}")
+            sys.exit(1)
+        except Exception as error:
+            traceback.print_exc(file=file)
+            say(f"promptatlas: {type(error).__name__}: {error} (an error of the program; the details are in {path})")
+            sys.exit(1)
+
+
+def _sayer(file: TextIO) -> Say:
+    def say(line: str) -> None:
+        for stream in (sys.stderr, file):
+            print(line, file=stream, flush=True)
+
+    return say
+
+
+class Progress:
+    """Counts the steps of a job and says after each how many are done and how long the others will take."""
+
+    def __init__(self, label: str, total: int, unit: str, say: Say):
+        self.label, self.total, self.unit, self.say = label, total, unit, say
+        self.done = 0
+        self.started = time.monotonic()
+
+    def step(self, note: str = "") -> None:
+        self.done += 1
+        left = (time.monotonic() - self.started) / self.done * (self.total - self.done)
+        minutes, seconds = divmod(round(left), 60)
+        self.say(f"{self.label:<22} {self.done:>3}/{self.total} {self.unit}  eta {minutes:02}:{seconds:02}  {note}".rstrip())

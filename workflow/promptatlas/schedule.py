@@ -1,0 +1,28 @@
+"""Learning rate by epoch and the optimisers. Knows nothing of prompts."""
+
+from __future__ import annotations
+
+import math
+
+import torch
+from torch import Tensor
+
+
+def learning_rate(settings: dict, epoch: int) -> float:
+    """Rate of the 0-based epoch: a constant warm-up, then a cosine that the warm-up does not consume.
+
+    Dassl's `ConstantWarmupScheduler` over `CosineAnnealingLR`, stepped once per epoch: after w warm-up epochs, epoch t
+    uses lr / 2 (1 + cos(pi (t - w) / epochs)), so the last epoch does not reach zero (MVLPT section 2).
+    """
+    warmup = settings["warmup_epochs"]
+    if epoch < warmup:
+        return settings["warmup_learning_rate"]
+    return 0.5 * settings["learning_rate"] * (1 + math.cos(math.pi * (epoch - warmup) / settings["epochs"]))
+
+
+def optimiser(settings: dict, parameters: list[Tensor]) -> torch.optim.Optimizer:
+    """SGD with momentum (no Nesterov) or AdamW; weight decay on every learnable, as upstream."""
+    rate, decay = settings["learning_rate"], settings["weight_decay"]
+    if settings["optimizer"] == "adamw":
+        return torch.optim.AdamW(parameters, lr=rate, weight_decay=decay)
+    return torch.optim.SGD(parameters, lr=rate, momentum=settings["momentum"], weight_decay=decay)

@@ -1,0 +1,218 @@
+"""The table `statistics`: every estimate with its interval and p. Knows nothing of how any of them is computed.
+
+Tests by name: `variance_share`, `reliability`, `social_relations` (giver-receiver and reciprocity correlations), `two_way`
+(permutation p, jackknife interval), `two_way_max_t` (the same, p adjusted for all measures), `two_way_blocks` (p of
+"beyond family"), `agreement` (between methods or protocols, their names joined by `~`), `regret@k` (points; p against the
+static list) and `regret@k_share` (0 = best source known, 1 = random pick).
+"""
+
+from collections.abc import Callable, Iterator, Sequence
+from itertools import combinations
+
+import numpy as np
+import pandas as pd
+
+from promptatlas.errors import UserError
+from promptatlas.statistics import permutation
+from promptatlas.statistics.jackknife import correlation_interval, interval, leave_one_out, without
+from promptatlas.statistics.matrices import Scores, collect, similarity_matrices
+from promptatlas.statistics.regret import no_preference, regrets, static_list
+from promptatlas.statistics.relations import FEWEST_TASKS, off_diagonal
+from promptatlas.statistics.reliability import decompose
+from promptatlas.statistics.scales import PRIMARY, RESPONSES, matrix, seed_mean
+from promptatlas.streams import stream
+
+COLUMNS = (
+    "response", "method", "protocol", "measure", "estimate", "low", "high", "p", "test", "n_tasks", "n_permutations", "confirmatory",
+)  # fmt: skip
+CONFIRMATORY_MEASURES = ("vis_frechet", "lab_cover")
+TOP = (1, 3, 5)
+NAN = float("nan")
+
+
+def analyse(
+    transfer: pd.DataFrame,
+    similarity: pd.DataFrame,
+    tasks: pd.DataFrame,
+    permutations: int = 9999,
+    primary: Sequence[str] = CONFIRMATORY_MEASURES,
+) -> pd.DataFrame:
+    """The table `statistics` of a study from its tables `transfer`, `similarity` and `tasks`.
+
+    Confirmatory are the measures named in `primary`, on the primary scale, by the `two_way` test; all else explores.
+    Tasks with fewer than two measured cells as source or as target are left out (see `n_tasks`).
+    """
+    if permutations < 1:
+        raise UserError(f"'permutations' is {permutations}; give a whole number of at least 1 (9999 is usual)")
+    families = tasks.set_index("task")["family"]
+    truth = set(similarity.loc[similarity["family"] == "truth", "measure"])
+    collected = collect(transfer, tasks)
+    rows: list[dict] = []
+    for scores in collected:
+        matrices = similarity_matrices(similarity, scores.tasks, scores.method)
+        for response in RESPONSES:
+            common = {"response": response, "method": scores.method, "protocol": scores.protocol}
+            values = matrix(scores, response)
+            rows += [common | row for row in _variance(values)]
+            for row in _similarity(values, matrices, scores.tasks, families, truth, permutations):
+                confirmatory = row["test"] == "two_way" and response == PRIMARY and row["measure"] in primary
+                rows.append(common | row | {"confirmatory": confirmatory})
+        common = {"response": "raw", "method": scores.method, "protocol": scores.protocol}
+        rows += [common | row for row in _regret(seed_mean(scores.score), matrices, permutations)]
+    rows += list(_agreement(collected, permutations))
+    table = pd.DataFrame(rows, columns=list(COLUMNS))
+    return table.astype({"n_tasks": int, "n_permutations": int, "confirmatory": bool}) if len(table) else table
+
+
+def _row(measure: str, test: str, n: int, estimate: float, bounds=(NAN, NAN), p: float = NAN, permutations: int = 0) -> dict:
+    return {
+        "measure": measure, "estimate": float(estimate), "low": bounds[0], "high": bounds[1], "p": float(p), "test": test,
+        "n_tasks": n, "n_permutations": permutations, "confirmatory": False,
+    }  # fmt: skip
+
+
+def usable(*matrices: np.ndarray) -> np.ndarray:
+    """Indices of the tasks that have two or more cells as source and as target in every one of `matrices` (n, n)."""
+    keep = np.arange(len(matrices[0]))
+    while True:
+        there = np.all([np.isfinite(off_diagonal(one[np.ix_(keep, keep)])) for one in matrices], axis=0)
+        good = (there.sum(axis=0) >= 2) & (there.sum(axis=1) >= 2)
+        if good.all() or not len(keep):
+            return keep
+        keep = keep[good]
+
+
+def _variance(values: np.ndarray) -> Iterator[dict]:
+    keep = usable(seed_mean(values))
+    n = len(keep)
+    if n < FEWEST_TASKS:
+        return
+    values = values[:, keep[:, None], keep]
+    whole = decompose(values)
+    if not np.isfinite(whole.relationship):
+        return
+    parts = [decompose(without(values, task)) for task in range(n)] if n > FEWEST_TASKS else []
+    shares = [one.shares() for one in parts]
+    for part, share in whole.shares().items():
+        low, high = interval(share, [one.get(part, NAN) for one in shares])
+        yield _row(part, "variance_share", n, share, (max(low, 0.0), min(high, 1.0)))
+    low, high = interval(whole.reliability, [one.reliability for one in parts])
+    yield _row("relationship", "reliability", n, whole.reliability, (low, min(high, 1.0)))
+    for name in ("giver_receiver", "reciprocity"):
+        bounds = correlation_interval(getattr(whole, name), [getattr(one, name) for one in parts])
+        yield _row(name, "social_relations", n, getattr(whole, name), bounds)
+
+
+def _similarity(
+    values: np.ndarray,
+    matrices: dict[str, np.ndarray],
+    names: Sequence[str],
+    families: pd.Series,
+    truth: set[str],
+    permutations: int,
+) -> Iterator[dict]:
+    """Correlation of the relationship parts. Measures that are defined for the same tasks share their permutations."""
+    response = seed_mean(values)
+    groups: dict[tuple[int, ...], list[str]] = {}
+    for measure, closeness in matrices.items():
+        groups.setdefault(tuple(usable(response, closeness)), []).append(measure)
+    for keep, measures in groups.items():
+        if len(keep) < FEWEST_TASKS:
+            continue
+        part = np.ix_(keep, keep)
+        inside = {measure: matrices[measure][part] for measure in measures}
+        yield from _tests(response[part], inside, [families[names[index]] for index in keep], truth, permutations)
+
+
+def _tests(
+    response: np.ndarray, matrices: dict[str, np.ndarray], families: Sequence[str], truth: set[str], permutations: int
+) -> Iterator[dict]:
+    n = len(response)
+    measures = list(matrices)
+    left = permutation.residual(response)
+    predictors = np.stack([permutation.residual(matrices[measure]) for measure in measures])
+    observed = (predictors * left).sum(axis=(1, 2))
+    bounds = [
+        correlation_interval(value, _left_out(response, matrices[measure])) for measure, value in zip(measures, observed, strict=True)
+    ]
+    orders = permutation.relabellings(n, permutations, stream("statistics", "two_way", n))
+    exact = permutation.is_exact(orders)
+    null = permutation.null_correlations(left, predictors, orders)
+    predicting = [index for index, measure in enumerate(measures) if measure not in truth]
+    blocks = permutation.block_relabellings(families, permutations, stream("statistics", "blocks", n))
+    within = permutation.p_values(observed, permutation.null_correlations(left, predictors, blocks), exact=False)
+    for index, p in enumerate(permutation.p_values(observed, null, exact)):
+        yield _row(measures[index], "two_way", n, observed[index], bounds[index], p, len(orders))
+    if predicting:
+        adjusted = permutation.max_t_p_values(observed[predicting], null[:, predicting], exact)
+        for index, p in zip(predicting, adjusted, strict=True):
+            yield _row(measures[index], "two_way_max_t", n, observed[index], bounds[index], p, len(orders))
+    if len(set(families)) < n:
+        for index, p in enumerate(within):
+            yield _row(measures[index], "two_way_blocks", n, observed[index], bounds[index], p, len(blocks))
+
+
+def _left_out(one: np.ndarray, other: np.ndarray) -> np.ndarray:
+    n = len(one)
+    if n <= FEWEST_TASKS:
+        return np.full(n, NAN)
+    return leave_one_out(n, lambda task: permutation.correlation(without(one, task), without(other, task)))
+
+
+def _agreement(collected: Sequence[Scores], permutations: int) -> Iterator[dict]:
+    """Do two methods (or two protocols of one method) have the same relationship part? On every scale."""
+    for a, b in combinations(collected, 2):
+        if (a.method == b.method) == (a.protocol == b.protocol):
+            continue
+        for response in RESPONSES:
+            one, other = seed_mean(matrix(a, response)), seed_mean(matrix(b, response))
+            keep = usable(one, other)
+            if len(keep) < FEWEST_TASKS:
+                continue
+            one, other = one[np.ix_(keep, keep)], other[np.ix_(keep, keep)]
+            left, right = permutation.residual(one), permutation.residual(other)
+            value = (left * right).sum()
+            orders = permutation.relabellings(len(keep), permutations, stream("statistics", "two_way", len(keep)))
+            null = permutation.null_correlations(left, right[None], orders)
+            p = permutation.p_values(np.array([value]), null, permutation.is_exact(orders))[0]
+            row = _row("relationship", "agreement", len(keep), value, correlation_interval(value, _left_out(one, other)), p, len(orders))
+            method = a.method if a.method == b.method else f"{a.method}~{b.method}"
+            protocol = a.protocol if a.protocol == b.protocol else f"{a.protocol}~{b.protocol}"
+            yield {"response": response, "method": method, "protocol": protocol} | row
+
+
+def _regret(scores: np.ndarray, matrices: dict[str, np.ndarray], permutations: int) -> Iterator[dict]:
+    """Regret of each measure and of the two controls, in points; p of its difference to the static list, target by target."""
+    keep = usable(scores)
+    n = len(keep)
+    scores = 100 * scores[np.ix_(keep, keep)]
+    predictions: dict[str, Callable[[np.ndarray], np.ndarray]] = {
+        "ctrl_static": lambda chosen: static_list(scores[np.ix_(chosen, chosen)]),
+        "ctrl_random": lambda chosen: no_preference(scores[np.ix_(chosen, chosen)]),
+    }
+    for measure, closeness in matrices.items():
+        predictions[measure] = lambda chosen, closeness=closeness: closeness[np.ix_(keep[chosen], keep[chosen])]
+
+    def by_target(measure: str, chosen: np.ndarray, k: int) -> np.ndarray:
+        return regrets(scores[np.ix_(chosen, chosen)], predictions[measure](chosen), k)
+
+    everyone = np.arange(n)
+    for k in (k for k in TOP if FEWEST_TASKS <= n > k + 1):
+        controls = {name: by_target(name, everyone, k) for name in ("ctrl_static", "ctrl_random")}
+        for measure in predictions:
+            each = by_target(measure, everyone, k)
+            there = np.isfinite(each) & np.isfinite(controls["ctrl_static"])
+            if not there.any():
+                continue
+            left_out = leave_one_out(n, lambda task: _mean(by_target(measure, np.delete(everyone, task), k)))
+            p = permutation.sign_flip_p_value(
+                (each - controls["ctrl_static"])[there], permutations, stream("statistics", "sign_flip", n)
+            )
+            p, count = (NAN, 0) if measure == "ctrl_static" else (p, permutations)
+            yield _row(measure, f"regret@{k}", n, _mean(each), interval(_mean(each), left_out), p, count)
+            yield _row(measure, f"regret@{k}_share", n, _mean(each) / _mean(controls["ctrl_random"]))
+
+
+def _mean(values: np.ndarray) -> float:
+    there = np.isfinite(values)
+    return float(values[there].mean()) if there.any() else NAN

@@ -1,0 +1,104 @@
+"""The social relations model: who gives, who receives, and who helps whom. Knows nothing of similarity or of plots.
+
+``T[i, j] = mean + a_i (source) + b_j (target) + g_ij (relationship)`` over the off-diagonal cells only. Centring rows and
+columns of a full matrix with zeros on the diagonal is a different, wrong thing; the closed form below equals least squares
+on the n (n - 1) cells (Warner, Kenny & Stoto 1979; reference/analysis.md section 3.2).
+"""
+
+from dataclasses import dataclass
+
+import numpy as np
+
+from promptatlas.errors import UserError
+
+FEWEST_TASKS = 4
+
+
+@dataclass(frozen=True)
+class Effects:
+    """mean: (...); source, target: (..., n), summing to zero; relationship: (..., n, n), NaN where no cell is."""
+
+    mean: np.ndarray
+    source: np.ndarray
+    target: np.ndarray
+    relationship: np.ndarray
+
+
+@dataclass(frozen=True)
+class Components:
+    """Variances of the three parts, the covariance of giving and receiving, and that of g_ij with g_ji."""
+
+    source: float
+    target: float
+    relationship: float
+    giver_receiver: float
+    reciprocity: float
+
+
+def off_diagonal(values: np.ndarray) -> np.ndarray:
+    """A copy (..., n, n) with NaN on the diagonal."""
+    return np.where(np.eye(values.shape[-1], dtype=bool), np.nan, values)
+
+
+def effects(values: np.ndarray) -> Effects:
+    """Effects of a matrix or a stack (..., n, n); by closed form where complete, by least squares where cells are missing."""
+    values = off_diagonal(np.asarray(values, dtype=np.float64))
+    missing = np.isnan(values).sum(axis=(-2, -1)) > values.shape[-1]
+    if not missing.any():
+        return _closed_form(values)
+    if values.ndim == 2:
+        return _least_squares(values)
+    each = [effects(one) for one in values]
+    return Effects(*(np.stack([getattr(one, field) for one in each]) for field in Effects.__dataclass_fields__))
+
+
+def _closed_form(values: np.ndarray) -> Effects:
+    n = values.shape[-1]
+    filled = np.nan_to_num(values)
+    rows, columns = filled.sum(axis=-1) / (n - 1), filled.sum(axis=-2) / (n - 1)
+    mean = rows.mean(axis=-1)
+    own, other = (n - 1) ** 2 / (n * (n - 2)), (n - 1) / (n * (n - 2))
+    grand = ((n - 1) / (n - 2) * mean)[..., None]
+    source = own * rows + other * columns - grand
+    target = own * columns + other * rows - grand
+    fitted = mean[..., None, None] + source[..., :, None] + target[..., None, :]
+    return Effects(mean, source, target, values - fitted)
+
+
+def _least_squares(values: np.ndarray) -> Effects:
+    n = len(values)
+    row, column = np.nonzero(np.isfinite(values))
+    for role, index in (("source", row), ("target", column)):
+        if np.bincount(index, minlength=n).min() < 2:
+            raise UserError(
+                f"task number {np.bincount(index, minlength=n).argmin() + 1} has fewer than two measured cells as a {role}; "
+                "run the study to its end before analysing it, or leave that task out"
+            )
+    design = np.zeros((len(row), 1 + 2 * n))
+    design[:, 0] = design[np.arange(len(row)), 1 + row] = design[np.arange(len(row)), 1 + n + column] = 1
+    solution = np.linalg.lstsq(design, values[row, column], rcond=None)[0]
+    source, target = solution[1 : 1 + n], solution[1 + n :]
+    mean = solution[0] + source.mean() + target.mean()
+    source, target = source - source.mean(), target - target.mean()
+    return Effects(np.array(mean), source, target, values - (mean + source[:, None] + target[None, :]))
+
+
+def components(values: np.ndarray) -> Components:
+    """Unbiased variance components of one complete matrix (n, n); all NaN where cells are missing or n < 4."""
+    n = len(values)
+    if n < FEWEST_TASKS or np.isnan(off_diagonal(values)).sum() > n:
+        return Components(*[float("nan")] * 5)
+    parts = effects(values)
+    g = np.nan_to_num(parts.relationship)
+    symmetric = (((g + g.T) / 2) ** 2).sum() / ((n - 1) * (n - 2) / 2 - 1)
+    skew = ((g - g.T) ** 2).sum() / 2 / ((n - 1) * (n - 2))
+    relationship, reciprocity = (symmetric + skew) / 2, (symmetric - skew) / 2
+    noise = (relationship * (n - 1) + reciprocity) / (n * (n - 2))
+    cross = (reciprocity * (n - 1) + relationship) / (n * (n - 2))
+    return Components(
+        source=float((parts.source**2).sum() / (n - 1) - noise),
+        target=float((parts.target**2).sum() / (n - 1) - noise),
+        relationship=float(relationship),
+        giver_receiver=float((parts.source * parts.target).sum() / (n - 1) - cross),
+        reciprocity=float(reciprocity),
+    )

@@ -1,0 +1,97 @@
+"""The scales on which a score can be read. Knows nothing of sources, tests or plots.
+
+A scale maps scores (..., n), last axis = targets, to the same shape. `best` is the best score of each target over all
+sources of the same seed, which only the paper's scale needs.
+"""
+
+from collections.abc import Callable
+from dataclasses import dataclass
+
+import numpy as np
+
+from promptatlas.statistics.matrices import Scores
+
+PRIMARY = "logit_gain"
+
+
+@dataclass(frozen=True)
+class Scale:
+    """A scale: name, title, what its baseline is, whether it is read in both directions from zero, the map itself."""
+
+    name: str
+    title: str
+    baseline: str
+    diverging: bool
+    apply: Callable[[np.ndarray, Scores, np.ndarray], np.ndarray]
+
+
+def raw(score: np.ndarray, scores: Scores, best: np.ndarray) -> np.ndarray:
+    """The metric as measured."""
+    return score
+
+
+def chance_corrected(score: np.ndarray, scores: Scores, best: np.ndarray) -> np.ndarray:
+    """``(s - c) / (1 - c)``: 0 is guessing, 1 is perfect."""
+    return (score - scores.chance) / (1 - scores.chance)
+
+
+def column_ratio(score: np.ndarray, scores: Scores, best: np.ndarray) -> np.ndarray:
+    """``s / max over sources of the target's column``: the scale of the MVLPT paper's figure 4."""
+    return score / best
+
+
+def gain_points(score: np.ndarray, scores: Scores, best: np.ndarray) -> np.ndarray:
+    """Points (of 100) gained over the target's zero-shot score."""
+    return 100 * (score - scores.zero_shot)
+
+
+def empirical_logit(score: np.ndarray, n_test: np.ndarray) -> np.ndarray:
+    """``log((k + 1/2) / (n - k + 1/2))`` with k = s n hits; finite for 0 and 1.
+
+    For metrics that are no count of hits (AUC, mean average precision) k is the score's share of n all the same.
+    """
+    hits = score * n_test
+    return np.log((hits + 0.5) / (n_test - hits + 0.5))
+
+
+def logit_gain(score: np.ndarray, scores: Scores, best: np.ndarray) -> np.ndarray:
+    """Log odds of the score minus log odds of the target's zero-shot score: additive effects fit better here."""
+    return empirical_logit(score, scores.n_test) - empirical_logit(scores.zero_shot, scores.n_test)
+
+
+SCALES = {
+    scale.name: scale
+    for scale in (
+        Scale("gain_points", "Gain over zero-shot (points)", "zero-shot score of the target", True, gain_points),
+        Scale("logit_gain", "Gain over zero-shot (log odds)", "zero-shot score of the target", True, logit_gain),
+        Scale("chance_corrected", "Chance-corrected score", "guessing", False, chance_corrected),
+        Scale("column_ratio", "Share of the target's best (the paper's)", "nothing", False, column_ratio),
+        Scale("raw", "Score as measured", "nothing", False, raw),
+    )
+}
+
+# A gain in points differs from the raw score by a constant per target, so its relationship part is the same.
+RESPONSES = ("logit_gain", "chance_corrected", "column_ratio", "raw")
+
+
+def best_of_column(scores: Scores) -> np.ndarray:
+    """Best measured score of each target over all tasks as sources, per seed: (S, n); NaN where none is measured."""
+    filled = np.where(np.isnan(scores.score), -np.inf, scores.score).max(axis=1)
+    return np.where(np.isfinite(filled) & (filled > 0), filled, np.nan)
+
+
+def matrix(scores: Scores, scale: str) -> np.ndarray:
+    """All task x task cells on `scale`: (S, n, n)."""
+    return SCALES[scale].apply(scores.score, scores, best_of_column(scores)[:, None, :])
+
+
+def calibration_rows(scores: Scores, scale: str) -> dict[str, np.ndarray]:
+    """The calibration rows on `scale`: source -> (S, n)."""
+    best = best_of_column(scores)
+    return {source: SCALES[scale].apply(row, scores, best) for source, row in scores.calibration.items()}
+
+
+def seed_mean(values: np.ndarray) -> np.ndarray:
+    """Mean over the seeds that are there, (S, ...) -> (...); NaN where none is."""
+    count = np.isfinite(values).sum(axis=0)
+    return np.divide(np.nansum(values, axis=0), count, out=np.full(values.shape[1:], np.nan), where=count > 0)

@@ -1,0 +1,133 @@
+"""summary.json: every number that a report prints, once. Knows nothing of how the report looks.
+
+Plain JSON types only; what cannot be estimated is null.
+"""
+
+import math
+
+import numpy as np
+import pandas as pd
+
+from promptatlas.statistics.matrices import Scores, collect, task_names, zero_shot
+from promptatlas.statistics.relations import FEWEST_TASKS, effects
+from promptatlas.statistics.scales import PRIMARY, matrix, seed_mean
+from promptatlas.statistics.analyse import usable
+from promptatlas.statistics.seriation import common_order
+
+CEILING = 0.98
+MEANINGFUL = 0.05
+
+
+def summary(transfer: pd.DataFrame, similarity: pd.DataFrame, statistics: pd.DataFrame, tasks: pd.DataFrame) -> dict:
+    """The dict written to summary.json, from the four tables of a study."""
+    collected = collect(transfer, tasks)
+    names = task_names(tasks)
+    base = zero_shot(transfer, tasks, names)
+    chance = collected[0].chance if collected else np.full(len(names), np.nan)
+    corrected = (base - chance) / (1 - chance)
+    result = {
+        "n_tasks": len(names),
+        "n_cells": int(transfer["source"].isin(names).sum()),
+        "n_calibration_cells": int((~transfer["source"].isin(names)).sum()),
+        "n_missing_cells": int(sum(np.isnan(scores.score).sum() for scores in collected)),
+        "methods": list(dict.fromkeys(scores.method for scores in collected)),
+        "protocols": list(dict.fromkeys(scores.protocol for scores in collected)),
+        "seeds": sorted({seed for scores in collected for seed in scores.seeds}),
+        "shots": sorted({int(shots) for shots in transfer["shots"].dropna()}),
+        "compute_seconds": float(transfer["seconds"].sum()),
+        "primary_response": PRIMARY,
+        "order": common_order(collected) if collected else list(names),
+        "zero_shot_chance_corrected_mean": _mean(corrected),
+        "ceiling": CEILING,
+        "tasks_at_ceiling": _at_ceiling(collected, names),
+        "by_method": [_method(scores) for scores in collected],
+        "variance": _records(statistics, "variance_share", "reliability", "social_relations"),
+        "correlations": _correlations(statistics, similarity),
+        "agreement": _records(statistics, "agreement"),
+        "regret": _records(statistics, *(test for test in statistics["test"].unique() if test.startswith("regret"))),
+    }
+    return _plain(result)
+
+
+def _mean(values: np.ndarray) -> float:
+    there = np.isfinite(values)
+    return float(np.asarray(values)[there].mean()) if there.any() else math.nan
+
+
+def own_scores(scores: Scores) -> np.ndarray:
+    """Score of each task's own prompt, mean over seeds: (n,)."""
+    return np.diagonal(seed_mean(scores.score))
+
+
+def _at_ceiling(collected: list[Scores], names: tuple[str, ...]) -> list[str]:
+    """Tasks whose own prompts reach `CEILING`, chance-corrected, on average over methods (protocol by protocol, the highest)."""
+    reached: set[str] = set()
+    for protocol in {scores.protocol for scores in collected}:
+        own = [(own_scores(s) - s.chance) / (1 - s.chance) for s in collected if s.protocol == protocol]
+        reached |= {name for name, value in zip(names, seed_mean(np.array(own)), strict=True) if value >= CEILING}
+    return sorted(reached)
+
+
+def _method(scores: Scores) -> dict:
+    """What one method does in one protocol: gains in points over zero-shot, and who gives and who receives."""
+    n = len(scores.tasks)
+    mean = seed_mean(scores.score)
+    gain = 100 * (mean - scores.zero_shot)
+    others = gain[~np.eye(n, dtype=bool)]
+    others = others[np.isfinite(others)]
+    primary = seed_mean(matrix(scores, PRIMARY))
+    keep = usable(primary)
+    givers, receivers = [], []
+    if len(keep) >= FEWEST_TASKS:
+        parts = effects(primary[np.ix_(keep, keep)])
+        named = [scores.tasks[index] for index in keep]
+        givers, receivers = _ranked(named, parts.source), _ranked(named, parts.target)
+    return {
+        "method": scores.method,
+        "protocol": scores.protocol,
+        "own_gain_points_mean": _mean(np.diagonal(gain)),
+        "own_gain_points_worst": float(np.nanmin(np.diagonal(gain))) if np.isfinite(np.diagonal(gain)).any() else math.nan,
+        "transfer_gain_points_mean": _mean(others),
+        "transfer_helps_share": float((others > 0).mean()) if len(others) else math.nan,
+        "scratch_gain_points_mean": _mean(100 * (seed_mean(scores.calibration["scratch"]) - scores.zero_shot))
+        if "scratch" in scores.calibration
+        else math.nan,
+        "givers": givers,
+        "receivers": receivers,
+    }
+
+
+def _ranked(names: list[str], values: np.ndarray) -> list[dict]:
+    return [{"task": names[index], "effect": float(values[index])} for index in np.argsort(-values, kind="stable")]
+
+
+def _records(statistics: pd.DataFrame, *tests: str) -> list[dict]:
+    chosen = statistics[statistics["test"].isin(tests)]
+    return chosen.drop(columns=["confirmatory"]).to_dict("records")
+
+
+def _correlations(statistics: pd.DataFrame, similarity: pd.DataFrame) -> list[dict]:
+    """One record per (response, method, protocol, measure): the correlation with its interval and its three p values."""
+    families = similarity.drop_duplicates("measure").set_index("measure")["family"]
+    keys = ["response", "method", "protocol", "measure"]
+    p = statistics.pivot_table(index=keys, columns="test", values="p", aggfunc="first")
+    reliability = statistics[statistics["test"] == "reliability"].set_index(keys[:3])["estimate"]
+    records = []
+    for row in statistics[statistics["test"] == "two_way"].to_dict("records"):
+        key = tuple(row[name] for name in keys)
+        ceiling = math.sqrt(value) if (value := reliability.get(key[:3], math.nan)) > 0 else math.nan
+        row |= {"family": families[row["measure"]], "noise_ceiling": ceiling, "significant": bool(row["p"] < MEANINGFUL)}
+        row |= {f"p_{test}": p.at[key, f"two_way_{test}"] if f"two_way_{test}" in p else math.nan for test in ("max_t", "blocks")}
+        records.append(row)
+    return records
+
+
+def _plain(value):
+    """The same with NumPy scalars as Python numbers and NaN as None."""
+    if isinstance(value, dict):
+        return {key: _plain(one) for key, one in value.items()}
+    if isinstance(value, (list, tuple)):
+        return [_plain(one) for one in value]
+    if isinstance(value, np.generic):
+        value = value.item()
+    return None if isinstance(value, float) and not math.isfinite(value) else value

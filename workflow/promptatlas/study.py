@@ -1,0 +1,221 @@
+"""A study's names and paths: from the configuration to the files that exist and the jobs that make them.
+
+The only place that knows the layout of a results folder. Knows nothing of torch, Snakemake or what is in the files.
+"""
+
+import re
+from dataclasses import dataclass
+from functools import cached_property
+from pathlib import Path
+from typing import Any, Iterator, Sequence
+
+from promptatlas import NUMERICS_VERSION
+from promptatlas.cells import Cell
+from promptatlas.configuration import complete
+
+SPLITS = ("train", "validation", "test")
+TABLES = ("transfer", "baselines", "tuning", "tasks", "similarity", "statistics")
+
+
+@dataclass(frozen=True)
+class EncodeJob:
+    """Frozen features of some tasks."""
+
+    name: str
+    tasks: tuple[str, ...]
+
+
+@dataclass(frozen=True)
+class TuneJob:
+    """Source prompts of one method: `tasks` x `seeds`."""
+
+    name: str
+    method: str
+    tasks: tuple[str, ...]
+    seeds: tuple[int, ...]
+
+
+@dataclass(frozen=True)
+class TransferJob:
+    """Cells of one protocol and method: `sources` x `targets` x `seeds`."""
+
+    name: str
+    protocol: str
+    method: str
+    sources: tuple[str, ...]
+    targets: tuple[str, ...]
+    seeds: tuple[int, ...]
+
+    def cells(self) -> Iterator[Cell]:
+        for seed in self.seeds:
+            for target in self.targets:
+                for source in self.sources:
+                    yield Cell(self.protocol, self.method, seed, target, source)
+
+
+class Study:
+    """Everything that can be said about a study before anything is computed."""
+
+    def __init__(self, config: dict[str, Any]):
+        self.config = complete(config)
+        self.name: str = self.config["study"]
+        self.folder = Path(self.config["results"]) / self.name
+        self.tasks: tuple[str, ...] = tuple(self.config["tasks"])
+        self.methods: tuple[str, ...] = tuple(self.config["methods"])
+        self.protocols: tuple[str, ...] = tuple(self.config["protocols"])
+        self.seeds: tuple[int, ...] = tuple(self.config["seeds"])
+        self.shots: int = self.config["shots"]
+        self.sources: tuple[str, ...] = (*self.tasks, *self.config["calibration"])
+
+    def settings(self, method: str) -> dict[str, Any]:
+        return self.config["settings"][method]
+
+    @property
+    def backbone_name(self) -> str:
+        """How the tables call the frozen model."""
+        model, pretrained = self.config["backbone"]["model"], self.config["backbone"]["pretrained"]
+        return model if pretrained == model else f"{model}/{Path(pretrained).name}"
+
+    # Files
+
+    def task_folder(self, task: str) -> Path:
+        return self.folder / "tasks" / task
+
+    def task_files(self, task: str, splits: Sequence[str] = SPLITS) -> list[Path]:
+        folder = self.task_folder(task)
+        arrays = [folder / f"{split}_{kind}.npy" for split in splits for kind in ("images", "labels")]
+        return [folder / "task.json", *arrays]
+
+    def factors(self, task: str) -> Path:
+        return self.task_folder(task) / "factors.parquet"
+
+    def draw(self, task: str, seed: int) -> Path:
+        return self.folder / "draws" / f"shots{self.shots}-seed{seed}" / f"{task}.json"
+
+    @property
+    def backbone_folder(self) -> Path:
+        return self.folder / "backbone"
+
+    @property
+    def backbone_files(self) -> list[Path]:
+        return [self.backbone_folder / name for name in ("backbone.safetensors", "architecture.json", "tokenizer.json")]
+
+    def encoded(self, task: str) -> Path:
+        return self.folder / "encoded" / f"{task}.safetensors"
+
+    def prompt(self, method: str, seed: int, task: str) -> Path:
+        return self.folder / "prompts" / method / f"seed{seed}" / f"{task}.safetensors"
+
+    def cell(self, cell: Cell) -> Path:
+        return self.folder / "cells" / cell.protocol / cell.method / f"seed{cell.seed}" / cell.target / f"{cell.source}.json"
+
+    def resume(self, fingerprint: str, kind: str) -> Path:
+        return self.folder / "resume" / f"{fingerprint}.{kind}"
+
+    def table(self, name: str) -> list[Path]:
+        return [self.folder / "tables" / f"{name}.{kind}" for kind in ("parquet", "csv")]
+
+    @property
+    def resolved_config(self) -> Path:
+        return self.folder / "config.json"
+
+    @property
+    def summary(self) -> Path:
+        return self.folder / "summary.json"
+
+    @property
+    def figures(self) -> Path:
+        return self.folder / "figures"
+
+    @property
+    def report(self) -> Path:
+        return self.folder / "report.html"
+
+    def log(self, job: str) -> Path:
+        return self.folder / "logs" / f"{job}.log"
+
+    def benchmark(self, job: str) -> Path:
+        return self.folder / "benchmarks" / f"{job}.tsv"
+
+    # What a study consists of
+
+    @cached_property
+    def cells(self) -> list[Cell]:
+        return [cell for job in self.transfer_jobs for cell in job.cells()]
+
+    @cached_property
+    def encode_jobs(self) -> list[EncodeJob]:
+        chunks = _chunks(self.tasks, self._size("tasks"))
+        return [EncodeJob(_name("encode", chunk), chunk.items) for chunk in chunks]
+
+    @cached_property
+    def tune_jobs(self) -> list[TuneJob]:
+        return [
+            TuneJob(_name(f"tune_{method}", tasks, seeds), method, tasks.items, seeds.items)
+            for method in self.methods
+            for seeds in _chunks(self.seeds, self._size("seeds"), "seed")
+            for tasks in _chunks(self.tasks, self._size("prompts"))
+        ]
+
+    @cached_property
+    def transfer_jobs(self) -> list[TransferJob]:
+        return [
+            TransferJob(
+                _name(f"transfer_{protocol}_{method}", targets, sources, seeds),
+                protocol, method, sources.items, targets.items, seeds.items,
+            )
+            for protocol in self.protocols
+            for method in self.methods
+            for seeds in _chunks(self.seeds, self._size("seeds"), "seed")
+            for targets in _chunks(self.tasks, self._size("targets"))
+            for sources in _chunks(self.sources, self._size("sources"), "from_")
+        ]  # fmt: skip
+
+    def _size(self, kind: str) -> int | str:
+        return self.config["jobs"][f"{kind}_per_job"]
+
+    # What a job reads and what makes it stale; the rules pass both on to Snakemake
+
+    def tune_inputs(self, job: TuneJob) -> list[Path]:
+        draws = [self.draw(task, seed) for task in job.tasks for seed in job.seeds]
+        return [self.task_folder(task) / "task.json" for task in job.tasks] + draws
+
+    def transfer_inputs(self, job: TransferJob) -> list[Path]:
+        """The frozen features of the targets; with `init` also their draws."""
+        files = [self.encoded(target) for target in job.targets]
+        if job.protocol == "init":
+            files += [self.draw(target, seed) for target in job.targets for seed in job.seeds]
+        return files
+
+    def transfer_prompts(self, job: TransferJob) -> list[Path]:
+        """The source prompts; tuning `scratch` is what gave a target its own source prompt."""
+        sources = [source for source in job.sources if source in self.tasks]
+        if job.protocol == "init" and "scratch" in job.sources:
+            sources += [target for target in job.targets if target not in sources]
+        return [self.prompt(job.method, seed, source) for source in sources for seed in job.seeds]
+
+    def provenance(self, method: str) -> dict[str, Any]:
+        """What makes the results of a method stale when it changes, beside its input files."""
+        return {"settings": self.settings(method), "shots": self.shots, "draw": self.config["draw"], "numerics": NUMERICS_VERSION}
+
+
+@dataclass(frozen=True)
+class _Chunk:
+    items: tuple
+    label: str
+
+
+def _chunks(items: Sequence, size: int | str, prefix: str = "") -> list[_Chunk]:
+    """Consecutive pieces of `items`; a piece is called by its only item, or by its number, or not at all if it is everything."""
+    size = len(items) if size == "all" else size
+    pieces = [tuple(items[start : start + size]) for start in range(0, len(items), size)]
+    if len(pieces) == 1:
+        return [_Chunk(pieces[0], "")]
+    return [
+        _Chunk(piece, f"{prefix}{piece[0]}" if size == 1 else f"{prefix}{number}of{len(pieces)}")
+        for number, piece in enumerate(pieces, start=1)
+    ]
+
+
+def _name(stem: str, *chunks: _Chunk) -> str:
+    return re.sub(r"\W", "_", "_".join([stem, *(chunk.label for chunk in chunks if chunk.label)]))

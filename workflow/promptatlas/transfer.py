@@ -1,0 +1,81 @@
+"""Scores of prompts on one target task. Knows nothing of the matrix, of files or of how a prompt came to be."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import numpy as np
+import torch
+
+from promptatlas import metrics
+from promptatlas.backbone import Backbone
+from promptatlas.classifier import PromptedClassifier
+from promptatlas.errors import UserError
+from promptatlas.prompts import Prompts, stack
+from promptatlas.tasks.prepared import PreparedTask
+
+# Tokens per pass through the vision tower: on a CPU what stays in the cache, on a GPU halved when memory runs out.
+TOKENS_PER_PASS = {"cpu": 8_192, "cuda": 1_048_576}
+
+
+@dataclass(frozen=True)
+class Evaluation:
+    """score and chance in 0..1; per_class (C,); correct (N,) says which test images were right, None if multi-label."""
+
+    score: float
+    per_class: np.ndarray
+    chance: float
+    n_test: int
+    correct: np.ndarray | None
+
+
+@torch.no_grad()
+def evaluate(
+    backbone: Backbone, task: PreparedTask, encoded: dict[str, np.ndarray], prompts: list[Prompts]
+) -> list[Evaluation]:
+    """One evaluation per prompt (each with K = 1) on the test split with the target's own class names."""
+    together = stack(prompts).to(backbone.device)
+    classifier = PromptedClassifier(backbone, task.task.class_names, together)
+    class_features = classifier.class_features(together)
+    if together.visual is None:
+        images = torch.from_numpy(encoded["features_test"]).to(backbone.device)
+        logits = classifier.logits(images.unsqueeze(0), class_features)
+    else:
+        logits = _prompted_logits(classifier, task.images("test"), together, class_features)
+    return [_evaluation(task, own) for own in logits.expand(len(prompts), -1, -1).float().cpu().numpy()]
+
+
+def zero_shot(backbone: Backbone, task: PreparedTask, encoded: dict[str, np.ndarray]) -> Evaluation:
+    """The hand-written templates of the target, averaged, without any learned prompt."""
+    logits = backbone.logit_scale * encoded["features_test"] @ encoded["class_features"].T
+    return _evaluation(task, logits)
+
+
+def _prompted_logits(
+    classifier: PromptedClassifier, images: np.ndarray, prompts: Prompts, class_features: torch.Tensor
+) -> torch.Tensor:
+    """(K, N, C): each picture is read and embedded once for all K prompts."""
+    vision = classifier.backbone.vision
+    tokens_per_image = len(vision.positional_embedding) * len(prompts)
+    budget = TOKENS_PER_PASS["cuda" if vision.device.type == "cuda" else "cpu"]
+    size, start, parts = max(1, budget // tokens_per_image), 0, []
+    while start < len(images):
+        chunk = torch.from_numpy(np.asarray(images[start : start + size])).to(vision.device)
+        try:
+            tokens = vision.embed(vision.normalise(chunk)).unsqueeze(0)
+            parts.append(classifier.logits(classifier.image_features(prompts, tokens), class_features))
+        except torch.OutOfMemoryError as error:
+            if size == 1:
+                raise UserError("evaluation runs out of GPU memory with one image; lower sources_per_job.") from error
+            size //= 2
+            continue
+        start += size
+    return torch.cat(parts, dim=1)
+
+
+def _evaluation(task: PreparedTask, logits: np.ndarray) -> Evaluation:
+    """logits (N, C) of the test split."""
+    labels = np.asarray(task.labels("test"))
+    score = metrics.score(task.task.metric, logits, labels)
+    correct = None if task.task.multilabel else logits.argmax(1) == labels
+    return Evaluation(score.value, score.per_class, score.chance, len(labels), correct)

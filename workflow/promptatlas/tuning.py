@@ -1,0 +1,230 @@
+"""Trains K independent prompts of one method on K few-shot draws of one task. Knows nothing of the matrix or of files.
+
+The K learners share kernels and nothing else: parameters, data order and choice of the epoch are each learner's own, so
+a batch of K gives what K single runs give.
+"""
+
+from __future__ import annotations
+
+import time
+
+import numpy as np
+import torch
+import torch.nn.functional as F
+from torch import Tensor
+
+from promptatlas import metrics
+from promptatlas.backbone import Backbone
+from promptatlas.classifier import PromptedClassifier
+from promptatlas.errors import UserError
+from promptatlas.learned import LearnedPrompt
+from promptatlas.population import Population
+from promptatlas.prompts import Prompts
+from promptatlas.schedule import learning_rate, optimiser
+from promptatlas.streams import stream
+from promptatlas.tasks.draws import Draw
+from promptatlas.tasks.prepared import PreparedTask
+
+
+def scratch(backbone: Backbone, method: str, settings: dict, seed: int) -> LearnedPrompt:
+    """The untrained prompt of a seed: what every source prompt of that seed started from."""
+    population = Population(method, settings, backbone.architecture, [seed])
+    with torch.no_grad():
+        return LearnedPrompt(method, population.snapshot(0), population.prompts())
+
+
+def tune_task(
+    backbone: Backbone,
+    method: str,
+    settings: dict,
+    task: PreparedTask,
+    draws: list[Draw],
+    seeds: list[int],
+    starts: list[LearnedPrompt] | None = None,
+) -> list[LearnedPrompt]:
+    """Learner k is tuned on draws[k] with the streams of seeds[k], from starts[k] if given. Returns K learned prompts."""
+    results: dict[int, LearnedPrompt] = {}
+    steps = [-(-len(draw.train) // settings["batch_size"]) for draw in draws]
+    for count in sorted(set(steps)):  # learners step together, so each group has equally many steps per epoch
+        chosen = [k for k, own in enumerate(steps) if own == count]
+        population = Population(method, settings, backbone.architecture, [seeds[k] for k in chosen])
+        if starts is not None:
+            population.load([starts[k].parameters for k in chosen])
+        run = _Run(backbone, method, settings, task, [draws[k] for k in chosen], [seeds[k] for k in chosen], population)
+        results |= dict(zip(chosen, run.learn(), strict=True))
+    return [results[k] for k in range(len(draws))]
+
+
+class _Run:
+    """One synchronous run of K learners."""
+
+    def __init__(
+        self,
+        backbone: Backbone,
+        method: str,
+        settings: dict,
+        task: PreparedTask,
+        draws: list[Draw],
+        seeds: list[int],
+        population: Population,
+    ) -> None:
+        self.method, self.settings, self.task, self.seeds = method, settings, task.task, seeds
+        self.population = population.to(backbone.device)
+        with torch.no_grad():
+            self.classifier = PromptedClassifier(backbone, task.task.class_names, population.prompts())
+        inputs = _Features if not population.visual else _Pictures
+        self.train = inputs(backbone, self.classifier, task, "train", [draw.train for draw in draws])
+        self.validation = inputs(
+            backbone, self.classifier, task, draws[0].validation_split, [draw.validation for draw in draws]
+        )
+
+    def learn(self) -> list[LearnedPrompt]:
+        started, parameters = time.perf_counter(), self.population.parameters
+        learners = range(len(self.seeds))
+        optimizer = optimiser(self.settings, list(parameters.values()))
+        orders = [stream("order", self.task.name, seed) for seed in self.seeds]
+        histories: list[list[dict]] = [[] for _ in learners]
+        best: list[tuple[float, int, dict[str, Tensor]]] = [(float("-inf"), 0, {}) for _ in learners]
+        for epoch in range(self.settings["epochs"]):
+            rate = learning_rate(self.settings, epoch)
+            for group in optimizer.param_groups:
+                group["lr"] = rate
+            losses = self._epoch(optimizer, orders)
+            scores = self._validate()
+            for k in learners:
+                histories[k].append(
+                    {"epoch": epoch + 1, "loss": losses[k], "learning_rate": rate, "validation_score": scores[k]}
+                )
+                if self.settings["select"] == "last" or scores[k] > best[k][0]:
+                    best[k] = (scores[k], epoch + 1, self.population.snapshot(k))
+        seconds = (time.perf_counter() - started) / len(self.seeds)
+        self.population.load([chosen for _, _, chosen in best])
+        with torch.no_grad():
+            prompts = self.population.prompts().to("cpu")
+        return [
+            LearnedPrompt(
+                self.method,
+                {name: value.cpu() for name, value in best[k][2].items()},
+                prompts[k : k + 1],
+                histories[k],
+                best[k][1],
+                seconds,
+            )
+            for k in learners
+        ]
+
+    def _epoch(self, optimizer: torch.optim.Optimizer, orders: list[np.random.Generator]) -> list[float]:
+        """One pass over each draw; returns each learner's mean loss over its examples."""
+        totals = torch.zeros(len(self.seeds))
+        batches = self.train.batches(self.settings["batch_size"], [order.permutation for order in orders])
+        for rows, weights in batches:
+            optimizer.zero_grad(set_to_none=True)
+            logits = self._logits(self.population.prompts(), self.train, rows)
+            losses = loss(logits, self.train.labels_at(rows), weights)
+            losses.sum().backward()
+            optimizer.step()
+            totals += (losses.detach() * weights.sum(1)).cpu()
+        means = (totals / torch.tensor(self.train.sizes)).tolist()
+        if not all(np.isfinite(means)):
+            seeds = [seed for seed, mean in zip(self.seeds, means) if not np.isfinite(mean)]
+            raise UserError(
+                f"{self.method} on {self.task.name}: the loss is not a number for seed {seeds[0]}; "
+                f"lower settings.{self.method}.learning_rate."
+            )
+        return means
+
+    @torch.no_grad()
+    def _validate(self) -> list[float]:
+        prompts = self.population.prompts()
+        parts = [self._logits(prompts, self.validation, rows) for rows, _ in self.validation.batches(256)]
+        logits = torch.cat(parts, dim=1).float().cpu().numpy()
+        labels = self.validation.labels
+        return [
+            metrics.score(self.task.metric, logits[k, :size], labels[k][:size].cpu().numpy()).value
+            for k, size in enumerate(self.validation.sizes)
+        ]
+
+    def _logits(self, prompts: Prompts, inputs: _Features | _Pictures, rows: Tensor) -> Tensor:
+        return self.classifier.logits(inputs.features(prompts, rows), self.classifier.class_features(prompts))
+
+
+class _Draws:
+    """K few-shot draws of one split; learner k's rows are numbered 0..sizes[k] - 1, shorter draws are padded."""
+
+    def __init__(self, task: PreparedTask, split: str, indices: list[np.ndarray], device: torch.device) -> None:
+        self.sizes = [len(rows) for rows in indices]
+        self.device = device
+        longest = max(self.sizes)
+        self.rows = np.stack([np.pad(rows, (0, longest - len(rows)), mode="edge") for rows in indices])
+        self.labels = torch.from_numpy(np.asarray(task.labels(split))[self.rows]).to(device)
+        self.learner = torch.arange(len(indices), device=device).unsqueeze(1)
+
+    def batches(self, size: int, permutations: list | None = None):
+        """Yields rows (K, B) into each learner's draw and weights (K, B), 0 where a learner has no example left."""
+        order = np.zeros((len(self.sizes), max(self.sizes)), dtype=np.int64)
+        for k, own in enumerate(self.sizes):
+            order[k, :own] = permutations[k](own) if permutations else np.arange(own)
+        present = np.arange(order.shape[1]) < np.array(self.sizes)[:, None]
+        for start in range(0, order.shape[1], size):
+            part = slice(start, start + size)
+            rows, weights = torch.from_numpy(order[:, part]), torch.from_numpy(present[:, part])
+            yield rows.to(self.device), weights.to(self.device, torch.float32)
+
+    def labels_at(self, rows: Tensor) -> Tensor:
+        """Labels (K, B) or, multi-label, (K, B, C)."""
+        return self.labels[self.learner, rows]
+
+
+class _Features(_Draws):
+    """For text-only methods: the frozen image features, computed once, (K, N, embed_dim)."""
+
+    def __init__(
+        self, backbone: Backbone, classifier: PromptedClassifier, task: PreparedTask, split: str, indices: list
+    ) -> None:
+        super().__init__(task, split, indices, backbone.device)
+        images = task.images(split)
+        unique, inverse = np.unique(self.rows, return_inverse=True)
+        parts = []
+        with torch.no_grad():
+            for start in range(0, len(unique), 256):
+                chunk = torch.from_numpy(images[unique[start : start + 256]]).to(backbone.device)
+                parts.append(backbone.vision.encode(backbone.vision.normalise(chunk)))
+        where = torch.from_numpy(inverse.reshape(self.rows.shape)).to(backbone.device)
+        self.cached = torch.cat(parts)[where]
+
+    def features(self, prompts: Prompts, rows: Tensor) -> Tensor:
+        return self.cached[self.learner, rows]
+
+
+class _Pictures(_Draws):
+    """For methods with visual prompts: uint8 pictures (K, N, R, R, 3), embedded again at every step."""
+
+    def __init__(
+        self, backbone: Backbone, classifier: PromptedClassifier, task: PreparedTask, split: str, indices: list
+    ) -> None:
+        super().__init__(task, split, indices, backbone.device)
+        self.backbone, self.classifier = backbone, classifier
+        self.pictures = torch.from_numpy(np.asarray(task.images(split)[self.rows])).to(backbone.device)
+
+    def features(self, prompts: Prompts, rows: Tensor) -> Tensor:
+        vision = self.backbone.vision
+        pictures = self.pictures[self.learner, rows]
+        with torch.no_grad():
+            tokens = vision.embed(vision.normalise(pictures.flatten(0, 1))).unflatten(0, rows.shape)
+        return self.classifier.image_features(prompts, tokens)
+
+
+def loss(logits: Tensor, labels: Tensor, weights: Tensor) -> Tensor:
+    """Mean cross-entropy of each learner, (K,).
+
+    logits (K, B, C); labels (K, B) or multi-hot (K, B, C), which is divided by its number of labels (MVLPT section 1.6;
+    an image without a label adds no loss); weights (K, B).
+    """
+    log_probabilities = logits.log_softmax(-1)
+    if labels.dim() == 2:
+        each = F.nll_loss(log_probabilities.flatten(0, 1), labels.flatten(), reduction="none").view_as(labels)
+    else:
+        targets = labels.to(logits.dtype)
+        each = -(log_probabilities * targets).sum(-1) / targets.sum(-1).clamp(min=1)
+    return (each * weights).sum(1) / weights.sum(1)
+
