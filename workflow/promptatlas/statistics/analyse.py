@@ -6,7 +6,7 @@ Tests by name: `variance_share`, `reliability`, `social_relations` (giver-receiv
 static list) and `regret@k_share` (0 = best source known, 1 = random pick).
 """
 
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Iterator, Sequence
 from itertools import combinations
 
 import numpy as np
@@ -182,37 +182,25 @@ def _agreement(collected: Sequence[Scores], permutations: int) -> Iterator[dict]
 
 
 def _regret(scores: np.ndarray, matrices: dict[str, np.ndarray], permutations: int) -> Iterator[dict]:
-    """Regret of each measure and of the two controls, in points; p of its difference to the static list, target by target."""
+    """Regret of each measure and of the two controls, in points; intervals over targets, p of the differences to `ctrl_static`."""
     keep = usable(scores)
     n = len(keep)
-    scores = 100 * scores[np.ix_(keep, keep)]
-    predictions: dict[str, Callable[[np.ndarray], np.ndarray]] = {
-        "ctrl_static": lambda chosen: static_list(scores[np.ix_(chosen, chosen)]),
-        "ctrl_random": lambda chosen: no_preference(scores[np.ix_(chosen, chosen)]),
-    }
-    for measure, closeness in matrices.items():
-        predictions[measure] = lambda chosen, closeness=closeness: closeness[np.ix_(keep[chosen], keep[chosen])]
-
-    def by_target(measure: str, chosen: np.ndarray, k: int) -> np.ndarray:
-        return regrets(scores[np.ix_(chosen, chosen)], predictions[measure](chosen), k)
-
-    everyone = np.arange(n)
-    for k in (k for k in TOP if FEWEST_TASKS <= n > k + 1):
-        controls = {name: by_target(name, everyone, k) for name in ("ctrl_static", "ctrl_random")}
-        for measure in predictions:
-            each = by_target(measure, everyone, k)
-            there = np.isfinite(each) & np.isfinite(controls["ctrl_static"])
+    if n < FEWEST_TASKS:
+        return
+    part = np.ix_(keep, keep)
+    scores = 100 * scores[part]
+    predictions = {"ctrl_static": static_list(scores), "ctrl_random": no_preference(scores)}
+    predictions |= {measure: closeness[part] for measure, closeness in matrices.items()}
+    for k in (k for k in TOP if n > k + 1):
+        by_target = {measure: regrets(scores, predicted, k) for measure, predicted in predictions.items()}
+        for measure, each in by_target.items():
+            there = np.isfinite(each)
             if not there.any():
                 continue
-            left_out = leave_one_out(n, lambda task: _mean(by_target(measure, np.delete(everyone, task), k)))
-            p = permutation.sign_flip_p_value(
-                (each - controls["ctrl_static"])[there], permutations, stream("statistics", "sign_flip", n)
-            )
-            p, count = (NAN, 0) if measure == "ctrl_static" else (p, permutations)
-            yield _row(measure, f"regret@{k}", n, _mean(each), interval(_mean(each), left_out), p, count)
-            yield _row(measure, f"regret@{k}_share", n, _mean(each) / _mean(controls["ctrl_random"]))
-
-
-def _mean(values: np.ndarray) -> float:
-    there = np.isfinite(values)
-    return float(values[there].mean()) if there.any() else NAN
+            each, difference = each[there], (each - by_target["ctrl_static"])[there]
+            low, high = interval(each.mean(), leave_one_out(len(each), lambda target, each=each: np.delete(each, target).mean()))
+            p, count = NAN, 0
+            if measure != "ctrl_static":
+                p, count = permutation.sign_flip_p_value(difference, permutations, stream("statistics", "sign_flip", n)), permutations
+            yield _row(measure, f"regret@{k}", n, each.mean(), (max(low, 0.0), high), p, count)
+            yield _row(measure, f"regret@{k}_share", n, each.mean() / by_target["ctrl_random"][there].mean())
