@@ -1,0 +1,140 @@
+"""Both towers against open_clip's encoders, with prompts spliced in by hand where open_clip has none."""
+
+import open_clip
+import pytest
+import torch
+from conftest import twin
+
+from promptatlas.backbone.text import plain_sentences, sentences
+from promptatlas.errors import UserError
+
+NAMES = ["cat", "red_panda", "a very long-winded class name, with 3 commas, ok?", "dog", "x-ray", "car on my right side."]
+tokenize = open_clip.get_tokenizer("ViT-B-32")
+
+
+def close(ours, reference, tolerance=1e-5):
+    torch.testing.assert_close(ours, reference, atol=tolerance, rtol=tolerance)
+
+
+def naive_text(model, names, context, position):
+    """(C, D) for context (depth, n, d): one full-length row per class through open_clip's own blocks."""
+    features = []
+    depth, n, _ = context.shape
+    for name in names:
+        name = name.replace("_", " ")
+        ids = tokenize("X " * n + name + ".")[0]
+        length = len(tokenize.encode(name))
+        embedded = model.token_embedding(ids)
+        before = {"end": n, "middle": n // 2, "front": 0}[position]
+        start, words, rest = embedded[:1], embedded[1 + n : 1 + n + length], embedded[1 + n + length :]
+        x = torch.cat([start, context[0, :before], words, context[0, before:], rest]) + model.positional_embedding
+        places = [1 + i for i in range(before)] + [1 + length + i for i in range(before, n)]
+        for layer, block in enumerate(model.transformer.resblocks):
+            if 0 < layer < depth:
+                x = x.clone()
+                x[places] = context[layer]
+            x = block(x.unsqueeze(0), attn_mask=model.attn_mask)[0]
+        features.append(model.ln_final(x)[ids.argmax()] @ model.text_projection)
+    return torch.stack(features)
+
+
+def naive_vision(model, images, prompts):
+    """(B, D) for prompts (depth, n, d): the tokens stand after the class token and are replaced layer by layer."""
+    visual = model.visual
+    x = visual._embeds(images)
+    depth, n, _ = prompts.shape
+    for layer, block in enumerate(visual.transformer.resblocks):
+        if layer < depth:
+            rest = x[:, 1:] if layer == 0 else x[:, 1 + n :]
+            x = torch.cat([x[:, :1], prompts[layer].expand(len(x), -1, -1), rest], dim=1)
+        x = block(x)
+    return visual.ln_post(x[:, 0]) @ visual.proj
+
+
+def test_plain_sentences_equal_open_clip(tiny):
+    model, backbone = tiny
+    texts = [f"a photo of a {name}." for name in NAMES]
+    close(backbone.text(backbone.text.layout(plain_sentences(backbone.tokenizer, texts)))[0], model.encode_text(tokenize(texts)))
+
+
+def test_plain_images_equal_open_clip(tiny):
+    model, backbone = tiny
+    images = torch.randn(5, 3, 32, 32)
+    close(backbone.vision(backbone.vision.embed(images).unsqueeze(0))[0], model.encode_image(images))
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("name, quick", [("ViT-B-16", True), ("ViT-B-32", False), ("ViT-L-14", True)])
+def test_published_sizes_equal_open_clip(name, quick, tmp_path):
+    model, backbone = twin(open_clip.get_model_config(name) | {"quick_gelu": quick}, tmp_path)
+    texts = ["a photo of a cat.", "a satellite photo of annual crop land."]
+    layout = backbone.text.layout(plain_sentences(backbone.tokenizer, texts))
+    close(backbone.text(layout)[0], model.encode_text(tokenize(texts)))
+    images = torch.randn(1, 3, 224, 224)
+    close(backbone.vision(backbone.vision.embed(images).unsqueeze(0))[0], model.encode_image(images))
+
+
+@pytest.mark.parametrize("depth", [1, 2, 3])
+@pytest.mark.parametrize("position", ["end", "middle", "front"])
+def test_context_prompts_equal_the_naive_splice_in_value_and_gradient(tiny, position, depth):
+    model, backbone = tiny
+    context = (torch.randn(2, depth, 5, 64) * 0.3).requires_grad_()
+    layout = backbone.text.layout(sentences(backbone.tokenizer, NAMES, 5, position))
+    ours = backbone.text(layout, context)
+    reference = torch.stack([naive_text(model, NAMES, own, position) for own in context])
+    close(ours, reference)
+    weights = torch.randn_like(ours)
+    (gradient,) = torch.autograd.grad((ours * weights).sum(), context)
+    (expected,) = torch.autograd.grad((reference * weights).sum(), context)
+    close(gradient, expected, 1e-4)
+
+
+@pytest.mark.parametrize("depth", [1, 2, 3], ids=["shallow", "half", "deep"])
+def test_visual_prompts_equal_the_naive_insertion_in_value_and_gradient(tiny, depth):
+    model, backbone = tiny
+    images = torch.randn(4, 3, 32, 32)
+    prompts = (torch.randn(2, depth, 6, 96) * 0.3).requires_grad_()
+    ours = backbone.vision(backbone.vision.embed(images).unsqueeze(0), prompts)
+    reference = torch.stack([naive_vision(model, images, own) for own in prompts])
+    close(ours, reference)
+    weights = torch.randn_like(ours)
+    (gradient,) = torch.autograd.grad((ours * weights).sum(), prompts)
+    (expected,) = torch.autograd.grad((reference * weights).sum(), prompts)
+    close(gradient, expected, 1e-4)
+
+
+def test_context_equal_to_the_embedded_words_gives_the_plain_sentence(tiny):
+    model, backbone = tiny
+    words = backbone.text.token_embedding(torch.tensor(backbone.tokenizer.encode("a photo of a")))
+    layout = backbone.text.layout(sentences(backbone.tokenizer, NAMES, 4, "end"))
+    texts = [f"a photo of a {name.replace('_', ' ')}." for name in NAMES]
+    close(backbone.text(layout, words[None, None])[0], model.encode_text(tokenize(texts)))
+
+
+def test_one_class_alone_gives_what_it_gives_among_others(tiny):
+    _, backbone = tiny
+    context = torch.randn(1, 1, 4, 64)
+    together = backbone.text(backbone.text.layout(sentences(backbone.tokenizer, NAMES, 4, "middle")), context)
+    for i, name in enumerate(NAMES):
+        alone = backbone.text(backbone.text.layout(sentences(backbone.tokenizer, [name], 4, "middle")), context)
+        close(alone[:, 0], together[:, i])
+
+
+def test_each_prompt_may_see_its_own_images(tiny):
+    _, backbone = tiny
+    images, prompts = torch.randn(2, 4, 3, 32, 32), torch.randn(2, 3, 2, 96)
+    tokens = backbone.vision.embed(images.flatten(0, 1)).unflatten(0, (2, 4))
+    together = backbone.vision(tokens, prompts)
+    for k in range(2):
+        close(backbone.vision(tokens[k : k + 1], prompts[k : k + 1])[0], together[k])
+
+
+def test_a_name_longer_than_the_text_tower_reads_is_refused(tiny):
+    _, backbone = tiny
+    with pytest.raises(UserError, match="shorten the name or the prompt"):
+        backbone.text.layout(sentences(backbone.tokenizer, ["very " * 70], 16, "end"))
+
+
+@pytest.mark.parametrize("text", [*NAMES, "Québec's &amp; 北京 2nd", "  spaced\tout ", "ﬁne—dash", "don't", "UPPER"])
+def test_the_tokenizer_gives_open_clips_ids(tiny, text):
+    assert tiny[1].tokenizer.encode(text) == tokenize.encode(text)
