@@ -19,8 +19,8 @@ $(READY): pyproject.toml envs/uv.txt envs/requirements.txt
 	$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 11) and "promptatlas: Python 3.11 or later is needed; try make PYTHON=python3.12")'
 	$(PYTHON) -m venv .venv
 	$(BIN)/python -m pip install --quiet --require-hashes -r envs/uv.txt
-	$(BIN)/uv pip install --quiet --require-hashes -r envs/requirements.txt
-	$(BIN)/uv pip install --quiet --no-deps --no-build-isolation --editable .
+	$(BIN)/uv pip install --quiet --python $(BIN)/python --require-hashes -r envs/requirements.txt
+	$(BIN)/uv pip install --quiet --python $(BIN)/python --no-deps --no-build-isolation --editable .
 	touch $@
 
 # Pinned versions follow pyproject.toml; envs/environment.yaml is the same list for conda.

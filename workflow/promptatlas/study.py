@@ -112,6 +112,10 @@ class Study:
     def resume(self, fingerprint: str, kind: str) -> Path:
         return self.folder / "resume" / f"{fingerprint}.{kind}"
 
+    @property
+    def tables(self) -> list[Path]:
+        return [path for name in TABLES for path in self.table(name)]
+
     def table(self, name: str) -> list[Path]:
         return [self.folder / "tables" / f"{name}.{kind}" for kind in ("parquet", "csv")]
 
@@ -174,29 +178,54 @@ class Study:
     def _size(self, kind: str) -> int | str:
         return self.config["jobs"][f"{kind}_per_job"]
 
-    # What a job reads and what makes it stale; the rules pass both on to Snakemake
+    def job(self, name: str) -> TuneJob | TransferJob:
+        """The tuning or transfer job of that name."""
+        return next(job for job in [*self.tune_jobs, *self.transfer_jobs] if job.name == name)
 
-    def tune_inputs(self, job: TuneJob) -> list[Path]:
-        draws = [self.draw(task, seed) for task in job.tasks for seed in job.seeds]
-        return [self.task_folder(task) / "task.json" for task in job.tasks] + draws
+    # What a job reads, writes and tells, and what makes its results stale beside what it reads
 
-    def transfer_inputs(self, job: TransferJob) -> list[Path]:
-        """The frozen features of the targets; with `init` also their draws."""
-        files = [self.encoded(target) for target in job.targets]
+    @property
+    def draws(self) -> list[Path]:
+        return [self.draw(task, seed) for task in self.tasks for seed in self.seeds]
+
+    def tuning_tasks(self, job: TuneJob) -> list[Path]:
+        return [path for task in job.tasks for path in self.task_files(task, ("train", "validation"))]
+
+    def tuning_draws(self, job: TuneJob) -> list[Path]:
+        return [self.draw(task, seed) for task in job.tasks for seed in job.seeds]
+
+    def prompts(self, job: TuneJob) -> list[Path]:
+        return [self.prompt(job.method, seed, task) for task in job.tasks for seed in job.seeds]
+
+    def transfer_targets(self, job: TransferJob) -> list[Path]:
+        """The targets' features and test pictures; with `init` also what they are tuned on."""
+        splits = SPLITS if job.protocol == "init" else ("test",)
+        files = [path for target in job.targets for path in (self.encoded(target), *self.task_files(target, splits))]
         if job.protocol == "init":
             files += [self.draw(target, seed) for target in job.targets for seed in job.seeds]
         return files
 
     def transfer_prompts(self, job: TransferJob) -> list[Path]:
-        """The source prompts; tuning `scratch` is what gave a target its own source prompt."""
+        """The source prompts; with `init`, what starts from scratch is the target's own source prompt."""
         sources = [source for source in job.sources if source in self.tasks]
         if job.protocol == "init" and "scratch" in job.sources:
             sources += [target for target in job.targets if target not in sources]
         return [self.prompt(job.method, seed, source) for source in sources for seed in job.seeds]
 
     def provenance(self, method: str) -> dict[str, Any]:
-        """What makes the results of a method stale when it changes, beside its input files."""
-        return {"settings": self.settings(method), "shots": self.shots, "draw": self.config["draw"], "numerics": NUMERICS_VERSION}
+        return {"settings": self.settings(method), "numerics": NUMERICS_VERSION}
+
+    def tuning_message(self, job: TuneJob) -> str:
+        files = self.prompts(job)
+        return f"Tune {job.method}: {_missing(files)} of {len(files)} prompts are missing; what still holds is kept"
+
+    def transfer_message(self, job: TransferJob) -> str:
+        files = [self.cell(cell) for cell in job.cells()]
+        return f"Transfer {job.method} ({job.protocol}): {_missing(files)} of {len(files)} cells are missing; what still holds is kept"
+
+
+def _missing(files: Sequence[Path]) -> int:
+    return sum(not path.exists() for path in files)
 
 
 @dataclass(frozen=True)

@@ -50,11 +50,11 @@ def read_draw(path: Path) -> Draw:
     return drawn
 
 
-def encode(study: Study, tasks: Sequence[str], say: Say) -> None:
+def encode(study: Study, tasks: Sequence[str], threads: int, say: Say) -> None:
     """Frozen features of `tasks`; those that still hold are kept."""
-    from promptatlas import backbone, encoding
+    from promptatlas import backbone, devices, encoding
 
-    model = backbone.load(study.backbone_folder, study.device())
+    model = backbone.load(study.backbone_folder, devices.chosen(study.config["device"], threads))
     progress = Progress("encode", len(tasks), "tasks", say)
     for name in tasks:
         task = PreparedTask.open(study.task_folder(name))

@@ -1,38 +1,106 @@
-"""The job that learns source prompts: which of its prompts are missing or stale, tuned task by task, seeds together.
+"""The job that learns source prompts: finds those that are missing or stale and tunes them, task by task, seeds together.
 
 Knows nothing of how a prompt is tuned, nor of targets.
 """
 
 import shutil
+from dataclasses import dataclass
 from pathlib import Path
-from typing import Sequence
 
-from promptatlas import NUMERICS_VERSION, backbone, tuning
+from promptatlas import NUMERICS_VERSION, backbone, devices, planning, tuning
+from promptatlas.backbone import Backbone
 from promptatlas.cells import digest, fingerprint
-from promptatlas.errors import UserError
 from promptatlas.jobs.prepare import classes, read_draw
+from promptatlas.learned import LearnedPrompt
 from promptatlas.reporting import Progress, Say
-from promptatlas.study import Study
+from promptatlas.study import Study, TuneJob
 from promptatlas.tasks.draws import Draw
 from promptatlas.tasks.prepared import PreparedTask
-from promptatlas.tuning import LearnedPrompt
+
+PRECISION = "float32"
 
 
-def tune(study: Study, method: str, tasks: Sequence[str], seeds: Sequence[int], forced: set[Path], say: Say) -> None:
-    """Learn the prompts of `tasks` x `seeds`. Those whose fingerprint holds are kept, except the `forced` files."""
-    model = backbone.load(study.backbone_folder, study.device())
-    progress = Progress(f"tune {method}", len(tasks), "tasks", say)
-    for name in tasks:
-        task = PreparedTask.open(study.task_folder(name))
-        draws = {seed: read_draw(study.draw(name, seed)) for seed in seeds}
-        marks = {seed: fingerprint(prompt_parts(study, method, model.fingerprint, task, draws[seed], seed)) for seed in seeds}
-        missing = [seed for seed in seeds if _missing(study, method, seed, name, marks[seed], forced)]
-        if missing:
+@dataclass(frozen=True)
+class Order:
+    """One prompt to have: where it goes, from which draw, and the fingerprint of all that determines it."""
+
+    path: Path
+    resume: Path
+    seed: int
+    draw: Draw
+    parts: dict[str, str]
+
+    @property
+    def fingerprint(self) -> str:
+        return fingerprint(self.parts)
+
+
+def learn(study: Study, job: TuneJob, threads: int, say: Say) -> None:
+    """Learn the prompts of `job`. Those whose fingerprint holds are kept, except the forced ones."""
+    method = job.method
+    forced = planning.forced(study, job.name, study.prompts(job))
+    model = backbone.load(study.backbone_folder, devices.chosen(study.config["device"], threads))
+    opened = {name: PreparedTask.open(study.task_folder(name)) for name in job.tasks}
+    orders = {name: [order(study, method, model, opened[name], seed) for seed in job.seeds] for name in job.tasks}
+    wanted = {name: [one for one in orders[name] if one.path in forced or not _holds(one)] for name in job.tasks}
+    wanted = {name: some for name, some in wanted.items() if some}
+    say(f"tune {method}: {sum(map(len, wanted.values()))} of {len(study.prompts(job))} prompts to learn")
+    progress = Progress(f"tune {method}", len(wanted), "tasks", say)
+    for name, some in wanted.items():
+        fresh = [one for one in some if one.path in forced or not _resumed(one)]
+        if fresh:
             learned = tuning.tune_task(
-                model, method, study.settings(method), task, [draws[seed] for seed in missing], missing
+                model, method, study.settings(method), opened[name], [one.draw for one in fresh], [one.seed for one in fresh]
             )
-            for seed, prompt in zip(missing, learned):
-                _keep(study, prompt, {"fingerprint": marks[seed], "task": name, "seed": str(seed)}, study.prompt(method, seed, name))
-        progress.step(f"{name} {_found(len(seeds), len(missing))}")
-    for path in study.resumes("safetensors", marks_of(study, method, tasks, seeds)):
-        path.unlink(missing_ok=True)
+            for one, prompt in zip(fresh, learned, strict=True):
+                prompt.save(one.resume, {"fingerprint": one.fingerprint, "task": name, "seed": str(one.seed), "prompt": prompt.fingerprint()})
+                _place(one)
+        progress.step(name)
+    for one in (one for name in job.tasks for one in orders[name]):
+        one.resume.unlink(missing_ok=True)
+
+
+def order(study: Study, method: str, model: Backbone, task: PreparedTask, seed: int) -> Order:
+    name = task.task.name
+    drawn = read_draw(study.draw(name, seed))
+    parts = prompt_parts(model.fingerprint, method, study.settings(method), task, drawn, seed)
+    path = study.prompt(method, seed, name)
+    return Order(path, study.resume(fingerprint(parts), "safetensors"), seed, drawn, parts)
+
+
+def prompt_parts(model: str, method: str, settings: dict, task: PreparedTask, drawn: Draw, seed: int) -> dict[str, str]:
+    """Everything that determines a source prompt, by name."""
+    return {
+        "backbone": model,
+        "method": method,
+        "settings": digest(settings),
+        "task": task.task.name,
+        "data_train": task.fingerprint("train"),
+        "data_validation": task.fingerprint(drawn.validation_split),
+        "draw": drawn.sha256,
+        "classes": classes(task),
+        "metric": task.task.metric,
+        "seed": str(seed),
+        "precision": PRECISION,
+        "numerics": str(NUMERICS_VERSION),
+    }
+
+
+def _holds(one: Order) -> bool:
+    return one.path.exists() and LearnedPrompt.load(one.path)[1].get("fingerprint") == one.fingerprint
+
+
+def _resumed(one: Order) -> bool:
+    """Take over what an interrupted job had already learned."""
+    if not one.resume.exists():
+        return False
+    LearnedPrompt.load(one.resume)
+    _place(one)
+    return True
+
+
+def _place(one: Order) -> None:
+    one.path.parent.mkdir(parents=True, exist_ok=True)
+    temporary = one.path.with_name(f".{one.path.name}.tmp")
+    shutil.copyfile(one.resume, temporary)
+    temporary.replace(one.path)

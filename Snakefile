@@ -1,0 +1,28 @@
+# promptatlas: which visual task helps which. The table of contents; each stage is one file in workflow/rules.
+
+from snakemake.utils import min_version
+
+min_version("9.19")
+
+
+configfile: "config.yaml"
+
+
+include: "workflow/rules/common.smk"
+include: "workflow/rules/tasks.smk"
+include: "workflow/rules/backbone.smk"
+include: "workflow/rules/tune.smk"
+include: "workflow/rules/transfer.smk"
+include: "workflow/rules/similarity.smk"
+include: "workflow/rules/statistics.smk"
+include: "workflow/rules/report.smk"
+
+
+rule all:
+    default_target: True
+    input:
+        cells=CELLS,
+        tables=study.tables,
+        figures=study.figures,
+        summary=study.summary,
+        report=study.report,

@@ -1,0 +1,110 @@
+"""From finished cells, prompts and tasks to tidy tables. Knows nothing of how they came about or of what they mean."""
+
+import json
+from pathlib import Path
+from typing import Any, Iterable
+
+import pandas as pd
+from safetensors import SafetensorError, safe_open
+
+from promptatlas import cells
+from promptatlas.cells import replace
+from promptatlas.errors import UserError
+from promptatlas.study import SPLITS, Study
+from promptatlas.tasks.prepared import PreparedTask
+
+TRANSFER = [
+    "study", "backbone", "protocol", "method", "source", "target", "seed", "shots", "metric", "score", "chance", "n_test",
+    "seconds", "peak_mib", "fingerprint",
+]  # fmt: skip
+BASELINES = ["study", "backbone", "method", "target", "seed", "shots", "metric", "score"]
+TUNING = ["method", "task", "seed", "epoch", "loss", "learning_rate", "validation_score"]
+TASKS = [
+    "task", "title", "family", "metric", "classes", "n_train", "n_validation", "n_test", "chance", "zero_shot",
+    "split_source", "drawn", "labelled",
+]  # fmt: skip
+
+
+def collect(study: Study) -> None:
+    """Write the tables `transfer`, `baselines`, `tuning` and `tasks`, and the resolved configuration."""
+    transfer = transfer_table(study)
+    save(transfer, study.table("transfer"))
+    save(baselines_table(transfer), study.table("baselines"))
+    save(tuning_table(study), study.table("tuning"))
+    save(tasks_table(study, transfer), study.table("tasks"))
+    replace(study.resolved_config, (json.dumps(study.config, indent=1) + "\n").encode())
+
+
+def transfer_table(study: Study) -> pd.DataFrame:
+    """One row per cell, calibration rows included, in the order of protocol, method, seed, target and source."""
+    rows = (_sound(study, cell) for cell in sorted(study.cells))
+    return _frame(rows, TRANSFER)
+
+
+def _sound(study: Study, cell: cells.Cell) -> dict[str, Any]:
+    path = study.cell(cell)
+    content = cells.read(path)
+    if any(content[key] != value for key, value in cell.address().items()):
+        raise UserError(f"the cell {path} belongs to another place; delete the file and run again to compute it anew")
+    return content
+
+
+def baselines_table(transfer: pd.DataFrame) -> pd.DataFrame:
+    """What a target's score is compared with: guessing, and the hand-written prompt without any training."""
+    chance = transfer.drop_duplicates("target").assign(method="chance", score=lambda table: table["chance"])
+    template = transfer[transfer["source"] == "template"].drop_duplicates("target").assign(method="zero_shot")
+    table = pd.concat([chance, template]).assign(seed=pd.NA, shots=0).astype({"seed": "Int64"})
+    return table.sort_values(["method", "target"], ignore_index=True)[BASELINES]
+
+
+def tuning_table(study: Study) -> pd.DataFrame:
+    """One row per method, task, seed and epoch."""
+    rows = (
+        {"method": job.method, "task": task, "seed": seed, **epoch}
+        for job in study.tune_jobs
+        for task in job.tasks
+        for seed in job.seeds
+        for epoch in _history(study.prompt(job.method, seed, task))
+    )
+    return _frame(rows, TUNING).sort_values(TUNING[:4], ignore_index=True)
+
+
+def _history(path: Path) -> list[dict[str, Any]]:
+    try:
+        with safe_open(path, framework="np") as file:
+            return json.loads(file.metadata()["history"])
+    except (OSError, SafetensorError, KeyError, TypeError, ValueError):
+        raise UserError(f"the prompt {path} is missing or corrupt; delete the file and run again to learn it anew") from None
+
+
+def tasks_table(study: Study, transfer: pd.DataFrame) -> pd.DataFrame:
+    """One row per task, in the order of the configuration."""
+    chance = transfer.drop_duplicates("target").set_index("target")["chance"]
+    zero_shot = transfer[transfer["source"] == "template"].drop_duplicates("target").set_index("target")["score"]
+    rows = []
+    for name in study.tasks:
+        prepared = PreparedTask.open(study.task_folder(name))
+        task = prepared.task
+        rows.append(
+            {
+                "task": name,
+                **{key: getattr(task, key) for key in ("title", "family", "metric", "split_source")},
+                "classes": len(task.class_names),
+                **{f"n_{split}": len(prepared.labels(split)) for split in SPLITS},
+                "chance": chance[name],
+                "zero_shot": zero_shot.get(name, float("nan")),
+                **{key: ";".join(getattr(task, key)) for key in ("drawn", "labelled")},
+            }
+        )
+    return _frame(rows, TASKS)
+
+
+def _frame(rows: Iterable[dict[str, Any]], columns: list[str]) -> pd.DataFrame:
+    return pd.DataFrame([{name: row[name] for name in columns} for row in rows], columns=columns)
+
+
+def save(table: pd.DataFrame, paths: Iterable[Path]) -> None:
+    """Write `table` as parquet and, for people, as csv."""
+    for path in map(Path, paths):
+        content = table.to_parquet(index=False) if path.suffix == ".parquet" else table.to_csv(index=False).encode()
+        replace(path, content)

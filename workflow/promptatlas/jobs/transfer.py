@@ -1,0 +1,171 @@
+"""The job that fills cells: finds those that are missing or stale and measures them, target by target, sources together.
+
+Knows nothing of how a prompt is evaluated or tuned.
+"""
+
+import base64
+import time
+from typing import Any, Callable, Sequence
+
+import numpy as np
+
+from promptatlas import NUMERICS_VERSION, backbone, cells, devices, encoding, planning, transfer, tuning
+from promptatlas.backbone import Backbone
+from promptatlas.cells import Cell, digest, fingerprint
+from promptatlas.jobs.prepare import classes, read_draw
+from promptatlas.jobs.tune import PRECISION
+from promptatlas.learned import LearnedPrompt
+from promptatlas.reporting import Progress, Say
+from promptatlas.study import Study, TransferJob
+from promptatlas.tasks.prepared import PreparedTask
+from promptatlas.transfer import Evaluation
+
+
+def fill(study: Study, job: TransferJob, threads: int, say: Say) -> None:
+    """Measure the cells of `job`. Those whose fingerprint holds are kept, except the forced ones."""
+    forced = planning.forced(study, job.name, [study.cell(cell) for cell in job.cells()])
+    work = _Transfer(study, job, threads)
+    marks = {cell: work.parts(cell) for cell in job.cells()}
+    found = {cell: cells.read(study.cell(cell)) for cell in marks if study.cell(cell).exists()}
+    wanted = {
+        target: [
+            cell for cell in marks
+            if cell.target == target
+            and (study.cell(cell) in forced or cell not in found or found[cell]["fingerprint"] != fingerprint(marks[cell]))
+        ]
+        for target in job.targets
+    }  # fmt: skip
+    wanted = {target: some for target, some in wanted.items() if some}
+    label = f"transfer {job.protocol} {job.method}"
+    say(f"{label}: {sum(map(len, wanted.values()))} of {len(marks)} cells to measure")
+    progress = Progress(label, len(wanted), "targets", say)
+    for target, some in wanted.items():
+        fresh = [cell for cell in some if study.cell(cell) in forced or not _resumed(study, cell, marks[cell])]
+        for batch in work.batches(fresh):
+            for cell, content in work.measure(target, batch):
+                content |= {"fingerprint": fingerprint(marks[cell]), "parts": marks[cell]}
+                cells.write(study.resume(content["fingerprint"], "json"), content)
+                cells.write(study.cell(cell), content)
+        progress.step(target)
+    for parts in marks.values():
+        study.resume(fingerprint(parts), "json").unlink(missing_ok=True)
+
+
+def _resumed(study: Study, cell: Cell, parts: dict[str, str]) -> bool:
+    """Take over what an interrupted job had already measured."""
+    path = study.resume(fingerprint(parts), "json")
+    if not path.exists():
+        return False
+    cells.write(study.cell(cell), cells.read(path) | cell.address())
+    return True
+
+
+class _Transfer:
+    """The backbone, tasks and prompts that the cells of one job share."""
+
+    def __init__(self, study: Study, job: TransferJob, threads: int):
+        self.study, self.job = study, job
+        self.device = devices.chosen(study.config["device"], threads)
+        self.model: Backbone = backbone.load(study.backbone_folder, self.device)
+        self.settings = study.settings(job.method)
+        self.tasks = {name: PreparedTask.open(study.task_folder(name)) for name in job.targets}
+        self.prompts = {path: LearnedPrompt.load(path)[0] for path in study.transfer_prompts(job)}
+        self.scratch = {seed: tuning.scratch(self.model, job.method, self.settings, seed) for seed in job.seeds}
+        self.draws = {}
+        if job.protocol == "init":
+            self.draws = {(name, seed): read_draw(study.draw(name, seed)) for name in job.targets for seed in job.seeds}
+
+    def parts(self, cell: Cell) -> dict[str, str]:
+        """Everything that determines the number in a cell, by name."""
+        task = self.tasks[cell.target]
+        parts = {
+            "backbone": self.model.fingerprint,
+            "data_test": task.fingerprint("test"),
+            "classes": classes(task),
+            "metric": task.task.metric,
+            "precision": PRECISION,
+            "numerics": str(NUMERICS_VERSION),
+        }
+        if cell.source == "template":
+            return {**parts, "prompt": "template"}
+        parts |= {"method": cell.method, "settings": digest(self.settings)}
+        if not self.is_tuned_here(cell):
+            return {**parts, "prompt": self.prompt(cell).fingerprint()}
+        drawn = self.draws[cell.target, cell.seed]
+        return {
+            **parts,
+            "start": self.prompt(cell).parameter_fingerprint(),
+            "seed": str(cell.seed),
+            "draw": drawn.sha256,
+            "data_train": task.fingerprint("train"),
+            "data_validation": task.fingerprint(drawn.validation_split),
+        }
+
+    def is_tuned_here(self, cell: Cell) -> bool:
+        """With `init` every source prompt is tuned on; what starts from scratch is the target's own source prompt."""
+        return cell.protocol == "init" and not cell.is_calibration
+
+    def prompt(self, cell: Cell) -> LearnedPrompt:
+        """The prompt that a cell applies or, with `init`, starts from."""
+        if cell.source != "scratch":
+            return self.prompts[self.study.prompt(cell.method, cell.seed, cell.source)]
+        if cell.protocol == "init":
+            return self.prompts[self.study.prompt(cell.method, cell.seed, cell.target)]
+        return self.scratch[cell.seed]
+
+    def batches(self, some: Sequence[Cell]) -> list[list[Cell]]:
+        """Cells that one call measures: hand-written prompts, prompts as they are, and prompts tuned from one draw."""
+        template = [cell for cell in some if cell.source == "template"]
+        fixed = [cell for cell in some if cell.source != "template" and not self.is_tuned_here(cell)]
+        tuned = [[cell for cell in some if self.is_tuned_here(cell) and cell.seed == seed] for seed in self.job.seeds]
+        return [batch for batch in (template, fixed, *tuned) if batch]
+
+    def measure(self, target: str, batch: list[Cell]) -> list[tuple[Cell, dict[str, Any]]]:
+        """The content of each cell of one batch, without its fingerprint."""
+        task, started = self.tasks[target], time.perf_counter()
+        encoded = encoding.load(self.study.encoded(target))[0]
+        evaluations = self._how(batch[0])(task, encoded, batch)
+        seconds = (time.perf_counter() - started) / len(batch)
+        return [(cell, self._content(cell, task, evaluation, seconds)) for cell, evaluation in zip(batch, evaluations, strict=True)]
+
+    def _how(self, cell: Cell) -> Callable[[PreparedTask, dict[str, np.ndarray], list[Cell]], list[Evaluation]]:
+        if cell.source == "template":
+            return self._zero_shot
+        return self._tuned if self.is_tuned_here(cell) else self._fixed
+
+    def _zero_shot(self, task: PreparedTask, encoded: dict[str, np.ndarray], batch: list[Cell]) -> list[Evaluation]:
+        return [transfer.zero_shot(self.model, task, encoded)] * len(batch)
+
+    def _fixed(self, task: PreparedTask, encoded: dict[str, np.ndarray], batch: list[Cell]) -> list[Evaluation]:
+        return self._evaluate(task, encoded, [self.prompt(cell) for cell in batch])
+
+    def _tuned(self, task: PreparedTask, encoded: dict[str, np.ndarray], batch: list[Cell]) -> list[Evaluation]:
+        seeds = [cell.seed for cell in batch]
+        draws = [self.draws[cell.target, cell.seed] for cell in batch]
+        starts = [self.prompt(cell) for cell in batch]
+        return self._evaluate(task, encoded, tuning.tune_task(self.model, self.job.method, self.settings, task, draws, seeds, starts))
+
+    def _evaluate(self, task: PreparedTask, encoded: dict[str, np.ndarray], prompts: list[LearnedPrompt]) -> list[Evaluation]:
+        return transfer.evaluate(self.model, task, encoded, [one.prompts for one in prompts])
+
+    def _content(self, cell: Cell, task: PreparedTask, evaluation: Evaluation, seconds: float) -> dict[str, Any]:
+        correct = evaluation.correct
+        return {
+            "study": self.study.name,
+            "backbone": self.study.backbone_name,
+            **cell.address(),
+            "shots": self.study.shots,
+            "metric": task.task.metric,
+            "score": float(evaluation.score),
+            "chance": float(evaluation.chance),
+            "n_test": int(evaluation.n_test),
+            "seconds": round(seconds, 6),
+            "peak_mib": round(devices.peak_mib(self.device), 1),
+            "per_class": dict(zip(task.task.class_names, map(_number, evaluation.per_class), strict=True)),
+            "correct": None if correct is None else base64.b64encode(np.packbits(correct).tobytes()).decode(),
+        }
+
+
+def _number(value: float) -> float | None:
+    """JSON has no NaN: a class without test pictures has no score."""
+    return None if np.isnan(value) else float(value)

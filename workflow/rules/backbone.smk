@@ -1,0 +1,52 @@
+# The frozen model, and what it says of every task before any prompt is learned.
+
+
+rule backbone:
+    output:
+        study.backbone_files,
+    log:
+        study.log("backbone"),
+    benchmark:
+        study.benchmark("backbone")
+    params:
+        **study.config["backbone"],
+    message:
+        f"Export the backbone {study.backbone_name}"
+    script:
+        "../scripts/backbone.py"
+
+
+for job in study.encode_jobs:
+
+    rule:
+        name:
+            job.name
+        input:
+            backbone=study.backbone_files,
+            tasks=[path for task in job.tasks for path in study.task_files(task)],
+        output:
+            update([study.encoded(task) for task in job.tasks]),
+        log:
+            study.log(job.name),
+        benchmark:
+            study.benchmark(job.name)
+        params:
+            tasks=job.tasks,
+            numerics=NUMERICS_VERSION,
+        message:
+            f"Encode the pictures and class names of {len(job.tasks)} tasks"
+        script:
+            "../scripts/encode.py"
+
+
+rule pretrain_mini:
+    output:
+        directory(study.folder / "pretraining"),
+    log:
+        study.log("pretrain_mini"),
+    benchmark:
+        study.benchmark("pretrain_mini")
+    message:
+        "Train the mini backbone again from procedural pictures with captions"
+    script:
+        "../scripts/pretrain_mini.py"

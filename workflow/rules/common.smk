@@ -1,0 +1,16 @@
+# What every rule file uses: the checked study. A mistake in the configuration ends here, before any job.
+
+from promptatlas import NUMERICS_VERSION, planning
+
+study = planning.plan(config, forced=workflow.dag_settings.forcerun)
+
+CELLS = [study.cell(cell) for cell in study.cells]
+
+
+wildcard_constraints:
+    task="[^/]+",
+
+
+# Snakemake's own lock outlives a killed run; this one is released by the system, whatever happens.
+onstart:
+    planning.lock(study)

@@ -1,0 +1,34 @@
+# What people look at: figures and one self-contained page.
+
+
+rule figures:
+    input:
+        **{name: study.table(name)[0] for name in ("transfer", "similarity", "statistics", "tasks")},
+    output:
+        directory(study.figures),
+    log:
+        study.log("figures"),
+    benchmark:
+        study.benchmark("figures")
+    message:
+        "Draw the heatmaps and correlations"
+    script:
+        "../scripts/figures.py"
+
+
+rule page:
+    input:
+        **{name: study.table(name)[0] for name in ("transfer", "similarity", "statistics", "tasks", "tuning")},
+        cells=CELLS,
+        config=study.resolved_config,
+        summary=study.summary,
+    output:
+        study.report,
+    log:
+        study.log("page"),
+    benchmark:
+        study.benchmark("page")
+    message:
+        f"Write {study.report}"
+    script:
+        "../scripts/page.py"

@@ -1,0 +1,21 @@
+# Whether similarity explains transfer.
+
+
+rule statistics:
+    input:
+        transfer=study.table("transfer")[0],
+        similarity=study.table("similarity")[0],
+        tasks=study.table("tasks")[0],
+    output:
+        table=study.table("statistics"),
+        summary=study.summary,
+    log:
+        study.log("statistics"),
+    benchmark:
+        study.benchmark("statistics")
+    params:
+        **study.config["statistics"],
+    message:
+        "Relate similarity to transfer: effects, permutation tests, intervals"
+    script:
+        "../scripts/statistics.py"

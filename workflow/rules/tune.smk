@@ -1,0 +1,29 @@
+# Source prompts. A job keeps the prompts that still hold and learns the others.
+
+for job in study.tune_jobs:
+
+    rule:
+        name:
+            job.name
+        input:
+            backbone=study.backbone_files,
+            tasks=study.tuning_tasks(job),
+            draws=study.tuning_draws(job),
+        output:
+            update(study.prompts(job)),
+        log:
+            study.log(job.name),
+        benchmark:
+            study.benchmark(job.name)
+        params:
+            method=job.method,
+            tasks=job.tasks,
+            seeds=job.seeds,
+            **study.provenance(job.method),
+        resources:
+            mem_mb=study.config["memory_mib"],
+            runtime=study.config["minutes"],
+        message:
+            study.tuning_message(job)
+        script:
+            "../scripts/tune.py"

@@ -1,0 +1,7 @@
+from promptatlas.reporting import reporting
+
+with reporting(snakemake.log[0]):
+    from promptatlas.jobs import prepare
+    from promptatlas.study import Study
+
+    prepare.draws(Study(snakemake.config))

@@ -1,0 +1,13 @@
+from promptatlas.reporting import reporting
+
+with reporting(snakemake.log[0]):
+    from pathlib import Path
+
+    import pandas as pd
+
+    from promptatlas import figures
+
+    tables = {name: pd.read_parquet(snakemake.input[name]) for name in ("transfer", "similarity", "statistics", "tasks")}
+    folder = Path(snakemake.output[0])
+    folder.mkdir(parents=True, exist_ok=True)
+    figures.draw(**tables, folder=folder)

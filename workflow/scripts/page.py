@@ -1,0 +1,20 @@
+from promptatlas.reporting import reporting
+
+with reporting(snakemake.log[0]):
+    import json
+    from pathlib import Path
+
+    import pandas as pd
+
+    from promptatlas import cells, page
+    from promptatlas.study import Study
+
+    study = Study(snakemake.config)
+    names = ("transfer", "similarity", "statistics", "tasks", "tuning")
+    page.write(
+        tables={name: pd.read_parquet(snakemake.input[name]) for name in names},
+        config=study.config,
+        cells=(cells.read(path) for path in snakemake.input.cells),
+        path=Path(snakemake.output[0]),
+        summary=json.loads(Path(snakemake.input.summary).read_text()),
+    )

@@ -1,0 +1,8 @@
+from promptatlas.reporting import reporting
+
+with reporting(snakemake.log[0]):
+    from promptatlas.study import Study
+    from promptatlas.tasks import catalogue
+
+    study, task = Study(snakemake.config), snakemake.wildcards.task
+    catalogue.prepare(task, study.task_folder(task))

@@ -1,0 +1,19 @@
+from promptatlas.reporting import reporting
+
+with reporting(snakemake.log[0]):
+    import json
+    from pathlib import Path
+
+    import pandas as pd
+
+    from promptatlas import collect, statistics
+    from promptatlas.study import Study
+
+    study = Study(snakemake.config)
+    transfer, similarity, tasks = (pd.read_parquet(path) for path in snakemake.input)
+    table = statistics.analyse(
+        transfer, similarity, tasks, permutations=snakemake.params.permutations, primary=snakemake.params.primary
+    )
+    collect.save(table, study.table("statistics"))
+    summary = statistics.summary(transfer, similarity, table, tasks)
+    Path(study.summary).write_text(json.dumps(summary, indent=1) + "\n")
