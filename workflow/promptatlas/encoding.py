@@ -33,8 +33,7 @@ def encode_images(backbone: Backbone, images: np.ndarray, size: int = 256) -> np
     vision = backbone.vision
     parts = []
     for start in range(0, len(images), size):
-        chunk = torch.from_numpy(np.asarray(images[start : start + size])).to(backbone.device)
-        parts.append(vision.encode(vision.normalise(chunk)).float().cpu().numpy())
+        parts.append(vision.encode(vision.read(images[start : start + size])).float().cpu().numpy())
     return np.concatenate(parts)
 
 

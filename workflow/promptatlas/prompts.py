@@ -41,6 +41,14 @@ class Prompts:
             visual=None if self.visual is None else self.visual[rows],
         )
 
+    def detach(self) -> Prompts:
+        """A copy that shares neither memory nor gradients."""
+        return replace(
+            self,
+            text=None if self.text is None else self.text.detach().clone(),
+            visual=None if self.visual is None else self.visual.detach().clone(),
+        )
+
     def to(self, device: str | torch.device) -> Prompts:
         return replace(
             self,

@@ -60,9 +60,8 @@ def _prompted_logits(
     budget = TOKENS_PER_PASS["cuda" if vision.device.type == "cuda" else "cpu"]
     size, start, parts = max(1, budget // tokens_per_image), 0, []
     while start < len(images):
-        chunk = torch.from_numpy(np.asarray(images[start : start + size])).to(vision.device)
         try:
-            tokens = vision.embed(vision.normalise(chunk)).unsqueeze(0)
+            tokens = vision.embed(vision.read(images[start : start + size])).unsqueeze(0)
             parts.append(classifier.logits(classifier.image_features(prompts, tokens), class_features))
         except torch.OutOfMemoryError as error:
             if size == 1:

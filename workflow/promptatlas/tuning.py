@@ -30,7 +30,7 @@ def scratch(backbone: Backbone, method: str, settings: dict, seed: int) -> Learn
     """The untrained prompt of a seed: what every source prompt of that seed started from."""
     population = Population(method, settings, backbone.architecture, [seed])
     with torch.no_grad():
-        return LearnedPrompt(method, population.snapshot(0), population.prompts())
+        return LearnedPrompt(method, population.snapshot(0), population.prompts().detach())
 
 
 def tune_task(
@@ -100,7 +100,7 @@ class _Run:
         seconds = (time.perf_counter() - started) / len(self.seeds)
         self.population.load([chosen for _, _, chosen in best])
         with torch.no_grad():
-            prompts = self.population.prompts().to("cpu")
+            prompts = self.population.prompts().detach().to("cpu")
         return [
             LearnedPrompt(
                 self.method,
@@ -187,8 +187,7 @@ class _Features(_Draws):
         parts = []
         with torch.no_grad():
             for start in range(0, len(unique), 256):
-                chunk = torch.from_numpy(images[unique[start : start + 256]]).to(backbone.device)
-                parts.append(backbone.vision.encode(backbone.vision.normalise(chunk)))
+                parts.append(backbone.vision.encode(backbone.vision.read(images[unique[start : start + 256]])))
         where = torch.from_numpy(inverse.reshape(self.rows.shape)).to(backbone.device)
         self.cached = torch.cat(parts)[where]
 
@@ -204,7 +203,7 @@ class _Pictures(_Draws):
     ) -> None:
         super().__init__(task, split, indices, backbone.device)
         self.backbone, self.classifier = backbone, classifier
-        self.pictures = torch.from_numpy(np.asarray(task.images(split)[self.rows])).to(backbone.device)
+        self.pictures = torch.from_numpy(np.array(task.images(split)[self.rows])).to(backbone.device)
 
     def features(self, prompts: Prompts, rows: Tensor) -> Tensor:
         vision = self.backbone.vision

@@ -7,6 +7,7 @@ layer only the class token is read, so the last layer computes only that. Knows 
 
 from __future__ import annotations
 
+import numpy as np
 import torch
 import torch.nn.functional as F
 from torch import Tensor, nn
@@ -43,6 +44,10 @@ class VisionTower(nn.Module):
     def normalise(self, images: Tensor) -> Tensor:
         """uint8 images (B, R, R, 3) -> float (B, 3, R, R) with the mean and spread of the model's training."""
         return (images.permute(0, 3, 1, 2).float() / 255 - self.mean) / self.std
+
+    def read(self, images: np.ndarray) -> Tensor:
+        """Pictures from disk, uint8 (B, R, R, 3) -> normalised (B, 3, R, R) on the tower's device."""
+        return self.normalise(torch.from_numpy(np.array(images)).to(self.device))
 
     def embed(self, images: Tensor) -> Tensor:
         """Normalised images (B, 3, R, R) -> tokens (B, T, width), the class token first, after `ln_pre`."""

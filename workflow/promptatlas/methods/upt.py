@@ -7,7 +7,6 @@ all tokens, as the paper draws it.
 """
 
 import torch
-import torch.nn.functional as F
 from torch import Generator, Tensor, empty, nn
 
 from promptatlas.backbone.architecture import Architecture
@@ -39,8 +38,9 @@ class UPT(nn.Module):
 
     def _attended(self, h: Tensor) -> Tensor:
         q, k, v = (part.transpose(0, 1) for part in self.block.project(h, ALL))
-        attended = F.scaled_dot_product_attention(q, k, v) if self.joint else v
-        return attended.transpose(0, 1)
+        if self.joint:
+            v = (q @ k.transpose(1, 2) * q.shape[-1] ** -0.5).softmax(-1) @ v
+        return v.transpose(0, 1)
 
 
 def _projection(wide: int, narrow: int, generator: Generator) -> nn.Module:

@@ -1,0 +1,83 @@
+"""What each method is made of: counts, initial values, the coupling between its parts, its settings."""
+
+import torch
+import pytest
+
+from promptatlas.backbone.architecture import Architecture
+from promptatlas.errors import UserError
+from promptatlas.methods import names, settings
+from promptatlas.population import Population
+
+B16 = Architecture("ViT-B-16", "openai", 512, True, 224, 16, 768, 12, 12, 512, 12, 8, 77, (0.0,) * 3, (1.0,) * 3)
+
+
+@pytest.mark.parametrize("method, count", [("coop", 8_192), ("vpt", 147_456), ("upt", 566_400)])
+def test_parameter_counts_on_vit_b16_are_the_papers(method, count):
+    parameters = Population(method, settings(method), B16, [1]).parameters
+    assert sum(value.numel() for value in parameters.values()) == count
+
+
+def test_initial_values_are_the_papers():
+    context = Population("coop", settings("coop", {"context": 400}), B16, [1]).parameters["context"]
+    assert abs(context.std().item() - 0.02) < 2e-4 and abs(context.mean().item()) < 2e-4
+    visual = Population("vpt", settings("vpt"), B16, [1]).parameters["prompts"]
+    assert visual.shape == (1, 12, 16, 768) and 0.0624 < visual.abs().max().item() <= 0.0625
+    assert Population("vpt", settings("vpt", {"depth": "shallow"}), B16, [1]).parameters["prompts"].shape == (1, 1, 16, 768)
+
+
+def test_one_seed_gives_one_start_whoever_runs_beside_it():
+    together, alone = Population("upt", settings("upt"), B16, [3, 5]), Population("upt", settings("upt"), B16, [5])
+    for name, value in alone.parameters.items():
+        assert torch.equal(together.parameters[name][1], value[0])
+        assert value.std() == 0 or not torch.equal(together.parameters[name][0], value[0])
+
+
+def mixed(mixer: str):
+    population = Population("upt", settings("upt", {"mixer": mixer}), B16, [1])
+    before = population.prompts()
+    with torch.no_grad():
+        population.parameters["context"][0, 0] += 1
+    after = population.prompts()
+    return (before.text - after.text).abs().amax(-1)[0, 0], (before.visual - after.visual).abs().max()
+
+
+def test_the_released_mixer_keeps_every_token_to_itself():
+    text, visual = mixed("as_released")
+    assert text[0] > 1e-3 and text[1:].max() == 0 and visual == 0
+
+
+def test_the_joint_mixer_couples_text_and_vision():
+    text, visual = mixed("joint")
+    assert text.min() > 0 and visual > 0
+
+
+def test_the_joint_mixer_is_torchs_own_attention():
+    population = Population("upt", settings("upt", {"mixer": "joint"}), B16, [1])
+    p = {name: value[0].detach() for name, value in population.parameters.items()}
+    attention = torch.nn.MultiheadAttention(128, 1, batch_first=True)
+    attention.load_state_dict({k.removeprefix("block.attn."): v for k, v in p.items() if k.startswith("block.attn.")})
+    linear, norm = torch.nn.functional.linear, torch.nn.functional.layer_norm
+    h = torch.cat([linear(p["context"], p["text_in.weight"], p["text_in.bias"]),
+                   linear(p["prompts"].flatten(0, 1), p["visual_in.weight"], p["visual_in.bias"])])[None]  # fmt: skip
+    x = norm(h, (128,), p["block.ln_1.weight"], p["block.ln_1.bias"])
+    h = h + attention(x, x, x, need_weights=False)[0]
+    x = linear(norm(h, (128,), p["block.ln_2.weight"], p["block.ln_2.bias"]), p["block.mlp.c_fc.weight"], p["block.mlp.c_fc.bias"])
+    h = h + linear(x * torch.sigmoid(1.702 * x), p["block.mlp.c_proj.weight"], p["block.mlp.c_proj.bias"])
+    expected = linear(h[0, :4], p["text_out.weight"], p["text_out.bias"])
+    torch.testing.assert_close(population.prompts().text[0, 0], expected, atol=1e-5, rtol=1e-4)
+
+
+def test_settings_are_complete_and_name_what_is_wrong():
+    assert settings("coop")["epochs"] == 200 and settings("vpt", {"learning_rate": 1})["learning_rate"] == 1.0
+    assert names()[:3] == ["coop", "vpt", "upt"]
+    for method, override, message in [
+        ("coop", {"learning_rat": 1}, "settings.coop.learning_rat: unknown setting; did you mean 'learning_rate'?"),
+        ("coop", {"epochs": -1}, "settings.coop.epochs: -1 must be above zero."),
+        ("vpt", {"epochs": 1.5}, "must be a whole number"),
+        ("upt", {"mixer": "both"}, "'both' is not one of as_released, joint"),
+        ("vpt", {"template": "a photo"}, "with {} for the class name"),
+        ("cop", {}, "unknown method 'cop'; did you mean 'coop'?"),
+    ]:
+        with pytest.raises(UserError) as caught:
+            settings(method, override)
+        assert message in str(caught.value)

@@ -1,0 +1,162 @@
+"""Tuning K prompts at once: the same numbers as one at a time, the paper's schedule, choice on validation only."""
+
+import numpy as np
+import pytest
+import torch
+import torch.nn.functional as F
+
+from promptatlas import metrics, transfer, tuning
+from promptatlas.classifier import PromptedClassifier
+from promptatlas.encoding import encode_task
+from promptatlas.errors import UserError
+from promptatlas.learned import LearnedPrompt
+from promptatlas.methods import settings
+from promptatlas.schedule import learning_rate
+from promptatlas.streams import stream
+from promptatlas.tasks import prepared
+from promptatlas.tasks.draws import draw
+from promptatlas.tasks.task import Task
+
+SMALL = {"epochs": 3, "batch_size": 8, "learning_rate": 0.05}
+
+
+def write_task(folder, multilabel=False, seed=0):
+    """Four classes that differ in mean colour."""
+    random = np.random.default_rng(seed)
+    names = ("red thing", "green", "blue sky", "grey")
+    colours = np.array([[200, 60, 60], [60, 200, 60], [60, 60, 200], [128, 128, 128]])
+    splits = {}
+    for split, count in (("train", 60), ("validation", 24), ("test", 40)):
+        labels = np.arange(count) % 4
+        noise = random.normal(0, 40, (count, 32, 32, 3))
+        images = np.clip(colours[labels][:, None, None] + noise, 0, 255).astype(np.uint8)
+        if multilabel:
+            labels = (random.random((count, 4)) < 0.4).astype(np.uint8)
+            labels[np.arange(count), np.arange(count) % 4] = 1
+        splits[split] = (images, labels)
+    metric = "map_11_point" if multilabel else "accuracy"
+    task = Task("colours", "Colours", "test", names, ("a photo of {}.", "{}."), metric, multilabel)
+    prepared.write(folder, task, splits, [{"split": "train"}])
+    return prepared.PreparedTask.open(folder)
+
+
+@pytest.fixture(scope="module")
+def task(tmp_path_factory):
+    return write_task(tmp_path_factory.mktemp("task"))
+
+
+def draws_of(task, seeds, shots=5):
+    return [draw(task.labels("train"), task.labels("validation"), shots, seed, task.task.name, "coop") for seed in seeds]
+
+
+@pytest.mark.parametrize("multilabel", [False, True], ids=["single", "multi"])
+@pytest.mark.parametrize("optimizer", ["sgd", "adamw"])
+@pytest.mark.parametrize("method", ["coop", "vpt", "upt"])
+def test_a_batch_of_three_equals_three_single_runs(tiny_backbone, tmp_path, method, optimizer, multilabel):
+    task, seeds = write_task(tmp_path, multilabel), [1, 2, 3]
+    draws = draws_of(task, seeds)
+    if not multilabel:
+        draws[1] = draws_of(task, [2], shots=4)[0]  # 16 pictures instead of 20: fewer steps per epoch
+    complete = settings(method, SMALL | {"optimizer": optimizer, "learning_rate": 0.01})
+    together = tuning.tune_task(tiny_backbone, method, complete, task, draws, seeds)
+    for k, seed in enumerate(seeds):
+        (alone,) = tuning.tune_task(tiny_backbone, method, complete, task, [draws[k]], [seed])
+        assert alone.best_epoch == together[k].best_epoch and len(alone.history) == 3
+        np.testing.assert_allclose([r["loss"] for r in alone.history], [r["loss"] for r in together[k].history], rtol=1e-4)
+        for name, value in alone.parameters.items():
+            torch.testing.assert_close(value, together[k].parameters[name], atol=2e-5, rtol=1e-4, msg=name)
+
+
+def test_one_learner_equals_a_plain_loop(tiny_backbone, task):
+    """The training loop written out for one CoOp prompt: no batching over K, no cached features, torch's own loss."""
+    (chosen,) = draws_of(task, [7])
+    complete = settings("coop", SMALL | {"select": "last"})
+    (ours,) = tuning.tune_task(tiny_backbone, "coop", complete, task, [chosen], [7])
+    context = tuning.scratch(tiny_backbone, "coop", complete, 7).parameters["context"].clone().requires_grad_()
+    vision, text = tiny_backbone.vision, tiny_backbone.text
+    images = vision.read(task.images("train")[chosen.train])
+    labels = torch.from_numpy(task.labels("train")[chosen.train])
+    learned = tuning.scratch(tiny_backbone, "coop", complete, 7).prompts
+    layout = PromptedClassifier(tiny_backbone, task.task.class_names, learned).layout
+    velocity, order = torch.zeros_like(context), stream("order", "colours", 7)
+    for epoch in range(3):
+        rate = 1e-5 if epoch == 0 else 0.025 * (1 + np.cos(np.pi * (epoch - 1) / 3))
+        permutation = order.permutation(len(labels))
+        for start in range(0, len(labels), 8):
+            rows = permutation[start : start + 8]
+            features = F.normalize(vision(vision.embed(images[rows]).unsqueeze(0))[0], dim=-1)
+            classes = F.normalize(text(layout, context[None, None])[0], dim=-1)
+            value = F.cross_entropy(tiny_backbone.logit_scale * features @ classes.T, labels[rows])
+            (gradient,) = torch.autograd.grad(value, context)
+            with torch.no_grad():
+                velocity = 0.9 * velocity + gradient + 5e-4 * context
+                context -= rate * velocity
+    torch.testing.assert_close(ours.parameters["context"], context.detach(), atol=1e-5, rtol=1e-4)
+
+
+@pytest.mark.parametrize("method", ["coop", "vpt", "upt"])
+def test_evaluation_of_many_prompts_equals_one_at_a_time(tiny_backbone, task, method, monkeypatch):
+    complete = settings(method, SMALL)
+    prompts = [tuning.scratch(tiny_backbone, method, complete, seed).prompts for seed in (1, 2, 3)]
+    encoded = encode_task(tiny_backbone, task)
+    together = transfer.evaluate(tiny_backbone, task, encoded, prompts)
+    monkeypatch.setitem(transfer.TOKENS_PER_PASS, "cpu", 100)
+    for k, own in enumerate(prompts):
+        (alone,) = transfer.evaluate(tiny_backbone, task, encoded, [own])
+        assert alone.score == together[k].score and (alone.correct == together[k].correct).all()
+    assert together[0].n_test == 40 and together[0].chance == 0.25
+
+
+def test_the_chosen_epoch_is_the_first_best_on_validation_and_never_sees_the_test_split(tiny_backbone, tmp_path):
+    task = write_task(tmp_path)
+    draws = draws_of(task, [1])
+    complete = settings("vpt", SMALL | {"epochs": 6})
+    (learned,) = tuning.tune_task(tiny_backbone, "vpt", complete, task, draws, [1])
+    scores = [row["validation_score"] for row in learned.history]
+    assert learned.best_epoch == 1 + int(np.argmax(scores))
+    validation = np.asarray(task.images("validation")[draws[0].validation])
+    classifier = PromptedClassifier(tiny_backbone, task.task.class_names, learned.prompts)
+    tokens = tiny_backbone.vision.embed(tiny_backbone.vision.read(validation)).unsqueeze(0)
+    logits = classifier.logits(classifier.image_features(learned.prompts, tokens), classifier.class_features(learned.prompts))
+    value = metrics.score("accuracy", logits[0].numpy(), task.labels("validation")[draws[0].validation]).value
+    assert value == max(scores)
+    (tmp_path / "test_images.npy").unlink()
+    (tmp_path / "test_labels.npy").unlink()
+    (again,) = tuning.tune_task(tiny_backbone, "vpt", complete, task, draws, [1])
+    assert again.best_epoch == learned.best_epoch and again.fingerprint() == learned.fingerprint()
+
+
+def test_tuning_goes_on_from_a_given_start(tiny_backbone, task):
+    complete = settings("upt", SMALL)
+    draws = draws_of(task, [1])
+    (source,) = tuning.tune_task(tiny_backbone, "upt", complete, task, draws, [1])
+    (continued,) = tuning.tune_task(tiny_backbone, "upt", complete, task, draws, [1], [source])
+    (again,) = tuning.tune_task(tiny_backbone, "upt", complete, task, draws, [1])
+    assert again.fingerprint() == source.fingerprint() != continued.fingerprint()
+    assert continued.history[0]["loss"] < again.history[0]["loss"]
+
+
+def test_learning_rates_are_those_in_the_authors_log():
+    """MaPLe issue 17 prints five epochs at 3.5e-3 (reference/methods.md section 0)."""
+    complete = settings("coop", {"epochs": 5, "learning_rate": 3.5e-3})
+    rates = [learning_rate(complete, epoch) for epoch in range(5)]
+    np.testing.assert_allclose(rates, [1e-5, 3.5e-3, 3.1658e-3, 2.2908e-3, 1.2092e-3], rtol=2e-5)
+
+
+def test_a_loss_that_is_no_number_is_named(tiny_backbone, task):
+    complete = settings("coop", SMALL | {"learning_rate": 1e30, "warmup_learning_rate": 1e30})
+    with pytest.raises(UserError, match="coop on colours: the loss is not a number for seed 1; lower settings.coop.learning_rate"):
+        tuning.tune_task(tiny_backbone, "coop", complete, task, draws_of(task, [1]), [1])
+
+
+def test_a_prompt_file_comes_back_whole(tiny_backbone, task, tmp_path):
+    complete = settings("upt", SMALL)
+    (learned,) = tuning.tune_task(tiny_backbone, "upt", complete, task, draws_of(task, [1]), [1])
+    learned.save(tmp_path / "prompt.safetensors", {"fingerprint": "abc"})
+    back, metadata = LearnedPrompt.load(tmp_path / "prompt.safetensors")
+    assert metadata["fingerprint"] == "abc" and back.history == learned.history and back.best_epoch == learned.best_epoch
+    assert back.fingerprint() == learned.fingerprint() and back.parameter_fingerprint() == learned.parameter_fingerprint()
+    data = (tmp_path / "prompt.safetensors").read_bytes()
+    (tmp_path / "prompt.safetensors").write_bytes(data[: len(data) // 2])
+    with pytest.raises(UserError, match="prompt.safetensors is not a whole prompt file"):
+        LearnedPrompt.load(tmp_path / "prompt.safetensors")
