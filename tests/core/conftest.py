@@ -12,6 +12,8 @@ TINY = {
 }
 MEAN, STD = (0.48, 0.45, 0.40), (0.26, 0.26, 0.27)
 
+torch.set_num_threads(1)  # the models are tiny; more threads only wait for each other
+
 
 def twin(config: dict, folder):
     """(open_clip model, our Backbone) with one set of random weights, on which layer norms and biases count too."""
