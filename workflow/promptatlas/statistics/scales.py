@@ -5,7 +5,6 @@ sources of the same seed, which only the paper's scale needs.
 """
 
 from collections.abc import Callable
-from dataclasses import dataclass
 
 import numpy as np
 
@@ -13,16 +12,6 @@ from promptatlas.statistics.matrices import Scores
 
 PRIMARY = "logit_gain"
 
-
-@dataclass(frozen=True)
-class Scale:
-    """A scale: name, title, what its baseline is, whether it is read in both directions from zero, the map itself."""
-
-    name: str
-    title: str
-    baseline: str
-    diverging: bool
-    apply: Callable[[np.ndarray, Scores, np.ndarray], np.ndarray]
 
 
 def raw(score: np.ndarray, scores: Scores, best: np.ndarray) -> np.ndarray:
@@ -59,15 +48,8 @@ def logit_gain(score: np.ndarray, scores: Scores, best: np.ndarray) -> np.ndarra
     return empirical_logit(score, scores.n_test) - empirical_logit(scores.zero_shot, scores.n_test)
 
 
-SCALES = {
-    scale.name: scale
-    for scale in (
-        Scale("gain_points", "Gain over zero-shot (points)", "zero-shot score of the target", True, gain_points),
-        Scale("logit_gain", "Gain over zero-shot (log odds)", "zero-shot score of the target", True, logit_gain),
-        Scale("chance_corrected", "Chance-corrected score", "guessing", False, chance_corrected),
-        Scale("column_ratio", "Share of the target's best (the paper's)", "nothing", False, column_ratio),
-        Scale("raw", "Score as measured", "nothing", False, raw),
-    )
+SCALES: dict[str, Callable[[np.ndarray, Scores, np.ndarray], np.ndarray]] = {
+    function.__name__: function for function in (gain_points, logit_gain, chance_corrected, column_ratio, raw)
 }
 
 # A gain in points differs from the raw score by a constant per target, so its relationship part is the same.
@@ -82,13 +64,13 @@ def best_of_column(scores: Scores) -> np.ndarray:
 
 def matrix(scores: Scores, scale: str) -> np.ndarray:
     """All task x task cells on `scale`: (S, n, n)."""
-    return SCALES[scale].apply(scores.score, scores, best_of_column(scores)[:, None, :])
+    return SCALES[scale](scores.score, scores, best_of_column(scores)[:, None, :])
 
 
 def calibration_rows(scores: Scores, scale: str) -> dict[str, np.ndarray]:
     """The calibration rows on `scale`: source -> (S, n)."""
     best = best_of_column(scores)
-    return {source: SCALES[scale].apply(row, scores, best) for source, row in scores.calibration.items()}
+    return {source: SCALES[scale](row, scores, best) for source, row in scores.calibration.items()}
 
 
 def seed_mean(values: np.ndarray) -> np.ndarray:

@@ -1,0 +1,45 @@
+"""Static figures of a study, SVG for papers and PNG for everything else. Knows nothing of where the tables come from."""
+
+from pathlib import Path
+
+import matplotlib
+import pandas as pd
+
+from promptatlas.figures.matrix import heatmap
+from promptatlas.figures.relations import correlation_forest, similarity_scatter, variance_bars
+from promptatlas.figures.style import STYLE, save
+from promptatlas.statistics.matrices import collect
+from promptatlas.statistics.seriation import common_order
+from promptatlas.statistics.views import VIEWS, colour_limits
+
+__all__ = ["draw"]
+
+
+def draw(
+    transfer: pd.DataFrame, similarity: pd.DataFrame, statistics: pd.DataFrame, tasks: pd.DataFrame, folder: Path
+) -> list[Path]:
+    """Write every figure of a study into `folder`, each as .svg and .png; the paths.
+
+    `heatmap-<protocol>-<method>-<view>`, `similarity-<protocol>`, `variance` and `correlations`; what the study is too
+    small for is left out.
+    """
+    collected = collect(transfer, tasks)
+    order = common_order(collected)
+    titles = dict(zip(tasks["task"], tasks["title"], strict=True))
+    folder = Path(folder)
+    folder.mkdir(parents=True, exist_ok=True)
+    written: list[Path] = []
+    with matplotlib.rc_context(STYLE):
+        for protocol in dict.fromkeys(scores.protocol for scores in collected):
+            group = [scores for scores in collected if scores.protocol == protocol]
+            for view in VIEWS:
+                limits = colour_limits(group, view)
+                for scores in group:
+                    if figure := heatmap(scores, view, order, titles, limits):
+                        written += save(figure, folder / f"heatmap-{protocol}-{scores.method}-{view}")
+            if figure := similarity_scatter(group, similarity, statistics):
+                written += save(figure, folder / f"similarity-{protocol}")
+        for name, figure in (("variance", variance_bars(statistics)), ("correlations", correlation_forest(statistics))):
+            if figure:
+                written += save(figure, folder / name)
+    return written

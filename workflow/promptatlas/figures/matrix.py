@@ -1,0 +1,94 @@
+"""One transfer matrix as a heatmap: sources as rows, targets as columns. Knows nothing of similarity or tests.
+
+Blue is better and red is worse than the stated baseline; viridis where there is none. The diagonal is framed, missing
+cells are hatched, calibration rows stand apart below.
+"""
+
+from collections.abc import Callable, Sequence
+
+import matplotlib
+import numpy as np
+from matplotlib import pyplot as plt
+from matplotlib.axes import Axes
+from matplotlib.colors import Colormap, Normalize
+from matplotlib.figure import Figure
+from matplotlib.patches import Rectangle
+
+from promptatlas.figures.style import method_title, number
+from promptatlas.statistics.matrices import Scores
+from promptatlas.statistics.views import VIEWS, shown
+
+CELL = 0.36
+CALIBRATION = {"scratch": "untuned prompt", "template": "hand-written (zero-shot)", "shuffled": "shuffled labels"}
+
+
+def heatmap(
+    scores: Scores, view: str, order: Sequence[str], titles: dict[str, str], limits: tuple[float, float]
+) -> Figure | None:
+    """One method in one view, tasks in the given order; None where there is nothing to show."""
+    values, rows = shown(scores, view)
+    if not np.isfinite(values).any():
+        return None
+    index = [scores.tasks.index(name) for name in order]
+    labels = [titles[name] for name in order]
+    n, m = len(order), len(rows)
+    colours = matplotlib.colormaps["RdBu" if VIEWS[view].diverging else "viridis"]
+    norm = Normalize(*limits)
+    figure = plt.figure(figsize=(n * CELL + 1.2, (n + m + 0.5 * bool(m)) * CELL))
+    grid = figure.add_gridspec(
+        1 + bool(m), 2, height_ratios=[n, m][: 1 + bool(m)], width_ratios=[n, 0.4], hspace=1 / (n + m), wspace=0.6 / n
+    )
+    axes = figure.add_subplot(grid[0, 0])
+    draw_cells(axes, values[np.ix_(index, index)], labels, _text(view), colours, norm)
+    undefined = view == "relationship"
+    for place in range(n):
+        box = Rectangle((place, place), 1, 1, fill=undefined, facecolor="#e9e9e9", edgecolor="#111111", linewidth=1.2)
+        axes.add_patch(box)
+    axes.xaxis.tick_top()
+    axes.set_xticks(np.arange(n) + 0.5, labels, rotation=50, ha="left", rotation_mode="anchor")
+    axes.set_ylabel("source: the task the prompt was learned on")
+    axes.set_title(f"{method_title(scores.method)}: {VIEWS[view].title[0].lower()}{VIEWS[view].title[1:]}\n", pad=6)
+    lowest = axes
+    if m:
+        lowest = figure.add_subplot(grid[1, 0])
+        table = np.stack(list(rows.values()))[:, index]
+        draw_cells(lowest, table, [CALIBRATION.get(row, row) for row in rows], _text(view), colours, norm)
+    lowest.set_xlabel("target: the task it is used on", labelpad=8)
+    ends = "both" if VIEWS[view].diverging else "neither"
+    bar = figure.colorbar(matplotlib.cm.ScalarMappable(norm, colours), cax=figure.add_subplot(grid[0, 1]), extend=ends)
+    bar.outline.set_visible(False)
+    bar.set_label(VIEWS[view].meaning + (" (cells in %)" if VIEWS[view].percent else ""))
+    return figure
+
+
+def draw_cells(
+    axes: Axes, values: np.ndarray, rows: Sequence[str], text: Callable[[float], str], colours: Colormap, norm: Normalize
+) -> None:
+    """Draw (R, C) `values` with a number in each cell; missing cells are hatched, never coloured."""
+    axes.pcolormesh(np.ma.masked_invalid(values), cmap=colours, norm=norm, edgecolors="white", linewidth=0.6)
+    for row, column in np.ndindex(values.shape):
+        value = values[row, column]
+        if not np.isfinite(value):
+            hole = {"facecolor": "#f2f2f2", "edgecolor": "#b5b5b5", "hatch": "////", "linewidth": 0}
+            axes.add_patch(Rectangle((column, row), 1, 1, **hole))
+            continue
+        label = axes.text(column + 0.5, row + 0.52, text(value), ha="center", va="center", fontsize=6.6)
+        label.set_color("white" if _is_dark(colours(norm(value))) else "#222222")
+        label.set_in_layout(False)
+    axes.set(xlim=(0, values.shape[1]), ylim=(values.shape[0], 0))
+    axes.set_yticks(np.arange(len(rows)) + 0.5, rows)
+    axes.set_xticks([])
+    axes.tick_params(length=0, pad=3)
+    axes.spines[:].set_visible(False)
+
+
+def _is_dark(colour: tuple[float, float, float, float]) -> bool:
+    red, green, blue, _ = colour
+    return 0.2126 * red**2.2 + 0.7152 * green**2.2 + 0.0722 * blue**2.2 < 0.25
+
+
+def _text(view: str) -> Callable[[float], str]:
+    if VIEWS[view].percent:
+        return lambda value: number(100 * value, 0)
+    digits = 0 if view == "gain_points" else 1
+    return lambda value: number(value, digits, signed=True)

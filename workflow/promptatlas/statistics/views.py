@@ -1,0 +1,56 @@
+"""What a heatmap shows: means over seeds on one scale, and the colour limits that all methods share. Knows nothing of drawing."""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+import numpy as np
+
+from promptatlas.statistics.matrices import Scores
+from promptatlas.statistics.relations import FEWEST_TASKS, effects
+from promptatlas.statistics.scales import PRIMARY, calibration_rows, matrix, seed_mean
+
+
+@dataclass(frozen=True)
+class View:
+    """A way to show a matrix: title; what the baseline or the ends mean; diverging from zero or from 0 to 1; cells as percent."""
+
+    title: str
+    meaning: str
+    diverging: bool
+    percent: bool
+
+
+VIEWS = {
+    "gain_points": View("Gain over zero-shot (points)", "points; 0 = zero-shot score of the target", True, False),
+    "relationship": View("Who helps whom", "log odds; 0 = what source and target alone would give", True, False),
+    "chance_corrected": View("Chance-corrected score", "0 = guessing, 1 = perfect", False, True),
+    "column_ratio": View("Share of the target's best score", "1 = best source of the target", False, True),
+    "raw": View("Score as measured", "0 to 1", False, True),
+}
+
+
+def shown(scores: Scores, view: str) -> tuple[np.ndarray, dict[str, np.ndarray]]:
+    """Matrix (n, n) and calibration rows (n,) of a view; the relationship part has no such rows and needs four tasks."""
+    if view == "relationship":
+        return relationship(scores), {}
+    rows = {source: seed_mean(row) for source, row in calibration_rows(scores, view).items()}
+    return seed_mean(matrix(scores, view)), rows
+
+
+def relationship(scores: Scores) -> np.ndarray:
+    """Relationship part of the primary response (n, n): NaN where a cell is missing or where it cannot be estimated."""
+    values = seed_mean(matrix(scores, PRIMARY))
+    there = np.isfinite(values) & ~np.eye(len(values), dtype=bool)
+    if len(values) < FEWEST_TASKS or min(there.sum(axis=0).min(), there.sum(axis=1).min()) < 2:
+        return np.full(values.shape, np.nan)
+    return effects(values).relationship
+
+
+def colour_limits(group: Sequence[Scores], view: str) -> tuple[float, float]:
+    """Limits shared by all methods: symmetric about the baseline at the 98 % quantile, or from 0 to 1."""
+    if not VIEWS[view].diverging:
+        return 0.0, 1.0
+    values = np.concatenate([shown(scores, view)[0].ravel() for scores in group])
+    values = np.abs(values[np.isfinite(values)])
+    edge = float(np.quantile(values, 0.98)) if len(values) else 0.0
+    return -(edge or 1.0), edge or 1.0
