@@ -14,7 +14,7 @@ from promptatlas.errors import UserError
 from promptatlas.prompts import Prompts, stack
 from promptatlas.tasks.prepared import PreparedTask
 
-# Tokens per pass through the vision tower: on a CPU what stays in the cache, on a GPU halved when memory runs out.
+# Tokens per pass through a tower: on a CPU what stays in the cache, on a GPU halved when memory runs out.
 TOKENS_PER_PASS = {"cpu": 8_192, "cuda": 1_048_576}
 
 
@@ -36,7 +36,7 @@ def evaluate(
     """One evaluation per prompt (each with K = 1) on the test split with the target's own class names."""
     together = stack(prompts).to(backbone.device)
     classifier = PromptedClassifier(backbone, task.task.class_names, together)
-    class_features = classifier.class_features(together)
+    class_features = _class_features(classifier, together)
     if together.visual is None:
         images = torch.from_numpy(encoded["features_test"]).to(backbone.device)
         logits = classifier.logits(images.unsqueeze(0), class_features)
@@ -51,14 +51,26 @@ def zero_shot(backbone: Backbone, task: PreparedTask, encoded: dict[str, np.ndar
     return _evaluation(task, logits)
 
 
+def _class_features(classifier: PromptedClassifier, prompts: Prompts) -> torch.Tensor:
+    """(K or 1, C, D), a few prompts per pass where each prompt means another run of the text tower."""
+    if classifier.layout is None:
+        return classifier.class_features(prompts)
+    device = classifier.backbone.device
+    size = max(1, _budget(device) // len(classifier.layout.suffix))
+    return torch.cat([classifier.class_features(prompts[k : k + size]) for k in range(0, len(prompts), size)])
+
+
+def _budget(device: torch.device) -> int:
+    return TOKENS_PER_PASS["cuda" if device.type == "cuda" else "cpu"]
+
+
 def _prompted_logits(
     classifier: PromptedClassifier, images: np.ndarray, prompts: Prompts, class_features: torch.Tensor
 ) -> torch.Tensor:
     """(K, N, C): each picture is read and embedded once for all K prompts."""
     vision = classifier.backbone.vision
     tokens_per_image = len(vision.positional_embedding) * len(prompts)
-    budget = TOKENS_PER_PASS["cuda" if vision.device.type == "cuda" else "cpu"]
-    size, start, parts = max(1, budget // tokens_per_image), 0, []
+    size, start, parts = max(1, _budget(vision.device) // tokens_per_image), 0, []
     while start < len(images):
         try:
             tokens = vision.embed(vision.read(images[start : start + size])).unsqueeze(0)
