@@ -1,4 +1,4 @@
-"""What the workflow asks before it plans: a checked study, which files were forced, and that nobody else works on it.
+"""What the workflow asks of a study: is it sound, which results are to be computed anew, and is nobody else working on it.
 
 Knows of Snakemake only that it is the one who asks.
 """
@@ -17,18 +17,18 @@ FORCED = "PROMPTATLAS_FORCED"
 _locks: list[Any] = []
 
 
-def plan(config: dict[str, Any], forced: Iterable[str]) -> Study:
-    """The study that `config` describes; a user's mistake ends the process with one sentence and status 1.
-
-    `forced` are the files and rules whose results are to be computed anew though they still hold.
-    """
+def plan(config: dict[str, Any]) -> Study:
+    """The study that `config` describes; a user's mistake ends the process with one sentence and status 1."""
     try:
-        study = Study(config)
+        return Study(config)
     except UserError as error:
         end(error)
-    if forced:
-        os.environ[FORCED] = os.pathsep.join(sorted(forced))
-    return study
+
+
+def begin(study: Study, forced: Iterable[str]) -> None:
+    """Before the first job: lock the study and hand on which files and rules were named to be computed anew."""
+    lock(study)
+    os.environ[FORCED] = os.pathsep.join(sorted(forced))
 
 
 def forced(study: Study, job: str, files: Iterable[Path]) -> set[Path]:

@@ -2,7 +2,7 @@
 
 from promptatlas import NUMERICS_VERSION, planning
 
-study = planning.plan(config, forced=workflow.dag_settings.forcerun)
+study = planning.plan(config)
 
 CELLS = [study.cell(cell) for cell in study.cells]
 
@@ -13,4 +13,4 @@ wildcard_constraints:
 
 # Snakemake's own lock outlives a killed run; this one is released by the system, whatever happens.
 onstart:
-    planning.lock(study)
+    planning.begin(study, workflow.dag_settings.forcerun)

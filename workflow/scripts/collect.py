@@ -1,6 +1,7 @@
 from promptatlas.reporting import reporting
 
-with reporting(snakemake.log[0]):
+with reporting(snakemake.log[0]) as say:
+    say("collect the cells into tables")
     from promptatlas import collect
     from promptatlas.study import Study
 

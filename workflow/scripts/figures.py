@@ -1,6 +1,7 @@
 from promptatlas.reporting import reporting
 
-with reporting(snakemake.log[0]):
+with reporting(snakemake.log[0]) as say:
+    say("draw the figures")
     from pathlib import Path
 
     import pandas as pd

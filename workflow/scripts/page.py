@@ -1,6 +1,7 @@
 from promptatlas.reporting import reporting
 
-with reporting(snakemake.log[0]):
+with reporting(snakemake.log[0]) as say:
+    say("write the report")
     import json
     from pathlib import Path
 

@@ -1,6 +1,7 @@
 from promptatlas.reporting import reporting
 
-with reporting(snakemake.log[0]):
+with reporting(snakemake.log[0]) as say:
+    say(f"prepare {snakemake.wildcards.task}")
     from promptatlas.study import Study
     from promptatlas.tasks import catalogue
 

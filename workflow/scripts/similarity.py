@@ -1,6 +1,7 @@
 from promptatlas.reporting import reporting
 
-with reporting(snakemake.log[0]):
+with reporting(snakemake.log[0]) as say:
+    say("measure the similarity of tasks")
     from promptatlas import collect, encoding, similarity
     from promptatlas.study import Study
     from promptatlas.tasks.prepared import PreparedTask

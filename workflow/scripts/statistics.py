@@ -1,6 +1,7 @@
 from promptatlas.reporting import reporting
 
-with reporting(snakemake.log[0]):
+with reporting(snakemake.log[0]) as say:
+    say("relate similarity to transfer")
     import json
     from pathlib import Path
 

@@ -5,6 +5,7 @@ Knows nothing of how a prompt is evaluated or tuned.
 
 import base64
 import time
+from pathlib import Path
 from typing import Any, Callable, Sequence
 
 import numpy as np
@@ -24,7 +25,7 @@ from promptatlas.transfer import Evaluation
 def fill(study: Study, job: TransferJob, threads: int, say: Say) -> None:
     """Measure the cells of `job`. Those whose fingerprint holds are kept, except the forced ones."""
     forced = planning.forced(study, job.name, [study.cell(cell) for cell in job.cells()])
-    work = _Transfer(study, job, threads)
+    work = Transfer(study, job, threads)
     marks = {cell: work.parts(cell) for cell in job.cells()}
     found = {cell: cells.read(study.cell(cell)) for cell in marks if study.cell(cell).exists()}
     wanted = {
@@ -60,7 +61,7 @@ def _resumed(study: Study, cell: Cell, parts: dict[str, str]) -> bool:
     return True
 
 
-class _Transfer:
+class Transfer:
     """The backbone, tasks and prompts that the cells of one job share."""
 
     def __init__(self, study: Study, job: TransferJob, threads: int):
@@ -69,7 +70,7 @@ class _Transfer:
         self.model: Backbone = backbone.load(study.backbone_folder, self.device)
         self.settings = study.settings(job.method)
         self.tasks = {name: PreparedTask.open(study.task_folder(name)) for name in job.targets}
-        self.prompts = {path: LearnedPrompt.load(path)[0] for path in study.transfer_prompts(job)}
+        self.prompts: dict[Path, LearnedPrompt] = {}
         self.scratch = {seed: tuning.scratch(self.model, job.method, self.settings, seed) for seed in job.seeds}
         self.draws = {}
         if job.protocol == "init":
@@ -107,11 +108,12 @@ class _Transfer:
 
     def prompt(self, cell: Cell) -> LearnedPrompt:
         """The prompt that a cell applies or, with `init`, starts from."""
-        if cell.source != "scratch":
-            return self.prompts[self.study.prompt(cell.method, cell.seed, cell.source)]
-        if cell.protocol == "init":
-            return self.prompts[self.study.prompt(cell.method, cell.seed, cell.target)]
-        return self.scratch[cell.seed]
+        if cell.source == "scratch" and cell.protocol == "frozen":
+            return self.scratch[cell.seed]
+        path = self.study.prompt(cell.method, cell.seed, cell.target if cell.source == "scratch" else cell.source)
+        if path not in self.prompts:
+            self.prompts[path] = LearnedPrompt.load(path)[0]
+        return self.prompts[path]
 
     def batches(self, some: Sequence[Cell]) -> list[list[Cell]]:
         """Cells that one call measures: hand-written prompts, prompts as they are, and prompts tuned from one draw."""

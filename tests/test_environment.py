@@ -1,0 +1,62 @@
+"""The pinned environment is complete, agrees with its conda twin, and names no place to download from."""
+
+import re
+import tomllib
+from pathlib import Path
+
+import pytest
+import yaml
+from packaging.requirements import Requirement
+from packaging.utils import canonicalize_name
+
+ROOT = Path(__file__).parents[1]
+REQUIREMENTS = (ROOT / "envs" / "requirements.txt").read_text()
+
+
+def pinned() -> dict[str, set[str]]:
+    """Package name to its pinned versions (several where they differ by platform)."""
+    found: dict[str, set[str]] = {}
+    for name, version in re.findall(r"^([A-Za-z0-9._-]+)==([^\s;\\]+)", REQUIREMENTS, re.MULTILINE):
+        found.setdefault(canonicalize_name(name), set()).add(version)
+    return found
+
+
+def declared() -> list[Requirement]:
+    project = tomllib.loads((ROOT / "pyproject.toml").read_text())
+    lists = [project["project"]["dependencies"], *project["project"]["optional-dependencies"].values()]
+    return [Requirement(line) for part in [*lists, project["build-system"]["requires"]] for line in part]
+
+
+@pytest.mark.parametrize("requirement", declared(), ids=lambda requirement: requirement.name)
+def test_every_declared_dependency_is_pinned_within_its_bounds(requirement):
+    versions = pinned().get(canonicalize_name(requirement.name), set())
+    assert versions and all(requirement.specifier.contains(version) for version in versions)
+
+
+def test_every_dependency_says_why_it_is_there():
+    lines = (ROOT / "pyproject.toml").read_text().splitlines()
+    wanted = [line for line in lines if re.match(r'  "[a-z0-9_-]+>=', line, re.IGNORECASE)]
+    assert wanted and all("# " in line for line in wanted)
+
+
+def test_every_pin_carries_hashes():
+    blocks = re.split(r"^(?=[A-Za-z0-9])", REQUIREMENTS, flags=re.MULTILINE)
+    assert all("--hash=sha256:" in block for block in blocks if "==" in block)
+
+
+@pytest.mark.parametrize("name", ["requirements.txt", "uv.txt", "environment.yaml"])
+def test_no_download_address_is_stored(name):
+    text = (ROOT / "envs" / name).read_text()
+    assert not re.search(r"://|--(extra-)?index-url|--find-links|--trusted-host", text)
+
+
+def test_conda_file_has_the_same_versions():
+    conda = yaml.safe_load((ROOT / "envs" / "environment.yaml").read_text())
+    listed = next(part["pip"] for part in conda["dependencies"] if isinstance(part, dict))
+    pins = {line.rstrip(" \\") for line in REQUIREMENTS.splitlines() if re.match(r"[A-Za-z0-9]", line)}
+    assert set(listed) == pins
+
+
+def test_uv_is_pinned_with_hashes():
+    text = (ROOT / "envs" / "uv.txt").read_text()
+    assert re.match(r"uv==[\d.]+ ", text) and text.count("--hash=sha256:") > 1
