@@ -1,0 +1,92 @@
+"""Scores equal scikit-learn's and ELEVATER's; chance is what random guessing scores."""
+
+import numpy as np
+import pytest
+from scipy.special import softmax
+from sklearn.metrics import accuracy_score, balanced_accuracy_score, precision_recall_curve, recall_score, roc_auc_score
+
+from promptatlas import metrics
+from promptatlas.errors import UserError
+
+
+def guesses(pictures: int, classes: int, seed: int = 0) -> tuple[np.ndarray, np.ndarray]:
+    rng = np.random.default_rng(seed)
+    labels = rng.choice(classes, pictures, p=rng.dirichlet(np.full(classes, 3.0)))
+    logits = rng.normal(size=(pictures, classes)) + 1.5 * np.eye(classes)[labels]
+    return logits, labels
+
+
+def eleven_points_in_words(marks: np.ndarray, scores: np.ndarray) -> float:
+    """Mean over eleven recall levels of the best precision reached at that recall or later, on sklearn's curve."""
+    precision, recall, _ = precision_recall_curve(marks, scores)
+    best = []
+    for level in np.linspace(1, 0, 11):
+        best.append(max(p for p, r in zip(precision, recall, strict=True) if r >= level))
+    return sum(best) / 11
+
+
+@pytest.mark.parametrize("seed", range(5))
+def test_accuracy_and_mean_per_class_are_sklearns(seed: int) -> None:
+    logits, labels = guesses(400, 7, seed)
+    predicted = logits.argmax(axis=1)
+    accuracy, mean = metrics.score("accuracy", logits, labels), metrics.score("mean_per_class", logits, labels)
+    assert accuracy.value == pytest.approx(accuracy_score(labels, predicted), abs=1e-12)
+    assert mean.value == pytest.approx(balanced_accuracy_score(labels, predicted), abs=1e-12)
+    np.testing.assert_allclose(mean.per_class, recall_score(labels, predicted, average=None), atol=1e-12)
+    assert accuracy.chance == mean.chance == pytest.approx(1 / 7)
+
+
+@pytest.mark.parametrize("rounded", [False, True])
+def test_roc_auc_is_sklearns_also_with_ties(rounded: bool) -> None:
+    logits, labels = guesses(300, 2)
+    logits = np.round(logits) if rounded else logits
+    score = metrics.score("roc_auc", logits, labels)
+    assert score.value == pytest.approx(roc_auc_score(labels, softmax(logits, axis=1)[:, 1]), abs=1e-12)
+    assert score.chance == 0.5
+    np.testing.assert_allclose(score.per_class, score.value, atol=1e-12)
+
+
+@pytest.mark.parametrize("rounded", [False, True])
+def test_eleven_point_map_is_the_naive_one_on_softmax(rounded: bool) -> None:
+    rng = np.random.default_rng(3)
+    marks = (rng.random((250, 5)) < 0.3).astype(np.uint8)
+    logits = rng.normal(size=(250, 5)) + marks
+    logits = np.round(logits) if rounded else logits
+    probabilities = softmax(logits, axis=1)
+    score = metrics.score("map_11_point", logits, marks)
+    expected = [eleven_points_in_words(marks[:, c], probabilities[:, c]) for c in range(5)]
+    np.testing.assert_allclose(score.per_class, expected, atol=1e-12)
+    assert score.value == pytest.approx(np.mean(expected), abs=1e-12)
+
+
+def test_eleven_point_map_equals_the_published_example() -> None:
+    """The example of vision-evaluation's own test of its 11-point mAP: 0.74069."""
+    marks = np.array([[1, 0], [0, 1], [0, 1], [0, 1], [1, 0], [1, 0], [0, 1], [0, 1], [0, 1], [1, 0]])
+    first = np.array([1, 0, 0.5, 0.1, 0.44, 0.09, 0.91, 0.37, 0.34, 0.89])
+    scores = np.stack([first, 1 - first], axis=1)
+    mean = np.mean([metrics.average_precision(marks[:, c], scores[:, c]) for c in range(2)])
+    assert mean == pytest.approx(0.7406926406926406, abs=1e-12)
+
+
+@pytest.mark.parametrize("metric", ["accuracy", "mean_per_class", "roc_auc", "map_11_point"])
+def test_random_logits_score_chance_on_average(metric: str) -> None:
+    rng = np.random.default_rng(11)
+    classes = 2 if metric == "roc_auc" else 4
+    labels = rng.integers(classes, size=200)
+    if metric == "map_11_point":
+        labels = (rng.random((200, classes)) < 0.25).astype(np.uint8)
+    scores = [metrics.score(metric, rng.normal(size=(200, classes)), labels) for _ in range(300)]
+    assert np.mean([score.value for score in scores]) == pytest.approx(scores[0].chance, abs=0.01)
+
+
+def test_a_class_without_pictures_does_not_count() -> None:
+    logits, labels = guesses(100, 3)
+    labels[labels == 2] = 0
+    score = metrics.score("mean_per_class", logits, labels)
+    assert np.isnan(score.per_class[2])
+    assert score.value == pytest.approx(np.mean(score.per_class[:2]))
+
+
+def test_an_unknown_metric_is_named() -> None:
+    with pytest.raises(UserError, match="'f1' is unknown"):
+        metrics.score("f1", *guesses(10, 2))

@@ -1,0 +1,172 @@
+"""The embedded benchmark is what it claims: deterministic, balanced as declared, its pictures shared or apart."""
+
+import hashlib
+import json
+import os
+import subprocess
+import sys
+from collections import Counter
+from functools import lru_cache
+
+import numpy as np
+import pytest
+
+from promptatlas.errors import UserError
+from promptatlas.tasks import catalogue
+from promptatlas.tasks.mini import MINI_TASKS, glyphs
+from promptatlas.tasks.mini.captions import captioned_picture
+from promptatlas.tasks.mini.objects import PLACES
+from promptatlas.tasks.prepared import SPLITS
+
+SHARED_PICTURES = [("shapes", "colors"), ("scenes", "counts_shapes"), ("expressions", "glasses")]
+SHARED_LABELS = [
+    ("textures", "patterned_shapes"),
+    ("counts_dots", "counts_shapes"),
+    ("digits_handwritten", "digits_rendered"),
+]
+
+
+@lru_cache(maxsize=None)
+def drawn(name: str, split: str) -> tuple[np.ndarray, np.ndarray]:
+    mini = MINI_TASKS[name]
+    images, factors = mini.pictures.split(split, mini.sizes[split])
+    return images, mini.labels(factors)
+
+
+def hashes(images: np.ndarray) -> set[str]:
+    return {hashlib.sha256(image.tobytes()).hexdigest() for image in images}
+
+
+def test_there_are_twenty_tasks_of_six_families_with_two_or_more() -> None:
+    tasks = [catalogue.task(name) for name in catalogue.names()]
+    assert len(tasks) == 20
+    families = Counter(task.family for task in tasks)
+    assert sum(count >= 2 for count in families.values()) >= 6
+    assert {"accuracy", "mean_per_class", "roc_auc", "map_11_point"} == {task.metric for task in tasks}
+    assert sum(task.multilabel for task in tasks) == 1
+    assert sum(len(task.class_names) == 2 for task in tasks) >= 2
+    assert all(task.drawn and task.labelled for task in tasks)
+
+
+@pytest.mark.parametrize("name", list(MINI_TASKS))
+def test_every_split_is_large_enough_and_labelled_within_its_classes(name: str) -> None:
+    task = catalogue.task(name)
+    for split in SPLITS:
+        images, labels = drawn(name, split)
+        assert images.shape == (len(labels), 32, 32, 3) and images.dtype == np.uint8
+        per_class = labels.sum(axis=0) if task.multilabel else np.bincount(labels, minlength=len(task.class_names))
+        assert len(per_class) == len(task.class_names)
+        assert per_class.min() >= {"train": 16, "validation": 4, "test": 16}[split]
+    assert len(drawn(name, "test")[0]) >= 400
+
+
+@pytest.mark.parametrize("name", [name for name in MINI_TASKS if name not in ("scenes", "signs")])
+def test_test_labels_are_balanced(name: str) -> None:
+    counts = np.bincount(drawn(name, "test")[1])
+    assert counts.min() == counts.max()
+
+
+def test_signs_are_imbalanced_in_train_and_test() -> None:
+    for split in ("train", "test"):
+        counts = np.bincount(drawn("signs", split)[1])
+        assert counts.max() >= 4 * counts.min()
+
+
+@pytest.mark.parametrize(("one", "other"), SHARED_PICTURES)
+def test_tasks_that_share_pictures_share_every_byte_but_not_the_labels(one: str, other: str) -> None:
+    for split in SPLITS:
+        np.testing.assert_array_equal(drawn(one, split)[0], drawn(other, split)[0])
+    assert catalogue.task(one).class_names != catalogue.task(other).class_names
+    assert set(catalogue.task(one).drawn) == set(catalogue.task(other).drawn)
+
+
+@pytest.mark.parametrize(("one", "other"), SHARED_LABELS)
+def test_tasks_that_share_labels_share_no_picture(one: str, other: str) -> None:
+    assert catalogue.task(one).class_names == catalogue.task(other).class_names
+    assert catalogue.task(one).labelled == catalogue.task(other).labelled
+    assert not hashes(drawn(one, "test")[0]) & hashes(drawn(other, "test")[0])
+
+
+@pytest.mark.parametrize("name", list(MINI_TASKS))
+def test_no_test_picture_is_met_in_training_or_validation(name: str) -> None:
+    test = hashes(drawn(name, "test")[0])
+    assert len(test) == len(drawn(name, "test")[0])
+    assert not test & hashes(drawn(name, "train")[0])
+    assert not test & hashes(drawn(name, "validation")[0])
+
+
+def test_pretraining_pictures_are_no_benchmark_pictures_and_use_training_digits_only() -> None:
+    seen = hashes(np.stack([captioned_picture(0, number)[0] for number in range(1500)]))
+    for name in MINI_TASKS:
+        assert not seen & hashes(drawn(name, "test")[0])
+    splits = glyphs.handwriting_splits()
+    assert not set(splits["train"]) & (set(splits["test"]) | set(splits["validation"]))
+    assert sum(len(members) for members in splits.values()) == 1797
+
+
+def test_handwritten_digits_of_different_splits_are_different_pictures_in_the_source() -> None:
+    images, target = glyphs.handwriting()
+    splits = glyphs.handwriting_splits()
+    distinct = {split: {images[i].tobytes() for i in members} for split, members in splits.items()}
+    assert not distinct["train"] & distinct["test"]
+    assert np.bincount(target[splits["test"]]).tolist() == [50] * 10
+
+
+FINGERPRINT = """
+import hashlib, json
+from promptatlas.tasks.mini import MINI_TASKS
+from promptatlas.tasks.mini.captions import captioned_picture
+names = ["shapes", "letters", "land_use", "tissue", "digits_handwritten"]
+result = {n: hashlib.sha256(MINI_TASKS[n].pictures.split("test", 12)[0].tobytes()).hexdigest() for n in names}
+image, captions = captioned_picture(0, 5)
+result["caption"] = hashlib.sha256(image.tobytes() + "|".join(captions).encode()).hexdigest()
+print(json.dumps(result))
+"""
+
+
+def test_another_process_draws_the_same_pictures() -> None:
+    def run(hash_seed: str) -> dict:
+        environment = {**os.environ, "PYTHONHASHSEED": hash_seed}
+        done = subprocess.run([sys.executable, "-c", FINGERPRINT], capture_output=True, check=True, env=environment)
+        return json.loads(done.stdout)
+
+    there = run("1")
+    assert there == run("2")
+    for name, value in there.items():
+        if name != "caption":
+            assert hashlib.sha256(MINI_TASKS[name].pictures.split("test", 12)[0].tobytes()).hexdigest() == value
+
+
+def test_a_longer_split_only_adds_to_a_shorter_one() -> None:
+    pictures = MINI_TASKS["textures"].pictures
+    np.testing.assert_array_equal(pictures.split("test", 20)[0][:8], pictures.split("test", 8)[0])
+
+
+def test_colours_and_places_are_where_their_names_say() -> None:
+    """A check by eye in numbers: the object stands out in the named ninth of the picture, in the named channel."""
+    images, labels = drawn("position", "test")
+    names = catalogue.task("position").class_names
+    right = []
+    for image, label in zip(images.astype(float), labels, strict=True):
+        ground = np.median(image, axis=(0, 1))
+        offset = np.abs(image - ground).sum(axis=2)
+        ninths = {name: offset[int(y) - 5 : int(y) + 6, int(x) - 5 : int(x) + 6].sum() for name, (x, y) in PLACES.items()}
+        right.append(max(ninths, key=ninths.get) == names[label])
+    assert np.mean(right) > 0.7
+    images, labels = drawn("colors", "test")
+    redness = (images[..., 0].astype(float) - images[..., 2]).reshape(len(images), -1).max(axis=1)
+    names = catalogue.task("colors").class_names
+    assert redness[labels == names.index("red")].mean() > redness[labels == names.index("blue")].mean() + 50
+
+
+def test_an_unknown_task_is_named_with_the_nearest_known_one() -> None:
+    with pytest.raises(UserError, match="'shape' is unknown; did you mean 'shapes'"):
+        catalogue.task("shape")
+    with pytest.raises(UserError, match="Benchmark 'maxi' is unknown"):
+        catalogue.names("maxi")
+
+
+def test_the_catalogue_imports_neither_torch_nor_scikit_learn() -> None:
+    code = "import sys; from promptatlas.tasks import catalogue; print({'torch', 'sklearn'} & set(sys.modules))"
+    done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
+    assert done.stdout.strip() == "set()"

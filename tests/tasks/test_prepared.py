@@ -1,0 +1,96 @@
+"""Prepared folders: what is written is read back, damage is named, a failed write leaves nothing."""
+
+import json
+from pathlib import Path
+
+import numpy as np
+import pandas as pd
+import pytest
+
+from promptatlas.errors import UserError
+from promptatlas.tasks import catalogue, prepared
+from promptatlas.tasks.mini import MINI_TASKS
+from promptatlas.tasks.prepared import PreparedTask, fingerprint
+from promptatlas.tasks.task import Task
+
+
+@pytest.fixture(scope="module")
+def glasses(tmp_path_factory) -> Path:
+    folder = tmp_path_factory.mktemp("tasks") / "glasses"
+    catalogue.prepare("glasses", folder)
+    return folder
+
+
+def test_a_prepared_task_reads_back_what_was_drawn(glasses: Path) -> None:
+    task = PreparedTask.open(glasses)
+    assert task.task == catalogue.task("glasses")
+    mini = MINI_TASKS["glasses"]
+    for split in prepared.SPLITS:
+        images, factors = mini.pictures.split(split, mini.sizes[split])
+        np.testing.assert_array_equal(task.images(split), images)
+        np.testing.assert_array_equal(task.labels(split), mini.labels(factors))
+        assert task.fingerprint(split) == fingerprint(images, mini.labels(factors))
+    assert isinstance(task.images("test"), np.memmap)
+
+
+def test_factors_are_kept_as_a_table_over_all_splits(glasses: Path) -> None:
+    factors = pd.read_parquet(glasses / "factors.parquet")
+    assert factors.groupby("split").size().to_dict() == MINI_TASKS["glasses"].sizes
+    test = factors[factors.split == "test"]
+    np.testing.assert_array_equal(test.glasses.astype(int), PreparedTask.open(glasses).labels("test"))
+
+
+def test_preparing_leaves_only_whole_files_under_their_names(glasses: Path) -> None:
+    expected = {f"{split}_{kind}.npy" for split in prepared.SPLITS for kind in ("images", "labels")}
+    assert {path.name for path in glasses.iterdir()} == expected | {"factors.parquet", "task.json"}
+
+
+def test_a_failed_write_leaves_the_old_file_and_no_other(tmp_path: Path) -> None:
+    target = tmp_path / "a.npy"
+    np.save(target, np.arange(3))
+
+    def fail(path: str) -> None:
+        Path(path).write_text("half")
+        raise KeyboardInterrupt
+
+    with pytest.raises(KeyboardInterrupt):
+        prepared._place(target, fail)
+    assert [path.name for path in tmp_path.iterdir()] == ["a.npy"]
+    np.testing.assert_array_equal(np.load(target), np.arange(3))
+
+
+def test_missing_and_damaged_files_are_named(tmp_path: Path, glasses: Path) -> None:
+    with pytest.raises(UserError, match="task.json is missing"):
+        PreparedTask.open(tmp_path)
+    (tmp_path / "task.json").write_text("{")
+    with pytest.raises(UserError, match="task.json is not a task description"):
+        PreparedTask.open(tmp_path)
+    (tmp_path / "task.json").write_text((glasses / "task.json").read_text())
+    task = PreparedTask.open(tmp_path)
+    with pytest.raises(UserError, match="test_images.npy is missing; prepare task 'glasses' again"):
+        task.images("test")
+    (tmp_path / "test_images.npy").write_bytes((glasses / "test_images.npy").read_bytes()[:5000])
+    with pytest.raises(UserError, match="test_images.npy is damaged"):
+        task.images("test")
+
+
+def test_a_task_survives_json() -> None:
+    for name in catalogue.names():
+        task = catalogue.task(name)
+        assert Task.from_dict(json.loads(json.dumps(task.to_dict()))) == task
+
+
+@pytest.mark.parametrize(
+    ("change", "words"),
+    [
+        ({"class_names": ("one",)}, "class_names"),
+        ({"templates": ("a photo",)}, "must contain {}"),
+        ({"metric": "f1"}, "'f1' is not one of"),
+        ({"multilabel": True}, "map_11_point"),
+        ({"metric": "roc_auc", "class_names": ("a", "b", "c")}, "exactly two"),
+    ],
+)
+def test_an_impossible_task_is_refused_in_words(change: dict, words: str) -> None:
+    good = {"name": "t", "title": "T", "family": "f", "class_names": ("a", "b"), "templates": ("{}",)}
+    with pytest.raises(UserError, match=words):
+        Task(**(good | change))
