@@ -21,8 +21,11 @@ include: "workflow/rules/report.smk"
 rule all:
     default_target: True
     input:
-        cells=CELLS,
-        tables=study.tables,
+        study.prepared,
+        [study.encoded(task) for task in study.tasks],
+        study.all_prompts,
+        study.all_cells,
+        study.tables,
         figures=study.figures,
         summary=study.summary,
         report=study.report,

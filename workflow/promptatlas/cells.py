@@ -52,9 +52,9 @@ def changed(stored: Mapping[str, str], current: Mapping[str, str]) -> list[str]:
     return sorted(name for name in {*stored, *current} if stored.get(name) != current.get(name))
 
 
-def write(path: Path, cell: Mapping[str, Any]) -> None:
-    """Write a cell file: either all of it or nothing, whenever the process is killed."""
-    replace(path, json.dumps(dict(cell), indent=1).encode())
+def write(path: Path, record: Mapping[str, Any]) -> None:
+    """Write a cell or another record as JSON: all of it or nothing, whenever the process is killed."""
+    replace(path, (json.dumps(dict(record), indent=1) + "\n").encode())
 
 
 def replace(path: Path, content: bytes) -> None:

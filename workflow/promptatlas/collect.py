@@ -26,13 +26,16 @@ TASKS = [
 
 
 def collect(study: Study) -> None:
-    """Write the tables `transfer`, `baselines`, `tuning` and `tasks`, and the resolved configuration."""
-    transfer = transfer_table(study)
-    save(transfer, study.table("transfer"))
+    """Write the table `transfer`."""
+    save(transfer_table(study), study.table("transfer"))
+
+
+def describe(study: Study, transfer: pd.DataFrame) -> None:
+    """Write the tables `baselines`, `tuning` and `tasks`, and the resolved configuration."""
     save(baselines_table(transfer), study.table("baselines"))
     save(tuning_table(study), study.table("tuning"))
     save(tasks_table(study, transfer), study.table("tasks"))
-    replace(study.resolved_config, (json.dumps(study.config, indent=1) + "\n").encode())
+    replace(study.resolved_config, (json.dumps(study.description, indent=1) + "\n").encode())
 
 
 def transfer_table(study: Study) -> pd.DataFrame:

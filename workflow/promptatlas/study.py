@@ -14,6 +14,7 @@ from promptatlas.cells import Cell
 from promptatlas.configuration import complete
 
 SPLITS = ("train", "validation", "test")
+WHERE = ("results", "jobs", "device", "memory_mib", "minutes", "only")
 TABLES = ("transfer", "baselines", "tuning", "tasks", "similarity", "statistics")
 
 
@@ -75,6 +76,11 @@ class Study:
         """How the tables call the frozen model."""
         model, pretrained = self.config["backbone"]["model"], self.config["backbone"]["pretrained"]
         return model if pretrained == model else f"{model}/{Path(pretrained).name}"
+
+    @property
+    def description(self) -> dict[str, Any]:
+        """The configuration as far as it says what is measured, not where or in which pieces."""
+        return {key: value for key, value in self.config.items() if key not in WHERE}
 
     # Files
 
@@ -178,18 +184,28 @@ class Study:
     def _size(self, kind: str) -> int | str:
         return self.config["jobs"][f"{kind}_per_job"]
 
-    def job(self, name: str) -> TuneJob | TransferJob:
-        """The tuning or transfer job of that name."""
-        return next(job for job in [*self.tune_jobs, *self.transfer_jobs] if job.name == name)
+    def job(self, name: str) -> EncodeJob | TuneJob | TransferJob:
+        """The job of that name."""
+        return next(job for job in (*self.encode_jobs, *self.tune_jobs, *self.transfer_jobs) if job.name == name)
 
-    # What a job reads, writes and tells, and what makes its results stale beside what it reads
+    # What a job reads, writes and tells, and what makes its results stale beside what it reads.
+    # A job that writes many files also writes an index of them, and what follows depends on the index: Snakemake
+    # notes every input beside every output, which for thousands of cells would take longer than measuring them.
+
+    def index(self, job: EncodeJob | TuneJob) -> Path:
+        return self.folder / "index" / f"{job.name}.json"
+
+    def task_records(self, tasks: Sequence[str]) -> list[Path]:
+        """What changes when any picture or label of a task changes."""
+        return [self.task_folder(task) / "task.json" for task in tasks]
+
+    @property
+    def prepared(self) -> list[Path]:
+        return [path for task in self.tasks for path in (*self.task_files(task), self.factors(task))]
 
     @property
     def draws(self) -> list[Path]:
         return [self.draw(task, seed) for task in self.tasks for seed in self.seeds]
-
-    def tuning_tasks(self, job: TuneJob) -> list[Path]:
-        return [path for task in job.tasks for path in self.task_files(task, ("train", "validation"))]
 
     def tuning_draws(self, job: TuneJob) -> list[Path]:
         return [self.draw(task, seed) for task in job.tasks for seed in job.seeds]
@@ -197,20 +213,23 @@ class Study:
     def prompts(self, job: TuneJob) -> list[Path]:
         return [self.prompt(job.method, seed, task) for task in job.tasks for seed in job.seeds]
 
-    def transfer_targets(self, job: TransferJob) -> list[Path]:
-        """The targets' features and test pictures; with `init` also what they are tuned on."""
-        splits = SPLITS if job.protocol == "init" else ("test",)
-        files = [path for target in job.targets for path in (self.encoded(target), *self.task_files(target, splits))]
-        if job.protocol == "init":
-            files += [self.draw(target, seed) for target in job.targets for seed in job.seeds]
-        return files
+    @property
+    def all_prompts(self) -> list[Path]:
+        return [path for job in self.tune_jobs for path in self.prompts(job)]
 
-    def transfer_prompts(self, job: TransferJob) -> list[Path]:
-        """The source prompts; with `init`, what starts from scratch is the target's own source prompt."""
-        sources = [source for source in job.sources if source in self.tasks]
-        if job.protocol == "init" and "scratch" in job.sources:
-            sources += [target for target in job.targets if target not in sources]
-        return [self.prompt(job.method, seed, source) for source in sources for seed in job.seeds]
+    @property
+    def all_cells(self) -> list[Path]:
+        return [self.cell(cell) for cell in self.cells]
+
+    def transfer_inputs(self, job: TransferJob) -> list[Path]:
+        """The indices of the source prompts and of the targets' features; with `init` also of the targets' own prompts."""
+        prompts = {*job.sources, *(job.targets if job.protocol == "init" else ())}
+        tuned = [
+            one for one in self.tune_jobs
+            if one.method == job.method and prompts & {*one.tasks} and {*job.seeds} & {*one.seeds}
+        ]  # fmt: skip
+        encoded = [one for one in self.encode_jobs if {*job.targets} & {*one.tasks}]
+        return [self.index(one) for one in (*tuned, *encoded)]
 
     def provenance(self, method: str) -> dict[str, Any]:
         return {"settings": self.settings(method), "numerics": NUMERICS_VERSION}

@@ -23,9 +23,10 @@ for job in study.encode_jobs:
             job.name
         input:
             backbone=study.backbone_files,
-            tasks=[path for task in job.tasks for path in study.task_files(task)],
+            tasks=study.task_records(job.tasks),
         output:
             update([study.encoded(task) for task in job.tasks]),
+            index=study.index(job),
         log:
             study.log(job.name),
         benchmark:

@@ -4,9 +4,6 @@ from promptatlas import NUMERICS_VERSION, planning
 
 study = planning.plan(config)
 
-CELLS = [study.cell(cell) for cell in study.cells]
-
-
 wildcard_constraints:
     task="[^/]+",
 

@@ -19,7 +19,6 @@ rule figures:
 rule page:
     input:
         **{name: study.table(name)[0] for name in ("transfer", "similarity", "statistics", "tasks", "tuning")},
-        cells=CELLS,
         config=study.resolved_config,
         summary=study.summary,
     output:

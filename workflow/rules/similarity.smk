@@ -3,8 +3,8 @@
 
 rule similarity:
     input:
-        tasks=[study.task_folder(task) / "task.json" for task in study.tasks],
-        encoded=[study.encoded(task) for task in study.tasks],
+        tasks=study.task_records(study.tasks),
+        encoded=[study.index(job) for job in study.encode_jobs],
     output:
         study.table("similarity"),
     log:

@@ -19,7 +19,7 @@ rule prepare:
 
 rule draw:
     input:
-        tasks=[study.task_folder(task) / "task.json" for task in study.tasks],
+        tasks=study.task_records(study.tasks),
     output:
         update(study.draws),
     log:

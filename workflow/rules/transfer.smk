@@ -7,8 +7,7 @@ for job in study.transfer_jobs:
             job.name
         input:
             backbone=study.backbone_files,
-            prompts=study.transfer_prompts(job),
-            targets=study.transfer_targets(job),
+            indices=study.transfer_inputs(job),
         output:
             update([study.cell(cell) for cell in job.cells()]),
         log:
@@ -33,17 +32,34 @@ for job in study.transfer_jobs:
 
 rule collect:
     input:
-        cells=CELLS,
-        prompts=[path for job in study.tune_jobs for path in study.prompts(job)],
-        tasks=[study.task_folder(task) / "task.json" for task in study.tasks],
+        study.all_cells,
     output:
-        [path for name in ("transfer", "baselines", "tuning", "tasks") for path in study.table(name)],
-        config=study.resolved_config,
+        study.table("transfer"),
     log:
         study.log("collect"),
     benchmark:
         study.benchmark("collect")
     message:
-        f"Collect {len(CELLS)} cells into tables"
+        f"Collect {len(study.cells)} cells into a table"
     script:
         "../scripts/collect.py"
+
+
+rule describe:
+    input:
+        transfer=study.table("transfer")[0],
+        tasks=study.task_records(study.tasks),
+        prompts=[study.index(job) for job in study.tune_jobs],
+    output:
+        [path for name in ("baselines", "tuning", "tasks") for path in study.table(name)],
+        config=study.resolved_config,
+    log:
+        study.log("describe"),
+    benchmark:
+        study.benchmark("describe")
+    params:
+        config=study.description,
+    message:
+        "Describe tasks, tuning and baselines in tables"
+    script:
+        "../scripts/describe.py"

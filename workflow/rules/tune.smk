@@ -7,10 +7,11 @@ for job in study.tune_jobs:
             job.name
         input:
             backbone=study.backbone_files,
-            tasks=study.tuning_tasks(job),
+            tasks=study.task_records(job.tasks),
             draws=study.tuning_draws(job),
         output:
             update(study.prompts(job)),
+            index=study.index(job),
         log:
             study.log(job.name),
         benchmark:

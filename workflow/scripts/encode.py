@@ -4,4 +4,5 @@ with reporting(snakemake.log[0]) as say:
     from promptatlas.jobs import prepare
     from promptatlas.study import Study
 
-    prepare.encode(Study(snakemake.config), snakemake.params.tasks, snakemake.threads, say)
+    study = Study(snakemake.config)
+    prepare.encode(study, study.job(snakemake.rule), snakemake.threads, say)

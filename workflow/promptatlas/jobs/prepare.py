@@ -2,15 +2,14 @@
 
 import json
 from pathlib import Path
-from typing import Sequence
 
 import numpy as np
 
 from promptatlas import NUMERICS_VERSION
-from promptatlas.cells import digest, fingerprint, replace
+from promptatlas.cells import digest, fingerprint, replace, write
 from promptatlas.errors import UserError
 from promptatlas.reporting import Progress, Say
-from promptatlas.study import SPLITS, Study
+from promptatlas.study import SPLITS, EncodeJob, Study
 from promptatlas.tasks.draws import Draw, draw
 from promptatlas.tasks.prepared import PreparedTask
 
@@ -50,19 +49,22 @@ def read_draw(path: Path) -> Draw:
     return drawn
 
 
-def encode(study: Study, tasks: Sequence[str], threads: int, say: Say) -> None:
-    """Frozen features of `tasks`; those that still hold are kept."""
+def encode(study: Study, job: EncodeJob, threads: int, say: Say) -> None:
+    """Frozen features of the tasks of `job`; those that still hold are kept."""
     from promptatlas import backbone, devices, encoding
 
     model = backbone.load(study.backbone_folder, devices.chosen(study.config["device"], threads))
-    progress = Progress("encode", len(tasks), "tasks", say)
-    for name in tasks:
+    progress = Progress("encode", len(job.tasks), "tasks", say)
+    index = {}
+    for name in job.tasks:
         task = PreparedTask.open(study.task_folder(name))
         mark = fingerprint(_encoding_parts(model.fingerprint, task))
         path = study.encoded(name)
         if not (path.exists() and encoding.load(path)[1].get("fingerprint") == mark):
             encoding.save(path, encoding.encode_task(model, task), {"fingerprint": mark})
+        index[name] = mark
         progress.step(name)
+    write(study.index(job), index)
 
 
 def _encoding_parts(backbone: str, task: PreparedTask) -> dict[str, str]:

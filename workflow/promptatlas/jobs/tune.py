@@ -7,7 +7,7 @@ import shutil
 from dataclasses import dataclass
 from pathlib import Path
 
-from promptatlas import NUMERICS_VERSION, backbone, devices, planning, tuning
+from promptatlas import NUMERICS_VERSION, backbone, cells, devices, planning, tuning
 from promptatlas.backbone import Backbone
 from promptatlas.cells import digest, fingerprint
 from promptatlas.jobs.prepare import classes, read_draw
@@ -56,7 +56,9 @@ def learn(study: Study, job: TuneJob, threads: int, say: Say) -> None:
                 prompt.save(one.resume, {"fingerprint": one.fingerprint, "task": name, "seed": str(one.seed), "prompt": prompt.fingerprint()})
                 _place(one)
         progress.step(name)
-    for one in (one for name in job.tasks for one in orders[name]):
+    every = [one for name in job.tasks for one in orders[name]]
+    cells.write(study.index(job), {str(one.path.relative_to(study.folder)): one.fingerprint for one in every})
+    for one in every:
         one.resume.unlink(missing_ok=True)
 
 

@@ -1,0 +1,10 @@
+from promptatlas.reporting import reporting
+
+with reporting(snakemake.log[0]) as say:
+    say("describe tasks, tuning and baselines")
+    import pandas as pd
+
+    from promptatlas import collect
+    from promptatlas.study import Study
+
+    collect.describe(Study(snakemake.config), pd.read_parquet(snakemake.input.transfer))
