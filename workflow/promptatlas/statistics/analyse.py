@@ -60,8 +60,9 @@ def analyse(
         common = {"response": "raw", "method": scores.method, "protocol": scores.protocol}
         rows += [common | row for row in _regret(seed_mean(scores.score), matrices, permutations)]
     rows += list(_agreement(collected, permutations))
-    table = pd.DataFrame(rows, columns=list(COLUMNS))
-    return table.astype({"n_tasks": int, "n_permutations": int, "confirmatory": bool}) if len(table) else table
+    kinds = dict.fromkeys(COLUMNS, str) | dict.fromkeys(("estimate", "low", "high", "p"), float)
+    kinds |= {"n_tasks": int, "n_permutations": int, "confirmatory": bool}
+    return pd.DataFrame(rows, columns=list(COLUMNS)).astype(kinds)
 
 
 def _row(measure: str, test: str, n: int, estimate: float, bounds=(NAN, NAN), p: float = NAN, permutations: int = 0) -> dict:

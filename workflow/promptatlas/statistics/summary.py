@@ -43,6 +43,7 @@ def summary(transfer: pd.DataFrame, similarity: pd.DataFrame, statistics: pd.Dat
         "by_method": [_method(scores) for scores in collected],
         "variance": _records(statistics, "variance_share", "reliability", "social_relations"),
         "correlations": _correlations(statistics, similarity),
+        "mean_interval_width": _mean(_primary(statistics)["high"] - _primary(statistics)["low"]),
         "agreement": _records(statistics, "agreement"),
         "regret": _records(statistics, *(test for test in statistics["test"].unique() if test.startswith("regret"))),
     }
@@ -99,6 +100,10 @@ def _method(scores: Scores) -> dict:
 
 def _ranked(names: list[str], values: np.ndarray) -> list[dict]:
     return [{"task": names[index], "effect": float(values[index])} for index in np.argsort(-values, kind="stable")]
+
+
+def _primary(statistics: pd.DataFrame) -> pd.DataFrame:
+    return statistics[(statistics["test"] == "two_way") & (statistics["response"] == PRIMARY)]
 
 
 def _records(statistics: pd.DataFrame, *tests: str) -> list[dict]:

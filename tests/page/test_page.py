@@ -1,0 +1,181 @@
+"""The report: one file, no network, all cells, holes shown as holes. Looked at as text and, where there is one, in Chromium."""
+
+import json
+import re
+import shutil
+import subprocess
+
+import numpy as np
+import pytest
+from synthetic_study import cells, similarity_table, tasks_table, transfer_table, tuning_table
+
+from promptatlas import page, statistics
+from promptatlas.statistics.matrices import collect
+from promptatlas.statistics.scales import matrix
+
+CHROMIUM = shutil.which("chromium") or shutil.which("chromium-browser") or shutil.which("google-chrome")
+CONFIG = {"study": "mini", "results": "results", "backbone": {"model": "mini", "pretrained": "mini"}}
+
+
+def study(n=6, holes=True, **changes):
+    transfer, tasks, similarity = transfer_table(n, **changes), tasks_table(n), similarity_table(n)
+    if holes:
+        hole = (transfer.method == "vpt") & (transfer.source == "task_02") & (transfer.target == "task_04")
+        transfer = transfer[~hole].reset_index(drop=True)
+    tables = {"transfer": transfer, "tasks": tasks, "similarity": similarity, "tuning": tuning_table(n)}
+    table = statistics.analyse(transfer, similarity, tasks, permutations=99)
+    return tables, statistics.summary(transfer, similarity, table, tasks)
+
+
+@pytest.fixture(scope="module")
+def written(tmp_path_factory):
+    tables, summary = study()
+    path = tmp_path_factory.mktemp("page") / "report.html"
+    page.write(tables, CONFIG, cells(tables["transfer"], tables["tasks"]), path, summary)
+    return tables, summary, path
+
+
+def embedded(path) -> dict:
+    block = re.search(r'<script type="application/json" id="data">(.*?)</script>', path.read_text(), re.S)
+    return json.loads(block[1])
+
+
+def test_page_is_one_file_without_network(written):
+    text = written[2].read_text()
+    addresses = set(re.findall(r"""(?:https?:)?//[a-z0-9.-]+\.[a-z]+[^"'\s]*""", text))
+    assert addresses == {"http://www.w3.org/2000/svg"}  # a namespace, not an address
+    assert not re.search(r"<(link|img|iframe)\b|<script[^>]*\ssrc=|@import|url\(\s*['\"]?(?!#)", text)
+    assert "{{" not in re.sub(r'<script type="application/json".*?</script>', "", text, flags=re.S).replace("${{", "")
+    assert len(text) < 1_500_000
+
+
+def test_every_cell_and_seed_is_embedded(written):
+    tables, _, path = written
+    data = embedded(path)
+    names = [task["name"] for task in data["tasks"]]
+    for row in tables["transfer"].itertuples():
+        kept = data["matrices"][f"{row.protocol}/{row.method}"]
+        number = kept["seeds"][str(row.seed)][kept["sources"].index(row.source)][names.index(row.target)]
+        assert number == pytest.approx(row.score, rel=1e-4)
+
+
+def test_views_equal_the_scales_of_the_statistics(written):
+    tables, _, path = written
+    data = embedded(path)
+    for scores in collect(tables["transfer"], tables["tasks"]):
+        for view in ("gain_points", "chance_corrected", "column_ratio", "raw"):
+            shown = np.array(data["matrices"][f"{scores.protocol}/{scores.method}"]["views"][view]["values"], dtype=float)
+            assert shown == pytest.approx(matrix(scores, view).mean(axis=0), rel=1e-4, nan_ok=True)
+
+
+def test_a_missing_cell_is_null_and_not_zero(written):
+    data = embedded(written[2])
+    for view in data["views"]:
+        assert data["matrices"]["frozen/vpt"]["views"][view]["values"][2][4] is None
+    assert data["matrices"]["frozen/vpt"]["seeds"]["1"][2][4] is None
+    assert data["summary"]["n_missing_cells"] == 3
+
+
+def test_words_come_from_the_summary(written):
+    assert embedded(written[2])["summary"] == written[1]
+
+
+def test_class_scores_are_means_over_seeds(written):
+    tables, _, path = written
+    data = embedded(path)
+    every = [c for c in cells(tables["transfer"], tables["tasks"]) if (c["method"], c["source"], c["target"]) == ("coop", "scratch", "task_03")]
+    expected = [1000 * np.mean([cell["per_class"][name] for cell in every]) for name in data["classes"]["names"]["task_03"]]
+    assert data["classes"]["scores"]["frozen/coop"]["scratch"]["task_03"] == pytest.approx(expected, abs=0.51)
+
+
+def test_no_name_can_end_the_script(tmp_path):
+    tables, summary = study(holes=False)
+    evil = "</script><script>alert(1)</script>"
+    tables["tasks"].loc[0, "title"] = evil
+    page.write(tables, CONFIG, [], tmp_path / "report.html", summary)
+    text = (tmp_path / "report.html").read_text()
+    assert "<script>alert" not in text and embedded(tmp_path / "report.html")["tasks"][0]["title"] == evil
+
+
+def test_a_full_study_stays_small(tmp_path):
+    methods = ("coop", "vpt", "upt")
+    transfer, tasks, similarity = transfer_table(20, methods=methods), tasks_table(20), similarity_table(20)
+    table = statistics.analyse(transfer, similarity, tasks, permutations=9)
+    summary = statistics.summary(transfer, similarity, table, tasks)
+    tables = {"transfer": transfer, "tasks": tasks, "similarity": similarity, "tuning": tuning_table(20, methods, epochs=200)}
+    page.write(tables, CONFIG, lambda: iter(cells(transfer, tasks)), tmp_path / "report.html", summary)
+    assert (tmp_path / "report.html").stat().st_size < 1_000_000
+
+
+def browse(path, tmp_path, address="") -> str:
+    """The page's document after its scripts have run."""
+    command = [CHROMIUM, "--headless", "--no-sandbox", "--disable-gpu", f"--user-data-dir={tmp_path / 'profile'}"]
+    command += ["--virtual-time-budget=4000", "--enable-logging=stderr", "--dump-dom", f"file://{path}{address}"]
+    done = subprocess.run(command, capture_output=True, text=True, timeout=120)
+    errors = [line for line in done.stderr.splitlines() if "CONSOLE" in line and "Uncaught" in line]
+    assert not errors, errors
+    return done.stdout
+
+
+needs_browser = pytest.mark.skipif(CHROMIUM is None, reason="no Chromium on this machine")
+
+
+@needs_browser
+def test_browser_draws_all_cells_and_the_hole(written, tmp_path):
+    document = browse(written[2], tmp_path, "#method=vpt&view=gain_points")
+    assert document.count('role="gridcell"') == 6 * 6 + 2 * 6
+    holes = re.findall(r'<g class="cell[^>]*data-missing[^>]*>', document)
+    assert len(holes) == 1 and "Task 2 to Task 4: missing" in holes[0]
+
+
+@needs_browser
+def test_browser_shows_a_cell_with_its_command(written, tmp_path):
+    tables, _, path = written
+    document = browse(path, tmp_path, "#method=coop&source=task_01&target=task_03")
+    panel = re.search(r'<aside id="panel".*?</aside>', document, re.S)[0]
+    assert "snakemake --cores 2 --config only=task_01 --forcerun results/mini/cells/frozen/coop/seed1/task_03/task_01.json" in panel
+    assert "promptatlas rerun --method coop --source task_01 --target task_03" in panel
+    rows = tables["transfer"].query("method == 'coop' and source == 'task_01' and target == 'task_03'")
+    for score in rows["score"]:
+        assert f"{100 * score:.1f}" in panel
+    for heading in ("By class", "Tuning of", "Similarity of the two tasks", "Chance"):
+        assert heading in panel
+
+
+@needs_browser
+@pytest.mark.parametrize("view", ["relationship", "chance_corrected", "column_ratio", "raw"])
+def test_browser_draws_every_view_and_order(written, tmp_path, view):
+    order = {"relationship": "giving", "raw": "family", "column_ratio": "name"}.get(view, "similar")
+    document = browse(written[2], tmp_path, f"#method=coop&view={view}&order={order}&theme=dark")
+    drawn = re.findall(r'class="number"', document)
+    assert len(drawn) == {"relationship": 30}.get(view, 48)
+
+
+@needs_browser
+@pytest.mark.parametrize("n", [1, 2, 3, 4])
+def test_browser_draws_small_studies(tmp_path, n):
+    tables, summary = study(n, holes=False, methods=("coop",), seeds=(1,))
+    page.write(tables, CONFIG, cells(tables["transfer"], tables["tasks"]), tmp_path / "report.html", summary)
+    document = browse(tmp_path / "report.html", tmp_path)
+    assert document.count('role="gridcell"') == n * n + 2 * n
+
+
+@needs_browser
+def test_keys_move_and_choose(written, tmp_path):
+    """Arrow keys move the focus, Enter opens the cell, Escape closes it: played by a script at the end of the page."""
+    script = """<script>
+      const press = key => document.activeElement.dispatchEvent(new KeyboardEvent("keydown", {key, bubbles: true}));
+      document.querySelector('#heatmap .cell[tabindex="0"]').focus();
+      press("ArrowRight"); press("ArrowDown"); press("Enter");
+      document.body.dataset.opened = document.querySelector("#panel h3").textContent;
+      document.body.dataset.focus = document.activeElement.getAttribute("aria-label");
+      press("Escape");
+      document.body.dataset.closed = document.querySelector("#panel h3").textContent;
+    </script></body>"""
+    path = tmp_path / "keys.html"
+    path.write_text(written[2].read_text().replace("</body>", script))
+    order = written[1]["order"]
+    name = "Task " + str(int(order[1].split("_")[1]))
+    document = browse(path, tmp_path)
+    assert f'data-opened="{name} → {name}"' in document and 'data-closed="Choose a cell"' in document
+    assert f'data-focus="{name} to {name}' in document

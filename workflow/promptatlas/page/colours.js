@@ -1,0 +1,51 @@
+// Colour maps that colour-blind readers can tell apart, for light and dark pages. Knows nothing of what they show.
+
+const DIVERGING = {
+  light: ["#67001f", "#b2182b", "#d6604d", "#f4a582", "#fddbc7", "#f7f7f7", "#d1e5f0", "#92c5de", "#4393c3", "#2166ac", "#053061"],
+  dark: ["#ff9a80", "#e9755c", "#c45a46", "#934739", "#5e3a36", "#2b3137", "#31475c", "#3a648c", "#4685bf", "#62a6e6", "#97c9ff"],
+};
+const SEQUENTIAL = ["#440154", "#482878", "#3e4989", "#31688e", "#26828e", "#1f9e89", "#35b779", "#6ece58", "#b5de2b", "#fde725"];
+
+const isDark = () => document.documentElement.dataset.theme === "dark";
+const channels = hex => [1, 3, 5].map(start => parseInt(hex.slice(start, start + 2), 16));
+
+// Colour at `share` (0 to 1) of a list of stops, as [red, green, blue].
+function along(stops, share) {
+  const place = Math.min(Math.max(share, 0), 1) * (stops.length - 1);
+  const low = Math.min(Math.floor(place), stops.length - 2);
+  const [from, to] = [channels(stops[low]), channels(stops[low + 1])];
+  return from.map((one, index) => Math.round(one + (place - low) * (to[index] - one)));
+}
+
+function stopsOf(view) {
+  return DATA.views[view].diverging ? DIVERGING[isDark() ? "dark" : "light"] : SEQUENTIAL;
+}
+
+const limitsOf = view => DATA.limits[state.protocol][view];
+
+// Fill and ink of a value in a view.
+function paint(number, view) {
+  const [low, high] = limitsOf(view);
+  const rgb = along(stopsOf(view), (number - low) / (high - low));
+  const [red, green, blue] = rgb.map(one => (one / 255) ** 2.2);
+  const bright = 0.2126 * red + 0.7152 * green + 0.0722 * blue > 0.25;
+  return {fill: `rgb(${rgb})`, ink: bright ? "#1d2329" : "#ffffff"};
+}
+
+// The legend: a bar of colour with what its ends and its middle mean.
+function drawLegend() {
+  const {diverging, meaning, percent: inPercent} = DATA.views[state.view];
+  const [low, high] = limitsOf(state.view);
+  const bar = element("canvas", {width: 220, height: 1});
+  const context = bar.getContext("2d");
+  for (let x = 0; x < 220; x++) {
+    context.fillStyle = `rgb(${along(stopsOf(state.view), x / 219)})`;
+    context.fillRect(x, 0, 1, 1);
+  }
+  const end = number => (inPercent ? percent(number) : viewText(number, state.view));
+  fill("legend",
+    element("span", {}, (diverging ? "\u2264 " : "") + end(low)), bar, element("span", {}, (diverging ? "\u2265 " : "") + end(high)),
+    element("span", {}, meaning + (inPercent ? " (cells in %)" : "")),
+    element("span", {}, element("span", {class: "sample own"}), "own prompt"),
+    element("span", {}, element("span", {class: "sample hole-sample"}), "not measured"));
+}

@@ -1,0 +1,114 @@
+"""Everything the page shows, gathered from tables into one JSON-able dict. Knows nothing of HTML.
+
+Arrays follow the order of `tasks` (rows sources, columns targets); means over seeds unless said otherwise; a missing
+cell is null. The words of the page take their numbers from `summary` alone.
+"""
+
+from collections import defaultdict
+from collections.abc import Callable, Iterable
+from typing import Any
+
+import numpy as np
+import pandas as pd
+
+from promptatlas.similarity import lookup
+from promptatlas.statistics.matrices import Scores, collect, similarity_matrices, task_names
+from promptatlas.statistics.views import VIEWS, colour_limits, shown
+
+MOST_EPOCHS = 40
+METHODS = {"coop": "CoOp", "vpt": "VPT", "upt": "UPT", "maple": "MaPLe"}
+CARD = ("title", "family", "metric", "classes", "n_train", "n_test", "chance", "zero_shot", "split_source", "drawn", "labelled")
+
+
+def payload(tables: dict[str, pd.DataFrame], config: dict, cells: Iterable[dict], summary: dict) -> dict[str, Any]:
+    """The page's data: tables by name (transfer, similarity, tasks, tuning), the configuration, cell dicts, summary.json."""
+    collected = collect(tables["transfer"], tables["tasks"])
+    names = task_names(tables["tasks"])
+    cards = tables["tasks"].set_index("task").reindex(names)
+    return {
+        "study": config.get("study", "study"),
+        "results": str(config.get("results", "results")),
+        "config": config,
+        "backbones": sorted(set(tables["transfer"]["backbone"])),
+        "tasks": [{"name": name} | {key: plain(card[key]) for key in CARD if key in card} for name, card in cards.iterrows()],
+        "methods": {method: METHODS.get(method, method) for method in summary["methods"]},
+        "protocols": summary["protocols"],
+        "views": {name: vars(view) for name, view in VIEWS.items()},
+        "order": summary["order"],
+        "limits": {protocol: limits(collected, protocol) for protocol in summary["protocols"]},
+        "matrices": {f"{scores.protocol}/{scores.method}": matrices(scores) for scores in collected},
+        "similarity": similarities(tables["similarity"], names),
+        "tuning": tuning_curves(tables["tuning"]),
+        "classes": class_scores(cells),
+        "summary": summary,
+    }
+
+
+def plain(value: Any, digits: int = 5) -> Any:
+    """Numbers rounded to `digits` significant ones, NaN as None, arrays as lists."""
+    if isinstance(value, np.ndarray):
+        return [plain(one, digits) for one in value]
+    if isinstance(value, (np.integer, np.bool_)):
+        return value.item()
+    if isinstance(value, (float, np.floating)):
+        return float(f"{value:.{digits}g}") if np.isfinite(value) else None
+    return None if value is pd.NA else value
+
+
+def limits(collected: list[Scores], protocol: str) -> dict[str, Any]:
+    """Colour limits of each view, the same for all methods of the protocol."""
+    group = [scores for scores in collected if scores.protocol == protocol]
+    return {view: [plain(edge) for edge in colour_limits(group, view)] for view in VIEWS}
+
+
+def matrices(scores: Scores) -> dict[str, Any]:
+    """All views of one method, and its scores by seed: seed -> (n + calibration rows, n)."""
+    views = {}
+    for view in VIEWS:
+        values, rows = shown(scores, view)
+        views[view] = {"values": plain(values), "rows": {source: plain(row) for source, row in rows.items()}}
+    every = np.concatenate([scores.score, *(row[:, None] for row in scores.calibration.values())], axis=1)
+    return {
+        "views": views,
+        "sources": [*scores.tasks, *scores.calibration],
+        "seeds": {seed: plain(values) for seed, values in zip(scores.seeds, every, strict=True)},
+        "zero_shot": plain(scores.zero_shot),
+        "chance": plain(scores.chance),
+    }
+
+
+def similarities(similarity: pd.DataFrame, names: tuple[str, ...]) -> list[dict[str, Any]]:
+    """One entry per measure (and method, for measures that depend on it)."""
+    entries = []
+    for (measure, method), part in similarity.fillna({"method": ""}).groupby(["measure", "method"], sort=False):
+        known = lookup(measure)
+        values = plain(similarity_matrices(part, names, method)[measure], 4)
+        entries.append({"measure": measure, "method": method, "title": known.title, "family": known.family, "values": values})
+    return entries
+
+
+def tuning_curves(tuning: pd.DataFrame) -> dict[str, Any]:
+    """method -> task -> seed -> [epochs, losses, validation scores], thinned to at most `MOST_EPOCHS` points."""
+    curves: dict[str, Any] = defaultdict(lambda: defaultdict(dict))
+    for (method, task, seed), part in tuning.groupby(["method", "task", "seed"], sort=False):
+        part = part.sort_values("epoch")
+        chosen = part.iloc[np.unique(np.linspace(0, len(part) - 1, min(MOST_EPOCHS, len(part))).round().astype(int))]
+        columns = (chosen[column].to_numpy() for column in ("epoch", "loss", "validation_score"))
+        curves[method][task][int(seed)] = [plain(column, 3) for column in columns]
+    return curves
+
+
+def class_scores(cells: Iterable[dict] | Callable[[], Iterable[dict]]) -> dict[str, Any]:
+    """Class names of each target, and protocol/method -> source -> target -> scores by class in per mille, mean over seeds."""
+    names: dict[str, list[str]] = {}
+    totals: dict[tuple[str, str, str], list[np.ndarray]] = defaultdict(list)
+    for cell in cells() if callable(cells) else cells:
+        target = cell["target"]
+        names.setdefault(target, list(cell["per_class"]))
+        values = [cell["per_class"].get(name) for name in names[target]]
+        totals[f"{cell['protocol']}/{cell['method']}", cell["source"], target].append(np.array(values, dtype=float))
+    scores: dict[str, Any] = defaultdict(lambda: defaultdict(dict))
+    for (method, source, target), parts in totals.items():
+        mean = 1000 * np.mean(parts, axis=0)
+        scores[method][source][target] = [int(round(value)) if np.isfinite(value) else None for value in mean]
+    return {"names": names, "scores": scores}
