@@ -120,6 +120,7 @@ class SmallClip(nn.Module):
         self.ids = ids
         self.end = int(ids.max())
         self.rows = nn.Parameter(torch.from_numpy(table[ids]))
+        self.register_buffer("untrained", torch.from_numpy(table))
         self.clip.token_embedding = nn.Identity()
 
     def image_features(self, images: Tensor) -> Tensor:
@@ -127,14 +128,19 @@ class SmallClip(nn.Module):
         return F.normalize(self.clip.visual(images), dim=-1)
 
     def text_features(self, tokens: np.ndarray) -> Tensor:
-        """Unit features (N, D) of token ids (N, LONGEST); ids without a trained row read their nearest neighbour's."""
+        """Unit features (N, D) of token ids (N, LONGEST)."""
         ends = (tokens == self.end).argmax(axis=1)
         length = int(ends.max()) + 1
-        known = np.searchsorted(self.ids, tokens[:, :length]).clip(max=len(self.ids) - 1)
-        x = self.rows[torch.from_numpy(known)] + self.clip.positional_embedding[:length]
+        x = self.embedded(tokens[:, :length]) + self.clip.positional_embedding[:length]
         x = self.clip.transformer(x, attn_mask=self.clip.attn_mask[:length, :length])
         x = self.clip.ln_final(x[torch.arange(len(x)), torch.from_numpy(ends)])
         return F.normalize(x @ self.clip.text_projection, dim=-1)
+
+    def embedded(self, tokens: np.ndarray) -> Tensor:
+        """Token embeddings (N, L, width): the trained row where there is one, else the row as initialised."""
+        place = np.searchsorted(self.ids, tokens).clip(max=len(self.ids) - 1)
+        trained = torch.from_numpy(self.ids[place] == tokens)
+        return torch.where(trained[..., None], self.rows[torch.from_numpy(place)], self.untrained[tokens])
 
     def loss(self, images: Tensor, tokens: np.ndarray) -> Tensor:
         """Symmetric InfoNCE over the pairs of one batch; the towers run in bfloat16, the loss in float32."""

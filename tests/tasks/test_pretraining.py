@@ -1,0 +1,99 @@
+"""The pretraining writes what it promises, twice the same, and its shortcuts are exact against open_clip."""
+
+import csv
+import json
+from pathlib import Path
+
+import numpy as np
+import pytest
+import torch
+from safetensors.numpy import load_file
+
+from promptatlas.backbone import export, pretrain
+
+PAIRS = 300
+TEXTS = ["a photo of a red star.", "the letter Q", "two dots", "a zebra and other words that no caption has"]
+
+
+@pytest.fixture(scope="module")
+def short_run(tmp_path_factory) -> tuple[Path, list[dict]]:
+    folder = tmp_path_factory.mktemp("pretraining")
+    return folder, pretrain.pretrain(folder, steps=3, pairs=PAIRS, seed=5, threads=1)
+
+
+def whole_clip(folder: Path):
+    """open_clip's model with the shipped tensors and the full token table, built without our loader."""
+    shipped = load_file(folder / "mini.safetensors")
+    table = export.initial_token_table(49408, 128)
+    table[shipped.pop("token_ids")] = shipped.pop("token_rows")
+    clip = export.open_clip_model(pretrain.CONFIG)
+    weights = {name: torch.from_numpy(value).float() for name, value in shipped.items()}
+    clip.load_state_dict(weights | {"token_embedding.weight": torch.from_numpy(table)})
+    return clip.eval()
+
+
+def test_the_files_hold_open_clips_names_in_half_precision(short_run) -> None:
+    folder, _ = short_run
+    whole_clip(folder)
+    shipped = load_file(folder / "mini.safetensors")
+    floats = {value.dtype for name, value in shipped.items() if name != "token_ids"}
+    assert floats == {np.dtype(np.float16)}
+    assert len(shipped["token_rows"]) == len(shipped["token_ids"]) < 1000
+    assert (folder / "mini.safetensors").stat().st_size < 10e6
+    config = json.loads((folder / "config.json").read_text())
+    assert config["mean"] == list(pretrain.MEAN) and config["vision_cfg"]["image_size"] == 32
+
+
+def test_the_log_has_a_score_for_every_task(short_run) -> None:
+    folder, records = short_run
+    rows = list(csv.DictReader(open(folder / "training.csv")))
+    assert [int(row["step"]) for row in rows] == [record["step"] for record in records] == [3]
+    assert len(rows[0]) == 3 + 20
+    assert float(rows[0]["loss"]) == pytest.approx(np.log(pretrain.BATCH), rel=0.2)
+
+
+def test_the_same_seed_trains_the_same_weights(short_run, tmp_path: Path) -> None:
+    folder, _ = short_run
+    pretrain.pretrain(tmp_path, steps=3, pairs=PAIRS, seed=5, threads=1)
+    one, other = load_file(folder / "mini.safetensors"), load_file(tmp_path / "mini.safetensors")
+    assert all(np.array_equal(one[name], other[name]) for name in one)
+
+
+def test_cut_texts_and_split_token_tables_give_open_clips_features() -> None:
+    tokenizer = export.tokenizer()
+    tokens = np.array([pretrain.tokenised(text, tokenizer) for text in TEXTS])
+    ids = np.unique(tokens[:2])
+    model = pretrain.SmallClip(ids, seed=0)
+    with torch.no_grad():
+        model.rows.add_(0.1)
+        clip = export.open_clip_model(pretrain.CONFIG)
+        weights = {name: value for name, value in model.clip.state_dict().items()}
+        table = torch.from_numpy(export.initial_token_table(49408, 128))
+        table[ids] += 0.1
+        clip.load_state_dict(weights | {"token_embedding.weight": table}, strict=True)
+        padded = np.zeros((len(TEXTS), 77), dtype=np.int64)
+        for row, text in zip(padded, TEXTS, strict=True):
+            whole = [tokenizer.start, *tokenizer.encode(text), tokenizer.end]
+            row[: len(whole)] = whole
+        expected = clip.encode_text(torch.from_numpy(padded), normalize=True)
+        torch.testing.assert_close(model.text_features(tokens), expected, atol=1e-5, rtol=0)
+
+
+def test_the_loss_is_the_symmetric_infonce_of_the_features() -> None:
+    tokens = np.array([pretrain.tokenised(text, export.tokenizer()) for text in TEXTS])
+    model = pretrain.SmallClip(np.unique(tokens), seed=0)
+    images = torch.randn(4, 3, 32, 32, generator=torch.Generator().manual_seed(0))
+    with torch.no_grad():
+        similarity = (model.clip.logit_scale.exp() * model.image_features(images) @ model.text_features(tokens).T).numpy()
+        expected = 0.0
+        for matrix in (similarity, similarity.T):
+            shares = np.exp(matrix) / np.exp(matrix).sum(axis=1, keepdims=True)
+            expected -= np.log(np.diag(shares)).mean() / 2
+        assert model.loss(images, tokens).item() == pytest.approx(expected, abs=0.05)
+
+
+def test_the_learning_rate_warms_up_and_falls_to_zero() -> None:
+    rates = [pretrain.learning_rate(step, 1000) for step in range(1, 1001)]
+    assert rates[pretrain.WARM_UP - 1] == max(rates) == pretrain.LEARNING_RATE
+    assert rates[-1] == pytest.approx(0, abs=1e-9)
+    assert all(a >= b for a, b in zip(rates[pretrain.WARM_UP :], rates[pretrain.WARM_UP + 1 :], strict=False))
