@@ -34,7 +34,15 @@ def tasks_table(n: int) -> pd.DataFrame:
 
 
 def transfer_table(
-    n=8, methods=("coop", "vpt"), seeds=(1, 2, 3), protocols=("frozen",), source=0.4, target=0.8, pair=0.5, noise=0.2, seed=0
+    n=8,
+    methods=("coop", "vpt"),
+    seeds=(1, 2, 3),
+    protocols=("frozen",),
+    source=0.4,
+    target=0.8,
+    pair=0.5,
+    noise=0.2,
+    seed=0,
 ) -> pd.DataFrame:
     """Log-odds effects of the given standard deviations; the pair effect is shared by all methods."""
     rng = np.random.default_rng(seed)
@@ -63,7 +71,19 @@ def transfer_table(
     table.insert(1, "backbone", "none")
     table["shots"], table["metric"], table["n_test"] = 16, "accuracy", 500
     table["seconds"], table["peak_mib"], table["fingerprint"] = 0.1, 100.0, "0" * 64
-    columns = ["study", "backbone", "protocol", "method", "source", "target", "seed", "shots", "metric", "score", "chance"]
+    columns = [
+        "study",
+        "backbone",
+        "protocol",
+        "method",
+        "source",
+        "target",
+        "seed",
+        "shots",
+        "metric",
+        "score",
+        "chance",
+    ]
     return table[[*columns, "n_test", "seconds", "peak_mib", "fingerprint"]]
 
 
@@ -104,7 +124,12 @@ def cells(transfer: pd.DataFrame, tasks: pd.DataFrame) -> list[dict]:
     classes = dict(zip(tasks.task, tasks.classes, strict=True))
     rng = np.random.default_rng(3)
     return [
-        row | {"per_class": {f"class {c}": float(rng.uniform()) for c in range(classes[row["target"]])}, "parts": {}, "correct": None}
+        row
+        | {
+            "per_class": {f"class {c}": float(rng.uniform()) for c in range(classes[row["target"]])},
+            "parts": {},
+            "correct": None,
+        }
         for row in transfer.to_dict("records")
     ]
 

@@ -1,4 +1,4 @@
-"""The report: one file, no network, all cells, holes shown as holes. Looked at as text and, where there is one, in Chromium."""
+"""The report: one file, no network, all cells, holes shown as holes; read as text and, where there is one, by Chromium."""
 
 import json
 import re
@@ -7,11 +7,10 @@ import subprocess
 
 import numpy as np
 import pytest
-from synthetic_study import cells, similarity_table, tasks_table, transfer_table, tuning_table
-
 from promptatlas import page, statistics
 from promptatlas.statistics.matrices import collect
 from promptatlas.statistics.scales import matrix
+from synthetic_study import cells, similarity_table, tasks_table, transfer_table, tuning_table
 
 CHROMIUM = shutil.which("chromium") or shutil.which("chromium-browser") or shutil.which("google-chrome")
 CONFIG = {"study": "mini", "results": "results", "backbone": {"model": "mini", "pretrained": "mini"}}
@@ -64,7 +63,9 @@ def test_views_equal_the_scales_of_the_statistics(written):
     data = embedded(path)
     for scores in collect(tables["transfer"], tables["tasks"]):
         for view in ("gain_points", "chance_corrected", "column_ratio", "raw"):
-            shown = np.array(data["matrices"][f"{scores.protocol}/{scores.method}"]["views"][view]["values"], dtype=float)
+            shown = np.array(
+                data["matrices"][f"{scores.protocol}/{scores.method}"]["views"][view]["values"], dtype=float
+            )
             assert shown == pytest.approx(matrix(scores, view).mean(axis=0), rel=1e-4, nan_ok=True)
 
 
@@ -83,8 +84,14 @@ def test_words_come_from_the_summary(written):
 def test_class_scores_are_means_over_seeds(written):
     tables, _, path = written
     data = embedded(path)
-    every = [c for c in cells(tables["transfer"], tables["tasks"]) if (c["method"], c["source"], c["target"]) == ("coop", "scratch", "task_03")]
-    expected = [1000 * np.mean([cell["per_class"][name] for cell in every]) for name in data["classes"]["names"]["task_03"]]
+    every = [
+        c
+        for c in cells(tables["transfer"], tables["tasks"])
+        if (c["method"], c["source"], c["target"]) == ("coop", "scratch", "task_03")
+    ]
+    expected = [
+        1000 * np.mean([cell["per_class"][name] for cell in every]) for name in data["classes"]["names"]["task_03"]
+    ]
     assert data["classes"]["scores"]["frozen/coop"]["scratch"]["task_03"] == pytest.approx(expected, abs=0.51)
 
 
@@ -102,7 +109,12 @@ def test_a_full_study_stays_small(tmp_path):
     transfer, tasks, similarity = transfer_table(20, methods=methods), tasks_table(20), similarity_table(20)
     table = statistics.analyse(transfer, similarity, tasks, permutations=9)
     summary = statistics.summary(transfer, similarity, table, tasks)
-    tables = {"transfer": transfer, "tasks": tasks, "similarity": similarity, "tuning": tuning_table(20, methods, epochs=200)}
+    tables = {
+        "transfer": transfer,
+        "tasks": tasks,
+        "similarity": similarity,
+        "tuning": tuning_table(20, methods, epochs=200),
+    }
     page.write(tables, CONFIG, lambda: iter(cells(transfer, tasks)), tmp_path / "report.html", summary)
     assert (tmp_path / "report.html").stat().st_size < 1_000_000
 
@@ -133,7 +145,10 @@ def test_browser_shows_a_cell_with_its_command(written, tmp_path):
     tables, _, path = written
     document = browse(path, tmp_path, "#method=coop&source=task_01&target=task_03")
     panel = re.search(r'<aside id="panel".*?</aside>', document, re.S)[0]
-    assert "snakemake --cores 2 --config only=task_01 --forcerun results/mini/cells/frozen/coop/seed1/task_03/task_01.json" in panel
+    assert (
+        "snakemake --cores 2 --config only=task_01 --forcerun results/mini/cells/frozen/coop/seed1/task_03/task_01.json"
+        in panel
+    )
     assert "promptatlas rerun --method coop --source task_01 --target task_03" in panel
     rows = tables["transfer"].query("method == 'coop' and source == 'task_01' and target == 'task_03'")
     for score in rows["score"]:

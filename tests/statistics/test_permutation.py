@@ -5,7 +5,6 @@ from itertools import permutations
 import numpy as np
 import pytest
 import scipy.stats
-
 from promptatlas.statistics import permutation
 from promptatlas.statistics.jackknife import correlation_interval, interval, without
 from promptatlas.statistics.relations import effects
@@ -26,7 +25,7 @@ def off_diagonal_unit(values):
 
 
 def test_all_relabellings_of_eight_give_the_published_exact_qap():
-    """The same machinery on raw matrices is the classical QAP: r .3294304865, p 296/40320 (reference/analysis.md section 8)."""
+    """On raw matrices the same machinery is the classical QAP; by enumeration p = 296/40320 (R's ape: .00755 by sampling)."""
     y, x, _ = fixture()
     orders = permutation.relabellings(8, 40320, stream("test"))
     assert permutation.is_exact(orders)
@@ -78,7 +77,11 @@ def test_names_and_order_of_the_tasks_do_not_matter():
     for one, other in ((y, x), moved):
         left, right = permutation.residual(one), permutation.residual(other)
         orders = permutation.relabellings(7, 9999, stream("test"))
-        p.append(permutation.p_values(np.array([(left * right).sum()]), permutation.null_correlations(left, right[None], orders), True)[0])
+        p.append(
+            permutation.p_values(
+                np.array([(left * right).sum()]), permutation.null_correlations(left, right[None], orders), True
+            )[0]
+        )
     assert permutation.correlation(*moved) == pytest.approx(permutation.correlation(y, x))
     assert p[0] == p[1]
 
@@ -127,7 +130,9 @@ def test_block_relabelling_asks_for_more_than_family():
     left, right = permutation.residual(y), permutation.residual(same)
     observed = np.array([(left * right).sum()])
     plain = permutation.null_correlations(left, right[None], permutation.relabellings(12, 999, stream("test")))
-    blocks = permutation.null_correlations(left, right[None], permutation.block_relabellings(list(families), 999, stream("test")))
+    blocks = permutation.null_correlations(
+        left, right[None], permutation.block_relabellings(list(families), 999, stream("test"))
+    )
     assert permutation.p_values(observed, plain, False)[0] < 0.01
     assert permutation.p_values(observed, blocks, False)[0] == 1
 
@@ -190,7 +195,9 @@ def test_correlation_interval_is_inside_minus_one_and_one_and_covers():
         x = rng.normal(size=(12, 12))
         y = x * np.sqrt(0.3) + rng.normal(size=(12, 12)) * np.sqrt(0.7)
         value = permutation.correlation(y, x)
-        low, high = correlation_interval(value, [permutation.correlation(without(y, i), without(x, i)) for i in range(12)])
+        low, high = correlation_interval(
+            value, [permutation.correlation(without(y, i), without(x, i)) for i in range(12)]
+        )
         assert -1 < low < value < high < 1
         covered.append(low <= np.sqrt(0.3) <= high)
     assert np.mean(covered) >= 0.88

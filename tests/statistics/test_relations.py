@@ -2,7 +2,6 @@
 
 import numpy as np
 import pytest
-
 from promptatlas.errors import UserError
 from promptatlas.statistics.relations import components, effects, off_diagonal
 from promptatlas.statistics.reliability import decompose
@@ -24,7 +23,16 @@ def planted(rng, n, source=1.0, target=0.5, relation=1.0, giver_receiver=0.3, re
 
 
 def test_effects_and_variances_equal_those_of_triple_r():
-    expected = [.921030428197, -.305142739181, -.901033368946, .597553733551, .509048119456, -.614756132939, -.537864779754, .331164739615]
+    expected = [
+        0.921030428197,
+        -0.305142739181,
+        -0.901033368946,
+        0.597553733551,
+        0.509048119456,
+        -0.614756132939,
+        -0.537864779754,
+        0.331164739615,
+    ]
     assert effects(fixture()).source == pytest.approx(expected, abs=1e-10)
     assert components(fixture()).source == pytest.approx(0.389682401171, abs=1e-10)
     assert components(fixture()).relationship == pytest.approx(0.358789393845, abs=1e-10)

@@ -14,9 +14,9 @@ from matplotlib.colors import Colormap, Normalize
 from matplotlib.figure import Figure
 from matplotlib.patches import Rectangle
 
-from promptatlas.figures.style import method_title, number
+from promptatlas.figures.style import number
 from promptatlas.statistics.matrices import Scores
-from promptatlas.statistics.views import VIEWS, shown
+from promptatlas.statistics.views import VIEWS, method_title, shown
 
 CELL = 0.36
 CALIBRATION = {"scratch": "untuned prompt", "template": "hand-written (zero-shot)", "shuffled": "shuffled labels"}
@@ -62,7 +62,12 @@ def heatmap(
 
 
 def draw_cells(
-    axes: Axes, values: np.ndarray, rows: Sequence[str], text: Callable[[float], str], colours: Colormap, norm: Normalize
+    axes: Axes,
+    values: np.ndarray,
+    rows: Sequence[str],
+    text: Callable[[float], str],
+    colours: Colormap,
+    norm: Normalize,
 ) -> None:
     """Draw (R, C) `values` with a number in each cell; missing cells are hatched, never coloured."""
     axes.pcolormesh(np.ma.masked_invalid(values), cmap=colours, norm=norm, edgecolors="white", linewidth=0.6)

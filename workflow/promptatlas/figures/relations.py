@@ -9,11 +9,11 @@ from matplotlib import pyplot as plt
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 
-from promptatlas.figures.style import COLOURS, measure_title, method_title, number
+from promptatlas.figures.style import COLOURS, measure_title, number
 from promptatlas.statistics.matrices import Scores, similarity_matrices
 from promptatlas.statistics.relations import effects
 from promptatlas.statistics.scales import PRIMARY
-from promptatlas.statistics.views import relationship
+from promptatlas.statistics.views import method_title, relationship
 
 # part -> (words, colour of the bar, colour of the number in it)
 PARTS = {
@@ -58,7 +58,9 @@ def _scatter(axes: Axes, transfer: np.ndarray, closeness: np.ndarray, row: pd.Se
     edge = np.array([x.min(), x.max()])
     axes.plot(edge, row["estimate"] * edge, color=COLOURS[1], linewidth=1.6)
     interval = f" [{number(row['low'], 2)}, {number(row['high'], 2)}]" if np.isfinite(row["low"]) else ""
-    axes.set_title(f"r = {number(row['estimate'], 2)}{interval}   p = {row['p']:.2g}", fontsize=8.5, fontweight="normal")
+    axes.set_title(
+        f"r = {number(row['estimate'], 2)}{interval}   p = {row['p']:.2g}", fontsize=8.5, fontweight="normal"
+    )
 
 
 def variance_bars(statistics: pd.DataFrame) -> Figure | None:
@@ -66,7 +68,9 @@ def variance_bars(statistics: pd.DataFrame) -> Figure | None:
     shares = statistics[(statistics["test"] == "variance_share") & statistics["response"].isin(RESPONSES)]
     if shares.empty:
         return None
-    table = shares.pivot_table(index=["protocol", "response", "method"], columns="measure", values="estimate", sort=False)
+    table = shares.pivot_table(
+        index=["protocol", "response", "method"], columns="measure", values="estimate", sort=False
+    )
     several = shares["protocol"].nunique() > 1
     places = np.arange(len(table))
     figure, axes = plt.subplots(figsize=(7.2, 0.34 * len(table) + 1.1), layout="constrained")
@@ -120,7 +124,9 @@ def correlation_forest(statistics: pd.DataFrame) -> Figure | None:
     axes.set_yticks(list(labels), list(labels.values()))
     axes.set_ylim(len(measures) * step - 0.8, -1.3)
     axes.set_xlim(np.nanmin([-0.5, rows["low"].min()]) - 0.05, np.nanmax([0.8, rows["high"].max()]) + 0.05)
-    axes.set_xlabel("correlation of the relationship parts of transfer and similarity, 95 % jackknife interval over tasks")
+    axes.set_xlabel(
+        "correlation of the relationship parts of transfer and similarity, 95 % jackknife interval over tasks"
+    )
     axes.tick_params(axis="y", length=0)
     sns.despine(ax=axes, left=True)
     return figure

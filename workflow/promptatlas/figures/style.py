@@ -29,12 +29,6 @@ STYLE = {
 }
 # From Okabe and Ito's colour-blind-safe set.
 COLOURS = ("#0072B2", "#D55E00", "#009E73", "#CC79A7", "#56B4E9", "#E69F00")
-METHODS = {"coop": "CoOp", "vpt": "VPT", "upt": "UPT", "maple": "MaPLe"}
-
-
-def method_title(method: str) -> str:
-    """A method as its paper writes it."""
-    return METHODS.get(method, method)
 
 
 def measure_title(measure: str) -> str:

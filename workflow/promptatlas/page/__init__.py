@@ -13,11 +13,15 @@ import pandas as pd
 from promptatlas.page.payload import payload
 
 FOLDER = Path(__file__).parent
-SCRIPTS = ("state.js", "colours.js", "heatmap.js", "plots.js", "panel.js", "sections.js", "main.js")
+SCRIPTS = ("state.js", "colours.js", "heatmap.js", "plots.js", "panel.js", "sections.js", "similarity.js", "main.js")
 
 
 def write(
-    tables: dict[str, pd.DataFrame], config: dict, cells: Iterable[dict] | Callable[[], Iterable[dict]], path: Path, summary: dict
+    tables: dict[str, pd.DataFrame],
+    config: dict,
+    cells: Iterable[dict] | Callable[[], Iterable[dict]],
+    path: Path,
+    summary: dict,
 ) -> None:
     """Write the page at `path`.
 

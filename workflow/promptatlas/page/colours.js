@@ -1,10 +1,45 @@
 // Colour maps that colour-blind readers can tell apart, for light and dark pages. Knows nothing of what they show.
 
 const DIVERGING = {
-  light: ["#67001f", "#b2182b", "#d6604d", "#f4a582", "#fddbc7", "#f7f7f7", "#d1e5f0", "#92c5de", "#4393c3", "#2166ac", "#053061"],
-  dark: ["#ff9a80", "#e9755c", "#c45a46", "#934739", "#5e3a36", "#2b3137", "#31475c", "#3a648c", "#4685bf", "#62a6e6", "#97c9ff"],
+  light: [
+    "#67001f",
+    "#b2182b",
+    "#d6604d",
+    "#f4a582",
+    "#fddbc7",
+    "#f7f7f7",
+    "#d1e5f0",
+    "#92c5de",
+    "#4393c3",
+    "#2166ac",
+    "#053061",
+  ],
+  dark: [
+    "#ff9a80",
+    "#e9755c",
+    "#c45a46",
+    "#934739",
+    "#5e3a36",
+    "#2b3137",
+    "#31475c",
+    "#3a648c",
+    "#4685bf",
+    "#62a6e6",
+    "#97c9ff",
+  ],
 };
-const SEQUENTIAL = ["#440154", "#482878", "#3e4989", "#31688e", "#26828e", "#1f9e89", "#35b779", "#6ece58", "#b5de2b", "#fde725"];
+const SEQUENTIAL = [
+  "#440154",
+  "#482878",
+  "#3e4989",
+  "#31688e",
+  "#26828e",
+  "#1f9e89",
+  "#35b779",
+  "#6ece58",
+  "#b5de2b",
+  "#fde725",
+];
 
 const isDark = () => document.documentElement.dataset.theme === "dark";
 const channels = hex => [1, 3, 5].map(start => parseInt(hex.slice(start, start + 2), 16));
@@ -43,9 +78,13 @@ function drawLegend() {
     context.fillRect(x, 0, 1, 1);
   }
   const end = number => (inPercent ? percent(number) : viewText(number, state.view));
-  fill("legend",
-    element("span", {}, (diverging ? "\u2264 " : "") + end(low)), bar, element("span", {}, (diverging ? "\u2265 " : "") + end(high)),
+  fill(
+    "legend",
+    element("span", {}, (diverging ? "\u2264 " : "") + end(low)),
+    bar,
+    element("span", {}, (diverging ? "\u2265 " : "") + end(high)),
     element("span", {}, meaning + (inPercent ? " (cells in %)" : "")),
     element("span", {}, element("span", {class: "sample own"}), "own prompt"),
-    element("span", {}, element("span", {class: "sample hole-sample"}), "not measured"));
+    element("span", {}, element("span", {class: "sample hole-sample"}), "not measured"),
+  );
 }

@@ -1,6 +1,8 @@
 // The transfer matrix as a grid of cells for mouse, keyboard and screen reader. Knows nothing of the panel it opens.
 
-const SIZE = 30, GAP = 12, SLANT = 48 * Math.PI / 180;
+const SIZE = 30,
+  GAP = 12,
+  SLANT = (48 * Math.PI) / 180;
 
 function drawHeatmap(choose) {
   const targets = ordered();
@@ -8,25 +10,63 @@ function drawHeatmap(choose) {
   const wide = Object.fromEntries(rows.map(name => [name, 6.2 * title(name).length]));
   const LEFT = 18 + Math.max(90, ...rows.map(name => wide[name]));
   const TOP = 26 + Math.max(50, ...targets.map(name => wide[name] * Math.sin(SLANT)));
-  const RIGHT = 10 + Math.max(0, ...targets.map((name, column) => wide[name] * Math.cos(SLANT) - (targets.length - 1 - column) * SIZE));
+  const RIGHT =
+    10 +
+    Math.max(0, ...targets.map((name, column) => wide[name] * Math.cos(SLANT) - (targets.length - 1 - column) * SIZE));
   const y = index => TOP + index * SIZE + (index >= targets.length ? GAP : 0);
   const height = y(rows.length) + 6;
   const width = LEFT + targets.length * SIZE + RIGHT;
   const svg = element("svg", {
-    viewBox: `0 0 ${width} ${height}`, role: "grid", "aria-rowcount": rows.length, "aria-colcount": targets.length,
+    viewBox: `0 0 ${width} ${height}`,
+    role: "grid",
+    "aria-rowcount": rows.length,
+    "aria-colcount": targets.length,
     "aria-label": `${methodTitle(state.method)}: ${DATA.views[state.view].title}. Rows are sources, columns are targets. Arrow keys move, Enter opens a cell.`,
   });
-  svg.append(element("defs", {}, element("pattern", {id: "hole", width: 5, height: 5, patternUnits: "userSpaceOnUse", patternTransform: "rotate(45)"},
-    element("rect", {width: 5, height: 5, fill: "var(--hole)"}), element("line", {x1: 0, y1: 0, x2: 0, y2: 5, stroke: "var(--hole-line)", "stroke-width": 2}))));
+  svg.append(
+    element(
+      "defs",
+      {},
+      element(
+        "pattern",
+        {id: "hole", width: 5, height: 5, patternUnits: "userSpaceOnUse", patternTransform: "rotate(45)"},
+        element("rect", {width: 5, height: 5, fill: "var(--hole)"}),
+        element("line", {x1: 0, y1: 0, x2: 0, y2: 5, stroke: "var(--hole-line)", "stroke-width": 2}),
+      ),
+    ),
+  );
   targets.forEach((target, column) => {
     const x = LEFT + column * SIZE + SIZE / 2 + 3;
-    svg.append(element("text", {class: "label", "data-target": target, transform: `translate(${x} ${TOP - 8}) rotate(-48)`}, title(target)));
+    svg.append(
+      element(
+        "text",
+        {class: "label", "data-target": target, transform: `translate(${x} ${TOP - 8}) rotate(-48)`},
+        title(target),
+      ),
+    );
   });
-  svg.append(element("text", {class: "axis", x: LEFT - 8, y: TOP - 10, "text-anchor": "end"}, "source \u2193   target \u2192"));
+  svg.append(
+    element("text", {class: "axis", x: LEFT - 8, y: TOP - 10, "text-anchor": "end"}, "source \u2193   target \u2192"),
+  );
   rows.forEach((source, line) => {
     const row = element("g", {role: "row", "aria-label": title(source)});
-    row.append(element("text", {class: "label", "data-source": source, x: LEFT - 8, y: y(line) + SIZE / 2, "text-anchor": "end", "dominant-baseline": "central"}, title(source)));
-    targets.forEach((target, column) => row.append(drawCell(source, target, LEFT + column * SIZE, y(line), line, column, choose)));
+    row.append(
+      element(
+        "text",
+        {
+          class: "label",
+          "data-source": source,
+          x: LEFT - 8,
+          y: y(line) + SIZE / 2,
+          "text-anchor": "end",
+          "dominant-baseline": "central",
+        },
+        title(source),
+      ),
+    );
+    targets.forEach((target, column) =>
+      row.append(drawCell(source, target, LEFT + column * SIZE, y(line), line, column, choose)),
+    );
     svg.append(row);
   });
   svg.style.maxWidth = `${1.25 * width}px`;
@@ -45,18 +85,41 @@ function drawCell(source, target, x, y, line, column, choose) {
   const colours = isNumber(number) ? paint(number, state.view) : {fill: undefinedHere ? "var(--hole)" : "url(#hole)"};
   const words = undefinedHere ? "not defined for a task and itself" : viewText(number, state.view, true);
   const chosen = state.source === source && state.target === target;
-  const cell = element("g", {
-    class: `cell${own ? " own" : ""}${chosen ? " chosen" : ""}`, role: "gridcell", tabindex: -1, "data-line": line, "data-column": column,
-    "data-missing": !isNumber(number) && !undefinedHere, "aria-selected": chosen ? "true" : "false",
-    "aria-label": `${title(source)} to ${title(target)}: ${words}`,
-    onclick: () => choose(source, target), onkeydown: event => { if (event.key === "Enter" || event.key === " ") { event.preventDefault(); choose(source, target); } },
-    onmouseenter: event => hover(source, target, words, event), onmouseleave: endHover, onmousemove: placeTip,
-    onfocus: () => light(source, target, true), onblur: () => light(source, target, false),
-  },
-  element("rect", {x: x + 0.75, y: y + 0.75, width: SIZE - 1.5, height: SIZE - 1.5, rx: 2, fill: colours.fill}),
-  element("rect", {class: "frame", x: x + 0.75, y: y + 0.75, width: SIZE - 1.5, height: SIZE - 1.5, rx: 2}));
+  const cell = element(
+    "g",
+    {
+      class: `cell${own ? " own" : ""}${chosen ? " chosen" : ""}`,
+      role: "gridcell",
+      tabindex: -1,
+      "data-line": line,
+      "data-column": column,
+      "data-missing": !isNumber(number) && !undefinedHere,
+      "aria-selected": chosen ? "true" : "false",
+      "aria-label": `${title(source)} to ${title(target)}: ${words}`,
+      onclick: () => choose(source, target),
+      onkeydown: event => {
+        if (event.key === "Enter" || event.key === " ") {
+          event.preventDefault();
+          choose(source, target);
+        }
+      },
+      onmouseenter: event => hover(source, target, words, event),
+      onmouseleave: endHover,
+      onmousemove: placeTip,
+      onfocus: () => light(source, target, true),
+      onblur: () => light(source, target, false),
+    },
+    element("rect", {x: x + 0.75, y: y + 0.75, width: SIZE - 1.5, height: SIZE - 1.5, rx: 2, fill: colours.fill}),
+    element("rect", {class: "frame", x: x + 0.75, y: y + 0.75, width: SIZE - 1.5, height: SIZE - 1.5, rx: 2}),
+  );
   if (state.numbers && isNumber(number)) {
-    cell.append(element("text", {class: "number", x: x + SIZE / 2, y: y + SIZE / 2, style: `fill:${colours.ink}`}, viewText(number)));
+    cell.append(
+      element(
+        "text",
+        {class: "number", x: x + SIZE / 2, y: y + SIZE / 2, style: `fill:${colours.ink}`},
+        viewText(number),
+      ),
+    );
   }
   return cell;
 }
@@ -82,7 +145,14 @@ function hover(source, target, words, event) {
   tip.replaceChildren(
     element("div", {class: "strong"}, `${title(source)} \u2192 ${title(target)}`),
     element("div", {}, `${DATA.views[state.view].title}: ${words}`),
-    isNumber(score) ? element("div", {}, `score ${percent(score, 1)}, zero-shot ${percent(matrix().zero_shot[TASKS[target].index], 1)}`) : "");
+    isNumber(score)
+      ? element(
+          "div",
+          {},
+          `score ${percent(score, 1)}, zero-shot ${percent(matrix().zero_shot[TASKS[target].index], 1)}`,
+        )
+      : "",
+  );
   tip.hidden = false;
   placeTip(event);
 }
@@ -99,20 +169,33 @@ function endHover() {
 }
 
 function light(source, target, on) {
-  document.querySelectorAll("#heatmap .label").forEach(one =>
-    one.classList.toggle("on", on && (one.dataset.source === source || one.dataset.target === target)));
+  document
+    .querySelectorAll("#heatmap .label")
+    .forEach(one => one.classList.toggle("on", on && (one.dataset.source === source || one.dataset.target === target)));
 }
 
 function drawTable(targets, rows) {
   const place = document.querySelector("#as-table .scroll");
-  const lines = rows.map(source => [title(source), ...targets.map(target => viewText(value(source, target), state.view) || "missing")]);
-  place.replaceChildren(table(["source \\ target", ...targets.map(title)], lines, targets.map((_, index) => index + 1)));
+  const lines = rows.map(source => [
+    title(source),
+    ...targets.map(target => viewText(value(source, target), state.view) || "missing"),
+  ]);
+  place.replaceChildren(
+    table(
+      ["source \\ target", ...targets.map(title)],
+      lines,
+      targets.map((_, index) => index + 1),
+    ),
+  );
 }
 
 // The shown matrix as comma-separated text, full precision, names of tasks as in the tables.
 function matrixAsCsv() {
   const targets = ordered();
-  const lines = [...targets, ...calibration()].map(source => [source, ...targets.map(target => value(source, target) ?? "")]);
+  const lines = [...targets, ...calibration()].map(source => [
+    source,
+    ...targets.map(target => value(source, target) ?? ""),
+  ]);
   return [["source", ...targets], ...lines].map(line => line.join(",")).join("\n") + "\n";
 }
 
@@ -123,7 +206,16 @@ function heatmapAsSvg() {
   const [before, after] = [drawn.querySelectorAll("*"), copy.querySelectorAll("*")];
   before.forEach((node, index) => {
     const style = getComputedStyle(node);
-    for (const name of ["fill", "stroke", "stroke-width", "font-size", "font-weight", "text-anchor", "dominant-baseline"]) after[index].style[name] = style[name];
+    for (const name of [
+      "fill",
+      "stroke",
+      "stroke-width",
+      "font-size",
+      "font-weight",
+      "text-anchor",
+      "dominant-baseline",
+    ])
+      after[index].style[name] = style[name];
   });
   copy.setAttribute("xmlns", "http://www.w3.org/2000/svg");
   copy.style.fontFamily = "sans-serif";

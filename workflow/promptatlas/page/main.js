@@ -2,13 +2,28 @@
 
 function update() {
   writeAddress();
-  document.documentElement.dataset.theme = state.theme || (matchMedia("(prefers-color-scheme: dark)").matches ? "dark" : "light");
+  document.documentElement.dataset.theme =
+    state.theme || (matchMedia("(prefers-color-scheme: dark)").matches ? "dark" : "light");
   document.getElementById("choose-view").value = state.view;
   document.getElementById("choose-order").value = state.order;
   document.getElementById("choose-numbers").checked = state.numbers;
   document.getElementById("choose-target").value = state.ranked;
   for (const input of document.querySelectorAll(".segments input")) input.checked = state[input.name] === input.value;
-  for (const draw of [drawTiles, drawMatrixWords, () => drawHeatmap(choose), drawLegend, drawPanel, drawRanking, drawBest, drawSourcesWords, drawVariance, drawSimilarity, drawRegret, drawAgreement]) draw();
+  for (const draw of [
+    drawTiles,
+    drawMatrixWords,
+    () => drawHeatmap(choose),
+    drawLegend,
+    drawPanel,
+    drawRanking,
+    drawBest,
+    drawSourcesWords,
+    drawVariance,
+    drawSimilarity,
+    drawRegret,
+    drawAgreement,
+  ])
+    draw();
 }
 
 function choose(source, target) {
@@ -21,8 +36,29 @@ function choose(source, target) {
 
 function segments(id, name, options) {
   const place = document.getElementById(id);
-  place.append(element("span", {class: "segments"}, Object.entries(options).map(([option, words]) => element("label", {},
-    element("input", {type: "radio", name, value: option, onchange: () => { state[name] = option; settle(); update(); }}), element("span", {}, words)))));
+  place.append(
+    element(
+      "span",
+      {class: "segments"},
+      Object.entries(options).map(([option, words]) =>
+        element(
+          "label",
+          {},
+          element("input", {
+            type: "radio",
+            name,
+            value: option,
+            onchange: () => {
+              state[name] = option;
+              settle();
+              update();
+            },
+          }),
+          element("span", {}, words),
+        ),
+      ),
+    ),
+  );
   place.hidden = Object.keys(options).length < 2;
 }
 
@@ -34,21 +70,62 @@ function settle() {
 function options(id, pairs, change) {
   const select = document.getElementById(id);
   select.append(...pairs.map(([value, words]) => element("option", {value}, words)));
-  select.addEventListener("change", () => { change(select.value); update(); });
+  select.addEventListener("change", () => {
+    change(select.value);
+    update();
+  });
 }
 
 segments("choose-method", "method", DATA.methods);
 segments("choose-protocol", "protocol", Object.fromEntries(DATA.protocols.map(one => [one, one])));
-options("choose-view", Object.entries(DATA.views).map(([name, view]) => [name, view.title]), chosen => { state.view = chosen; });
-options("choose-order", [], chosen => { state.order = chosen; });
-options("choose-target", DATA.tasks.map(task => [task.name, task.title]), chosen => { state.ranked = chosen; });
-document.getElementById("choose-numbers").addEventListener("change", event => { state.numbers = event.target.checked; update(); });
-document.getElementById("theme").addEventListener("click", () => { state.theme = isDark() ? "light" : "dark"; update(); });
-document.getElementById("save-csv").addEventListener("click", () => download(`${DATA.study}-${state.protocol}-${state.method}-${state.view}.csv`, matrixAsCsv(), "text/csv"));
-document.getElementById("save-svg").addEventListener("click", () => download(`${DATA.study}-${state.protocol}-${state.method}-${state.view}.svg`, heatmapAsSvg(), "image/svg+xml"));
-document.addEventListener("keydown", event => { if (event.key === "Escape" && state.source) { state.source = state.target = null; update(); } });
+options(
+  "choose-view",
+  Object.entries(DATA.views).map(([name, view]) => [name, view.title]),
+  chosen => {
+    state.view = chosen;
+  },
+);
+options("choose-order", [], chosen => {
+  state.order = chosen;
+});
+options(
+  "choose-target",
+  DATA.tasks.map(task => [task.name, task.title]),
+  chosen => {
+    state.ranked = chosen;
+  },
+);
+document.getElementById("choose-numbers").addEventListener("change", event => {
+  state.numbers = event.target.checked;
+  update();
+});
+document.getElementById("theme").addEventListener("click", () => {
+  state.theme = isDark() ? "light" : "dark";
+  update();
+});
+document
+  .getElementById("save-csv")
+  .addEventListener("click", () =>
+    download(`${DATA.study}-${state.protocol}-${state.method}-${state.view}.csv`, matrixAsCsv(), "text/csv"),
+  );
+document
+  .getElementById("save-svg")
+  .addEventListener("click", () =>
+    download(`${DATA.study}-${state.protocol}-${state.method}-${state.view}.svg`, heatmapAsSvg(), "image/svg+xml"),
+  );
+document.addEventListener("keydown", event => {
+  if (event.key === "Escape" && state.source) {
+    state.source = state.target = null;
+    update();
+  }
+});
 matchMedia("(prefers-color-scheme: dark)").addEventListener("change", update);
-addEventListener("hashchange", () => { if (location.hash.includes("=")) { Object.assign(state, readAddress()); update(); } });
+addEventListener("hashchange", () => {
+  if (location.hash.includes("=")) {
+    Object.assign(state, readAddress());
+    update();
+  }
+});
 
 drawHeader();
 drawStudy();

@@ -3,41 +3,81 @@
 
 function drawPanel() {
   if (!state.source) {
-    fill("panel", element("h3", {}, "Choose a cell"),
-      element("p", {class: "quiet"}, "Each row is the task a prompt was learned on, each column the task it is used on. Click a cell, or move with the arrow keys and press Enter: its numbers by seed, its classes, the tuning curve of its source and the command that computes it again appear here."));
+    fill(
+      "panel",
+      element("h3", {}, "Choose a cell"),
+      element(
+        "p",
+        {class: "quiet"},
+        "Each row is the task a prompt was learned on, each column the task it is used on. Click a cell, or move with the arrow keys and press Enter: its numbers by seed, its classes, the tuning curve of its source and the command that computes it again appear here.",
+      ),
+    );
     return;
   }
   const {source, target} = state;
   const scores = seedScores(source, target);
   const measured = there(scores.map(one => one[1]));
-  const parts = [element("h3", {}, `${title(source)} \u2192 ${title(target)}`),
-    element("p", {class: "quiet"}, `${methodTitle(state.method)}, protocol ${state.protocol}, ${TASKS[target].metric.replace(/_/g, " ")}`)];
+  const parts = [
+    element("h3", {}, `${title(source)} \u2192 ${title(target)}`),
+    element(
+      "p",
+      {class: "quiet"},
+      `${methodTitle(state.method)}, protocol ${state.protocol}, ${TASKS[target].metric.replace(/_/g, " ")}`,
+    ),
+  ];
   if (!measured.length) {
-    parts.push(element("p", {class: "big"}, "not measured"), element("p", {class: "quiet"}, "The commands below compute it."));
+    parts.push(
+      element("p", {class: "big"}, "not measured"),
+      element("p", {class: "quiet"}, "The commands below compute it."),
+    );
   } else {
     parts.push(...cellNumbers(source, target, scores, measured));
   }
   if (isTask(source)) parts.push(...cellSimilarities(source, target));
-  parts.push(...cellClasses(source, target), ...cellTuning(source), ...cellCommands(source, target, scores.map(one => one[0])));
+  parts.push(
+    ...cellClasses(source, target),
+    ...cellTuning(source),
+    ...cellCommands(
+      source,
+      target,
+      scores.map(one => one[0]),
+    ),
+  );
   fill("panel", parts);
 }
 
 function cellNumbers(source, target, scores, measured) {
   const index = TASKS[target].index;
-  const zero = matrix().zero_shot[index], chance = matrix().chance[index];
+  const zero = matrix().zero_shot[index],
+    chance = matrix().chance[index];
   const own = mean(there(seedScores(target, target).map(one => one[1])));
-  const words = state.view === "relationship" && source === target ? null : viewText(value(source, target), state.view, true);
-  const rows = scores.map(([seed, score]) => [`seed ${seed}`, percent(score, 1), isNumber(score) && isNumber(zero) ? signed(100 * (score - zero)) : "\u2013"]);
+  const words =
+    state.view === "relationship" && source === target ? null : viewText(value(source, target), state.view, true);
+  const rows = scores.map(([seed, score]) => [
+    `seed ${seed}`,
+    percent(score, 1),
+    isNumber(score) && isNumber(zero) ? signed(100 * (score - zero)) : "\u2013",
+  ]);
   rows.push(["mean", percent(mean(measured), 1), isNumber(zero) ? signed(100 * (mean(measured) - zero)) : "\u2013"]);
   const others = SUMMARY.order.filter(name => name !== target && isNumber(value(name, target, "raw")));
   const better = others.filter(name => value(name, target, "raw") > value(source, target, "raw")).length;
   return [
     element("p", {class: "big"}, words || percent(mean(measured), 1)),
     element("p", {class: "quiet"}, words ? DATA.views[state.view].title : "Score"),
-    isTask(source) && source !== target ? element("p", {}, `Source ${better + 1} of ${others.length} for this target.`) : null,
-    ...ruler(measured, [[chance, "chance", "var(--faint)"], [zero, "zero-shot", "var(--warm)"], [own, "own prompt", "var(--relationship)"]]),
+    isTask(source) && source !== target
+      ? element("p", {}, `Source ${better + 1} of ${others.length} for this target.`)
+      : null,
+    ...ruler(measured, [
+      [chance, "chance", "var(--faint)"],
+      [zero, "zero-shot", "var(--warm)"],
+      [own, "own prompt", "var(--relationship)"],
+    ]),
     table(["", "score", "gain, points"], rows, [1, 2]),
-    element("p", {class: "quiet"}, `Chance ${percent(chance, 1)}, zero-shot ${percent(zero, 1)}, own prompt ${percent(own, 1)}; ${TASKS[target].n_test} test images.`),
+    element(
+      "p",
+      {class: "quiet"},
+      `Chance ${percent(chance, 1)}, zero-shot ${percent(zero, 1)}, own prompt ${percent(own, 1)}; ${TASKS[target].n_test} test images.`,
+    ),
   ];
 }
 
@@ -46,11 +86,18 @@ function cellSimilarities(source, target) {
   if (!known.length || source === target) return [];
   const rows = known.map(one => {
     const values = one.values[TASKS[source].index][TASKS[target].index];
-    const column = there(SUMMARY.order.filter(name => name !== target).map(name => one.values[TASKS[name].index][TASKS[target].index]));
-    const rank = isNumber(values) ? `${column.filter(other => other > values).length + 1} of ${column.length}` : "\u2013";
+    const column = there(
+      SUMMARY.order.filter(name => name !== target).map(name => one.values[TASKS[name].index][TASKS[target].index]),
+    );
+    const rank = isNumber(values)
+      ? `${column.filter(other => other > values).length + 1} of ${column.length}`
+      : "\u2013";
     return [element("span", {title: one.measure}, one.title), show(values, 3), rank];
   });
-  return [element("h4", {}, "Similarity of the two tasks (larger = closer)"), table(["", "value", "rank"], rows, [1, 2])];
+  return [
+    element("h4", {}, "Similarity of the two tasks (larger = closer)"),
+    table(["", "value", "rank"], rows, [1, 2]),
+  ];
 }
 
 function cellClasses(source, target) {
@@ -58,17 +105,25 @@ function cellClasses(source, target) {
   const own = scores && scores[source] && scores[source][target];
   if (!own) return [];
   const reference = scores.template && scores.template[target];
-  const rows = DATA.classes.names[target].map((name, index) => [name, own[index], reference ? reference[index] : null])
-    .filter(row => isNumber(row[1])).sort((a, b) => b[1] - a[1])
+  const rows = DATA.classes.names[target]
+    .map((name, index) => [name, own[index], reference ? reference[index] : null])
+    .filter(row => isNumber(row[1]))
+    .sort((a, b) => b[1] - a[1])
     .map(([name, score, other]) => [name, score / 1000, isNumber(other) ? other / 1000 : null]);
   if (!rows.length) return [];
-  return [element("h4", {}, "By class, %" + (reference ? " (line: zero-shot)" : "")), element("div", {class: "scrollbox"}, barRows(rows))];
+  return [
+    element("h4", {}, "By class, %" + (reference ? " (line: zero-shot)" : "")),
+    element("div", {class: "scrollbox"}, barRows(rows)),
+  ];
 }
 
 function cellTuning(source) {
   const curves = Object.entries((DATA.tuning[state.method] || {})[source] || {});
   if (!curves.length) return [];
-  return [element("h4", {}, `Tuning of \u201c${title(source)}\u201d: validation score, % (solid), loss (dotted)`), tuningPlot(curves)];
+  return [
+    element("h4", {}, `Tuning of \u201c${title(source)}\u201d: validation score, % (solid), loss (dotted)`),
+    tuningPlot(curves),
+  ];
 }
 
 function cellFile(source, target, seed) {
@@ -82,23 +137,33 @@ function cellCommands(source, target, seeds) {
     const which = seed === "all" ? "" : ` --seed ${seed}`;
     place.replaceChildren(
       command(`snakemake --cores 2 --config only=${source} --forcerun ${files.join(" ")}`),
-      command(`promptatlas rerun --method ${state.method} --source ${source} --target ${target}${which}`));
+      command(`promptatlas rerun --method ${state.method} --source ${source} --target ${target}${which}`),
+    );
   };
-  const choose = element("select", {"aria-label": "Seed to compute again", onchange: event => write(event.target.value)},
-    element("option", {value: "all"}, "all seeds"), seeds.map(seed => element("option", {value: seed}, `seed ${seed}`)));
+  const choose = element(
+    "select",
+    {"aria-label": "Seed to compute again", onchange: event => write(event.target.value)},
+    element("option", {value: "all"}, "all seeds"),
+    seeds.map(seed => element("option", {value: seed}, `seed ${seed}`)),
+  );
   write("all");
   return [element("h4", {}, "Compute it again: ", choose), place];
 }
 
 function command(text) {
-  const button = element("button", {type: "button", "aria-label": "Copy the command", onclick: () => copy(text, button)}, "copy");
+  const button = element(
+    "button",
+    {type: "button", "aria-label": "Copy the command", onclick: () => copy(text, button)},
+    "copy",
+  );
   return element("div", {class: "command"}, element("pre", {}, text), button);
 }
 
 async function copy(text, button) {
   try {
     await navigator.clipboard.writeText(text);
-  } catch { /* a page opened from a file may not use the clipboard interface */
+  } catch {
+    /* a page opened from a file may not use the clipboard interface */
     const field = element("textarea", {style: "position:fixed;opacity:0"});
     field.value = text;
     document.body.append(field);
@@ -107,5 +172,7 @@ async function copy(text, button) {
     field.remove();
   }
   button.textContent = "copied";
-  setTimeout(() => { button.textContent = "copy"; }, 1200);
+  setTimeout(() => {
+    button.textContent = "copy";
+  }, 1200);
 }

@@ -13,11 +13,22 @@ import pandas as pd
 
 from promptatlas.similarity import lookup
 from promptatlas.statistics.matrices import Scores, collect, similarity_matrices, task_names
-from promptatlas.statistics.views import VIEWS, colour_limits, shown
+from promptatlas.statistics.views import VIEWS, colour_limits, method_title, shown
 
 MOST_EPOCHS = 40
-METHODS = {"coop": "CoOp", "vpt": "VPT", "upt": "UPT", "maple": "MaPLe"}
-CARD = ("title", "family", "metric", "classes", "n_train", "n_test", "chance", "zero_shot", "split_source", "drawn", "labelled")
+CARD = (
+    "title",
+    "family",
+    "metric",
+    "classes",
+    "n_train",
+    "n_test",
+    "chance",
+    "zero_shot",
+    "split_source",
+    "drawn",
+    "labelled",
+)
 
 
 def payload(tables: dict[str, pd.DataFrame], config: dict, cells: Iterable[dict], summary: dict) -> dict[str, Any]:
@@ -30,8 +41,10 @@ def payload(tables: dict[str, pd.DataFrame], config: dict, cells: Iterable[dict]
         "results": str(config.get("results", "results")),
         "config": config,
         "backbones": sorted(set(tables["transfer"]["backbone"])),
-        "tasks": [{"name": name} | {key: plain(card[key]) for key in CARD if key in card} for name, card in cards.iterrows()],
-        "methods": {method: METHODS.get(method, method) for method in summary["methods"]},
+        "tasks": [
+            {"name": name} | {key: plain(card[key]) for key in CARD if key in card} for name, card in cards.iterrows()
+        ],
+        "methods": {method: method_title(method) for method in in_order(summary["methods"], config.get("methods", ()))},
         "protocols": summary["protocols"],
         "views": {name: vars(view) for name, view in VIEWS.items()},
         "order": summary["order"],
@@ -42,6 +55,12 @@ def payload(tables: dict[str, pd.DataFrame], config: dict, cells: Iterable[dict]
         "classes": class_scores(cells),
         "summary": summary,
     }
+
+
+def in_order(names: Iterable[str], wanted: Iterable[str]) -> list[str]:
+    """`names` in the order in which `wanted` (the configuration) lists them, others last."""
+    wanted = list(wanted)
+    return sorted(names, key=lambda name: wanted.index(name) if name in wanted else len(wanted))
 
 
 def plain(value: Any, digits: int = 5) -> Any:
@@ -83,7 +102,9 @@ def similarities(similarity: pd.DataFrame, names: tuple[str, ...]) -> list[dict[
     for (measure, method), part in similarity.fillna({"method": ""}).groupby(["measure", "method"], sort=False):
         known = lookup(measure)
         values = plain(similarity_matrices(part, names, method)[measure], 4)
-        entries.append({"measure": measure, "method": method, "title": known.title, "family": known.family, "values": values})
+        entries.append(
+            {"measure": measure, "method": method, "title": known.title, "family": known.family, "values": values}
+        )
     return entries
 
 
@@ -99,7 +120,7 @@ def tuning_curves(tuning: pd.DataFrame) -> dict[str, Any]:
 
 
 def class_scores(cells: Iterable[dict] | Callable[[], Iterable[dict]]) -> dict[str, Any]:
-    """Class names of each target, and protocol/method -> source -> target -> scores by class in per mille, mean over seeds."""
+    """Class names by target; protocol/method -> source -> target -> scores by class in per mille, mean over seeds."""
     names: dict[str, list[str]] = {}
     totals: dict[tuple[str, str, str], list[np.ndarray]] = defaultdict(list)
     for cell in cells() if callable(cells) else cells:

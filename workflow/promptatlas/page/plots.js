@@ -19,39 +19,103 @@ function roundSteps(from, to) {
 // Scores on a line from 0 to 1: `marks` are [score, words, colour], `dots` the seeds of one cell.
 function ruler(dots, marks) {
   const x = linear(0, 1, 12, 308);
-  const svg = element("svg", {class: "plot", viewBox: "0 0 320 46", role: "img", "aria-label": "Scores by seed between 0 and 100 %"});
+  const svg = element("svg", {
+    class: "plot",
+    viewBox: "0 0 320 46",
+    role: "img",
+    "aria-label": "Scores by seed between 0 and 100 %",
+  });
   svg.append(element("line", {class: "zero", x1: x(0), x2: x(1), y1: 26, y2: 26}));
   for (const at of [0, 0.25, 0.5, 0.75, 1]) {
-    svg.append(element("line", {class: "zero", x1: x(at), x2: x(at), y1: 23, y2: 29}), element("text", {x: x(at), y: 42, "text-anchor": "middle"}, `${100 * at}`));
+    svg.append(
+      element("line", {class: "zero", x1: x(at), x2: x(at), y1: 23, y2: 29}),
+      element("text", {x: x(at), y: 42, "text-anchor": "middle"}, `${100 * at}`),
+    );
   }
   for (const [score, words, colour] of marks.filter(mark => isNumber(mark[0]))) {
-    svg.append(element("line", {x1: x(score), x2: x(score), y1: 12, y2: 34, stroke: colour, "stroke-width": 2.5}, element("title", {}, `${words} ${percent(score, 1)}`)));
+    svg.append(
+      element(
+        "line",
+        {x1: x(score), x2: x(score), y1: 12, y2: 34, stroke: colour, "stroke-width": 2.5},
+        element("title", {}, `${words} ${percent(score, 1)}`),
+      ),
+    );
   }
-  for (const score of dots) svg.append(element("circle", {cx: x(score), cy: 26, r: 4.5, fill: "var(--accent)", "fill-opacity": 0.8, stroke: "var(--paper)"}));
+  for (const score of dots)
+    svg.append(
+      element("circle", {
+        cx: x(score),
+        cy: 26,
+        r: 4.5,
+        fill: "var(--accent)",
+        "fill-opacity": 0.8,
+        stroke: "var(--paper)",
+      }),
+    );
   const keys = [["this cell, by seed", "var(--accent)"], ...marks.map(mark => [mark[1], mark[2]])];
-  return [svg, element("div", {class: "keys"}, keys.map(([words, colour]) => element("span", {}, element("i", {style: `background:${colour}`}), words)))];
+  return [
+    svg,
+    element(
+      "div",
+      {class: "keys"},
+      keys.map(([words, colour]) => element("span", {}, element("i", {style: `background:${colour}`}), words)),
+    ),
+  ];
 }
 
 // One line per seed: `curves` are [seed, [epochs, losses, validation scores]].
 function tuningPlot(curves) {
-  const width = 320, height = 118;
+  const width = 320,
+    height = 118;
   const epochs = curves.flatMap(([, [epoch]]) => epoch);
   const x = linear(Math.min(...epochs), Math.max(...epochs), 30, width - 30);
-  const svg = element("svg", {class: "plot", viewBox: `0 0 ${width} ${height}`, role: "img", "aria-label": "Validation score (solid) and loss (dotted) by epoch, one line per seed"});
+  const svg = element("svg", {
+    class: "plot",
+    viewBox: `0 0 ${width} ${height}`,
+    role: "img",
+    "aria-label": "Validation score (solid) and loss (dotted) by epoch, one line per seed",
+  });
   const losses = there(curves.flatMap(([, parts]) => parts[1]));
-  const scales = [[2, linear(0, 1, height - 22, 12), ""], [1, linear(0, Math.max(...losses, 1e-9), height - 22, 12), "2 3"]];
+  const scales = [
+    [2, linear(0, 1, height - 22, 12), ""],
+    [1, linear(0, Math.max(...losses, 1e-9), height - 22, 12), "2 3"],
+  ];
   for (const at of [0, 0.5, 1]) {
     const y = scales[0][1](at);
-    svg.append(element("line", {class: "tick", x1: 30, x2: width - 30, y1: y, y2: y}), element("text", {x: 26, y: y + 4, "text-anchor": "end"}, `${100 * at}`));
+    svg.append(
+      element("line", {class: "tick", x1: 30, x2: width - 30, y1: y, y2: y}),
+      element("text", {x: 26, y: y + 4, "text-anchor": "end"}, `${100 * at}`),
+    );
   }
-  svg.append(element("text", {x: width - 26, y: 16}, show(Math.max(...losses, 0), 1)), element("text", {x: width - 26, y: height - 18}, "0"));
+  svg.append(
+    element("text", {x: width - 26, y: 16}, show(Math.max(...losses, 0), 1)),
+    element("text", {x: width - 26, y: height - 18}, "0"),
+  );
   curves.forEach(([seed, parts], index) => {
     for (const [which, y, dash] of scales) {
-      const points = parts[0].map((epoch, at) => [epoch, parts[which][at]]).filter(one => isNumber(one[1])).map(([epoch, one]) => `${x(epoch).toFixed(1)},${y(one).toFixed(1)}`);
-      svg.append(element("polyline", {points: points.join(" "), fill: "none", stroke: SEED_COLOURS[index % SEED_COLOURS.length], "stroke-width": which === 2 ? 1.8 : 1.1, "stroke-dasharray": dash || null}, element("title", {}, `seed ${seed}`)));
+      const points = parts[0]
+        .map((epoch, at) => [epoch, parts[which][at]])
+        .filter(one => isNumber(one[1]))
+        .map(([epoch, one]) => `${x(epoch).toFixed(1)},${y(one).toFixed(1)}`);
+      svg.append(
+        element(
+          "polyline",
+          {
+            points: points.join(" "),
+            fill: "none",
+            stroke: SEED_COLOURS[index % SEED_COLOURS.length],
+            "stroke-width": which === 2 ? 1.8 : 1.1,
+            "stroke-dasharray": dash || null,
+          },
+          element("title", {}, `seed ${seed}`),
+        ),
+      );
     }
   });
-  svg.append(element("text", {x: 30, y: height - 4}, `epoch ${Math.min(...epochs)}`), element("text", {x: width - 30, y: height - 4, "text-anchor": "end"}, `${Math.max(...epochs)}`));
+  svg.append(
+    element("text", {x: 30, y: height - 4}, `epoch ${Math.min(...epochs)}`),
+    element("text", {x: width - 30, y: height - 4, "text-anchor": "end"}, `${Math.max(...epochs)}`),
+  );
   return svg;
 }
 
@@ -59,13 +123,40 @@ function tuningPlot(curves) {
 function barRows(rows) {
   const height = 20 * rows.length + 4;
   const x = linear(0, 1, 132, 284);
-  const svg = element("svg", {class: "plot", viewBox: `0 0 320 ${height}`, role: "img", "aria-label": "Scores by class"});
+  const svg = element("svg", {
+    class: "plot",
+    viewBox: `0 0 320 ${height}`,
+    role: "img",
+    "aria-label": "Scores by class",
+  });
   rows.forEach(([name, share, reference], index) => {
     const y = 20 * index + 3;
     const short = name.length > 22 ? name.slice(0, 21) + "\u2026" : name;
-    svg.append(element("text", {class: "name", x: 126, y: y + 12, "text-anchor": "end"}, short, element("title", {}, name)));
-    svg.append(element("rect", {x: x(0), y, width: Math.max(x(share) - x(0), 0.5), height: 14, rx: 2, fill: "var(--accent)", "fill-opacity": 0.75}));
-    if (isNumber(reference)) svg.append(element("line", {x1: x(reference), x2: x(reference), y1: y - 2, y2: y + 16, stroke: "var(--warm)", "stroke-width": 2}));
+    svg.append(
+      element("text", {class: "name", x: 126, y: y + 12, "text-anchor": "end"}, short, element("title", {}, name)),
+    );
+    svg.append(
+      element("rect", {
+        x: x(0),
+        y,
+        width: Math.max(x(share) - x(0), 0.5),
+        height: 14,
+        rx: 2,
+        fill: "var(--accent)",
+        "fill-opacity": 0.75,
+      }),
+    );
+    if (isNumber(reference))
+      svg.append(
+        element("line", {
+          x1: x(reference),
+          x2: x(reference),
+          y1: y - 2,
+          y2: y + 16,
+          stroke: "var(--warm)",
+          "stroke-width": 2,
+        }),
+      );
     svg.append(element("text", {x: 290, y: y + 12}, `${Math.round(100 * share)}`));
   });
   return svg;
@@ -73,17 +164,51 @@ function barRows(rows) {
 
 // Dots with intervals: rows are {name, at, low, high, filled, note} or {head}; `zero` draws a line.
 function intervalPlot(rows, from, to, words, zero = 0) {
-  const width = 560, left = 172, step = 22, height = step * rows.length + 40;
+  const width = 560,
+    left = 172,
+    step = 22,
+    height = step * rows.length + 40;
   const x = linear(from, to, left, width - 78);
-  const svg = element("svg", {class: "plot", viewBox: `0 0 ${width} ${height}`, style: "max-width:42rem;width:100%", role: "img", "aria-label": words});
+  const svg = element("svg", {
+    class: "plot",
+    viewBox: `0 0 ${width} ${height}`,
+    style: "max-width:42rem;width:100%",
+    role: "img",
+    "aria-label": words,
+  });
   svg.append(element("line", {class: "zero", x1: x(zero), x2: x(zero), y1: 4, y2: height - 34}));
   rows.forEach((row, index) => {
     const y = step * index + 14;
-    if (row.head) { svg.append(element("text", {class: "name strong", x: 0, y: y + 4, "font-weight": 650}, row.head)); return; }
+    if (row.head) {
+      svg.append(element("text", {class: "name strong", x: 0, y: y + 4, "font-weight": 650}, row.head));
+      return;
+    }
     svg.append(element("text", {class: "name", x: left - 12, y: y + 4, "text-anchor": "end"}, row.name));
-    if (isNumber(row.low)) svg.append(element("line", {x1: x(Math.max(row.low, from)), x2: x(Math.min(row.high, to)), y1: y, y2: y, stroke: row.colour, "stroke-width": 2}));
-    (row.dots || []).forEach(dot => svg.append(element("circle", {cx: x(dot), cy: y, r: 3, fill: row.colour, "fill-opacity": 0.45})));
-    if (isNumber(row.at)) svg.append(element("circle", {cx: x(row.at), cy: y, r: 5, fill: row.filled ? row.colour : "var(--paper)", stroke: row.colour, "stroke-width": 2}));
+    if (isNumber(row.low))
+      svg.append(
+        element("line", {
+          x1: x(Math.max(row.low, from)),
+          x2: x(Math.min(row.high, to)),
+          y1: y,
+          y2: y,
+          stroke: row.colour,
+          "stroke-width": 2,
+        }),
+      );
+    (row.dots || []).forEach(dot =>
+      svg.append(element("circle", {cx: x(dot), cy: y, r: 3, fill: row.colour, "fill-opacity": 0.45})),
+    );
+    if (isNumber(row.at))
+      svg.append(
+        element("circle", {
+          cx: x(row.at),
+          cy: y,
+          r: 5,
+          fill: row.filled ? row.colour : "var(--paper)",
+          stroke: row.colour,
+          "stroke-width": 2,
+        }),
+      );
     svg.append(element("text", {x: width - 70, y: y + 4}, row.note || ""));
   });
   for (const at of roundSteps(from, to)) {
@@ -95,11 +220,22 @@ function intervalPlot(rows, from, to, words, zero = 0) {
 
 // Shares of a whole as stacked bars: rows are [name, {part: share}], parts are [key, words].
 function stackedBars(rows, parts) {
-  const left = 190, width = 640, height = 30 * rows.length + 34;
-  const svg = element("svg", {class: "plot", viewBox: `0 0 ${width} ${height}`, style: "max-width:44rem;width:100%", role: "img", "aria-label": "Shares of the variance of transfer"});
+  const left = 190,
+    width = 640,
+    height = 30 * rows.length + 34;
+  const svg = element("svg", {
+    class: "plot",
+    viewBox: `0 0 ${width} ${height}`,
+    style: "max-width:44rem;width:100%",
+    role: "img",
+    "aria-label": "Shares of the variance of transfer",
+  });
   let at = 0;
   for (const [part, words] of parts) {
-    svg.append(element("rect", {x: at, y: 2, width: 10, height: 10, rx: 2, fill: `var(--${part})`}), element("text", {x: at + 15, y: 11}, words));
+    svg.append(
+      element("rect", {x: at, y: 2, width: 10, height: 10, rx: 2, fill: `var(--${part})`}),
+      element("text", {x: at + 15, y: 11}, words),
+    );
     at += 30 + 5.9 * words.length;
   }
   rows.forEach(([name, shares], index) => {
@@ -108,8 +244,26 @@ function stackedBars(rows, parts) {
     svg.append(element("text", {class: "name", x: left - 12, y: y + 15, "text-anchor": "end"}, name));
     for (const [part, words] of parts) {
       const wide = (shares[part] || 0) * (width - left);
-      svg.append(element("rect", {x, y, width: Math.max(wide - 1, 0), height: 22, fill: `var(--${part})`}, element("title", {}, `${words}: ${percent(shares[part])}`)));
-      if (wide > 26) svg.append(element("text", {x: x + wide / 2, y: y + 15, "text-anchor": "middle", style: `fill:var(--${part}-ink, #fff);font-weight:600`}, `${Math.round(100 * shares[part])}`));
+      svg.append(
+        element(
+          "rect",
+          {x, y, width: Math.max(wide - 1, 0), height: 22, fill: `var(--${part})`},
+          element("title", {}, `${words}: ${percent(shares[part])}`),
+        ),
+      );
+      if (wide > 26)
+        svg.append(
+          element(
+            "text",
+            {
+              x: x + wide / 2,
+              y: y + 15,
+              "text-anchor": "middle",
+              style: `fill:var(--${part}-ink, #fff);font-weight:600`,
+            },
+            `${Math.round(100 * shares[part])}`,
+          ),
+        );
       x += wide;
     }
   });

@@ -9,162 +9,254 @@ const list = words => (words.length < 2 ? words.join("") : words.slice(0, -1).jo
 function drawHeader() {
   const methods = list(Object.values(DATA.methods));
   document.title = `promptatlas: ${DATA.study}`;
-  fill("lead", `Study \u201c${DATA.study}\u201d: prompts learned by ${methods} on each of ${SUMMARY.n_tasks} tasks, for a frozen CLIP (${list(DATA.backbones)}), each used on all ${SUMMARY.n_tasks}. ` +
-    `${SUMMARY.n_cells.toLocaleString("en")} measured cells, ${SUMMARY.seeds.length} seed${SUMMARY.seeds.length === 1 ? "" : "s"}, ${SUMMARY.shots.join(", ")} images per class.` +
-    (SUMMARY.n_missing_cells ? ` ${SUMMARY.n_missing_cells} cells are missing.` : ""));
+  fill(
+    "lead",
+    `Study \u201c${DATA.study}\u201d: prompts learned by ${methods} on each of ${SUMMARY.n_tasks} tasks, for a frozen CLIP (${list(DATA.backbones)}), each used on all ${SUMMARY.n_tasks}. ` +
+      `${SUMMARY.n_cells.toLocaleString("en")} measured cells, ${SUMMARY.seeds.length} seed${SUMMARY.seeds.length === 1 ? "" : "s"}, ${SUMMARY.shots.join(", ")} images per class.` +
+      (SUMMARY.n_missing_cells ? ` ${SUMMARY.n_missing_cells} cells are missing.` : ""),
+  );
 }
 
 function drawTiles() {
   const tile = (number, words) => element("div", {}, element("dt", {}, words), element("dd", {}, number));
   const methods = SUMMARY.by_method.filter(one => one.protocol === state.protocol);
-  fill("tiles", tile(percent(SUMMARY.zero_shot_chance_corrected_mean), "mean zero-shot score, chance-corrected"),
-    methods.map(one => tile(signed(one.own_gain_points_mean), `points over zero-shot: ${methodTitle(one.method)} on a prompt\u2019s own task`)));
+  fill(
+    "tiles",
+    tile(percent(SUMMARY.zero_shot_chance_corrected_mean), "mean zero-shot score, chance-corrected"),
+    methods.map(one =>
+      tile(
+        signed(one.own_gain_points_mean),
+        `points over zero-shot: ${methodTitle(one.method)} on a prompt\u2019s own task`,
+      ),
+    ),
+  );
 }
 
 function drawMatrixWords() {
   const one = bySummary();
   if (!one) return;
-  const helps = isNumber(one.transfer_helps_share) ? `A ${methodTitle(state.method)} prompt of another task beats the target\u2019s zero-shot score in ${percent(one.transfer_helps_share)} of the pairs (on average ${signed(one.transfer_gain_points_mean)} points); a task\u2019s own prompt gains ${signed(one.own_gain_points_mean)} points.` : "";
-  const protocol = state.protocol === "init" ? " In this protocol the target\u2019s prompt starts from the source\u2019s and is tuned on the target." : " Prompts are used as they are, with the class names of the target.";
+  const helps = isNumber(one.transfer_helps_share)
+    ? `A ${methodTitle(state.method)} prompt of another task beats the target\u2019s zero-shot score in ${percent(one.transfer_helps_share)} of the pairs (on average ${signed(one.transfer_gain_points_mean)} points); a task\u2019s own prompt gains ${signed(one.own_gain_points_mean)} points.`
+    : "";
+  const protocol =
+    state.protocol === "init"
+      ? " In this protocol the target\u2019s prompt starts from the source\u2019s and is tuned on the target."
+      : " Prompts are used as they are, with the class names of the target.";
   fill("matrix-words", helps + protocol);
 }
 
 function drawRanking() {
   const target = state.ranked;
   const zero = matrix().zero_shot[TASKS[target].index];
-  const rows = SUMMARY.order.map(source => {
-    const gains = there(seedScores(source, target).map(one => one[1])).map(score => 100 * (score - (zero ?? 0)));
-    return {source, gains, at: mean(gains)};
-  }).filter(row => isNumber(row.at)).sort((a, b) => b.at - a.at);
-  if (!rows.length) { fill("ranking", quiet("No source of this target is measured.")); return; }
+  const rows = SUMMARY.order
+    .map(source => {
+      const gains = there(seedScores(source, target).map(one => one[1])).map(score => 100 * (score - (zero ?? 0)));
+      return {source, gains, at: mean(gains)};
+    })
+    .filter(row => isNumber(row.at))
+    .sort((a, b) => b.at - a.at);
+  if (!rows.length) {
+    fill("ranking", quiet("No source of this target is measured."));
+    return;
+  }
   const every = rows.flatMap(row => row.gains).concat(0);
   const edge = step => Math.ceil(step / 5) * 5;
-  fill("ranking", intervalPlot(rows.map(row => ({
-    name: title(row.source) + (row.source === target ? " (own)" : ""), at: row.at, dots: row.gains, filled: true,
-    colour: row.source === target ? "var(--relationship)" : row.at >= 0 ? "var(--accent)" : "var(--warm)", note: signed(row.at),
-  })), -edge(-Math.min(...every)), edge(Math.max(...every)), "points over zero-shot; small dots are seeds"));
+  fill(
+    "ranking",
+    intervalPlot(
+      rows.map(row => ({
+        name: title(row.source) + (row.source === target ? " (own)" : ""),
+        at: row.at,
+        dots: row.gains,
+        filled: true,
+        colour: row.source === target ? "var(--relationship)" : row.at >= 0 ? "var(--accent)" : "var(--warm)",
+        note: signed(row.at),
+      })),
+      -edge(-Math.min(...every)),
+      edge(Math.max(...every)),
+      "points over zero-shot; small dots are seeds",
+    ),
+  );
 }
 
 function drawBest() {
   const rows = ordered().map(target => {
     const zero = matrix().zero_shot[TASKS[target].index];
-    const best = SUMMARY.order.filter(source => source !== target).map(source => {
-      const scores = there(seedScores(source, target).map(one => one[1]));
-      return {source, at: mean(scores), low: Math.min(...scores), high: Math.max(...scores)};
-    }).filter(one => isNumber(one.at)).sort((a, b) => b.at - a.at).slice(0, 3);
-    const pick = element("button", {type: "button", class: "link", onclick: () => { state.ranked = target; update(); }}, title(target));
-    return [pick, ...[0, 1, 2].map(place => {
-      const one = best[place];
-      if (!one) return "\u2013";
-      const gain = score => (isNumber(zero) ? signed(100 * (score - zero), 0) : percent(score));
-      return element("span", {title: `seeds from ${gain(one.low)} to ${gain(one.high)}`}, `${title(one.source)} `, element("span", {class: "quiet"}, `${gain(one.at)} [${gain(one.low)}, ${gain(one.high)}]`));
-    })];
+    const best = SUMMARY.order
+      .filter(source => source !== target)
+      .map(source => {
+        const scores = there(seedScores(source, target).map(one => one[1]));
+        return {source, at: mean(scores), low: Math.min(...scores), high: Math.max(...scores)};
+      })
+      .filter(one => isNumber(one.at))
+      .sort((a, b) => b.at - a.at)
+      .slice(0, 3);
+    const pick = element(
+      "button",
+      {
+        type: "button",
+        class: "link",
+        onclick: () => {
+          state.ranked = target;
+          update();
+        },
+      },
+      title(target),
+    );
+    return [
+      pick,
+      ...[0, 1, 2].map(place => {
+        const one = best[place];
+        if (!one) return "\u2013";
+        const gain = score => (isNumber(zero) ? signed(100 * (score - zero), 0) : percent(score));
+        return element(
+          "span",
+          {title: `seeds from ${gain(one.low)} to ${gain(one.high)}`},
+          `${title(one.source)} `,
+          element("span", {class: "quiet"}, `${gain(one.at)} [${gain(one.low)}, ${gain(one.high)}]`),
+        );
+      }),
+    ];
   });
-  fill("best", table(["target", "best source", "second", "third"], rows, [], "Other tasks only; points over zero-shot, in brackets the range over seeds."));
+  fill(
+    "best",
+    table(
+      ["target", "best source", "second", "third"],
+      rows,
+      [],
+      "Other tasks only; points over zero-shot, in brackets the range over seeds.",
+    ),
+  );
 }
 
 function drawSourcesWords() {
   const found = SUMMARY.regret.find(one => here(one) && one.measure === "ctrl_static" && one.test === "regret@1");
-  fill("sources-words", found ? `${methodTitle(state.method)}: always taking the source that was best on average for the other targets costs ${show(found.estimate, 1)} points against the best source. With few seeds the apparent best is partly luck; sources whose ranges overlap are not told apart.` : "Sources whose ranges over seeds overlap are not told apart.");
+  fill(
+    "sources-words",
+    found
+      ? `${methodTitle(state.method)}: always taking the source that was best on average for the other targets costs ${show(found.estimate, 1)} points against the best source. With few seeds the apparent best is partly luck; sources whose ranges overlap are not told apart.`
+      : "Sources whose ranges over seeds overlap are not told apart.",
+  );
 }
 
-const PARTS = [["target", "how easy the target is"], ["source", "how much the source gives"], ["relationship", "who helps whom"], ["seed", "seed noise"]];
+const PARTS = [
+  ["target", "how easy the target is"],
+  ["source", "how much the source gives"],
+  ["relationship", "who helps whom"],
+  ["seed", "seed noise"],
+];
 
 function drawVariance() {
-  const shares = method => Object.fromEntries(SUMMARY.variance.filter(one => one.test === "variance_share" && one.response === PRIMARY && one.protocol === state.protocol && one.method === method).map(one => [one.measure, one.estimate]));
-  const rows = Object.keys(DATA.methods).map(method => [methodTitle(method), shares(method)]).filter(row => Object.keys(row[1]).length);
-  if (!rows.length) { fill("variance-words", "This needs at least four tasks and no missing cell."); fill("variance-plot"); fill("givers"); return; }
+  const shares = method =>
+    Object.fromEntries(
+      SUMMARY.variance
+        .filter(
+          one =>
+            one.test === "variance_share" &&
+            one.response === PRIMARY &&
+            one.protocol === state.protocol &&
+            one.method === method,
+        )
+        .map(one => [one.measure, one.estimate]),
+    );
+  const rows = Object.keys(DATA.methods)
+    .map(method => [methodTitle(method), shares(method)])
+    .filter(row => Object.keys(row[1]).length);
+  if (!rows.length) {
+    fill("variance-words", "This needs at least four tasks and no missing cell.");
+    fill("variance-plot");
+    fill("givers");
+    return;
+  }
   const own = shares(state.method);
-  const pick = (test, measure) => SUMMARY.variance.find(one => here(one) && one.test === test && one.measure === measure && one.response === PRIMARY);
-  const reliable = pick("reliability", "relationship"), giving = pick("social_relations", "giver_receiver"), mutual = pick("social_relations", "reciprocity");
+  const pick = (test, measure) =>
+    SUMMARY.variance.find(one => here(one) && one.test === test && one.measure === measure && one.response === PRIMARY);
+  const reliable = pick("reliability", "relationship"),
+    giving = pick("social_relations", "giver_receiver"),
+    mutual = pick("social_relations", "reciprocity");
   const range = one => (isNumber(one.low) ? ` [${show(one.low)}, ${show(one.high)}]` : "");
   const words = [];
-  if (Object.keys(own).length) words.push(`${methodTitle(state.method)}, differences in gain (log odds): ${list(PARTS.filter(([part]) => part in own).map(([part, said]) => `${percent(own[part])} ${said}`))}.`);
-  if (reliable && isNumber(reliable.estimate)) words.push(`Repeating the study with other seeds, the \u201cwho helps whom\u201d part would correlate ${show(reliable.estimate)}${range(reliable)} with this one.`);
-  if (giving && isNumber(giving.estimate)) words.push(`Do tasks whose prompts give much also receive much? Correlation ${show(giving.estimate)}${range(giving)}.`);
-  if (mutual && isNumber(mutual.estimate)) words.push(`Is help mutual? Correlation ${show(mutual.estimate)}${range(mutual)}.`);
+  if (Object.keys(own).length)
+    words.push(
+      `${methodTitle(state.method)}, differences in gain (log odds): ${list(PARTS.filter(([part]) => part in own).map(([part, said]) => `${percent(own[part])} ${said}`))}.`,
+    );
+  if (reliable && isNumber(reliable.estimate))
+    words.push(
+      `Repeating the study with other seeds, the \u201cwho helps whom\u201d part would correlate ${show(reliable.estimate)}${range(reliable)} with this one.`,
+    );
+  if (giving && isNumber(giving.estimate))
+    words.push(
+      `Do tasks whose prompts give much also receive much? Correlation ${show(giving.estimate)}${range(giving)}.`,
+    );
+  if (mutual && isNumber(mutual.estimate))
+    words.push(`Is help mutual? Correlation ${show(mutual.estimate)}${range(mutual)}.`);
   fill("variance-words", words.join(" "));
   fill("variance-plot", stackedBars(rows, PARTS));
   const one = bySummary();
-  const ranked = (head, rows) => element("div", {}, element("h3", {}, head), table(["task", "effect, log odds"], rows.slice(0, 5).map(row => [title(row.task), signed(row.effect, 2)]), [1]));
-  fill("givers", one.givers.length ? [ranked("Best givers: prompts that serve others well", one.givers), ranked("Best receivers: tasks that others\u2019 prompts lift", one.receivers)] : []);
-}
-
-function drawSimilarity() {
-  const records = SUMMARY.correlations.filter(one => one.response === PRIMARY && one.protocol === state.protocol);
-  if (!records.length) { fill("similarity-words", para("This needs at least four tasks.")); fill("similarity-table"); fill("similarity-caveats"); return; }
-  const name = measure => (DATA.similarity.find(one => one.measure === measure) || {title: measure}).title;
-  fill("similarity-words",
-    para("Both matrices are first freed of how easy each target is and how much each source gives. What is left says who helps whom, and who is close to whom; r is the correlation of the two, over all ordered pairs of tasks."),
-    records.filter(here).map(one => para(sentence(one, name))));
-  const rows = records.map(one => [
-    methodTitle(one.method), element("span", {title: one.measure}, name(one.measure)),
-    element("span", {class: one.significant ? "strong" : "quiet"}, show(one.estimate)), isNumber(one.low) ? `[${show(one.low)}, ${show(one.high)}]` : "\u2013",
-    pText(one.p), pText(one.p_max_t), pText(one.p_blocks), one.family === "truth" ? "check of the benchmark" : one.confirmatory ? "confirmatory" : "exploratory"]);
-  const colours = Object.fromEntries(Object.keys(DATA.methods).map((method, index) => [method, SEED_COLOURS[index % SEED_COLOURS.length]]));
-  const measures = [...new Set(records.map(one => one.measure))];
-  const plotted = measures.flatMap(measure => [{head: name(measure)}, ...records.filter(one => one.measure === measure).map(one => (
-    {name: methodTitle(one.method), at: one.estimate, low: one.low, high: one.high, filled: one.significant, colour: colours[one.method], note: `p = ${pText(one.p)}`}))]);
-  const edges = there(records.flatMap(one => [one.low, one.high, one.estimate]));
-  fill("similarity-table",
-    intervalPlot(plotted, Math.min(-0.4, Math.floor(Math.min(...edges) * 10) / 10), Math.max(0.8, Math.ceil(Math.max(...edges) * 10) / 10), "r and its 95 % interval; filled where p < 0.05"),
-    table(["method", "similarity", "r", "95 % interval", "p", "p, all measures", "p, beyond family", ""], rows, [2, 3, 4, 5, 6]));
-  drawCaveats(records);
-}
-
-function sentence(one, name) {
-  const verdict = one.significant ? (one.estimate > 0 ? "goes with better transfer" : "goes with worse transfer") : "shows no clear link with transfer";
-  const family = one.significant && isNumber(one.p_blocks) ? (one.p_blocks < 0.05 ? "; the link goes beyond tasks being of one family" : "; beyond tasks being of one family the link is not established") : "";
-  const range = isNumber(one.low) ? `, 95 % interval ${show(one.low)} to ${show(one.high)}` : "";
-  return `For ${methodTitle(one.method)}, ${name(one.measure)} ${verdict} (r = ${show(one.estimate)}${range}, p = ${pText(one.p)})${family}.`;
-}
-
-function drawCaveats(records) {
-  const {n_tasks: tasks, n_permutations: count} = records[0];
-  const width = SUMMARY.mean_interval_width;
-  const truth = records.some(one => one.family === "truth");
-  fill("similarity-caveats",
-    quiet(`p and interval answer different questions. p comes from renaming the tasks ${count.toLocaleString("en")} times and is about these ${tasks} tasks; the interval comes from leaving out one task at a time and is about another draw of tasks. They may disagree.` +
-      (isNumber(width) ? ` With ${tasks} tasks the intervals are ${show(width)} wide on average, so smaller differences between measures mean little.` : "")),
-    quiet("\u201cp, all measures\u201d allows for having tried all measures at once. \u201cp, beyond family\u201d renames only whole families of equal size and the tasks inside a family, so that being of one family cannot explain the result; with small families it has little power. " +
-      "A correlation is no cause: a similar task may also have more classes or be easier to learn."),
-    truth ? quiet("The known factor overlap is what the drawn tasks were built from: it checks that the matrix means something and is no predictor anyone has for real data.") : null);
-}
-
-function drawRegret() {
-  const records = SUMMARY.regret.filter(here);
-  if (!records.length) { fill("regret-words", "This needs at least four tasks."); fill("regret-table"); return; }
-  const controls = {ctrl_static: "best on average for the other targets", ctrl_random: "random source"};
-  const name = measure => controls[measure] || (DATA.similarity.find(one => one.measure === measure) || {title: measure}).title;
-  const get = (measure, test) => records.find(one => one.measure === measure && one.test === test);
-  const tops = [1, 3, 5].filter(k => get("ctrl_static", `regret@${k}`));
-  if (!tops.length) { fill("regret-words", "This needs more tasks."); fill("regret-table"); return; }
-  const measures = [...new Set(records.map(one => one.measure))];
-  const first = `regret@${tops[0]}`;
-  measures.sort((a, b) => get(a, first).estimate - get(b, first).estimate);
-  const better = measures.filter(one => !(one in controls) && get(one, first).estimate < get("ctrl_static", first).estimate && get(one, first).p < 0.05);
-  fill("regret-words", `Regret at k is how many points are lost when only the k sources that a measure ranks highest are tried, against the best source of all. The list to beat is the static one, which ignores the target: ` +
-    (better.length ? `for ${methodTitle(state.method)}, ${list(better.map(name))} beat${better.length === 1 ? "s" : ""} it.` : `for ${methodTitle(state.method)}, no measure beats it beyond chance.`));
-  fill("regret-table", table(["sources ranked by", ...tops.map(k => `regret at ${k}, points`), "p against static, k = 1"],
-    measures.map(one => [name(one), ...tops.map(k => { const row = get(one, `regret@${k}`); return isNumber(row.low) ? `${show(row.estimate, 1)} [${show(row.low, 1)}, ${show(row.high, 1)}]` : show(row.estimate, 1); }), pText(get(one, first).p)]), tops.map((_, index) => index + 1).concat(tops.length + 1)));
-}
-
-function drawAgreement() {
-  const records = SUMMARY.agreement.filter(one => one.response === PRIMARY);
-  const words = records.map(one => {
-    const pair = one.method.includes("~") ? `${methodTitle(one.method)}${DATA.protocols.length > 1 ? ` (${one.protocol})` : ""}` : `${methodTitle(one.method)}, protocols ${one.protocol.replace("~", " and ")}`;
-    return `${pair}: ${show(one.estimate)}${isNumber(one.low) ? ` [${show(one.low)}, ${show(one.high)}]` : ""}, p = ${pText(one.p)}`;
-  });
-  fill("agreement-words", words.length ? `Correlation of their \u201cwho helps whom\u201d parts. ${words.join("; ")}.` : "There is one method only, or fewer than four tasks.");
+  const ranked = (head, rows) =>
+    element(
+      "div",
+      {},
+      element("h3", {}, head),
+      table(
+        ["task", "effect, log odds"],
+        rows.slice(0, 5).map(row => [title(row.task), signed(row.effect, 2)]),
+        [1],
+      ),
+    );
+  fill(
+    "givers",
+    one.givers.length
+      ? [
+          ranked("Best givers: prompts that serve others well", one.givers),
+          ranked("Best receivers: tasks that others\u2019 prompts lift", one.receivers),
+        ]
+      : [],
+  );
 }
 
 function drawStudy() {
   const ceiling = SUMMARY.tasks_at_ceiling;
   const model = DATA.config.backbone && DATA.config.backbone.model;
-  fill("study-words", (model === "mini" ? "The backbone \u201cmini\u201d is a real CLIP, small, that has seen only drawings: what holds for it need not hold for a large one. " : "") +
-    (ceiling.length ? `At the ceiling (own prompt at ${percent(SUMMARY.ceiling)} or more, chance-corrected): ${list(ceiling.map(title))}.` : `No task is at the ceiling (own prompt at ${percent(SUMMARY.ceiling)} or more, chance-corrected).`) +
-    ` Cells took ${show(SUMMARY.compute_seconds / 60, 1)} minutes of computing in all.`);
-  fill("tasks", table(["task", "", "family", "metric", "classes", "test images", "chance", "zero-shot", "drawn from", "label depends on"],
-    DATA.tasks.map(one => [one.title, element("code", {}, one.name), one.family, one.metric.replace(/_/g, " "), `${one.classes}`, `${one.n_test}`, percent(one.chance), percent(one.zero_shot), (one.drawn || "").replace(/;/g, ", ") || one.split_source || "", (one.labelled || "").replace(/;/g, ", ")]), [4, 5, 6, 7]));
+  fill(
+    "study-words",
+    (model === "mini"
+      ? "The backbone \u201cmini\u201d is a real CLIP, small, that has seen only drawings: what holds for it need not hold for a large one. "
+      : "") +
+      (ceiling.length
+        ? `At the ceiling (own prompt at ${percent(SUMMARY.ceiling)} or more, chance-corrected): ${list(ceiling.map(title))}.`
+        : `No task is at the ceiling (own prompt at ${percent(SUMMARY.ceiling)} or more, chance-corrected).`) +
+      ` Cells took ${show(SUMMARY.compute_seconds / 60, 1)} minutes of computing in all.`,
+  );
+  fill(
+    "tasks",
+    table(
+      [
+        "task",
+        "",
+        "family",
+        "metric",
+        "classes",
+        "test images",
+        "chance",
+        "zero-shot",
+        "drawn from",
+        "label depends on",
+      ],
+      DATA.tasks.map(one => [
+        one.title,
+        element("code", {}, one.name),
+        one.family,
+        one.metric.replace(/_/g, " "),
+        `${one.classes}`,
+        `${one.n_test}`,
+        percent(one.chance),
+        percent(one.zero_shot),
+        (one.drawn || "").replace(/;/g, ", ") || one.split_source || "",
+        (one.labelled || "").replace(/;/g, ", "),
+      ]),
+      [4, 5, 6, 7],
+    ),
+  );
   fill("config", JSON.stringify(DATA.config, null, 1));
 }

@@ -35,14 +35,22 @@ function writeAddress() {
     if (value === null || value === true) continue;
     parts.set(key, value === false ? "off" : value);
   }
-  try { history.replaceState(null, "", "#" + parts); } catch { /* some embedding pages forbid it; the page works without */ }
+  try {
+    history.replaceState(null, "", "#" + parts);
+  } catch {
+    /* some embedding pages forbid it; the page works without */
+  }
 }
 
 const key = () => `${state.protocol}/${state.method}`;
 const matrix = () => DATA.matrices[key()];
 const title = name => (TASKS[name] ? TASKS[name].title : ROWS[name] || name);
 const isTask = name => name in TASKS;
-const methodTitle = name => name.split("~").map(one => DATA.methods[one] || one).join(" and ");
+const methodTitle = name =>
+  name
+    .split("~")
+    .map(one => DATA.methods[one] || one)
+    .join(" and ");
 
 // Tasks in the chosen order; an array of names.
 function ordered() {
@@ -72,7 +80,10 @@ function value(source, target, view = state.view) {
 // The scores of a cell by seed: [[seed, score or null], ...].
 function seedScores(source, target) {
   const row = matrix().sources.indexOf(source);
-  return Object.entries(matrix().seeds).map(([seed, values]) => [seed, row < 0 ? null : values[row][TASKS[target].index]]);
+  return Object.entries(matrix().seeds).map(([seed, values]) => [
+    seed,
+    row < 0 ? null : values[row][TASKS[target].index],
+  ]);
 }
 
 const there = numbers => numbers.filter(one => one !== null && one !== undefined && Number.isFinite(one));
@@ -81,7 +92,8 @@ const minus = text => text.replace(/-/g, "\u2212");
 const isNumber = number => typeof number === "number" && Number.isFinite(number);
 const show = (number, digits = 2) => (isNumber(number) ? minus(unsigned(number.toFixed(digits))) : "\u2013");
 const unsigned = text => (Number(text) === 0 ? text.replace("-", "") : text);
-const signed = (number, digits = 1) => (isNumber(number) ? (Number(number.toFixed(digits)) > 0 ? "+" : "") + show(number, digits) : "\u2013");
+const signed = (number, digits = 1) =>
+  isNumber(number) ? (Number(number.toFixed(digits)) > 0 ? "+" : "") + show(number, digits) : "\u2013";
 const percent = (number, digits = 0) => (isNumber(number) ? show(100 * number, digits) + "\u202f%" : "\u2013");
 const pText = p => (isNumber(p) ? (p < 0.001 ? p.toFixed(4) : p < 0.095 ? p.toFixed(3) : p.toFixed(2)) : "\u2013");
 
@@ -94,7 +106,9 @@ function viewText(number, view = state.view, long = false) {
 }
 
 function element(tag, attributes = {}, ...children) {
-  const svg = ["svg", "g", "rect", "text", "line", "circle", "path", "polyline", "pattern", "defs", "title"].includes(tag);
+  const svg = ["svg", "g", "rect", "text", "line", "circle", "path", "polyline", "pattern", "defs", "title"].includes(
+    tag,
+  );
   const node = svg ? document.createElementNS("http://www.w3.org/2000/svg", tag) : document.createElement(tag);
   for (const [name, one] of Object.entries(attributes)) {
     if (name.startsWith("on")) node.addEventListener(name.slice(2), one);
@@ -104,13 +118,35 @@ function element(tag, attributes = {}, ...children) {
   return node;
 }
 
-const fill = (id, ...children) => document.getElementById(id).replaceChildren(...children.flat().filter(one => one !== null));
+const fill = (id, ...children) =>
+  document.getElementById(id).replaceChildren(...children.flat().filter(one => one !== null));
 
 // A table from a head (strings) and rows of cells (strings, nodes or numbers); columns named in `numeric` stand right.
 function table(head, rows, numeric = [], caption = null) {
   const side = index => (numeric.includes(index) ? {class: "n"} : {});
-  return element("table", {},
+  return element(
+    "table",
+    {},
     caption ? element("caption", {class: "quiet"}, caption) : null,
-    element("thead", {}, element("tr", {}, head.map((text, index) => element("th", {scope: "col", ...side(index)}, text)))),
-    element("tbody", {}, rows.map(row => element("tr", {}, row.map((cell, index) => element("td", side(index), cell))))));
+    element(
+      "thead",
+      {},
+      element(
+        "tr",
+        {},
+        head.map((text, index) => element("th", {scope: "col", ...side(index)}, text)),
+      ),
+    ),
+    element(
+      "tbody",
+      {},
+      rows.map(row =>
+        element(
+          "tr",
+          {},
+          row.map((cell, index) => element("td", side(index), cell)),
+        ),
+      ),
+    ),
+  );
 }

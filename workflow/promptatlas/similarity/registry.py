@@ -60,5 +60,7 @@ def lookup(name: str) -> Measure:
     """The measure called `name`; a `UserError` names the nearest one if there is none."""
     if name not in _MEASURES:
         near = get_close_matches(name, _MEASURES, n=1, cutoff=0.0)
-        raise UserError(f"similarity measure '{name}' is not known; did you mean '{near[0]}'? Known: {', '.join(_MEASURES)}")
+        raise UserError(
+            f"similarity measure '{name}' is not known; did you mean '{near[0]}'? Known: {', '.join(_MEASURES)}"
+        )
     return _MEASURES[name]

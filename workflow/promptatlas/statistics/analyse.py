@@ -23,7 +23,8 @@ from promptatlas.statistics.scales import PRIMARY, RESPONSES, matrix, seed_mean
 from promptatlas.streams import stream
 
 COLUMNS = (
-    "response", "method", "protocol", "measure", "estimate", "low", "high", "p", "test", "n_tasks", "n_permutations", "confirmatory",
+    "response", "method", "protocol", "measure", "estimate", "low", "high", "p", "test", "n_tasks", "n_permutations",
+    "confirmatory",
 )  # fmt: skip
 CONFIRMATORY_MEASURES = ("vis_frechet", "lab_cover")
 TOP = (1, 3, 5)
@@ -65,7 +66,9 @@ def analyse(
     return pd.DataFrame(rows, columns=list(COLUMNS)).astype(kinds)
 
 
-def _row(measure: str, test: str, n: int, estimate: float, bounds=(NAN, NAN), p: float = NAN, permutations: int = 0) -> dict:
+def _row(
+    measure: str, test: str, n: int, estimate: float, bounds=(NAN, NAN), p: float = NAN, permutations: int = 0
+) -> dict:
     return {
         "measure": measure, "estimate": float(estimate), "low": bounds[0], "high": bounds[1], "p": float(p), "test": test,
         "n_tasks": n, "n_permutations": permutations, "confirmatory": False,
@@ -134,7 +137,8 @@ def _tests(
     predictors = np.stack([permutation.residual(matrices[measure]) for measure in measures])
     observed = (predictors * left).sum(axis=(1, 2))
     bounds = [
-        correlation_interval(value, _left_out(response, matrices[measure])) for measure, value in zip(measures, observed, strict=True)
+        correlation_interval(value, _left_out(response, matrices[measure]))
+        for measure, value in zip(measures, observed, strict=True)
     ]
     orders = permutation.relabellings(n, permutations, stream("statistics", "two_way", n))
     exact = permutation.is_exact(orders)
@@ -176,14 +180,23 @@ def _agreement(collected: Sequence[Scores], permutations: int) -> Iterator[dict]
             orders = permutation.relabellings(len(keep), permutations, stream("statistics", "two_way", len(keep)))
             null = permutation.null_correlations(left, right[None], orders)
             p = permutation.p_values(np.array([value]), null, permutation.is_exact(orders))[0]
-            row = _row("relationship", "agreement", len(keep), value, correlation_interval(value, _left_out(one, other)), p, len(orders))
-            method = a.method if a.method == b.method else f"{a.method}~{b.method}"
-            protocol = a.protocol if a.protocol == b.protocol else f"{a.protocol}~{b.protocol}"
+            row = _row(
+                "relationship",
+                "agreement",
+                len(keep),
+                value,
+                correlation_interval(value, _left_out(one, other)),
+                p,
+                len(orders),
+            )
+            method, protocol = (
+                "~".join(sorted(set(pair))) for pair in ((a.method, b.method), (a.protocol, b.protocol))
+            )
             yield {"response": response, "method": method, "protocol": protocol} | row
 
 
 def _regret(scores: np.ndarray, matrices: dict[str, np.ndarray], permutations: int) -> Iterator[dict]:
-    """Regret of each measure and of the two controls, in points; intervals over targets, p of the differences to `ctrl_static`."""
+    """Regret of each measure and both controls in points; intervals over targets, p of the differences to `ctrl_static`."""
     keep = usable(scores)
     n = len(keep)
     if n < FEWEST_TASKS:
@@ -199,9 +212,14 @@ def _regret(scores: np.ndarray, matrices: dict[str, np.ndarray], permutations: i
             if not there.any():
                 continue
             each, difference = each[there], (each - by_target["ctrl_static"])[there]
-            low, high = interval(each.mean(), leave_one_out(len(each), lambda target, each=each: np.delete(each, target).mean()))
+            low, high = interval(
+                each.mean(), leave_one_out(len(each), lambda target, each=each: np.delete(each, target).mean())
+            )
             p, count = NAN, 0
             if measure != "ctrl_static":
-                p, count = permutation.sign_flip_p_value(difference, permutations, stream("statistics", "sign_flip", n)), permutations
+                p, count = (
+                    permutation.sign_flip_p_value(difference, permutations, stream("statistics", "sign_flip", n)),
+                    permutations,
+                )
             yield _row(measure, f"regret@{k}", n, each.mean(), (max(low, 0.0), high), p, count)
             yield _row(measure, f"regret@{k}_share", n, each.mean() / by_target["ctrl_random"][there].mean())

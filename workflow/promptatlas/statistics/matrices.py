@@ -43,12 +43,15 @@ def collect(transfer: pd.DataFrame, tasks: pd.DataFrame) -> list[Scores]:
     names = task_names(tasks)
     unknown = sorted(set(transfer["target"]) - set(names))
     if unknown:
-        raise UserError(f"the table transfer holds the target '{unknown[0]}', which the table tasks lacks; collect the study again")
+        raise UserError(
+            f"the table transfer holds the target '{unknown[0]}', which the table tasks lacks; collect the study again"
+        )
     twice = transfer.duplicated(["protocol", "method", "source", "target", "seed"])
     if twice.any():
         row = transfer[twice].iloc[0]
         raise UserError(
-            f"the table transfer holds {row.protocol}/{row.method} {row.source} -> {row.target} seed {row.seed} twice; collect the study again"
+            f"the table transfer holds {row.protocol}/{row.method} {row.source} -> {row.target} seed {row.seed} twice; "
+            "collect the study again"
         )
     groups = transfer.groupby(["protocol", "method"], sort=False)
     return [_scores(protocol, method, group, names, transfer, tasks) for (protocol, method), group in groups]
@@ -61,7 +64,9 @@ def _scores(
     calibration = sorted(set(group["source"]) - set(names))
     dense = {source: np.full((len(seeds), len(names)), np.nan) for source in (*names, *calibration)}
     columns = {name: index for index, name in enumerate(names)}
-    for source, target, seed, score in zip(group["source"], group["target"], group["seed"], group["score"], strict=True):
+    for source, target, seed, score in zip(
+        group["source"], group["target"], group["seed"], group["score"], strict=True
+    ):
         dense[source][seeds.index(seed), columns[target]] = score
     by_target = transfer.groupby("target")
     return Scores(

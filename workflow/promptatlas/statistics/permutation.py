@@ -33,7 +33,7 @@ def correlation(one: np.ndarray, other: np.ndarray) -> float:
 
 
 def relabellings(n: int, count: int, rng: np.random.Generator) -> np.ndarray:
-    """Orders of n tasks (R, n): each of the n! once, the identity first, if they are at most `count`, else `count` random ones."""
+    """Orders of n tasks (R, n): each of the n! once if they are at most `count`, else `count` random ones."""
     if n <= 8 and factorial(n) <= count:
         return np.array(list(all_orders(range(n))))
     return rng.permuted(np.tile(np.arange(n), (count, 1)), axis=1)

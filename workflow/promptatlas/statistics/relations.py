@@ -2,7 +2,7 @@
 
 ``T[i, j] = mean + a_i (source) + b_j (target) + g_ij (relationship)`` over the off-diagonal cells only. Centring rows and
 columns of a full matrix with zeros on the diagonal is a different, wrong thing; the closed form below equals least squares
-on the n (n - 1) cells (Warner, Kenny & Stoto 1979; reference/analysis.md section 3.2).
+on the n (n - 1) cells (Warner, Kenny & Stoto 1979).
 """
 
 from dataclasses import dataclass

@@ -49,7 +49,9 @@ def decompose(values: np.ndarray) -> Decomposition:
         deviations = [components(deviation) for deviation in values - values.mean(axis=0)]
         noise = Components(*(sum(getattr(one, part) for one in deviations) / (seeds - 1) for part in FIELDS))
         signal = Components(*(getattr(mean, part) - getattr(noise, part) / seeds for part in FIELDS))
-        reliability = float(np.clip(signal.relationship / mean.relationship, 0, 1)) if mean.relationship > 0 else float("nan")
+        reliability = (
+            float(np.clip(signal.relationship / mean.relationship, 0, 1)) if mean.relationship > 0 else float("nan")
+        )
     return Decomposition(
         target=signal.target,
         source=signal.source,

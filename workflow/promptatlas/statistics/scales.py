@@ -13,7 +13,6 @@ from promptatlas.statistics.matrices import Scores
 PRIMARY = "logit_gain"
 
 
-
 def raw(score: np.ndarray, scores: Scores, best: np.ndarray) -> np.ndarray:
     """The metric as measured."""
     return score

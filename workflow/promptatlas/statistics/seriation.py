@@ -11,8 +11,8 @@ from scipy.cluster.hierarchy import leaves_list, linkage
 from scipy.spatial.distance import squareform
 
 from promptatlas.statistics.matrices import Scores
-from promptatlas.statistics.relations import FEWEST_TASKS
 from promptatlas.statistics.permutation import residual
+from promptatlas.statistics.relations import FEWEST_TASKS
 from promptatlas.statistics.scales import PRIMARY, matrix, seed_mean
 
 

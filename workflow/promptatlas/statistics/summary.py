@@ -8,10 +8,10 @@ import math
 import numpy as np
 import pandas as pd
 
+from promptatlas.statistics.analyse import usable
 from promptatlas.statistics.matrices import Scores, collect, task_names, zero_shot
 from promptatlas.statistics.relations import FEWEST_TASKS, effects
 from promptatlas.statistics.scales import PRIMARY, matrix, seed_mean
-from promptatlas.statistics.analyse import usable
 from promptatlas.statistics.seriation import common_order
 
 CEILING = 0.98
@@ -61,7 +61,7 @@ def own_scores(scores: Scores) -> np.ndarray:
 
 
 def _at_ceiling(collected: list[Scores], names: tuple[str, ...]) -> list[str]:
-    """Tasks whose own prompts reach `CEILING`, chance-corrected, on average over methods (protocol by protocol, the highest)."""
+    """Tasks whose own prompts reach `CEILING`, chance-corrected, on average over the methods of any protocol."""
     reached: set[str] = set()
     for protocol in {scores.protocol for scores in collected}:
         own = [(own_scores(s) - s.chance) / (1 - s.chance) for s in collected if s.protocol == protocol]
@@ -87,7 +87,9 @@ def _method(scores: Scores) -> dict:
         "method": scores.method,
         "protocol": scores.protocol,
         "own_gain_points_mean": _mean(np.diagonal(gain)),
-        "own_gain_points_worst": float(np.nanmin(np.diagonal(gain))) if np.isfinite(np.diagonal(gain)).any() else math.nan,
+        "own_gain_points_worst": float(np.nanmin(np.diagonal(gain)))
+        if np.isfinite(np.diagonal(gain)).any()
+        else math.nan,
         "transfer_gain_points_mean": _mean(others),
         "transfer_helps_share": float((others > 0).mean()) if len(others) else math.nan,
         "scratch_gain_points_mean": _mean(100 * (seed_mean(scores.calibration["scratch"]) - scores.zero_shot))
@@ -121,8 +123,15 @@ def _correlations(statistics: pd.DataFrame, similarity: pd.DataFrame) -> list[di
     for row in statistics[statistics["test"] == "two_way"].to_dict("records"):
         key = tuple(row[name] for name in keys)
         ceiling = math.sqrt(value) if (value := reliability.get(key[:3], math.nan)) > 0 else math.nan
-        row |= {"family": families[row["measure"]], "noise_ceiling": ceiling, "significant": bool(row["p"] < MEANINGFUL)}
-        row |= {f"p_{test}": p.at[key, f"two_way_{test}"] if f"two_way_{test}" in p else math.nan for test in ("max_t", "blocks")}
+        row |= {
+            "family": families[row["measure"]],
+            "noise_ceiling": ceiling,
+            "significant": bool(row["p"] < MEANINGFUL),
+        }
+        row |= {
+            f"p_{test}": p.at[key, f"two_way_{test}"] if f"two_way_{test}" in p else math.nan
+            for test in ("max_t", "blocks")
+        }
         records.append(row)
     return records
 

@@ -1,4 +1,7 @@
-"""What a heatmap shows: means over seeds on one scale, and the colour limits that all methods share. Knows nothing of drawing."""
+"""What a matrix shows: means over seeds on one scale, names in words, colour limits shared by all methods.
+
+Knows nothing of drawing.
+"""
 
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -12,7 +15,7 @@ from promptatlas.statistics.scales import PRIMARY, calibration_rows, matrix, see
 
 @dataclass(frozen=True)
 class View:
-    """A way to show a matrix: title; what the baseline or the ends mean; diverging from zero or from 0 to 1; cells as percent."""
+    """A way to show a matrix: title, what baseline or ends mean, diverging from zero or from 0 to 1, cells in percent."""
 
     title: str
     meaning: str
@@ -27,6 +30,14 @@ VIEWS = {
     "column_ratio": View("Share of the target's best score", "1 = best source of the target", False, True),
     "raw": View("Score as measured", "0 to 1", False, True),
 }
+
+
+METHODS = {"coop": "CoOp", "vpt": "VPT", "upt": "UPT", "maple": "MaPLe"}
+
+
+def method_title(method: str) -> str:
+    """A method as its paper writes it."""
+    return METHODS.get(method, method)
 
 
 def shown(scores: Scores, view: str) -> tuple[np.ndarray, dict[str, np.ndarray]]:

@@ -1,0 +1,177 @@
+"""The table `statistics` and summary.json of made-up studies with planted effects."""
+
+import json
+
+import numpy as np
+import pandas as pd
+import pytest
+from promptatlas import statistics
+from promptatlas.errors import UserError
+from promptatlas.statistics import permutation
+from promptatlas.statistics.matrices import collect
+from promptatlas.statistics.scales import matrix, seed_mean
+from synthetic_study import FAMILIES, similarity_table, tasks_table, transfer_table
+
+N = 14
+
+
+@pytest.fixture(scope="module")
+def study():
+    return transfer_table(N), similarity_table(N), tasks_table(N)
+
+
+@pytest.fixture(scope="module")
+def table(study):
+    return statistics.analyse(*study, permutations=999)
+
+
+@pytest.fixture(scope="module")
+def summary(study, table):
+    transfer, similarity, tasks = study
+    return statistics.summary(transfer, similarity, table, tasks)
+
+
+def pick(table, **wanted):
+    return table[np.logical_and.reduce([table[key] == value for key, value in wanted.items()])]
+
+
+def test_columns_are_those_of_the_contract(table):
+    assert list(table.columns) == [
+        "response", "method", "protocol", "measure", "estimate", "low", "high", "p", "test", "n_tasks", "n_permutations",
+        "confirmatory",
+    ]  # fmt: skip
+    assert table["estimate"].notna().all()
+    assert table["p"].dropna().between(0, 1).all()
+    inside = table.dropna(subset=["low"])
+    assert ((inside["low"] <= inside["estimate"] + 1e-12) & (inside["estimate"] <= inside["high"] + 1e-12)).all()
+
+
+def test_planted_relationship_is_found_and_noise_is_not(table):
+    rows = pick(table, test="two_way", response="logit_gain", method="coop").set_index("measure")
+    assert rows.loc["vis_frechet", "p"] <= 0.002 and rows.loc["vis_frechet", "low"] > 0.2
+    assert rows.loc["lab_cover", "p"] > 0.01 and abs(rows.loc["lab_cover", "estimate"]) < 0.25
+
+
+def test_correlation_in_the_table_is_that_of_the_matrices(study, table):
+    transfer, similarity, tasks = study
+    response = seed_mean(matrix(collect(transfer, tasks)[0], "logit_gain"))
+    names = sorted(tasks["task"])
+    close = similarity[similarity.measure == "vis_frechet"].pivot(index="source", columns="target", values="value")
+    expected = permutation.correlation(response, close.loc[names, names].to_numpy())
+    found = pick(table, test="two_way", response="logit_gain", method="coop", measure="vis_frechet")["estimate"].item()
+    assert found == pytest.approx(expected)
+
+
+def test_truth_is_tested_but_is_no_measure_to_correct_for(table):
+    assert "factor_overlap" in set(pick(table, test="two_way")["measure"])
+    assert "factor_overlap" not in set(pick(table, test="two_way_max_t")["measure"])
+
+
+def test_only_declared_measures_on_the_primary_scale_are_confirmatory(study, table):
+    confirmed = table[table["confirmatory"]]
+    assert set(confirmed["measure"]) == {"vis_frechet", "lab_cover"}
+    assert set(confirmed["response"]) == {"logit_gain"} and set(confirmed["test"]) == {"two_way"}
+    other = statistics.analyse(*study, permutations=9, primary=["lab_cover"])
+    assert set(other[other["confirmatory"]]["measure"]) == {"lab_cover"}
+
+
+def test_gain_in_points_and_raw_score_have_the_same_relationship_part(study):
+    transfer, _, tasks = study
+    scores = collect(transfer, tasks)[0]
+    one, other = (permutation.residual(seed_mean(matrix(scores, scale))) for scale in ("raw", "gain_points"))
+    assert one == pytest.approx(other)
+
+
+def test_variance_shares_follow_the_planted_effects():
+    rows = []
+    for seed in range(6):
+        planted = transfer_table(16, methods=("coop",), source=0.3, target=0.6, pair=0.4, noise=0.3, seed=seed)
+        found = statistics.analyse(planted, similarity_table(16), tasks_table(16), permutations=1)
+        rows.append(pick(found, test="variance_share", response="logit_gain").set_index("measure")["estimate"])
+    total = 0.3**2 + 0.6**2 + 0.4**2 + 0.3**2
+    expected = pd.Series({"target": 0.6**2, "source": 0.3**2, "relationship": 0.4**2, "seed": 0.3**2}) / total
+    assert pd.concat(rows, axis=1).mean(axis=1)[expected.index].to_numpy() == pytest.approx(
+        expected.to_numpy(), abs=0.1
+    )
+
+
+def test_methods_that_share_the_planted_relationship_agree(table):
+    row = pick(table, test="agreement", response="logit_gain")
+    assert row["method"].tolist() == ["coop~vpt"] and row["estimate"].item() > 0.8 and row["p"].item() <= 0.002
+
+
+def test_a_good_measure_beats_random_picks(table):
+    rows = pick(table, test="regret@1_share", method="coop").set_index("measure")["estimate"]
+    assert rows["ctrl_random"] == pytest.approx(1) and rows["vis_frechet"] < 0.8
+
+
+def test_results_do_not_depend_on_row_order_and_repeat(study, table):
+    transfer, similarity, tasks = study
+    shuffled = [one.sample(frac=1, random_state=1) for one in (transfer, similarity, tasks)]
+    again = statistics.analyse(*shuffled, permutations=999)
+    keys = ["response", "method", "protocol", "measure", "test"]
+    one, other = (frame.sort_values(keys).reset_index(drop=True) for frame in (table, again))
+    pd.testing.assert_frame_equal(one[["estimate", "low", "high", "p"]], other[["estimate", "low", "high", "p"]])
+
+
+def test_tasks_without_enough_cells_are_left_out_and_counted(study):
+    transfer, similarity, tasks = study
+    holes = transfer[~((transfer.source == "task_03") & (transfer.target != "task_03"))]
+    found = pick(statistics.analyse(holes, similarity, tasks, permutations=9), test="two_way")
+    assert set(found["n_tasks"]) == {N - 1}
+
+
+def test_a_few_missing_cells_change_little(study, table):
+    transfer, similarity, tasks = study
+    hole = (transfer.source == "task_03") & (transfer.target == "task_05")
+    found = statistics.analyse(transfer[~hole], similarity, tasks, permutations=99)
+    wanted = {"test": "two_way", "response": "logit_gain", "method": "coop", "measure": "vis_frechet"}
+    assert pick(found, **wanted)["estimate"].item() == pytest.approx(pick(table, **wanted)["estimate"].item(), abs=0.05)
+    assert pick(found, test="variance_share").empty
+
+
+@pytest.mark.parametrize("n", [1, 2, 3, 4, 5])
+def test_small_studies_give_what_can_be_given(n):
+    found = statistics.analyse(transfer_table(n), similarity_table(n), tasks_table(n), permutations=99)
+    assert found["test"].isin(["two_way"]).any() == (n >= 4)
+    assert statistics.summary(transfer_table(n), similarity_table(n), found, tasks_table(n))["n_tasks"] == n
+
+
+def test_no_permutations_is_a_clear_error(study):
+    with pytest.raises(UserError, match="permutations"):
+        statistics.analyse(*study, permutations=0)
+
+
+def test_summary_is_plain_json_and_counts_cells(summary, study):
+    json.dumps(summary, allow_nan=False)
+    assert summary["n_cells"] == N * N * 2 * 3 and summary["n_calibration_cells"] == 2 * N * 2 * 3
+    assert summary["n_missing_cells"] == 0 and sorted(summary["order"]) == sorted(study[2]["task"])
+
+
+def test_summary_numbers_equal_simple_group_means(summary, study):
+    transfer, _, tasks = study
+    assert summary["zero_shot_chance_corrected_mean"] == pytest.approx(0.3)
+    own = transfer[(transfer.source == transfer.target) & (transfer.method == "vpt")]
+    zero = tasks.set_index("task")["zero_shot"]
+    gain = 100 * (own.groupby("target")["score"].mean() - zero)
+    entry = next(one for one in summary["by_method"] if one["method"] == "vpt")
+    assert entry["own_gain_points_mean"] == pytest.approx(gain.mean())
+    assert entry["own_gain_points_worst"] == pytest.approx(gain.min())
+
+
+def test_summary_names_the_tasks_at_ceiling(study):
+    transfer, similarity, tasks = study
+    top = transfer.assign(
+        score=transfer["score"].where(~((transfer.source == transfer.target) & (transfer.target == "task_02")), 1.0)
+    )
+    found = statistics.analyse(top, similarity, tasks, permutations=9)
+    assert statistics.summary(top, similarity, found, tasks)["tasks_at_ceiling"] == ["task_02"]
+
+
+def test_summary_prints_the_statistics_it_was_given(summary, table):
+    for record in summary["correlations"]:
+        row = pick(
+            table, test="two_way", **{key: record[key] for key in ("response", "method", "protocol", "measure")}
+        ).iloc[0]
+        assert record["estimate"] == pytest.approx(row["estimate"]) and record["p"] == pytest.approx(row["p"])
+    assert len(FAMILIES) < N and all(record["p_blocks"] is not None for record in summary["correlations"])

@@ -1,0 +1,78 @@
+"""Regret, the static list and the common order, against enumeration and simple loops."""
+
+from itertools import combinations, permutations
+
+import numpy as np
+import pytest
+from promptatlas.statistics.regret import expected_best, no_preference, regrets, static_list
+from promptatlas.statistics.seriation import profiles, seriate
+
+
+def test_ties_are_averaged_over_all_orders():
+    scores, ranks = np.array([0.3, 0.9, 0.5, 0.7, 0.1]), np.array([2.0, 1.0, 1.0, 1.0, 0.0])
+    for k in range(1, 6):
+        best = [
+            scores[sorted(range(5), key=lambda i: (-ranks[i], order[i]))[:k]].max() for order in permutations(range(5))
+        ]
+        assert expected_best(scores, ranks, k) == pytest.approx(np.mean(best))
+
+
+def test_no_preference_is_the_mean_over_all_choices():
+    scores = np.random.default_rng(0).normal(size=7)
+    for k in (1, 3, 5):
+        expected = np.mean([max(scores[list(chosen)]) for chosen in combinations(range(7), k)])
+        assert expected_best(scores, np.zeros(7), k) == pytest.approx(expected)
+
+
+def test_perfect_prediction_has_no_regret_and_the_diagonal_is_no_source():
+    scores = np.random.default_rng(1).normal(size=(6, 6)) + 100 * np.eye(6)
+    assert regrets(scores, scores, 1) == pytest.approx(np.zeros(6))
+    worst = regrets(scores, -scores, 1)
+    expected = [np.delete(scores[:, j], j).max() - np.delete(scores[:, j], j).min() for j in range(6)]
+    assert worst == pytest.approx(expected)
+
+
+def test_random_regret_is_best_minus_mean():
+    scores = np.random.default_rng(2).normal(size=(6, 6))
+    expected = [np.delete(scores[:, j], j).max() - np.delete(scores[:, j], j).mean() for j in range(6)]
+    assert regrets(scores, no_preference(scores), 1) == pytest.approx(expected)
+
+
+def test_static_list_never_looks_at_its_target():
+    scores = np.random.default_rng(3).normal(size=(6, 6))
+    changed = scores.copy()
+    changed[:, 2] = np.random.default_rng(4).normal(size=6)
+    assert static_list(changed)[:, 2] == pytest.approx(static_list(scores)[:, 2])
+    standard = np.full((6, 6), np.nan)
+    for j in range(6):
+        rest = np.delete(np.arange(6), j)
+        standard[rest, j] = (scores[rest, j] - scores[rest, j].mean()) / scores[rest, j].std()
+    assert static_list(scores)[4, 1] == pytest.approx(np.mean([standard[4, j] for j in (0, 2, 3, 5)]))
+
+
+def test_missing_sources_are_no_candidates():
+    scores = np.arange(16.0).reshape(4, 4)
+    scores[3, 0] = np.nan
+    assert regrets(scores, -scores, 1)[0] == pytest.approx(scores[2, 0] - scores[1, 0])
+
+
+def test_seriation_puts_like_tasks_together():
+    rng = np.random.default_rng(5)
+    group = rng.permutation(np.repeat(np.arange(3), 4))
+    residual = (group[:, None] == group[None, :]) + 0.2 * rng.normal(size=(12, 12))
+    order = seriate([residual])
+    assert sorted(order) == list(range(12))
+    assert (np.diff(group[order]) != 0).sum() == 2
+
+
+def test_seriation_does_not_depend_on_the_order_of_the_tasks():
+    rng = np.random.default_rng(6)
+    residual = rng.normal(size=(7, 7))
+    moved = rng.permutation(7)
+    one, other = list(seriate([residual])), list(moved[seriate([residual[np.ix_(moved, moved)]])])
+    assert other in (one, one[::-1])
+
+
+def test_profiles_hold_what_is_given_and_received():
+    matrix = np.arange(9.0).reshape(3, 3)
+    assert (profiles([matrix])[1] == [3, 4, 5, 1, 4, 7]).all()

@@ -1,0 +1,170 @@
+// Does similarity predict transfer, does it pick good sources, do methods agree: words and tables from summary.json.
+// Knows nothing of single cells.
+
+function drawSimilarity() {
+  const records = SUMMARY.correlations.filter(one => one.response === PRIMARY && one.protocol === state.protocol);
+  if (!records.length) {
+    fill("similarity-words", para("This needs at least four tasks."));
+    fill("similarity-table");
+    fill("similarity-caveats");
+    return;
+  }
+  const name = measure => (DATA.similarity.find(one => one.measure === measure) || {title: measure}).title;
+  fill(
+    "similarity-words",
+    para(
+      "Both matrices are first freed of how easy each target is and how much each source gives. What is left says who helps whom, and who is close to whom; r is the correlation of the two, over all ordered pairs of tasks.",
+    ),
+    records.filter(here).map(one => para(sentence(one, name))),
+  );
+  const rows = records.map(one => [
+    methodTitle(one.method),
+    element("span", {title: one.measure}, name(one.measure)),
+    element("span", {class: one.significant ? "strong" : "quiet"}, show(one.estimate)),
+    isNumber(one.low) ? `[${show(one.low)}, ${show(one.high)}]` : "\u2013",
+    pText(one.p),
+    pText(one.p_max_t),
+    pText(one.p_blocks),
+    one.family === "truth" ? "check of the benchmark" : one.confirmatory ? "confirmatory" : "exploratory",
+  ]);
+  const colours = Object.fromEntries(
+    Object.keys(DATA.methods).map((method, index) => [method, SEED_COLOURS[index % SEED_COLOURS.length]]),
+  );
+  const measures = [...new Set(records.map(one => one.measure))];
+  const plotted = measures.flatMap(measure => [
+    {head: name(measure)},
+    ...records
+      .filter(one => one.measure === measure)
+      .map(one => ({
+        name: methodTitle(one.method),
+        at: one.estimate,
+        low: one.low,
+        high: one.high,
+        filled: one.significant,
+        colour: colours[one.method],
+        note: `p = ${pText(one.p)}`,
+      })),
+  ]);
+  const edges = there(records.flatMap(one => [one.low, one.high, one.estimate]));
+  fill(
+    "similarity-table",
+    intervalPlot(
+      plotted,
+      Math.min(-0.4, Math.floor(Math.min(...edges) * 10) / 10),
+      Math.max(0.8, Math.ceil(Math.max(...edges) * 10) / 10),
+      "r and its 95 % interval; filled where p < 0.05",
+    ),
+    table(
+      ["method", "similarity", "r", "95 % interval", "p", "p, all measures", "p, beyond family", ""],
+      rows,
+      [2, 3, 4, 5, 6],
+    ),
+  );
+  drawCaveats(records);
+}
+
+function sentence(one, name) {
+  const verdict = one.significant
+    ? one.estimate > 0
+      ? "goes with better transfer"
+      : "goes with worse transfer"
+    : "shows no clear link with transfer";
+  const family =
+    one.significant && isNumber(one.p_blocks)
+      ? one.p_blocks < 0.05
+        ? "; the link goes beyond tasks being of one family"
+        : "; beyond tasks being of one family the link is not established"
+      : "";
+  const range = isNumber(one.low) ? `, 95 % interval ${show(one.low)} to ${show(one.high)}` : "";
+  return `For ${methodTitle(one.method)}, ${name(one.measure)} ${verdict} (r = ${show(one.estimate)}${range}, p = ${pText(one.p)})${family}.`;
+}
+
+function drawCaveats(records) {
+  const {n_tasks: tasks, n_permutations: count} = records[0];
+  const width = SUMMARY.mean_interval_width;
+  const truth = records.some(one => one.family === "truth");
+  fill(
+    "similarity-caveats",
+    quiet(
+      `p and interval answer different questions. p comes from renaming the tasks ${count.toLocaleString("en")} times and is about these ${tasks} tasks; the interval comes from leaving out one task at a time and is about another draw of tasks. They may disagree.` +
+        (isNumber(width)
+          ? ` With ${tasks} tasks the intervals are ${show(width)} wide on average, so smaller differences between measures mean little.`
+          : ""),
+    ),
+    quiet(
+      "\u201cp, all measures\u201d allows for having tried all measures at once. \u201cp, beyond family\u201d renames only whole families of equal size and the tasks inside a family, so that being of one family cannot explain the result; with small families it has little power. " +
+        "A correlation is no cause: a similar task may also have more classes or be easier to learn.",
+    ),
+    truth
+      ? quiet(
+          "The known factor overlap is what the drawn tasks were built from: it checks that the matrix means something and is no predictor anyone has for real data.",
+        )
+      : null,
+  );
+}
+
+function drawRegret() {
+  const records = SUMMARY.regret.filter(here);
+  if (!records.length) {
+    fill("regret-words", "This needs at least four tasks.");
+    fill("regret-table");
+    return;
+  }
+  const controls = {ctrl_static: "best on average for the other targets", ctrl_random: "random source"};
+  const name = measure =>
+    controls[measure] || (DATA.similarity.find(one => one.measure === measure) || {title: measure}).title;
+  const get = (measure, test) => records.find(one => one.measure === measure && one.test === test);
+  const tops = [1, 3, 5].filter(k => get("ctrl_static", `regret@${k}`));
+  if (!tops.length) {
+    fill("regret-words", "This needs more tasks.");
+    fill("regret-table");
+    return;
+  }
+  const measures = [...new Set(records.map(one => one.measure))];
+  const first = `regret@${tops[0]}`;
+  measures.sort((a, b) => get(a, first).estimate - get(b, first).estimate);
+  const better = measures.filter(
+    one =>
+      !(one in controls) && get(one, first).estimate < get("ctrl_static", first).estimate && get(one, first).p < 0.05,
+  );
+  fill(
+    "regret-words",
+    `Regret at k is how many points are lost when only the k sources that a measure ranks highest are tried, against the best source of all. The list to beat is the static one, which ignores the target: ` +
+      (better.length
+        ? `for ${methodTitle(state.method)}, ${list(better.map(name))} beat${better.length === 1 ? "s" : ""} it.`
+        : `for ${methodTitle(state.method)}, no measure beats it beyond chance.`),
+  );
+  fill(
+    "regret-table",
+    table(
+      ["sources ranked by", ...tops.map(k => `regret at ${k}, points`), "p against static, k = 1"],
+      measures.map(one => [
+        name(one),
+        ...tops.map(k => {
+          const row = get(one, `regret@${k}`);
+          return isNumber(row.low)
+            ? `${show(row.estimate, 1)} [${show(row.low, 1)}, ${show(row.high, 1)}]`
+            : show(row.estimate, 1);
+        }),
+        pText(get(one, first).p),
+      ]),
+      tops.map((_, index) => index + 1).concat(tops.length + 1),
+    ),
+  );
+}
+
+function drawAgreement() {
+  const records = SUMMARY.agreement.filter(one => one.response === PRIMARY);
+  const words = records.map(one => {
+    const pair = one.method.includes("~")
+      ? `${methodTitle(one.method)}${DATA.protocols.length > 1 ? ` (${one.protocol})` : ""}`
+      : `${methodTitle(one.method)}, protocols ${one.protocol.replace("~", " and ")}`;
+    return `${pair}: ${show(one.estimate)}${isNumber(one.low) ? ` [${show(one.low)}, ${show(one.high)}]` : ""}, p = ${pText(one.p)}`;
+  });
+  fill(
+    "agreement-words",
+    words.length
+      ? `Correlation of their \u201cwho helps whom\u201d parts. ${words.join("; ")}.`
+      : "There is one method only, or fewer than four tasks.",
+  );
+}
