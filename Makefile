@@ -14,12 +14,12 @@ study: $(READY)
 test: $(READY)
 	$(BIN)/python -m pytest
 
-# The environment: rebuilt only when what it is made from changes.
+# The environment: rebuilt only when what it is made from changes. Compiled once here, every job starts faster.
 $(READY): pyproject.toml envs/uv.txt envs/requirements.txt
 	$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 11) and "promptatlas: Python 3.11 or later is needed; try make PYTHON=python3.12")'
 	$(PYTHON) -m venv .venv
 	$(BIN)/python -m pip install --quiet --require-hashes -r envs/uv.txt
-	$(BIN)/uv pip install --quiet --python $(BIN)/python --require-hashes -r envs/requirements.txt
+	$(BIN)/uv pip install --quiet --python $(BIN)/python --compile-bytecode --require-hashes -r envs/requirements.txt
 	$(BIN)/uv pip install --quiet --python $(BIN)/python --no-deps --no-build-isolation --editable .
 	touch $@
 

@@ -5,6 +5,7 @@ Knows names of tasks and methods; knows nothing of files in a study, of torch or
 
 import copy
 import difflib
+import re
 from functools import cache
 from pathlib import Path
 from typing import Any, Iterable
@@ -25,7 +26,7 @@ def complete(given: dict[str, Any]) -> dict[str, Any]:
 
     Raises UserError with one sentence that names the first wrong key.
     """
-    config = copy.deepcopy(given)
+    config = {key: _numbers(value) if isinstance(value, (list, dict)) else value for key, value in given.items()}
     _check(config, _schema())
     _fill(config, _schema())
     known = catalogue.names(config["benchmark"])
@@ -119,6 +120,19 @@ def _words(types: str | list[str]) -> str:
 def _shown(value: Any) -> str:
     text = "nothing" if value is None else repr(value)
     return text if len(text) <= 60 else f"{text[:57]}..."
+
+
+def _numbers(value: Any) -> Any:
+    """Numbers that arrive as text: inside lists on Snakemake's command line, and 1e-3, which YAML takes for text."""
+    if isinstance(value, dict):
+        return {key: _numbers(part) for key, part in value.items()}
+    if isinstance(value, list):
+        return [_numbers(part) for part in value]
+    if isinstance(value, str) and re.fullmatch(r"[-+]?\d+", value):
+        return int(value)
+    if isinstance(value, str) and re.fullmatch(r"[-+]?(\d+\.?\d*|\.\d+)(e[-+]?\d+)?", value, re.IGNORECASE):
+        return float(value)
+    return value
 
 
 def _fill(config: dict[str, Any], schema: dict[str, Any]) -> None:
