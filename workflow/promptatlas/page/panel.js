@@ -134,7 +134,8 @@ function cellCommands(source, target, seeds) {
   const place = element("div");
   const write = seed => {
     const files = seed === "all" ? seeds.map(one => cellFile(source, target, one)) : [cellFile(source, target, seed)];
-    const which = seed === "all" ? "" : ` --seed ${seed}`;
+    const protocol = DATA.protocols.length > 1 ? ` --protocol ${state.protocol}` : "";
+    const which = protocol + (seed === "all" ? "" : ` --seed ${seed}`);
     place.replaceChildren(
       command(`snakemake --cores 2 --config only=${source} --forcerun ${files.join(" ")}`),
       command(`promptatlas rerun --method ${state.method} --source ${source} --target ${target}${which}`),
@@ -147,7 +148,8 @@ function cellCommands(source, target, seeds) {
     seeds.map(seed => element("option", {value: seed}, `seed ${seed}`)),
   );
   write("all");
-  return [element("h4", {}, "Compute it again: ", choose), place];
+  const note = DATA.study === "mini" ? null : "Add --configfile with the study\u2019s own configuration to either command.";
+  return [element("h4", {}, "Compute it again: ", choose), place, note && element("p", {class: "quiet"}, note)];
 }
 
 function command(text) {
