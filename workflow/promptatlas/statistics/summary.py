@@ -129,7 +129,7 @@ def _correlations(statistics: pd.DataFrame, similarity: pd.DataFrame) -> list[di
             "significant": bool(row["p"] < MEANINGFUL),
         }
         row |= {
-            f"p_{test}": p.at[key, f"two_way_{test}"] if f"two_way_{test}" in p else math.nan
+            f"p_{test}": p.at[key, f"two_way_{test}"] if f"two_way_{test}" in p and key in p.index else math.nan
             for test in ("max_t", "blocks")
         }
         records.append(row)
