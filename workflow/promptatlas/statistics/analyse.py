@@ -3,7 +3,8 @@
 Tests by name: `variance_share`, `reliability`, `social_relations` (giver-receiver and reciprocity correlations), `two_way`
 (permutation p, jackknife interval), `two_way_max_t` (the same, p adjusted for all measures), `two_way_blocks` (p of
 "beyond family"), `agreement` (between methods or protocols, their names joined by `~`), `regret@k` (points; p against the
-static list) and `regret@k_share` (0 = best source known, 1 = random pick).
+static list) and `regret@k_share` (mean over targets; 0 = best source known, 1 = one
+random pick).
 """
 
 from collections.abc import Iterator, Sequence
@@ -205,6 +206,7 @@ def _regret(scores: np.ndarray, matrices: dict[str, np.ndarray], permutations: i
     scores = 100 * scores[part]
     predictions = {"ctrl_static": static_list(scores), "ctrl_random": no_preference(scores)}
     predictions |= {measure: closeness[part] for measure, closeness in matrices.items()}
+    at_random = regrets(scores, no_preference(scores), 1)
     for k in (k for k in TOP if n > k + 1):
         by_target = {measure: regrets(scores, predicted, k) for measure, predicted in predictions.items()}
         for measure, each in by_target.items():
@@ -217,9 +219,9 @@ def _regret(scores: np.ndarray, matrices: dict[str, np.ndarray], permutations: i
             )
             p, count = NAN, 0
             if measure != "ctrl_static":
-                p, count = (
-                    permutation.sign_flip_p_value(difference, permutations, stream("statistics", "sign_flip", n)),
-                    permutations,
-                )
+                rng, count = stream("statistics", "sign_flip", n), permutations
+                p = permutation.sign_flip_p_value(difference, count, rng)
             yield _row(measure, f"regret@{k}", n, each.mean(), (max(low, 0.0), high), p, count)
-            yield _row(measure, f"regret@{k}_share", n, each.mean() / by_target["ctrl_random"][there].mean())
+            differs = at_random[there] > 0
+            if differs.any():
+                yield _row(measure, f"regret@{k}_share", n, (each / at_random[there])[differs].mean())
