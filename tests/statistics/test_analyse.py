@@ -137,6 +137,17 @@ def test_small_studies_give_what_can_be_given(n):
     assert statistics.summary(transfer_table(n), similarity_table(n), found, tasks_table(n))["n_tasks"] == n
 
 
+def test_constant_scores_and_measures_have_no_correlation_and_no_row(study):
+    transfer, similarity, tasks = study
+    flat = transfer.assign(score=0.5)
+    found = statistics.analyse(flat, similarity, tasks, permutations=9)
+    assert pick(found, test="two_way").empty and pick(found, test="agreement").empty
+    assert statistics.summary(flat, similarity, found, tasks)["correlations"] == []
+    alike = similarity.assign(value=similarity["value"].where(similarity["measure"] != "lab_cover", 1.0))
+    found = statistics.analyse(transfer, alike, tasks, permutations=9)
+    assert set(pick(found, test="two_way")["measure"]) == {"vis_frechet", "factor_overlap"}
+
+
 def test_no_permutations_is_a_clear_error(study):
     with pytest.raises(UserError, match="permutations"):
         statistics.analyse(*study, permutations=0)

@@ -59,7 +59,7 @@ function drawRanking() {
     fill("ranking", quiet("No source of this target is measured."));
     return;
   }
-  const every = rows.flatMap(row => row.gains).concat(0);
+  const every = rows.flatMap(row => row.gains).concat(0, 1);
   const edge = step => Math.ceil(step / 5) * 5;
   fill(
     "ranking",
@@ -163,7 +163,7 @@ function drawVariance() {
     .map(method => [methodTitle(method), shares(method)])
     .filter(row => Object.keys(row[1]).length);
   if (!rows.length) {
-    fill("variance-words", "This needs at least four tasks and no missing cell.");
+    fill("variance-words", "This needs at least four tasks, scores that differ, and no missing cell.");
     fill("variance-plot");
     fill("givers");
     return;

@@ -4,7 +4,7 @@
 function drawSimilarity() {
   const records = SUMMARY.correlations.filter(one => one.response === PRIMARY && one.protocol === state.protocol);
   if (!records.length) {
-    fill("similarity-words", para("This needs at least four tasks."));
+    fill("similarity-words", para("This needs at least four tasks and scores that differ."));
     fill("similarity-table");
     fill("similarity-caveats");
     return;
@@ -106,7 +106,7 @@ function drawCaveats(records) {
 function drawRegret() {
   const records = SUMMARY.regret.filter(here);
   if (!records.length) {
-    fill("regret-words", "This needs at least four tasks.");
+    fill("regret-words", "This needs at least four tasks and scores that differ.");
     fill("regret-table");
     return;
   }

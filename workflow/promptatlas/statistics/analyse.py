@@ -133,9 +133,12 @@ def _tests(
     response: np.ndarray, matrices: dict[str, np.ndarray], families: Sequence[str], truth: set[str], permutations: int
 ) -> Iterator[dict]:
     n = len(response)
-    measures = list(matrices)
     left = permutation.residual(response)
-    predictors = np.stack([permutation.residual(matrices[measure]) for measure in measures])
+    residuals = {measure: permutation.residual(closeness) for measure, closeness in matrices.items()}
+    measures = [measure for measure, one in residuals.items() if np.isfinite(one + left).all()]
+    if not measures:
+        return
+    predictors = np.stack([residuals[measure] for measure in measures])
     observed = (predictors * left).sum(axis=(1, 2))
     bounds = [
         correlation_interval(value, _left_out(response, matrices[measure]))
@@ -178,6 +181,8 @@ def _agreement(collected: Sequence[Scores], permutations: int) -> Iterator[dict]
             one, other = one[np.ix_(keep, keep)], other[np.ix_(keep, keep)]
             left, right = permutation.residual(one), permutation.residual(other)
             value = (left * right).sum()
+            if not np.isfinite(value):
+                continue
             orders = permutation.relabellings(len(keep), permutations, stream("statistics", "two_way", len(keep)))
             null = permutation.null_correlations(left, right[None], orders)
             p = permutation.p_values(np.array([value]), null, permutation.is_exact(orders))[0]
