@@ -106,6 +106,10 @@ class Study:
     def backbone_files(self) -> list[Path]:
         return [self.backbone_folder / name for name in ("backbone.safetensors", "architecture.json", "tokenizer.json")]
 
+    def index(self, job: str) -> Path:
+        """The hashes of everything that the job of that name made."""
+        return self.folder / "index" / f"{job}.json"
+
     def encoded(self, task: str) -> Path:
         return self.folder / "encoded" / f"{task}.safetensors"
 
@@ -188,12 +192,14 @@ class Study:
         """The job of that name."""
         return next(job for job in (*self.encode_jobs, *self.tune_jobs, *self.transfer_jobs) if job.name == name)
 
-    # What a job reads, writes and tells, and what makes its results stale beside what it reads.
-    # A job that writes many files also writes an index of them, and what follows depends on the index: Snakemake
-    # notes every input beside every output, which for thousands of cells would take longer than measuring them.
+    # What a job reads, writes and tells, and what makes its results stale beside what it reads
 
-    def index(self, job: EncodeJob | TuneJob) -> Path:
-        return self.folder / "index" / f"{job.name}.json"
+    def outputs(self, job: EncodeJob | TuneJob | TransferJob) -> list[Path]:
+        if isinstance(job, EncodeJob):
+            return [self.encoded(task) for task in job.tasks]
+        if isinstance(job, TuneJob):
+            return [self.prompt(job.method, seed, task) for task in job.tasks for seed in job.seeds]
+        return [self.cell(cell) for cell in job.cells()]
 
     def task_records(self, tasks: Sequence[str]) -> list[Path]:
         """What changes when any picture or label of a task changes."""
@@ -210,12 +216,9 @@ class Study:
     def tuning_draws(self, job: TuneJob) -> list[Path]:
         return [self.draw(task, seed) for task in job.tasks for seed in job.seeds]
 
-    def prompts(self, job: TuneJob) -> list[Path]:
-        return [self.prompt(job.method, seed, task) for task in job.tasks for seed in job.seeds]
-
     @property
     def all_prompts(self) -> list[Path]:
-        return [path for job in self.tune_jobs for path in self.prompts(job)]
+        return [path for job in self.tune_jobs for path in self.outputs(job)]
 
     @property
     def all_cells(self) -> list[Path]:
@@ -229,17 +232,17 @@ class Study:
             if one.method == job.method and prompts & {*one.tasks} and {*job.seeds} & {*one.seeds}
         ]  # fmt: skip
         encoded = [one for one in self.encode_jobs if {*job.targets} & {*one.tasks}]
-        return [self.index(one) for one in (*tuned, *encoded)]
+        return [self.index(one.name) for one in (*tuned, *encoded)]
 
     def provenance(self, method: str) -> dict[str, Any]:
         return {"settings": self.settings(method), "numerics": NUMERICS_VERSION}
 
     def tuning_message(self, job: TuneJob) -> str:
-        files = self.prompts(job)
+        files = self.outputs(job)
         return f"Tune {job.method}: {_missing(files)} of {len(files)} prompts are missing; what still holds is kept"
 
     def transfer_message(self, job: TransferJob) -> str:
-        files = [self.cell(cell) for cell in job.cells()]
+        files = self.outputs(job)
         return f"Transfer {job.method} ({job.protocol}): {_missing(files)} of {len(files)} cells are missing; what still holds is kept"
 
 

@@ -25,14 +25,12 @@ for job in study.encode_jobs:
             backbone=study.backbone_files,
             tasks=study.task_records(job.tasks),
         output:
-            update([study.encoded(task) for task in job.tasks]),
-            index=study.index(job),
+            update(study.outputs(job)),
         log:
             study.log(job.name),
         benchmark:
             study.benchmark(job.name)
         params:
-            tasks=job.tasks,
             numerics=NUMERICS_VERSION,
         message:
             f"Encode the pictures and class names of {len(job.tasks)} tasks"

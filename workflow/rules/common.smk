@@ -6,6 +6,7 @@ study = planning.plan(config)
 
 wildcard_constraints:
     task="[^/]+",
+    job="[^/]+",
 
 
 # Snakemake's own lock outlives a killed run; this one is released by the system, whatever happens.

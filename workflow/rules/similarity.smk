@@ -4,7 +4,7 @@
 rule similarity:
     input:
         tasks=study.task_records(study.tasks),
-        encoded=[study.index(job) for job in study.encode_jobs],
+        encoded=[study.index(job.name) for job in study.encode_jobs],
     output:
         study.table("similarity"),
     log:

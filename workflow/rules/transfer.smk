@@ -9,7 +9,7 @@ for job in study.transfer_jobs:
             backbone=study.backbone_files,
             indices=study.transfer_inputs(job),
         output:
-            update([study.cell(cell) for cell in job.cells()]),
+            update(study.outputs(job)),
         log:
             study.log(job.name),
         benchmark:
@@ -49,7 +49,7 @@ rule describe:
     input:
         transfer=study.table("transfer")[0],
         tasks=study.task_records(study.tasks),
-        prompts=[study.index(job) for job in study.tune_jobs],
+        prompts=[study.index(job.name) for job in study.tune_jobs],
     output:
         [path for name in ("baselines", "tuning", "tasks") for path in study.table(name)],
         config=study.resolved_config,

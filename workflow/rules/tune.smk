@@ -10,8 +10,7 @@ for job in study.tune_jobs:
             tasks=study.task_records(job.tasks),
             draws=study.tuning_draws(job),
         output:
-            update(study.prompts(job)),
-            index=study.index(job),
+            update(study.outputs(job)),
         log:
             study.log(job.name),
         benchmark:
@@ -28,3 +27,20 @@ for job in study.tune_jobs:
             study.tuning_message(job)
         script:
             "../scripts/tune.py"
+
+
+# What cells depend on: the contents of many files in one. Snakemake notes every input beside every output, and for
+# thousands of cells that would take longer than measuring them.
+rule index:
+    input:
+        lambda wildcards: study.outputs(study.job(wildcards.job)),
+    output:
+        study.index("{job}"),
+    log:
+        study.log("index_{job}"),
+    benchmark:
+        study.benchmark("index_{job}")
+    message:
+        "Note the contents of what {wildcards.job} made"
+    script:
+        "../scripts/index.py"

@@ -1,12 +1,14 @@
 """The jobs before any learning: few-shot draws and frozen features. Knows nothing of prompts."""
 
+import hashlib
 import json
 from pathlib import Path
+from typing import Iterable
 
 import numpy as np
 
 from promptatlas import NUMERICS_VERSION
-from promptatlas.cells import digest, fingerprint, replace, write
+from promptatlas.cells import digest, fingerprint, replace
 from promptatlas.errors import UserError
 from promptatlas.reporting import Progress, Say
 from promptatlas.study import SPLITS, EncodeJob, Study
@@ -55,16 +57,23 @@ def encode(study: Study, job: EncodeJob, threads: int, say: Say) -> None:
 
     model = backbone.load(study.backbone_folder, devices.chosen(study.config["device"], threads))
     progress = Progress("encode", len(job.tasks), "tasks", say)
-    index = {}
     for name in job.tasks:
         task = PreparedTask.open(study.task_folder(name))
         mark = fingerprint(_encoding_parts(model.fingerprint, task))
         path = study.encoded(name)
         if not (path.exists() and encoding.load(path)[1].get("fingerprint") == mark):
             encoding.save(path, encoding.encode_task(model, task), {"fingerprint": mark})
-        index[name] = mark
         progress.step(name)
-    write(study.index(job), index)
+
+
+def index(path: Path, files: Iterable[str]) -> None:
+    """Write the hash of every one of `files` to `path`: what many cells depend on, in one small file."""
+    replace(path, json.dumps({file: _hash(file) for file in sorted(files)}, indent=1).encode())
+
+
+def _hash(file: str) -> str:
+    with open(file, "rb") as stream:
+        return hashlib.file_digest(stream, "sha256").hexdigest()
 
 
 def _encoding_parts(backbone: str, task: PreparedTask) -> dict[str, str]:

@@ -24,7 +24,7 @@ from promptatlas.transfer import Evaluation
 
 def fill(study: Study, job: TransferJob, threads: int, say: Say) -> None:
     """Measure the cells of `job`. Those whose fingerprint holds are kept, except the forced ones."""
-    forced = planning.forced(study, job.name, [study.cell(cell) for cell in job.cells()])
+    forced = planning.forced(study, job.name, study.outputs(job))
     work = Transfer(study, job, threads)
     marks = {cell: work.parts(cell) for cell in job.cells()}
     found = {cell: cells.read(study.cell(cell)) for cell in marks if study.cell(cell).exists()}

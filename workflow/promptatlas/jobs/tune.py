@@ -7,7 +7,7 @@ import shutil
 from dataclasses import dataclass
 from pathlib import Path
 
-from promptatlas import NUMERICS_VERSION, backbone, cells, devices, planning, tuning
+from promptatlas import NUMERICS_VERSION, backbone, devices, planning, tuning
 from promptatlas.backbone import Backbone
 from promptatlas.cells import digest, fingerprint
 from promptatlas.jobs.prepare import classes, read_draw
@@ -38,13 +38,13 @@ class Order:
 def learn(study: Study, job: TuneJob, threads: int, say: Say) -> None:
     """Learn the prompts of `job`. Those whose fingerprint holds are kept, except the forced ones."""
     method = job.method
-    forced = planning.forced(study, job.name, study.prompts(job))
+    forced = planning.forced(study, job.name, study.outputs(job))
     model = backbone.load(study.backbone_folder, devices.chosen(study.config["device"], threads))
     opened = {name: PreparedTask.open(study.task_folder(name)) for name in job.tasks}
     orders = {name: [order(study, method, model, opened[name], seed) for seed in job.seeds] for name in job.tasks}
     wanted = {name: [one for one in orders[name] if one.path in forced or not _holds(one)] for name in job.tasks}
     wanted = {name: some for name, some in wanted.items() if some}
-    say(f"tune {method}: {sum(map(len, wanted.values()))} of {len(study.prompts(job))} prompts to learn")
+    say(f"tune {method}: {sum(map(len, wanted.values()))} of {len(study.outputs(job))} prompts to learn")
     progress = Progress(f"tune {method}", len(wanted), "tasks", say)
     for name, some in wanted.items():
         fresh = [one for one in some if one.path in forced or not _resumed(one)]
@@ -56,9 +56,7 @@ def learn(study: Study, job: TuneJob, threads: int, say: Say) -> None:
                 prompt.save(one.resume, {"fingerprint": one.fingerprint, "task": name, "seed": str(one.seed), "prompt": prompt.fingerprint()})
                 _place(one)
         progress.step(name)
-    every = [one for name in job.tasks for one in orders[name]]
-    cells.write(study.index(job), {str(one.path.relative_to(study.folder)): one.fingerprint for one in every})
-    for one in every:
+    for one in (one for name in job.tasks for one in orders[name]):
         one.resume.unlink(missing_ok=True)
 
 

@@ -1,0 +1,97 @@
+"""A user's mistake gives one clear sentence and status 1, before any work where possible, and nothing is lost."""
+
+import subprocess
+import sys
+
+import pytest
+
+from tiny_study import CONFIG, ENVIRONMENT, PROMPTATLAS, ROOT
+
+
+@pytest.mark.parametrize(
+    ("changes", "words"),
+    [
+        ({"tasks": ["shapes", "colrs"]}, ("unknown task `colrs`", "`colors`")),
+        ({"methods": ["cop"]}, ("unknown method `cop`", "`coop`")),
+        ({"shotz": 3}, ("unknown key `shotz`", "`shots`")),
+        ({"statistics": {"permutation": 3}}, ("unknown key `permutation`", "`permutations`")),
+        ({"shots": -1}, ("`shots` must be at least 1",)),
+        ({"seeds": []}, ("`seeds` must list at least 1",)),
+        ({"seeds": "one"}, ("`seeds` must be a list",)),
+        ({"protocols": ["thawed"]}, ("`protocols.0` must be one of frozen, init",)),
+        ({"jobs": {"targets_per_job": 0}}, ("`jobs.targets_per_job` must be `all` or a whole number of at least 1",)),
+        ({"settings": {"coop": {"epoch": 3}}}, ("settings.coop.epoch", "epochs")),
+        ({"settings": {"coop": {"epochs": -3}}}, ("settings.coop.epochs",)),
+        ({"settings": {"cop": {}}}, ("unknown method `cop`",)),
+    ],
+)
+def test_a_wrong_configuration_is_refused_in_one_sentence(changes, words):
+    from promptatlas.configuration import complete
+    from promptatlas.errors import UserError
+
+    with pytest.raises(UserError) as caught:
+        complete(CONFIG | changes)
+    sentence = str(caught.value)
+    assert all(word in sentence for word in words) and "\n" not in sentence
+
+
+def test_numbers_from_the_command_line_are_numbers():
+    from promptatlas.configuration import complete
+
+    config = complete({"seeds": ["4", "5"], "settings": {"coop": {"learning_rate": "1e-3"}}})
+    assert config["seeds"] == [4, 5] and config["settings"]["coop"]["learning_rate"] == 0.001
+
+
+def test_a_misspelt_key_ends_the_workflow_before_any_job(study):
+    before = study.contents(".")
+    study.configure(shotz=3)
+    assert "unknown key `shotz`" in study.fails()
+    assert study.contents(".") == before
+
+
+def test_planning_imports_no_torch():
+    code = "import sys, promptatlas.planning as p; p.plan({}); sys.exit('torch' in sys.modules or 'open_clip' in sys.modules)"
+    assert subprocess.run([sys.executable, "-c", code], env=ENVIRONMENT).returncode == 0
+
+
+@pytest.mark.parametrize(
+    ("damaged", "forced"),
+    [
+        ("cells/frozen/vpt/seed1/shapes/colors.json", "cells/frozen/vpt/seed1/shapes/glasses.json"),
+        ("prompts/vpt/seed1/shapes.safetensors", "cells/frozen/vpt/seed1/shapes/glasses.json"),
+        ("backbone/backbone.safetensors", "cells/frozen/vpt/seed1/shapes/glasses.json"),
+        ("encoded/shapes.safetensors", "tables/similarity.parquet"),
+    ],
+)
+def test_a_damaged_file_is_named_and_nothing_is_lost(study, damaged, forced):
+    path = study.results / damaged
+    path.write_bytes(path.read_bytes()[: path.stat().st_size // 2])
+    before = study.contents("cells", "prompts")
+    sentence = study.fails(f"results/tiny/{forced}", "--force")
+    assert damaged in sentence and "delete" in sentence
+    assert study.contents("cells", "prompts") == before
+
+
+def test_a_corrupt_cell_is_never_collected(study):
+    cell = study.results / "cells/frozen/coop/seed1/shapes/colors.json"
+    cell.write_text(cell.read_text()[:100])
+    sentence = study.fails("--until", "collect")
+    assert str(cell.relative_to(study.folder)) in sentence and "delete the file and run again" in sentence
+    cell.unlink()
+    study.run("--until", "collect")
+
+
+def test_a_missing_configuration_file_is_said_in_one_sentence(tmp_path):
+    command = [PROMPTATLAS, "status"]
+    done = subprocess.run(command, cwd=tmp_path, env=ENVIRONMENT, text=True, capture_output=True)
+    assert done.returncode == 1 and "config.yaml does not exist" in done.stderr and "Traceback" not in done.stderr
+
+
+def test_the_default_configuration_says_what_the_schema_says():
+    """config.yaml shows every key with its default."""
+    import yaml
+
+    from promptatlas.configuration import complete
+
+    shown = yaml.safe_load((ROOT / "config.yaml").read_text())
+    assert complete(shown) == complete({}) and set(shown) == set(complete({}))

@@ -1,0 +1,78 @@
+"""A run that is killed at any moment and started again ends as if nothing had happened."""
+
+import os
+import random
+import signal
+import subprocess
+import time
+
+import pytest
+
+from tiny_study import ENVIRONMENT, begin, differing
+
+
+def kill_after(study, seconds: float) -> bool:
+    """Starts the study and kills it and all its jobs after `seconds`; says whether it was still running."""
+    process = subprocess.Popen(
+        study.command(), cwd=study.folder, env=ENVIRONMENT, start_new_session=True,
+        stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL,
+    )  # fmt: skip
+    try:
+        process.wait(timeout=seconds)
+        return False
+    except subprocess.TimeoutExpired:
+        os.killpg(process.pid, signal.SIGKILL)
+        process.wait()
+        return True
+
+
+def test_a_second_run_beside_the_first_is_refused(study):
+    import fcntl
+
+    (study.results / "cells/frozen/coop/seed1/shapes/colors.json").unlink()
+    with (study.results / ".lock").open("w") as lock:
+        fcntl.flock(lock, fcntl.LOCK_EX)
+        assert "another run is working on" in study.fails()
+    study.run("--until", "collect")
+
+
+def test_a_failing_job_keeps_what_it_had_measured(study):
+    """Snakemake deletes what a failed job wrote; the next attempt takes it from the resume folder."""
+    old = study.measured()
+    for cell in (study.results / "cells/frozen/coop").rglob("*.json"):
+        cell.unlink()
+    labels = study.results / "tasks/glasses/test_labels.npy"
+    whole = labels.read_bytes()
+    labels.write_bytes(whole[:50])
+    assert "test_labels.npy" in study.fails("--until", "collect")
+    kept = study.contents("resume")
+    assert len(kept) >= 3 * 5
+    labels.write_bytes(whole)
+    study.run("--until", "collect")
+    new = {name: content for name, content in study.contents("cells").items() if "/coop/" in name}
+    assert set(kept.values()) <= set(new.values()) and study.measured() == old and not study.contents("resume")
+
+
+@pytest.mark.slow
+def test_ten_kills_at_random_moments_change_no_table(finished, backbone, tmp_path):
+    study = begin(tmp_path / "killed", backbone)
+    moments = random.Random(int(os.environ.get("KILL_SEED", 7)))
+    kills = 0
+    for _ in range(10):
+        kills += kill_after(study, moments.uniform(1, 12))
+    started = time.monotonic()
+    study.run()
+    assert kills and time.monotonic() - started < 600
+    assert study.measured() == finished.measured()
+    assert differing(tables(finished), tables(study)) == set()
+    assert not study.contents("resume") and "Nothing to be done" in study.run()
+
+
+def tables(study) -> dict[str, bytes]:
+    """Every table as text, without the columns that time the work."""
+    import pandas as pd
+
+    found = {}
+    for path in (study.results / "tables").glob("*.parquet"):
+        found[path.stem] = pd.read_parquet(path).drop(columns=["seconds", "peak_mib"], errors="ignore").to_csv().encode()
+    return found

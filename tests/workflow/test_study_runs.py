@@ -1,0 +1,122 @@
+"""A study from nothing to the report, and what is computed again when something changes."""
+
+import json
+import subprocess
+
+import pandas as pd
+import pytest
+
+from promptatlas.collect import TASKS, TRANSFER, TUNING
+from tiny_study import CONFIG, ENVIRONMENT, PROMPTATLAS, ROOT, begin, differing
+
+CELL = "cells/frozen/coop/seed1/shapes/colors.json"
+TASK_NAMES = CONFIG["tasks"]
+
+
+def test_a_finished_study_has_every_table_and_the_report(finished):
+    transfer = pd.read_parquet(finished.results / "tables" / "transfer.parquet")
+    assert list(transfer.columns) == TRANSFER
+    assert len(transfer) == 2 * 4 * (4 + 2) and transfer["score"].between(0, 1).all()
+    assert set(transfer["source"]) == {*TASK_NAMES, "scratch", "template"}
+    for name, columns in {"tuning": TUNING, "tasks": TASKS, "similarity": None, "statistics": None, "baselines": None}.items():
+        table = pd.read_parquet(finished.results / "tables" / f"{name}.parquet")
+        assert len(table) and len(table) == len(pd.read_csv(finished.results / "tables" / f"{name}.csv"))
+        assert columns is None or list(table.columns) == columns
+    assert (finished.results / "report.html").stat().st_size > 10_000
+    assert json.loads((finished.results / "summary.json").read_text())
+    assert list((finished.results / "figures").glob("*.svg")) and list((finished.results / "figures").glob("*.png"))
+
+
+def test_a_finished_study_leaves_nothing_to_do_and_nothing_behind(finished):
+    assert "Nothing to be done" in finished.run()
+    assert not finished.contents("resume") and not [*finished.results.rglob("*.tmp")]
+
+
+def test_calibration_rows_are_the_same_whatever_the_method(finished):
+    transfer = pd.read_parquet(finished.results / "tables" / "transfer.parquet")
+    assert (transfer[transfer["source"] == "template"].groupby("target")["score"].nunique() == 1).all()
+
+
+def test_deleting_a_cell_measures_that_cell_alone(study):
+    before, old = study.contents("cells", "prompts"), study.measured()
+    (study.results / CELL).unlink()
+    told = study.run("--dry-run")
+    assert "transfer_frozen_coop" in told and "transfer_frozen_vpt" not in told and "tune_coop" not in told
+    assert "1 of 24 cells to measure" in study.run("--until", "collect")
+    assert differing(before, study.contents("cells", "prompts")) <= {CELL} and study.measured() == old
+
+
+def test_forcing_a_cell_measures_that_cell_alone(study):
+    before, old = study.contents("cells", "prompts"), study.measured()
+    told = study.run("--until", "collect", "--config", "only=colors", "--forcerun", f"results/tiny/{CELL}")
+    assert "1 of 24 cells to measure" in told and "learn" not in told
+    assert differing(before, study.contents("cells", "prompts")) == {CELL} and study.measured() == old
+    assert "Nothing to be done" in study.run("--until", "collect")
+
+
+def test_rerun_says_it_in_the_fields_words(study):
+    words = ["--method", "vpt", "--source", "glasses", "--target", "shapes", "--seed", "1"]
+    (study.folder / "Snakefile").write_text(f'include: "{ROOT}/Snakefile"\n')
+    command = [PROMPTATLAS, "rerun", *words, "--dry-run"]
+    done = subprocess.run(command, cwd=study.folder, env=ENVIRONMENT, text=True, capture_output=True)
+    told = done.stdout + done.stderr
+    assert done.returncode == 0 and "transfer_frozen_vpt" in told and "transfer_frozen_coop" not in told
+
+
+def test_deleting_a_prompt_learns_it_anew_and_keeps_the_rest(study):
+    before, old = study.contents("cells", "prompts"), study.measured()
+    prompt = "prompts/coop/seed1/glasses.safetensors"
+    (study.results / prompt).unlink()
+    told = study.run("--until", "collect")
+    assert "1 of 4 prompts to learn" in told and "tune vpt" not in told
+    row = {f"cells/frozen/coop/seed1/{target}/glasses.json" for target in TASK_NAMES}
+    assert differing(before, study.contents("cells", "prompts")) <= {prompt, *row}
+    assert study.measured() == old
+
+
+def test_a_changed_setting_makes_that_method_stale_and_no_other(study):
+    before = study.contents("cells", "prompts")
+    study.configure(settings=CONFIG["settings"] | {"coop": {"epochs": 3, "context": 2}})
+    told = study.run("--until", "collect")
+    assert "tune coop: 4 of 4 prompts to learn" in told and "tune vpt" not in told
+    changed = differing(before, study.contents("cells", "prompts"))
+    assert changed == {name for name in before if "/coop/" in name and "template" not in name}
+
+
+def test_an_added_task_adds_its_row_and_column_only(study):
+    before = study.contents("cells", "prompts")
+    study.configure(tasks=[*TASK_NAMES, "signs"])
+    told = study.run("--until", "collect")
+    assert "tune coop: 1 of 5 prompts to learn" in told and "transfer frozen vpt: 11 of 35 cells to measure" in told
+    after = study.contents("cells", "prompts")
+    assert {name: after[name] for name in before} == before
+    assert all("signs" in name for name in set(after) - set(before))
+
+
+def test_the_size_of_jobs_changes_no_result(study, backbone, tmp_path):
+    small = {"tasks_per_job": 3, "prompts_per_job": 2, "targets_per_job": 1, "sources_per_job": 4, "seeds_per_job": 1}
+    other = begin(tmp_path / "other", backbone, jobs=small, methods=["coop"])
+    other.run("--until", "collect")
+    mine = study.measured()
+    theirs = other.measured()
+    assert theirs and all(theirs[name]["score"] == pytest.approx(mine[name]["score"], abs=1e-6) for name in theirs)
+    kept = study.contents("cells", "prompts")
+    study.configure(jobs=small)
+    told = study.run("--until", "collect")
+    assert "0 of 4 cells to measure" in told and differing(kept, study.contents("cells", "prompts")) == set()
+
+
+def test_both_protocols_side_by_side(study):
+    before = study.contents("cells")
+    study.configure(protocols=["frozen", "init"])
+    told = study.run("--until", "collect")
+    assert "transfer init coop: 24 of 24 cells to measure" in told and "prompts to learn" not in told
+    cells = {name: json.loads(content) for name, content in study.contents("cells").items()}
+    assert {name: content for name, content in study.contents("cells").items() if name in before} == before
+    for method in CONFIG["methods"]:
+        for task in TASK_NAMES:
+            scratch = cells[f"cells/init/{method}/seed1/{task}/scratch.json"]
+            own = cells[f"cells/frozen/{method}/seed1/{task}/{task}.json"]
+            assert scratch["score"] == own["score"]
+            start = cells[f"cells/init/{method}/seed1/{task}/{task}.json"]
+            assert {"start", "draw", "data_train"} <= set(start["parts"])
