@@ -78,6 +78,7 @@ def differing(before: dict, after: dict) -> set[str]:
 
 def begin(folder: Path, backbone: Path, **changes) -> Finished:
     """A study in `folder` that has only its backbone yet."""
+    folder.mkdir(parents=True, exist_ok=True)
     study = Finished(folder)
     study.configure(**changes)
     shutil.copytree(backbone, study.results / "backbone")

@@ -14,6 +14,7 @@ from promptatlas.study import Study
 
 # Jobs may run in other processes, also on other machines; the environment reaches them all and is no provenance.
 FORCED = "PROMPTATLAS_FORCED"
+FEW = 5
 _locks: list[Any] = []
 
 
@@ -25,9 +26,22 @@ def plan(config: dict[str, Any]) -> Study:
         end(error)
 
 
+def announce(study: Study) -> None:
+    """Say which results do not exist yet, also in a dry run; whether existing ones still hold is for their jobs to find out."""
+    for kind, files in (("prompts", study.all_prompts), ("cells", study.all_cells)):
+        missing = [path for path in files if not path.exists()]
+        names = ": " + ", ".join(str(path.relative_to(study.folder)) for path in missing) if 0 < len(missing) <= FEW else ""
+        print(f"{study.name}: {len(missing)} of {len(files)} {kind} are missing{names}", file=sys.stderr)
+
+
 def begin(study: Study, forced: Iterable[str]) -> None:
-    """Before the first job: lock the study and hand on which files and rules were named to be computed anew."""
+    """Before the first job: lock the study and hand on which files and rules were named to be computed anew.
+
+    A job in a conda environment of its own finds the library by PYTHONPATH.
+    """
     lock(study)
+    library = str(Path(__file__).parents[1])
+    os.environ["PYTHONPATH"] = os.pathsep.join(filter(None, [library, os.environ.get("PYTHONPATH")]))
     os.environ[FORCED] = os.pathsep.join(sorted(forced))
 
 

@@ -12,6 +12,8 @@ rule backbone:
         **study.config["backbone"],
     message:
         f"Export the backbone {study.backbone_name}"
+    conda:
+        "../../envs/environment.yaml"
     script:
         "../scripts/backbone.py"
 
@@ -34,6 +36,8 @@ for job in study.encode_jobs:
             numerics=NUMERICS_VERSION,
         message:
             f"Encode the pictures and class names of {len(job.tasks)} tasks"
+        conda:
+            "../../envs/environment.yaml"
         script:
             "../scripts/encode.py"
 
@@ -47,5 +51,7 @@ rule pretrain_mini:
         study.benchmark("pretrain_mini")
     message:
         "Train the mini backbone again from procedural pictures with captions"
+    conda:
+        "../../envs/environment.yaml"
     script:
         "../scripts/pretrain_mini.py"

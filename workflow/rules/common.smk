@@ -4,6 +4,10 @@ from promptatlas import NUMERICS_VERSION, planning
 
 study = planning.plan(config)
 
+if workflow.is_main_process:
+    planning.announce(study)
+
+
 wildcard_constraints:
     task="[^/]+",
     job="[^/]+",

@@ -12,6 +12,8 @@ rule figures:
         study.benchmark("figures")
     message:
         "Draw the heatmaps and correlations"
+    conda:
+        "../../envs/environment.yaml"
     script:
         "../scripts/figures.py"
 
@@ -29,5 +31,7 @@ rule page:
         study.benchmark("page")
     message:
         f"Write {study.report}"
+    conda:
+        "../../envs/environment.yaml"
     script:
         "../scripts/page.py"

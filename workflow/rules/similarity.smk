@@ -15,5 +15,7 @@ rule similarity:
         measures=study.config["similarity"],
     message:
         f"Measure the similarity of {len(study.tasks)} tasks"
+    conda:
+        "../../envs/environment.yaml"
     script:
         "../scripts/similarity.py"

@@ -17,5 +17,7 @@ rule statistics:
         **study.config["statistics"],
     message:
         "Relate similarity to transfer: effects, permutation tests, intervals"
+    conda:
+        "../../envs/environment.yaml"
     script:
         "../scripts/statistics.py"

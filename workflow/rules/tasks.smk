@@ -13,6 +13,8 @@ rule prepare:
         benchmark=study.config["benchmark"],
     message:
         "Prepare the pictures and labels of task {wildcards.task}"
+    conda:
+        "../../envs/environment.yaml"
     script:
         "../scripts/prepare.py"
 
@@ -32,5 +34,7 @@ rule draw:
         seeds=study.seeds,
     message:
         f"Draw {study.shots} training pictures per class for {len(study.tasks)} tasks and {len(study.seeds)} seeds"
+    conda:
+        "../../envs/environment.yaml"
     script:
         "../scripts/draw.py"

@@ -26,6 +26,8 @@ for job in study.transfer_jobs:
             runtime=study.config["minutes"],
         message:
             study.transfer_message(job)
+        conda:
+            "../../envs/environment.yaml"
         script:
             "../scripts/transfer.py"
 
@@ -41,6 +43,8 @@ rule collect:
         study.benchmark("collect")
     message:
         f"Collect {len(study.cells)} cells into a table"
+    conda:
+        "../../envs/environment.yaml"
     script:
         "../scripts/collect.py"
 
@@ -61,5 +65,7 @@ rule describe:
         config=study.description,
     message:
         "Describe tasks, tuning and baselines in tables"
+    conda:
+        "../../envs/environment.yaml"
     script:
         "../scripts/describe.py"

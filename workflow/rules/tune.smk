@@ -25,6 +25,8 @@ for job in study.tune_jobs:
             runtime=study.config["minutes"],
         message:
             study.tuning_message(job)
+        conda:
+            "../../envs/environment.yaml"
         script:
             "../scripts/tune.py"
 
@@ -42,5 +44,7 @@ rule index:
         study.benchmark("index_{job}")
     message:
         "Note the contents of what {wildcards.job} made"
+    conda:
+        "../../envs/environment.yaml"
     script:
         "../scripts/index.py"
