@@ -90,6 +90,7 @@ def test_factor_overlap_is_the_mean_of_two_jaccards():
 def test_table_has_every_pair_of_every_measure_with_the_agreed_columns():
     table = similarity.compute(encoded_tasks(n=4))
     assert list(table.columns) == ["measure", "family", "directed", "source", "target", "method", "seed", "value"]
+    assert list(dict.fromkeys(table["measure"])) == ["vis_frechet", "lab_cover", "factor_overlap"]
     assert table.groupby("measure").size().to_dict() == {"vis_frechet": 16, "lab_cover": 16, "factor_overlap": 16}
     assert table["value"].notna().all()
 

@@ -142,6 +142,7 @@ def test_constant_scores_and_measures_have_no_correlation_and_no_row(study):
     flat = transfer.assign(score=0.5)
     found = statistics.analyse(flat, similarity, tasks, permutations=9)
     assert pick(found, test="two_way").empty and pick(found, test="agreement").empty
+    assert found["estimate"].notna().all() and pick(found, test="reliability").empty
     assert statistics.summary(flat, similarity, found, tasks)["correlations"] == []
     alike = similarity.assign(value=similarity["value"].where(similarity["measure"] != "lab_cover", 1.0))
     found = statistics.analyse(transfer, alike, tasks, permutations=9)

@@ -60,6 +60,11 @@ def test_additive_effects_leave_no_relationship():
     assert np.nanmax(np.abs(effects(values).relationship)) < 1e-12
 
 
+def test_rounding_errors_are_no_variance():
+    values = 0.1 * np.arange(8)[:, None] + np.sqrt(np.arange(8)) / 3
+    assert components(values).relationship == 0 and components(values).reciprocity == 0
+
+
 def test_a_missing_cell_is_left_out_rather_than_counted_as_zero():
     values = np.arange(8)[:, None] * 2.0 + np.sqrt(np.arange(8))
     values[2, 5] = np.nan

@@ -92,7 +92,7 @@ function cellSimilarities(source, target) {
     const rank = isNumber(values)
       ? `${column.filter(other => other > values).length + 1} of ${column.length}`
       : "\u2013";
-    return [element("span", {title: one.measure}, one.title), show(values, 3), rank];
+    return [element("span", {title: one.measure}, one.title), precise(values), rank];
   });
   return [
     element("h4", {}, "Similarity of the two tasks (larger = closer)"),

@@ -91,6 +91,7 @@ const mean = numbers => (numbers.length ? numbers.reduce((a, b) => a + b, 0) / n
 const minus = text => text.replace(/-/g, "\u2212");
 const isNumber = number => typeof number === "number" && Number.isFinite(number);
 const show = (number, digits = 2) => (isNumber(number) ? minus(unsigned(number.toFixed(digits))) : "\u2013");
+const precise = number => (isNumber(number) ? minus(String(Number(number.toPrecision(3)))) : "\u2013");
 const unsigned = text => (Number(text) === 0 ? text.replace("-", "") : text);
 const signed = (number, digits = 1) =>
   isNumber(number) ? (Number(number.toFixed(digits)) > 0 ? "+" : "") + show(number, digits) : "\u2013";

@@ -38,6 +38,7 @@ class Measure:
     compute: Callable[[Corpus], np.ndarray]
 
 
+FAMILIES = ("visual", "label", "prompt", "estimator", "truth")
 _MEASURES: dict[str, Measure] = {}
 
 
@@ -52,8 +53,8 @@ def measure(name: str, title: str, family: str, directed: bool) -> Callable:
 
 
 def registered() -> list[str]:
-    """Names of all registered measures, in the order of registration."""
-    return list(_MEASURES)
+    """Names of all registered measures, family by family."""
+    return sorted(_MEASURES, key=lambda name: FAMILIES.index(_MEASURES[name].family))
 
 
 def lookup(name: str) -> Measure:

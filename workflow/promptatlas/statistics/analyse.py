@@ -101,9 +101,12 @@ def _variance(values: np.ndarray) -> Iterator[dict]:
     for part, share in whole.shares().items():
         low, high = interval(share, [one.get(part, NAN) for one in shares])
         yield _row(part, "variance_share", n, share, (max(low, 0.0), min(high, 1.0)))
-    low, high = interval(whole.reliability, [one.reliability for one in parts])
-    yield _row("relationship", "reliability", n, whole.reliability, (low, min(high, 1.0)))
+    if np.isfinite(whole.reliability):
+        low, high = interval(whole.reliability, [one.reliability for one in parts])
+        yield _row("relationship", "reliability", n, whole.reliability, (low, min(high, 1.0)))
     for name in ("giver_receiver", "reciprocity"):
+        if not np.isfinite(getattr(whole, name)):
+            continue
         bounds = correlation_interval(getattr(whole, name), [getattr(one, name) for one in parts])
         yield _row(name, "social_relations", n, getattr(whole, name), bounds)
 

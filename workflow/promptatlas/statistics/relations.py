@@ -12,6 +12,7 @@ import numpy as np
 from promptatlas.errors import UserError
 
 FEWEST_TASKS = 4
+ROUNDING = 1e-13
 
 
 @dataclass(frozen=True)
@@ -90,6 +91,7 @@ def components(values: np.ndarray) -> Components:
         return Components(*[float("nan")] * 5)
     parts = effects(values)
     g = np.nan_to_num(parts.relationship)
+    g[np.abs(g) <= ROUNDING * np.nanmax(np.abs(off_diagonal(values)))] = 0
     symmetric = (((g + g.T) / 2) ** 2).sum() / ((n - 1) * (n - 2) / 2 - 1)
     skew = ((g - g.T) ** 2).sum() / 2 / ((n - 1) * (n - 2))
     relationship, reciprocity = (symmetric + skew) / 2, (symmetric - skew) / 2
