@@ -1,10 +1,11 @@
 """What of a study is done, missing or stale, and why. Reads results, changes nothing; knows nothing of Snakemake."""
 
+import json
 from collections import Counter
 from dataclasses import dataclass, field
 
 from promptatlas import backbone, cells
-from promptatlas.cells import changed, fingerprint
+from promptatlas.cells import changed
 from promptatlas.errors import UserError
 from promptatlas.jobs.transfer import Transfer
 from promptatlas.jobs.tune import order
@@ -58,8 +59,7 @@ def _count_prompts(study: Study, job: TuneJob, count: Count) -> None:
     for task, seed in present:
         current = order(study, job.method, model, PreparedTask.open(study.task_folder(task)), seed)
         try:
-            holds = LearnedPrompt.load(current.path)[1].get("fingerprint") == current.fingerprint
-            count.add([] if holds else ["settings or data"])
+            count.add(changed(json.loads(LearnedPrompt.load(current.path)[1]["parts"]), current.parts))
         except UserError:
             count.add(["corrupt file"])
 

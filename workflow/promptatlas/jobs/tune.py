@@ -3,6 +3,7 @@
 Knows nothing of how a prompt is tuned, nor of targets.
 """
 
+import json
 import shutil
 from dataclasses import dataclass
 from pathlib import Path
@@ -53,7 +54,8 @@ def learn(study: Study, job: TuneJob, threads: int, say: Say) -> None:
                 model, method, study.settings(method), opened[name], [one.draw for one in fresh], [one.seed for one in fresh]
             )
             for one, prompt in zip(fresh, learned, strict=True):
-                prompt.save(one.resume, {"fingerprint": one.fingerprint, "task": name, "seed": str(one.seed), "prompt": prompt.fingerprint()})
+                parts = json.dumps(one.parts, sort_keys=True)
+                prompt.save(one.resume, {"fingerprint": one.fingerprint, "parts": parts, "task": name, "seed": str(one.seed)})
                 _place(one)
         progress.step(name)
     for one in (one for name in job.tasks for one in orders[name]):
