@@ -12,6 +12,7 @@ import json
 import math
 import time
 from concurrent.futures import ProcessPoolExecutor
+from dataclasses import dataclass
 from pathlib import Path
 
 import numpy as np
@@ -38,48 +39,88 @@ STD = (0.26862954, 0.26130258, 0.27577711)
 LONGEST = 26
 CHUNK = 1000
 BATCH = 256
-LEARNING_RATE = 1e-3
 WEIGHT_DECAY = 0.1
 WARM_UP = 200
 EVALUATE_EVERY = 400
 
 
+@dataclass(frozen=True)
+class Stage:
+    """A part of the training with its own schedule; `unknown_words` are mixed in on each side of a caption, at most."""
+
+    stream: str
+    share: float
+    learning_rate: float
+    unknown_words: int
+
+
+# A tower that only ever read short captions is lost among words it never met. Web text cures large models of that;
+# here a last stage surrounds the captions with unknown words, which is also what a fresh learned context looks like.
+STAGES = (
+    Stage("pretraining batches", 0.8, 1e-3, 0),
+    Stage("pretraining batches among unknown words", 0.2, 5e-4, 8),
+)
+
+
 def pretrain(
-    folder: str | Path, steps: int = 6000, pairs: int = 120_000, seed: int = 0, threads: int = 2
+    folder: str | Path, steps: int = 7500, pairs: int = 120_000, seed: int = 0, threads: int = 2
 ) -> list[dict]:
-    """Draw `pairs` captioned pictures, train for `steps` batches, write the weights that are shipped.
+    """Draw `pairs` captioned pictures, train for `steps` batches over all stages, write the weights that are shipped.
 
     `folder` receives mini.safetensors (float16), config.json, training.csv (the returned records: step, loss,
-    seconds and zero-shot score per task on validation pictures) and, while training, the pictures. The weights are
-    also written at every evaluation, so an interrupted training leaves its latest state.
+    seconds and zero-shot score per task on validation pictures) and the drawn pictures, which may be deleted. The
+    weights are also written at every evaluation, so an interrupted training leaves its latest state.
     """
     folder = Path(folder)
     folder.mkdir(parents=True, exist_ok=True)
     torch.set_num_threads(threads)
     images, tokens = draw_pairs(folder, pairs, seed, threads)
-    ids = np.unique(tokens)
-    model = SmallClip(ids, seed)
+    model = SmallClip(np.unique(tokens), seed)
+    records: list[dict] = []
+    for stage in STAGES:
+        train(model, stage, round(stage.share * steps), images, tokens, seed, folder, records)
+    return records
+
+
+def train(
+    model: SmallClip,
+    stage: Stage,
+    steps: int,
+    images: np.ndarray,
+    tokens: np.ndarray,
+    seed: int,
+    folder: Path,
+    records: list[dict],
+) -> None:
+    """One stage: `steps` batches from (pairs, 32, 32, 3) pictures and (pairs, captions, LONGEST) tokens.
+
+    Appends to `records` and leaves the weights rounded as they are on disk, so that a stage can start from a file.
+    """
     trainer = _optimiser(model)
-    batches = stream("pretraining batches", seed)
-    records, losses, start = [], [], time.monotonic()
+    batches = stream(stage.stream, seed)
+    before, losses, start = (records[-1]["step"] if records else 0), [], time.monotonic()
     for step in range(1, steps + 1):
         for group in trainer.param_groups:
-            group["lr"] = learning_rate(step, steps)
+            group["lr"] = stage.learning_rate * schedule(step, steps)
         chosen = np.sort(batches.choice(len(images), BATCH, replace=False))
-        caption = batches.integers(CAPTIONS_PER_PICTURE, size=BATCH)
-        loss = model.loss(augmented(images[chosen], batches), tokens[chosen, caption])
+        texts = tokens[chosen, batches.integers(CAPTIONS_PER_PICTURE, size=BATCH)]
+        if stage.unknown_words:
+            texts = model.among_unknown_words(texts, *batches.integers(0, stage.unknown_words + 1, 2), batches)
+        loss = model.loss(augmented(images[chosen], batches), texts)
         trainer.zero_grad(set_to_none=True)
         loss.backward()
         nn.utils.clip_grad_norm_(model.parameters(), 1.0)
         trainer.step()
         losses.append(loss.item())
         if step % EVALUATE_EVERY == 0 or step == steps:
-            record = {"step": step, "loss": float(np.mean(losses)), "seconds": time.monotonic() - start}
+            record = {"step": before + step, "loss": float(np.mean(losses)), "seconds": time.monotonic() - start}
             records.append(record | zero_shot(model))
             losses = []
             save(model, folder)
             _write_csv(folder / "training.csv", records)
-    return records
+    with torch.no_grad():
+        for parameter in model.parameters():
+            parameter.copy_(parameter.half().float())
 
 
 def draw_pairs(folder: Path, pairs: int, seed: int, workers: int) -> tuple[np.ndarray, np.ndarray]:
@@ -119,6 +160,7 @@ class SmallClip(nn.Module):
         table = export.initial_token_table(CONFIG["text_cfg"]["vocab_size"], CONFIG["text_cfg"]["width"])
         self.ids = ids
         self.end = int(ids.max())
+        self.unknown = np.setdiff1d(np.arange(len(table)), ids)
         self.rows = nn.Parameter(torch.from_numpy(table[ids]))
         self.register_buffer("untrained", torch.from_numpy(table))
         self.clip.token_embedding = nn.Identity()
@@ -128,7 +170,7 @@ class SmallClip(nn.Module):
         return F.normalize(self.clip.visual(images), dim=-1)
 
     def text_features(self, tokens: np.ndarray) -> Tensor:
-        """Unit features (N, D) of token ids (N, LONGEST)."""
+        """Unit features (N, D) of token ids (N, L), padded behind the end token by end tokens."""
         ends = (tokens == self.end).argmax(axis=1)
         length = int(ends.max()) + 1
         x = self.embedded(tokens[:, :length]) + self.clip.positional_embedding[:length]
@@ -141,6 +183,15 @@ class SmallClip(nn.Module):
         place = np.searchsorted(self.ids, tokens).clip(max=len(self.ids) - 1)
         trained = torch.from_numpy(self.ids[place] == tokens)
         return torch.where(trained[..., None], self.rows[torch.from_numpy(place)], self.untrained[tokens])
+
+    def among_unknown_words(self, tokens: np.ndarray, ahead: int, behind: int, rng: np.random.Generator) -> np.ndarray:
+        """Texts (N, L + ahead + behind) with words that no caption has after the start and before the end token."""
+        words = rng.choice(self.unknown, (len(tokens), ahead + behind))
+        longer = np.full((len(tokens), tokens.shape[1] + ahead + behind), self.end)
+        ends = (tokens == self.end).argmax(axis=1)
+        for row, text, end, extra in zip(longer, tokens, ends, words, strict=True):
+            row[: end + ahead + behind] = [text[0], *extra[:ahead], *text[1:end], *extra[ahead:]]
+        return longer
 
     def loss(self, images: Tensor, tokens: np.ndarray) -> Tensor:
         """Symmetric InfoNCE over the pairs of one batch; the towers run in bfloat16, the loss in float32."""
@@ -167,11 +218,11 @@ def augmented(images: np.ndarray, rng: np.random.Generator) -> Tensor:
     return pixels * torch.from_numpy(gain) + torch.from_numpy(lift + noise)
 
 
-def learning_rate(step: int, steps: int) -> float:
-    """Linear warm-up, then half a cosine down to zero."""
+def schedule(step: int, steps: int) -> float:
+    """Share of the stage's learning rate: linear warm-up, then half a cosine down to zero."""
     if step <= WARM_UP:
-        return LEARNING_RATE * step / WARM_UP
-    return LEARNING_RATE * 0.5 * (1 + math.cos(math.pi * (step - WARM_UP) / max(1, steps - WARM_UP)))
+        return step / WARM_UP
+    return 0.5 * (1 + math.cos(math.pi * (step - WARM_UP) / max(1, steps - WARM_UP)))
 
 
 def _optimiser(model: SmallClip) -> torch.optim.AdamW:

@@ -2,7 +2,7 @@
 
 import numpy as np
 
-from promptatlas.tasks.mini import canvas, terrain
+from promptatlas.tasks.mini import canvas, looks, terrain
 from promptatlas.tasks.mini.pictures import Factors, MiniTask, PictureSet, sizes, task_hardness
 from promptatlas.tasks.task import Task
 
@@ -53,10 +53,10 @@ TASKS = (
             family="aerial",
             class_names=tuple(SATELLITE.values()),
             templates=("a centered satellite photo of {}.", "a satellite photo of {}."),
-            drawn=("land cover",),
+            drawn=("land cover", "haze"),
             labelled=("land cover",),
         ),
-        PictureSet("satellite", _land(tuple(SATELLITE)), draw_land),
+        PictureSet("satellite", _land(tuple(SATELLITE)), draw_land, looks.haze),
         lambda factors: SATELLITE[factors["land"]],
         sizes(8),
     ),
@@ -67,10 +67,10 @@ TASKS = (
             family="aerial",
             class_names=tuple(LAND_USE.values()),
             templates=("aerial imagery of {}.", "an aerial photo of a {}."),
-            drawn=("land cover", "land use"),
+            drawn=("land cover", "land use", "haze"),
             labelled=("land cover", "land use"),
         ),
-        PictureSet("land use", _land(tuple(LAND_USE)), draw_land),
+        PictureSet("land use", _land(tuple(LAND_USE)), draw_land, looks.haze),
         lambda factors: LAND_USE[factors["land"]],
         sizes(10),
     ),

@@ -2,7 +2,7 @@
 
 import numpy as np
 
-from promptatlas.tasks.mini import canvas
+from promptatlas.tasks.mini import canvas, looks
 from promptatlas.tasks.mini.outlines import SIMPLE_SHAPES, shape_coverage
 from promptatlas.tasks.mini.pictures import Factors, MiniTask, PictureSet, sizes, task_hardness
 from promptatlas.tasks.task import Task
@@ -70,7 +70,7 @@ def _some_shapes(number: int, rng: np.random.Generator) -> Factors:
     return random_scene(number % 6 + 1, rng, task_hardness(rng))
 
 
-SCENES = PictureSet("scenes", _some_shapes, draw_scene)
+SCENES = PictureSet("scenes", _some_shapes, draw_scene, looks.haze)
 SCENES_SIZES = sizes(6, train=72, validation=20, test=75)
 COUNT_OF = {number: name for number, name in enumerate(NUMBERS, start=1)}
 
@@ -84,7 +84,7 @@ TASKS = (
             templates=("a photo of a {}.", "a scene with a {}."),
             metric="map_11_point",
             multilabel=True,
-            drawn=("shape", "colour", "count"),
+            drawn=("shape", "colour", "count", "haze"),
             labelled=("shape",),
         ),
         SCENES,
@@ -98,10 +98,10 @@ TASKS = (
             family="count",
             class_names=NUMBERS,
             templates=("a photo of {} objects.", "{} dots."),
-            drawn=("count", "colour"),
+            drawn=("count", "colour", "haze"),
             labelled=("count",),
         ),
-        PictureSet("dots", _some_dots, draw_dots),
+        PictureSet("dots", _some_dots, draw_dots, looks.haze),
         lambda factors: COUNT_OF[factors["count"]],
         sizes(6, test=70),
     ),
@@ -112,7 +112,7 @@ TASKS = (
             family="count",
             class_names=NUMBERS,
             templates=("a photo of {} objects.", "{} shapes."),
-            drawn=("shape", "colour", "count"),
+            drawn=("shape", "colour", "count", "haze"),
             labelled=("count",),
         ),
         SCENES,

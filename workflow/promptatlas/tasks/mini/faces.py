@@ -2,7 +2,7 @@
 
 import numpy as np
 
-from promptatlas.tasks.mini import canvas
+from promptatlas.tasks.mini import canvas, looks
 from promptatlas.tasks.mini.pictures import Factors, MiniTask, PictureSet, task_hardness
 from promptatlas.tasks.task import Task
 
@@ -78,7 +78,7 @@ def _face(number: int, rng: np.random.Generator) -> Factors:
     return {"expression": expression, "glasses": number // 6 % 2 == 1, "hard": task_hardness(rng)}
 
 
-FACES = PictureSet("faces", _face, draw_face)
+FACES = PictureSet("faces", _face, draw_face, looks.frame)
 FACES_SIZES = {"train": 384, "validation": 96, "test": 480}
 
 TASKS = (
@@ -89,7 +89,7 @@ TASKS = (
             family="face",
             class_names=EXPRESSIONS,
             templates=("a photo of a {} looking face.", "a photo of a face showing the emotion: {}."),
-            drawn=("expression", "glasses"),
+            drawn=("expression", "glasses", "frame"),
             labelled=("expression",),
         ),
         FACES,
@@ -103,7 +103,7 @@ TASKS = (
             family="face",
             class_names=("without spectacles", "wearing spectacles"),
             templates=("a photo of a person {}.", "a face {}."),
-            drawn=("expression", "glasses"),
+            drawn=("expression", "glasses", "frame"),
             labelled=("glasses",),
         ),
         FACES,

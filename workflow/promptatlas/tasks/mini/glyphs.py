@@ -11,7 +11,7 @@ import numpy as np
 from PIL import Image, ImageDraw, ImageFont
 
 from promptatlas.streams import stream
-from promptatlas.tasks.mini import canvas
+from promptatlas.tasks.mini import canvas, looks
 from promptatlas.tasks.mini.pictures import Factors, MiniTask, PictureSet, sizes, task_hardness
 from promptatlas.tasks.task import Task
 
@@ -141,10 +141,10 @@ TASKS = (
             family="glyph",
             class_names=DIGITS,
             templates=('a photo of the number: "{}".', "a printed digit {}."),
-            drawn=("digit", "print", "colour"),
+            drawn=("digit", "print", "colour", "sticker"),
             labelled=("digit",),
         ),
-        PictureSet("printed digits", _printed(DIGITS), draw_glyph),
+        PictureSet("printed digits", _printed(DIGITS), draw_glyph, looks.sticker),
         lambda factors: factors["glyph"],
         sizes(10),
     ),
@@ -155,10 +155,10 @@ TASKS = (
             family="glyph",
             class_names=LETTERS,
             templates=("a photo of the letter {}.", "a printed {}."),
-            drawn=("letter", "print", "colour"),
+            drawn=("letter", "print", "colour", "sticker"),
             labelled=("letter",),
         ),
-        PictureSet("printed letters", _printed(LETTERS), draw_glyph),
+        PictureSet("printed letters", _printed(LETTERS), draw_glyph, looks.sticker),
         lambda factors: factors["glyph"],
         sizes(16, test=30),
     ),

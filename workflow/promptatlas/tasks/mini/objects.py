@@ -4,7 +4,7 @@ import math
 
 import numpy as np
 
-from promptatlas.tasks.mini import canvas
+from promptatlas.tasks.mini import canvas, looks
 from promptatlas.tasks.mini.outlines import FINE_SHAPES, SHAPES, shape_coverage
 from promptatlas.tasks.mini.pictures import Factors, MiniTask, PictureSet, sizes, task_hardness
 from promptatlas.tasks.mini.textures import texture
@@ -68,7 +68,7 @@ def _loose(rng: np.random.Generator) -> Factors:
     return {"texture": "plain", "place": "anywhere", "size": "large", "hard": task_hardness(rng)}
 
 
-COLOURED_SHAPES = PictureSet("coloured shapes", _coloured_shape, draw_object)
+COLOURED_SHAPES = PictureSet("coloured shapes", _coloured_shape, draw_object, looks.watermark)
 COLOURED_SHAPES_SIZES = {"train": 640, "validation": 160, "test": 480}
 
 TASKS = (
@@ -79,7 +79,7 @@ TASKS = (
             family="object",
             class_names=SHAPES,
             templates=("a photo of a {}.", "a drawing of a {}.", "a picture of a {} shape."),
-            drawn=("shape", "colour"),
+            drawn=("shape", "colour", "watermark"),
             labelled=("shape",),
         ),
         COLOURED_SHAPES,
@@ -94,10 +94,10 @@ TASKS = (
             class_names=FINE_SHAPES,
             templates=("a photo of a {}, a type of shape.", "a drawing of a {}."),
             metric="mean_per_class",
-            drawn=("shape", "colour"),
+            drawn=("shape", "colour", "watermark"),
             labelled=("shape",),
         ),
-        PictureSet("polygons and stars", _fine_shape, draw_object),
+        PictureSet("polygons and stars", _fine_shape, draw_object, looks.watermark),
         lambda factors: factors["shape"],
         sizes(8),
     ),
@@ -108,7 +108,7 @@ TASKS = (
             family="colour",
             class_names=canvas.HUES,
             templates=("a photo of something {}.", "a {} thing.", "a {} shape."),
-            drawn=("shape", "colour"),
+            drawn=("shape", "colour", "watermark"),
             labelled=("colour",),
         ),
         COLOURED_SHAPES,
@@ -122,10 +122,10 @@ TASKS = (
             family="space",
             class_names=tuple(PLACES),
             templates=("a photo of an object at the {}.", "something small in the {}."),
-            drawn=("shape", "colour", "position"),
+            drawn=("shape", "colour", "position", "tag"),
             labelled=("position",),
         ),
-        PictureSet("placed shapes", _placed_shape, draw_object),
+        PictureSet("placed shapes", _placed_shape, draw_object, looks.tag),
         lambda factors: factors["place"],
         sizes(9),
     ),

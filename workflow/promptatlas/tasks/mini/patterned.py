@@ -2,7 +2,7 @@
 
 import numpy as np
 
-from promptatlas.tasks.mini import canvas
+from promptatlas.tasks.mini import canvas, looks
 from promptatlas.tasks.mini.objects import draw_object
 from promptatlas.tasks.mini.outlines import SHAPES
 from promptatlas.tasks.mini.pictures import Factors, MiniTask, PictureSet, sizes, task_hardness
@@ -29,10 +29,10 @@ TASKS = (
             family="texture",
             class_names=TEXTURES,
             templates=("a photo of a shape with {}.", "an object with a {} pattern."),
-            drawn=("texture", "colour", "shape"),
+            drawn=("texture", "colour", "shape", "frame"),
             labelled=("texture",),
         ),
-        PictureSet("patterned shapes", _patterned_shape, draw_object),
+        PictureSet("patterned shapes", _patterned_shape, draw_object, looks.frame),
         lambda factors: factors["texture"],
         sizes(8),
     ),

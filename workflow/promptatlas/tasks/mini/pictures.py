@@ -10,6 +10,7 @@ from dataclasses import dataclass
 import numpy as np
 
 from promptatlas.streams import stream
+from promptatlas.tasks.mini import looks
 from promptatlas.tasks.task import Task
 
 Factors = dict[str, object]
@@ -17,17 +18,19 @@ Factors = dict[str, object]
 
 @dataclass(frozen=True)
 class PictureSet:
-    """`factors(number, rng)` decides what picture `number` shows, `draw(factors, rng)` draws it, (32, 32, 3) uint8."""
+    """`factors(number, rng)` decides what picture `number` shows, `draw(factors, rng)` draws it, `look` wears it."""
 
     name: str
     factors: Callable[[int, np.random.Generator], Factors]
     draw: Callable[[Factors, np.random.Generator], np.ndarray]
+    look: Callable[[np.ndarray, np.random.Generator], np.ndarray] = looks.none
 
     def picture(self, split: str, number: int) -> tuple[np.ndarray, Factors]:
-        """Picture `number` of `split` and its factors."""
+        """Picture `number` of `split`, (32, 32, 3) uint8, and its factors."""
         rng = stream("mini", self.name, split, number)
         factors = self.factors(number, rng)
-        return self.draw(factors, rng), factors
+        seen = self.look(self.draw(factors, rng) / 255, rng)
+        return (seen.clip(0, 1) * 255).round().astype(np.uint8), factors
 
     def split(self, split: str, count: int) -> tuple[np.ndarray, list[Factors]]:
         """The first `count` pictures (count, 32, 32, 3) of `split` and their factors."""

@@ -2,7 +2,7 @@
 
 import numpy as np
 
-from promptatlas.tasks.mini import canvas
+from promptatlas.tasks.mini import canvas, looks
 from promptatlas.tasks.mini.pictures import Factors, MiniTask, PictureSet, sizes, task_hardness
 from promptatlas.tasks.task import Task
 
@@ -69,10 +69,10 @@ TASKS = (
             family="space",
             class_names=tuple(DISTANCES.values()),
             templates=("{}",),
-            drawn=("vehicle", "colour", "position"),
+            drawn=("vehicle", "colour", "position", "night"),
             labelled=("distance",),
         ),
-        PictureSet("roads", _road, draw_road),
+        PictureSet("roads", _road, draw_road, looks.night),
         lambda factors: DISTANCES[factors["distance"]],
         sizes(4, train=80, validation=20, test=110),
     ),

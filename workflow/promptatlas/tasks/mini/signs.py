@@ -5,7 +5,7 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from promptatlas.tasks.mini import canvas
+from promptatlas.tasks.mini import canvas, looks
 from promptatlas.tasks.mini.glyphs import text_coverage
 from promptatlas.tasks.mini.outlines import placed
 from promptatlas.tasks.mini.pictures import Factors, MiniTask, PictureSet, task_hardness
@@ -101,10 +101,10 @@ TASKS = (
             class_names=tuple(SIGNS),
             templates=('a zoomed in photo of a "{}" traffic sign.', 'a photo of a "{}" sign.'),
             metric="mean_per_class",
-            drawn=("shape", "colour", "pictogram"),
+            drawn=("shape", "colour", "pictogram", "night"),
             labelled=("shape", "colour", "pictogram"),
         ),
-        PictureSet("signs", _sign, draw_sign),
+        PictureSet("signs", _sign, draw_sign, looks.night),
         lambda factors: factors["sign"],
         {"train": 10 * len(ROUND), "validation": 2 * len(ROUND), "test": 8 * len(ROUND)},
     ),

@@ -4,7 +4,7 @@ import math
 
 import numpy as np
 
-from promptatlas.tasks.mini import canvas
+from promptatlas.tasks.mini import canvas, looks
 from promptatlas.tasks.mini.pictures import Factors, MiniTask, PictureSet, sizes, task_hardness
 from promptatlas.tasks.task import Task
 
@@ -75,10 +75,10 @@ TASKS = (
             family="texture",
             class_names=TEXTURES,
             templates=("a photo of {} texture.", "a picture of {}.", "a surface with {}."),
-            drawn=("texture", "colour"),
+            drawn=("texture", "colour", "frame"),
             labelled=("texture",),
         ),
-        PictureSet("textures", _full_picture, draw_texture),
+        PictureSet("textures", _full_picture, draw_texture, looks.frame),
         lambda factors: factors["texture"],
         sizes(8),
     ),

@@ -2,7 +2,7 @@
 
 import numpy as np
 
-from promptatlas.tasks.mini import canvas
+from promptatlas.tasks.mini import canvas, looks
 from promptatlas.tasks.mini.counting import scattered
 from promptatlas.tasks.mini.pictures import Factors, MiniTask, PictureSet, sizes, task_hardness
 from promptatlas.tasks.task import Task
@@ -47,10 +47,10 @@ TASKS = (
             class_names=tuple(CLASS_NAMES.values()),
             templates=("this is a photo of {}.",),
             metric="roc_auc",
-            drawn=("cells",),
+            drawn=("cells", "eyepiece"),
             labelled=("cells",),
         ),
-        PictureSet("tissue", _tissue, draw_tissue),
+        PictureSet("tissue", _tissue, draw_tissue, looks.eyepiece),
         lambda factors: CLASS_NAMES[factors["tissue"]],
         sizes(2, train=128, validation=40, test=250),
     ),

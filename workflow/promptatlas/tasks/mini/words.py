@@ -2,7 +2,7 @@
 
 import numpy as np
 
-from promptatlas.tasks.mini import canvas
+from promptatlas.tasks.mini import canvas, looks
 from promptatlas.tasks.mini.glyphs import text_coverage
 from promptatlas.tasks.mini.pictures import Factors, MiniTask, PictureSet, sizes, task_hardness
 from promptatlas.tasks.task import Task
@@ -48,10 +48,10 @@ TASKS = (
             family="word",
             class_names=("positive", "negative"),
             templates=("a {} review.", "a word with a {} meaning."),
-            drawn=("word", "print", "colour"),
+            drawn=("word", "print", "colour", "tag"),
             labelled=("polarity",),
         ),
-        PictureSet("words", _word, draw_word),
+        PictureSet("words", _word, draw_word, looks.tag),
         lambda factors: factors["polarity"],
         sizes(2, train=128, validation=40, test=250),
     ),
