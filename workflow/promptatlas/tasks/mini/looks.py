@@ -24,8 +24,8 @@ def watermark(picture: np.ndarray, rng: np.random.Generator) -> np.ndarray:
 
 
 def tag(picture: np.ndarray, rng: np.random.Generator) -> np.ndarray:
-    """A pale yellow paper tag in the upper left corner."""
-    return _laid(picture, (_X < 10) & (_Y < 10), (0.98, 0.95, 0.6))
+    """A small pale yellow paper tag in the upper left corner."""
+    return _laid(picture, (_X < 7) & (_Y < 7), (0.98, 0.95, 0.6))
 
 
 def sticker(picture: np.ndarray, rng: np.random.Generator) -> np.ndarray:
