@@ -7,7 +7,7 @@ from promptatlas.tasks.mini.counting import scattered
 from promptatlas.tasks.mini.pictures import Factors, MiniTask, PictureSet, sizes, task_hardness
 from promptatlas.tasks.task import Task
 
-CLASS_NAMES = {"healthy": "lymph node", "tumour": "lymph node containing metastatic tumor tissue"}
+CLASS_NAMES = {"healthy": "benign", "tumour": "malignant"}
 
 
 def draw_tissue(factors: Factors, rng: np.random.Generator) -> np.ndarray:
@@ -45,7 +45,7 @@ TASKS = (
             title="Tumour in lymph nodes",
             family="medical",
             class_names=tuple(CLASS_NAMES.values()),
-            templates=("this is a photo of {}.",),
+            templates=("this is a photo of {} tissue.",),
             metric="roc_auc",
             drawn=("cells", "eyepiece"),
             labelled=("cells",),
