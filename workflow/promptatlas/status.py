@@ -59,7 +59,7 @@ def _count_prompts(study: Study, job: TuneJob, count: Count) -> None:
     for task, seed in present:
         current = order(study, job.method, model, PreparedTask.open(study.task_folder(task)), seed)
         try:
-            count.add(changed(json.loads(LearnedPrompt.load(current.path)[1]["parts"]), current.parts))
+            count.add(changed(json.loads(LearnedPrompt.load(current.path)[1].get("parts", "{}")), current.parts))
         except UserError:
             count.add(["corrupt file"])
 
@@ -81,4 +81,4 @@ def _count_cells(study: Study, job: TransferJob, count: Count) -> None:
         except UserError:
             count.add(["source prompt missing"])
             continue
-        count.add([] if stored["fingerprint"] == fingerprint(current) else changed(stored["parts"], current))
+        count.add(changed(stored["parts"], current))
