@@ -18,7 +18,13 @@ def test_a_finished_study_has_every_table_and_the_report(finished):
     assert list(transfer.columns) == TRANSFER
     assert len(transfer) == 2 * 4 * (4 + 2) and transfer["score"].between(0, 1).all()
     assert set(transfer["source"]) == {*TASK_NAMES, "scratch", "template"}
-    for name, columns in {"tuning": TUNING, "tasks": TASKS, "similarity": None, "statistics": None, "baselines": None}.items():
+    for name, columns in {
+        "tuning": TUNING,
+        "tasks": TASKS,
+        "similarity": None,
+        "statistics": None,
+        "baselines": None,
+    }.items():
         table = pd.read_parquet(finished.results / "tables" / f"{name}.parquet")
         assert len(table) and len(table) == len(pd.read_csv(finished.results / "tables" / f"{name}.csv"))
         assert columns is None or list(table.columns) == columns

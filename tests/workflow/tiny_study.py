@@ -69,7 +69,9 @@ class Finished:
     def measured(self) -> dict[str, dict]:
         """The cells without what may differ between two measurements of the same."""
         cells = {name: json.loads(content) for name, content in self.contents("cells").items()}
-        return {name: {k: v for k, v in cell.items() if k not in ("seconds", "peak_mib")} for name, cell in cells.items()}
+        return {
+            name: {k: v for k, v in cell.items() if k not in ("seconds", "peak_mib")} for name, cell in cells.items()
+        }
 
 
 def differing(before: dict, after: dict) -> set[str]:

@@ -53,7 +53,11 @@ def _study(configfile: Path | None) -> Study:
 
 def merged(below: dict[str, Any], above: dict[str, Any]) -> dict[str, Any]:
     """`above` on top of `below`, mapping by mapping, as Snakemake merges its configuration files."""
-    both = {key: merged(below[key], value) for key, value in above.items() if isinstance(value, dict) and isinstance(below.get(key), dict)}
+    both = {
+        key: merged(below[key], value)
+        for key, value in above.items()
+        if isinstance(value, dict) and isinstance(below.get(key), dict)
+    }
     return {**below, **above, **both}
 
 
@@ -84,7 +88,9 @@ def _cells(study: Study, options: argparse.Namespace) -> list[Cell]:
     protocols = study.protocols if options.protocol is None else (options.protocol,)
     _known("seed", str(seeds[0]), list(map(str, study.seeds)))
     _known("protocol", protocols[0], study.protocols)
-    return [Cell(protocol, options.method, seed, options.target, options.source) for protocol in protocols for seed in seeds]
+    return [
+        Cell(protocol, options.method, seed, options.target, options.source) for protocol in protocols for seed in seeds
+    ]
 
 
 def _known(kind: str, name: str, known: Sequence[str]) -> None:

@@ -77,7 +77,9 @@ def _history(path: Path) -> list[dict[str, Any]]:
         with safe_open(path, framework="np") as file:
             return json.loads(file.metadata()["history"])
     except (OSError, SafetensorError, KeyError, TypeError, ValueError):
-        raise UserError(f"the prompt {path} is missing or corrupt; delete the file and run again to learn it anew") from None
+        raise UserError(
+            f"the prompt {path} is missing or corrupt; delete the file and run again to learn it anew"
+        ) from None
 
 
 def tasks_table(study: Study, transfer: pd.DataFrame) -> pd.DataFrame:

@@ -36,7 +36,9 @@ def complete(given: dict[str, Any]) -> dict[str, Any]:
         _known("task", task, known, "tasks")
     for method in [*config["methods"], *config["settings"]]:
         _known("method", method, methods.names(), "methods" if method in config["methods"] else "settings")
-    config["settings"] = {method: methods.settings(method, config["settings"].get(method, {})) for method in config["methods"]}
+    config["settings"] = {
+        method: methods.settings(method, config["settings"].get(method, {})) for method in config["methods"]
+    }
     if config["only"] is not None:
         _known("source", config["only"], [*config["tasks"], *CALIBRATION], "only")
     return config
@@ -47,7 +49,9 @@ def load(path: Path) -> dict[str, Any]:
     try:
         config = yaml.safe_load(Path(path).read_text())
     except FileNotFoundError:
-        raise UserError(f"the configuration file {path} does not exist; run this in the project's folder or name a file with --configfile") from None
+        raise UserError(
+            f"the configuration file {path} does not exist; run this in the project's folder or name a file with --configfile"
+        ) from None
     except yaml.YAMLError as error:
         where = f" at line {error.problem_mark.line + 1}" if getattr(error, "problem_mark", None) else ""
         raise UserError(f"the configuration file {path} is not valid YAML{where}; mend it and run again") from None
@@ -74,7 +78,10 @@ def _schema() -> dict[str, Any]:
 
 
 def _check(config: dict[str, Any], schema: dict[str, Any]) -> None:
-    errors = sorted(jsonschema.Draft202012Validator(schema).iter_errors(config), key=lambda error: (len(error.path), str(error.path)))
+    errors = sorted(
+        jsonschema.Draft202012Validator(schema).iter_errors(config),
+        key=lambda error: (len(error.path), str(error.path)),
+    )
     if errors:
         raise UserError(_sentence(errors[0]))
 
@@ -113,7 +120,13 @@ def _alternatives(error: jsonschema.ValidationError) -> str:
 
 
 def _words(types: str | list[str]) -> str:
-    words = {"object": "keys and values", "array": "a list", "string": "text", "integer": "a whole number", "null": "empty"}
+    words = {
+        "object": "keys and values",
+        "array": "a list",
+        "string": "text",
+        "integer": "a whole number",
+        "null": "empty",
+    }
     return " or ".join(words[name] for name in ([types] if isinstance(types, str) else types))
 
 

@@ -30,7 +30,9 @@ def announce(study: Study) -> None:
     """Say which results do not exist yet, also in a dry run; whether existing ones still hold is for their jobs to find out."""
     for kind, files in (("prompts", study.all_prompts), ("cells", study.all_cells)):
         missing = [path for path in files if not path.exists()]
-        names = ": " + ", ".join(str(path.relative_to(study.folder)) for path in missing) if 0 < len(missing) <= FEW else ""
+        names = (
+            ": " + ", ".join(str(path.relative_to(study.folder)) for path in missing) if 0 < len(missing) <= FEW else ""
+        )
         print(f"{study.name}: {len(missing)} of {len(files)} {kind} are missing{names}", file=sys.stderr)
 
 
@@ -64,7 +66,10 @@ def lock(study: Study) -> None:
     except BlockingIOError:
         end(UserError(f"another run is working on {study.folder}; wait for it to end or stop it, then run again"))
     except OSError:
-        print(f"promptatlas: {study.folder} cannot be locked on this file system; do not run it twice at once", file=sys.stderr)
+        print(
+            f"promptatlas: {study.folder} cannot be locked on this file system; do not run it twice at once",
+            file=sys.stderr,
+        )
     _locks.append(file)
 
 

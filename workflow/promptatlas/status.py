@@ -42,7 +42,9 @@ def counts(study: Study) -> list[Count]:
     """One line per method for prompts, and one per protocol and method for cells."""
     lines: dict[str, Count] = {}
     for tune_job in study.tune_jobs:
-        _count_prompts(study, tune_job, lines.setdefault(f"prompts {tune_job.method}", Count(f"prompts {tune_job.method}")))
+        _count_prompts(
+            study, tune_job, lines.setdefault(f"prompts {tune_job.method}", Count(f"prompts {tune_job.method}"))
+        )
     for job in study.transfer_jobs:
         what = f"{job.protocol} cells {job.method}"
         _count_cells(study, job, lines.setdefault(what, Count(what)))

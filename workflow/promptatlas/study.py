@@ -117,7 +117,15 @@ class Study:
         return self.folder / "prompts" / method / f"seed{seed}" / f"{task}.safetensors"
 
     def cell(self, cell: Cell) -> Path:
-        return self.folder / "cells" / cell.protocol / cell.method / f"seed{cell.seed}" / cell.target / f"{cell.source}.json"
+        return (
+            self.folder
+            / "cells"
+            / cell.protocol
+            / cell.method
+            / f"seed{cell.seed}"
+            / cell.target
+            / f"{cell.source}.json"
+        )
 
     def resume(self, fingerprint: str, kind: str) -> Path:
         return self.folder / "resume" / f"{fingerprint}.{kind}"

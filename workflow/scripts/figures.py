@@ -8,7 +8,9 @@ with reporting(snakemake.log[0]) as say:
 
     from promptatlas import figures
 
-    tables = {name: pd.read_parquet(snakemake.input[name]) for name in ("transfer", "similarity", "statistics", "tasks")}
+    tables = {
+        name: pd.read_parquet(snakemake.input[name]) for name in ("transfer", "similarity", "statistics", "tasks")
+    }
     folder = Path(snakemake.output[0])
     folder.mkdir(parents=True, exist_ok=True)
     figures.draw(**tables, folder=folder)

@@ -40,7 +40,10 @@ def read_draw(path: Path) -> Draw:
     """The draw stored at `path`; UserError if it is missing or damaged."""
     try:
         record = json.loads(path.read_bytes())
-        drawn = Draw(validation_split=record["validation_split"], **{name: np.array(record[name], dtype=np.int64) for name in ARRAYS})
+        drawn = Draw(
+            validation_split=record["validation_split"],
+            **{name: np.array(record[name], dtype=np.int64) for name in ARRAYS},
+        )
         sound = drawn.sha256 == record["sha256"]
     except FileNotFoundError:
         raise UserError(f"the draw {path} is missing; run the study again to draw it") from None

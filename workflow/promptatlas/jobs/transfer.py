@@ -128,7 +128,10 @@ class Transfer:
         encoded = encoding.load(self.study.encoded(target))[0]
         evaluations = self._how(batch[0])(task, encoded, batch)
         seconds = (time.perf_counter() - started) / len(batch)
-        return [(cell, self._content(cell, task, evaluation, seconds)) for cell, evaluation in zip(batch, evaluations, strict=True)]
+        return [
+            (cell, self._content(cell, task, evaluation, seconds))
+            for cell, evaluation in zip(batch, evaluations, strict=True)
+        ]
 
     def _how(self, cell: Cell) -> Callable[[PreparedTask, dict[str, np.ndarray], list[Cell]], list[Evaluation]]:
         if cell.source == "template":
@@ -145,9 +148,13 @@ class Transfer:
         seeds = [cell.seed for cell in batch]
         draws = [self.draws[cell.target, cell.seed] for cell in batch]
         starts = [self.prompt(cell) for cell in batch]
-        return self._evaluate(task, encoded, tuning.tune_task(self.model, self.job.method, self.settings, task, draws, seeds, starts))
+        return self._evaluate(
+            task, encoded, tuning.tune_task(self.model, self.job.method, self.settings, task, draws, seeds, starts)
+        )
 
-    def _evaluate(self, task: PreparedTask, encoded: dict[str, np.ndarray], prompts: list[LearnedPrompt]) -> list[Evaluation]:
+    def _evaluate(
+        self, task: PreparedTask, encoded: dict[str, np.ndarray], prompts: list[LearnedPrompt]
+    ) -> list[Evaluation]:
         return transfer.evaluate(self.model, task, encoded, [one.prompts for one in prompts])
 
     def _content(self, cell: Cell, task: PreparedTask, evaluation: Evaluation, seconds: float) -> dict[str, Any]:

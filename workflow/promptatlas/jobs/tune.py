@@ -51,11 +51,18 @@ def learn(study: Study, job: TuneJob, threads: int, say: Say) -> None:
         fresh = [one for one in some if one.path in forced or not _resumed(one)]
         if fresh:
             learned = tuning.tune_task(
-                model, method, study.settings(method), opened[name], [one.draw for one in fresh], [one.seed for one in fresh]
+                model,
+                method,
+                study.settings(method),
+                opened[name],
+                [one.draw for one in fresh],
+                [one.seed for one in fresh],
             )
             for one, prompt in zip(fresh, learned, strict=True):
                 parts = json.dumps(one.parts, sort_keys=True)
-                prompt.save(one.resume, {"fingerprint": one.fingerprint, "parts": parts, "task": name, "seed": str(one.seed)})
+                prompt.save(
+                    one.resume, {"fingerprint": one.fingerprint, "parts": parts, "task": name, "seed": str(one.seed)}
+                )
                 _place(one)
         progress.step(name)
     for one in (one for name in job.tasks for one in orders[name]):
