@@ -98,7 +98,8 @@ def train(
     """
     trainer = _optimiser(model)
     batches = stream(stage.stream, seed)
-    before, losses, start = (records[-1]["step"] if records else 0), [], time.monotonic()
+    before, earlier = (records[-1]["step"], records[-1]["seconds"]) if records else (0, 0.0)
+    losses, start = [], time.monotonic() - earlier
     for step in range(1, steps + 1):
         for group in trainer.param_groups:
             group["lr"] = stage.learning_rate * schedule(step, steps)
