@@ -1,0 +1,62 @@
+"""The README stays true: its commands run, the files and figures it names exist, its numbers are those of a real run."""
+
+import json
+import os
+import re
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+from tiny_study import ENVIRONMENT, ROOT
+
+README = (ROOT / "README.md").read_text()
+COMMANDS = [line for block in re.findall(r"```sh\n(.*?)```", README, re.S) for line in block.splitlines() if line]
+MADE = [line for line in COMMANDS if line.startswith("make ")]
+TYPED = [line for line in COMMANDS if not line.startswith(("make ", ". "))]
+
+
+@pytest.fixture(scope="module")
+def folder(finished, tmp_path_factory):
+    """The project as a user has it, with the tiny study, already run, in place of the default one."""
+    import shutil
+
+    folder = tmp_path_factory.mktemp("readme") / "study"
+    shutil.copytree(finished.folder, folder)
+    for name in ("Snakefile", "workflow", "profiles"):
+        (folder / name).symlink_to(ROOT / name)
+    return folder
+
+
+def test_the_commands_are_found():
+    assert MADE == ["make study", "make test"] and len(TYPED) >= 5
+
+
+@pytest.mark.parametrize("command", MADE)
+def test_make_knows_its_entry_points(command):
+    shown = subprocess.run(f"{command} --dry-run", shell=True, cwd=ROOT, text=True, capture_output=True)
+    assert shown.returncode == 0 and {"study": "snakemake", "test": "pytest"}[command.split()[1]] in shown.stdout
+
+
+@pytest.mark.parametrize("command", TYPED)
+def test_a_command_of_the_readme_runs(folder, command):
+    path = f"{Path(sys.executable).parent}{os.pathsep}{os.environ['PATH']}"
+    typed = command.replace("results/mini/", "results/tiny/")
+    done = subprocess.run(typed, shell=True, cwd=folder, env=ENVIRONMENT | {"PATH": path}, text=True, capture_output=True)
+    assert done.returncode == 0, done.stdout + done.stderr
+    if "example.yaml" in command:
+        assert (folder / "results" / "example" / "report.html").exists()
+
+
+@pytest.mark.parametrize("target", re.findall(r"\]\((?!https?:)([^)#]+)\)", README))
+def test_a_file_that_the_readme_links_exists(target):
+    assert (ROOT / target).exists()
+
+
+def test_the_numbers_are_those_of_the_recorded_run():
+    """docs/mini.json is the summary.json of the run whose figures the README quotes."""
+    summary = json.loads((ROOT / "docs" / "mini.json").read_text())
+    gains = {row["method"]: row["own_gain_points_mean"] for row in summary["by_method"]}
+    for method, name in (("coop", "CoOp"), ("vpt", "VPT"), ("upt", "UPT")):
+        assert f"{name} +{gains[method]:.1f}" in README
+    assert f"{100 * summary['zero_shot_chance_corrected_mean']:.0f} %" in README
