@@ -95,3 +95,15 @@ def test_the_default_configuration_says_what_the_schema_says():
 
     shown = yaml.safe_load((ROOT / "config.yaml").read_text())
     assert complete(shown) == complete({}) and set(shown) == set(complete({}))
+
+
+def test_only_the_embedded_model_is_tuned_with_its_own_preset():
+    """A study of a published model, written on top of config.yaml, gets the papers' settings."""
+    import yaml
+
+    from promptatlas.configuration import complete
+
+    shown = yaml.safe_load((ROOT / "config.yaml").read_text())
+    assert complete(shown)["settings"]["vpt"]["optimizer"] == "adamw"
+    published = complete(shown | {"backbone": {"model": "ViT-B-16-quickgelu", "pretrained": "openai"}})
+    assert published["settings"]["vpt"]["optimizer"] == "sgd" and published["settings"]["vpt"]["epochs"] == 200

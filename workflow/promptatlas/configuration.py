@@ -36,8 +36,10 @@ def complete(given: dict[str, Any]) -> dict[str, Any]:
         _known("task", task, known, "tasks")
     for method in [*config["methods"], *config["settings"]]:
         _known("method", method, methods.names(), "methods" if method in config["methods"] else "settings")
+    if config["preset"] == "auto":
+        config["preset"] = "mini" if config["backbone"]["model"] == "mini" else "paper"
     config["settings"] = {
-        method: methods.settings(method, config["settings"].get(method, {})) for method in config["methods"]
+        method: methods.settings(method, config["settings"].get(method, {}), config["preset"]) for method in config["methods"]
     }
     if config["only"] is not None:
         _known("source", config["only"], [*config["tasks"], *CALIBRATION], "only")

@@ -25,6 +25,12 @@ TUNING = {
     "select": "best_validation",  # best_validation | last
 }
 
+# What replaces TUNING's values, by name. "paper" is the authors' own; the small embedded backbone settles sooner (docs/log.md).
+PRESETS = {
+    "paper": {},
+    "mini": {"optimizer": "adamw", "learning_rate": 0.01, "epochs": 30},
+}
+
 _CHOICES = {
     "optimizer": ("sgd", "adamw"),
     "select": ("best_validation", "last"),
@@ -74,9 +80,9 @@ def _entry(method: str) -> Entry:
     return _METHODS[method]
 
 
-def settings(method: str, overrides: dict[str, object] | None = None) -> dict[str, object]:
-    """Complete settings of a method: defaults with `overrides` on top. Raises UserError naming the wrong key."""
-    complete = TUNING | _entry(method).own
+def settings(method: str, overrides: dict[str, object] | None = None, preset: str = "paper") -> dict[str, object]:
+    """Complete settings of a method: a preset with `overrides` on top. Raises UserError naming the wrong key."""
+    complete = TUNING | _entry(method).own | PRESETS[preset]
     for key, value in (overrides or {}).items():
         place = f"settings.{method}.{key}"
         if key not in complete:
