@@ -1,9 +1,10 @@
 """Both towers against open_clip's encoders, with prompts spliced in by hand where open_clip has none."""
 
+import numpy as np
 import open_clip
 import pytest
 import torch
-from conftest import twin
+from twins import twin
 
 from promptatlas.backbone.text import plain_sentences, sentences
 from promptatlas.errors import UserError
@@ -138,3 +139,15 @@ def test_a_name_longer_than_the_text_tower_reads_is_refused(tiny):
 @pytest.mark.parametrize("text", [*NAMES, "Québec's &amp; 北京 2nd", "  spaced\tout ", "ﬁne—dash", "don't", "UPPER"])
 def test_the_tokenizer_gives_open_clips_ids(tiny, text):
     assert tiny[1].tokenizer.encode(text) == tokenize.encode(text)
+
+
+def test_pictures_of_another_size_are_resized_as_a_picture_library_does(tiny):
+    from PIL import Image
+
+    _, backbone = tiny
+    pictures = np.random.default_rng(0).integers(0, 256, (3, 48, 48, 3), dtype=np.uint8)
+    smooth = np.array([Image.fromarray(one).resize((96, 96), Image.BICUBIC) for one in pictures])
+    for images in (pictures, smooth):
+        expected = np.array([Image.fromarray(one).resize((32, 32), Image.BICUBIC) for one in images])
+        ours = backbone.vision.resized(images).numpy()
+        assert ours.shape == (3, 32, 32, 3) and np.abs(ours.astype(int) - expected).max() <= 1

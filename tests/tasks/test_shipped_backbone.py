@@ -20,20 +20,20 @@ FOLDER = Path(export.__file__).parent / "mini"
 def clip():
     """open_clip's own model with the shipped weights: the independent reference for our towers."""
     model = export.open_clip_model(pretrain.CONFIG)
-    model.load_state_dict(export.mini_weights())
+    model.load_state_dict(export.mini(export.MINI)[1])
     return model.eval()
 
 
 def test_the_weights_are_small_and_finite() -> None:
     assert (FOLDER / "mini.safetensors").stat().st_size <= 10e6
-    weights = export.mini_weights()
+    weights = export.mini(export.MINI)[1]
     assert all(torch.isfinite(value).all() for value in weights.values())
     beside_the_table = sum(value.numel() for name, value in weights.items() if name != "token_embedding.weight")
     assert 1e6 < beside_the_table < 3e6
 
 
 def test_untrained_token_rows_are_as_initialised() -> None:
-    table = export.mini_weights()["token_embedding.weight"].numpy()
+    table = export.mini(export.MINI)[1]["token_embedding.weight"].numpy()
     trained = load_file(FOLDER / "mini.safetensors")["token_ids"]
     others = np.setdiff1d(np.arange(len(table)), trained)
     np.testing.assert_array_equal(table[others], export.initial_token_table(*table.shape)[others])

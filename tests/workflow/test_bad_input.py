@@ -107,3 +107,13 @@ def test_only_the_embedded_model_is_tuned_with_its_own_preset():
     assert complete(shown)["settings"]["vpt"]["optimizer"] == "adamw"
     published = complete(shown | {"backbone": {"model": "ViT-B-16-quickgelu", "pretrained": "openai"}})
     assert published["settings"]["vpt"]["optimizer"] == "sgd" and published["settings"]["vpt"]["epochs"] == 200
+
+
+def test_the_measures_that_the_configuration_knows_are_those_there_are():
+    import yaml
+
+    from promptatlas.similarity import registry
+
+    schema = yaml.safe_load((ROOT / "workflow/schemas/config.schema.yaml").read_text())["properties"]
+    listed = schema["similarity"]["anyOf"][1]["items"]["enum"]
+    assert listed == schema["statistics"]["properties"]["primary"]["items"]["enum"] == list(registry.registered())

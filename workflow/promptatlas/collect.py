@@ -40,7 +40,9 @@ def describe(study: Study, transfer: pd.DataFrame) -> None:
 
 def transfer_table(study: Study) -> pd.DataFrame:
     """One row per cell, calibration rows included, in the order of protocol, method, seed, target and source."""
-    rows = (_sound(study, cell) for cell in sorted(study.cells))
+    # A kept cell may have been measured under another name, or for another number of shots on which it does not depend.
+    now = {"study": study.name, "backbone": study.backbone_name, "shots": study.shots}
+    rows = (_sound(study, cell) | now for cell in sorted(study.cells))
     return _frame(rows, TRANSFER)
 
 

@@ -100,6 +100,7 @@ def _sentence(error: jsonschema.ValidationError) -> str:
         "enum": lambda: f"must be one of {', '.join(map(str, error.validator_value))}",
         "const": lambda: f"must be {error.validator_value}",
         "minimum": lambda: f"must be at least {error.validator_value}",
+        "contains": lambda: "must list template, the zero-shot score that all gains are measured from",
         "minItems": lambda: f"must list at least {error.validator_value}",
         "minLength": lambda: "must not be empty",
         "uniqueItems": lambda: "must not list anything twice",

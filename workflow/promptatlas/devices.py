@@ -11,6 +11,7 @@ from promptatlas.errors import UserError
 def chosen(wanted: str, threads: int) -> str:
     """`wanted`, where `auto` is the GPU if there is one; on the CPU this process uses `threads` cores from here on."""
     torch.set_num_threads(threads)
+    torch.backends.cudnn.allow_tf32 = False  # fingerprints say float32, on every device
     available = torch.cuda.is_available()
     if wanted == "cuda" and not available:
         raise UserError("device is `cuda` in the configuration, but no GPU can be used here; set it to `auto` or `cpu`")

@@ -36,15 +36,15 @@ def announce(study: Study) -> None:
         print(f"{study.name}: {len(missing)} of {len(files)} {kind} are missing{names}", file=sys.stderr)
 
 
-def begin(study: Study, forced: Iterable[str]) -> None:
-    """Before the first job: lock the study and hand on which files and rules were named to be computed anew.
+def begin(study: Study, forced: Iterable[str], everything: bool) -> None:
+    """Before the first job: lock the study and hand on which files and rules are to be computed anew, or that all are.
 
     A job in a conda environment of its own finds the library by PYTHONPATH.
     """
     lock(study)
     library = str(Path(__file__).parents[1])
     os.environ["PYTHONPATH"] = os.pathsep.join(filter(None, [library, os.environ.get("PYTHONPATH")]))
-    os.environ[FORCED] = os.pathsep.join(sorted(forced))
+    os.environ[FORCED] = os.pathsep.join(["*"] if everything else sorted(forced))
 
 
 def forced(study: Study, job: str, files: Iterable[Path]) -> set[Path]:
@@ -54,7 +54,7 @@ def forced(study: Study, job: str, files: Iterable[Path]) -> set[Path]:
     """
     named = set(os.environ.get(FORCED, "").split(os.pathsep))
     only = study.config["only"]
-    return {path for path in files if named & {job, str(path)} and only in (None, path.stem)}
+    return {path for path in files if named & {"*", job, str(path)} and only in (None, path.stem)}
 
 
 def lock(study: Study) -> None:

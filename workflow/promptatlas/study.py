@@ -103,6 +103,15 @@ class Study:
         return self.folder / "backbone"
 
     @property
+    def backbone_sources(self) -> list[Path]:
+        """Files on this machine that the backbone is made from: a change of theirs makes it stale."""
+        model, given = self.config["backbone"]["model"], Path(self.config["backbone"]["pretrained"])
+        if model == "mini":
+            folder = Path(__file__).parent / "backbone" / "mini" if given == Path("mini") else given
+            return [folder / "mini.safetensors", folder / "config.json"]
+        return [given] if given.is_file() else []
+
+    @property
     def backbone_files(self) -> list[Path]:
         return [self.backbone_folder / name for name in ("backbone.safetensors", "architecture.json", "tokenizer.json")]
 

@@ -196,18 +196,20 @@ class _Features(_Draws):
 
 
 class _Pictures(_Draws):
-    """For methods with visual prompts: uint8 pictures (K, N, R, R, 3), embedded again at every step."""
+    """For methods with visual prompts: uint8 pictures of all draws, each held once, embedded again at every step."""
 
     def __init__(
         self, backbone: Backbone, classifier: PromptedClassifier, task: PreparedTask, split: str, indices: list
     ) -> None:
         super().__init__(task, split, indices, backbone.device)
         self.backbone, self.classifier = backbone, classifier
-        self.pictures = torch.from_numpy(np.array(task.images(split)[self.rows])).to(backbone.device)
+        unique, inverse = np.unique(self.rows, return_inverse=True)
+        self.pictures = backbone.vision.resized(task.images(split)[unique])
+        self.where = torch.from_numpy(inverse.reshape(self.rows.shape)).to(backbone.device)
 
     def features(self, prompts: Prompts, rows: Tensor) -> Tensor:
         vision = self.backbone.vision
-        pictures = self.pictures[self.learner, rows]
+        pictures = self.pictures[self.where[self.learner, rows]]
         with torch.no_grad():
             tokens = vision.embed(vision.normalise(pictures.flatten(0, 1))).unflatten(0, rows.shape)
         return self.classifier.image_features(prompts, tokens)

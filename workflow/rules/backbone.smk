@@ -2,6 +2,8 @@
 
 
 rule backbone:
+    input:
+        study.backbone_sources,
     output:
         study.backbone_files,
     log:

@@ -14,7 +14,7 @@ with reporting(snakemake.log[0]) as say:
     names = ("transfer", "similarity", "statistics", "tasks", "tuning")
     page.write(
         tables={name: pd.read_parquet(snakemake.input[name]) for name in names},
-        config=study.description,
+        config=study.description | {"results": study.config["results"]},
         cells=(cells.read(path) for path in study.all_cells),
         path=Path(snakemake.output[0]),
         summary=json.loads(Path(snakemake.input.summary).read_text()),

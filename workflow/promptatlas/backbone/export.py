@@ -11,6 +11,7 @@ import numpy as np
 import open_clip
 import torch
 from open_clip.tokenizer import SimpleTokenizer
+from safetensors import SafetensorError
 from safetensors.numpy import load_file
 from safetensors.torch import save_file
 from torch import Tensor
@@ -36,7 +37,7 @@ def export(model: str, pretrained: str, folder: str | Path) -> Architecture:
     Raises UserError for unknown names, towers of another kind than a plain CLIP vision transformer, damaged weights.
     """
     if model == "mini":
-        config, weights = json.loads((MINI / "config.json").read_text()), mini_weights()
+        config, weights = mini(MINI if pretrained == "mini" else Path(pretrained))
         mean, std = tuple(config.pop("mean")), tuple(config.pop("std"))
     else:
         config = open_clip.get_model_config(model)
@@ -69,14 +70,23 @@ def tokenizer() -> Tokenizer:
     return Tokenizer.from_merges(source.encoder, merges)
 
 
-def mini_weights() -> dict[str, Tensor]:
-    """The shipped weights with their token table made whole: rows that pretraining never met stay as initialised."""
-    shipped = load_file(MINI / "mini.safetensors")
+def mini(folder: Path) -> tuple[dict, dict[str, Tensor]]:
+    """Configuration and weights of the mini backbone, as shipped or as `pretrain_mini` writes them to a folder.
+
+    The token table is made whole: rows that pretraining never met stay as initialised.
+    """
+    try:
+        config, shipped = json.loads((folder / "config.json").read_text()), load_file(folder / "mini.safetensors")
+    except (OSError, ValueError, SafetensorError) as error:
+        raise UserError(
+            f"backbone.pretrained: {folder} holds no whole mini backbone ({error}); write `mini` or train one with "
+            "`snakemake --cores 2 pretrain_mini`."
+        ) from error
     ids, rows = shipped.pop("token_ids"), shipped.pop("token_rows")
     table = initial_token_table(49408, rows.shape[1])
     table[ids] = rows
     weights = {key: torch.from_numpy(value).float() for key, value in shipped.items()}
-    return weights | {"token_embedding.weight": torch.from_numpy(table)}
+    return config, weights | {"token_embedding.weight": torch.from_numpy(table)}
 
 
 def initial_token_table(tokens: int, width: int) -> np.ndarray:

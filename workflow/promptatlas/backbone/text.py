@@ -19,8 +19,6 @@ from promptatlas.backbone.block import ALL, KEY_VALUE, QUERY, Block, attend
 from promptatlas.backbone.tokenizer import Tokenizer
 from promptatlas.errors import UserError
 
-POSITIONS = ("end", "middle", "front")
-
 
 def sentences(tokenizer: Tokenizer, class_names: list[str], context: int, position: str) -> list[list[int]]:
     """Token ids of one prompted sentence per class; context vector i is written as -1 - i.

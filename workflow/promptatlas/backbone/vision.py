@@ -22,6 +22,7 @@ class VisionTower(nn.Module):
     def __init__(self, architecture: Architecture) -> None:
         super().__init__()
         a = architecture
+        self.image_size = a.image_size
         self.conv1 = nn.Conv2d(3, a.vision_width, a.patch_size, a.patch_size, bias=False)
         self.class_embedding = nn.Parameter(torch.empty(a.vision_width))
         tokens = (a.image_size // a.patch_size) ** 2 + 1
@@ -45,9 +46,21 @@ class VisionTower(nn.Module):
         """uint8 images (B, R, R, 3) -> float (B, 3, R, R) with the mean and spread of the model's training."""
         return (images.permute(0, 3, 1, 2).float() / 255 - self.mean) / self.std
 
+    def resized(self, images: np.ndarray) -> Tensor:
+        """Pictures from disk, uint8 (B, S, S, 3) -> uint8 (B, R, R, 3) on the tower's device, R the model's size.
+
+        Bicubic and antialiased in whole bytes on the CPU, as Pillow does it.
+        """
+        pictures = torch.from_numpy(np.array(images))
+        size = (self.image_size, self.image_size)
+        if pictures.shape[1:3] != size:
+            planes = F.interpolate(pictures.permute(0, 3, 1, 2), size, mode="bicubic", antialias=True)
+            pictures = planes.permute(0, 2, 3, 1)
+        return pictures.to(self.device)
+
     def read(self, images: np.ndarray) -> Tensor:
-        """Pictures from disk, uint8 (B, R, R, 3) -> normalised (B, 3, R, R) on the tower's device."""
-        return self.normalise(torch.from_numpy(np.array(images)).to(self.device))
+        """Pictures from disk, uint8 (B, S, S, 3) -> normalised (B, 3, R, R) on the tower's device."""
+        return self.normalise(self.resized(images))
 
     def embed(self, images: Tensor) -> Tensor:
         """Normalised images (B, 3, R, R) -> tokens (B, T, width), the class token first, after `ln_pre`."""

@@ -97,8 +97,14 @@ def variance_bars(statistics: pd.DataFrame) -> Figure | None:
 
 
 def correlation_forest(statistics: pd.DataFrame) -> Figure | None:
-    """Two-way residual correlation of each measure with transfer, with its interval; filled where p < 0.05."""
-    rows = statistics[(statistics["test"] == "two_way") & (statistics["response"] == PRIMARY)]
+    """Two-way residual correlation of each measure with transfer, with its interval.
+
+    Filled where p < 0.05, all measures of a method allowed for.
+    """
+    primary = statistics[statistics["response"] == PRIMARY]
+    address = ["method", "protocol", "measure"]
+    adjusted = primary[primary["test"] == "two_way_max_t"].set_index(address)["p"]
+    rows = primary[primary["test"] == "two_way"]
     if rows.empty:
         return None
     measures = list(dict.fromkeys(rows["measure"]))
@@ -114,7 +120,8 @@ def correlation_forest(statistics: pd.DataFrame) -> Figure | None:
         labels[place] = method_title(row["method"]) + (f", {row['protocol']}" if several else "")
         colour = COLOURS[which % len(COLOURS)]
         axes.plot([row["low"], row["high"]], [place, place], color=colour, linewidth=1.6, solid_capstyle="butt")
-        face = colour if row["p"] < 0.05 else "white"
+        decisive = adjusted.get(tuple(row[key] for key in address), row["p"])
+        face = colour if decisive < 0.05 else "white"
         axes.plot(row["estimate"], place, "o", markersize=6, color=colour, markerfacecolor=face, markeredgewidth=1.4)
         at = {"xycoords": ("axes fraction", "data"), "va": "center", "fontsize": 8}
         axes.annotate(f"p = {row['p']:.2g}", (1.01, place), color="#555555", **at)

@@ -13,6 +13,7 @@ import numpy as np
 from promptatlas import NUMERICS_VERSION, backbone, cells, devices, encoding, planning, transfer, tuning
 from promptatlas.backbone import Backbone
 from promptatlas.cells import Cell, digest, fingerprint
+from promptatlas.errors import UserError
 from promptatlas.jobs.prepare import classes, read_draw
 from promptatlas.jobs.tune import PRECISION
 from promptatlas.learned import LearnedPrompt
@@ -53,11 +54,12 @@ def fill(study: Study, job: TransferJob, threads: int, say: Say) -> None:
 
 
 def _resumed(study: Study, cell: Cell, parts: dict[str, str]) -> bool:
-    """Take over what an interrupted job had already measured."""
-    path = study.resume(fingerprint(parts), "json")
-    if not path.exists():
+    """Take over what an interrupted job had already measured; another job may take the record away meanwhile."""
+    try:
+        content = cells.read(study.resume(fingerprint(parts), "json"))
+    except UserError:
         return False
-    cells.write(study.cell(cell), cells.read(path) | cell.address())
+    cells.write(study.cell(cell), content | cell.address())
     return True
 
 

@@ -4,6 +4,7 @@ Knows nothing of how a prompt is tuned, nor of targets.
 """
 
 import json
+import os
 import shutil
 from dataclasses import dataclass
 from pathlib import Path
@@ -110,6 +111,6 @@ def _resumed(one: Order) -> bool:
 
 def _place(one: Order) -> None:
     one.path.parent.mkdir(parents=True, exist_ok=True)
-    temporary = one.path.with_name(f".{one.path.name}.tmp")
+    temporary = one.path.with_name(f".{one.path.name}.{os.getpid()}.tmp")
     shutil.copyfile(one.resume, temporary)
     temporary.replace(one.path)

@@ -52,7 +52,7 @@ function drawSimilarity() {
       plotted,
       Math.min(-0.4, Math.floor(Math.min(...edges) * 10) / 10),
       Math.max(0.8, Math.ceil(Math.max(...edges) * 10) / 10),
-      "r and its 95 % interval; filled where p < 0.05",
+      "r and its 95 % interval; filled where p < 0.05, all measures of a method allowed for",
     ),
     table(
       ["method", "similarity", "r", "95 % interval", "p", "p, all measures", "p, beyond family", ""],

@@ -126,13 +126,13 @@ def _correlations(statistics: pd.DataFrame, similarity: pd.DataFrame) -> list[di
         row |= {
             "family": families[row["measure"]],
             "noise_ceiling": ceiling,
-            "significant": bool(row["p"] < MEANINGFUL),
         }
         row |= {
             f"p_{test}": p.at[key, f"two_way_{test}"] if f"two_way_{test}" in p and key in p.index else math.nan
             for test in ("max_t", "blocks")
         }
-        records.append(row)
+        decisive = row["p"] if math.isnan(row["p_max_t"]) else row["p_max_t"]
+        records.append(row | {"significant": bool(decisive < MEANINGFUL)})
     return records
 
 

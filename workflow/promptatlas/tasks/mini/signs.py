@@ -1,6 +1,5 @@
 """Traffic signs: outline, colour and pictogram together make the class; some classes are rare, as on real roads."""
 
-from collections import Counter
 from dataclasses import dataclass
 
 import numpy as np
@@ -91,7 +90,6 @@ def _sign(number: int, rng: np.random.Generator) -> Factors:
     return {"sign": ROUND[number * 7 % len(ROUND)], "hard": task_hardness(rng)}
 
 
-PER_ROUND = Counter(ROUND)
 TASKS = (
     MiniTask(
         Task(
