@@ -16,6 +16,13 @@ MADE = [line for line in COMMANDS if line.startswith("make ")]
 TYPED = [line for line in COMMANDS if not line.startswith(("make ", ". "))]
 
 
+MEASURES = {
+    "factor_overlap": "known overlap of factors",
+    "vis_frechet": "similarity of pictures",
+    "lab_cover": "similarity of labels",
+}
+
+
 @pytest.fixture(scope="module")
 def folder(finished, tmp_path_factory):
     """The project as a user has it, with the tiny study, already run, in place of the default one."""
@@ -60,3 +67,21 @@ def test_the_numbers_are_those_of_the_recorded_run():
     for method, name in (("coop", "CoOp"), ("vpt", "VPT"), ("upt", "UPT")):
         assert f"{name} +{gains[method]:.1f}" in README
     assert f"{100 * summary['zero_shot_chance_corrected_mean']:.0f} %" in README
+    rows = {(row["measure"], row["method"]): row for row in summary["correlations"] if row["response"] == "logit_gain"}
+    assert {(measure, method) for measure, method in rows} >= {(m, k) for m in MEASURES for k in gains}
+    for measure, line in MEASURES.items():
+        shown = next(text for text in README.splitlines() if text.startswith(f"| {line} |"))
+        for method, cell in zip(("coop", "vpt", "upt"), shown.split("|")[2:5], strict=True):
+            row = rows[measure, method]
+            assert cell.strip() == f"{short(row['estimate'])} ({short(row['low'])} to {short(row['high'])}), {p_value(row['p'])}"
+    helps = [100 * row["transfer_helps_share"] for row in summary["by_method"]]
+    assert f"{min(helps):.0f} to {max(helps):.0f} %" in README
+
+
+def short(value: float) -> str:
+    """.24 for 0.2361, -.06 for -0.0554, .00 for what rounds to zero."""
+    return f"{value:.2f}".replace("0.", ".", 1).replace("-.00", ".00")
+
+
+def p_value(value: float) -> str:
+    return f"{value:.4f}".rstrip("0").replace("0.", ".", 1)

@@ -68,7 +68,7 @@ def pretrain(
     """Draw `pairs` captioned pictures, train for `steps` batches over all stages, write the weights that are shipped.
 
     `folder` receives mini.safetensors (float16), config.json, training.csv (the returned records: step, loss,
-    seconds and zero-shot score per task on validation pictures) and the drawn pictures, which may be deleted. The
+    seconds and zero-shot score per task on validation pictures) and, while training, the drawn pictures. The
     weights are also written at every evaluation, so an interrupted training leaves its latest state.
     """
     folder = Path(folder)
@@ -79,6 +79,7 @@ def pretrain(
     records: list[dict] = []
     for stage in STAGES:
         train(model, stage, round(stage.share * steps), images, tokens, seed, folder, records)
+    (folder / "pictures.npy").unlink()
     return records
 
 
