@@ -13,7 +13,7 @@ NAMES = ["cat", "red_panda", "a very long-winded class name, with 3 commas, ok?"
 tokenize = open_clip.get_tokenizer("ViT-B-32")
 
 
-def close(ours, reference, tolerance=1e-5):
+def assert_close(ours, reference, tolerance=1e-5):
     torch.testing.assert_close(ours, reference, atol=tolerance, rtol=tolerance)
 
 
@@ -55,13 +55,13 @@ def naive_vision(model, images, prompts):
 def test_plain_sentences_equal_open_clip(tiny):
     model, backbone = tiny
     texts = [f"a photo of a {name}." for name in NAMES]
-    close(backbone.text(backbone.text.layout(plain_sentences(backbone.tokenizer, texts)))[0], model.encode_text(tokenize(texts)))
+    assert_close(backbone.text(backbone.text.layout(plain_sentences(backbone.tokenizer, texts)))[0], model.encode_text(tokenize(texts)))
 
 
 def test_plain_images_equal_open_clip(tiny):
     model, backbone = tiny
     images = torch.randn(5, 3, 32, 32)
-    close(backbone.vision(backbone.vision.embed(images).unsqueeze(0))[0], model.encode_image(images))
+    assert_close(backbone.vision(backbone.vision.embed(images).unsqueeze(0))[0], model.encode_image(images))
 
 
 @pytest.mark.slow
@@ -70,9 +70,9 @@ def test_published_sizes_equal_open_clip(name, quick, tmp_path):
     model, backbone = twin(open_clip.get_model_config(name) | {"quick_gelu": quick}, tmp_path)
     texts = ["a photo of a cat.", "a satellite photo of annual crop land."]
     layout = backbone.text.layout(plain_sentences(backbone.tokenizer, texts))
-    close(backbone.text(layout)[0], model.encode_text(tokenize(texts)))
+    assert_close(backbone.text(layout)[0], model.encode_text(tokenize(texts)))
     images = torch.randn(1, 3, 224, 224)
-    close(backbone.vision(backbone.vision.embed(images).unsqueeze(0))[0], model.encode_image(images))
+    assert_close(backbone.vision(backbone.vision.embed(images).unsqueeze(0))[0], model.encode_image(images))
 
 
 @pytest.mark.parametrize("depth", [1, 2, 3])
@@ -83,11 +83,11 @@ def test_context_prompts_equal_the_naive_splice_in_value_and_gradient(tiny, posi
     layout = backbone.text.layout(sentences(backbone.tokenizer, NAMES, 5, position))
     ours = backbone.text(layout, context)
     reference = torch.stack([naive_text(model, NAMES, own, position) for own in context])
-    close(ours, reference)
+    assert_close(ours, reference)
     weights = torch.randn_like(ours)
     (gradient,) = torch.autograd.grad((ours * weights).sum(), context)
     (expected,) = torch.autograd.grad((reference * weights).sum(), context)
-    close(gradient, expected, 1e-4)
+    assert_close(gradient, expected, 1e-4)
 
 
 @pytest.mark.parametrize("depth", [1, 2, 3], ids=["shallow", "half", "deep"])
@@ -97,11 +97,11 @@ def test_visual_prompts_equal_the_naive_insertion_in_value_and_gradient(tiny, de
     prompts = (torch.randn(2, depth, 6, 96) * 0.3).requires_grad_()
     ours = backbone.vision(backbone.vision.embed(images).unsqueeze(0), prompts)
     reference = torch.stack([naive_vision(model, images, own) for own in prompts])
-    close(ours, reference)
+    assert_close(ours, reference)
     weights = torch.randn_like(ours)
     (gradient,) = torch.autograd.grad((ours * weights).sum(), prompts)
     (expected,) = torch.autograd.grad((reference * weights).sum(), prompts)
-    close(gradient, expected, 1e-4)
+    assert_close(gradient, expected, 1e-4)
 
 
 def test_context_equal_to_the_embedded_words_gives_the_plain_sentence(tiny):
@@ -109,7 +109,7 @@ def test_context_equal_to_the_embedded_words_gives_the_plain_sentence(tiny):
     words = backbone.text.token_embedding(torch.tensor(backbone.tokenizer.encode("a photo of a")))
     layout = backbone.text.layout(sentences(backbone.tokenizer, NAMES, 4, "end"))
     texts = [f"a photo of a {name.replace('_', ' ')}." for name in NAMES]
-    close(backbone.text(layout, words[None, None])[0], model.encode_text(tokenize(texts)))
+    assert_close(backbone.text(layout, words[None, None])[0], model.encode_text(tokenize(texts)))
 
 
 def test_one_class_alone_gives_what_it_gives_among_others(tiny):
@@ -118,7 +118,7 @@ def test_one_class_alone_gives_what_it_gives_among_others(tiny):
     together = backbone.text(backbone.text.layout(sentences(backbone.tokenizer, NAMES, 4, "middle")), context)
     for i, name in enumerate(NAMES):
         alone = backbone.text(backbone.text.layout(sentences(backbone.tokenizer, [name], 4, "middle")), context)
-        close(alone[:, 0], together[:, i])
+        assert_close(alone[:, 0], together[:, i])
 
 
 def test_each_prompt_may_see_its_own_images(tiny):
@@ -127,7 +127,7 @@ def test_each_prompt_may_see_its_own_images(tiny):
     tokens = backbone.vision.embed(images.flatten(0, 1)).unflatten(0, (2, 4))
     together = backbone.vision(tokens, prompts)
     for k in range(2):
-        close(backbone.vision(tokens[k : k + 1], prompts[k : k + 1])[0], together[k])
+        assert_close(backbone.vision(tokens[k : k + 1], prompts[k : k + 1])[0], together[k])
 
 
 def test_a_name_longer_than_the_text_tower_reads_is_refused(tiny):
