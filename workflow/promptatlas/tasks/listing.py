@@ -1,0 +1,45 @@
+"""What a reader finds of a task before any picture is decoded. Knows nothing of files, of class-name spelling or of models."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Protocol
+
+import numpy as np
+from PIL.Image import Image
+
+
+class Pictures(Protocol):
+    """N pictures that can be opened one by one, also in another process: every implementation can be pickled."""
+
+    def __len__(self) -> int: ...
+
+    def open(self, index: int) -> Image:
+        """The decoded picture, in its own size and mode. Raises OSError or another error of Pillow if it is broken."""
+
+    def name(self, index: int) -> str:
+        """What a person calls it: a path, or data set, split and number."""
+
+
+@dataclass(frozen=True)
+class Split:
+    """Pictures and their labels: (N,) int64 class numbers, or for a multi-label task (N, C) uint8 marks.
+
+    `stamp` changes when the pictures change: names and sizes of files, or the identity of an archive.
+    """
+
+    pictures: Pictures
+    labels: np.ndarray
+    stamp: str
+
+
+@dataclass(frozen=True)
+class Listing:
+    """All splits of a task ("train", "test", often "validation"); labels count `class_names`, spelt as in the source.
+
+    `split_source` says who decided which picture is a test picture: "official", "promptatlas", ...
+    """
+
+    class_names: tuple[str, ...]
+    splits: dict[str, Split]
+    split_source: str
