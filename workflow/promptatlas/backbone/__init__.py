@@ -1,49 +1,20 @@
-"""A frozen CLIP-like model read from its exported folder. Knows nothing of methods or tasks."""
+"""A frozen CLIP-like model in its exported folder. The names of its files live here, so that a workflow can be planned
+without torch; `Backbone` and `load` come from `model` when they are first asked for. Knows nothing of methods or tasks.
+"""
 
 from __future__ import annotations
 
 import hashlib
-from dataclasses import dataclass
+from importlib import import_module
 from pathlib import Path
+from typing import TYPE_CHECKING, Any
 
-import torch
-import torch.nn.functional as F
-from safetensors import SafetensorError, safe_open
-from torch import Tensor
+if TYPE_CHECKING:
+    from promptatlas.backbone.model import Backbone, load
 
-from promptatlas.backbone.architecture import Architecture
-from promptatlas.backbone.text import TextTower, plain_sentences
-from promptatlas.backbone.tokenizer import Tokenizer
-from promptatlas.backbone.vision import VisionTower
-from promptatlas.errors import UserError
+__all__ = ["ARCHITECTURE", "TOKENIZER", "WEIGHTS", "Backbone", "fingerprint", "load"]
 
 WEIGHTS, ARCHITECTURE, TOKENIZER = "backbone.safetensors", "architecture.json", "tokenizer.json"
-
-
-@dataclass(frozen=True)
-class Backbone:
-    """Both towers on one device; logit_scale is the factor on cosines (exp of the stored parameter)."""
-
-    architecture: Architecture
-    text: TextTower
-    vision: VisionTower
-    tokenizer: Tokenizer
-    logit_scale: float
-    fingerprint: str
-
-    @property
-    def device(self) -> torch.device:
-        return self.text.device
-
-    @torch.no_grad()
-    def class_features(self, class_names: tuple[str, ...], templates: tuple[str, ...]) -> Tensor:
-        """Zero-shot class weights (C, embed_dim): the normalised mean over templates of normalised features."""
-        per_template = []
-        for template in templates:
-            texts = [template.replace("{}", name.replace("_", " ")) for name in class_names]
-            rows = plain_sentences(self.tokenizer, texts)
-            per_template.append(F.normalize(self.text(self.text.layout(rows))[0], dim=-1))
-        return F.normalize(torch.stack(per_template).mean(0), dim=-1)
 
 
 def fingerprint(folder: Path) -> str:
@@ -56,27 +27,7 @@ def fingerprint(folder: Path) -> str:
     return digest.hexdigest()
 
 
-def load(folder: str | Path, device: str | torch.device = "cpu") -> Backbone:
-    """Reads a folder written by `backbone.export`."""
-    folder = Path(folder)
-    architecture = Architecture.read(folder / ARCHITECTURE)
-    try:
-        with safe_open(folder / WEIGHTS, framework="pt") as file:
-            weights = {key: file.get_tensor(key).float() for key in file.keys()}
-    except (OSError, SafetensorError) as error:
-        raise UserError(f"{folder / WEIGHTS} is missing or damaged ({error}); delete it and run again.") from error
-    scale = weights.pop("logit_scale").exp().item()
-    visual = {key.removeprefix("visual."): w for key, w in weights.items() if key.startswith("visual.")}
-    textual = {key: w for key, w in weights.items() if not key.startswith("visual.")}
-    text = TextTower(architecture, len(textual["token_embedding.weight"]))
-    vision = VisionTower(architecture)
-    text.load_state_dict(textual)
-    vision.load_state_dict(visual)
-    return Backbone(
-        architecture=architecture,
-        text=text.to(device),
-        vision=vision.to(device),
-        tokenizer=Tokenizer.read(folder / TOKENIZER),
-        logit_scale=scale,
-        fingerprint=fingerprint(folder),
-    )
+def __getattr__(name: str) -> Any:
+    if name in ("Backbone", "load"):
+        return getattr(import_module("promptatlas.backbone.model"), name)
+    raise AttributeError(f"module {__name__!r} has no attribute {name!r}")

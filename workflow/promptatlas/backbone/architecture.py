@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import json
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, fields
 from pathlib import Path
 
 from promptatlas.errors import UserError
@@ -11,7 +11,15 @@ from promptatlas.errors import UserError
 
 @dataclass(frozen=True)
 class Architecture:
-    """Everything besides the weights that an encoder needs; widths in numbers of features, sizes in pixels."""
+    """Everything besides the weights that an encoder needs; widths in numbers of features, sizes in pixels.
+
+    The fields with a default are what sets a model apart from a plain CLIP vision transformer; a file holds them only
+    where they differ, so that a plain model's file, and with it the fingerprint of its study, stays as it was.
+    kind: "vit", "resnet" or "siglip"; quick_gelu_from: what says so (a weight tag, a file format, ...), in words;
+    vision_hidden, text_hidden: width inside the MLPs, None for four times the tower's; stages: blocks in each stage of a
+    ResNet, whose vision_layers are its stages; vision_tanh, text_tanh: GELU in its tanh form; text_projects: whether
+    a linear map follows the text tower's last norm.
+    """
 
     name: str
     pretrained: str
@@ -28,15 +36,24 @@ class Architecture:
     context_length: int
     mean: tuple[float, float, float]
     std: tuple[float, float, float]
+    kind: str = "vit"
+    quick_gelu_from: str = ""
+    vision_hidden: int | None = None
+    text_hidden: int | None = None
+    stages: tuple[int, ...] = ()
+    vision_tanh: bool = False
+    text_tanh: bool = False
+    text_projects: bool = True
 
     def write(self, path: Path) -> None:
-        path.write_text(json.dumps(asdict(self), indent=2) + "\n")
+        usual = {field.name: field.default for field in fields(self)}
+        path.write_text(json.dumps({k: v for k, v in asdict(self).items() if v != usual[k]}, indent=2) + "\n")
 
     @staticmethod
     def read(path: Path) -> Architecture:
         try:
             values = json.loads(Path(path).read_text())
-            values["mean"], values["std"] = tuple(values["mean"]), tuple(values["std"])
-            return Architecture(**values)
-        except (OSError, ValueError, KeyError, TypeError) as error:
+            lists = {key: tuple(value) for key, value in values.items() if isinstance(value, list)}
+            return Architecture(**values | lists)
+        except (OSError, ValueError, TypeError, AttributeError) as error:
             raise UserError(f"{path} is not a readable architecture file; delete its folder and run again.") from error

@@ -100,7 +100,7 @@ class TextTower(nn.Module):
         self.positional_embedding = nn.Parameter(torch.empty(a.context_length, a.text_width))
         self.transformer = nn.Module()
         self.transformer.resblocks = nn.ModuleList(
-            Block(a.text_width, a.text_heads, a.quick_gelu) for _ in range(a.text_layers)
+            Block(a.text_width, a.text_heads, a.quick_gelu, a.text_hidden) for _ in range(a.text_layers)
         )
         self.ln_final = nn.LayerNorm(a.text_width)
         self.text_projection = nn.Parameter(torch.empty(a.text_width, a.embed_dim))

@@ -7,22 +7,21 @@ layer only the class token is read, so the last layer computes only that. Knows 
 
 from __future__ import annotations
 
-import numpy as np
 import torch
 import torch.nn.functional as F
 from torch import Tensor, nn
 
 from promptatlas.backbone.architecture import Architecture
 from promptatlas.backbone.block import ALL, KEY_VALUE, QUERY, Block, attend
+from promptatlas.backbone.pictures import PictureTower
 
 
-class VisionTower(nn.Module):
+class VisionTower(PictureTower):
     """Frozen vision transformer; state-dict names as published below `visual.`."""
 
     def __init__(self, architecture: Architecture) -> None:
-        super().__init__()
+        super().__init__(architecture)
         a = architecture
-        self.image_size = a.image_size
         self.conv1 = nn.Conv2d(3, a.vision_width, a.patch_size, a.patch_size, bias=False)
         self.class_embedding = nn.Parameter(torch.empty(a.vision_width))
         tokens = (a.image_size // a.patch_size) ** 2 + 1
@@ -30,37 +29,11 @@ class VisionTower(nn.Module):
         self.ln_pre = nn.LayerNorm(a.vision_width)
         self.transformer = nn.Module()
         self.transformer.resblocks = nn.ModuleList(
-            Block(a.vision_width, a.vision_heads, a.quick_gelu) for _ in range(a.vision_layers)
+            Block(a.vision_width, a.vision_heads, a.quick_gelu, a.vision_hidden) for _ in range(a.vision_layers)
         )
         self.ln_post = nn.LayerNorm(a.vision_width)
         self.proj = nn.Parameter(torch.empty(a.vision_width, a.embed_dim))
-        self.register_buffer("mean", torch.tensor(a.mean).view(1, 3, 1, 1), persistent=False)
-        self.register_buffer("std", torch.tensor(a.std).view(1, 3, 1, 1), persistent=False)
         self.requires_grad_(False)
-
-    @property
-    def device(self) -> torch.device:
-        return self.proj.device
-
-    def normalise(self, images: Tensor) -> Tensor:
-        """uint8 images (B, R, R, 3) -> float (B, 3, R, R) with the mean and spread of the model's training."""
-        return (images.permute(0, 3, 1, 2).float() / 255 - self.mean) / self.std
-
-    def resized(self, images: np.ndarray) -> Tensor:
-        """Pictures from disk, uint8 (B, S, S, 3) -> uint8 (B, R, R, 3) on the tower's device, R the model's size.
-
-        Bicubic and antialiased in whole bytes on the CPU, as Pillow does it.
-        """
-        pictures = torch.from_numpy(np.array(images))
-        size = (self.image_size, self.image_size)
-        if pictures.shape[1:3] != size:
-            planes = F.interpolate(pictures.permute(0, 3, 1, 2), size, mode="bicubic", antialias=True)
-            pictures = planes.permute(0, 2, 3, 1)
-        return pictures.to(self.device)
-
-    def read(self, images: np.ndarray) -> Tensor:
-        """Pictures from disk, uint8 (B, S, S, 3) -> normalised (B, 3, R, R) on the tower's device."""
-        return self.normalise(self.resized(images))
 
     def embed(self, images: Tensor) -> Tensor:
         """Normalised images (B, 3, R, R) -> tokens (B, T, width), the class token first, after `ln_pre`."""

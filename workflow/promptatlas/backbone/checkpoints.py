@@ -1,0 +1,103 @@
+"""Published and local files of weights as one flat state dict: OpenAI's archives, open_clip's training checkpoints, bare
+state dicts, safetensors. Only tensors are read, nothing in a file is run. Knows nothing of open_clip or of towers.
+"""
+
+from __future__ import annotations
+
+import pickle
+import zipfile
+from dataclasses import dataclass
+from pathlib import Path
+
+import torch
+from safetensors import SafetensorError
+from safetensors.torch import load_file
+from torch import Tensor
+
+from promptatlas.backbone import torchscript
+from promptatlas.errors import UserError
+
+_OPENAI = {"input_resolution", "context_length", "vocab_size"}  # numbers that OpenAI's code stores among its weights
+_UNUSED = {"attn_mask", "logit_bias", "num_batches_tracked"}  # nothing that enters a feature
+
+# What the readers raise on a file that is cut off or was never a file of weights.
+_DAMAGE = (
+    OSError, EOFError, LookupError, ValueError, TypeError, AttributeError, RuntimeError, SafetensorError,
+    zipfile.BadZipFile,
+)  # fmt: skip
+
+
+@dataclass(frozen=True)
+class Checkpoint:
+    """weights: name -> tensor as published, in the file's precision; openai: whether OpenAI's own code wrote them."""
+
+    weights: dict[str, Tensor]
+    openai: bool
+
+
+def read(path: Path) -> Checkpoint:
+    """All weights of a file. Raises UserError if it is damaged, holds more than tensors, or no state dict."""
+    held = _contents(path)
+    if isinstance(held, dict) and isinstance(held.get("state_dict"), dict):
+        held = held["state_dict"]
+    if not isinstance(held, dict) or not all(isinstance(key, str) for key in held):
+        raise UserError(f"backbone: {path} holds no state dict; give a file of weights that open_clip can load.")
+    weights = {key.removeprefix("module."): value for key, value in held.items() if isinstance(value, Tensor)}
+    openai = _OPENAI <= set(weights)
+    weights = {key: w for key, w in weights.items() if key not in _OPENAI and key.split(".")[-1] not in _UNUSED}
+    if "logit_scale" in weights:
+        weights["logit_scale"] = weights["logit_scale"].reshape(())  # some checkpoints keep it as a list of one
+    return Checkpoint(weights, openai)
+
+
+def _contents(path: Path) -> object:
+    with open(path, "rb") as file:
+        if file.read(23) == b"version https://git-lfs":
+            raise UserError(f"backbone: {path} is a Git LFS pointer, not the weights; fetch them with `git lfs pull`.")
+    try:
+        if path.suffix == ".safetensors":
+            return load_file(path)
+        if torchscript.is_archive(path):
+            return torchscript.tensors(path)
+        return torch.load(path, map_location="cpu", weights_only=True)
+    except pickle.UnpicklingError as error:
+        raise UserError(
+            f"backbone: {path} is no file of weights or holds other objects than tensors, which could run code; save its "
+            "state dict alone, best as .safetensors."
+        ) from error
+    except _DAMAGE as error:
+        raise UserError(f"backbone: {path} is truncated or no file of weights; fetch it again.") from error
+
+
+def fitting(checkpoint: Checkpoint, shapes: dict[str, tuple[int, ...]], path: Path, model: str) -> dict[str, Tensor]:
+    """The weights, if they are those of `model`: exactly the names and shapes in `shapes`. Raises UserError."""
+    weights = checkpoint.weights
+    missing = [name for name in shapes if name not in weights]
+    extra = [name for name in weights if name not in shapes]
+    other = [name for name in shapes if name in weights and tuple(weights[name].shape) != shapes[name]]
+    if not (missing or extra or other):
+        return weights
+    if any(name.startswith(("vision_model.", "text_model.")) for name in weights):
+        raise UserError(
+            f"backbone: {path} is in the transformers library's form; give the same weights in open_clip's form "
+            "(open_clip_model.safetensors)."
+        )
+    parts = []
+    if other:
+        name = other[0]
+        parts.append(f"{name} is {_size(weights[name].shape)} and not {_size(shapes[name])}{_more(other)}")
+    if missing:
+        parts.append(f"{missing[0]} is missing{_more(missing)}")
+    if extra:
+        parts.append(f"{extra[0]} has no place{_more(extra)}")
+    raise UserError(
+        f"backbone: {path} does not hold the weights of {model!r}: {', '.join(parts)}; name the model it was trained as."
+    )
+
+
+def _size(shape: tuple[int, ...]) -> str:
+    return "x".join(map(str, shape)) or "a number"
+
+
+def _more(names: list[str]) -> str:
+    return f" (and {len(names) - 1} more)" if len(names) > 1 else ""

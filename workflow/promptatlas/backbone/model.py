@@ -1,0 +1,90 @@
+"""A frozen CLIP-like model read from its exported folder. Knows nothing of methods or tasks."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from pathlib import Path
+
+import torch
+import torch.nn.functional as F
+from safetensors import SafetensorError, safe_open
+from torch import Tensor, nn
+
+from promptatlas.backbone import ARCHITECTURE, TOKENIZER, WEIGHTS, fingerprint
+from promptatlas.backbone.architecture import Architecture
+from promptatlas.backbone.pictures import PictureTower
+from promptatlas.backbone.resnet import ResNet
+from promptatlas.backbone.text import TextTower, plain_sentences
+from promptatlas.backbone.tokenizer import Tokenizer
+from promptatlas.backbone.vision import VisionTower
+from promptatlas.errors import UserError
+
+
+@dataclass(frozen=True)
+class Backbone:
+    """Both towers on one device; logit_scale is the factor on cosines (exp of the stored parameter)."""
+
+    architecture: Architecture
+    text: TextTower
+    vision: PictureTower
+    tokenizer: Tokenizer
+    logit_scale: float
+    fingerprint: str
+
+    @property
+    def device(self) -> torch.device:
+        return self.text.device
+
+    @torch.no_grad()
+    def class_features(self, class_names: tuple[str, ...], templates: tuple[str, ...]) -> Tensor:
+        """Zero-shot class weights (C, embed_dim): the normalised mean over templates of normalised features."""
+        per_template = []
+        for template in templates:
+            texts = [template.replace("{}", name.replace("_", " ")) for name in class_names]
+            rows = plain_sentences(self.tokenizer, texts)
+            per_template.append(F.normalize(self.text(self.text.layout(rows))[0], dim=-1))
+        return F.normalize(torch.stack(per_template).mean(0), dim=-1)
+
+
+_VISION: dict[str, type[PictureTower]] = {"vit": VisionTower, "resnet": ResNet}
+
+
+def towers(architecture: Architecture, vocabulary: int) -> nn.ModuleDict:
+    """Both towers ("text", "visual") without values; their state-dict names are the published ones."""
+    return nn.ModuleDict(
+        {"text": TextTower(architecture, vocabulary), "visual": _VISION[architecture.kind](architecture)}
+    )
+
+
+def shapes(architecture: Architecture, vocabulary: int) -> dict[str, tuple[int, ...]]:
+    """Published name -> shape of every weight that a model of this architecture has."""
+    with torch.device("meta"):
+        both = towers(architecture, vocabulary)
+    prefix = {"visual": "visual.", "text": "text." if architecture.kind == "siglip" else ""}
+    named = {prefix[side] + k: tuple(v.shape) for side, tower in both.items() for k, v in tower.state_dict().items()}
+    return named | {"logit_scale": ()}
+
+
+def load(folder: str | Path, device: str | torch.device = "cpu") -> Backbone:
+    """Reads a folder written by `backbone.export`."""
+    folder = Path(folder)
+    architecture = Architecture.read(folder / ARCHITECTURE)
+    try:
+        with safe_open(folder / WEIGHTS, framework="pt") as file:
+            weights = {key: file.get_tensor(key).float() for key in file.keys()}
+    except (OSError, SafetensorError) as error:
+        raise UserError(f"{folder / WEIGHTS} is missing or damaged ({error}); delete it and run again.") from error
+    scale = weights.pop("logit_scale").exp().item()
+    visual = {key.removeprefix("visual."): w for key, w in weights.items() if key.startswith("visual.")}
+    textual = {key.removeprefix("text."): w for key, w in weights.items() if not key.startswith("visual.")}
+    both = towers(architecture, len(textual["token_embedding.weight"]))
+    both["text"].load_state_dict(textual)
+    both["visual"].load_state_dict(visual)
+    return Backbone(
+        architecture=architecture,
+        text=both["text"].to(device),
+        vision=both["visual"].to(device),
+        tokenizer=Tokenizer.read(folder / TOKENIZER),
+        logit_scale=scale,
+        fingerprint=fingerprint(folder),
+    )

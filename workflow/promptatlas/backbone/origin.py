@@ -1,0 +1,113 @@
+"""Where the weights of a model come from: a tag that open_clip publishes, a file, or a folder. Reads names and paths only,
+without torch, so that a wrong one is told before any job. Knows nothing of what is in a file of weights.
+"""
+
+from __future__ import annotations
+
+import ast
+import difflib
+from dataclasses import dataclass
+from functools import cache
+from importlib.util import find_spec
+from pathlib import Path
+
+from promptatlas.backbone import kinds
+from promptatlas.errors import UserError
+
+# In a folder, first the names that open_clip and Hugging Face write, in open_clip's order.
+_PREFERRED = (
+    "open_clip_model.safetensors", "open_clip_pytorch_model.safetensors", "open_clip_pytorch_model.bin",
+    "open_clip_pytorch_model.pth", "model.safetensors", "pytorch_model.bin", "pytorch_model.pth", "model.pth",
+)  # fmt: skip
+_ENDINGS = (".safetensors", ".bin", ".pt", ".pth")
+
+
+@dataclass(frozen=True)
+class Origin:
+    """Weights by a tag (then `path` is None) or in a file; description: the `open_clip_config.json` that goes with it."""
+
+    tag: str | None = None
+    path: Path | None = None
+    description: Path | None = None
+
+    @property
+    def files(self) -> list[Path]:
+        """What is read on this machine: a change of these makes the exported backbone stale."""
+        return [path for path in (self.path, self.description) if path is not None]
+
+
+def origin(model: str, pretrained: str) -> Origin:
+    """Where the weights come from. Raises UserError for an unknown or unsupported model, an unknown tag, a missing file.
+
+    model: open_clip's name, or `local-dir:<folder>`, which brings its own weights and makes `pretrained` meaningless;
+    pretrained: a tag, a file, or a folder with one.
+    """
+    if reason := kinds.sentence(model):
+        raise UserError(reason)
+    if model.startswith(kinds.LOCAL):
+        return _in_folder(Path(model.removeprefix(kinds.LOCAL)))
+    known = tags(model)
+    tag = pretrained.lower().replace("-", "_")
+    if tag in known:
+        return Origin(tag=tag)
+    path = Path(pretrained).expanduser()
+    if path.is_dir():
+        return _in_folder(path)
+    if path.is_file():
+        beside = path.parent / kinds.CONFIG
+        return Origin(path=path, description=beside if path.name in _PREFERRED and beside.is_file() else None)
+    if path.suffix in _ENDINGS or len(path.parts) > 1:
+        raise UserError(f"backbone.pretrained: the file {pretrained} does not exist.")
+    raise UserError(f"backbone.pretrained: open_clip knows no weights {pretrained!r} for {model!r}; {_advice(model, tag)}")
+
+
+def _advice(model: str, tag: str) -> str:
+    known = tags(model)
+    if close := difflib.get_close_matches(tag, known, n=1):
+        return f"did you mean {close[0]!r}?"
+    plain = model.removesuffix("-quickgelu")
+    if plain != model and tag in tags(plain):
+        return f"these weights were trained with GELU: use {plain!r}."
+    return f"choose from {', '.join(known)}, or give a file." if known else "give a file or a folder with weights."
+
+
+def _in_folder(folder: Path) -> Origin:
+    if not folder.is_dir():
+        raise UserError(f"backbone: the folder {folder} does not exist.")
+    description = folder / kinds.CONFIG
+    held = sorted(path for path in folder.iterdir() if path.suffix in _ENDINGS)
+    preferred = [folder / name for name in _PREFERRED if folder / name in held]
+    if not held:
+        raise UserError(f"backbone: the folder {folder} holds no weights ({', '.join(_ENDINGS)}).")
+    if not preferred and len(held) > 1:
+        names = ", ".join(path.name for path in held)
+        raise UserError(f"backbone: the folder {folder} holds several files of weights ({names}); name one of them.")
+    return Origin(path=(preferred or held)[0], description=description if description.is_file() else None)
+
+
+def tags(model: str) -> tuple[str, ...]:
+    """Tags of the weights that open_clip publishes for a model."""
+    plain = model.removesuffix("-quickgelu")
+    listed = _published().get(plain, {})
+    return tuple(tag for tag, quick in listed.items() if quick or plain == model)
+
+
+@cache
+def _published() -> dict[str, dict[str, bool]]:
+    """Model -> tag -> whether trained with QuickGELU, from the source of open_clip's table; importing it takes seconds."""
+    source = Path(next(iter(find_spec("open_clip").submodule_search_locations))) / "pretrained.py"
+    named = {
+        node.targets[0].id: node.value
+        for node in ast.parse(source.read_text()).body
+        if isinstance(node, ast.Assign) and isinstance(node.targets[0], ast.Name)
+    }
+    table = named["_PRETRAINED"]
+    models = {}
+    for key, value in zip(table.keys, table.values):
+        call = named[value.id] if isinstance(value, ast.Name) else value
+        models[key.value] = {entry.arg: _quick(entry.value) for entry in call.keywords}
+    return models
+
+
+def _quick(entry: ast.Call) -> bool:
+    return any(keyword.arg == "quick_gelu" and keyword.value.value for keyword in entry.keywords)

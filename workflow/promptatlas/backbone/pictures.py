@@ -1,0 +1,57 @@
+"""From pictures on disk to what an image tower reads, the same for every kind of tower. Knows nothing of towers."""
+
+from __future__ import annotations
+
+import numpy as np
+import torch
+import torch.nn.functional as F
+from torch import Tensor, nn
+
+from promptatlas.backbone.architecture import Architecture
+from promptatlas.errors import UserError
+
+
+class PictureTower(nn.Module):
+    """What image towers share: size, mean and spread of the pictures, and unit features; `forward` is each tower's own."""
+
+    def __init__(self, architecture: Architecture) -> None:
+        super().__init__()
+        self.name = architecture.name
+        self.image_size = architecture.image_size
+        self.register_buffer("mean", torch.tensor(architecture.mean).view(1, 3, 1, 1), persistent=False)
+        self.register_buffer("std", torch.tensor(architecture.std).view(1, 3, 1, 1), persistent=False)
+
+    @property
+    def device(self) -> torch.device:
+        return self.mean.device
+
+    def normalise(self, images: Tensor) -> Tensor:
+        """uint8 images (B, R, R, 3) -> float (B, 3, R, R) with the mean and spread of the model's training."""
+        return (images.permute(0, 3, 1, 2).float() / 255 - self.mean) / self.std
+
+    def resized(self, images: np.ndarray) -> Tensor:
+        """Pictures from disk, uint8 (B, S, S, 3) -> uint8 (B, R, R, 3) on the tower's device, R the model's size.
+
+        Bicubic and antialiased in whole bytes on the CPU, as Pillow does it.
+        """
+        pictures = torch.from_numpy(np.array(images))
+        size = (self.image_size, self.image_size)
+        if pictures.shape[1:3] != size:
+            planes = F.interpolate(pictures.permute(0, 3, 1, 2), size, mode="bicubic", antialias=True)
+            pictures = planes.permute(0, 2, 3, 1)
+        return pictures.to(self.device)
+
+    def read(self, images: np.ndarray) -> Tensor:
+        """Pictures from disk, uint8 (B, S, S, 3) -> normalised (B, 3, R, R) on the tower's device."""
+        return self.normalise(self.resized(images))
+
+    def embed(self, images: Tensor) -> Tensor:
+        """Tokens that visual prompts can join; only a CLIP vision transformer has them. Raises UserError."""
+        raise UserError(
+            f"backbone.model: {self.name!r} takes no visual prompts; choose text-only methods such as coop, or a "
+            "model such as 'ViT-B-16'."
+        )
+
+    def encode(self, images: Tensor) -> Tensor:
+        """Normalised images (B, 3, R, R) -> features (B, embed_dim), L2-normalised."""
+        return F.normalize(self(images), dim=-1)
