@@ -44,10 +44,15 @@ def read(path: Path) -> Checkpoint:
         raise UserError(f"backbone: {path} holds no state dict; give a file of weights that open_clip can load.")
     weights = {key.removeprefix("module."): value for key, value in held.items() if isinstance(value, Tensor)}
     openai = _OPENAI <= set(weights)
-    weights = {key: w for key, w in weights.items() if key not in _OPENAI and key.split(".")[-1] not in _UNUSED}
+    weights = {key: value for key, value in used(weights).items() if key not in _OPENAI}
     if "logit_scale" in weights:
         weights["logit_scale"] = weights["logit_scale"].reshape(())  # some checkpoints keep it as a list of one
     return Checkpoint(weights, openai)
+
+
+def used(weights: dict[str, Tensor]) -> dict[str, Tensor]:
+    """Without the masks and counters that open_clip keeps among a model's weights."""
+    return {key: value for key, value in weights.items() if key.split(".")[-1] not in _UNUSED}
 
 
 def _contents(path: Path) -> object:

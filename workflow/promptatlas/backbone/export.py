@@ -30,7 +30,6 @@ from promptatlas.errors import UserError
 from promptatlas.streams import stream
 
 MINI = kinds.MINI
-_UNUSED = ("attn_mask", "logit_bias")
 
 
 def open_clip_model(config: dict) -> open_clip.CLIP:
@@ -129,7 +128,7 @@ def write(architecture: Architecture, weights: dict[str, Tensor], folder: str | 
     """Whole files only: each is written under another name first."""
     folder = Path(folder)
     folder.mkdir(parents=True, exist_ok=True)
-    kept = {key: value.contiguous() for key, value in weights.items() if key not in _UNUSED}
+    kept = {key: value.contiguous() for key, value in checkpoints.used(weights).items()}
     save_file(kept, folder / f"{WEIGHTS}.tmp")
     architecture.write(folder / f"{ARCHITECTURE}.tmp")
     tokenizer().write(folder / f"{TOKENIZER}.tmp")
