@@ -24,7 +24,8 @@ class PromptedClassifier:
         if prompts.text is None:
             self.fixed = backbone.class_features(class_names, (prompts.template,))
         else:
-            rows = sentences(backbone.tokenizer, list(class_names), prompts.text.shape[2], prompts.position)
+            names = [f"{prompts.words} {name}".lstrip() for name in class_names]
+            rows = sentences(backbone.tokenizer, names, prompts.text.shape[2], prompts.position)
             self.layout = backbone.text.layout(rows)
 
     def class_features(self, prompts: Prompts) -> Tensor:
@@ -35,7 +36,10 @@ class PromptedClassifier:
 
     def image_features(self, prompts: Prompts, tokens: Tensor) -> Tensor:
         """Normalised features (K or 1, B, embed_dim) of embedded images (K or 1, B, T, width)."""
-        return F.normalize(self.backbone.vision(tokens, prompts.visual), dim=-1)
+        vision, visual = self.backbone.vision, prompts.visual
+        if prompts.before_norm:
+            visual = torch.cat([vision.ln_pre(visual[:, :1]), visual[:, 1:]], dim=1)
+        return F.normalize(vision(tokens, visual), dim=-1)
 
     def logits(self, image_features: Tensor, class_features: Tensor) -> Tensor:
         """Scaled cosines (K, B, C)."""

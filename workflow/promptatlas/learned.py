@@ -46,14 +46,13 @@ class LearnedPrompt:
     def save(self, path: str | Path, metadata: dict[str, str]) -> None:
         """One safetensors file; `metadata` is stored beside the method's own."""
         tensors = {f"parameters.{name}": value for name, value in self.parameters.items()}
-        for name in ("text", "visual"):
-            value = getattr(self.prompts, name)
-            if value is not None:
-                tensors[f"prompts.{name}"] = value
+        tensors |= {f"prompts.{name}": value for name, value in self.prompts.tensors().items()}
         own = {
             "method": self.method,
             "position": self.prompts.position,
             "template": self.prompts.template,
+            "words": self.prompts.words,
+            "before_norm": str(self.prompts.before_norm),
             "history": json.dumps(self.history),
             "best_epoch": str(self.best_epoch),
             "seconds": f"{self.seconds:.6f}",
@@ -72,8 +71,9 @@ class LearnedPrompt:
                 metadata = file.metadata()
                 tensors = {key: file.get_tensor(key) for key in file.keys()}
             prompts = Prompts(
-                tensors.get("prompts.text"), tensors.get("prompts.visual"), metadata["position"], metadata["template"]
-            )
+                tensors.get("prompts.text"), tensors.get("prompts.visual"), metadata["position"], metadata["template"],
+                metadata.get("words", ""), metadata.get("before_norm") == "True",
+            )  # fmt: skip
             prefix = "parameters."
             parameters = {k.removeprefix(prefix): v for k, v in tensors.items() if k.startswith(prefix)}
             learned = LearnedPrompt(

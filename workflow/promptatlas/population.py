@@ -6,7 +6,9 @@ import torch
 from torch import Tensor
 from torch.func import functional_call, stack_module_state, vmap
 
+from promptatlas.backbone import Backbone
 from promptatlas.backbone.architecture import Architecture
+from promptatlas.errors import UserError
 from promptatlas.methods.settings import module_class
 from promptatlas.prompts import Prompts
 from promptatlas.streams import torch_stream
@@ -15,14 +17,29 @@ from promptatlas.streams import torch_stream
 class Population:
     """Parameters (K, ...) of K learners; `prompts()` gives their K prompts in one call, differentiably."""
 
-    def __init__(self, method: str, settings: dict, architecture: Architecture, seeds: list[int]) -> None:
-        """Learner k starts from the stream ("initial", method, seeds[k]): one start per seed, whatever the task."""
+    def __init__(
+        self,
+        method: str,
+        settings: dict,
+        architecture: Architecture,
+        seeds: list[int],
+        backbone: Backbone | None = None,
+    ) -> None:
+        """Learner k starts from the stream ("initial", method, seeds[k]): one start per seed, whatever the task.
+
+        backbone: has the embeddings of the words from which some methods start; the others do without.
+        """
         cls = module_class(method)
         learners = [cls(architecture, settings, torch_stream("initial", method, seed)) for seed in seeds]
+        if initial := getattr(learners[0], "initial", ""):
+            vectors = _embedded(initial, method, backbone)
+            for learner in learners:
+                learner.start(vectors)
         self.template_module = learners[0]
         self.text, self.visual = cls.text, cls.visual
         self.parameters: dict[str, Tensor] = stack_module_state(learners)[0]
         self._fixed = {key: settings[key] for key in ("position", "template") if key in settings}
+        self._fixed |= getattr(learners[0], "fixed", {})
 
     def load(self, parameters: list[dict[str, Tensor]]) -> None:
         """Starts learner k from `parameters[k]` instead."""
@@ -46,3 +63,13 @@ class Population:
     def snapshot(self, k: int) -> dict[str, Tensor]:
         """A copy of learner k's parameters."""
         return {name: stacked[k].detach().clone() for name, stacked in self.parameters.items()}
+
+
+def _embedded(words: str, method: str, backbone: Backbone | None) -> Tensor:
+    """Token embeddings (n, d_text) of n words."""
+    if backbone is None:
+        raise ValueError(f"{method} starts from the words {words!r}, so its learners need the backbone")
+    ids = backbone.tokenizer.encode(words)
+    if len(ids) != len(words.split()):
+        raise UserError(f"settings.{method}.initial: each word of {words!r} must be one token; choose shorter words.")
+    return backbone.text.token_embedding(torch.tensor(ids, device=backbone.device)).cpu()

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import hashlib
+from collections.abc import Callable
 from dataclasses import dataclass, replace
 
 import torch
@@ -19,12 +20,16 @@ class Prompts:
         after the last entry the tokens of that layer evolve freely (shallow prompts have depth 1).
     position: where the class name stands among the context vectors: "end", "middle" or "front".
     template: the fixed sentence around the class name when `text` is None, e.g. "a photo of a {}.".
+    words: fixed words between the context vectors and the class name, e.g. "of a".
+    before_norm: whether visual[:, 0] joins the patches before the tower's first norm (MaPLe) or after it (VPT).
     """
 
     text: Tensor | None = None
     visual: Tensor | None = None
     position: str = "end"
     template: str = "a photo of a {}."
+    words: str = ""
+    before_norm: bool = False
 
     def __post_init__(self) -> None:
         if self.text is not None and self.visual is not None and len(self.text) != len(self.visual):
@@ -35,44 +40,40 @@ class Prompts:
         return 1 if held is None else len(held)
 
     def __getitem__(self, rows: slice) -> Prompts:
-        return replace(
-            self,
-            text=None if self.text is None else self.text[rows],
-            visual=None if self.visual is None else self.visual[rows],
-        )
+        return self._each(lambda tensor: tensor[rows])
 
     def detach(self) -> Prompts:
         """A copy that shares neither memory nor gradients."""
-        return replace(
-            self,
-            text=None if self.text is None else self.text.detach().clone(),
-            visual=None if self.visual is None else self.visual.detach().clone(),
-        )
+        return self._each(lambda tensor: tensor.detach().clone())
 
     def to(self, device: str | torch.device) -> Prompts:
-        return replace(
-            self,
-            text=None if self.text is None else self.text.to(device),
-            visual=None if self.visual is None else self.visual.to(device),
-        )
+        return self._each(lambda tensor: tensor.to(device))
+
+    def tensors(self) -> dict[str, Tensor]:
+        """Those of `text` and `visual` that there are."""
+        return {name: held for name in ("text", "visual") if (held := getattr(self, name)) is not None}
+
+    def manner(self) -> tuple[str, str, str, bool]:
+        """How the tensors enter the towers; prompts run side by side only if they agree in it."""
+        return self.position, self.template, self.words, self.before_norm
+
+    def _each(self, change: Callable[[Tensor], Tensor]) -> Prompts:
+        return replace(self, **{name: change(held) for name, held in self.tensors().items()})
 
     def fingerprint(self) -> str:
         """SHA-256 of everything that the towers see."""
         digest = hashlib.sha256(f"{self.position}\x1f{self.template}".encode())
-        for name, tensor in (("text", self.text), ("visual", self.visual)):
-            if tensor is not None:
-                digest.update(f"{name}{tuple(tensor.shape)}{tensor.dtype}".encode())
-                digest.update(tensor.detach().cpu().contiguous().numpy().tobytes())
+        if self.words or self.before_norm:
+            digest.update(f"\x1f{self.words}\x1f{self.before_norm}".encode())
+        for name, tensor in self.tensors().items():
+            digest.update(f"{name}{tuple(tensor.shape)}{tensor.dtype}".encode())
+            digest.update(tensor.detach().cpu().contiguous().numpy().tobytes())
         return digest.hexdigest()
 
 
 def stack(prompts: list[Prompts]) -> Prompts:
-    """Side by side; all must agree in shape, position and template."""
+    """Side by side; all must agree in shape and in how they enter the towers."""
     first = prompts[0]
-    if any((p.position, p.template) != (first.position, first.template) for p in prompts):
-        raise ValueError("prompts with different positions or templates cannot run side by side")
-    return replace(
-        first,
-        text=None if first.text is None else torch.cat([p.text for p in prompts]),
-        visual=None if first.visual is None else torch.cat([p.visual for p in prompts]),
-    )
+    if any(own.manner() != first.manner() for own in prompts):
+        raise ValueError("prompts that enter the towers in different ways cannot run side by side")
+    return replace(first, **{name: torch.cat([own.tensors()[name] for own in prompts]) for name in first.tensors()})

@@ -28,7 +28,7 @@ TUNING = {
 # What replaces TUNING's values, by name. "paper" is the authors' own; the small embedded backbone settles sooner (docs/log.md).
 PRESETS = {
     "paper": {},
-    "mini": {"optimizer": "adamw", "learning_rate": 0.01, "epochs": 30},
+    "mini": {"optimizer": "adamw", "learning_rate": 0.01, "epochs": 30, "batch_size": 32, "select": "best_validation"},
 }
 
 _CHOICES = {
@@ -63,6 +63,10 @@ register(
     "upt", "promptatlas.methods.upt:UPT",
     context=4, prompts=4, depth="deep", position="middle", width=128, mixer="as_released",
 )  # fmt: skip
+# MaPLe: configs/trainers/MaPLe/vit_b16_c2_ep5_batch4_2ctx.yaml and IVLP/vit_b16_c2_ep5_batch4_2+2ctx.yaml.
+MAPLE = {"learning_rate": 0.0035, "epochs": 5, "batch_size": 4, "select": "last"}
+register("maple", "promptatlas.methods.maple:MaPLe", context=2, layers=9, initial="a photo of a", **MAPLE)
+register("ivlp", "promptatlas.methods.ivlp:IVLP", context=2, prompts=2, layers=12, initial="a photo of a", **MAPLE)
 
 
 def names() -> list[str]:
