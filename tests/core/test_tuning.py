@@ -25,18 +25,18 @@ def write_task(folder, multilabel=False, seed=0):
     random = np.random.default_rng(seed)
     names = ("red thing", "green", "blue sky", "grey")
     colours = np.array([[200, 60, 60], [60, 200, 60], [60, 60, 200], [128, 128, 128]])
-    splits = {}
+    images, pools = {}, {}
     for split, count in (("train", 60), ("validation", 24), ("test", 40)):
         labels = np.arange(count) % 4
         noise = random.normal(0, 40, (count, 32, 32, 3))
-        images = np.clip(colours[labels][:, None, None] + noise, 0, 255).astype(np.uint8)
+        images[split] = np.clip(colours[labels][:, None, None] + noise, 0, 255).astype(np.uint8)
         if multilabel:
             labels = (random.random((count, 4)) < 0.4).astype(np.uint8)
             labels[np.arange(count), np.arange(count) % 4] = 1
-        splits[split] = (images, labels)
+        pools[split] = prepared.Pool.whole(images[split], labels)
     metric = "map_11_point" if multilabel else "accuracy"
     task = Task("colours", "Colours", "test", names, ("a photo of {}.", "{}."), metric, multilabel)
-    prepared.write(folder, task, splits, [{"split": "train"}])
+    prepared.write(folder, task, pools, [{"split": "train"}], images)
     return prepared.PreparedTask.open(folder)
 
 
@@ -160,3 +160,21 @@ def test_a_prompt_file_comes_back_whole(tiny_backbone, task, tmp_path):
     (tmp_path / "prompt.safetensors").write_bytes(data[: len(data) // 2])
     with pytest.raises(UserError, match="prompt.safetensors is not a whole prompt file"):
         LearnedPrompt.load(tmp_path / "prompt.safetensors")
+
+
+def test_learners_that_do_not_fit_together_are_tuned_one_after_the_other(tiny_backbone, task, monkeypatch):
+    chosen, draws = settings("coop", SMALL), draws_of(task, [1, 2, 3])
+    together = tuning.tune_task(tiny_backbone, "coop", chosen, task, draws, [1, 2, 3])
+    whole, sizes = tuning._Run.learn, []
+
+    def learn(run):
+        sizes.append(len(run.seeds))
+        if len(run.seeds) > 1:
+            raise torch.OutOfMemoryError
+        return whole(run)
+
+    monkeypatch.setattr(tuning._Run, "learn", learn)
+    apart = tuning.tune_task(tiny_backbone, "coop", chosen, task, draws, [1, 2, 3])
+    assert sizes == [3, 1, 2, 1, 1]
+    for one, other in zip(together, apart, strict=True):
+        torch.testing.assert_close(one.prompts.text, other.prompts.text, atol=1e-5, rtol=1e-5)

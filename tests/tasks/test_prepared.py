@@ -10,14 +10,15 @@ import pytest
 from promptatlas.errors import UserError
 from promptatlas.tasks import catalogue, prepared
 from promptatlas.tasks.mini import MINI_TASKS
-from promptatlas.tasks.prepared import PreparedTask, fingerprint
+from promptatlas.tasks.preparation import prepare_embedded
+from promptatlas.tasks.prepared import Pool, PreparedTask, digests, fingerprint
 from promptatlas.tasks.task import Task
 
 
 @pytest.fixture(scope="module")
 def glasses(tmp_path_factory) -> Path:
     folder = tmp_path_factory.mktemp("tasks") / "glasses"
-    catalogue.prepare("glasses", folder)
+    prepare_embedded("glasses", folder)
     return folder
 
 
@@ -29,7 +30,8 @@ def test_a_prepared_task_reads_back_what_was_drawn(glasses: Path) -> None:
         images, factors = mini.pictures.split(split, mini.sizes[split])
         np.testing.assert_array_equal(task.images(split), images)
         np.testing.assert_array_equal(task.labels(split), mini.labels(factors))
-        assert task.fingerprint(split) == fingerprint(images, mini.labels(factors))
+        np.testing.assert_array_equal(task.pool_labels(split), mini.labels(factors))
+        assert task.fingerprint(split) == fingerprint(digests(images), mini.labels(factors))
     assert isinstance(task.images("test"), np.memmap)
 
 
@@ -41,7 +43,7 @@ def test_factors_are_kept_as_a_table_over_all_splits(glasses: Path) -> None:
 
 
 def test_preparing_leaves_only_whole_files_under_their_names(glasses: Path) -> None:
-    expected = {f"{split}_{kind}.npy" for split in prepared.SPLITS for kind in ("images", "labels")}
+    expected = {f"{split}_{kind}.npy" for split in prepared.SPLITS for kind in prepared.ARRAYS}
     assert {path.name for path in glasses.iterdir()} == expected | {"factors.parquet", "task.json"}
 
 
@@ -54,9 +56,30 @@ def test_a_failed_write_leaves_the_old_file_and_no_other(tmp_path: Path) -> None
         raise KeyboardInterrupt
 
     with pytest.raises(KeyboardInterrupt):
-        prepared._place(target, fail)
+        prepared.place(target, fail)
     assert [path.name for path in tmp_path.iterdir()] == ["a.npy"]
     np.testing.assert_array_equal(np.load(target), np.arange(3))
+
+
+def test_pictures_are_found_by_their_number_in_the_pool(tmp_path: Path) -> None:
+    """Of ten pictures four are prepared: asked for by number they come in the order asked for, and others are refused."""
+    everything = np.random.default_rng(0).integers(256, size=(10, 4, 4, 3), dtype=np.uint8)
+    labels, index = np.arange(10) % 2, np.array([1, 4, 5, 9])
+    pool = Pool(labels, index, digests(everything[index]), np.array([0, 2]))
+    whole = Pool.whole(everything, labels)
+    task = Task(name="t", title="T", family="f", class_names=("a", "b"), templates=("{}",))
+    images = {"train": everything[index], "validation": everything, "test": everything}
+    prepared.write(tmp_path, task, {"train": pool, "validation": whole, "test": whole}, [{"split": "train"}], images)
+    opened = PreparedTask.open(tmp_path)
+    rows = opened.rows("train", np.array([9, 1]))
+    np.testing.assert_array_equal(opened.images("train")[rows], everything[[9, 1]])
+    np.testing.assert_array_equal(opened.labels("train")[rows], labels[[9, 1]])
+    np.testing.assert_array_equal(opened.pool_labels("train"), labels)
+    np.testing.assert_array_equal(opened.images("train")[opened.reference()], everything[[1, 5]])
+    assert opened.fingerprint("train", np.array([9, 1])) == opened.fingerprint("test", np.array([9, 1]))
+    assert opened.fingerprint("train", np.array([9, 4])) != opened.fingerprint("train", np.array([9, 1]))
+    with pytest.raises(UserError, match="not prepared"):
+        opened.rows("train", np.array([1, 2]))
 
 
 def test_missing_and_damaged_files_are_named(tmp_path: Path, glasses: Path) -> None:

@@ -21,7 +21,8 @@ BASELINES = ["study", "backbone", "method", "target", "seed", "shots", "metric",
 TUNING = ["method", "task", "seed", "epoch", "loss", "learning_rate", "validation_score"]
 TASKS = [
     "task", "title", "family", "metric", "classes", "n_train", "n_validation", "n_test", "chance", "zero_shot",
-    "split_source", "drawn", "labelled",
+    "zero_shot_expected", "zero_shot_reference", "shots_min", "shots_max", "skipped", "split_source", "licence", "citation",
+    "drawn", "labelled",
 ]  # fmt: skip
 
 
@@ -32,7 +33,7 @@ def collect(study: Study) -> None:
 
 def describe(study: Study, transfer: pd.DataFrame) -> None:
     """Write the tables `baselines`, `tuning` and `tasks`, and the resolved configuration."""
-    save(baselines_table(transfer), study.table("baselines"))
+    save(baselines_table(study, transfer), study.table("baselines"))
     save(tuning_table(study), study.table("tuning"))
     save(tasks_table(study, transfer), study.table("tasks"))
     replace(study.resolved_config, (json.dumps(study.description, indent=1) + "\n").encode())
@@ -54,12 +55,20 @@ def _sound(study: Study, cell: cells.Cell) -> dict[str, Any]:
     return content
 
 
-def baselines_table(transfer: pd.DataFrame) -> pd.DataFrame:
-    """What a target's score is compared with: guessing, and the hand-written prompt without any training."""
-    chance = transfer.drop_duplicates("target").assign(method="chance", score=lambda table: table["chance"])
+def baselines_table(study: Study, transfer: pd.DataFrame) -> pd.DataFrame:
+    """What a target's score is compared with: guessing, the hand-written prompt without any training, a linear probe."""
+    targets = transfer.drop_duplicates("target")
+    chance = targets.assign(method="chance", score=targets["chance"])
     template = transfer[transfer["source"] == "template"].drop_duplicates("target").assign(method="zero_shot")
-    table = pd.concat([chance, template]).assign(seed=pd.NA, shots=0).astype({"seed": "Int64"})
-    return table.sort_values(["method", "target"], ignore_index=True)[BASELINES]
+    untrained = pd.concat([chance, template]).assign(seed=pd.NA, shots=0)
+    about = targets.set_index("target")[["study", "backbone", "metric"]]
+    probes = [
+        {**about.loc[name], "method": "linear_probe", "target": name, "shots": study.shots, **probe}
+        for name in study.tasks
+        for probe in json.loads(study.probe(name).read_text())["probes"]
+    ]
+    table = pd.concat([untrained[BASELINES], pd.DataFrame(probes)[BASELINES]]).astype({"seed": "Int64"})
+    return table.sort_values(["method", "target", "seed"], ignore_index=True)
 
 
 def tuning_table(study: Study) -> pd.DataFrame:
@@ -92,18 +101,40 @@ def tasks_table(study: Study, transfer: pd.DataFrame) -> pd.DataFrame:
     for name in study.tasks:
         prepared = PreparedTask.open(study.task_folder(name))
         task = prepared.task
+        shots = [count for seed in study.seeds for count in json.loads(study.draw(name, seed).read_text())["shots_per_class"]]
         rows.append(
             {
                 "task": name,
                 **{key: getattr(task, key) for key in ("title", "family", "metric", "split_source")},
                 "classes": len(task.class_names),
-                **{f"n_{split}": len(prepared.labels(split)) for split in SPLITS},
+                "n_train": len(prepared.pool_labels("train")),
+                "n_validation": len(prepared.pool_labels("validation")),
+                "n_test": len(prepared.labels("test")),
                 "chance": chance[name],
                 "zero_shot": zero_shot.get(name, float("nan")),
+                "shots_min": min(shots),
+                "shots_max": max(shots),
+                "skipped": sum(len(prepared.skipped(split)) for split in SPLITS),
                 **{key: ";".join(getattr(task, key)) for key in ("drawn", "labelled")},
+                **_published(study, name),
             }
         )
     return _frame(rows, TASKS)
+
+
+def _published(study: Study, name: str) -> dict[str, Any]:
+    """What others say of a task: its licence, whom to cite, and the zero-shot score of these weights."""
+    if study.is_embedded(name):
+        return {"licence": "", "citation": "", "zero_shot_expected": float("nan"), "zero_shot_reference": ""}
+    entry = study.entry(name)
+    weights = "{model}/{pretrained}".format(**study.config["backbone"]).replace("-quickgelu/", "/")
+    expected = entry.expected_zero_shot.get(weights, {"score": float("nan"), "source": ""})
+    return {
+        "licence": entry.licence,
+        "citation": entry.citation,
+        "zero_shot_expected": expected["score"],
+        "zero_shot_reference": expected["source"],
+    }
 
 
 def _frame(rows: Iterable[dict[str, Any]], columns: list[str]) -> pd.DataFrame:

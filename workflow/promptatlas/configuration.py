@@ -29,11 +29,7 @@ def complete(given: dict[str, Any]) -> dict[str, Any]:
     config = {key: _numbers(value) if isinstance(value, (list, dict)) else value for key, value in given.items()}
     _check(config, _schema())
     _fill(config, _schema())
-    known = catalogue.names(config["benchmark"])
-    if config["tasks"] == "all":
-        config["tasks"] = list(known)
-    for task in config["tasks"]:
-        _known("task", task, known, "tasks")
+    _resolve_tasks(config)
     for method in [*config["methods"], *config["settings"]]:
         _known("method", method, methods.names(), "methods" if method in config["methods"] else "settings")
     if config["preset"] == "auto":
@@ -44,6 +40,24 @@ def complete(given: dict[str, Any]) -> dict[str, Any]:
     if config["only"] is not None:
         _known("source", config["only"], [*config["tasks"], *CALIBRATION], "only")
     return config
+
+
+def _resolve_tasks(config: dict[str, Any]) -> None:
+    """Names in place of `all`; every name is known, and every description under `data` is sound and used."""
+    own = [name for name in config["data"] if name not in catalogue.every()]
+    if config["tasks"] == "all":
+        config["tasks"] = own if config["benchmark"] == "own" else catalogue.names(config["benchmark"])
+    if len(config["tasks"]) < 2:
+        raise UserError("a study needs at least 2 tasks; describe your own under `data` or list others under `tasks`")
+    for task in config["tasks"]:
+        _known("task", task, [*catalogue.every(), *own], "tasks")
+    for task, description in config["data"].items():
+        if task not in config["tasks"]:
+            raise UserError(
+                f"`data` describes `{task}`, which is not a task of the study; list it under `tasks`, or write `benchmark: own` "
+                "for a study of the tasks under `data`"
+            )
+        catalogue.described(task, description)
 
 
 def load(path: Path) -> dict[str, Any]:

@@ -6,6 +6,7 @@ from __future__ import annotations
 
 import os
 from pathlib import Path
+from typing import Iterable
 
 import numpy as np
 import torch
@@ -14,24 +15,29 @@ from safetensors.numpy import save_file
 
 from promptatlas.backbone import Backbone
 from promptatlas.errors import UserError
-from promptatlas.tasks.prepared import PreparedTask
+from promptatlas.tasks.prepared import SPLITS, PreparedTask
 
-SPLITS = ("train", "validation", "test")
+CLASSES = "class_features"
+ARRAYS = (*(f"features_{split}" for split in SPLITS), CLASSES)
 
 
 @torch.no_grad()
-def encode_task(backbone: Backbone, task: PreparedTask) -> dict[str, np.ndarray]:
-    """features_<split> (N, D) and class_features (C, D), float32, L2-normalised."""
-    encoded = {f"features_{split}": encode_images(backbone, task.images(split)) for split in SPLITS}
-    classes = backbone.class_features(task.task.class_names, task.task.templates)
-    return encoded | {"class_features": classes.cpu().numpy()}
+def encode_task(backbone: Backbone, task: PreparedTask, names: Iterable[str] = ARRAYS) -> dict[str, np.ndarray]:
+    """The arrays called `names`: features_<split> (N, D) of the prepared pictures, class_features (C, D); float32, normalised."""
+
+    def array(name: str) -> np.ndarray:
+        if name == CLASSES:
+            return backbone.class_features(task.task.class_names, task.task.templates).cpu().numpy()
+        return encode_images(backbone, task.images(name.removeprefix("features_")))
+
+    return {name: array(name) for name in names}
 
 
 @torch.no_grad()
 def encode_images(backbone: Backbone, images: np.ndarray, size: int = 256) -> np.ndarray:
     """uint8 (N, R, R, 3) -> (N, D), `size` images per pass."""
     vision = backbone.vision
-    parts = []
+    parts = [np.empty((0, backbone.architecture.embed_dim), np.float32)]
     for start in range(0, len(images), size):
         parts.append(vision.encode(vision.read(images[start : start + size])).float().cpu().numpy())
     return np.concatenate(parts)

@@ -56,3 +56,24 @@ class Progress:
         self.say(
             f"{self.label:<22} {self.done:>3}/{self.total} {self.unit}  eta {minutes:02}:{seconds:02}  {note}".rstrip()
         )
+
+
+class Meter:
+    """Says now and then how many of many small things are done and how long the others will take."""
+
+    SECONDS = 10
+
+    def __init__(self, label: str, unit: str, say: Say):
+        self.label, self.unit, self.say = label, unit, say
+        self.first: tuple[float, int] | None = None
+        self.last = time.monotonic()
+
+    def __call__(self, done: int, total: int) -> None:
+        now = time.monotonic()
+        self.first = self.first or (now, done)
+        if now - self.last < self.SECONDS and done < total:
+            return
+        self.last = now
+        speed = (done - self.first[1]) / max(now - self.first[0], 1e-9)
+        minutes, seconds = divmod(round((total - done) / speed) if speed else 0, 60)
+        self.say(f"{self.label:<22} {done:>6}/{total} {self.unit}  {speed:,.0f} a second  eta {minutes:02}:{seconds:02}")

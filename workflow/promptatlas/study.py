@@ -12,15 +12,24 @@ from typing import Any, Iterator, Sequence
 from promptatlas import NUMERICS_VERSION
 from promptatlas.cells import Cell
 from promptatlas.configuration import complete
+from promptatlas.tasks import catalogue
+from promptatlas.tasks.prepared import ARRAYS, SPLITS, array_path
 
-SPLITS = ("train", "validation", "test")
-WHERE = ("results", "jobs", "device", "memory_mib", "minutes", "only")
+WHERE = ("results", "data_root", "download", "jobs", "device", "memory_mib", "minutes", "only")
 TABLES = ("transfer", "baselines", "tuning", "tasks", "similarity", "statistics")
 
 
 @dataclass(frozen=True)
 class EncodeJob:
     """Frozen features of some tasks."""
+
+    name: str
+    tasks: tuple[str, ...]
+
+
+@dataclass(frozen=True)
+class ProbeJob:
+    """Linear probes of some tasks, all seeds."""
 
     name: str
     tasks: tuple[str, ...]
@@ -54,6 +63,9 @@ class TransferJob:
                     yield Cell(self.protocol, self.method, seed, target, source)
 
 
+Job = EncodeJob | ProbeJob | TuneJob | TransferJob
+
+
 class Study:
     """Everything that can be said about a study before anything is computed."""
 
@@ -67,6 +79,26 @@ class Study:
         self.seeds: tuple[int, ...] = tuple(self.config["seeds"])
         self.shots: int = self.config["shots"]
         self.sources: tuple[str, ...] = (*self.tasks, *self.config["calibration"])
+
+    def is_embedded(self, task: str) -> bool:
+        """Whether promptatlas draws the pictures itself."""
+        return task in catalogue.names("mini")
+
+    @property
+    def real_tasks(self) -> list[str]:
+        return [task for task in self.tasks if not self.is_embedded(task)]
+
+    def entry(self, task: str) -> catalogue.Entry:
+        """What the catalogue and the configuration say of a task that is not embedded."""
+        return catalogue.described(task, self.config["data"].get(task, {}))
+
+    @property
+    def data_root(self) -> Path:
+        return Path(self.config["data_root"]).expanduser()
+
+    @property
+    def is_published_backbone(self) -> bool:
+        return self.config["backbone"]["model"] != "mini"
 
     def settings(self, method: str) -> dict[str, Any]:
         return self.config["settings"][method]
@@ -89,8 +121,29 @@ class Study:
 
     def task_files(self, task: str, splits: Sequence[str] = SPLITS) -> list[Path]:
         folder = self.task_folder(task)
-        arrays = [folder / f"{split}_{kind}.npy" for split in splits for kind in ("images", "labels")]
+        arrays = [array_path(folder, split, kind) for split in splits for kind in ARRAYS]
         return [folder / "task.json", *arrays]
+
+    def source(self, task: str) -> Path:
+        """Where the data of a task were found."""
+        return self.task_folder(task) / "source.json"
+
+    @property
+    def weights(self) -> Path:
+        """Where the weights of a published backbone were found."""
+        return self.folder / "weights.json"
+
+    @property
+    def fetched(self) -> list[Path]:
+        """What has to be found, or downloaded, before anything else."""
+        return [*map(self.source, self.real_tasks), *([self.weights] if self.is_published_backbone else [])]
+
+    @property
+    def architecture(self) -> Path:
+        return self.backbone_folder / "architecture.json"
+
+    def probe(self, task: str) -> Path:
+        return self.folder / "probes" / f"{task}.json"
 
     def factors(self, task: str) -> Path:
         return self.task_folder(task) / "factors.parquet"
@@ -109,11 +162,11 @@ class Study:
         if model == "mini":
             folder = Path(__file__).parent / "backbone" / "mini" if given == Path("mini") else given
             return [folder / "mini.safetensors", folder / "config.json"]
-        return [given] if given.is_file() else []
+        return [self.weights, *([given] if given.is_file() else [])]
 
     @property
     def backbone_files(self) -> list[Path]:
-        return [self.backbone_folder / name for name in ("backbone.safetensors", "architecture.json", "tokenizer.json")]
+        return [self.backbone_folder / "backbone.safetensors", self.architecture, self.backbone_folder / "tokenizer.json"]
 
     def index(self, job: str) -> Path:
         """The hashes of everything that the job of that name made."""
@@ -180,6 +233,11 @@ class Study:
         return [EncodeJob(_name("encode", chunk), chunk.items) for chunk in chunks]
 
     @cached_property
+    def probe_jobs(self) -> list[ProbeJob]:
+        chunks = _chunks(self.tasks, self._size("tasks"))
+        return [ProbeJob(_name("probe", chunk), chunk.items) for chunk in chunks]
+
+    @cached_property
     def tune_jobs(self) -> list[TuneJob]:
         return [
             TuneJob(_name(f"tune_{method}", tasks, seeds), method, tasks.items, seeds.items)
@@ -205,15 +263,18 @@ class Study:
     def _size(self, kind: str) -> int | str:
         return self.config["jobs"][f"{kind}_per_job"]
 
-    def job(self, name: str) -> EncodeJob | TuneJob | TransferJob:
+    def job(self, name: str) -> Job:
         """The job of that name."""
-        return next(job for job in (*self.encode_jobs, *self.tune_jobs, *self.transfer_jobs) if job.name == name)
+        every = (*self.encode_jobs, *self.probe_jobs, *self.tune_jobs, *self.transfer_jobs)
+        return next(job for job in every if job.name == name)
 
     # What a job reads, writes and tells, and what makes its results stale beside what it reads
 
-    def outputs(self, job: EncodeJob | TuneJob | TransferJob) -> list[Path]:
+    def outputs(self, job: Job) -> list[Path]:
         if isinstance(job, EncodeJob):
             return [self.encoded(task) for task in job.tasks]
+        if isinstance(job, ProbeJob):
+            return [self.probe(task) for task in job.tasks]
         if isinstance(job, TuneJob):
             return [self.prompt(job.method, seed, task) for task in job.tasks for seed in job.seeds]
         return [self.cell(cell) for cell in job.cells()]
@@ -230,8 +291,17 @@ class Study:
     def draws(self) -> list[Path]:
         return [self.draw(task, seed) for task in self.tasks for seed in self.seeds]
 
-    def tuning_draws(self, job: TuneJob) -> list[Path]:
-        return [self.draw(task, seed) for task in job.tasks for seed in job.seeds]
+    def tuning_draws(self, job: TuneJob | ProbeJob) -> list[Path]:
+        return [self.draw(task, seed) for task in job.tasks for seed in getattr(job, "seeds", self.seeds)]
+
+    def preparation_inputs(self, task: str) -> list[Path]:
+        """Embedded tasks need nothing; others their data and the model's picture size."""
+        return [] if self.is_embedded(task) else [self.source(task), self.architecture]
+
+    def preparation(self, task: str) -> dict[str, Any]:
+        """What of the configuration decides which pictures are prepared, and how."""
+        keys = ("shots", "seeds", "draw", "resize", "test_pictures", "broken_pictures")
+        return {} if self.is_embedded(task) else {key: self.config[key] for key in keys} | {"data": self.config["data"].get(task)}
 
     @property
     def all_prompts(self) -> list[Path]:

@@ -7,6 +7,7 @@ a batch of K gives what K single runs give.
 from __future__ import annotations
 
 import time
+from typing import Callable
 
 import numpy as np
 import torch
@@ -43,16 +44,32 @@ def tune_task(
     starts: list[LearnedPrompt] | None = None,
 ) -> list[LearnedPrompt]:
     """Learner k is tuned on draws[k] with the streams of seeds[k], from starts[k] if given. Returns K learned prompts."""
-    results: dict[int, LearnedPrompt] = {}
     steps = [-(-len(draw.train) // settings["batch_size"]) for draw in draws]
-    for count in sorted(set(steps)):  # learners step together, so each group has equally many steps per epoch
-        chosen = [k for k, own in enumerate(steps) if own == count]
+
+    def learn(chosen: list[int]) -> list[LearnedPrompt]:
         population = Population(method, settings, backbone.architecture, [seeds[k] for k in chosen])
         if starts is not None:
             population.load([starts[k].parameters for k in chosen])
-        run = _Run(backbone, method, settings, task, [draws[k] for k in chosen], [seeds[k] for k in chosen], population)
-        results |= dict(zip(chosen, run.learn(), strict=True))
+        own_draws, own_seeds = [draws[k] for k in chosen], [seeds[k] for k in chosen]
+        return _Run(backbone, method, settings, task, own_draws, own_seeds, population).learn()
+
+    results: dict[int, LearnedPrompt] = {}
+    for count in sorted(set(steps)):  # learners step together, so each group has equally many steps per epoch
+        chosen = [k for k, own in enumerate(steps) if own == count]
+        results |= dict(zip(chosen, _as_many_as_fit(learn, chosen), strict=True))
     return [results[k] for k in range(len(draws))]
+
+
+def _as_many_as_fit(learn: Callable[[list[int]], list[LearnedPrompt]], chosen: list[int]) -> list[LearnedPrompt]:
+    """All learners at once or, when memory runs out, half of them after the other half: the result is the same."""
+    try:
+        return learn(chosen)
+    except torch.OutOfMemoryError as error:
+        if len(chosen) == 1:
+            raise UserError("tuning runs out of GPU memory with a single prompt; lower its batch_size in `settings`.") from error
+    torch.cuda.empty_cache()
+    half = len(chosen) // 2
+    return _as_many_as_fit(learn, chosen[:half]) + _as_many_as_fit(learn, chosen[half:])
 
 
 class _Run:
@@ -155,7 +172,8 @@ class _Draws:
         self.sizes = [len(rows) for rows in indices]
         self.device = device
         longest = max(self.sizes)
-        self.rows = np.stack([np.pad(rows, (0, longest - len(rows)), mode="edge") for rows in indices])
+        rows = [task.rows(split, numbers) for numbers in indices]
+        self.rows = np.stack([np.pad(own, (0, longest - len(own)), mode="edge") for own in rows])
         self.labels = torch.from_numpy(np.asarray(task.labels(split))[self.rows]).to(device)
         self.learner = torch.arange(len(indices), device=device).unsqueeze(1)
 

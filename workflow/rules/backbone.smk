@@ -44,6 +44,30 @@ for job in study.encode_jobs:
             "../scripts/encode.py"
 
 
+for job in study.probe_jobs:
+
+    rule:
+        name:
+            job.name
+        input:
+            encoded=[study.encoded(task) for task in job.tasks],
+            draws=study.tuning_draws(job),
+        output:
+            update(study.outputs(job)),
+        log:
+            study.log(job.name),
+        benchmark:
+            study.benchmark(job.name)
+        params:
+            numerics=NUMERICS_VERSION,
+        message:
+            f"Fit linear probes on {len(job.tasks)} tasks"
+        conda:
+            "../../envs/environment.yaml"
+        script:
+            "../scripts/probe.py"
+
+
 rule pretrain_mini:
     output:
         directory(study.folder / "pretraining"),

@@ -1,16 +1,46 @@
-# From task definitions to arrays: pictures, labels and few-shot draws.
+# From task definitions to arrays: data found or downloaded, pictures, labels and few-shot draws.
+
+
+# Where there is a network. On a cluster that is the machine on which Snakemake runs.
+localrules:
+    fetch,
+    backbone,
+
+
+if study.fetched:
+
+    rule fetch:
+        output:
+            update(study.fetched),
+        log:
+            study.log("fetch"),
+        benchmark:
+            study.benchmark("fetch")
+        params:
+            tasks=study.real_tasks,
+            data=study.config["data"],
+            backbone=study.config["backbone"],
+        message:
+            f"Find or download the data of {len(study.real_tasks)} tasks and the weights"
+        conda:
+            "../../envs/environment.yaml"
+        script:
+            "../scripts/fetch.py"
 
 
 rule prepare:
+    input:
+        lambda wildcards: study.preparation_inputs(wildcards.task),
     output:
-        files=study.task_files("{task}"),
-        factors=study.factors("{task}"),
+        update(study.task_files("{task}")),
+        factors=update(study.factors("{task}")),
     log:
         study.log("prepare_{task}"),
     benchmark:
         study.benchmark("prepare_{task}")
     params:
-        benchmark=study.config["benchmark"],
+        needs=lambda wildcards: study.preparation(wildcards.task),
+    threads: lambda wildcards: 1 if study.is_embedded(wildcards.task) else 8
     message:
         "Prepare the pictures and labels of task {wildcards.task}"
     conda:

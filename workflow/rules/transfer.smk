@@ -54,6 +54,8 @@ rule describe:
         transfer=study.table("transfer")[0],
         tasks=study.task_records(study.tasks),
         prompts=[study.index(job.name) for job in study.tune_jobs],
+        probes=[study.probe(task) for task in study.tasks],
+        draws=study.draws,
     output:
         [path for name in ("baselines", "tuning", "tasks") for path in study.table(name)],
         config=study.resolved_config,

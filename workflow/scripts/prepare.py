@@ -2,8 +2,7 @@ from promptatlas.reporting import reporting
 
 with reporting(snakemake.log[0]) as say:
     say(f"prepare {snakemake.wildcards.task}")
+    from promptatlas.jobs import prepare
     from promptatlas.study import Study
-    from promptatlas.tasks import catalogue
 
-    study, task = Study(snakemake.config), snakemake.wildcards.task
-    catalogue.prepare(task, study.task_folder(task))
+    prepare.prepare(Study(snakemake.config), snakemake.wildcards.task, snakemake.threads, say)

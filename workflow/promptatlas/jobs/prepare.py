@@ -12,28 +12,51 @@ from promptatlas.cells import digest, fingerprint, replace
 from promptatlas.errors import UserError
 from promptatlas.reporting import Progress, Say
 from promptatlas.study import SPLITS, EncodeJob, Study
+from promptatlas.tasks import preparation
 from promptatlas.tasks.draws import Draw, draw
 from promptatlas.tasks.prepared import PreparedTask
+from promptatlas.tasks.task import Task
 
 ARRAYS = ("train", "validation", "train_labels", "validation_labels")
+
+
+def prepare(study: Study, name: str, workers: int, say: Say) -> None:
+    """Write the arrays of a task."""
+    if study.is_embedded(name):
+        preparation.prepare_embedded(name, study.task_folder(name))
+        return
+    needs = preparation.Needs(
+        size=json.loads(study.architecture.read_text())["image_size"],
+        resize=study.config["resize"],
+        shots=study.shots,
+        seeds=study.seeds,
+        scheme=study.config["draw"],
+        test_pictures=study.config["test_pictures"],
+        broken_pictures=study.config["broken_pictures"],
+    )
+    source = json.loads(study.source(name).read_text())
+    preparation.prepare(study.entry(name), source, study.data_root, study.task_folder(name), needs, workers, say)
 
 
 def draws(study: Study) -> None:
     """Write the few-shot draw of every task and seed; a draw that is the same stays as it is."""
     for name in study.tasks:
         task = PreparedTask.open(study.task_folder(name))
-        train, validation = task.labels("train"), task.labels("validation")
+        train, validation = task.pool_labels("train"), task.pool_labels("validation")
+        pools = digest([hashlib.sha256(np.ascontiguousarray(labels).data).hexdigest() for labels in (train, validation)])
         for seed in study.seeds:
             drawn = draw(train, validation, study.shots, seed, name, study.config["draw"])
-            content = _draw_json(drawn)
+            drawn = drawn.without(task.skipped("train"), task.skipped("validation"))
+            content = _draw_json(drawn, len(task.task.class_names), pools)
             path = study.draw(name, seed)
             if not path.exists() or path.read_bytes() != content:
                 replace(path, content)
 
 
-def _draw_json(drawn: Draw) -> bytes:
+def _draw_json(drawn: Draw, classes: int, pools: str) -> bytes:
     record = {name: getattr(drawn, name).tolist() for name in ARRAYS}
-    return json.dumps({"validation_split": drawn.validation_split, "sha256": drawn.sha256, **record}).encode()
+    about = {"validation_split": drawn.validation_split, "sha256": drawn.sha256, "pool_labels_sha256": pools}
+    return json.dumps(about | {"shots_per_class": drawn.shots_per_class(classes)} | record).encode()
 
 
 def read_draw(path: Path) -> Draw:
@@ -62,11 +85,21 @@ def encode(study: Study, job: EncodeJob, threads: int, say: Say) -> None:
     progress = Progress("encode", len(job.tasks), "tasks", say)
     for name in job.tasks:
         task = PreparedTask.open(study.task_folder(name))
-        mark = fingerprint(_encoding_parts(model.fingerprint, task))
+        marks = _encoding_marks(model.fingerprint, task)
         path = study.encoded(name)
-        if not (path.exists() and encoding.load(path)[1].get("fingerprint") == mark):
-            encoding.save(path, encoding.encode_task(model, task), {"fingerprint": mark})
+        known, old = encoding.load(path) if path.exists() else ({}, {})
+        if old != marks:
+            stale = [array for array in marks if old.get(array) != marks[array]]
+            encoding.save(path, known | encoding.encode_task(model, task, stale), marks)
         progress.step(name)
+
+
+def comparable(study: Study, name: str) -> tuple[Task, dict[str, np.ndarray]]:
+    """A task and its features, the training pictures reduced to those by which tasks are compared."""
+    from promptatlas import encoding
+
+    task, encoded = PreparedTask.open(study.task_folder(name)), encoding.load(study.encoded(name))[0]
+    return task.task, encoded | {"features_train": encoded["features_train"][task.reference()]}
 
 
 def index(path: Path, files: Iterable[str]) -> None:
@@ -79,9 +112,13 @@ def _hash(file: str) -> str:
         return hashlib.file_digest(stream, "sha256").hexdigest()
 
 
-def _encoding_parts(backbone: str, task: PreparedTask) -> dict[str, str]:
-    parts = {f"data_{split}": task.fingerprint(split) for split in SPLITS}
-    return {"backbone": backbone, "classes": classes(task), "numerics": str(NUMERICS_VERSION), **parts}
+def _encoding_marks(backbone: str, task: PreparedTask) -> dict[str, str]:
+    """By array of an encoded task: the fingerprint of all that determines it."""
+    inputs = {f"features_{split}": task.fingerprint(split) for split in SPLITS} | {"class_features": classes(task)}
+    return {
+        name: fingerprint({"backbone": backbone, "input": mark, "numerics": str(NUMERICS_VERSION)})
+        for name, mark in inputs.items()
+    }
 
 
 def classes(task: PreparedTask) -> str:

@@ -100,8 +100,8 @@ class Transfer:
             "start": self.prompt(cell).parameter_fingerprint(),
             "seed": str(cell.seed),
             "draw": drawn.sha256,
-            "data_train": task.fingerprint("train"),
-            "data_validation": task.fingerprint(drawn.validation_split),
+            "data_train": task.fingerprint("train", drawn.train),
+            "data_validation": task.fingerprint(drawn.validation_split, drawn.validation),
         }
 
     def is_tuned_here(self, cell: Cell) -> bool:

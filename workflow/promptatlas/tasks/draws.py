@@ -36,6 +36,20 @@ class Draw:
             digest.update(str(array.shape).encode() + np.ascontiguousarray(array, dtype="<i8").tobytes())
         return digest.hexdigest()
 
+    def without(self, train: list[int], validation: list[int]) -> "Draw":
+        """The draw without the pictures of these numbers in the pools, which cannot be read."""
+        kept = ~np.isin(self.train, train)
+        held = ~np.isin(self.validation, validation if self.validation_split == "validation" else train)
+        return Draw(
+            self.train[kept], self.validation[held], self.validation_split,
+            self.train_labels[kept], self.validation_labels[held],
+        )  # fmt: skip
+
+    def shots_per_class(self, classes: int) -> list[int]:
+        """How many training pictures each class really has: fewer than asked for where the pool has no more."""
+        labels = self.train_labels
+        return (labels.sum(axis=0) if labels.ndim == 2 else np.bincount(labels, minlength=classes)).tolist()
+
 
 def draw(
     labels_train: np.ndarray,

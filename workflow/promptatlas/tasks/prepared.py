@@ -1,13 +1,16 @@
 """A prepared task on disk: arrays of pictures and labels, and the task they belong to.
 
-Written once by `write`, read by every later stage. Knows nothing of where the pictures came from.
+A split is a pool of pictures of which some or all are prepared: whoever draws sees the labels of the whole pool, and
+pictures are asked for by their number in it. Knows nothing of where the pictures came from.
 """
 
 import hashlib
 import json
 import os
 import tempfile
+from dataclasses import dataclass, field
 from pathlib import Path
+from typing import Callable
 
 import numpy as np
 
@@ -15,15 +18,38 @@ from promptatlas.errors import UserError
 from promptatlas.tasks.task import Task
 
 SPLITS = ("train", "validation", "test")
+ARRAYS = ("images", "labels", "digests", "index", "pool")
+DIGEST_BYTES = 16
+
+
+@dataclass(frozen=True)
+class Pool:
+    """One split in memory but for its pictures: what `write` puts beside `{split}_images.npy`.
+
+    labels: (P,) int64 class numbers or (P, C) uint8 marks of the whole pool; index: (N,) numbers in the pool of the
+    prepared pictures, ascending; digests: (N, 16) uint8, see `digest`; reference: (M,) positions among the N that stand
+    for the task's pictures wherever tasks are compared; skipped: numbers in the pool of pictures that cannot be read.
+    """
+
+    labels: np.ndarray
+    index: np.ndarray
+    digests: np.ndarray
+    reference: np.ndarray
+    skipped: list[int] = field(default_factory=list)
+
+    @classmethod
+    def whole(cls, images: np.ndarray, labels: np.ndarray) -> "Pool":
+        """A pool of which every picture is prepared."""
+        return cls(labels, np.arange(len(labels)), digests(images), np.arange(len(labels)))
 
 
 class PreparedTask:
-    """The arrays of one task: pictures (N, R, R, 3) uint8, labels (N,) int64 or, multi-label, (N, C) uint8."""
+    """The arrays of one task. Prepared pictures (N, R, R, 3) uint8 lie in rows; a pool has P >= N pictures."""
 
-    def __init__(self, folder: Path, task: Task, fingerprints: dict[str, str]) -> None:
+    def __init__(self, folder: Path, record: dict) -> None:
         self.folder = folder
-        self.task = task
-        self._fingerprints = fingerprints
+        self.task = Task.from_dict(record["task"])
+        self._record = record
 
     @classmethod
     def open(cls, folder: str | Path) -> "PreparedTask":
@@ -31,26 +57,57 @@ class PreparedTask:
         path = Path(folder) / "task.json"
         try:
             record = json.loads(path.read_text())
-            return cls(Path(folder), Task.from_dict(record["task"]), record["fingerprints"])
+            record["fingerprints"], record["skipped"]
+            return cls(Path(folder), record)
         except FileNotFoundError:
             raise UserError(f"{path} is missing; prepare the task again.") from None
         except (ValueError, KeyError, TypeError):
             raise UserError(f"{path} is not a task description; delete it and prepare the task again.") from None
 
     def images(self, split: str) -> np.ndarray:
-        """Pictures of `split`, (N, R, R, 3) uint8, memory-mapped."""
+        """Prepared pictures of `split`, (N, R, R, 3) uint8, memory-mapped."""
         return self._array(split, "images")
 
     def labels(self, split: str) -> np.ndarray:
-        """Class numbers (N,) int64, or for a multi-label task 0/1 marks (N, C) uint8."""
+        """Of the prepared pictures: class numbers (N,) int64, or for a multi-label task 0/1 marks (N, C) uint8."""
         return np.asarray(self._array(split, "labels"))
 
-    def fingerprint(self, split: str) -> str:
-        """SHA-256 of pictures and labels, as computed when the task was prepared."""
-        return self._fingerprints[split]
+    def pool_labels(self, split: str) -> np.ndarray:
+        """Of the whole pool: class numbers (P,) or marks (P, C)."""
+        return np.asarray(self._array(split, "pool"))
+
+    def skipped(self, split: str) -> list[int]:
+        """Numbers in the pool of pictures that could not be read."""
+        return self._record["skipped"][split]
+
+    def rows(self, split: str, numbers: np.ndarray) -> np.ndarray:
+        """Rows of the prepared arrays that hold the pictures with these `numbers` in the pool."""
+        index = np.asarray(self._array(split, "index"))
+        rows = np.searchsorted(index, numbers)
+        if len(numbers) and (rows.max() >= len(index) or (index[rows] != numbers).any()):
+            raise UserError(
+                f"some drawn {split} pictures of task {self.task.name!r} are not prepared; "
+                f"delete {self.folder / 'task.json'} and run again."
+            )
+        return rows
+
+    def reference(self) -> np.ndarray:
+        """Rows of the train split that stand for the task's pictures wherever tasks are compared."""
+        return np.array(self._record["reference"], dtype=np.int64)
+
+    def fingerprint(self, split: str, numbers: np.ndarray | None = None) -> str:
+        """SHA-256 of the pictures and labels with these `numbers` in the pool, or of all that are prepared."""
+        if numbers is None:
+            return self._record["fingerprints"][split]
+        rows = self.rows(split, numbers)
+        return fingerprint(np.asarray(self._array(split, "digests"))[rows], self.labels(split)[rows])
+
+    def recipe(self, split: str) -> str | None:
+        """What `write` was told the split was made from."""
+        return self._record["recipes"].get(split)
 
     def _array(self, split: str, kind: str) -> np.ndarray:
-        path = self.folder / f"{split}_{kind}.npy"
+        path = array_path(self.folder, split, kind)
         try:
             return np.load(path, mmap_mode="r", allow_pickle=False)
         except FileNotFoundError:
@@ -59,39 +116,75 @@ class PreparedTask:
             raise UserError(f"{path} is damaged; delete it and prepare task {self.task.name!r} again.") from None
 
 
-def fingerprint(images: np.ndarray, labels: np.ndarray) -> str:
+def array_path(folder: str | Path, split: str, kind: str) -> Path:
+    """Where one of the ARRAYS of a split lies."""
+    return Path(folder) / f"{split}_{kind}.npy"
+
+
+def digest(image: np.ndarray) -> np.ndarray:
+    """(16,) uint8 that tells pictures (R, R, 3) apart by their values."""
+    content = hashlib.blake2b(np.ascontiguousarray(image).data, digest_size=DIGEST_BYTES)
+    return np.frombuffer(content.digest(), dtype=np.uint8)
+
+
+def digests(images: np.ndarray) -> np.ndarray:
+    """One `digest` per picture: (N, 16) uint8."""
+    return np.array([digest(image) for image in images], dtype=np.uint8).reshape(len(images), DIGEST_BYTES)
+
+
+def fingerprint(digests: np.ndarray, labels: np.ndarray) -> str:
     """SHA-256 over shapes, types and values of both arrays."""
-    digest = hashlib.sha256()
-    for array in (images, labels):
-        digest.update(f"{array.shape}{array.dtype.str}".encode())
-        digest.update(np.ascontiguousarray(array).data)
-    return digest.hexdigest()
+    content = hashlib.sha256()
+    for array in (digests, labels):
+        content.update(f"{array.shape}{array.dtype.str}".encode())
+        content.update(np.ascontiguousarray(array).data)
+    return content.hexdigest()
 
 
-def write(folder: str | Path, task: Task, splits: dict[str, tuple[np.ndarray, np.ndarray]], factors: list[dict]) -> None:
-    """Write the prepared folder of `task`.
+def write(
+    folder: str | Path,
+    task: Task,
+    pools: dict[str, Pool],
+    factors: list[dict],
+    images: dict[str, np.ndarray] | None = None,
+    recipes: dict[str, str] | None = None,
+) -> None:
+    """Write the prepared folder of `task`; every file appears whole or not at all, `task.json` last.
 
-    `splits` maps each split to (pictures, labels); `factors` holds one record per picture, all splits, with a key
-    ``split``. Every file appears whole or not at all, `task.json` last.
+    images: pictures by split; a split that is left out has its `{split}_images.npy` already. factors: one record per
+    prepared picture, all splits, with a key ``split``. recipes: by split, any text that changes when it has to be
+    prepared anew.
     """
     import pyarrow as pa
     import pyarrow.parquet as pq
 
     folder = Path(folder)
     folder.mkdir(parents=True, exist_ok=True)
-    for split, (images, labels) in splits.items():
-        _place(folder / f"{split}_images.npy", lambda path, array=images: np.save(path, array))
-        _place(folder / f"{split}_labels.npy", lambda path, array=labels: np.save(path, array))
-    _place(folder / "factors.parquet", lambda path: pq.write_table(pa.Table.from_pylist(factors), path))
+    for split, array in (images or {}).items():
+        place(array_path(folder, split, "images"), lambda path, array=array: np.save(path, array))
+    for split, pool in pools.items():
+        arrays = {
+            "labels": pool.labels[pool.index],
+            "digests": pool.digests,
+            "index": pool.index,
+            "pool": pool.labels,
+        }
+        for kind, array in arrays.items():
+            place(array_path(folder, split, kind), lambda path, array=array: np.save(path, array))
+    place(folder / "factors.parquet", lambda path: pq.write_table(pa.Table.from_pylist(factors), path))
     record = {
         "task": task.to_dict(),
-        "fingerprints": {split: fingerprint(*arrays) for split, arrays in splits.items()},
-        "pictures": {split: len(labels) for split, (_, labels) in splits.items()},
+        "fingerprints": {split: fingerprint(pool.digests, pool.labels[pool.index]) for split, pool in pools.items()},
+        "pictures": {split: len(pool.index) for split, pool in pools.items()},
+        "pools": {split: len(pool.labels) for split, pool in pools.items()},
+        "skipped": {split: pool.skipped for split, pool in pools.items()},
+        "reference": pools["train"].reference.tolist(),
+        "recipes": recipes or {},
     }
-    _place(folder / "task.json", lambda path: Path(path).write_text(json.dumps(record, indent=1) + "\n"))
+    place(folder / "task.json", lambda path: Path(path).write_text(json.dumps(record) + "\n"))
 
 
-def _place(path: Path, save) -> None:
+def place(path: Path, save: Callable[[str], object]) -> None:
     """Save under a temporary name in the same folder, then rename: a killed process leaves no half file."""
     handle, temporary = tempfile.mkstemp(dir=path.parent, prefix=".", suffix=path.suffix)
     os.close(handle)

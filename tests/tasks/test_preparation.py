@@ -1,0 +1,148 @@
+"""From a folder of pictures to arrays: what a study needs and no more, once, and honestly where pictures are broken."""
+
+from dataclasses import replace
+from pathlib import Path
+
+import numpy as np
+import pytest
+from in_memory import picture
+
+from promptatlas.errors import UserError
+from promptatlas.tasks import catalogue, preparation, readers
+from promptatlas.tasks.decoding import fitted
+from promptatlas.tasks.draws import draw
+from promptatlas.tasks.preparation import Needs, prepare
+from promptatlas.tasks.prepared import PreparedTask
+
+NEEDS = Needs(size=16, resize="crop", shots=4, seeds=(1, 2), scheme="coop")
+
+
+@pytest.fixture
+def pictures(tmp_path: Path) -> Path:
+    """Three classes of 12 training, 5 validation and 6 test pictures."""
+    root, number = tmp_path / "pictures", 0
+    for split, count in (("train", 12), ("val", 5), ("test", 6)):
+        for name in ("red_cat", "dog", "a mouse"):
+            folder = root / split / name
+            folder.mkdir(parents=True)
+            for k in range(count):
+                picture(number, 30, 20).save(folder / f"{k}.png")
+                number += 1
+    return root
+
+
+@pytest.fixture(autouse=True)
+def few_reference_pictures(monkeypatch) -> None:
+    monkeypatch.setattr(preparation, "REFERENCE_PICTURES", 5)
+
+
+def prepared(pictures: Path, folder: Path, needs: Needs = NEEDS, **about) -> tuple[PreparedTask, list[str]]:
+    said: list[str] = []
+    entry = catalogue.described("animals", {"folder": str(pictures)} | about)
+    source = readers.find(entry.sources, pictures.parent)
+    prepare(entry, source, pictures.parent, folder, needs, 1, said.append)
+    return PreparedTask.open(folder), said
+
+
+def test_a_folder_becomes_a_task(pictures: Path, tmp_path: Path) -> None:
+    task, said = prepared(pictures, tmp_path / "task", title="Animals")
+    assert task.task.title == "Animals" and sorted(task.task.class_names) == ["a mouse", "dog", "red cat"]
+    assert len(task.pool_labels("train")) == 36 and len(task.images("test")) == 18
+    assert any("16 px" in line and "MB of disk" in line for line in said)
+    test = np.asarray(task.images("test"))
+    files = sorted((pictures / "test" / "dog").iterdir())
+    from PIL import Image
+
+    wanted = fitted(Image.open(files[0]), 16, "crop")
+    assert any((image == wanted).all() for image in test[task.labels("test") == task.task.class_names.index("dog")])
+
+
+def test_only_pictures_that_are_drawn_or_compared_are_decoded(pictures: Path, tmp_path: Path) -> None:
+    task, _ = prepared(pictures, tmp_path / "task")
+    labels = task.pool_labels("train"), task.pool_labels("validation")
+    draws = [draw(*labels, 4, seed, "animals") for seed in (1, 2)]
+    index = np.load(tmp_path / "task" / "train_index.npy")
+    drawn = np.union1d(draws[0].train, draws[1].train)
+    assert set(drawn) <= set(index) and len(index) <= len(drawn) + 5 < 36
+    assert len(task.reference()) == 5
+    np.testing.assert_array_equal(task.labels("train")[task.rows("train", draws[0].train)], draws[0].train_labels)
+
+
+def test_another_seed_leaves_the_test_pictures_alone(pictures: Path, tmp_path: Path) -> None:
+    before, _ = prepared(pictures, tmp_path / "task")
+    stamp = (tmp_path / "task" / "test_images.npy").stat().st_mtime_ns
+    after, said = prepared(pictures, tmp_path / "task", replace(NEEDS, seeds=(1, 2, 3)))
+    assert (tmp_path / "task" / "test_images.npy").stat().st_mtime_ns == stamp
+    assert "test" not in said[0] and "train" in said[0]
+    first = draw(before.pool_labels("train"), before.pool_labels("validation"), 4, 1, "animals").train
+    assert before.fingerprint("train", first) == after.fingerprint("train", first)
+    assert not (tmp_path / "task" / ".partial").exists()
+
+
+def test_a_picture_that_changes_is_decoded_again(pictures: Path, tmp_path: Path) -> None:
+    before, _ = prepared(pictures, tmp_path / "task")
+    mark = before.fingerprint("test")
+    picture(999, 30, 20).save(pictures / "test" / "dog" / "0.png")
+    after, _ = prepared(pictures, tmp_path / "task")
+    assert after.fingerprint("test") != mark
+
+
+def test_elevaters_scheme_leaves_the_validation_pool_alone(pictures: Path, tmp_path: Path) -> None:
+    task, _ = prepared(pictures, tmp_path / "task", replace(NEEDS, scheme="elevater", shots=5))
+    assert len(task.images("validation")) == 0 and len(task.pool_labels("validation")) == 15
+
+
+def test_without_validation_pictures_a_fifth_of_the_training_pictures_validates(pictures: Path, tmp_path: Path) -> None:
+    import shutil
+
+    shutil.rmtree(pictures / "val")
+    task, _ = prepared(pictures, tmp_path / "task")
+    assert len(task.pool_labels("train")) == 30 and len(task.pool_labels("validation")) == 6
+
+
+def test_fewer_test_pictures_are_a_part_of_more(pictures: Path, tmp_path: Path) -> None:
+    few, _ = prepared(pictures, tmp_path / "few", replace(NEEDS, test_pictures=4))
+    more, _ = prepared(pictures, tmp_path / "more", replace(NEEDS, test_pictures=9))
+    numbers = [np.load(tmp_path / name / "test_index.npy") for name in ("few", "more")]
+    assert len(numbers[0]) == 4 and len(numbers[1]) == 9 and set(numbers[0]) <= set(numbers[1])
+    assert len(few.labels("test")) == 4
+
+
+def test_a_truncated_picture_stops_the_study_by_name(pictures: Path, tmp_path: Path) -> None:
+    broken = pictures / "test" / "dog" / "3.png"
+    broken.write_bytes(broken.read_bytes()[:200])
+    with pytest.raises(UserError, match="1 picture of task 'animals' cannot be read.*dog/3.png.*broken_pictures: skip"):
+        prepared(pictures, tmp_path / "task")
+    task, said = prepared(pictures, tmp_path / "task", replace(NEEDS, broken_pictures="skip"))
+    assert len(task.images("test")) == len(task.labels("test")) == 17 and len(task.skipped("test")) == 1
+    assert any("dog/3.png" in line and line.endswith("skipped") for line in said)
+
+
+def test_a_drawn_picture_that_is_broken_leaves_the_draw_one_shorter(pictures: Path, tmp_path: Path) -> None:
+    whole, _ = prepared(pictures, tmp_path / "whole")
+    pools = whole.pool_labels("train"), whole.pool_labels("validation")
+    first = draw(*pools, 4, 1, "animals")
+    source = readers.find(catalogue.described("animals", {"folder": str(pictures)}).sources, tmp_path)
+    listing = readers.reader(source).read(source, tmp_path)
+    name = listing.splits["train"].pictures.name(int(first.train[0]))
+    (pictures.parent / name if (pictures.parent / name).exists() else pictures / name).write_bytes(b"broken")
+    task, _ = prepared(pictures, tmp_path / "task", replace(NEEDS, broken_pictures="skip"))
+    assert task.skipped("train") == [int(first.train[0])]
+    shorter = first.without(task.skipped("train"), [])
+    assert len(shorter.train) == len(first.train) - 1 and sorted(shorter.shots_per_class(3)) == [3, 4, 4]
+    assert task.rows("train", shorter.train).shape == shorter.train.shape
+
+
+def test_more_than_the_disk_holds_is_refused(pictures: Path, tmp_path: Path, monkeypatch) -> None:
+    monkeypatch.setattr(preparation.shutil, "disk_usage", lambda path: type("Usage", (), {"free": 1000}))
+    with pytest.raises(UserError, match="'animals' needs .* GB .* are free; make room"):
+        prepared(pictures, tmp_path / "task")
+
+
+def test_a_class_of_which_nothing_can_be_drawn_is_named(pictures: Path, tmp_path: Path) -> None:
+    manifest = {"train": [["train/dog/0.png", 0, "dog"]], "test": [["test/a mouse/1.png", 1, "mouse"]]}
+    import json
+
+    (pictures / "split.json").write_text(json.dumps(manifest))
+    with pytest.raises(UserError, match="mouse"):
+        prepared(pictures / "split.json", tmp_path / "task")

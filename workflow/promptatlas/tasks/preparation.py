@@ -1,0 +1,227 @@
+"""From a task's definition to its prepared folder: which pictures a study needs, and their arrays.
+
+Knows of the formats of data sets only that a reader lists them; knows nothing of models but the size of their pictures.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import json
+import os
+import shutil
+from dataclasses import dataclass, replace
+from pathlib import Path
+
+import numpy as np
+
+from promptatlas.errors import UserError
+from promptatlas.reporting import Meter, Say
+from promptatlas.streams import stream
+from promptatlas.tasks import readers
+from promptatlas.tasks.catalogue import Entry
+from promptatlas.tasks.decoding import Decoded, Work, decode
+from promptatlas.tasks.draws import draw
+from promptatlas.tasks.labels import relabel
+from promptatlas.tasks.listing import Listing, Split
+from promptatlas.tasks.mini import MINI_TASKS
+from promptatlas.tasks.prepared import SPLITS, Pool, PreparedTask, array_path, write
+from promptatlas.tasks.splits import hold_out
+from promptatlas.tasks.task import Task
+
+# A task is compared with others by this many of its training pictures; beyond that the measures hardly move.
+REFERENCE_PICTURES = 2000
+VALIDATION_SHARE = 0.2
+FEW = 5
+
+
+@dataclass(frozen=True)
+class Needs:
+    """What a study wants of a task: pictures of `size` pixels for its draws, and for its test.
+
+    test_pictures: how many at most, or "all"; broken_pictures: "stop" or "skip".
+    """
+
+    size: int
+    resize: str
+    shots: int
+    seeds: tuple[int, ...]
+    scheme: str
+    test_pictures: int | str = "all"
+    broken_pictures: str = "stop"
+
+
+def prepare_embedded(name: str, folder: str | Path) -> None:
+    """Write the prepared folder of a task of the mini benchmark: every picture of all splits, with its factors."""
+    mini = MINI_TASKS[name]
+    images, pools, factors = {}, {}, []
+    for split in SPLITS:
+        images[split], records = mini.pictures.split(split, mini.sizes[split])
+        pools[split] = Pool.whole(images[split], mini.labels(records))
+        factors += [{"split": split, "number": number, **record} for number, record in enumerate(records)]
+    write(folder, mini.task, pools, factors, images)
+
+
+def prepare(
+    entry: Entry, source: dict, data_root: Path, folder: str | Path, needs: Needs, workers: int, say: Say
+) -> None:
+    """Write the prepared folder of a task that `source` lists below `data_root`.
+
+    Of train and validation pictures only those are decoded that some draw or the comparison of tasks needs; a split
+    that is there already, from the same pictures, stays. Raises UserError for broken pictures (unless they are to be
+    skipped), classes without pictures, class names that do not match, and too little disk.
+    """
+    folder = Path(folder)
+    listing = _with_validation(readers.reader(source).read(source, data_root), needs, entry.task.name)
+    entry = entry.with_classes(listing.class_names) if not entry.task.class_names else entry
+    listing = relabel(listing, entry)
+    task = replace(entry.task, split_source=listing.split_source)
+    _require_every_class(task, listing.splits["train"].labels)
+    size, resize = needs.size, entry.resize or needs.resize
+    works, recipes = {}, {}
+    for split, rows in _rows(task, listing, needs).items():
+        recipes[split] = _recipe(source, listing.splits.get(split), rows, size, resize)
+        pictures = listing.splits[split].pictures if split in listing.splits else ()
+        works[split] = Work(pictures, rows, size, resize, folder / ".partial", f"{split}-{recipes[split][:16]}")
+    kept = _kept(folder, recipes)
+    _announce(task.name, {split: work for split, work in works.items() if split not in kept}, size, folder, say)
+    _forget_others(folder, works)
+    fresh = {split: work for split, work in works.items() if split not in kept}
+    decoded = {
+        split: decode(work, workers, Meter(f"prepare {task.name} {split}", "pictures", say)) for split, work in fresh.items()
+    }
+    _judge(task.name, fresh, decoded, needs, say)
+    pools, factors = {}, []
+    for split, work in works.items():
+        labels = listing.splits[split].labels if split in listing.splits else listing.splits["train"].labels[:0]
+        pool = kept[split] if split in kept else _placed(work, decoded[split], array_path(folder, split, "images"))
+        pools[split] = replace(pool, labels=labels, reference=_reference(task.name, pool.index, len(labels)))
+        factors += [{"split": split, "number": n, "name": work.pictures.name(n)} for n in pool.index.tolist()]
+    write(folder, task, pools, factors, recipes=recipes)
+    shutil.rmtree(folder / ".partial", ignore_errors=True)
+
+
+def _with_validation(listing: Listing, needs: Needs, name: str) -> Listing:
+    """CoOp's scheme validates on pictures of their own: where nobody set any aside, a fifth of the training pictures."""
+    if needs.scheme != "coop" or "validation" in listing.splits:
+        return listing
+    train, validation = hold_out(listing.splits["train"], VALIDATION_SHARE, name)
+    return replace(listing, splits=listing.splits | {"train": train, "validation": validation})
+
+
+def _require_every_class(task: Task, labels: np.ndarray) -> None:
+    counts = labels.sum(0) if task.multilabel else np.bincount(labels, minlength=len(task.class_names))
+    empty = [name for name, count in zip(task.class_names, counts, strict=True) if count == 0]
+    if empty:
+        raise UserError(
+            f"task {task.name!r} has no training pictures of {_listed(empty)}, so 0 shots can be drawn; "
+            "add pictures or leave the class out"
+        )
+
+
+def _rows(task: Task, listing: Listing, needs: Needs) -> dict[str, np.ndarray]:
+    """Numbers of the pictures to decode, ascending, by split."""
+    labels = {split: part.labels for split, part in listing.splits.items()}
+    train = labels["train"]
+    wanted = {"train": _sample("reference", task.name, len(train), REFERENCE_PICTURES), "validation": np.arange(0)}
+    for seed in needs.seeds:
+        drawn = draw(train, labels.get("validation", train[:0]), needs.shots, seed, task.name, needs.scheme)
+        wanted["train"] = np.union1d(wanted["train"], drawn.train)
+        wanted[drawn.validation_split] = np.union1d(wanted[drawn.validation_split], drawn.validation)
+    most = len(labels["test"]) if needs.test_pictures == "all" else int(needs.test_pictures)
+    return wanted | {"test": _sample("test", task.name, len(labels["test"]), most)}
+
+
+def _sample(what: str, name: str, count: int, most: int) -> np.ndarray:
+    """`most` of the numbers below `count`, ascending; a longer sample only adds to a shorter one."""
+    return np.sort(stream(what, name).permutation(count)[:most])
+
+
+def _reference(name: str, index: np.ndarray, count: int) -> np.ndarray:
+    """Positions in `index` of the pictures by which tasks are compared; skipped ones are missing."""
+    return np.flatnonzero(np.isin(index, _sample("reference", name, count, REFERENCE_PICTURES)))
+
+
+def _recipe(source: dict, split: Split | None, rows: np.ndarray, size: int, resize: str) -> str:
+    content = hashlib.sha256(json.dumps([source, split.stamp if split else "", size, resize], sort_keys=True).encode())
+    content.update(rows.astype("<i8").tobytes())
+    return content.hexdigest()
+
+
+def _kept(folder: Path, recipes: dict[str, str]) -> dict[str, Pool]:
+    """Splits that are prepared already from the same pictures."""
+    try:
+        old = PreparedTask.open(folder)
+        found = {
+            split: Pool(
+                np.empty(0),
+                np.load(array_path(folder, split, "index")),
+                np.load(array_path(folder, split, "digests")),
+                np.empty(0),
+                old.skipped(split),
+            )
+            for split, recipe in recipes.items()
+            if old.recipe(split) == recipe
+        }
+        return {split: pool for split, pool in found.items() if len(old.images(split)) == len(pool.index)}
+    except (UserError, OSError, ValueError):
+        return {}
+
+
+def _announce(name: str, works: dict[str, Work], size: int, folder: Path, say: Say) -> None:
+    """Say how much will be decoded and what disk it takes; refuse what does not fit."""
+    missing = sum(work.bytes() - (work.images.stat().st_blocks * 512 if work.images.exists() else 0) for work in works.values())
+    counts = ", ".join(f"{len(work.rows):,} {split}" for split, work in works.items())
+    folder.mkdir(parents=True, exist_ok=True)
+    free = shutil.disk_usage(folder).free
+    if missing > free:
+        raise UserError(
+            f"task {name!r} needs {missing / 1e9:.1f} GB for pictures of {size} px in {folder}, but only {free / 1e9:.1f} GB "
+            "are free; make room, or set `results` to another disk or `test_pictures` to a smaller number"
+        )
+    total = sum(work.bytes() for work in works.values())
+    say(f"prepare {name}: {counts or 'no'} pictures to decode at {size} px, {total / 1e6:,.0f} MB of disk")
+
+
+def _forget_others(folder: Path, works: dict[str, Work]) -> None:
+    """Remove what earlier attempts at other pictures left."""
+    stems = {work.stem for work in works.values()}
+    for path in (folder / ".partial").glob("*.npy"):
+        if path.name.split(".")[0] not in stems:
+            path.unlink()
+
+
+def _judge(name: str, works: dict[str, Work], decoded: dict[str, Decoded], needs: Needs, say: Say) -> None:
+    """Name the pictures that cannot be read; whether that ends the study was decided in the configuration."""
+    names = [
+        f"{work.pictures.name(int(work.rows[row]))} ({why})"
+        for split, work in works.items()
+        for row, why in sorted(decoded[split].broken.items())
+    ]
+    if not names:
+        return
+    found = f"{len(names)} picture{'s' if len(names) > 1 else ''} of task {name!r} cannot be read: {_listed(names)}"
+    if needs.broken_pictures == "stop":
+        raise UserError(f"{found}; mend or remove them, or set `broken_pictures: skip` in the configuration")
+    say(f"{found}; skipped")
+
+
+def _placed(work: Work, result: Decoded, final: Path) -> Pool:
+    """Move the finished array to its name, without the rows of broken pictures; what is known of them but labels."""
+    whole = np.setdiff1d(np.arange(len(work.rows)), list(result.broken))
+    if len(whole) < len(work.rows):
+        images = np.load(work.images, mmap_mode="r")
+        compact = work.folder / f"{work.stem}.compact.npy"
+        kept = np.lib.format.open_memmap(compact, mode="w+", dtype=np.uint8, shape=(len(whole), *images.shape[1:]))
+        for start in range(0, len(whole), 256):
+            kept[start : start + 256] = images[whole[start : start + 256]]
+        kept.flush()
+        os.replace(compact, final)
+    else:
+        os.replace(work.images, final)
+    skipped = work.rows[sorted(result.broken)].tolist()
+    return Pool(np.empty(0), work.rows[whole], result.digests[whole], np.empty(0), skipped)
+
+
+def _listed(names: list[str]) -> str:
+    more = f" and {len(names) - FEW} more" if len(names) > FEW else ""
+    return ", ".join(names[:FEW]) + more
