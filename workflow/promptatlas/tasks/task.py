@@ -11,9 +11,10 @@ METRICS = ("accuracy", "mean_per_class", "roc_auc", "map_11_point")
 class Task:
     """One classification task.
 
-    `templates` contain ``{}`` where the class name goes; the first is the most natural one. `drawn` and `labelled`
-    are the ground-truth factors of the mini benchmark (what the pictures contain, what the label depends on) and
-    stay empty for real data. `split_source` says who decided which picture is a test picture.
+    `class_names` are empty as long as only the source of the pictures knows them. `templates` contain ``{}`` where the
+    class name goes; the first is the most natural one. `drawn` and `labelled` are the ground-truth factors of the mini
+    benchmark (what the pictures contain, what the label depends on) and stay empty for real data. `split_source` says
+    who decided which picture is a test picture.
     """
 
     name: str
@@ -28,7 +29,7 @@ class Task:
     split_source: str = "drawn by promptatlas"
 
     def __post_init__(self) -> None:
-        if len(self.class_names) < 2 or len(set(self.class_names)) < len(self.class_names):
+        if len(self.class_names) == 1 or len(set(self.class_names)) < len(self.class_names):
             raise UserError(f"Task {self.name!r}: class_names must be two or more different names.")
         if not self.templates or any("{}" not in template for template in self.templates):
             raise UserError(f"Task {self.name!r}: every template must contain {{}} where the class name goes.")
@@ -36,7 +37,7 @@ class Task:
             raise UserError(f"Task {self.name!r}: metric {self.metric!r} is not one of {', '.join(METRICS)}.")
         if self.multilabel != (self.metric == "map_11_point"):
             raise UserError(f"Task {self.name!r}: map_11_point is the metric of multi-label tasks and of no others.")
-        if self.metric == "roc_auc" and len(self.class_names) != 2:
+        if self.metric == "roc_auc" and len(self.class_names) not in (0, 2):
             raise UserError(f"Task {self.name!r}: roc_auc needs exactly two classes.")
 
     def to_dict(self) -> dict:

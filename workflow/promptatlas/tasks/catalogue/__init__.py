@@ -1,0 +1,85 @@
+"""Which tasks there are, by name: the embedded ones and, one YAML file each, published ones. Knows nothing of models.
+
+Quick to import and to ask: a file is parsed when its task is wanted.
+"""
+
+from __future__ import annotations
+
+import difflib
+from collections.abc import Iterable, Mapping
+from functools import cache
+from pathlib import Path
+from typing import Any
+
+import yaml
+
+from promptatlas.errors import UserError
+from promptatlas.tasks.catalogue.benchmarks import BENCHMARKS
+from promptatlas.tasks.catalogue.descriptions import override, own
+from promptatlas.tasks.catalogue.entry import Entry, from_record
+from promptatlas.tasks.mini import MINI_TASKS
+from promptatlas.tasks.task import Task
+
+__all__ = ["Entry", "described", "entry", "every", "names", "override", "own", "prepare", "published", "task"]
+
+FOLDER = Path(__file__).parent
+
+
+def names(benchmark: str = "mini") -> list[str]:
+    """Names of the tasks of a benchmark, in its own order."""
+    if benchmark not in BENCHMARKS:
+        raise UserError(f"Benchmark {benchmark!r} is unknown; {_hint(benchmark, BENCHMARKS, ', '.join(BENCHMARKS))}")
+    return list(BENCHMARKS[benchmark])
+
+
+@cache
+def published() -> tuple[str, ...]:
+    """Names of the tasks with a file in the catalogue: those of benchmarks first, in their order."""
+    files = sorted(path.stem for path in FOLDER.glob("*.yaml"))
+    ordered = [name for tasks in BENCHMARKS.values() for name in tasks if name in set(files)]
+    return tuple(dict.fromkeys([*ordered, *files]))
+
+
+def every() -> list[str]:
+    """Names of all tasks, embedded ones first."""
+    return [*MINI_TASKS, *published()]
+
+
+def task(name: str) -> Task:
+    """The task called `name`."""
+    return MINI_TASKS[name].task if name in MINI_TASKS else entry(name).task
+
+
+@cache
+def entry(name: str) -> Entry:
+    """All that the catalogue says of the published task `name`."""
+    if name in MINI_TASKS:
+        raise UserError(f"Task {name!r} is drawn by promptatlas; it has no source of data.")
+    if name not in published():
+        known = f"the tasks of {', '.join(BENCHMARKS)}"
+        raise UserError(f"Task {name!r} is unknown; {_hint(name, every(), known)}")
+    loader = getattr(yaml, "CSafeLoader", yaml.SafeLoader)
+    record = yaml.load((FOLDER / f"{name}.yaml").read_text(encoding="utf-8"), Loader=loader)
+    return from_record(name, record, tuple(benchmark for benchmark, tasks in BENCHMARKS.items() if name in tasks))
+
+
+def described(name: str, description: Mapping[str, Any]) -> Entry:
+    """The task `name` as a study's configuration describes it: one's own if the catalogue does not know the name."""
+    if name in every():
+        return override(entry(name), description)
+    return own(name, description)
+
+
+def prepare(name: str, folder: str | Path) -> None:
+    """Write the prepared folder of the embedded task `name`."""
+    # imported here, since preparation itself asks the catalogue
+    from promptatlas.tasks.preparation import prepare_embedded
+
+    if name not in MINI_TASKS:
+        raise UserError(f"Task {name!r} is not drawn by promptatlas; {_hint(name, MINI_TASKS, ', '.join(MINI_TASKS))}")
+    prepare_embedded(name, folder)
+
+
+def _hint(name: str, known: Iterable[str], otherwise: str) -> str:
+    near = difflib.get_close_matches(name, list(known), n=1, cutoff=0.5)
+    return f"did you mean {near[0]!r}?" if near else f"known: {otherwise}."

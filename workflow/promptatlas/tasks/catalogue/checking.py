@@ -1,0 +1,78 @@
+"""Definitions of tasks checked against workflow/schemas/task.schema.yaml. Knows nothing of what they mean."""
+
+from __future__ import annotations
+
+import difflib
+from functools import cache
+from pathlib import Path
+from typing import Any
+
+import yaml
+
+from promptatlas.errors import UserError
+
+SCHEMA = Path(__file__).resolve().parents[3] / "schemas" / "task.schema.yaml"
+
+
+def check(definition: Any, kind: str, where: str) -> None:
+    """Raise UserError with one sentence on the first mistake in `definition`.
+
+    kind: "file" (of the catalogue), "own" (a user's task) or "override" (what differs from the catalogue); where: what
+    the sentence calls the place.
+    """
+    errors = list(_validator(kind).iter_errors(definition))
+    if errors:
+        # a misspelt key before the missing one that it stands for
+        urgent = ("additionalProperties", "required")
+        first = min(errors, key=lambda error: (len(error.path), error.validator not in urgent, str(error.path)))
+        raise UserError(_sentence(first, where))
+
+
+@cache
+def _validator(kind: str):
+    # jsonschema takes a tenth of a second to import, which only definitions that are to be checked should cost
+    import jsonschema
+
+    schema = yaml.safe_load(SCHEMA.read_text())
+    return jsonschema.Draft202012Validator({"$ref": f"#/$defs/{kind}", "$defs": schema["$defs"]})
+
+
+def _sentence(error, where: str) -> str:
+    key = ".".join(str(part) for part in error.absolute_path)
+    place = f"`{key}` in {where}" if key else where
+    value, rule = error.instance, error.validator_value
+    if error.validator == "additionalProperties":
+        known = error.schema["properties"]
+        wrong = next(str(name) for name in value if name not in known)
+        near = difflib.get_close_matches(wrong, known, n=1, cutoff=0.5)
+        hint = f"did you mean `{near[0]}`?" if near else f"known are {', '.join(known)}"
+        return f"unknown key `{wrong}` in {place}; {hint}"
+    if error.validator == "required":
+        missing = next(name for name in rule if name not in value)
+        return f"{place} lacks the key `{missing}`: {error.schema['properties'][missing].get('description', 'give it')}"
+    if error.validator in ("oneOf", "anyOf") and isinstance(value, dict):
+        return f"{place} {error.schema.get('description', 'needs `path` or `manifest`')}"
+    if error.validator == "dependentRequired":
+        given = next(name for name in rule if name in value)
+        return f"{place} gives `{given}`, which needs `{rule[given][0]}` too"
+    wanted = {
+        "type": lambda: f"must be {_words(rule)}",
+        "enum": lambda: f"must be one of {', '.join(map(str, rule))}",
+        "pattern": lambda: error.schema.get("description", f"must match {rule}"),
+        "minItems": lambda: f"must list at least {rule}",
+        "minLength": lambda: "must not be empty",
+        "minProperties": lambda: "must not be empty",
+        "uniqueItems": lambda: "must not list anything twice",
+        "minimum": lambda: f"must be at least {rule}",
+    }.get(error.validator, lambda: error.schema.get("description", "is not as it should be"))
+    return f"{place} {wanted()}, not {_shown(value)}"
+
+
+def _words(types: str | list[str]) -> str:
+    words = {"object": "keys and values", "array": "a list", "string": "text", "integer": "a whole number"}
+    return " or ".join(words.get(name, name) for name in ([types] if isinstance(types, str) else types))
+
+
+def _shown(value: Any) -> str:
+    text = "nothing" if value is None else repr(value)
+    return text if len(text) <= 60 else f"{text[:57]}..."

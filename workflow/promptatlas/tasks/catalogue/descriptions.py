@@ -1,0 +1,83 @@
+"""Tasks as a study's configuration describes them: one's own, or what differs from the catalogue.
+
+Knows nothing of which tasks the catalogue has.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import replace
+from typing import Any
+
+from promptatlas.errors import UserError
+from promptatlas.tasks.catalogue.checking import check
+from promptatlas.tasks.catalogue.entry import Entry, from_record
+
+OWN_TEMPLATES = ("a photo of a {}.",)
+# how a tree or a split file is read, as against where it is
+LAYOUT = ("splits", "redraw")
+
+
+def own(name: str, description: Mapping[str, Any]) -> Entry:
+    """A user's own task.
+
+    `folder` is a tree of pictures or a manifest (.json), whose pictures lie in `root` or beside it; or `source` is a
+    source of any reader. Unless `classes` are given, their names are unknown until the pictures are read
+    (`Entry.with_classes`).
+    """
+    check(description, "own", f"the description of task `{name}`")
+    defaults = {"title": name, "family": "own", "metric": "accuracy", "templates": OWN_TEMPLATES, "licence": "your own"}
+    layout = {key: description[key] for key in LAYOUT if key in description}
+    source = description["source"] if "source" in description else _folder(description)
+    return from_record(name, defaults | {**description, "sources": [source | layout]})
+
+
+def override(entry: Entry, description: Mapping[str, Any]) -> Entry:
+    """`entry` with what the user wants otherwise: another source, or templates, or size of pictures.
+
+    Templates of one's own have no expected score.
+    """
+    check(description, "override", f"the description of task `{entry.task.name}`")
+    entry = replace(entry, sources=_sources(entry, description), resize=description.get("resize", entry.resize))
+    if "templates" in description:
+        task = replace(entry.task, templates=tuple(description["templates"]))
+        entry = replace(entry, task=task, expected_zero_shot={})
+    return entry
+
+
+def _sources(entry: Entry, description: Mapping[str, Any]) -> tuple[dict[str, Any], ...]:
+    if "folder" in description:
+        usual = next((source for source in entry.sources if source["reader"] == "folder"), {})
+        # a tree elsewhere is divided as the catalogue says, unless the user says how; a manifest divides by itself
+        layout = {} if _is_manifest(description) else {key: usual[key] for key in LAYOUT if key in usual}
+        given = {key: description[key] for key in LAYOUT if key in description}
+        return (_folder(description) | (given or layout),)
+    wanted = description.get("source") or ("huggingface" if {"repository", "revision"} & set(description) else None)
+    sources = [source for source in entry.sources if wanted in (None, source["reader"])]
+    if not sources:
+        known = ", ".join(dict.fromkeys(source["reader"] for source in entry.sources))
+        raise UserError(
+            f"task `{entry.task.name}` has no source of reader {wanted}; known are {known}, or give its `folder`"
+        )
+    given = {key: description[key] for key in ("repository", "revision") if key in description}
+    if given:
+        # the other mirrors of the task have columns and splits of their own
+        sources = [sources[0] | ({"revision": "main"} if "repository" in given else {}) | given]
+    if "root" in description:
+        sources = [source | {"root": description["root"]} for source in sources if source["reader"] == "torchvision"]
+        if not sources:
+            raise UserError(
+                f"`root` of task `{entry.task.name}` is for torchvision or a manifest; give its `folder` instead"
+            )
+    return tuple(sources)
+
+
+def _is_manifest(description: Mapping[str, Any]) -> bool:
+    return description["folder"].lower().endswith(".json")
+
+
+def _folder(description: Mapping[str, Any]) -> dict[str, Any]:
+    if not _is_manifest(description):
+        return {"reader": "folder", "path": description["folder"]}
+    root = {"path": description["root"]} if "root" in description else {}
+    return {"reader": "folder", "manifest": description["folder"], **root}

@@ -1,0 +1,109 @@
+"""Labels of a data source turned into those of the task, by the names of the classes. Knows nothing of pictures.
+
+Never by number: sources order the classes of the same data set differently.
+"""
+
+from __future__ import annotations
+
+import re
+import unicodedata
+from collections import Counter
+from collections.abc import Iterable, Sequence
+from dataclasses import replace
+
+import numpy as np
+
+from promptatlas.errors import UserError
+from promptatlas.tasks.catalogue.entry import Entry
+from promptatlas.tasks.listing import Listing
+
+SEPARATORS = re.compile(r"[_\-/\s]+")
+FEW = 8
+
+
+def normalise(name: str) -> str:
+    """A class name without what sources spell differently: case, `_`, `-` and `/` for spaces, punctuation, accents."""
+    plain = unicodedata.normalize("NFKD", name).casefold()
+    kept = "".join(sign for sign in SEPARATORS.sub(" ", plain) if sign.isalnum() or sign == " ")
+    return " ".join(kept.split())
+
+
+def relabel(listing: Listing, entry: Entry) -> Listing:
+    """`listing` with the classes of `entry.task`, in their order and spelling, and labels that count them.
+
+    Classes are the same if they are spelt the same, or as one of the entry's spellings, or equal once normalised.
+    Raises UserError if the classes do not correspond one to one, or labels are not numbers of classes.
+    """
+    for split, part in listing.splits.items():
+        _require_labels(part.labels, len(listing.class_names), f"task {entry.task.name!r}, split {split}")
+    places = _places(listing.class_names, entry)
+    splits = {
+        split: replace(part, labels=_moved(part.labels, places, len(entry.task.class_names)))
+        for split, part in listing.splits.items()
+    }
+    return replace(listing, class_names=entry.task.class_names, splits=splits)
+
+
+def _places(found: Sequence[str], entry: Entry) -> np.ndarray:
+    """Number in the task of every class that was found."""
+    wanted, name = entry.task.class_names, entry.task.name
+    numbers = {shown: number for number, shown in enumerate(wanted)}
+    exact = {spelling: numbers[shown] for spelling, shown in entry.spellings.items()} | numbers
+    loose = _loose(exact)
+    matched = [exact.get(title, loose.get(normalise(title))) for title in found]
+    lone = [title for title, place in zip(found, matched, strict=True) if place is None]
+    missing = [shown for number, shown in enumerate(wanted) if number not in matched]
+    for place, count in Counter(place for place in matched if place is not None).items():
+        if count > 1:
+            same = [title for title, other in zip(found, matched, strict=True) if other == place]
+            raise UserError(
+                f"task {name!r}: the data have {_listed(same)} for the one class {wanted[place]!r}"
+                f"{_difference(lone, missing)}; rename or merge them"
+            )
+    if lone or missing:
+        raise UserError(
+            f"task {name!r}: the classes of the data are not those of the task{_difference(lone, missing)}; "
+            "get the whole data set, or name its classes as the task does"
+        )
+    return np.array(matched, dtype=np.int64)
+
+
+def _loose(exact: dict[str, int]) -> dict[str, int]:
+    """Normalised names that stand for one class only."""
+    meanings: dict[str, set[int]] = {}
+    for title, number in exact.items():
+        meanings.setdefault(normalise(title), set()).add(number)
+    return {key: numbers.pop() for key, numbers in meanings.items() if key and len(numbers) == 1}
+
+
+def _require_labels(labels: np.ndarray, classes: int, where: str) -> None:
+    if labels.ndim == 2:
+        if labels.shape[1] != classes or not np.isin(labels, (0, 1)).all():
+            raise UserError(
+                f"{where}: the labels are marks of {labels.shape[1]} classes for {classes} class names, or not 0 and 1"
+            )
+    elif len(labels) and not (0 <= labels.min() and labels.max() < classes):
+        wrong = int(labels.min() if labels.min() < 0 else labels.max())
+        raise UserError(
+            f"{where}: a picture has label {wrong}, but the data name {classes} classes (0 to {classes - 1}); "
+            "the data set is not whole, get all of it or put the pictures into folders named by class"
+        )
+
+
+def _moved(labels: np.ndarray, places: np.ndarray, classes: int) -> np.ndarray:
+    if labels.ndim == 1:
+        return places[labels] if len(labels) else labels
+    moved = np.zeros((len(labels), classes), dtype=labels.dtype)
+    moved[:, places] = labels
+    return moved
+
+
+def _difference(lone: Sequence[str], missing: Sequence[str]) -> str:
+    data = f"; only the data have {_listed(lone)}" if lone else ""
+    return data + (f"; only the task has {_listed(missing)}" if missing else "")
+
+
+def _listed(names: Iterable[str]) -> str:
+    names = [repr(name) for name in names]
+    more = f" and {len(names) - FEW} more" if len(names) > FEW else ""
+    return ", ".join(names[:FEW]) + more
