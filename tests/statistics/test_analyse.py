@@ -38,7 +38,7 @@ def pick(table, **wanted):
 def test_columns_are_those_of_the_contract(table):
     assert list(table.columns) == [
         "response", "method", "protocol", "measure", "estimate", "low", "high", "p", "test", "n_tasks", "n_permutations",
-        "confirmatory",
+        "confirmatory", "p_holm",
     ]  # fmt: skip
     assert table["estimate"].notna().all()
     assert table["p"].dropna().between(0, 1).all()
@@ -187,3 +187,32 @@ def test_summary_prints_the_statistics_it_was_given(summary, table):
         ).iloc[0]
         assert record["estimate"] == pytest.approx(row["estimate"]) and record["p"] == pytest.approx(row["p"])
     assert len(FAMILIES) < N and all(record["p_blocks"] is not None for record in summary["correlations"])
+
+
+def test_holm_allows_for_all_confirmatory_tests_and_for_no_other(table):
+    confirmed = table[table["confirmatory"]]
+    assert len(confirmed) == 4  # two methods, two primary measures
+    assert confirmed["p_holm"].to_numpy() == pytest.approx(permutation.holm(confirmed["p"].to_numpy()))
+    assert table.loc[~table["confirmatory"], "p_holm"].isna().all()
+
+
+def test_only_a_confirmatory_link_is_called_established(summary):
+    for record in summary["correlations"]:
+        confirmed = record["confirmatory"] and record["response"] == "logit_gain"
+        assert record["established"] == (confirmed and record["p_holm"] < 0.05)
+    established = {(one["method"], one["measure"]) for one in summary["correlations"] if one["established"]}
+    assert established == {("coop", "vis_frechet"), ("vpt", "vis_frechet")}
+
+
+def test_very_sparse_similarity_gives_no_interval_but_an_estimate(study):
+    """Most tasks have a value for two others only, so leaving one task out leaves too few cells of its neighbours."""
+    transfer, similarity, tasks = study
+    names = sorted(tasks["task"])
+    place = {name: index for index, name in enumerate(names)}
+    apart = (similarity["target"].map(place) - similarity["source"].map(place)) % N
+    kept = apart.isin([1, 2]) | ((apart == 5) & (similarity["source"] < names[3]))
+    sparse = similarity[(similarity["measure"] != "vis_frechet") | kept]
+    found = statistics.analyse(transfer, sparse, tasks, permutations=9)
+    row = pick(found, test="two_way", response="logit_gain", method="coop", measure="vis_frechet").iloc[0]
+    assert np.isfinite([row["estimate"], row["p"]]).all() and np.isnan([row["low"], row["high"]]).all()
+    statistics.summary(transfer, sparse, found, tasks)

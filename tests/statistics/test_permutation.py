@@ -1,6 +1,6 @@
 """Permutation tests against exact enumeration, naive re-statements and their own null distribution."""
 
-from itertools import permutations
+from itertools import combinations, permutations
 
 import numpy as np
 import pytest
@@ -212,3 +212,16 @@ def test_residual_is_the_relationship_part():
     y = fixture()[0]
     relationship = np.nan_to_num(effects(y).relationship)
     assert permutation.residual(y) == pytest.approx(relationship / np.linalg.norm(relationship))
+
+
+def test_holm_is_the_closed_test_of_bonferronis():
+    """A hypothesis is rejected where every set of hypotheses that holds it is: its p is the largest of theirs."""
+    rng = np.random.default_rng(5)
+    for size in (1, 2, 5):
+        p = rng.uniform(0, 0.3, size)
+        sets = [subset for r in range(1, size + 1) for subset in combinations(range(size), r)]
+        expected = [
+            max(min(1, len(subset) * p[list(subset)].min()) for subset in sets if one in subset) for one in range(size)
+        ]
+        assert permutation.holm(p) == pytest.approx(expected)
+    assert permutation.holm(np.array([])).shape == (0,)

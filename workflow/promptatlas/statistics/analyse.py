@@ -4,7 +4,7 @@ Tests by name: `variance_share`, `reliability`, `social_relations` (giver-receiv
 (permutation p, jackknife interval), `two_way_max_t` (the same, p adjusted for all measures), `two_way_blocks` (p of
 "beyond family"), `agreement` (between methods or protocols, their names joined by `~`), `regret@k` (points; p against the
 static list) and `regret@k_share` (mean over targets; 0 = best source known, 1 = one
-random pick).
+random pick). `p_holm` allows for all confirmatory tests of the study, over methods, protocols and primary measures.
 """
 
 from collections.abc import Iterator, Sequence
@@ -25,7 +25,7 @@ from promptatlas.streams import stream
 
 COLUMNS = (
     "response", "method", "protocol", "measure", "estimate", "low", "high", "p", "test", "n_tasks", "n_permutations",
-    "confirmatory",
+    "confirmatory", "p_holm",
 )  # fmt: skip
 CONFIRMATORY_MEASURES = ("vis_frechet", "lab_cover")
 TOP = (1, 3, 5)
@@ -62,9 +62,12 @@ def analyse(
         common = {"response": "raw", "method": scores.method, "protocol": scores.protocol}
         rows += [common | row for row in _regret(seed_mean(scores.score), matrices, permutations)]
     rows += list(_agreement(collected, permutations))
-    kinds = dict.fromkeys(COLUMNS, str) | dict.fromkeys(("estimate", "low", "high", "p"), float)
+    kinds = dict.fromkeys(COLUMNS, str) | dict.fromkeys(("estimate", "low", "high", "p", "p_holm"), float)
     kinds |= {"n_tasks": int, "n_permutations": int, "confirmatory": bool}
-    return pd.DataFrame(rows, columns=list(COLUMNS)).astype(kinds)
+    table = pd.DataFrame(rows, columns=list(COLUMNS)).astype(kinds)
+    confirmatory = table["confirmatory"]
+    table.loc[confirmatory, "p_holm"] = permutation.holm(table.loc[confirmatory, "p"].to_numpy())
+    return table
 
 
 def _row(
@@ -72,7 +75,7 @@ def _row(
 ) -> dict:
     return {
         "measure": measure, "estimate": float(estimate), "low": bounds[0], "high": bounds[1], "p": float(p), "test": test,
-        "n_tasks": n, "n_permutations": permutations, "confirmatory": False,
+        "n_tasks": n, "n_permutations": permutations, "confirmatory": False, "p_holm": NAN,
     }  # fmt: skip
 
 
@@ -165,10 +168,18 @@ def _tests(
 
 
 def _left_out(one: np.ndarray, other: np.ndarray) -> np.ndarray:
+    """Correlation of the relationship parts without each task (n,); NaN where too few cells would be left."""
     n = len(one)
     if n <= FEWEST_TASKS:
         return np.full(n, NAN)
-    return leave_one_out(n, lambda task: permutation.correlation(without(one, task), without(other, task)))
+
+    def left_out(task: int) -> float:
+        pair = without(one, task), without(other, task)
+        if any(len(usable(values)) < n - 1 for values in pair):
+            return NAN
+        return permutation.correlation(*pair)
+
+    return leave_one_out(n, left_out)
 
 
 def _agreement(collected: Sequence[Scores], permutations: int) -> Iterator[dict]:

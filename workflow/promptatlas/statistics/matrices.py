@@ -5,7 +5,7 @@ not depend on the order in which a study lists them. Every other source is a cal
 """
 
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import numpy as np
 import pandas as pd
@@ -31,6 +31,17 @@ class Scores:
     chance: np.ndarray
     n_test: np.ndarray
     zero_shot: np.ndarray
+
+
+def among(scores: Scores, index: np.ndarray) -> Scores:
+    """The same of the tasks number `index` (m,) only, as sources and as targets, in that order."""
+    return replace(
+        scores,
+        tasks=tuple(scores.tasks[one] for one in index),
+        score=scores.score[:, index[:, None], index],
+        calibration={source: row[:, index] for source, row in scores.calibration.items()},
+        **{name: getattr(scores, name)[index] for name in ("chance", "n_test", "zero_shot")},
+    )
 
 
 def task_names(tasks: pd.DataFrame) -> tuple[str, ...]:

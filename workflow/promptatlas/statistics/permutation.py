@@ -83,6 +83,15 @@ def max_t_p_values(observed: np.ndarray, null: np.ndarray, exact: bool) -> np.nd
     return p_values(observed, np.broadcast_to(largest, null.shape), exact)
 
 
+def holm(p: np.ndarray) -> np.ndarray:
+    """Holm's step-down p (K,): any false alarm among the K tests is controlled, however they depend on each other."""
+    order = np.argsort(p, kind="stable")
+    stepped = np.maximum.accumulate(np.asarray(p)[order] * np.arange(len(p), 0, -1))
+    adjusted = np.empty(len(p))
+    adjusted[order] = np.minimum(stepped, 1.0)
+    return adjusted
+
+
 def sign_flip_p_value(differences: np.ndarray, count: int, rng: np.random.Generator) -> float:
     """Two-sided p that paired `differences` (n,) are symmetric about zero; all 2^n signs if at most `count`."""
     n = len(differences)

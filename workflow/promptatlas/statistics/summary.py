@@ -9,7 +9,9 @@ import numpy as np
 import pandas as pd
 
 from promptatlas.statistics.analyse import usable
+from promptatlas.statistics.checks import TOLERATED_POINTS, zero_shot_check
 from promptatlas.statistics.matrices import Scores, collect, task_names, zero_shot
+from promptatlas.statistics.published import compare
 from promptatlas.statistics.relations import FEWEST_TASKS, effects
 from promptatlas.statistics.scales import PRIMARY, matrix, seed_mean
 from promptatlas.statistics.seriation import common_order
@@ -18,13 +20,24 @@ CEILING = 0.98
 MEANINGFUL = 0.05
 
 
-def summary(transfer: pd.DataFrame, similarity: pd.DataFrame, statistics: pd.DataFrame, tasks: pd.DataFrame) -> dict:
-    """The dict written to summary.json, from the four tables of a study."""
+def summary(
+    transfer: pd.DataFrame,
+    similarity: pd.DataFrame,
+    statistics: pd.DataFrame,
+    tasks: pd.DataFrame,
+    baselines: pd.DataFrame | None = None,
+    permutations: int = 9999,
+) -> dict:
+    """The dict written to summary.json, from the tables of a study; `baselines` may give the scores of a linear probe.
+
+    permutations: of the comparison with printed matrices, the only test that is not in `statistics`.
+    """
     collected = collect(transfer, tasks)
     names = task_names(tasks)
     base = zero_shot(transfer, tasks, names)
     chance = collected[0].chance if collected else np.full(len(names), np.nan)
     corrected = (base - chance) / (1 - chance)
+    order = common_order(collected) if collected else list(names)
     result = {
         "n_tasks": len(names),
         "n_cells": int(transfer["source"].isin(names).sum()),
@@ -36,8 +49,10 @@ def summary(transfer: pd.DataFrame, similarity: pd.DataFrame, statistics: pd.Dat
         "shots": sorted({int(shots) for shots in transfer["shots"].dropna()}),
         "compute_seconds": float(transfer["seconds"].sum()),
         "primary_response": PRIMARY,
-        "order": common_order(collected) if collected else list(names),
+        "order": order,
         "zero_shot_chance_corrected_mean": _mean(corrected),
+        "zero_shot_check": zero_shot_check(tasks, pd.Series(base, index=names), baselines),
+        "zero_shot_tolerated_points": TOLERATED_POINTS,
         "ceiling": CEILING,
         "tasks_at_ceiling": _at_ceiling(collected, names),
         "by_method": [_method(scores) for scores in collected],
@@ -46,6 +61,7 @@ def summary(transfer: pd.DataFrame, similarity: pd.DataFrame, statistics: pd.Dat
         "mean_interval_width": _mean(_primary(statistics)["high"] - _primary(statistics)["low"]),
         "agreement": _records(statistics, "agreement"),
         "regret": _records(statistics, *(test for test in statistics["test"].unique() if test.startswith("regret"))),
+        "published": compare(collected, order, permutations),
     }
     return _plain(result)
 
@@ -110,11 +126,14 @@ def _primary(statistics: pd.DataFrame) -> pd.DataFrame:
 
 def _records(statistics: pd.DataFrame, *tests: str) -> list[dict]:
     chosen = statistics[statistics["test"].isin(tests)]
-    return chosen.drop(columns=["confirmatory"]).to_dict("records")
+    return chosen.drop(columns=["confirmatory", "p_holm"]).to_dict("records")
 
 
 def _correlations(statistics: pd.DataFrame, similarity: pd.DataFrame) -> list[dict]:
-    """One record per (response, method, protocol, measure): the correlation with its interval and its three p values."""
+    """One record per (response, method, protocol, measure): the correlation with its interval and its p values.
+
+    `significant` allows for all measures of a method and marks; `established` allows for all confirmatory tests.
+    """
     families = similarity.drop_duplicates("measure").set_index("measure")["family"]
     keys = ["response", "method", "protocol", "measure"]
     p = statistics.pivot_table(index=keys, columns="test", values="p", aggfunc="first")
@@ -132,6 +151,7 @@ def _correlations(statistics: pd.DataFrame, similarity: pd.DataFrame) -> list[di
             for test in ("max_t", "blocks")
         }
         decisive = row["p"] if math.isnan(row["p_max_t"]) else row["p_max_t"]
+        row["established"] = bool(row["confirmatory"] and row["p_holm"] < MEANINGFUL)
         records.append(row | {"significant": bool(decisive < MEANINGFUL)})
     return records
 
