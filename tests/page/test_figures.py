@@ -7,10 +7,12 @@ from matplotlib import pyplot as plt
 from PIL import Image
 from promptatlas import figures, statistics
 from promptatlas.figures.matrix import heatmap
+from promptatlas.figures.published import side_by_side
 from promptatlas.figures.style import STYLE, number
 from promptatlas.statistics.matrices import collect
+from promptatlas.statistics.published import beside
 from promptatlas.statistics.views import VIEWS, colour_limits
-from synthetic_study import similarity_table, tasks_table, transfer_table
+from synthetic_study import elevater_study, similarity_table, tasks_table, transfer_table
 
 N = 6
 
@@ -92,3 +94,20 @@ def test_small_studies_draw_what_they_can(n, tmp_path):
     written = figures.draw(*study(n, methods=("coop",), seeds=(1,)), tmp_path)
     assert written and all(path.exists() for path in written)
     assert ((tmp_path / "similarity-frozen.png") in written) == (n >= 4)
+
+
+def test_measured_and_published_matrix_are_one_figure(tmp_path):
+    tables = elevater_study(6, methods=("coop",))
+    table = statistics.analyse(tables["transfer"], tables["similarity"], tables["tasks"], permutations=9)
+    figures.draw(tables["transfer"], tables["similarity"], table, tables["tasks"], tmp_path)
+    with matplotlib.rc_context(STYLE):
+        scores = collect(tables["transfer"], tables["tasks"])[0]
+        titles = dict(zip(tables["tasks"].task, tables["tasks"].title, strict=True))
+        drawn = side_by_side(scores, list(tables["tasks"].task), titles)
+    pair = beside(scores, list(tables["tasks"].task))
+    for axes, values in zip(drawn.axes, (pair.measured, pair.printed), strict=False):
+        assert [text.get_text() for text in axes.texts] == [number(100 * value, 0) for value in values.ravel()]
+    plt.close(drawn)
+    assert (tmp_path / "published-coop.svg").exists()
+    pixels = np.asarray(Image.open(tmp_path / "published-coop.png").convert("L"))
+    assert min(pixels[:6].min(), pixels[-6:].min(), pixels[:, :6].min(), pixels[:, -6:].min()) == 255

@@ -10,7 +10,7 @@ import pytest
 from promptatlas import page, statistics
 from promptatlas.statistics.matrices import collect
 from promptatlas.statistics.scales import matrix
-from synthetic_study import cells, similarity_table, tasks_table, transfer_table, tuning_table
+from synthetic_study import cells, elevater_study, similarity_table, tasks_table, transfer_table, tuning_table
 
 CHROMIUM = shutil.which("chromium") or shutil.which("chromium-browser") or shutil.which("google-chrome")
 CONFIG = {"study": "mini", "results": "results", "backbone": {"model": "mini", "pretrained": "mini"}}
@@ -207,3 +207,91 @@ def test_saved_matrix_is_the_shown_one(written, tmp_path):
     assert lines[0][1:] == list(scores.tasks) and [line[0] for line in lines[1:]] == [*scores.tasks, "scratch", "template"]
     shown = np.array([[float(number) if number else np.nan for number in line[1:]] for line in lines[1:7]])
     assert shown == pytest.approx(scores.score.mean(axis=0), rel=1e-4, nan_ok=True)
+
+
+def write_elevater(path, expected=True) -> dict:
+    """A report of a study whose tasks others have measured, and its summary."""
+    tables = elevater_study(6)
+    if not expected:
+        tables["tasks"] = tables["tasks"].drop(columns=["zero_shot_expected", "zero_shot_reference"])
+    table = statistics.analyse(tables["transfer"], tables["similarity"], tables["tasks"], permutations=99)
+    summary = statistics.summary(
+        tables["transfer"], tables["similarity"], table, tables["tasks"], tables["baselines"], permutations=99
+    )
+    page.write(tables, CONFIG, [], path, summary)
+    return summary
+
+
+def section(document: str, name: str) -> str:
+    """A section of the drawn page without its tags; empty where it is hidden."""
+    found = re.search(rf'<section id="{name}"([^>]*)>(.*?)</section>', document, re.S)
+    hidden = "hidden" in found[1]
+    assert hidden == bool(re.search(rf'<a href="#{name}" hidden', document)), "the navigation names what is shown"
+    return "" if hidden else re.sub(r"<[^>]+>", " ", found[2])
+
+
+@needs_browser
+def test_published_matrix_stands_beside_the_measured_one(tmp_path):
+    summary = write_elevater(tmp_path / "report.html")
+    document = browse(tmp_path / "report.html", tmp_path, "#method=vpt")
+    words = section(document, "published")
+    entry = summary["published"]["by_method"][1]
+    assert entry["method"] == "vpt" and "Measured here" in words and "arXiv 2211.11720, figure 4" in words
+    assert f"correlate {entry['rank_correlation']:.2f}" in words
+    assert f": {entry['relationship_rank_correlation']:.2f} (p = " in words
+    plot = re.search(r'<div id="published-plot".*?</svg>', document, re.S)[0]
+    assert plot.count('class="number"') == 2 * 6 * 6
+    for head, values in (("measured here", entry["measured"]), ("published", entry["published"])):
+        at = entry["tasks"].index("cifar-100"), entry["tasks"].index("dtd")
+        assert f"Cifar 100 → Dtd, {head}: {100 * values[at[0]][at[1]]:.0f}\u202f%" in plot
+
+
+@needs_browser
+def test_method_without_a_published_matrix_says_so(tmp_path):
+    tables = elevater_study(6)
+    tables["transfer"] = tables["transfer"].replace({"method": {"coop": "maple"}})
+    table = statistics.analyse(tables["transfer"], tables["similarity"], tables["tasks"], permutations=9)
+    summary = statistics.summary(tables["transfer"], tables["similarity"], table, tables["tasks"], permutations=9)
+    page.write(tables, CONFIG, [], tmp_path / "report.html", summary)
+    words = section(browse(tmp_path / "report.html", tmp_path, "#method=maple"), "published")
+    assert "no published matrix to compare MaPLe with; there is one for VPT" in words and "Measured here" not in words
+
+
+@needs_browser
+def test_score_far_from_what_others_measured_is_a_warning_at_the_top_and_in_its_section(tmp_path):
+    write_elevater(tmp_path / "report.html")
+    document = browse(tmp_path / "report.html", tmp_path)
+    words = section(document, "check")
+    assert "4 of them are within 3 points" in words and words.count("Look at its pictures") == 1
+    assert "53.3\u202f% zero-shot, 61.3\u202f% is expected (CLIP_benchmark): 8.0 points too low" in words
+    assert "linear probe" in words and "65.3\u202f%" in words
+    alarm = re.search(r'<p id="alarm"([^>]*)>(.*?)</p>', document)
+    assert "hidden" not in alarm[1] and "Cifar 100" in alarm[2] and 'href="#check"' in alarm[2]
+
+
+@needs_browser
+def test_linear_probe_alone_is_shown_without_a_warning(tmp_path):
+    write_elevater(tmp_path / "report.html", expected=False)
+    document = browse(tmp_path / "report.html", tmp_path)
+    words = section(document, "check")
+    assert "nothing to check against" in words and "linear probe" in words and "expected by" not in words
+    assert re.search(r'<p id="alarm"[^>]*hidden', document)
+
+
+@needs_browser
+def test_sections_with_nothing_to_show_are_not_there(written, tmp_path):
+    document = browse(written[2], tmp_path)
+    assert section(document, "published") == section(document, "check") == ""
+    assert section(document, "study")
+
+
+@needs_browser
+def test_only_confirmatory_links_are_called_established(written, tmp_path):
+    tables, summary, path = written
+    words = section(browse(path, tmp_path, "#method=coop"), "similarity")
+    records = [one for one in summary["correlations"] if one["response"] == summary["primary_response"]]
+    count = sum(one["established"] for one in records if one["method"] == "coop")
+    assert words.count("as established by the confirmatory tests") == count
+    for record in records:
+        if record["confirmatory"]:
+            assert f"{record['p_holm']:.2f}" in words or f"{record['p_holm']:.3f}" in words

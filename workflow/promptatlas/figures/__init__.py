@@ -6,6 +6,7 @@ import matplotlib
 import pandas as pd
 
 from promptatlas.figures.matrix import heatmap
+from promptatlas.figures.published import side_by_side
 from promptatlas.figures.relations import correlation_forest, similarity_scatter, variance_bars
 from promptatlas.figures.style import STYLE, save
 from promptatlas.statistics.matrices import collect
@@ -20,8 +21,8 @@ def draw(
 ) -> list[Path]:
     """Write every figure of a study into `folder`, each as .svg and .png; the paths.
 
-    `heatmap-<protocol>-<method>-<view>`, `similarity-<protocol>`, `variance` and `correlations`; what the study is too
-    small for is left out.
+    `heatmap-<protocol>-<method>-<view>`, `published-<method>`, `similarity-<protocol>`, `variance` and `correlations`;
+    what the study is too small for is left out.
     """
     collected = collect(transfer, tasks)
     order = common_order(collected)
@@ -37,6 +38,9 @@ def draw(
                 for scores in group:
                     if figure := heatmap(scores, view, order, titles, limits):
                         written += save(figure, folder / f"heatmap-{protocol}-{scores.method}-{view}")
+            for scores in group:
+                if figure := side_by_side(scores, order, titles):
+                    written += save(figure, folder / f"published-{scores.method}")
             if figure := similarity_scatter(group, similarity, statistics):
                 written += save(figure, folder / f"similarity-{protocol}")
         for name, figure in (("variance", variance_bars(statistics)), ("correlations", correlation_forest(statistics))):

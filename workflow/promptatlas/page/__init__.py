@@ -13,7 +13,10 @@ import pandas as pd
 from promptatlas.page.payload import payload
 
 FOLDER = Path(__file__).parent
-SCRIPTS = ("state.js", "colours.js", "heatmap.js", "plots.js", "panel.js", "sections.js", "similarity.js", "main.js")
+SCRIPTS = (
+    "state.js", "colours.js", "heatmap.js", "plots.js", "panel.js", "sections.js", "similarity.js",
+    "published.js", "check.js", "main.js",
+)  # fmt: skip
 
 
 def write(

@@ -22,6 +22,7 @@ function update() {
     drawSimilarity,
     drawRegret,
     drawAgreement,
+    drawPublished,
   ])
     draw();
 }
@@ -128,5 +129,7 @@ addEventListener("hashchange", () => {
 });
 
 drawHeader();
+drawAlarm();
+drawCheck();
 drawStudy();
 update();

@@ -25,6 +25,7 @@ function drawSimilarity() {
     pText(one.p),
     pText(one.p_max_t),
     pText(one.p_blocks),
+    pText(one.p_holm),
     one.family === "truth" ? "check of the benchmark" : one.confirmatory ? "confirmatory" : "exploratory",
   ]);
   const colours = Object.fromEntries(
@@ -55,25 +56,30 @@ function drawSimilarity() {
       "r and its 95 % interval; filled where p < 0.05, all measures of a method allowed for",
     ),
     table(
-      ["method", "similarity", "r", "95 % interval", "p", "p, all measures", "p, beyond family", ""],
+      ["method", "similarity", "r", "95 % interval", "p", "p, all measures", "p, beyond family", "p, confirmatory", ""],
       rows,
-      [2, 3, 4, 5, 6],
+      [2, 3, 4, 5, 6, 7],
     ),
   );
   drawCaveats(records);
 }
 
 function sentence(one, name) {
-  const verdict = one.significant
-    ? one.estimate > 0
-      ? "goes with better transfer"
-      : "goes with worse transfer"
-    : "shows no clear link with transfer";
+  const link = one.estimate > 0 ? "goes with better transfer" : "goes with worse transfer";
+  const verdict = one.established
+    ? `${link}, as established by the confirmatory tests`
+    : !one.significant
+      ? "shows no clear link with transfer"
+      : one.confirmatory
+        ? `${link}, but not clearly enough to be established among all confirmatory tests`
+        : one.family === "truth"
+          ? link
+          : `${link}, as far as an exploratory test can tell`;
   const family =
-    one.significant && isNumber(one.p_blocks)
+    (one.significant || one.established) && isNumber(one.p_blocks)
       ? one.p_blocks < 0.05
         ? "; the link goes beyond tasks being of one family"
-        : "; beyond tasks being of one family the link is not established"
+        : "; beyond tasks being of one family there is no clear link"
       : "";
   const range = isNumber(one.low) ? `, 95 % interval ${show(one.low)} to ${show(one.high)}` : "";
   return `For ${methodTitle(one.method)}, ${name(one.measure)} ${verdict} (r = ${show(one.estimate)}${range}, p = ${pText(one.p)})${family}.`;
@@ -93,6 +99,7 @@ function drawCaveats(records) {
     ),
     quiet(
       "\u201cp, all measures\u201d allows for having tried all measures at once. \u201cp, beyond family\u201d renames only whole families of equal size and the tasks inside a family, so that being of one family cannot explain the result; with small families it has little power. " +
+        "\u201cp, confirmatory\u201d allows for all confirmatory tests of the study, over methods and measures (Holm); below 0.05 a link counts as established. " +
         "A correlation is no cause: a similar task may also have more classes or be easier to learn.",
     ),
     truth

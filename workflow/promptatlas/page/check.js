@@ -1,0 +1,75 @@
+// Are data and weights right: zero-shot scores beside those of others, and the linear probe. Knows nothing of prompts.
+
+const CHECK = SUMMARY.zero_shot_check || [];
+const offTasks = CHECK.filter(one => one.warning);
+
+function drawCheck() {
+  const known = CHECK.filter(one => isNumber(one.expected));
+  const probed = CHECK.some(one => isNumber(one.linear_probe));
+  hide("check", !known.length && !probed);
+  if (!known.length && !probed) return;
+  const points = show(SUMMARY.zero_shot_tolerated_points, 0);
+  const within = known.length - offTasks.length;
+  fill(
+    "check-words",
+    known.length
+      ? para(
+          `For ${known.length} of ${CHECK.length} tasks others have measured the zero-shot score with the same weights; ${within === known.length ? (known.length === 1 ? "it is" : "all are") : `${within} of them ${within === 1 ? "is" : "are"}`} within ${points} points here.`,
+        )
+      : para("No one\u2019s zero-shot score with these weights is known for these tasks, so there is nothing to check against."),
+    probed
+      ? quiet(
+          "The linear probe is a logistic regression on the frozen image features of the same few pictures, its strength chosen on the validation pictures; mean over seeds.",
+        )
+      : null,
+  );
+  fill("check-warnings", offTasks.map(warning));
+  const columns = [
+    ["task", one => title(one.task), true],
+    ["zero-shot here", one => percent(one.measured, 1), true],
+    ["expected", one => percent(one.expected, 1), known.length],
+    ["difference, points", difference, known.length],
+    ["expected by", one => element("span", {class: "quiet"}, one.reference || ""), known.length],
+    ["linear probe", one => percent(one.linear_probe, 1), probed],
+  ].filter(column => column[2]);
+  const numeric = columns.map((column, index) => (/task|by/.test(column[0]) ? -1 : index));
+  fill(
+    "check-table",
+    table(
+      columns.map(column => column[0]),
+      CHECK.map(one => columns.map(column => column[1](one))),
+      numeric,
+    ),
+  );
+}
+
+const difference = one =>
+  element("span", {class: one.warning ? "strong alarming" : ""}, signed(one.difference_points, 1));
+
+function warning(one) {
+  const by = one.reference ? ` (${one.reference})` : "";
+  return element(
+    "p",
+    {class: "warning", role: "note"},
+    element("strong", {}, title(one.task)),
+    ` scores ${percent(one.measured, 1)} zero-shot, ${percent(one.expected, 1)} is expected${by}: ${show(Math.abs(one.difference_points), 1)} points ${one.difference_points < 0 ? "too low" : "too high"}. Look at its pictures, its split, its class names and the weights before trusting its row and column.`,
+  );
+}
+
+// A line at the top of the page, as people may not read down to the section.
+function drawAlarm() {
+  const names = offTasks.map(one => title(one.task));
+  document.getElementById("alarm").hidden = !names.length;
+  if (names.length)
+    fill(
+      "alarm",
+      `Zero-shot ${names.length === 1 ? "score" : "scores"} far from what others measured: ${list(names)}. `,
+      element("a", {href: "#check"}, "Are data and weights right?"),
+    );
+}
+
+// A section that has nothing to show disappears together with its entry in the navigation.
+function hide(section, hidden) {
+  document.getElementById(section).hidden = hidden;
+  document.querySelector(`nav a[href="#${section}"]`).hidden = hidden;
+}
