@@ -1,0 +1,329 @@
+"""Small data sets in their genuine formats on disk, written without the code that reads them.
+
+Every picture is one plain colour that depends on its class, split and number, so that a test sees whether the right
+picture came out. Writers get the class names that the data set has, in the order of its labels.
+"""
+
+import colorsys
+import csv
+import gzip
+import hashlib
+import io
+import json
+import pickle
+import struct
+import tarfile
+from pathlib import Path
+
+import numpy as np
+import scipy.io
+from PIL import Image
+
+SPLITS = ("train", "validation", "test")
+PER_CLASS = {"train": 3, "validation": 1, "test": 2}
+
+
+def colour(label: int, split: str, number: int) -> tuple[int, int, int]:
+    """The colour of picture `number` of class `label`."""
+    hue = hashlib.sha256(f"{label} {split} {number}".encode()).digest()[0] / 256
+    return tuple(round(255 * value) for value in colorsys.hsv_to_rgb(hue, 0.5, 0.8))
+
+
+def picture(label: int, split: str, number: int, size: tuple[int, int] = (24, 16), mode: str = "RGB") -> Image.Image:
+    return Image.new("RGB", size, colour(label, split, number)).convert(mode)
+
+
+def shows(image: Image.Image, label: int, split: str, number: int) -> bool:
+    """Whether `image`, which may have gone through JPEG, is that picture."""
+    expected = np.array(picture(label, split, number, mode="L" if image.mode in ("L", "1") else "RGB"), float)[0, 0]
+    found = np.array(image if image.mode == "L" else image.convert("RGB"), float)
+    return bool(np.abs(found.reshape(-1, found.shape[-1] if found.ndim == 3 else 1).mean(0) - expected).max() < 8)
+
+
+def save(path: Path, image: Image.Image) -> None:
+    path.parent.mkdir(parents=True, exist_ok=True)
+    image.save(path, quality=95) if path.suffix in (".jpg", ".webp") else image.save(path)
+
+
+def rows(names: list[str], split: str) -> list[tuple[int, int]]:
+    """(label, number in its class) of every picture of `split`, shuffled as published lists are not sorted by class."""
+    listed = [(label, number) for label in range(len(names)) for number in range(PER_CLASS[split])]
+    return [listed[place] for place in np.random.default_rng(len(names)).permutation(len(listed))]
+
+
+def idx(array: np.ndarray) -> bytes:
+    """LeCun's format: magic number with type and dimensions, sizes, values."""
+    return struct.pack(f">HBB{array.ndim}I", 0, 8, array.ndim, *array.shape) + array.astype(np.uint8).tobytes()
+
+
+def mnist(root: Path, names: list[str], packed: bool = True) -> None:
+    raw = root / "MNIST" / "raw"
+    raw.mkdir(parents=True)
+    for split, prefix in (("train", "train"), ("test", "t10k")):
+        listed = rows(names, split)
+        images = np.stack([np.array(picture(label, split, number, (28, 28), "L")) for label, number in listed])
+        labels = np.array([label for label, _ in listed])
+        for stem, array in (("images-idx3-ubyte", images), ("labels-idx1-ubyte", labels)):
+            name, content = f"{prefix}-{stem}", idx(array)
+            (raw / (f"{name}.gz" if packed else name)).write_bytes(gzip.compress(content) if packed else content)
+
+
+def cifar10(root: Path, names: list[str]) -> dict[str, str]:
+    """Five train batches, one test batch, meta; returns the MD5 sum of every file."""
+    folder = root / "cifar-10-batches-py"
+    batches = {f"data_batch_{number + 1}": rows(names, "train")[number::5] for number in range(5)}
+    files = {name: _cifar(listed, "train", "labels") for name, listed in batches.items()}
+    files["test_batch"] = _cifar(rows(names, "test"), "test", "labels")
+    files["batches.meta"] = {"label_names": list(names), "num_vis": 3072, "num_cases_per_batch": 10}
+    return _pickles(folder, files)
+
+
+def cifar100(root: Path, names: list[str]) -> dict[str, str]:
+    files = {split: _cifar(rows(names, split), split, "fine_labels") for split in ("train", "test")}
+    files["meta"] = {"fine_label_names": list(names), "coarse_label_names": ["a thing"]}
+    return _pickles(root / "cifar-100-python", files)
+
+
+def _cifar(listed: list, split: str, key: str) -> dict:
+    values = [np.array(picture(label, split, n, (32, 32))).transpose(2, 0, 1).reshape(-1) for label, n in listed]
+    data = np.array(values, dtype=np.uint8).reshape(len(listed), 3072)
+    names = [f"{row}.png" for row in range(len(listed))]
+    return {"data": data, key: [label for label, _ in listed], "filenames": names}
+
+
+def _pickles(folder: Path, files: dict) -> dict[str, str]:
+    folder.mkdir(parents=True)
+    sums = {}
+    for name, content in files.items():
+        data = pickle.dumps(content, protocol=2)
+        (folder / name).write_bytes(data)
+        sums[name] = hashlib.md5(data).hexdigest()
+    return sums
+
+
+def caltech101(root: Path, names: list[str]) -> None:
+    """No splits; torchvision expects the folder of the background too, and counts on numbers from 1 without gaps."""
+    base = root / "caltech101/101_ObjectCategories"
+    for label, name in enumerate(names):
+        for number in range(6):
+            save(base / name / f"image_{number + 1:04d}.jpg", picture(label, "all", number))
+    save(base / "BACKGROUND_Google/image_0001.jpg", picture(999, "all", 0))
+
+
+def eurosat(root: Path, names: list[str], per_class: int = 6) -> None:
+    for label, name in enumerate(names):
+        for number in range(per_class):
+            save(root / "eurosat/2750" / name / f"{name}_{number + 1}.jpg", picture(label, "all", number, (64, 64)))
+
+
+def tree(root: Path, names: list[str], folders: dict[str, str], suffix: str = ".jpg") -> None:
+    """An ImageFolder tree: `folders` maps a split to its folder."""
+    for split, folder in folders.items():
+        for label, name in enumerate(names):
+            for number in range(PER_CLASS[split]):
+                save(root / folder / name / f"{number}{suffix}", picture(label, split, number))
+
+
+def country211(root: Path, names: list[str]) -> None:
+    tree(root / "country211", names, {"train": "train", "validation": "valid", "test": "test"})
+
+
+def rendered_sst2(root: Path, names: list[str]) -> None:
+    tree(root / "rendered-sst2", names, {"train": "train", "validation": "valid", "test": "test"}, ".png")
+
+
+def dtd(root: Path, names: list[str]) -> None:
+    for split, stem in (("train", "train"), ("validation", "val"), ("test", "test")):
+        lines = []
+        for label, number in rows(names, split):
+            path = f"{names[label]}/{names[label]}_{split}{number}.jpg"
+            save(root / "dtd/dtd/images" / path, picture(label, split, number))
+            lines.append(path)
+        _text(root / f"dtd/dtd/labels/{stem}1.txt", lines)
+
+
+def aircraft(root: Path, names: list[str]) -> None:
+    data = root / "fgvc-aircraft-2013b/data"
+    _text(data / "variants.txt", names)
+    for first, (split, stem) in enumerate((("train", "train"), ("validation", "val"), ("test", "test"))):
+        lines = []
+        for row, (label, number) in enumerate(rows(names, split)):
+            save(data / f"images/{first}{row:06d}.jpg", picture(label, split, number))
+            lines.append(f"{first}{row:06d} {names[label]}")
+        _text(data / f"images_variant_{stem}.txt", lines)
+
+
+def food101(root: Path, names: list[str]) -> None:
+    for split in ("train", "test"):
+        listed: dict[str, list[str]] = {name: [] for name in names}
+        for label, number in rows(names, split):
+            path = f"{names[label]}/{split}{number}"
+            save(root / "food-101/images" / f"{path}.jpg", picture(label, split, number))
+            listed[names[label]].append(path)
+        _text(root / f"food-101/meta/{split}.json", [json.dumps(listed)])
+
+
+def gtsrb(root: Path, names: list[str]) -> None:
+    base = root / "gtsrb"
+    for label, number in rows(names, "train"):
+        folder = base / "GTSRB/Training" / f"{label:05d}"
+        save(folder / f"00000_{number:05d}.ppm", picture(label, "train", number))
+        (folder / f"GT-{label:05d}.csv").write_text("Filename;Width;Height;Roi.X1;Roi.Y1;Roi.X2;Roi.Y2;ClassId\n")
+    lines = ["Filename;Width;Height;Roi.X1;Roi.Y1;Roi.X2;Roi.Y2;ClassId"]
+    for row, (label, number) in enumerate(rows(names, "test")):
+        save(base / f"GTSRB/Final_Test/Images/{row:05d}.ppm", picture(label, "test", number))
+        lines.append(f"{row:05d}.ppm;24;16;5;5;20;12;{label}")
+    _text(base / "GT-final_test.csv", lines)
+
+
+def pets(root: Path, names: list[str], ids: list[int] | None = None) -> None:
+    """names as in file names; `ids` are the published 1-based numbers of the breeds."""
+    ids = ids or list(range(1, len(names) + 1))
+    base = root / "oxford-iiit-pet"
+    for split, stem in (("train", "trainval"), ("test", "test")):
+        lines = []
+        for label, number in rows(names, split):
+            name = f"{names[label]}_{number + (100 if split == 'test' else 0)}"
+            save(base / "images" / f"{name}.jpg", picture(label, split, number))
+            lines.append(f"{name} {ids[label]} {1 if names[label][0].isupper() else 2} 1")
+        _text(base / f"annotations/{stem}.txt", lines)
+
+
+def flowers(root: Path, names: list[str]) -> dict[str, str]:
+    base = root / "flowers-102"
+    labels, splits = [], {"trnid": [], "valid": [], "tstid": []}
+    for split, key in (("train", "trnid"), ("validation", "valid"), ("test", "tstid")):
+        for label, number in rows(names, split):
+            labels.append(label + 1)
+            splits[key].append(len(labels))
+            save(base / f"jpg/image_{len(labels):05d}.jpg", picture(label, split, number))
+    scipy.io.savemat(base / "imagelabels.mat", {"labels": np.array([labels], dtype=np.uint8)})
+    scipy.io.savemat(base / "setid.mat", {key: np.array([value], dtype=np.uint16) for key, value in splits.items()})
+    return {name: hashlib.md5((base / name).read_bytes()).hexdigest() for name in ("imagelabels.mat", "setid.mat")}
+
+
+def cars(root: Path, names: list[str]) -> None:
+    base = root / "stanford_cars"
+    (base / "devkit").mkdir(parents=True)
+    fields = [(key, object) for key in ("bbox_x1", "bbox_y1", "bbox_x2", "bbox_y2", "class", "fname")]
+    files = {"train": base / "devkit/cars_train_annos.mat", "test": base / "cars_test_annos_withlabels.mat"}
+    for split, file in files.items():
+        annotations = np.empty(len(rows(names, split)), dtype=fields)
+        for row, (label, number) in enumerate(rows(names, split)):
+            save(base / f"cars_{split}" / f"{row + 1:05d}.jpg", picture(label, split, number))
+            annotations[row] = (1, 1, 20, 12, label + 1, f"{row + 1:05d}.jpg")
+        scipy.io.savemat(file, {"annotations": annotations})
+    scipy.io.savemat(base / "devkit/cars_meta.mat", {"class_names": np.array([names], dtype=object)})
+
+
+def fer2013(root: Path, names: list[str], file: str = "fer2013.csv") -> str:
+    """One csv for all splits; returns its MD5 sum."""
+    original = file == "fer2013.csv"
+    header = ["emotion", "pixels", "Usage"] if original else ["emotion", " Usage", " pixels"]
+    path = root / "fer2013" / file
+    path.parent.mkdir(parents=True)
+    with open(path, "w", newline="") as handle:
+        writer = csv.writer(handle)
+        writer.writerow(header)
+        for split, usage in (("train", "Training"), ("validation", "PublicTest"), ("test", "PrivateTest")):
+            for label, number in rows(names, split):
+                pixels = " ".join(map(str, np.array(picture(label, split, number, (48, 48), "L")).reshape(-1)))
+                writer.writerow([label, pixels, usage] if original else [label, usage, pixels])
+    return hashlib.md5(path.read_bytes()).hexdigest()
+
+
+def voc2007(root: Path, marks: dict[str, list[dict[str, str]]]) -> None:
+    """marks: for every image set, per picture its classes with "0" or "1" for difficult."""
+    base = root / "VOCdevkit/VOC2007"
+    for first, (image_set, pictures) in enumerate(marks.items()):
+        numbers = []
+        for row, things in enumerate(pictures):
+            name = f"{first}{row:05d}"
+            objects = "".join(
+                f"<object><name>{thing}</name><pose>Left</pose><difficult>{difficult}</difficult>"
+                "<bndbox><xmin>1</xmin><ymin>1</ymin><xmax>9</xmax><ymax>9</ymax></bndbox>"
+                "<part><name>head</name><bndbox><xmin>2</xmin></bndbox></part></object>"
+                for thing, difficult in things.items()
+            )
+            annotation = f"<annotation><filename>{name}.jpg</filename>{objects}</annotation>"
+            _text(base / f"Annotations/{name}.xml", [annotation])
+            save(base / f"JPEGImages/{name}.jpg", picture(row, image_set, 0))
+            numbers.append(name)
+        _text(base / f"ImageSets/Main/{image_set}.txt", numbers)
+
+
+def encoded(image: Image.Image, kind: str = "PNG") -> bytes:
+    buffer = io.BytesIO()
+    image.save(buffer, kind)
+    return buffer.getvalue()
+
+
+def webdataset(
+    folder: Path, names: list[str], splits: dict[str, str], suffix: str = "webp", marks=None, listed: bool = True
+) -> None:
+    """Tar shards as LAION's: `splits` maps a split to its folder; `marks` (label -> bytes of .npy) instead of .cls."""
+    for split, name in splits.items():
+        (folder / name).mkdir(parents=True, exist_ok=True)
+        every = rows(names, split)
+        for shard in range(2):
+            with tarfile.open(folder / name / f"{shard}.tar", "w") as tar:
+                for row, (label, number) in list(enumerate(every))[shard::2]:
+                    image = encoded(picture(label, split, number), {"jpg": "JPEG"}.get(suffix, suffix.upper()))
+                    label_file = ("cls", str(label).encode()) if marks is None else ("npy", marks(label))
+                    for extension, content in (label_file, (suffix, image)):
+                        info = tarfile.TarInfo(f"s{row:07d}.{extension}")
+                        info.size = len(content)
+                        tar.addfile(info, io.BytesIO(content))
+        (folder / name / "nshards.txt").write_text("2")
+    if listed:
+        _text(folder / "classnames.txt", names)
+
+
+def parquet(
+    folder: Path, names: list[str], files: dict[str, str], image: str, label: str, kind: str = "ClassLabel"
+) -> None:
+    """Parquet as the hub's libraries write it, with the features in the schema's metadata.
+
+    kind: how labels are kept: ClassLabel, names (texts), numbers (bare), or lists (of two class numbers).
+    """
+    import pyarrow as pa
+    import pyarrow.parquet as pq
+
+    number = {"dtype": "int64", "_type": "Value"}
+    feature = {
+        "ClassLabel": {"names": list(names), "_type": "ClassLabel"},
+        "names": {"dtype": "string", "_type": "Value"},
+        "numbers": number,
+        "lists": {"feature": {"names": list(names), "_type": "ClassLabel"}, "_type": "Sequence"},
+    }[kind]
+    metadata = {"info": {"features": {image: {"_type": "Image"}, label: feature}}}
+    for split, file in files.items():
+        listed = rows(names, split)
+        contents = [encoded(picture(number, split, n)) for number, n in listed]
+        images = [{"bytes": content, "path": f"{row}.png"} for row, content in enumerate(contents)]
+        labels = [number for number, _ in listed]
+        if kind == "names":
+            labels = [names[number] for number in labels]
+        if kind == "lists":
+            labels = [[number, (number + 1) % len(names)] for number in labels]
+        struct_type = pa.struct({"bytes": pa.binary(), "path": pa.string()})
+        table = pa.table({image: pa.array(images, struct_type), label: pa.array(labels)})
+        (folder / file).parent.mkdir(parents=True, exist_ok=True)
+        pq.write_table(table.replace_schema_metadata({"huggingface": json.dumps(metadata)}), folder / file)
+
+
+def manifest(file: Path, root: Path, names: list[str], suffix: str = ".jpg") -> None:
+    """CoOp's split_zhou format, and its pictures below `root`."""
+    content = {}
+    for split, key in (("train", "train"), ("validation", "val"), ("test", "test")):
+        content[key] = []
+        for label, number in rows(names, split):
+            path = f"{names[label].replace('/', '_')}/{split}_{number}{suffix}"
+            save(root / path, picture(label, split, number))
+            content[key].append([path, label, names[label]])
+    _text(file, [json.dumps(content)])
+
+
+def _text(path: Path, lines: list[str]) -> None:
+    path.parent.mkdir(parents=True, exist_ok=True)
+    path.write_text("\n".join(lines) + "\n", encoding="utf-8")

@@ -1,0 +1,32 @@
+"""Readers: each lists the pictures of a task that lie in one kind of place. Knows nothing of class names in prompts.
+
+A source is a plain dictionary, see docs of the catalogue: its `reader` names the module here that understands the rest.
+Every module has `present`, `download`, `advice` and `read`; none imports torch or a data-set library before it must.
+"""
+
+from __future__ import annotations
+
+import difflib
+from collections.abc import Iterable
+from importlib import import_module
+from pathlib import Path
+from types import ModuleType
+
+from promptatlas.errors import UserError
+
+READERS = ("folder", "torchvision", "huggingface")
+
+
+def reader(source: dict) -> ModuleType:
+    """The module that reads `source`: present(source, data_root), download(...), advice(...) and read(...)."""
+    name = source.get("reader")
+    if name not in READERS:
+        near = difflib.get_close_matches(str(name), READERS, n=1, cutoff=0.5)
+        hint = f"did you mean {near[0]!r}" if near else f"known are {', '.join(READERS)}"
+        raise UserError(f"reader {name!r} is unknown; {hint}")
+    return import_module(f"promptatlas.tasks.readers.{name}")
+
+
+def find(sources: Iterable[dict], data_root: Path) -> dict | None:
+    """The first of `sources` whose data lie below `data_root`; None if there is none. Nothing is decoded."""
+    return next((source for source in sources if reader(source).present(source, data_root)), None)

@@ -1,0 +1,106 @@
+"""Pictures that are files: opened one by one, found in a tree of folders, stamped. Knows nothing of labels."""
+
+from __future__ import annotations
+
+import hashlib
+import os
+from collections.abc import Iterable, Sequence
+from pathlib import Path
+from typing import NamedTuple
+
+from PIL import Image
+
+from promptatlas.errors import UserError
+from promptatlas.tasks.readers.names import natural
+
+EXTENSIONS = (
+    ".jpg", ".jpeg", ".jpe", ".jfif", ".png", ".webp", ".gif", ".bmp", ".tif", ".tiff",
+    ".ppm", ".pgm", ".pbm", ".pnm", ".jp2", ".j2k", ".avif",
+)  # fmt: skip
+
+
+class File(NamedTuple):
+    """A file below some root: relative path, size in bytes, time of last change in ns."""
+
+    path: str
+    size: int
+    changed: int
+
+
+class Files:
+    """Picture files: paths relative to `root`."""
+
+    def __init__(self, root: str | Path, paths: Sequence[str]) -> None:
+        self.root = str(root)
+        self.paths = list(paths)
+
+    def __len__(self) -> int:
+        return len(self.paths)
+
+    def open(self, index: int) -> Image.Image:
+        with Image.open(self.name(index)) as image:
+            image.load()
+        return image
+
+    def name(self, index: int) -> str:
+        return os.path.join(self.root, self.paths[index])
+
+
+def stamp(files: Iterable[File]) -> str:
+    """SHA-256 over paths, sizes and times of change."""
+    digest = hashlib.sha256()
+    for path, size, changed in files:
+        digest.update(os.fsencode(path) + f"\0{size}\0{changed}\n".encode())
+    return digest.hexdigest()
+
+
+def stat(root: str | Path, paths: Iterable[str]) -> tuple[list[File], list[str]]:
+    """The files at `paths` relative to `root`, and those of `paths` where no file is."""
+    found, missing = [], []
+    for path in paths:
+        try:
+            status = os.stat(os.path.join(root, path))
+            found.append(File(path, status.st_size, status.st_mtime_ns))
+        except (FileNotFoundError, NotADirectoryError):
+            missing.append(path)
+    return found, missing
+
+
+def folders(path: Path) -> list[str]:
+    """Names of the sub-folders of `path` in natural order; hidden ones do not count."""
+    return sorted((entry.name for entry in _entries(path) if entry.is_dir()), key=natural)
+
+
+def pictures(path: Path, deep: bool = True) -> list[File]:
+    """Picture files below `path` in natural order, paths relative to it; hidden and other files do not count.
+
+    Links are followed. Without `deep`, sub-folders are left out.
+    """
+    found: list[File] = []
+    _collect(str(path), "", found, deep, frozenset())
+    return sorted(found, key=lambda file: tuple(map(natural, file.path.split(os.sep))))
+
+
+def _collect(folder: str, prefix: str, found: list[File], deep: bool, above: frozenset) -> None:
+    status = os.stat(folder)
+    here = (status.st_dev, status.st_ino)
+    if here in above:
+        raise UserError(f"{folder} is a link to a folder that contains it; remove the link")
+    for entry in _entries(folder):
+        if entry.is_dir():
+            if deep:
+                _collect(entry.path, f"{prefix}{entry.name}{os.sep}", found, deep, above | {here})
+        elif entry.name.lower().endswith(EXTENSIONS):
+            try:
+                status = entry.stat()
+            except FileNotFoundError:
+                raise UserError(f"{entry.path} is a link to a file that is not there; mend or remove it") from None
+            found.append(File(prefix + entry.name, status.st_size, status.st_mtime_ns))
+
+
+def _entries(folder: str | Path) -> list[os.DirEntry]:
+    try:
+        with os.scandir(folder) as entries:
+            return [entry for entry in entries if not entry.name.startswith(".")]
+    except OSError as error:
+        raise UserError(f"{folder} cannot be listed ({error.strerror}); see that it is a readable folder") from None

@@ -1,0 +1,106 @@
+"""Pictures in folders named by class, or listed in a manifest: the formats for one's own data.
+
+Knows the two usual trees (train and test with class folders in them, or class folders only); manifests are read by
+`manifest`. Downloads nothing.
+"""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import numpy as np
+
+from promptatlas.errors import UserError
+from promptatlas.tasks.listing import Listing
+from promptatlas.tasks.readers import manifest
+from promptatlas.tasks.readers.assemble import Part, assemble, wanted
+from promptatlas.tasks.readers.files import File, Files, folders, pictures, stamp
+
+SPLIT_FOLDERS = {"train": "train", "test": "test"} | dict.fromkeys(("val", "valid", "validation"), "validation")
+# CoOp's shares for data sets without splits: half to learn from, a fifth to choose by, the rest to test.
+COOP_SHARES = {"train": 0.5, "validation": 0.2}
+
+
+def present(source: dict, data_root: Path) -> bool:
+    """Whether the folder, and the manifest if the source has one, are there."""
+    listed = "manifest" not in source or manifest.path(source, data_root).is_file()
+    return listed and _root(source, data_root).is_dir()
+
+
+def download(source: dict, data_root: Path) -> None:
+    """Always a UserError: what lies in folders is put there by the user."""
+    raise UserError(advice(source, data_root))
+
+
+def advice(source: dict, data_root: Path) -> str:
+    """Where to put what, in one sentence."""
+    root = _root(source, data_root)
+    if "manifest" in source:
+        return f"put the pictures in {root} and the list of splits at {manifest.path(source, data_root)}"
+    if "splits" in source:
+        names = sorted({str(name) for names in wanted(source).values() for name in names})
+        inside = "itself" if names == ["."] else f"in {' and '.join(names)}"
+        return f"put one folder of pictures per class in {root} {inside}"
+    return f"put one folder of pictures per class in {root}/train and {root}/test, or in {root} to have them split"
+
+
+def read(source: dict, data_root: Path) -> Listing:
+    """List the tree or the manifest. Raises UserError for what a study could not be built on, see the tests."""
+    root = _root(source, data_root)
+    if not present(source, data_root):
+        raise UserError(f"no pictures at {root}: {advice(source, data_root)}")
+    if "manifest" in source:
+        listed = manifest.read(source, data_root, root)
+        return assemble(source, listed, "manifest", str(manifest.path(source, data_root)))
+    if "splits" in source or "redraw" in source:
+        splits = wanted(source, {"all": "."})
+    else:
+        splits = _found(root)
+        if splits is None:
+            source = source | {"redraw": COOP_SHARES}
+            splits = {"all": ["."]}
+    parts = {key: [_part(root / str(name)) for name in names] for key, names in splits.items()}
+    return assemble(source, parts, "own folders", str(root))
+
+
+def _root(source: dict, data_root: Path) -> Path:
+    if "path" in source:
+        return Path(data_root) / Path(str(source["path"])).expanduser()
+    if "manifest" in source:
+        return manifest.path(source, data_root).parent
+    raise UserError("a source of reader `folder` needs `path`, the folder of its pictures, or `manifest`")
+
+
+def _found(root: Path) -> dict[str, list] | None:
+    """The split folders of a tree, or None if its folders are classes.
+
+    A class may be called "train": it is one as long as pictures, not folders of pictures, are in it.
+    """
+    named: dict[str, list] = {}
+    for name in folders(root):
+        split = SPLIT_FOLDERS.get(name.lower())
+        if split and folders(root / name):
+            if split in named:
+                raise UserError(f"{root} has two folders for {split}, {named[split][0]!r} and {name!r}; keep one")
+            named[split] = [name]
+    if "train" not in named:
+        return None
+    if "test" not in named:
+        raise UserError(f"{root} has a train folder but no test folder; add one, or say in `splits` which it is")
+    return named
+
+
+def _part(folder: Path) -> Part:
+    names = folders(folder)
+    if not names:
+        loose = " (pictures directly in it belong to no class)" if pictures(folder, deep=False) else ""
+        raise UserError(f"{folder} has no folders named by class{loose}; make one per class and put its pictures there")
+    files: list[File] = []
+    labels: list[int] = []
+    for label, name in enumerate(names):
+        members = pictures(folder / name)
+        if not members:
+            raise UserError(f"class folder {folder / name} has no pictures; fill it or remove it")
+        files += [File(f"{name}/{path}", size, changed) for path, size, changed in members]
+        labels += [label] * len(members)
+    return Part(Files(folder, [file.path for file in files]), np.array(labels, np.int64), tuple(names), stamp(files))

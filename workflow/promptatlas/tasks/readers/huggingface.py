@@ -1,0 +1,200 @@
+"""Data sets of the Hugging Face hub, read by the `datasets` library from local files: parquet, webdataset, json.
+
+Code of a repository is never run, and reading uses no network. Knows nothing of where the files are, see `repository`.
+"""
+
+from __future__ import annotations
+
+import io
+import os
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+from PIL import Image
+
+from promptatlas.errors import UserError
+from promptatlas.tasks.listing import Listing
+from promptatlas.tasks.readers import repository
+from promptatlas.tasks.readers.assemble import Part, assemble, given_names, wanted
+from promptatlas.tasks.readers.files import stamp, stat
+from promptatlas.tasks.readers.marks import labels_and_names
+
+LABELS = ("label", "cls", "npy")
+
+
+class ArrowRows:
+    """Pictures as encoded bytes (or paths below `folder`) in a column of Arrow files, which stay on disk."""
+
+    def __init__(self, files: list[str], column: str, length: int, folder: str, where: str) -> None:
+        self.files, self.column, self.length, self.folder, self.where = files, column, length, folder, where
+        self._values = None
+
+    def __getstate__(self) -> dict[str, Any]:
+        return self.__dict__ | {"_values": None}
+
+    def __len__(self) -> int:
+        return self.length
+
+    def open(self, index: int) -> Image.Image:
+        value = self._value(index)
+        if isinstance(value, dict):
+            value = value["bytes"] if value["bytes"] is not None else value["path"]
+        if value is None:
+            raise OSError("the row has no picture")
+        with Image.open(io.BytesIO(value) if isinstance(value, bytes) else self._inside(value)) as image:
+            image.load()
+        return image
+
+    def name(self, index: int) -> str:
+        return f"{self.where} row {index}"
+
+    def _inside(self, path: str) -> str:
+        """A repository may come from anyone: it must not make the study read other files of the user."""
+        full = os.path.abspath(os.path.join(self.folder, path))
+        if not full.startswith(self.folder + os.sep):
+            raise OSError(f"the row's path {path!r} is outside of {self.folder}")
+        return full
+
+    def _value(self, index: int) -> Any:
+        if self._values is None:
+            import pyarrow as pa
+
+            tables = [pa.ipc.open_stream(pa.memory_map(file)).read_all().column(self.column) for file in self.files]
+            self._values = pa.chunked_array([chunk for table in tables for chunk in table.chunks])
+        return self._values[index].as_py()
+
+
+def present(source: dict, data_root: Path) -> bool:
+    """Whether data files of the repository lie below `data_root` or in the user's hub cache."""
+    return repository.folder(source, data_root) is not None
+
+
+def download(source: dict, data_root: Path) -> None:
+    """Download a snapshot of the files that are needed. Raises UserError with the reason when that fails."""
+    repository.fetch(source, data_root)
+
+
+def advice(source: dict, data_root: Path) -> str:
+    """What would be downloaded to where, in one sentence."""
+    revision = f" (revision {source['revision']})" if "revision" in source else ""
+    return (
+        f"the data set {source['repository']}{revision} of huggingface.co would be downloaded to "
+        f"{repository.home(source, data_root)}, or put a copy of the repository there"
+    )
+
+
+def read(source: dict, data_root: Path) -> Listing:
+    """List all splits. The Arrow files that `datasets` makes of the repository go to `data_root`/huggingface/.cache."""
+    place = repository.folder(source, data_root)
+    if place is None:
+        home = repository.home(source, data_root)
+        raise UserError(f"{source['repository']} is not in {home}: {advice(source, data_root)}")
+    place = place.resolve()
+    data = _load(source, place, Path(data_root))
+    splits = wanted(source)
+    for name in {str(name) for several in splits.values() for name in several}:
+        if name not in data:
+            raise UserError(
+                f"{place} has no split {name!r}, only {', '.join(data)}; correct `splits` of {source['repository']}"
+            )
+    mark = _stamp(place)
+    parts = {
+        key: [_part(source, data[str(name)], str(name), place, mark) for name in several]
+        for key, several in splits.items()
+    }
+    return assemble(source, parts, "mirror", f"{source['repository']} in {place}")
+
+
+def _load(source: dict, place: Path, data_root: Path) -> dict[str, Any]:
+    import datasets
+
+    with _offline():
+        try:
+            return datasets.load_dataset(
+                str(place),
+                name=source.get("configuration"),
+                data_files=source.get("files"),
+                cache_dir=str(data_root / "huggingface" / ".cache"),
+                verification_mode="no_checks",
+            )
+        except Exception as error:  # the library and its parsers raise many kinds, all about these files
+            while error.__cause__ is not None:
+                error = error.__cause__
+            first = (str(error).splitlines() or [type(error).__name__])[0]
+            raise UserError(
+                f"{source['repository']} in {place} cannot be read ({first}); fetch it anew, or correct the source"
+            ) from None
+
+
+@contextmanager
+def _offline() -> Iterator[None]:
+    """No look at the hub, no progress bars, while files are read."""
+    import datasets
+
+    before = datasets.config.HF_HUB_OFFLINE, datasets.config.HF_DATASETS_OFFLINE, datasets.is_progress_bar_enabled()
+    datasets.config.HF_HUB_OFFLINE = datasets.config.HF_DATASETS_OFFLINE = True
+    datasets.disable_progress_bars()
+    try:
+        yield
+    finally:
+        datasets.config.HF_HUB_OFFLINE, datasets.config.HF_DATASETS_OFFLINE, shown = before
+        if shown:
+            datasets.enable_progress_bars()
+
+
+def _part(source: dict, data: Any, split: str, place: Path, mark: str) -> Part:
+    image, label = _image_column(source, data), _label_column(source, data)
+    where = f"{source['repository']} {split}"
+    labels, names = labels_and_names(data.features[label], data.data.column(label), _given_names(source, place), where)
+    files = [str(entry["filename"]) for entry in data.cache_files]
+    pictures = ArrowRows(files, image, len(labels), str(place), where)
+    return Part(pictures, labels, names, f"{mark} {split} {image} {label}")
+
+
+def _image_column(source: dict, data: Any) -> str:
+    import datasets
+
+    if "image" in source:
+        return _require_column(source["image"], "image", source, data)
+    found = [name for name, feature in data.features.items() if isinstance(feature, datasets.Image)]
+    if len(found) != 1:
+        columns = ", ".join(data.features)
+        raise UserError(f"{source['repository']} has columns {columns}; say in `image` which holds the pictures")
+    return found[0]
+
+
+def _label_column(source: dict, data: Any) -> str:
+    if "label" in source:
+        return _require_column(source["label"], "label", source, data)
+    found = [name for name in LABELS if name in data.features]
+    if not found:
+        columns = ", ".join(data.features)
+        raise UserError(f"{source['repository']} has columns {columns}; say in `label` which holds the labels")
+    return found[0]
+
+
+def _require_column(name: str, key: str, source: dict, data: Any) -> str:
+    if name not in data.features:
+        columns = ", ".join(data.features)
+        raise UserError(f"{source['repository']} has no column {name!r}, only {columns}; correct `{key}` of the source")
+    return name
+
+
+def _given_names(source: dict, place: Path) -> tuple[str, ...]:
+    """Names for labels that are bare numbers: `classes` of the source, or the lines of a file of the repository."""
+    if "classes" in source:
+        return given_names(source)
+    file = place / source.get("names", "classnames.txt")
+    if file.is_file():
+        return tuple(line.strip() for line in file.read_text(encoding="utf-8").splitlines() if line.strip())
+    if "names" in source:
+        raise UserError(f"{file} is missing; it should have one class name per line, in the order of the labels")
+    return ()
+
+
+def _stamp(place: Path) -> str:
+    paths = sorted(str(path.relative_to(place)) for path in place.rglob("*") if path.is_file())
+    return stamp(stat(place, [path for path in paths if not path.startswith(".")])[0])

@@ -1,0 +1,128 @@
+"""A list of pictures with labels and splits in one JSON file, as CoOp publishes its splits; also for one's own data.
+
+{"train": [["cat/1.jpg", 0, "cat"], ...], "val": ..., "test": ...}; a multi-label row has lists: ["1.jpg", [0, 2],
+["cat", "dog"]]. Rows keep their order, since CoOp's draws depend on it. Knows nothing of trees of class folders.
+"""
+
+from __future__ import annotations
+
+import json
+import os
+from pathlib import Path
+
+import numpy as np
+
+from promptatlas.errors import UserError
+from promptatlas.tasks.readers.assemble import FEW, Part
+from promptatlas.tasks.readers.files import Files, stamp, stat
+
+KEYS = {"train": "train", "val": "validation", "validation": "validation", "test": "test"}
+ROW = '["path", 0, "class name"], or ["path", [0, 2], ["one class", "another"]] if a picture can show several'
+
+
+def path(source: dict, data_root: Path) -> Path:
+    """Where the source's manifest lies."""
+    return Path(data_root) / Path(str(source["manifest"])).expanduser()
+
+
+def read(source: dict, data_root: Path, root: Path) -> dict[str, list[Part]]:
+    """The parts of every split of the manifest; its paths are relative to `root` and must not lead out of it."""
+    file = path(source, data_root)
+    content = _content(file)
+    multilabel = isinstance(content["train"][0][1], list)
+    names = _names(content, file, multilabel)
+    order = {label: position for position, label in enumerate(sorted(names))}
+    listed = tuple(names[label] for label in sorted(names))
+    return {split: [_part(rows, root, file, order, listed, multilabel)] for split, rows in content.items()}
+
+
+def _content(file: Path) -> dict[str, list]:
+    """Rows by our names of the splits."""
+    try:
+        content = json.loads(file.read_text(encoding="utf-8"))
+    except (ValueError, RecursionError):
+        raise UserError(f"{file} is not a JSON file; see its format in the documentation") from None
+    if not isinstance(content, dict) or not {"train", "test"} <= set(content) or set(content) - set(KEYS):
+        raise UserError(f'{file} must be an object with "train", "test" and perhaps "val", each a list of rows')
+    splits: dict[str, list] = {}
+    for key, rows in content.items():
+        if KEYS[key] in splits:
+            raise UserError(f'{file} has both "val" and "validation"; keep one')
+        if not isinstance(rows, list):
+            raise UserError(f"{file}: {key!r} must be a list of rows {ROW}")
+        for number, row in enumerate(rows):
+            if not (isinstance(row, list) and len(row) == 3 and isinstance(row[0], str) and row[0]):
+                raise UserError(f"{file}: row {number} of {key!r} is {_short(row)}, but a row is {ROW}")
+        if rows or KEYS[key] != "validation":
+            splits[KEYS[key]] = rows
+    for key in ("train", "test"):
+        if not splits[key]:
+            raise UserError(f"{file} has no {key} pictures at all; add rows to {key!r}")
+    return splits
+
+
+def _names(content: dict[str, list], file: Path, multilabel: bool) -> dict[int, str]:
+    """Class name of every label; checks every row's labels and names on the way."""
+    names: dict[int, str] = {}
+    for split, rows in content.items():
+        for number, (_, labels, called) in enumerate(rows):
+            where = f"{file}: row {number} of {split}"
+            if isinstance(labels, list) != multilabel or isinstance(called, list) != multilabel:
+                raise UserError(
+                    f"{where} is {_short(rows[number])}; rows with one class and with lists do not mix, a row is {ROW}"
+                )
+            pair = (labels, called) if multilabel else ([labels], [called])
+            if len(pair[0]) != len(pair[1]):
+                counts = f"{len(pair[0])} labels but {len(pair[1])} class names"
+                raise UserError(f"{where} has {counts}; give one name per label")
+            for label, name in zip(*pair, strict=True):
+                if type(label) is not int or label < 0:
+                    raise UserError(f"{where} has label {_short(label)}, which is no whole number from 0 up")
+                if not isinstance(name, str) or not name.strip():
+                    raise UserError(f"{where} has class name {_short(name)}; a class name is text that is not empty")
+                if names.setdefault(label, name) != name:
+                    raise UserError(
+                        f"{where} calls label {label} {name!r}, but it was {names[label]!r} before; one label, one name"
+                    )
+    return names
+
+
+def _part(rows: list, root: Path, file: Path, order: dict[int, int], names: tuple[str, ...], multilabel: bool) -> Part:
+    paths = [row[0] for row in rows]
+    _require_inside(paths, root, file)
+    found, missing = stat(root, paths)
+    if missing:
+        more = f" and {len(missing) - FEW} more" if len(missing) > FEW else ""
+        raise UserError(
+            f"{file} lists {len(missing)} pictures that are not in {root}: {', '.join(missing[:FEW])}{more}; "
+            "put them there or correct the list"
+        )
+    if multilabel:
+        labels = np.zeros((len(rows), len(names)), dtype=np.uint8)
+        for number, (_, marked, _) in enumerate(rows):
+            labels[number, [order[label] for label in marked]] = 1
+    else:
+        labels = np.array([order[row[1]] for row in rows], dtype=np.int64)
+    return Part(Files(root, paths), labels, names, stamp(found))
+
+
+def _require_inside(paths: list[str], root: Path, file: Path) -> None:
+    """A manifest may come from anyone: it must not make the study read, and its page show, other files of the user."""
+    real_root = os.path.realpath(root)
+    real_folders: dict[str, str] = {}
+    for path in paths:
+        folder, name = os.path.split(path)
+        inside = not os.path.isabs(path) and ".." not in path.replace("\\", "/").split("/") and "\0" not in path
+        if inside:
+            if folder not in real_folders:
+                real_folders[folder] = os.path.realpath(os.path.join(root, folder))
+            real = os.path.join(real_folders[folder], name)
+            real = os.path.realpath(real) if os.path.islink(real) else real
+            inside = real == real_root or real.startswith(real_root.rstrip(os.sep) + os.sep)
+        if not inside:
+            raise UserError(f"{file} lists {_short(path)}, which is outside of {root}; list paths below it only")
+
+
+def _short(value: object) -> str:
+    text = json.dumps(value, ensure_ascii=False)
+    return text if len(text) <= 80 else text[:77] + "..."

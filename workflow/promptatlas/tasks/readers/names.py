@@ -1,0 +1,31 @@
+"""Class names as sources give them: their natural order, two that read the same. Knows nothing of pictures."""
+
+from __future__ import annotations
+
+import re
+import unicodedata
+from collections.abc import Iterable
+
+from promptatlas.errors import UserError
+
+_DIGITS = re.compile(r"(\d+)")
+_SEPARATORS = re.compile(r"[\s_\-]+")
+
+
+def natural(text: str) -> tuple:
+    """Sort key by which `image_2` comes before `image_10`; different texts never compare equal."""
+    parts = _DIGITS.split(text)
+    parts[1::2] = map(int, parts[1::2])
+    return tuple(parts), text
+
+
+def require_distinct(names: Iterable[str], where: str) -> None:
+    """Refuse two names that differ in case or separators only: a prompt could not tell the classes apart."""
+    seen: dict[str, str] = {}
+    for name in names:
+        key = _SEPARATORS.sub(" ", unicodedata.normalize("NFKC", name)).strip().casefold()
+        if not key:
+            raise UserError(f"{where} has a class without a name; name every class")
+        if key in seen:
+            raise UserError(f"{where} has a class twice, {seen[key]!r} and {name!r}; rename or merge them")
+        seen[key] = name

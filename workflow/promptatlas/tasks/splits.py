@@ -1,0 +1,151 @@
+"""Parts of a pool of pictures: a choice of rows, several pools as one, a pool cut into train, validation and test.
+
+Whatever is drawn here comes from named streams, class by class. Knows nothing of files or formats.
+"""
+
+from __future__ import annotations
+
+import hashlib
+from collections.abc import Sequence
+
+import numpy as np
+from PIL.Image import Image
+
+from promptatlas.errors import UserError
+from promptatlas.streams import stream
+from promptatlas.tasks.listing import Pictures, Split
+
+
+class Rows:
+    """Some of the pictures of another object, in the order of `rows`, (N,) int64."""
+
+    def __init__(self, pictures: Pictures, rows: np.ndarray) -> None:
+        self.pictures = pictures
+        self.rows = rows
+
+    def __len__(self) -> int:
+        return len(self.rows)
+
+    def open(self, index: int) -> Image:
+        return self.pictures.open(int(self.rows[index]))
+
+    def name(self, index: int) -> str:
+        return self.pictures.name(int(self.rows[index]))
+
+
+class Joined:
+    """The pictures of several objects, one after the other."""
+
+    def __init__(self, parts: Sequence[Pictures]) -> None:
+        self.parts = tuple(parts)
+        self.ends = np.cumsum([len(part) for part in parts])
+
+    def __len__(self) -> int:
+        return int(self.ends[-1])
+
+    def open(self, index: int) -> Image:
+        part, row = self._place(index)
+        return part.open(row)
+
+    def name(self, index: int) -> str:
+        part, row = self._place(index)
+        return part.name(row)
+
+    def _place(self, index: int) -> tuple[Pictures, int]:
+        number = int(np.searchsorted(self.ends, index, side="right"))
+        return self.parts[number], index - int(self.ends[number]) + len(self.parts[number])
+
+
+def subset(split: Split, rows: np.ndarray) -> Split:
+    """The pictures `rows` (N,) of `split`, in that order."""
+    rows = np.asarray(rows, dtype=np.int64)
+    stamp = hashlib.sha256(split.stamp.encode() + rows.astype("<i8").tobytes()).hexdigest()
+    pictures = split.pictures
+    inner, chosen = (pictures.pictures, pictures.rows[rows]) if isinstance(pictures, Rows) else (pictures, rows)
+    return Split(Rows(inner, chosen), split.labels[rows], stamp)
+
+
+def join(splits: Sequence[Split]) -> Split:
+    """All pictures of `splits`, one after the other."""
+    if len(splits) == 1:
+        return splits[0]
+    stamp = hashlib.sha256("\n".join(split.stamp for split in splits).encode()).hexdigest()
+    labels = np.concatenate([split.labels for split in splits])
+    return Split(Joined([split.pictures for split in splits]), labels, stamp)
+
+
+def redraw(split: Split, rule: dict, task_name: str, class_names: Sequence[str] = ()) -> dict[str, Split]:
+    """Cut a pool that has no splits of its own into "train", "test" and, if `rule` asks for it, "validation".
+
+    rule: pictures per class for train, validation and test, each a whole number or a share of the class below 1;
+    without test, the rest is test. Every class has a stream of its own, in order of first appearance, so neither the
+    numbers of the classes nor pictures of other classes change what is drawn. `class_names` serve messages only.
+    A multi-label pool is cut as if it were one class; whole numbers are then refused.
+    """
+    _check(rule, split.labels.ndim == 2, task_name)
+    rows: dict[str, list[np.ndarray]] = {"train": [], "validation": [], "test": []}
+    for number, members in enumerate(_classes(split.labels)):
+        counts = {key: _count(rule.get(key, 0), len(members)) for key in ("train", "validation")}
+        left = len(members) - sum(counts.values())
+        counts["test"] = min(_count(rule["test"], len(members)), left) if "test" in rule else left
+        if counts["train"] < 1 or counts["test"] < 1 or (rule.get("validation") and counts["validation"] < 1):
+            name = _class_name(split.labels, members, class_names)
+            asked = ", ".join(key for key in rows if key in ("train", "test") or rule.get(key))
+            raise UserError(
+                f"{task_name}: {name} has {len(members)} pictures, too few to set some apart for each of {asked}; "
+                "add pictures or change `redraw`"
+            )
+        order = members[stream("redraw", task_name, number).permutation(len(members))]
+        start = 0
+        for key, count in counts.items():
+            rows[key].append(order[start : start + count])
+            start += count
+    found = {key: np.sort(np.concatenate(parts)) for key, parts in rows.items() if parts}
+    return {key: subset(split, chosen) for key, chosen in found.items() if len(chosen)}
+
+
+def hold_out(train: Split, share: float, task_name: str) -> tuple[Split, Split]:
+    """Set `share` of every class of `train` aside: (what stays, what is held out), both in the order of `train`.
+
+    A class of two or more pictures gives at least one and keeps at least one; a multi-label pool is cut as one class.
+    """
+    held = []
+    for number, members in enumerate(_classes(train.labels)):
+        if len(members) < 2:
+            continue
+        count = min(max(round(share * len(members)), 1), len(members) - 1)
+        held.append(members[stream("hold out", task_name, number).permutation(len(members))[:count]])
+    rows = np.sort(np.concatenate(held)) if held else np.arange(0)
+    return subset(train, np.setdiff1d(np.arange(len(train.labels)), rows)), subset(train, rows)
+
+
+def _classes(labels: np.ndarray) -> list[np.ndarray]:
+    """Rows of each class, ascending, classes in order of first appearance; one class if multi-label."""
+    if labels.ndim == 2:
+        return [np.arange(len(labels))]
+    order = np.argsort(labels, kind="stable")
+    groups = np.split(order, np.flatnonzero(np.diff(labels[order])) + 1)
+    return sorted((group for group in groups if len(group)), key=lambda group: group[0])
+
+
+def _check(rule: dict, multilabel: bool, task_name: str) -> None:
+    good = "train" in rule and set(rule) <= {"train", "validation", "test"}
+    for value in rule.values():
+        share = isinstance(value, float) and 0 <= value < 1
+        good &= share or (type(value) is int and value >= 0 and not multilabel)
+    if not good:
+        raise UserError(
+            f"{task_name}: `redraw` is {rule}; it gives train, and if wanted validation and test, as pictures per "
+            f"class or as shares below 1{' (a multi-label task: shares only)' if multilabel else ''}"
+        )
+
+
+def _count(value: int | float, pictures: int) -> int:
+    return round(value * pictures) if isinstance(value, float) else value
+
+
+def _class_name(labels: np.ndarray, members: np.ndarray, class_names: Sequence[str]) -> str:
+    if labels.ndim == 2:
+        return "the pool"
+    label = int(labels[members[0]])
+    return f"class {class_names[label]!r}" if label < len(class_names) else f"class number {label}"
