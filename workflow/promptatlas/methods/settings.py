@@ -1,4 +1,4 @@
-"""Which prompt methods there are and every hyper-parameter of each, with the paper's value as default.
+"""Which methods there are and every hyper-parameter of each, with the paper's value as default.
 
 Torch-free, so that a configuration can be checked while the workflow is planned. Adding a method takes its own file and
 one `register` line here (or a call to `register` from outside the package).
@@ -43,18 +43,26 @@ _MAY_BE_ZERO = {"momentum", "weight_decay", "warmup_epochs", "warmup_learning_ra
 
 @dataclass(frozen=True)
 class Entry:
-    """A method: where its module class is ("package.module:Class") and its own settings besides TUNING."""
+    """A method: where its class or function is ("package.module:Class") and its own settings besides its kind's.
+
+    kind: "prompt" learns from one task and runs in the matrix; "adapter" works on frozen features of one task.
+    """
 
     module: str
     own: dict[str, object] = field(default_factory=dict)
+    kind: str = "prompt"
+
+    def defaults(self, preset: str) -> dict[str, object]:
+        """The paper's settings, then the preset's; presets are about prompts."""
+        return self.own if self.kind == "adapter" else TUNING | self.own | PRESETS[preset]
 
 
 _METHODS: dict[str, Entry] = {}
 
 
-def register(name: str, module: str, **own: object) -> None:
+def register(name: str, module: str, kind: str = "prompt", **own: object) -> None:
     """Makes a method known by name; `own` are its settings with their defaults, or other defaults for TUNING's."""
-    _METHODS[name] = Entry(module, own)
+    _METHODS[name] = Entry(module, own, kind)
 
 
 register("coop", "promptatlas.methods.coop:CoOp", context=16, position="middle")
@@ -67,10 +75,19 @@ register(
 MAPLE = {"learning_rate": 0.0035, "epochs": 5, "batch_size": 4, "select": "last"}
 register("maple", "promptatlas.methods.maple:MaPLe", context=2, layers=9, initial="a photo of a", **MAPLE)
 register("ivlp", "promptatlas.methods.ivlp:IVLP", context=2, prompts=2, layers=12, initial="a photo of a", **MAPLE)
+# Tip-Adapter: main.py and configs/. The first alpha and the grid differ there by data set; these are ImageNet's first
+# alpha and the widest grid that served several data sets (Prompt-Adapter's for EuroSAT).
+GRID = {"alpha_max": 20.0, "alpha_steps": 200, "beta_max": 20.0, "beta_steps": 200}
+CACHE = {"alpha": 1.17, "beta": 1.0, "epochs": 20, "batch_size": 256, "weight_decay": 0.01, "select": "best_validation"}
+register("tip_adapter", "promptatlas.adapters:tip_adapter", "adapter", **GRID)
+register("tip_adapter_f", "promptatlas.adapters:tip_adapter_f", "adapter", **GRID, **CACHE, learning_rate=0.001)
+register("prompt_adapter", "promptatlas.adapters:tip_adapter", "adapter", **GRID)
+register("prompt_adapter_f", "promptatlas.adapters:tip_adapter_f", "adapter", **GRID, **CACHE, learning_rate=0.005)
 
 
-def names() -> list[str]:
-    return list(_METHODS)
+def names(kind: str = "prompt") -> list[str]:
+    """The methods of one kind."""
+    return [name for name, entry in _METHODS.items() if entry.kind == kind]
 
 
 def _nearest(word: str, words: list[str]) -> str:
@@ -80,13 +97,13 @@ def _nearest(word: str, words: list[str]) -> str:
 
 def _entry(method: str) -> Entry:
     if method not in _METHODS:
-        raise UserError(f"methods: unknown method {method!r}; {_nearest(method, names())}")
+        raise UserError(f"methods: unknown method {method!r}; {_nearest(method, list(_METHODS))}")
     return _METHODS[method]
 
 
 def settings(method: str, overrides: dict[str, object] | None = None, preset: str = "paper") -> dict[str, object]:
     """Complete settings of a method: a preset with `overrides` on top. Raises UserError naming the wrong key."""
-    complete = TUNING | _entry(method).own | PRESETS[preset]
+    complete = dict(_entry(method).defaults(preset))
     for key, value in (overrides or {}).items():
         place = f"settings.{method}.{key}"
         if key not in complete:
@@ -113,6 +130,6 @@ def _checked(place: str, value: object, key: str, default: object) -> object:
 
 
 def module_class(method: str) -> type:
-    """The method's module class; this is the step that imports torch."""
+    """The method's class or function; this is the step that imports torch."""
     module, _, name = _entry(method).module.partition(":")
     return getattr(import_module(module), name)

@@ -1,0 +1,204 @@
+"""Tip-Adapter and Prompt-Adapter: the closed formula, the whole grid against one pair at a time, validation only."""
+
+import inspect
+import time
+
+import numpy as np
+import pytest
+import torch
+import torch.nn.functional as F
+
+from promptatlas import metrics
+from promptatlas.adapters import Examples, tip_adapter, tip_adapter_f
+from promptatlas.adapters.cache import cache, logits
+from promptatlas.adapters.search import axis, right_between, search
+from promptatlas.errors import UserError
+from promptatlas.methods import names, settings
+from promptatlas.methods.settings import module_class
+from promptatlas.streams import stream
+
+SMALL = {"alpha_steps": 7, "beta_steps": 5, "alpha_max": 6.0, "beta_max": 8.0}
+
+
+def unit(random, *shape):
+    values = random.normal(size=shape)
+    return values / np.linalg.norm(values, axis=-1, keepdims=True)
+
+
+def scene(classes=5, shots=4, width=12, passes=1, multilabel=False, validation=30, spread=0.9):
+    """Class means, weights that are a little off, few-shot pictures and validation pictures, in float64."""
+    random = np.random.default_rng(3)
+    means = unit(random, classes, width)
+
+    def pictures(labels, *more):
+        weight = labels @ means if multilabel else means[labels]
+        return weight + spread * random.normal(size=(*more, len(labels), width)) / width**0.5
+
+    def labels(count):
+        if not multilabel:
+            return np.arange(count) % classes
+        marks = (random.random((count, classes)) < 0.3).astype(np.int64)
+        marks[np.arange(count), np.arange(count) % classes] = 1
+        return marks
+
+    train, valid = labels(classes * shots), labels(validation)
+    weights = F.normalize(torch.from_numpy(means + 0.4 * random.normal(size=means.shape)), dim=-1)
+    features = torch.from_numpy(pictures(train, passes))
+    checked = F.normalize(torch.from_numpy(pictures(valid)), dim=-1)
+    return weights, Examples(features, torch.from_numpy(train)), Examples(checked, torch.from_numpy(valid))
+
+
+def formula(f, weights, passes, labels, alpha, beta):
+    """The paper's sum, picture by picture, class by class."""
+    keys = [np.mean([p[m] for p in passes], axis=0) for m in range(len(labels))]
+    keys = [key / np.sqrt(key @ key) for key in keys]
+    result = np.zeros((len(f), len(weights)))
+    for i in range(len(f)):
+        for c in range(len(weights)):
+            result[i, c] = 100 * f[i] @ weights[c]
+            for key, label in zip(keys, labels):
+                told = label[c] if np.ndim(label) else float(label == c)
+                result[i, c] += alpha * np.exp(-beta * (1 - f[i] @ key)) * told
+    return result
+
+
+@pytest.mark.parametrize("multilabel", [False, True], ids=["single", "multi"])
+def test_logits_are_the_closed_formula(multilabel):
+    weights, train, validation = scene(passes=3, multilabel=multilabel)
+    kept = cache(train.features, train.labels, 5)
+    ours = logits(validation.features, weights, kept, 1.7, 3.2)
+    expected = formula(validation.features.numpy(), weights.numpy(), train.features.numpy(), train.labels.numpy(), 1.7, 3.2)
+    np.testing.assert_allclose(ours.numpy(), expected, rtol=1e-12)
+
+
+def test_the_grid_has_the_released_end_points():
+    values = axis(7, 200)
+    assert len(values) == 200 and values[0] == 0.1
+    assert values[1] == pytest.approx(0.1 + 6.9 / 200) and values[-1] == pytest.approx(7 - 6.9 / 200)
+
+
+def one_by_one(weights, kept, validation, alphas, betas, metric):
+    """Beta outside, alpha inside, the first strict maximum is kept."""
+    best = (-1.0, None, None)
+    for beta in betas:
+        for alpha in alphas:
+            table = logits(validation.features, weights, kept, alpha, beta).numpy()
+            value = metrics.score(metric, table, validation.labels.numpy()).value
+            best = (value, alpha, beta) if value > best[0] + 1e-12 else best
+    return best
+
+
+@pytest.mark.parametrize("metric", ["accuracy", "mean_per_class", "map_11_point"])
+def test_the_whole_grid_at_once_equals_one_pair_at_a_time(metric, monkeypatch):
+    multilabel = metric == "map_11_point"
+    weights, train, validation = scene(multilabel=multilabel, spread=1.5)
+    validation = Examples(validation.features[:27], validation.labels[:27])  # classes of different sizes
+    kept = cache(train.features, train.labels, 5)
+    alphas, betas = axis(60, 25), axis(12, 10)
+    expected = one_by_one(weights, kept, validation, alphas, betas, metric)
+    monkeypatch.setattr("promptatlas.adapters.search.NUMBERS_AT_ONCE", 200)
+    ours = search(validation.features, validation.labels, weights, kept, alphas, betas, metric)
+    assert (ours.alpha, ours.beta) == (expected[1], expected[2]) and ours.score == pytest.approx(expected[0])
+    assert ours.alpha > alphas[0] or ours.beta > betas[0]
+
+
+def test_the_interval_of_alphas_is_where_argmax_answers_right():
+    random = torch.Generator().manual_seed(0)
+    plain, cached = (torch.randint(-4, 5, (400, 4), generator=random).double() for _ in range(2))
+    labels = torch.randint(0, 4, (400,), generator=random)
+    low, high = right_between(plain, cached, labels)
+    for alpha in np.linspace(0.013, 9.013, 50):  # between the places where whole numbers tie
+        right = (plain + alpha * cached).argmax(1) == labels
+        assert torch.equal(right, (low <= alpha) & (alpha <= high))
+
+
+def test_the_grid_of_a_hundred_classes_takes_seconds():
+    """200 x 200 pairs, 100 classes x 16 shots, four validation pictures per class, 512 features."""
+    weights, train, validation = scene(classes=100, shots=16, width=512, validation=400)
+    train, validation = (Examples(part.features.float(), part.labels) for part in (train, validation))
+    started = time.process_time()
+    tip_adapter(settings("tip_adapter"), weights.float(), train, validation, "accuracy")
+    assert time.process_time() - started < 20
+
+
+@pytest.mark.parametrize("multilabel", [False, True], ids=["single", "multi"])
+def test_trained_keys_equal_a_plain_loop_in_float64(multilabel):
+    """Tip-Adapter-F written out: only the keys move, AdamW with epsilon 1e-4, a cosine per step down to zero."""
+    weights, train, validation = scene(passes=2, multilabel=multilabel)
+    metric = "map_11_point" if multilabel else "accuracy"
+    complete = settings("tip_adapter_f", SMALL | {"epochs": 4, "batch_size": 8, "learning_rate": 0.01, "select": "last"})
+    ours = tip_adapter_f(complete, weights, train, validation, metric, stream("order", "test", 1))
+    keys = F.normalize(train.features.mean(0), dim=-1)
+    values = train.labels.double() if multilabel else torch.eye(5, dtype=torch.float64)[train.labels]
+    m, v, order, t = torch.zeros_like(keys), torch.zeros_like(keys), stream("order", "test", 1), 0
+    for epoch in range(4):
+        rows = order.permutation(20)
+        for start in range(0, 20, 8):
+            batch = rows[start : start + 8]
+            f = F.normalize(train.features[epoch % 2][batch], dim=-1)
+            leaf = keys.clone().requires_grad_()
+            z = 100 * f @ weights.T + 1.17 * torch.exp(-(1 - f @ leaf.T)) @ values
+            target = values[batch] / values[batch].sum(1, keepdim=True)
+            value = -(target * z.log_softmax(1)).sum(1).mean()
+            (g,) = torch.autograd.grad(value, leaf)
+            rate, t = 0.005 * (1 + np.cos(np.pi * t / 12)), t + 1
+            m, v = 0.9 * m + 0.1 * g, 0.999 * v + 0.001 * g * g
+            keys = keys * (1 - rate * 0.01)
+            keys = keys - rate * (m / (1 - 0.9**t)) / ((v / (1 - 0.999**t)).sqrt() + 1e-4)
+    torch.testing.assert_close(ours.cache.keys, keys, atol=1e-10, rtol=1e-9)
+    torch.testing.assert_close(ours.cache.values, values)
+    assert len(ours.history) == 4 and ours.best_epoch == 4 and not torch.equal(keys, cache(train.features, train.labels, 5).keys)
+
+
+def test_the_first_best_epoch_on_validation_is_taken():
+    weights, train, validation = scene(spread=1.5)
+    complete = settings("tip_adapter_f", SMALL | {"epochs": 6, "batch_size": 8, "learning_rate": 0.05, "alpha": 20.0})
+    ours = tip_adapter_f(complete, weights, train, validation, "accuracy", stream("order", "test", 1))
+    scores = [row["validation_score"] for row in ours.history]
+    assert ours.best_epoch == 1 + int(np.argmax(scores)) and len(set(scores)) > 1
+    first = logits(validation.features, weights, ours.cache, complete["alpha"], complete["beta"]).argmax(1)
+    assert (first == validation.labels).double().mean() == max(scores)
+
+
+@pytest.mark.parametrize("method", ["tip_adapter", "tip_adapter_f"])
+def test_noise_in_test_labels_changes_no_choice_and_noise_in_validation_does(method):
+    """Whoever adapts is not even given test pictures; alpha, beta and the epoch come from validation."""
+    adapt = module_class(method)
+    assert not any("test" in name for name in inspect.signature(adapt).parameters)
+    assert not any("test" in name for name in inspect.signature(search).parameters)
+    weights, train, validation = scene(spread=2.0)
+    _, _, test = scene(validation=60, spread=2.0)
+    complete = settings(method, SMALL | ({"epochs": 3, "batch_size": 8} if method == "tip_adapter_f" else {}))
+
+    def study(test_labels, validation_labels):
+        order = [stream("order", "test", 1)] if method == "tip_adapter_f" else []
+        ours = adapt(complete, weights, train, Examples(validation.features, validation_labels), "accuracy", *order)
+        score = metrics.score("accuracy", ours.logits(test.features).numpy(), test_labels.numpy()).value
+        return ours, score
+
+    noise = torch.randint(0, 5, (60,), generator=torch.Generator().manual_seed(0))
+    true, noisy = study(test.labels, validation.labels), study(noise, validation.labels)
+    assert true[0].choice == noisy[0].choice and true[0].best_epoch == noisy[0].best_epoch and true[1] > noisy[1]
+    assert study(test.labels, validation.labels.flip(0))[0].choice != true[0].choice
+
+
+def test_what_the_cache_adds_helps_where_class_weights_are_off():
+    weights, train, validation = scene(classes=20, shots=16, width=32, validation=400, spread=1.0)
+    plain = (validation.features @ weights.T).argmax(1) == validation.labels
+    ours = tip_adapter(settings("tip_adapter"), weights, train, validation, "accuracy")
+    assert ours.choice.score > plain.double().mean() + 0.02
+
+
+def test_a_diverging_adapter_is_named():
+    weights, train, validation = scene()
+    complete = settings("tip_adapter_f", SMALL | {"learning_rate": 1e308, "epochs": 3, "batch_size": 8})
+    with pytest.raises(UserError, match="lower its learning_rate"):
+        tip_adapter_f(complete, weights, train, validation, "accuracy", stream("order", "test", 1))
+
+
+def test_adapters_are_methods_of_their_own_kind_with_checked_settings():
+    assert names("adapter") == ["tip_adapter", "tip_adapter_f", "prompt_adapter", "prompt_adapter_f"]
+    assert not set(names("adapter")) & set(names())
+    assert settings("prompt_adapter_f")["learning_rate"] == 0.005 and settings("tip_adapter_f", preset="mini")["epochs"] == 20
+    with pytest.raises(UserError, match="settings.tip_adapter.momentum: unknown setting"):
+        settings("tip_adapter", {"momentum": 0.5})

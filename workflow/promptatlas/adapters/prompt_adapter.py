@@ -1,0 +1,18 @@
+"""Prompt-Adapter and Prompt-Adapter-F (Sun et al. 2023, arXiv 2303.15234): Tip-Adapter with class weights from a prompt.
+
+The prompt is learned before, on many tasks or on one, and then stays as it is. Knows nothing of how it was learned.
+"""
+
+import torch
+from torch import Tensor
+
+from promptatlas.backbone import Backbone
+from promptatlas.classifier import PromptedClassifier
+from promptatlas.prompts import Prompts
+
+
+@torch.no_grad()
+def class_weights(backbone: Backbone, class_names: tuple[str, ...], prompts: Prompts) -> Tensor:
+    """Class weights (C, D) of unit length that one prompt (K = 1) gives these classes."""
+    own = prompts.to(backbone.device)
+    return PromptedClassifier(backbone, class_names, own).class_features(own)[0]
