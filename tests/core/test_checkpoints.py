@@ -69,7 +69,8 @@ def assert_answers_as(model: open_clip.CLIP, folder, **expected) -> None:
     backbone = load(folder)
     images = torch.randn(2, 3, 32, 32, generator=torch.Generator().manual_seed(0))
     close = {"atol": 1e-5, "rtol": 1e-5}
-    torch.testing.assert_close(backbone.vision(backbone.vision.embed(images)[None])[0], model.encode_image(images), **close)
+    features = backbone.vision(backbone.vision.embed(images)[None])[0]
+    torch.testing.assert_close(features, model.encode_image(images), **close)
     layout = backbone.text.layout(plain_sentences(backbone.tokenizer, TEXTS))
     torch.testing.assert_close(backbone.text(layout)[0], model.encode_text(tokenize(TEXTS)), **close)
     assert backbone.logit_scale == pytest.approx(model.logit_scale.exp().item())
@@ -125,7 +126,7 @@ def test_a_bare_state_dict_answers_as_its_model(name, tmp_path):
 def hub_folder(model: open_clip.CLIP, quick_gelu: bool, folder):
     """As `push_to_hf_hub` writes it."""
     folder.mkdir()
-    preprocess = {"mean": [0.5, 0.5, 0.5], "std": [0.25, 0.25, 0.25], "interpolation": "bicubic", "resize_mode": "shortest"}
+    preprocess = {"mean": [0.5] * 3, "std": [0.25] * 3, "interpolation": "bicubic", "resize_mode": "shortest"}
     config = {"model_cfg": TINY | ({"quick_gelu": True} if quick_gelu else {}), "preprocess_cfg": preprocess}
     (folder / "open_clip_config.json").write_text(json.dumps(config))
     save_file(model.state_dict(), folder / "open_clip_model.safetensors")
@@ -144,8 +145,8 @@ def test_a_hub_folder_answers_as_its_model_and_says_its_activation_and_colours(f
         "file": ("ViT-B-16", str(folder / "open_clip_model.safetensors")),
     }[form]
     export.export(name, weights, tmp_path / "out")
-    expected = {"quick_gelu": quick_gelu, "mean": (0.5,) * 3, "std": (0.25,) * 3, "quick_gelu_from": "open_clip_config.json"}
-    assert_answers_as(model, tmp_path / "out", **expected)
+    expected = {"mean": (0.5,) * 3, "std": (0.25,) * 3, "quick_gelu_from": "open_clip_config.json"}
+    assert_answers_as(model, tmp_path / "out", quick_gelu=quick_gelu, **expected)
 
 
 def test_open_clip_reads_the_same_local_folder_alike(tmp_path):
@@ -195,7 +196,8 @@ def test_a_renamed_release_of_open_clip_is_known_by_its_hash(tmp_path, monkeypat
     model, path = random_clip(True), tmp_path / "mine.pt"
     torch.save(model.state_dict(), path)
     digest = hashlib.sha256(path.read_bytes()).hexdigest()
-    url = f"https://github.com/mlfoundations/open_clip/releases/download/v0.2-weights/vit_b_16-quickgelu-{digest[:8]}.pt"
+    releases = "https://github.com/mlfoundations/open_clip/releases/download"
+    url = f"{releases}/v0.2-weights/vit_b_16-quickgelu-{digest[:8]}.pt"
     entry = export.get_pretrained_cfg("ViT-B-32", "laion400m_e31") | {"url": url}
     monkeypatch.setattr(export, "get_pretrained_cfg", lambda model, tag: entry)
     export.export("ViT-B-16", str(path), tmp_path / "out")
@@ -225,7 +227,8 @@ class Malicious:
 
 
 def test_a_pickle_that_would_run_a_command_is_refused(tmp_path):
-    torch.save({"state_dict": random_clip(False).state_dict(), "args": Malicious(tmp_path / "run")}, tmp_path / "bad.pt")
+    held = {"state_dict": random_clip(False).state_dict(), "args": Malicious(tmp_path / "run")}
+    torch.save(held, tmp_path / "bad.pt")
     assert_refused("ViT-B-16", tmp_path / "bad.pt", tmp_path, "bad.pt", "could run code")
     assert not (tmp_path / "run").exists()
 
@@ -255,7 +258,10 @@ def test_a_truncated_file_is_named(name, share, openai, tmp_path):
 
 @pytest.mark.parametrize(
     ("content", "words"),
-    [(b"version https://git-lfs.github.com/spec/v1\noid", "git lfs pull"), (b"<!DOCTYPE html><html>", "no file of weights")],
+    [
+        (b"version https://git-lfs.github.com/spec/v1\noid", "git lfs pull"),
+        (b"<!DOCTYPE html><html>", "no file of weights"),
+    ],
 )
 @pytest.mark.parametrize("ending", ["pt", "safetensors"])
 def test_what_a_failed_download_leaves_is_told_apart(content, words, ending, tmp_path):
@@ -272,12 +278,24 @@ def saved(folder, change) -> object:
 
 def test_another_models_weights_are_refused_with_what_does_not_fit(tmp_path):
     path = saved(tmp_path, lambda weights: None)
-    assert_refused("ViT-wider", path, tmp_path, "weights.pt", "'ViT-wider'", "visual.class_embedding is 96 and not 128 (and 43 more)")
+    words = ("weights.pt", "'ViT-wider'", "visual.class_embedding is 96 and not 128 (and 43 more)")
+    assert_refused("ViT-wider", path, tmp_path, *words)
     assert_refused("ViT-deeper", path, tmp_path, "transformer.resblocks.3.ln_1.weight is missing (and 11 more)")
     path = saved(tmp_path, lambda weights: weights.pop("ln_final.bias"))
-    assert_refused("ViT-B-16", path, tmp_path, "weights.pt", "ln_final.bias is missing; name the model")
+    assert_refused("ViT-B-16", path, tmp_path, "weights.pt", "ln_final.bias is missing; name the model that it was")
     path = saved(tmp_path, lambda weights: weights.update({"visual.ls.gamma": torch.ones(1)}))
     assert_refused("ViT-B-16", path, tmp_path, "visual.ls.gamma has no place")
+
+
+def test_a_folder_that_describes_another_model_is_refused_even_if_its_weights_fit(tmp_path):
+    """The number of heads shows in no weight."""
+    folder = hub_folder(random_clip(False), False, tmp_path / "hub")
+    described = json.loads((folder / "open_clip_config.json").read_text())
+    described["model_cfg"]["text_cfg"]["heads"] = 4
+    (folder / "open_clip_config.json").write_text(json.dumps(described))
+    assert_refused("ViT-B-16", folder, tmp_path, "(text_heads is 4 and not 2)", f"`local-dir:{folder}`")
+    export.export(f"local-dir:{folder}", "", tmp_path / "out")
+    assert load(tmp_path / "out").architecture.text_heads == 4
 
 
 def test_other_libraries_forms_and_other_contents_are_refused(tmp_path):

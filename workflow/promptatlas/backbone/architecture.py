@@ -16,9 +16,9 @@ class Architecture:
     The fields with a default are what sets a model apart from a plain CLIP vision transformer; a file holds them only
     where they differ, so that a plain model's file, and with it the fingerprint of its study, stays as it was.
     kind: "vit", "resnet" or "siglip"; quick_gelu_from: what says so (a weight tag, a file format, ...), in words;
-    vision_hidden, text_hidden: width inside the MLPs, None for four times the tower's; stages: blocks in each stage of a
-    ResNet, whose vision_layers are its stages; vision_tanh, text_tanh: GELU in its tanh form; text_projects: whether
-    a linear map follows the text tower's last norm.
+    vision_hidden, text_hidden: width inside the MLPs, None for four times the tower's; stages: blocks in each stage
+    of a ResNet, whose vision_layers are its stages; vision_tanh, text_tanh: GELU in its tanh form; text_projects:
+    whether a linear map follows the text tower's last norm.
     """
 
     name: str

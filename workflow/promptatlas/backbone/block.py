@@ -9,9 +9,18 @@ once per group, and no copy of them is made.
 
 from __future__ import annotations
 
+from collections.abc import Callable
+
 import torch
 import torch.nn.functional as F
 from torch import Tensor, nn
+
+
+def _quick_gelu(x: Tensor) -> Tensor:
+    return x * torch.sigmoid(1.702 * x)
+
+
+ACTIVATIONS: dict[bool, Callable[[Tensor], Tensor]] = {False: F.gelu, True: _quick_gelu}  # by "is it QuickGELU?"
 
 
 class Attention(nn.Module):
@@ -25,15 +34,14 @@ class Attention(nn.Module):
 
 
 class Mlp(nn.Module):
-    def __init__(self, width: int, hidden: int, quick_gelu: bool) -> None:
+    def __init__(self, width: int, hidden: int, activation: Callable[[Tensor], Tensor]) -> None:
         super().__init__()
         self.c_fc = nn.Linear(width, hidden)
         self.c_proj = nn.Linear(hidden, width)
-        self.quick_gelu = quick_gelu
+        self.activation = activation
 
     def forward(self, x: Tensor) -> Tensor:
-        x = self.c_fc(x)
-        return self.c_proj(x * torch.sigmoid(1.702 * x) if self.quick_gelu else F.gelu(x))
+        return self.c_proj(self.activation(self.c_fc(x)))
 
 
 class Block(nn.Module):
@@ -45,7 +53,7 @@ class Block(nn.Module):
         self.ln_1 = nn.LayerNorm(width)
         self.attn = Attention(width)
         self.ln_2 = nn.LayerNorm(width)
-        self.mlp = Mlp(width, hidden or 4 * width, quick_gelu)
+        self.mlp = Mlp(width, hidden or 4 * width, ACTIVATIONS[quick_gelu])
 
     def project(self, x: Tensor, parts: slice) -> list[Tensor]:
         """Queries (0), keys (1), values (2) of tokens x (..., width): a list of (..., heads, width / heads)."""

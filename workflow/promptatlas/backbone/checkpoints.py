@@ -1,5 +1,5 @@
-"""Published and local files of weights as one flat state dict: OpenAI's archives, open_clip's training checkpoints, bare
-state dicts, safetensors. Only tensors are read, nothing in a file is run. Knows nothing of open_clip or of towers.
+"""Published and local files of weights as one flat state dict: OpenAI's archives, open_clip's training checkpoints,
+bare state dicts, safetensors. Only tensors are read, nothing in a file is run. Knows nothing of open_clip or towers.
 """
 
 from __future__ import annotations
@@ -67,8 +67,8 @@ def _contents(path: Path) -> object:
         return torch.load(path, map_location="cpu", weights_only=True)
     except pickle.UnpicklingError as error:
         raise UserError(
-            f"backbone: {path} is no file of weights or holds other objects than tensors, which could run code; save its "
-            "state dict alone, best as .safetensors."
+            f"backbone: {path} is no file of weights or holds other objects than tensors, which could run code; save "
+            "its state dict alone, best as .safetensors."
         ) from error
     except _DAMAGE as error:
         raise UserError(f"backbone: {path} is truncated or no file of weights; fetch it again.") from error
@@ -96,7 +96,8 @@ def fitting(checkpoint: Checkpoint, shapes: dict[str, tuple[int, ...]], path: Pa
     if extra:
         parts.append(f"{extra[0]} has no place{_more(extra)}")
     raise UserError(
-        f"backbone: {path} does not hold the weights of {model!r}: {', '.join(parts)}; name the model it was trained as."
+        f"backbone: {path} does not hold the weights of {model!r}: {', '.join(parts)}; name the model that it was "
+        "trained as."
     )
 
 

@@ -6,17 +6,22 @@ from __future__ import annotations
 
 import hashlib
 import json
+from dataclasses import fields
 from pathlib import Path
 
 import numpy as np
 import open_clip
+import timm
+import timm.layers
 import torch
-from open_clip.constants import OPENAI_DATASET_MEAN, OPENAI_DATASET_STD
+from huggingface_hub import hf_hub_download
+from open_clip.constants import INCEPTION_MEAN, INCEPTION_STD, OPENAI_DATASET_MEAN, OPENAI_DATASET_STD
 from open_clip.pretrained import download_pretrained, get_pretrained_cfg
 from open_clip.tokenizer import SimpleTokenizer
 from safetensors import SafetensorError
 from safetensors.numpy import load_file
 from safetensors.torch import save_file
+from tokenizers import Tokenizer as Rust
 from torch import Tensor
 
 from promptatlas.backbone import ARCHITECTURE, TOKENIZER, WEIGHTS, checkpoints, kinds
@@ -25,7 +30,7 @@ from promptatlas.backbone.checkpoints import Checkpoint
 from promptatlas.backbone.model import shapes
 from promptatlas.backbone.origin import Origin, origin
 from promptatlas.backbone.resnet import STRIDE
-from promptatlas.backbone.tokenizer import Tokenizer
+from promptatlas.backbone.tokenizer import SiglipTokenizer, Tokenizer
 from promptatlas.errors import UserError
 from promptatlas.streams import stream
 
@@ -38,22 +43,23 @@ def open_clip_model(config: dict) -> open_clip.CLIP:
 
 
 def export(model: str, pretrained: str, folder: str | Path) -> Architecture:
-    """Writes the folder. `model` "mini" is the shipped small CLIP; any other name is open_clip's or `local-dir:<folder>`.
+    """Writes the folder and returns what it says of the model.
 
+    model: "mini" for the shipped small CLIP, a name that open_clip knows, or `local-dir:<folder>`;
     pretrained: a tag of open_clip's, a file or a folder with one. Raises UserError for unknown names, models of an
     unsupported kind, damaged weights and weights of another model.
     """
     if model == "mini":
         config, weights = mini(MINI if pretrained == "mini" else Path(pretrained))
         mean, std = tuple(config.pop("mean")), tuple(config.pop("std"))
-        architecture = _architecture(model, pretrained, config, mean, std)
+        architecture, words = _architecture(model, pretrained, config, mean, std), tokenizer()
     else:
-        architecture, weights = _published(model, pretrained)
-    write(architecture, weights, folder)
+        architecture, weights, words = _published(model, pretrained)
+    write(architecture, weights, folder, words)
     return architecture
 
 
-def _published(model: str, pretrained: str) -> tuple[Architecture, dict[str, Tensor]]:
+def _published(model: str, pretrained: str) -> tuple[Architecture, dict[str, Tensor], Tokenizer]:
     source, config = origin(model, pretrained), kinds.config(model)
     listed = dict(get_pretrained_cfg(model, source.tag)) if source.tag else {}
     path = source.path or _download(model, source.tag, listed)
@@ -61,12 +67,23 @@ def _published(model: str, pretrained: str) -> tuple[Architecture, dict[str, Ten
     described = kinds.described(source.description) if source.description else {}
     if not (listed or described or checkpoint.openai):
         listed = _listed_by_hash(path)
-    quick_gelu, said_by = _activation(model, config, source, checkpoint, listed, described)
-    preprocess = {"mean": OPENAI_DATASET_MEAN, "std": OPENAI_DATASET_STD} | listed | described.get("preprocess_cfg", {})
-    config["quick_gelu"] = quick_gelu
-    architecture = _architecture(model, pretrained, config, tuple(preprocess["mean"]), tuple(preprocess["std"]), said_by)
+    colours = {"mean": OPENAI_DATASET_MEAN, "std": OPENAI_DATASET_STD}
+    siglip = kinds.kind(model) == "siglip"
+    if siglip:
+        said_by, colours = "", {"mean": INCEPTION_MEAN, "std": INCEPTION_STD}
+    else:
+        config["quick_gelu"], said_by = _activation(model, config, source, checkpoint, listed, described)
+    colours |= listed | described.get("preprocess_cfg", {})
+    architecture = _architecture(model, pretrained, config, tuple(colours["mean"]), tuple(colours["std"]), said_by)
+    if described and (other := _difference(architecture, described["model_cfg"])):
+        raise UserError(
+            f"backbone: {source.description} describes another model than {model!r} ({other}); give its folder as "
+            f"backbone.model, `{kinds.LOCAL}{source.description.parent}`."
+        )
     vocabulary = config["text_cfg"].get("vocab_size", kinds.TEXT["vocab_size"])
-    return architecture, checkpoints.fitting(checkpoint, shapes(architecture, vocabulary), path, model)
+    weights = checkpoints.fitting(checkpoint, shapes(architecture, vocabulary), path, model)
+    words = siglip_tokenizer(kinds.TEXT | config["text_cfg"], path.parent) if siglip else tokenizer()
+    return architecture, weights, words
 
 
 def _download(model: str, tag: str, published: dict) -> Path:
@@ -74,8 +91,8 @@ def _download(model: str, tag: str, published: dict) -> Path:
         return Path(download_pretrained(published))
     except Exception as error:  # every kind of trouble on the way to a hub; each needs the same remedy
         raise UserError(
-            f"backbone.pretrained: the weights {tag!r} of {model!r} cannot be fetched ({_one_line(error)}); fetch them on a "
-            "machine with a network, or name a file of weights."
+            f"backbone.pretrained: the weights {tag!r} of {model!r} cannot be fetched ({_one_line(error)}); fetch them "
+            "on a machine with a network, or name a file of weights."
         ) from error
 
 
@@ -84,7 +101,7 @@ def _one_line(error: Exception) -> str:
 
 
 def _listed_by_hash(path: Path) -> dict:
-    """open_clip's entry for a file that is one of its releases, whose names end with the first digits of their SHA-256."""
+    """open_clip's entry for a file that is one of its releases: their names end with the start of their SHA-256."""
     with open(path, "rb") as file:
         digest = hashlib.file_digest(file, "sha256").hexdigest()
     for model, tag in open_clip.list_pretrained():
@@ -100,10 +117,10 @@ def _activation(
 ) -> tuple[bool, str]:
     """Whether the weights were trained with QuickGELU, and what says so.
 
-    A file of weights does not say it, and the wrong activation costs accuracy without any error. open_clip lists OpenAI's
-    weights under a plain name such as 'ViT-B-16' too, as everyone calls them, but then runs them with GELU: here what is
-    known of the weights decides. Only a name that claims QuickGELU for weights known to lack it is refused, and where
-    nothing is known the name decides.
+    A file of weights does not say it, and the wrong activation costs accuracy without any error. open_clip lists
+    OpenAI's weights under a plain name such as 'ViT-B-16' too, as everyone calls them, but then runs them with GELU:
+    here what is known of the weights decides. Only a name that claims QuickGELU for weights known to lack it is
+    refused, and where nothing is known the name decides.
     """
     named = bool(config.get("quick_gelu", False))
     if source.tag:
@@ -124,14 +141,16 @@ def _activation(
     return known, said_by
 
 
-def write(architecture: Architecture, weights: dict[str, Tensor], folder: str | Path) -> None:
-    """Whole files only: each is written under another name first."""
+def write(
+    architecture: Architecture, weights: dict[str, Tensor], folder: str | Path, words: Tokenizer | None = None
+) -> None:
+    """Whole files only: each is written under another name first. words: the tokenizer if it is not CLIP's."""
     folder = Path(folder)
     folder.mkdir(parents=True, exist_ok=True)
     kept = {key: value.contiguous() for key, value in checkpoints.used(weights).items()}
     save_file(kept, folder / f"{WEIGHTS}.tmp")
     architecture.write(folder / f"{ARCHITECTURE}.tmp")
-    tokenizer().write(folder / f"{TOKENIZER}.tmp")
+    (words or tokenizer()).write(folder / f"{TOKENIZER}.tmp")
     for name in (TOKENIZER, ARCHITECTURE, WEIGHTS):
         (folder / f"{name}.tmp").replace(folder / name)
 
@@ -141,6 +160,26 @@ def tokenizer() -> Tokenizer:
     source = SimpleTokenizer()
     merges = sorted(source.bpe_ranks, key=source.bpe_ranks.__getitem__)
     return Tokenizer.from_merges(source.encoder, merges)
+
+
+def siglip_tokenizer(text: dict, folder: Path) -> SiglipTokenizer:
+    """The tokenizer files beside the weights or, if there are none, those of the repository that `text` names.
+
+    Raises UserError if they cannot be fetched or read.
+    """
+    names = ("tokenizer.json", "tokenizer_config.json")
+    try:
+        if not all((folder / name).is_file() for name in names):
+            folder = Path(hf_hub_download(text["hf_tokenizer_name"], names[0])).parent
+            hf_hub_download(text["hf_tokenizer_name"], names[1])
+        token = json.loads((folder / names[1]).read_text())["pad_token"]
+        token = token["content"] if isinstance(token, dict) else token
+        return SiglipTokenizer.padded(Rust.from_file(str(folder / names[0])), token, text["context_length"])
+    except Exception as error:  # `tokenizers` raises bare Exceptions, the hub many kinds
+        raise UserError(
+            f"backbone: the tokenizer {text['hf_tokenizer_name']!r} cannot be read ({_one_line(error)}); put whole "
+            f"{names[0]} and {names[1]} beside the weights."
+        ) from error
 
 
 def mini(folder: Path) -> tuple[dict, dict[str, Tensor]]:
@@ -179,11 +218,6 @@ def _architecture(
     if kind == "unsupported":
         raise UserError(kinds.refusal(model, reason))
     vision, text = kinds.VISION | config["vision_cfg"], kinds.TEXT | config["text_cfg"]
-    width, image = vision["width"], {}
-    if kind == "resnet":
-        # 32 times the stem's width enters the attention, the only part that has heads.
-        image = {"vision_layers": len(vision["layers"]), "stages": tuple(vision["layers"]), "patch_size": STRIDE}
-        image["vision_heads"] = width * 32 // vision["head_width"]
     return Architecture(
         name=model,
         pretrained=pretrained,
@@ -193,24 +227,63 @@ def _architecture(
         text_width=text["width"],
         text_layers=text["layers"],
         text_heads=text["heads"],
-        text_hidden=_hidden(text["width"], text["mlp_ratio"]),
+        text_hidden=_hidden(text["width"], int(text["width"] * text["mlp_ratio"])),
+        text_tanh=bool(text.get("act_kwargs")),
+        text_projects=text.get("proj_type") != "none",
         context_length=text["context_length"],
         mean=mean,
         std=std,
         kind=kind,
         quick_gelu_from=quick_gelu_from,
-        vision_width=width,
-        vision_hidden=_hidden(width, vision["mlp_ratio"]),
-        **{
-            "vision_layers": vision["layers"],
-            "vision_heads": width // vision["head_width"],
-            "patch_size": vision["patch_size"],
-        }
-        | image,
+        **{"vit": _vit, "resnet": _resnet, "siglip": _siglip}[kind](vision),
     )
 
 
-def _hidden(width: int, ratio: float) -> int | None:
-    """Width inside an MLP as open_clip rounds it; None for the usual four times."""
-    hidden = int(width * ratio)
+def _difference(architecture: Architecture, config: dict) -> str:
+    """The first difference that a description makes, such as the number of heads, which no weight shows; else empty."""
+    a = architecture
+    other = _architecture(a.name, a.pretrained, config, a.mean, a.std, a.quick_gelu_from)
+    names = [field.name for field in fields(a) if field.name != "quick_gelu"]
+    pairs = ((name, getattr(a, name), getattr(other, name)) for name in names)
+    return next((f"{name} is {theirs} and not {ours}" for name, ours, theirs in pairs if ours != theirs), "")
+
+
+def _vit(vision: dict) -> dict:
+    return {
+        "vision_width": vision["width"],
+        "vision_layers": vision["layers"],
+        "vision_heads": vision["width"] // vision["head_width"],
+        "vision_hidden": _hidden(vision["width"], int(vision["width"] * vision["mlp_ratio"])),
+        "patch_size": vision["patch_size"],
+    }
+
+
+def _resnet(vision: dict) -> dict:
+    return {
+        "vision_width": vision["width"],
+        "vision_layers": len(vision["layers"]),
+        # Heads are those of the attention at the end, whose input is 32 times as wide as the stem.
+        "vision_heads": vision["width"] * 32 // vision["head_width"],
+        "stages": tuple(vision["layers"]),
+        "patch_size": STRIDE,
+    }
+
+
+def _siglip(vision: dict) -> dict:
+    """From timm's model of that name, built without memory."""
+    with torch.device("meta"):
+        trunk = timm.create_model(vision["timm_model_name"], num_classes=0, global_pool="map")
+    block = trunk.blocks[0]
+    return {
+        "vision_width": trunk.embed_dim,
+        "vision_layers": len(trunk.blocks),
+        "vision_heads": block.attn.num_heads,
+        "vision_hidden": _hidden(trunk.embed_dim, block.mlp.fc1.out_features),
+        "patch_size": trunk.patch_embed.patch_size[0],
+        "vision_tanh": isinstance(block.mlp.act, timm.layers.GELUTanh),
+    }
+
+
+def _hidden(width: int, hidden: int) -> int | None:
+    """None for the usual four times the width."""
     return None if hidden == 4 * width else hidden

@@ -1,5 +1,5 @@
-"""What a model name stands for, read from open_clip's own descriptions of its models, or from `open_clip_config.json` in a
-folder, without importing open_clip or torch: a wrong name is told before any job. Knows nothing of weights.
+"""What a model name stands for, read from open_clip's own descriptions of its models, or from `open_clip_config.json`
+in a folder, without importing open_clip or torch: a wrong name is told before any job. Knows nothing of weights.
 """
 
 from __future__ import annotations
@@ -27,9 +27,9 @@ SIGLIP_TEXT = {
 }  # fmt: skip
 _USUAL = {
     "patch_dropout": 0, "output_tokens": False, "ls_init_value": None, "attentional_pool": False, "no_ln_pre": False,
-    "pos_embed_type": "learnable", "final_ln_after_pool": False, "act_kwargs": None, "norm_kwargs": None, "embed_cls": False,
-    "no_causal_mask": False, "proj_bias": False, "proj_type": "linear", "hf_tokenizer_name": None, "timm_model_name": None,
-    "tokenizer_kwargs": None, "hf_model_name": None,
+    "pos_embed_type": "learnable", "final_ln_after_pool": False, "act_kwargs": None, "norm_kwargs": None,
+    "embed_cls": False, "no_causal_mask": False, "proj_bias": False, "proj_type": "linear", "hf_tokenizer_name": None,
+    "timm_model_name": None, "tokenizer_kwargs": None, "hf_model_name": None,
 }  # fmt: skip
 
 
@@ -47,8 +47,8 @@ def _descriptions() -> Path:
 def config(model: str) -> dict:
     """open_clip's description of a model: `embed_dim`, `vision_cfg`, `text_cfg`, `quick_gelu` where it is set.
 
-    model: a name that open_clip knows, or `local-dir:<folder>`. Raises UserError for an unknown name, and for a folder or
-    a description that cannot be read.
+    model: a name that open_clip knows, or `local-dir:<folder>`. Raises UserError for an unknown name, and for a
+    description that cannot be read.
     """
     if model.startswith(LOCAL):
         return described(Path(model.removeprefix(LOCAL)) / CONFIG)["model_cfg"]
@@ -68,7 +68,8 @@ def described(path: Path) -> dict:
         raise UserError(f"backbone: {path} {reason}; a model's folder holds open_clip's description of it.") from error
     wanted = {"embed_dim", "vision_cfg", "text_cfg"}
     if not isinstance(read, dict) or not wanted <= set(read.get("model_cfg", ())):
-        raise UserError(f"backbone: {path} does not describe a model; it needs `model_cfg` with {', '.join(sorted(wanted))}.")
+        keys = ", ".join(sorted(wanted))
+        raise UserError(f"backbone: {path} does not describe a model; it needs `model_cfg` with {keys}.")
     return read
 
 
@@ -86,8 +87,8 @@ def sentence(model: str) -> str:
 
 def refusal(model: str, reason: str) -> str:
     return (
-        f"backbone.model: {model!r} is not supported because {reason}; choose a plain CLIP such as 'ViT-B-16', a ResNet such "
-        "as 'RN50' or a SigLIP such as 'ViT-B-16-SigLIP'."
+        f"backbone.model: {model!r} is not supported because {reason}; choose a plain CLIP such as 'ViT-B-16', a "
+        "ResNet such as 'RN50' or a SigLIP such as 'ViT-B-16-SigLIP'."
     )
 
 
@@ -114,7 +115,8 @@ def kind_and_reason(config: dict) -> tuple[str, str]:
         return "unsupported", "it keeps its text tower apart (custom_text)"
     if text.get("vocab_size", TEXT["vocab_size"]) != TEXT["vocab_size"]:
         return "unsupported", f"its vocabulary of {text['vocab_size']} tokens is not CLIP's"
-    other = _other(vision, {*VISION, "patch_dropout"}, {"pool_type": "tok"}) + _other(text, set(TEXT), {"pool_type": "argmax"})
+    other = _other(vision, {*VISION, "patch_dropout"}, {"pool_type": "tok"})
+    other += _other(text, set(TEXT), {"pool_type": "argmax"})
     if other:
         return "unsupported", f"it is no plain CLIP ({', '.join(other)})"
     return "vit" if isinstance(vision.get("layers", 12), int) else "resnet", ""

@@ -14,8 +14,9 @@ from promptatlas.backbone import ARCHITECTURE, TOKENIZER, WEIGHTS, fingerprint
 from promptatlas.backbone.architecture import Architecture
 from promptatlas.backbone.pictures import PictureTower
 from promptatlas.backbone.resnet import ResNet
+from promptatlas.backbone.siglip import SiglipText, SiglipVision
 from promptatlas.backbone.text import TextTower, plain_sentences
-from promptatlas.backbone.tokenizer import Tokenizer
+from promptatlas.backbone.tokenizer import SiglipTokenizer, Tokenizer
 from promptatlas.backbone.vision import VisionTower
 from promptatlas.errors import UserError
 
@@ -25,7 +26,7 @@ class Backbone:
     """Both towers on one device; logit_scale is the factor on cosines (exp of the stored parameter)."""
 
     architecture: Architecture
-    text: TextTower
+    text: TextTower | SiglipText
     vision: PictureTower
     tokenizer: Tokenizer
     logit_scale: float
@@ -46,14 +47,18 @@ class Backbone:
         return F.normalize(torch.stack(per_template).mean(0), dim=-1)
 
 
-_VISION: dict[str, type[PictureTower]] = {"vit": VisionTower, "resnet": ResNet}
+# kind -> text tower, image tower, tokenizer
+_PARTS: dict[str, tuple[type[nn.Module], type[PictureTower], type[Tokenizer]]] = {
+    "vit": (TextTower, VisionTower, Tokenizer),
+    "resnet": (TextTower, ResNet, Tokenizer),
+    "siglip": (SiglipText, SiglipVision, SiglipTokenizer),
+}
 
 
 def towers(architecture: Architecture, vocabulary: int) -> nn.ModuleDict:
     """Both towers ("text", "visual") without values; their state-dict names are the published ones."""
-    return nn.ModuleDict(
-        {"text": TextTower(architecture, vocabulary), "visual": _VISION[architecture.kind](architecture)}
-    )
+    text, vision, _ = _PARTS[architecture.kind]
+    return nn.ModuleDict({"text": text(architecture, vocabulary), "visual": vision(architecture)})
 
 
 def shapes(architecture: Architecture, vocabulary: int) -> dict[str, tuple[int, ...]]:
@@ -84,7 +89,7 @@ def load(folder: str | Path, device: str | torch.device = "cpu") -> Backbone:
         architecture=architecture,
         text=both["text"].to(device),
         vision=both["visual"].to(device),
-        tokenizer=Tokenizer.read(folder / TOKENIZER),
+        tokenizer=_PARTS[architecture.kind][2].read(folder / TOKENIZER),
         logit_scale=scale,
         fingerprint=fingerprint(folder),
     )

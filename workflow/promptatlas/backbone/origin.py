@@ -1,5 +1,5 @@
-"""Where the weights of a model come from: a tag that open_clip publishes, a file, or a folder. Reads names and paths only,
-without torch, so that a wrong one is told before any job. Knows nothing of what is in a file of weights.
+"""Where the weights of a model come from: a tag that open_clip publishes, a file, or a folder. Reads names and paths
+only, without torch, so that a wrong one is told before any job. Knows nothing of what is in a file of weights.
 """
 
 from __future__ import annotations
@@ -24,7 +24,7 @@ _ENDINGS = (".safetensors", ".bin", ".pt", ".pth")
 
 @dataclass(frozen=True)
 class Origin:
-    """Weights by a tag (then `path` is None) or in a file; description: the `open_clip_config.json` that goes with it."""
+    """Weights by a tag (then `path` is None) or in a file; description: the `open_clip_config.json` beside it."""
 
     tag: str | None = None
     path: Path | None = None
@@ -37,10 +37,11 @@ class Origin:
 
 
 def origin(model: str, pretrained: str) -> Origin:
-    """Where the weights come from. Raises UserError for an unknown or unsupported model, an unknown tag, a missing file.
+    """Where the weights come from.
 
     model: open_clip's name, or `local-dir:<folder>`, which brings its own weights and makes `pretrained` meaningless;
-    pretrained: a tag, a file, or a folder with one.
+    pretrained: a tag, a file, or a folder with one. Raises UserError for an unknown or unsupported model, an unknown
+    tag, a missing file, a folder without weights or with several files of which none has a usual name.
     """
     if reason := kinds.sentence(model):
         raise UserError(reason)
@@ -58,7 +59,8 @@ def origin(model: str, pretrained: str) -> Origin:
         return Origin(path=path, description=beside if path.name in _PREFERRED and beside.is_file() else None)
     if path.suffix in _ENDINGS or len(path.parts) > 1:
         raise UserError(f"backbone.pretrained: the file {pretrained} does not exist.")
-    raise UserError(f"backbone.pretrained: open_clip knows no weights {pretrained!r} for {model!r}; {_advice(model, tag)}")
+    advice = _advice(model, tag)
+    raise UserError(f"backbone.pretrained: open_clip knows no weights {pretrained!r} for {model!r}; {advice}")
 
 
 def _advice(model: str, tag: str) -> str:
@@ -94,7 +96,7 @@ def tags(model: str) -> tuple[str, ...]:
 
 @cache
 def _published() -> dict[str, dict[str, bool]]:
-    """Model -> tag -> whether trained with QuickGELU, from the source of open_clip's table; importing it takes seconds."""
+    """Model -> tag -> whether trained with QuickGELU, from the source of open_clip's table: importing takes seconds."""
     source = Path(next(iter(find_spec("open_clip").submodule_search_locations))) / "pretrained.py"
     named = {
         node.targets[0].id: node.value

@@ -12,7 +12,7 @@ from promptatlas.errors import UserError
 
 
 class PictureTower(nn.Module):
-    """What image towers share: size, mean and spread of the pictures, and unit features; `forward` is each tower's own."""
+    """What image towers share: size, mean and spread of pictures, and unit features; `forward` is each tower's own."""
 
     def __init__(self, architecture: Architecture) -> None:
         super().__init__()

@@ -1,6 +1,6 @@
-"""CLIP's modified ResNet (Radford et al. 2021, section 2.4), forward only: a stem of three convolutions, an average pool
-before every strided convolution, attention in place of the last pool. Frozen, so batch norm always uses its stored
-statistics, and only the pooled token of the attention is computed. Knows nothing of methods or tasks.
+"""CLIP's modified ResNet (Radford et al. 2021, section 2.4), forward only: a stem of three convolutions, an average
+pool before every strided convolution, attention in place of the last pool. Frozen, so batch norm always uses its
+stored statistics, and only the pooled token of the attention is computed. Knows nothing of methods or tasks.
 """
 
 from __future__ import annotations

@@ -33,13 +33,13 @@ def sentences(tokenizer: Tokenizer, class_names: list[str], context: int, positi
         text = name.replace("_", " ")
         ids, name_length = tokenizer.encode(text + "."), len(tokenizer.encode(text))
         ids = vectors[:before] + ids[:name_length] + vectors[before:] + ids[name_length:]
-        rows.append([tokenizer.start, *ids, tokenizer.end])
+        rows.append(tokenizer.sentence(ids))
     return rows
 
 
 def plain_sentences(tokenizer: Tokenizer, texts: list[str]) -> list[list[int]]:
     """Token ids with start and end token, for sentences without context vectors."""
-    return [[tokenizer.start, *tokenizer.encode(text), tokenizer.end] for text in texts]
+    return [tokenizer.sentence(tokenizer.encode(text)) for text in texts]
 
 
 @dataclass(frozen=True)

@@ -1,12 +1,15 @@
-"""CLIP's byte-pair tokenizer read from `tokenizer.json`, without importing open_clip. Knows nothing of prompts.
+"""Text to token ids as a model was trained, read from `tokenizer.json`, without importing open_clip. Knows nothing of
+prompts.
 
-The merges come from open_clip's vocabulary at export; the Rust `tokenizers` library applies them. Cleaning is CLIP's:
-mis-encoded text mended, HTML entities resolved, spaces collapsed, lower case.
+CLIP's merges come from open_clip's vocabulary at export, SigLIP's whole tokenizer from its publisher; the Rust
+`tokenizers` library applies them. Both clean a text first: mis-encoded text mended, HTML entities resolved, spaces
+collapsed, lower case; SigLIP's drops punctuation too.
 """
 
 from __future__ import annotations
 
 import html
+import string
 from functools import lru_cache
 from pathlib import Path
 
@@ -17,6 +20,7 @@ from promptatlas.errors import UserError
 
 START, END = "<start_of_text>", "<end_of_text>"
 _WORDS = r"'s|'t|'re|'ve|'m|'ll|'d|[\p{L}]+|[\p{N}]|[^\s\p{L}\p{N}]+"
+_PUNCTUATION = str.maketrans("_", " ", string.punctuation.replace("_", ""))
 
 
 def clean(text: str) -> str:
@@ -25,17 +29,17 @@ def clean(text: str) -> str:
 
 
 class Tokenizer:
-    """`encode` gives the ids of a text without start and end token; `start` and `end` are their ids."""
+    """CLIP's. `encode` gives the ids of a text without start and end token; `start` and `end` are their ids."""
 
     def __init__(self, rust: Rust) -> None:
         self._rust = rust
         self.start, self.end = rust.token_to_id(START), rust.token_to_id(END)
 
-    @staticmethod
-    def read(path: Path) -> Tokenizer:
+    @classmethod
+    def read(cls, path: Path) -> Tokenizer:
         if not path.exists():
             raise UserError(f"{path} is missing; delete its folder and run again.")
-        return Tokenizer(Rust.from_file(str(path)))
+        return cls(Rust.from_file(str(path)))
 
     @staticmethod
     def from_merges(vocabulary: dict[str, int], merges: list[tuple[str, str]]) -> Tokenizer:
@@ -49,4 +53,46 @@ class Tokenizer:
 
     @lru_cache(maxsize=65536)  # noqa: B019 (a tokenizer lives as long as its process)
     def encode(self, text: str) -> list[int]:
-        return self._rust.encode(clean(text), add_special_tokens=False).ids
+        return self._rust.encode(self.clean(text), add_special_tokens=False).ids
+
+    def clean(self, text: str) -> str:
+        return clean(text)
+
+    def sentence(self, ids: list[int]) -> list[int]:
+        """What the text tower reads: ids of a text, or of text and context vectors, with what stands around them."""
+        return [self.start, *ids, self.end]
+
+
+class SiglipTokenizer(Tokenizer):
+    """SigLIP's: an end token, then padding up to the length of the text tower, which the tower reads like any word."""
+
+    def __init__(self, rust: Rust) -> None:
+        """rust: with its publisher's special tokens and with padding to a fixed length; see `padded`."""
+        self._rust, self._padding = rust, rust.padding
+        rust.no_truncation()
+        rust.no_padding()
+        whole, text = rust.encode("a").ids, rust.encode("a", add_special_tokens=False).ids
+        start = next(i for i in range(len(whole)) if whole[i : i + len(text)] == text)
+        self._before, self._after = whole[:start], whole[start + len(text) :]
+
+    @staticmethod
+    def padded(rust: Rust, token: str, length: int) -> SiglipTokenizer:
+        """Padding with `token` to `length`. Raises KeyError if the vocabulary lacks it."""
+        identifier = rust.token_to_id(token)
+        if identifier is None:
+            raise KeyError(token)
+        rust.enable_padding(pad_id=identifier, pad_token=token, length=length)
+        return SiglipTokenizer(rust)
+
+    def write(self, path: Path) -> None:
+        self._rust.enable_padding(**self._padding)
+        self._rust.save(str(path))
+        self._rust.no_padding()
+
+    def clean(self, text: str) -> str:
+        text = html.unescape(html.unescape(ftfy.fix_text(text))).strip()
+        return " ".join(text.translate(_PUNCTUATION).lower().split())
+
+    def sentence(self, ids: list[int]) -> list[int]:
+        row = [*self._before, *ids, *self._after]
+        return row + [self._padding["pad_id"]] * (self._padding["length"] - len(row))

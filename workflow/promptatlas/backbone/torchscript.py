@@ -1,8 +1,8 @@
 """The tensors of a TorchScript archive, the form in which OpenAI published CLIP, without running anything in it.
 
-`torch.jit.load` would compile and run the archive's code. Its data are a pickle of modules whose attributes are tensors,
-numbers and further modules: those are rebuilt here as bare holders of attributes, and any other object is refused. Knows
-nothing of what the tensors are for.
+`torch.jit.load` would compile and run the archive's code. Its data are a pickle of modules whose attributes are
+tensors, numbers and further modules: those are rebuilt here as bare holders of attributes, and any other object is
+refused. Knows nothing of what the tensors are for.
 """
 
 from __future__ import annotations
@@ -19,8 +19,8 @@ from torch import Tensor
 
 _DTYPES = {
     "DoubleStorage": torch.float64, "FloatStorage": torch.float32, "HalfStorage": torch.float16,
-    "BFloat16Storage": torch.bfloat16, "LongStorage": torch.int64, "IntStorage": torch.int32, "ShortStorage": torch.int16,
-    "CharStorage": torch.int8, "ByteStorage": torch.uint8, "BoolStorage": torch.bool,
+    "BFloat16Storage": torch.bfloat16, "LongStorage": torch.int64, "IntStorage": torch.int32,
+    "ShortStorage": torch.int16, "CharStorage": torch.int8, "ByteStorage": torch.uint8, "BoolStorage": torch.bool,
 }  # fmt: skip
 
 
@@ -33,8 +33,8 @@ def is_archive(path: Path) -> bool:
 
 
 def tensors(path: Path) -> dict[str, Tensor]:
-    """State-dict name -> tensor. Raises pickle.UnpicklingError if the archive holds other objects, BadZipFile, KeyError,
-    ValueError or RuntimeError if it is damaged."""
+    """State-dict name -> tensor. Raises pickle.UnpicklingError if the archive holds other objects, and whatever the
+    readers of zip files, pickles and tensors raise if it is damaged."""
     with zipfile.ZipFile(path) as archive:
         (root,) = (name.removesuffix("/data.pkl") for name in archive.namelist() if name.endswith("/data.pkl"))
         module = _Unpickler(archive, root).load()

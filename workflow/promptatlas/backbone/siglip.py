@@ -1,0 +1,155 @@
+"""SigLIP's towers (Zhai et al. 2023, arXiv 2303.15343), forward only. Its text tower has no causal mask and reads the
+padding too, and the last place is the sentence: nothing can be shared between classes or left out, so every sentence
+runs whole. The image tower's weight names are those of timm. Knows nothing of methods or tasks.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from functools import partial
+
+import torch
+import torch.nn.functional as F
+from torch import Tensor, nn
+
+from promptatlas.backbone.architecture import Architecture
+from promptatlas.backbone.block import ALL, Block
+from promptatlas.backbone.pictures import PictureTower
+from promptatlas.errors import UserError
+
+EPSILON = 1e-6  # of every layer norm
+_GELU = {False: F.gelu, True: partial(F.gelu, approximate="tanh")}  # by "is it the tanh form?"
+
+
+@dataclass(frozen=True)
+class Whole:
+    """C sentences of full length L: ids (C, L), context vectors as -1 - i."""
+
+    ids: Tensor
+
+
+class SiglipText(nn.Module):
+    """Frozen text encoder; state-dict names as published below `text.`."""
+
+    def __init__(self, architecture: Architecture, vocabulary: int) -> None:
+        super().__init__()
+        a = architecture
+        self.context_length = a.context_length
+        self.token_embedding = nn.Embedding(vocabulary, a.text_width)
+        self.positional_embedding = nn.Parameter(torch.empty(a.context_length, a.text_width))
+        self.transformer = nn.Module()
+        self.transformer.resblocks = nn.ModuleList(
+            Block(a.text_width, a.text_heads, False, a.text_hidden) for _ in range(a.text_layers)
+        )
+        for block in self.transformer.resblocks:
+            block.mlp.activation = _GELU[a.text_tanh]
+            block.ln_1.eps = block.ln_2.eps = EPSILON
+        self.ln_final = nn.LayerNorm(a.text_width, EPSILON)
+        self.text_projection = nn.Linear(a.text_width, a.embed_dim) if a.text_projects else nn.Identity()
+        self.requires_grad_(False)
+
+    @property
+    def device(self) -> torch.device:
+        return self.positional_embedding.device
+
+    def layout(self, rows: list[list[int]]) -> Whole:
+        """Sentences (see `text.sentences`) arranged for `forward`. Raises UserError for one that is too long."""
+        if (longest := max(map(len, rows))) > self.context_length:
+            raise UserError(
+                f"a class name needs {longest} tokens with its prompt, but the text tower reads {self.context_length}: "
+                "shorten the name or the prompt."
+            )
+        return Whole(torch.tensor(rows, device=self.device))
+
+    def forward(self, layout: Whole, context: Tensor | None = None) -> Tensor:
+        """Features (K, C, embed_dim), not normalised; context (K, depth, n, width), or None (K = 1)."""
+        where = (layout.ids < 0).nonzero(as_tuple=True)
+        which = -1 - layout.ids[where]
+        x = self.token_embedding(layout.ids.clamp(min=0)) + self.positional_embedding
+        x = x.expand(1 if context is None else len(context), -1, -1, -1)
+        for depth, block in enumerate(self.transformer.resblocks):
+            if context is not None and depth < context.shape[1]:
+                vectors = context[:, depth, which]
+                if depth == 0:
+                    vectors = vectors + self.positional_embedding[where[1]]
+                x = x.index_put((torch.arange(len(x), device=x.device)[:, None], *where), vectors)
+            q, k, v = (part.transpose(2, 3) for part in block.project(x, ALL))
+            x = block.finish(x, F.scaled_dot_product_attention(q, k, v).transpose(2, 3))
+        return self.text_projection(self.ln_final(x[:, :, -1]))
+
+
+class SiglipVision(PictureTower):
+    """Frozen image encoder; state-dict names as published below `visual.`, which are timm's below `trunk.`."""
+
+    def __init__(self, architecture: Architecture) -> None:
+        super().__init__(architecture)
+        self.trunk = _Trunk(architecture)
+        self.requires_grad_(False)
+
+    def forward(self, images: Tensor) -> Tensor:
+        """Normalised images (B, 3, R, R) -> features (B, embed_dim), not normalised."""
+        return self.trunk(images)
+
+
+class _Trunk(nn.Module):
+    def __init__(self, a: Architecture) -> None:
+        super().__init__()
+        width, hidden = a.vision_width, a.vision_hidden or 4 * a.vision_width
+        self.patch_embed = nn.Module()
+        self.patch_embed.proj = nn.Conv2d(3, width, a.patch_size, a.patch_size)
+        self.pos_embed = nn.Parameter(torch.empty(1, (a.image_size // a.patch_size) ** 2, width))
+        self.blocks = nn.ModuleList(
+            _Layer(width, a.vision_heads, hidden, a.vision_tanh) for _ in range(a.vision_layers)
+        )
+        self.norm = nn.LayerNorm(width, EPSILON)
+        self.attn_pool = _Pool(width, a.vision_heads, hidden, a.vision_tanh)
+
+    def forward(self, images: Tensor) -> Tensor:
+        x = self.patch_embed.proj(images).flatten(2).transpose(1, 2) + self.pos_embed
+        for block in self.blocks:
+            x = block(x)
+        return self.attn_pool(self.norm(x))
+
+
+class _Mlp(nn.Module):
+    def __init__(self, width: int, hidden: int, tanh: bool) -> None:
+        super().__init__()
+        self.fc1, self.fc2 = nn.Linear(width, hidden), nn.Linear(hidden, width)
+        self.activation = _GELU[tanh]
+
+    def forward(self, x: Tensor) -> Tensor:
+        return self.fc2(self.activation(self.fc1(x)))
+
+
+class _Layer(nn.Module):
+    def __init__(self, width: int, heads: int, hidden: int, tanh: bool) -> None:
+        super().__init__()
+        self.heads = heads
+        self.norm1, self.norm2 = nn.LayerNorm(width, EPSILON), nn.LayerNorm(width, EPSILON)
+        self.attn = nn.Module()
+        self.attn.qkv, self.attn.proj = nn.Linear(width, 3 * width), nn.Linear(width, width)
+        self.mlp = _Mlp(width, hidden, tanh)
+
+    def forward(self, x: Tensor) -> Tensor:
+        q, k, v = self.attn.qkv(self.norm1(x)).unflatten(-1, (3, self.heads, -1)).permute(2, 0, 3, 1, 4)
+        x = x + self.attn.proj(F.scaled_dot_product_attention(q, k, v).transpose(1, 2).flatten(2))
+        return x + self.mlp(self.norm2(x))
+
+
+class _Pool(nn.Module):
+    """A learned query attends to all places (multi-head attention pooling)."""
+
+    def __init__(self, width: int, heads: int, hidden: int, tanh: bool) -> None:
+        super().__init__()
+        self.heads = heads
+        self.latent = nn.Parameter(torch.empty(1, 1, width))
+        self.q, self.kv, self.proj = nn.Linear(width, width), nn.Linear(width, 2 * width), nn.Linear(width, width)
+        self.norm = nn.LayerNorm(width, EPSILON)
+        self.mlp = _Mlp(width, hidden, tanh)
+
+    def forward(self, x: Tensor) -> Tensor:
+        """(B, T, width) -> (B, width)."""
+        q = self.q(self.latent.expand(len(x), -1, -1)).unflatten(-1, (self.heads, -1)).transpose(1, 2)
+        k, v = self.kv(x).unflatten(-1, (2, self.heads, -1)).permute(2, 0, 3, 1, 4)
+        pooled = self.proj(F.scaled_dot_product_attention(q, k, v).transpose(1, 2).flatten(2))[:, 0]
+        return pooled + self.mlp(self.norm(pooled))
