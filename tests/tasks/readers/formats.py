@@ -312,15 +312,16 @@ def parquet(
         pq.write_table(table.replace_schema_metadata({"huggingface": json.dumps(metadata)}), folder / file)
 
 
-def manifest(file: Path, root: Path, names: list[str], suffix: str = ".jpg") -> None:
-    """CoOp's split_zhou format, and its pictures below `root`."""
+def manifest(file: Path, root: Path, names: list[str], multilabel: bool = False) -> None:
+    """CoOp's split_zhou format, and its pictures below `root`; `multilabel` puts every label into a list."""
     content = {}
     for split, key in (("train", "train"), ("validation", "val"), ("test", "test")):
         content[key] = []
         for label, number in rows(names, split):
-            path = f"{names[label].replace('/', '_')}/{split}_{number}{suffix}"
+            path = f"{names[label].replace('/', '_')}/{split}_{number}.jpg"
             save(root / path, picture(label, split, number))
-            content[key].append([path, label, names[label]])
+            marks = [label], [names[label]]
+            content[key].append([path, *(marks if multilabel else (label, names[label]))])
     _text(file, [json.dumps(content)])
 
 
