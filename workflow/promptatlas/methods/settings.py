@@ -37,6 +37,11 @@ _CHOICES = {
     "position": ("end", "middle", "front"),
     "depth": ("deep", "shallow"),
     "mixer": ("as_released", "joint"),
+    "task_context": ("agnostic", "specific"),
+    "class_context": ("none", "agnostic", "specific"),
+    "meta_input": ("lin", "linmean", "lincls"),
+    "steps": ("paper", "as_released"),
+    "sharing": ("all", "task", "class"),
 }
 _MAY_BE_ZERO = {"momentum", "weight_decay", "warmup_epochs", "warmup_learning_rate"}
 
@@ -45,7 +50,8 @@ _MAY_BE_ZERO = {"momentum", "weight_decay", "warmup_epochs", "warmup_learning_ra
 class Entry:
     """A method: where its class or function is ("package.module:Class") and its own settings besides its kind's.
 
-    kind: "prompt" learns from one task and runs in the matrix; "adapter" works on frozen features of one task.
+    kind: "prompt" learns from one task and runs in the matrix; "shared" learns from several tasks at
+    once; "adapter" works on frozen features of one task.
     """
 
     module: str
@@ -75,6 +81,13 @@ register(
 MAPLE = {"learning_rate": 0.0035, "epochs": 5, "batch_size": 4, "select": "last"}
 register("maple", "promptatlas.methods.maple:MaPLe", context=2, layers=9, initial="a photo of a", **MAPLE)
 register("ivlp", "promptatlas.methods.ivlp:IVLP", context=2, prompts=2, layers=12, initial="a photo of a", **MAPLE)
+# SoftCPT: configs/trainers/MTCoOp/*_ep50.yaml and scripts/main_mtcoop.sh. NATA by default; NATS, CA.. and CS.. by the contexts.
+SHARED = {"context": 16, "epochs": 50, "select": "last", "steps": "paper"}
+register(
+    "softcpt", "promptatlas.methods.softcpt:SoftCPT", "shared",
+    task_context="agnostic", task_vectors=4, class_context="none", class_vectors=4, meta_input="lin", class_rate=0.1, **SHARED,
+)  # fmt: skip
+register("coop_mt", "promptatlas.methods.softcpt:HardSharing", "shared", sharing="all", **SHARED)
 # Tip-Adapter: main.py and configs/. The first alpha and the grid differ there by data set; these are ImageNet's first
 # alpha and the widest grid that served several data sets (Prompt-Adapter's for EuroSAT).
 GRID = {"alpha_max": 20.0, "alpha_steps": 200, "beta_max": 20.0, "beta_steps": 200}
