@@ -1,6 +1,6 @@
 """Readers: each lists the pictures of a task that lie in one kind of place. Knows nothing of class names in prompts.
 
-A source is a plain dictionary, see docs of the catalogue: its `reader` names the module here that understands the rest.
+A source is a plain dictionary, see `source` in workflow/schemas/task.schema.yaml; its `reader` names a module here.
 Every module has `present`, `download`, `advice` and `read`; none imports torch or a data-set library before it must.
 """
 

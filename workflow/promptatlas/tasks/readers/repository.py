@@ -35,7 +35,6 @@ def fetch(source: dict, data_root: Path) -> None:
     """
     os.environ.setdefault("HF_HUB_DOWNLOAD_TIMEOUT", str(SILENCE_SECONDS))
     from huggingface_hub import snapshot_download
-    from huggingface_hub.errors import HfHubHTTPError
 
     place = home(source, data_root)
     staging = place.with_name(f".download-{place.name}")
@@ -49,7 +48,7 @@ def fetch(source: dict, data_root: Path) -> None:
             ignore_patterns=["*.py"],
             etag_timeout=SILENCE_SECONDS,
         )
-    except (HfHubHTTPError, OSError, ValueError, RuntimeError) as error:
+    except Exception as error:  # a broken connection shows in many ways, also in those of the library below
         raise UserError(
             f"{source['repository']} could not be downloaded from the Hugging Face hub ({_reason(error)})"
         ) from None
