@@ -1,11 +1,15 @@
 """Class weights that adapters take from a prompt."""
 
+import pytest
 import torch
 import torch.nn.functional as F
+from test_towers import NAMES, naive_text
 
 from promptatlas.adapters import class_weights
+from promptatlas.errors import UserError
+from promptatlas.methods import settings
+from promptatlas.population import Population
 from promptatlas.prompts import Prompts
-from test_towers import NAMES, naive_text
 
 
 def test_class_weights_of_a_prompt_are_the_unit_features_of_its_sentences(tiny):
@@ -21,3 +25,9 @@ def test_a_prompt_that_spells_the_template_gives_the_templates_weights(tiny_back
     ours = class_weights(tiny_backbone, tuple(NAMES), Prompts(text=words[None, None]))
     expected = tiny_backbone.class_features(tuple(NAMES), ("a photo of a {}.",))
     torch.testing.assert_close(ours, expected, atol=1e-5, rtol=1e-5)
+
+
+def test_a_prompt_that_changes_with_the_image_is_refused(tiny_backbone):
+    prompts = Population("cocoop", settings("cocoop"), tiny_backbone.architecture, [1], tiny_backbone).prompts()
+    with pytest.raises(UserError, match="changes with the image"):
+        class_weights(tiny_backbone, tuple(NAMES), prompts)

@@ -10,6 +10,9 @@ from promptatlas.backbone import Backbone
 from promptatlas.backbone.text import Layout, plain_sentences, sentences
 from promptatlas.prompts import Prompts
 
+# Tokens per pass through a tower: on a CPU what stays in the cache, on a GPU halved when memory runs out.
+TOKENS_PER_PASS = {"cpu": 8_192, "cuda": 1_048_576}
+
 
 class PromptedClassifier:
     """The class names of one task, arranged once for prompts of one shape.
@@ -44,3 +47,25 @@ class PromptedClassifier:
     def logits(self, image_features: Tensor, class_features: Tensor) -> Tensor:
         """Scaled cosines (K, B, C)."""
         return self.backbone.logit_scale * torch.matmul(image_features, class_features.transpose(-2, -1))
+
+    def answer(self, prompts: Prompts, image_features: Tensor) -> Tensor:
+        """Scaled cosines (K, B, C) of unit image features (K or 1, B, embed_dim), whatever the class weights depend on."""
+        if not prompts.meta:
+            return self.logits(image_features, self.class_features(prompts))
+        features = image_features.expand(len(prompts), -1, -1)
+        return torch.stack([self._conditioned(prompts[k : k + 1], own) for k, own in enumerate(features)])
+
+    def _conditioned(self, prompts: Prompts, features: Tensor) -> Tensor:
+        """Scaled cosines (B, C) where each image (B, embed_dim) has class weights of its own, a few images per pass.
+
+        The images of a pass are prompts side by side: what stands before the class name runs once per image, as ever.
+        """
+        squeeze, squeezed, expand, expanded = (part[0] for part in prompts.meta)
+        size = max(1, TOKENS_PER_PASS[features.device.type] // (len(self.layout.prefix) + len(self.layout.suffix)))
+        parts = []
+        for own in features.split(size):
+            shift = F.linear(F.linear(own, squeeze, squeezed).relu(), expand, expanded)
+            context = prompts.text[0] + shift.unsqueeze(1)
+            weights = F.normalize(self.backbone.text(self.layout, context.unsqueeze(1)), dim=-1)
+            parts.append(self.backbone.logit_scale * torch.einsum("be,bce->bc", own, weights))
+        return torch.cat(parts)

@@ -70,12 +70,12 @@ class LearnedPrompt:
             with safe_open(path, framework="pt") as file:
                 metadata = file.metadata()
                 tensors = {key: file.get_tensor(key) for key in file.keys()}
-            prompts = Prompts(
-                tensors.get("prompts.text"), tensors.get("prompts.visual"), metadata["position"], metadata["template"],
-                metadata.get("words", ""), metadata.get("before_norm") == "True",
+            manner = Prompts(
+                position=metadata["position"], template=metadata["template"],
+                words=metadata.get("words", ""), before_norm=metadata.get("before_norm") == "True",
             )  # fmt: skip
-            prefix = "parameters."
-            parameters = {k.removeprefix(prefix): v for k, v in tensors.items() if k.startswith(prefix)}
+            prompts = manner.with_tensors(_below("prompts.", tensors))
+            parameters = _below("parameters.", tensors)
             learned = LearnedPrompt(
                 metadata["method"], parameters, prompts, json.loads(metadata["history"]),
                 int(metadata["best_epoch"]), float(metadata["seconds"]),
@@ -84,3 +84,6 @@ class LearnedPrompt:
             raise UserError(f"{path} is not a whole prompt file ({error}); delete it and run again.") from error
         return learned, metadata
 
+
+def _below(prefix: str, tensors: dict[str, Tensor]) -> dict[str, Tensor]:
+    return {name.removeprefix(prefix): value for name, value in tensors.items() if name.startswith(prefix)}

@@ -52,11 +52,11 @@ class Population:
         return self
 
     def prompts(self) -> Prompts:
-        """Text and visual prompts of all learners, (K, depth, n, width) each."""
+        """Text and visual prompts of all learners, (K, depth, n, width) each, and the net that shifts them, if any."""
 
-        def generate(parameters: dict[str, Tensor]) -> dict[str, Tensor]:
-            text, visual = functional_call(self.template_module, parameters)
-            return {name: part for name, part in (("text", text), ("visual", visual)) if part is not None}
+        def generate(parameters: dict[str, Tensor]) -> dict[str, Tensor | tuple[Tensor, ...]]:
+            parts = zip(("text", "visual", "meta"), functional_call(self.template_module, parameters))
+            return {name: part for name, part in parts if part is not None}
 
         return Prompts(**vmap(generate)(self.parameters), **self._fixed)
 

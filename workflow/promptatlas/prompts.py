@@ -22,6 +22,8 @@ class Prompts:
     template: the fixed sentence around the class name when `text` is None, e.g. "a photo of a {}.".
     words: fixed words between the context vectors and the class name, e.g. "of a".
     before_norm: whether visual[:, 0] joins the patches before the tower's first norm (MaPLe) or after it (VPT).
+    meta: W_1 (K, h, e), b_1 (K, h), W_2 (K, d_text, h), b_2 (K, d_text) of a net whose output for a unit image feature is
+        added to every vector of text[:, 0] (CoCoOp); empty if the context is the same for all images.
     """
 
     text: Tensor | None = None
@@ -30,6 +32,7 @@ class Prompts:
     template: str = "a photo of a {}."
     words: str = ""
     before_norm: bool = False
+    meta: tuple[Tensor, ...] = ()
 
     def __post_init__(self) -> None:
         if self.text is not None and self.visual is not None and len(self.text) != len(self.visual):
@@ -50,15 +53,21 @@ class Prompts:
         return self._each(lambda tensor: tensor.to(device))
 
     def tensors(self) -> dict[str, Tensor]:
-        """Those of `text` and `visual` that there are."""
-        return {name: held for name in ("text", "visual") if (held := getattr(self, name)) is not None}
+        """All that there are, by name: text, visual, meta.0 to meta.3."""
+        held = {name: own for name in ("text", "visual") if (own := getattr(self, name)) is not None}
+        return held | {f"meta.{i}": own for i, own in enumerate(self.meta)}
+
+    def with_tensors(self, held: dict[str, Tensor]) -> Prompts:
+        """The same manner with the tensors that `tensors` names."""
+        meta = tuple(held[f"meta.{i}"] for i in range(4)) if "meta.0" in held else ()
+        return replace(self, text=held.get("text"), visual=held.get("visual"), meta=meta)
 
     def manner(self) -> tuple[str, str, str, bool]:
         """How the tensors enter the towers; prompts run side by side only if they agree in it."""
         return self.position, self.template, self.words, self.before_norm
 
     def _each(self, change: Callable[[Tensor], Tensor]) -> Prompts:
-        return replace(self, **{name: change(held) for name, held in self.tensors().items()})
+        return self.with_tensors({name: change(held) for name, held in self.tensors().items()})
 
     def fingerprint(self) -> str:
         """SHA-256 of everything that the towers see."""
@@ -76,4 +85,4 @@ def stack(prompts: list[Prompts]) -> Prompts:
     first = prompts[0]
     if any(own.manner() != first.manner() for own in prompts):
         raise ValueError("prompts that enter the towers in different ways cannot run side by side")
-    return replace(first, **{name: torch.cat([own.tensors()[name] for own in prompts]) for name in first.tensors()})
+    return first.with_tensors({name: torch.cat([own.tensors()[name] for own in prompts]) for name in first.tensors()})

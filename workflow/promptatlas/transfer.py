@@ -9,13 +9,10 @@ import torch
 
 from promptatlas import metrics
 from promptatlas.backbone import Backbone
-from promptatlas.classifier import PromptedClassifier
+from promptatlas.classifier import TOKENS_PER_PASS, PromptedClassifier
 from promptatlas.errors import UserError
 from promptatlas.prompts import Prompts, stack
 from promptatlas.tasks.prepared import PreparedTask
-
-# Tokens per pass through a tower: on a CPU what stays in the cache, on a GPU halved when memory runs out.
-TOKENS_PER_PASS = {"cpu": 8_192, "cuda": 1_048_576}
 
 
 @dataclass(frozen=True)
@@ -36,12 +33,14 @@ def evaluate(
     """One evaluation per prompt (each with K = 1) on the test split with the target's own class names."""
     together = stack(prompts).to(backbone.device)
     classifier = PromptedClassifier(backbone, task.task.class_names, together)
-    class_features = _class_features(classifier, together)
-    if together.visual is None:
-        images = torch.from_numpy(encoded["features_test"]).to(backbone.device)
-        logits = classifier.logits(images.unsqueeze(0), class_features)
+    if together.visual is not None:
+        logits = _prompted_logits(classifier, task.images("test"), together, _class_features(classifier, together))
     else:
-        logits = _prompted_logits(classifier, task.images("test"), together, class_features)
+        images = torch.from_numpy(encoded["features_test"]).to(backbone.device).unsqueeze(0)
+        if together.meta:
+            logits = classifier.answer(together, images)
+        else:
+            logits = classifier.logits(images, _class_features(classifier, together))
     return [_evaluation(task, own) for own in logits.expand(len(prompts), -1, -1).float().cpu().numpy()]
 
 

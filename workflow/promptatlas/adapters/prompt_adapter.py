@@ -8,11 +8,14 @@ from torch import Tensor
 
 from promptatlas.backbone import Backbone
 from promptatlas.classifier import PromptedClassifier
+from promptatlas.errors import UserError
 from promptatlas.prompts import Prompts
 
 
 @torch.no_grad()
 def class_weights(backbone: Backbone, class_names: tuple[str, ...], prompts: Prompts) -> Tensor:
-    """Class weights (C, D) of unit length that one prompt (K = 1) gives these classes."""
+    """Class weights (C, D) of unit length that one prompt (K = 1) gives these classes, whatever the image."""
+    if prompts.meta:
+        raise UserError("A prompt that changes with the image (cocoop) gives no fixed class weights; choose another method's.")
     own = prompts.to(backbone.device)
     return PromptedClassifier(backbone, class_names, own).class_features(own)[0]

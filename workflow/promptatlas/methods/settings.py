@@ -77,6 +77,11 @@ register(
     "upt", "promptatlas.methods.upt:UPT",
     context=4, prompts=4, depth="deep", position="middle", width=128, mixer="as_released",
 )  # fmt: skip
+# CoCoOp: configs/trainers/CoCoOp/vit_b16_c4_ep10_batch1_ctxv1.yaml.
+register(
+    "cocoop", "promptatlas.methods.cocoop:CoCoOp",
+    context=4, initial="a photo of a", reduction=16, epochs=10, batch_size=1, select="last",
+)  # fmt: skip
 # MaPLe: configs/trainers/MaPLe/vit_b16_c2_ep5_batch4_2ctx.yaml and IVLP/vit_b16_c2_ep5_batch4_2+2ctx.yaml.
 MAPLE = {"learning_rate": 0.0035, "epochs": 5, "batch_size": 4, "select": "last"}
 register("maple", "promptatlas.methods.maple:MaPLe", context=2, layers=9, initial="a photo of a", **MAPLE)
