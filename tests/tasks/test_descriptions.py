@@ -98,6 +98,14 @@ def test_templates_of_ones_own_have_no_expected_score() -> None:
     assert catalogue.described("mnist", {}) == catalogue.entry("mnist")
 
 
+def test_some_of_the_classes_are_a_task_of_their_own() -> None:
+    entry = catalogue.described("oxford-iiit-pets", {"classes": ["Bengal", "Abyssinian"]})
+    assert entry.task.class_names == ("Bengal", "Abyssinian") and not entry.expected_zero_shot and not entry.sizes
+    assert set(entry.spellings.values()) <= {"Bengal", "Abyssinian"}
+    with pytest.raises(UserError, match="'Bengall' is none of its classes; did you mean 'Bengal'"):
+        catalogue.described("oxford-iiit-pets", {"classes": ["Bengall", "Abyssinian"]})
+
+
 def test_a_name_that_the_catalogue_does_not_know_is_a_task_of_ones_own() -> None:
     assert catalogue.described("garden", {"folder": "g"}).task.family == "own"
     with pytest.raises(UserError, match="'shapes' is drawn by promptatlas"):

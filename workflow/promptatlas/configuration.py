@@ -14,6 +14,8 @@ import jsonschema
 import yaml
 
 from promptatlas import methods
+from promptatlas.backbone import kinds
+from promptatlas.backbone.origin import origin
 from promptatlas.errors import UserError
 from promptatlas.tasks import catalogue
 
@@ -32,8 +34,7 @@ def complete(given: dict[str, Any]) -> dict[str, Any]:
     _resolve_tasks(config)
     for method in [*config["methods"], *config["settings"]]:
         _known("method", method, methods.names(), "methods" if method in config["methods"] else "settings")
-    if config["preset"] == "auto":
-        config["preset"] = "mini" if config["backbone"]["model"] == "mini" else "paper"
+    _resolve_backbone(config)
     config["settings"] = {
         method: methods.settings(method, config["settings"].get(method, {}), config["preset"]) for method in config["methods"]
     }
@@ -58,6 +59,17 @@ def _resolve_tasks(config: dict[str, Any]) -> None:
                 "for a study of the tasks under `data`"
             )
         catalogue.described(task, description)
+
+
+def _resolve_backbone(config: dict[str, Any]) -> None:
+    """What follows from the model: how it is tuned and how it sees pictures. Wrong names and missing files end here."""
+    model, pretrained = config["backbone"]["model"], config["backbone"]["pretrained"]
+    if model != "mini":
+        origin(model, pretrained)
+    if config["preset"] == "auto":
+        config["preset"] = "mini" if model == "mini" else "paper"
+    if config["resize"] == "auto":
+        config["resize"] = "squash" if kinds.kind(model) == "siglip" else "crop"
 
 
 def load(path: Path) -> dict[str, Any]:

@@ -10,6 +10,8 @@ from pathlib import Path
 from typing import Any, Iterator, Sequence
 
 from promptatlas import NUMERICS_VERSION
+from promptatlas.backbone.kinds import LOCAL, MINI
+from promptatlas.backbone.origin import origin
 from promptatlas.cells import Cell
 from promptatlas.configuration import complete
 from promptatlas.tasks import catalogue
@@ -107,6 +109,8 @@ class Study:
     def backbone_name(self) -> str:
         """How the tables call the frozen model."""
         model, pretrained = self.config["backbone"]["model"], self.config["backbone"]["pretrained"]
+        if model.startswith(LOCAL):
+            return Path(model.removeprefix(LOCAL)).name
         return model if pretrained == model else f"{model}/{Path(pretrained).name}"
 
     @property
@@ -124,19 +128,14 @@ class Study:
         arrays = [array_path(folder, split, kind) for split in splits for kind in ARRAYS]
         return [folder / "task.json", *arrays]
 
-    def source(self, task: str) -> Path:
-        """Where the data of a task were found."""
-        return self.task_folder(task) / "source.json"
+    @property
+    def fetched(self) -> Path:
+        """Where data sets and weights were found: what has to be known before anything else."""
+        return self.folder / "fetched.json"
 
     @property
-    def weights(self) -> Path:
-        """Where the weights of a published backbone were found."""
-        return self.folder / "weights.json"
-
-    @property
-    def fetched(self) -> list[Path]:
-        """What has to be found, or downloaded, before anything else."""
-        return [*map(self.source, self.real_tasks), *([self.weights] if self.is_published_backbone else [])]
+    def needs_fetching(self) -> bool:
+        return bool(self.real_tasks) or self.is_published_backbone
 
     @property
     def architecture(self) -> Path:
@@ -158,11 +157,11 @@ class Study:
     @property
     def backbone_sources(self) -> list[Path]:
         """Files on this machine that the backbone is made from: a change of theirs makes it stale."""
-        model, given = self.config["backbone"]["model"], Path(self.config["backbone"]["pretrained"])
-        if model == "mini":
-            folder = Path(__file__).parent / "backbone" / "mini" if given == Path("mini") else given
-            return [folder / "mini.safetensors", folder / "config.json"]
-        return [self.weights, *([given] if given.is_file() else [])]
+        model, pretrained = self.config["backbone"]["model"], self.config["backbone"]["pretrained"]
+        if self.is_published_backbone:
+            return origin(model, pretrained).files
+        folder = MINI if pretrained == "mini" else Path(pretrained)
+        return [folder / "mini.safetensors", folder / "config.json"]
 
     @property
     def backbone_files(self) -> list[Path]:
@@ -296,7 +295,7 @@ class Study:
 
     def preparation_inputs(self, task: str) -> list[Path]:
         """Embedded tasks need nothing; others their data and the model's picture size."""
-        return [] if self.is_embedded(task) else [self.source(task), self.architecture]
+        return [] if self.is_embedded(task) else [self.architecture]
 
     def preparation(self, task: str) -> dict[str, Any]:
         """What of the configuration decides which pictures are prepared, and how."""

@@ -4,6 +4,7 @@
 rule backbone:
     input:
         study.backbone_sources,
+        fetched=ancient(study.fetched) if study.is_published_backbone else [],
     output:
         study.backbone_files,
     log:

@@ -7,11 +7,11 @@ localrules:
     backbone,
 
 
-if study.fetched:
+if study.needs_fetching:
 
     rule fetch:
         output:
-            update(study.fetched),
+            study.fetched,
         log:
             study.log("fetch"),
         benchmark:
@@ -31,6 +31,7 @@ if study.fetched:
 rule prepare:
     input:
         lambda wildcards: study.preparation_inputs(wildcards.task),
+        fetched=lambda wildcards: [] if study.is_embedded(wildcards.task) else ancient(study.fetched),
     output:
         update(study.task_files("{task}")),
         factors=update(study.factors("{task}")),

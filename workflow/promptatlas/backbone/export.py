@@ -59,10 +59,16 @@ def export(model: str, pretrained: str, folder: str | Path) -> Architecture:
     return architecture
 
 
+def fetch(model: str, pretrained: str) -> Path:
+    """The file of weights on this machine, downloaded if it is a tag that is not in open_clip's cache yet."""
+    source = origin(model, pretrained)
+    return source.path or _download(model, source.tag, dict(get_pretrained_cfg(model, source.tag)))
+
+
 def _published(model: str, pretrained: str) -> tuple[Architecture, dict[str, Tensor], Tokenizer]:
     source, config = origin(model, pretrained), kinds.config(model)
     listed = dict(get_pretrained_cfg(model, source.tag)) if source.tag else {}
-    path = source.path or _download(model, source.tag, listed)
+    path = fetch(model, pretrained)
     checkpoint = checkpoints.read(path)
     described = kinds.described(source.description) if source.description else {}
     if not (listed or described or checkpoint.openai):

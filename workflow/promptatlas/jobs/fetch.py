@@ -4,6 +4,9 @@ Knows nothing of what is in them.
 """
 
 import json
+import os
+import socket
+from collections import Counter
 from typing import Any
 
 from promptatlas.cells import replace
@@ -13,59 +16,88 @@ from promptatlas.study import Study
 from promptatlas.tasks import readers
 from promptatlas.tasks.catalogue import Entry
 
+HUB = "huggingface.co"
+PROXIES = ("https_proxy", "HTTPS_PROXY", "all_proxy", "ALL_PROXY", "HF_ENDPOINT")
+
 
 def fetch(study: Study, say: Say) -> None:
-    """Write for every task, and for the weights, where they are. One UserError says everything that is missing, and how to
-    get each; what was found or downloaded stays.
+    """Write where the data of every task are, and see that the weights are there. One UserError says everything that is
+    missing and how to get each; what was found or downloaded stays.
     """
-    missing = []
+    may_download, reasons = _network(study)
+    if not may_download:
+        os.environ["HF_HUB_OFFLINE"] = "1"  # read when the hub's library is imported, which happens below
+    sources: dict[str, dict[str, Any]] = {}
+    missing: dict[str, Entry] = {}
     for number, name in enumerate(study.real_tasks, start=1):
-        source, why = _found(study, study.entry(name), say)
+        entry = study.entry(name)
+        source = readers.find(entry.sources, study.data_root)
+        if source is None and may_download:
+            source = _downloaded(study, entry, say, reasons)
         if source is None:
-            missing.append(f"{name}: {why}")
-        else:
-            _note(study.source(name), source)
-            say(f"data {number:>3}/{len(study.real_tasks)}  {name}: {source['reader']}")
-    if study.is_published_backbone:
-        missing += _weights(study)
-    if missing:
-        raise UserError(
-            f"the study {study.name} lacks {len(missing)} of {len(study.fetched)} data sets and weights; get them and run again "
-            f"(data are looked for below {study.data_root}):" + "".join(f"\n  {line}" for line in missing)
-        )
+            missing[name] = entry
+            continue
+        sources[name] = source
+        say(f"data {number:>3}/{len(study.real_tasks)}  {name}: {source['reader']}")
+    weights = _missing_weights(study) if study.is_published_backbone else ""
+    if missing or weights:
+        raise UserError(_message(study, missing, weights, reasons))
+    replace(study.fetched, (json.dumps(sources, indent=1, sort_keys=True) + "\n").encode())
 
 
-def _found(study: Study, entry: Entry, say: Say) -> tuple[dict[str, Any] | None, str]:
-    """The source of a task's data, downloaded if need be; or why there is none."""
-    source = readers.find(entry.sources, study.data_root)
-    advice = [readers.reader(one).advice(one, study.data_root) for one in entry.sources]
-    if source is not None or not study.config["download"]:
-        return source, "; or ".join(advice)
-    reasons = []
-    for one in entry.sources:
+def _network(study: Study) -> tuple[bool, Counter[str]]:
+    """Whether downloads are allowed and possible; without a network each would spend a minute to find out."""
+    if not study.config["download"]:
+        return False, Counter(["`download` is false in the configuration"])
+    if any(os.environ.get(name) for name in PROXIES):
+        return True, Counter()
+    try:
+        socket.create_connection((HUB, 443), timeout=5).close()
+    except OSError as error:
+        return False, Counter([f"{HUB} cannot be reached from here ({error})"])
+    return True, Counter()
+
+
+def _downloaded(study: Study, entry: Entry, say: Say, reasons: Counter[str]) -> dict[str, Any] | None:
+    """The first source of a task that could be downloaded; why others could not goes to `reasons`."""
+    for source in entry.sources:
+        if source["reader"] == "folder":
+            continue
         try:
-            say(f"download {entry.task.name} ({one['reader']})")
-            readers.reader(one).download(one, study.data_root)
-            return one, ""
+            say(f"download {entry.task.name} ({source['reader']})")
+            readers.reader(source).download(source, study.data_root)
+            return source
         except UserError as error:
-            reasons.append(str(error))
-    return None, "; or ".join(advice) + f" (tried: {'; '.join(dict.fromkeys(reasons))})"
+            reasons[str(error)] += 1
+    return None
 
 
-def _weights(study: Study) -> list[str]:
+def _missing_weights(study: Study) -> str:
+    """Why the weights of a published backbone are not here; empty if they are."""
     from promptatlas.backbone import export
 
-    model, pretrained = (study.config["backbone"][key] for key in ("model", "pretrained"))
     try:
-        export.fetch(model, pretrained, study.config["download"])
+        export.fetch(*(study.config["backbone"][key] for key in ("model", "pretrained")))
     except UserError as error:
-        return [f"weights of {model}: {error}"]
-    _note(study.weights, study.config["backbone"])
-    return []
+        return str(error)
+    return ""
 
 
-def _note(path, content: dict[str, Any]) -> None:
-    """Write `content`, unless it is there already: what has not changed makes nothing stale."""
-    text = (json.dumps(content, indent=1, sort_keys=True) + "\n").encode()
-    if not path.exists() or path.read_bytes() != text:
-        replace(path, text)
+def _message(study: Study, missing: dict[str, Entry], weights: str, reasons: Counter[str]) -> str:
+    """One line for each thing that is missing with the first way to get it; all ways go to a file beside the results."""
+    lines = [f"  {name}: {_ways(study, entry)[0]}" for name, entry in missing.items()]
+    lines += [f"  weights: {weights}"] if weights else []
+    every = [f"{name}\n" + "".join(f"  - {way}\n" for way in _ways(study, entry)) for name, entry in missing.items()]
+    path = study.folder / "missing.txt"
+    replace(path, "\n".join(every).encode())
+    tried = "; ".join(f"{reason} ({count} times)" if count > 1 else reason for reason, count in reasons.items())
+    return (
+        f"the study {study.name} lacks {len(lines)} of {len(study.real_tasks) + study.is_published_backbone} data sets and "
+        f"weights, so nothing was started:\n" + "\n".join(lines) + f"\nNo download: {tried or 'nothing to download'}. "
+        f"Every other way to get them is in {path}; then run again."
+    )
+
+
+def _ways(study: Study, entry: Entry) -> list[str]:
+    ways = [readers.reader(source).advice(source, study.data_root) for source in entry.sources]
+    return [*ways, *([f"see {entry.homepage}"] if entry.homepage else [])]

@@ -34,7 +34,7 @@ def prepare(study: Study, name: str, workers: int, say: Say) -> None:
         test_pictures=study.config["test_pictures"],
         broken_pictures=study.config["broken_pictures"],
     )
-    source = json.loads(study.source(name).read_text())
+    source = json.loads(study.fetched.read_text())[name]
     preparation.prepare(study.entry(name), source, study.data_root, study.task_folder(name), needs, workers, say)
 
 

@@ -71,7 +71,13 @@ def prepare(
     skipped), classes without pictures, class names that do not match, and too little disk.
     """
     folder = Path(folder)
-    listing = _with_validation(readers.reader(source).read(source, data_root), needs, entry.task.name)
+    listing = readers.reader(source).read(source, data_root)
+    if "train" not in listing.splits:
+        raise UserError(
+            f"task {entry.task.name!r} has test pictures only, so no prompt can be learned on it; leave it out, or describe "
+            "a task of your own with training pictures under `data`"
+        )
+    listing = _with_validation(listing, needs, entry.task.name)
     entry = entry.with_classes(listing.class_names) if not entry.task.class_names else entry
     listing = relabel(listing, entry)
     task = replace(entry.task, split_source=listing.split_source)

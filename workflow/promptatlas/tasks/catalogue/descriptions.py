@@ -5,7 +5,8 @@ Knows nothing of which tasks the catalogue has.
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+import difflib
+from collections.abc import Mapping, Sequence
 from dataclasses import replace
 from typing import Any
 
@@ -33,16 +34,31 @@ def own(name: str, description: Mapping[str, Any]) -> Entry:
 
 
 def override(entry: Entry, description: Mapping[str, Any]) -> Entry:
-    """`entry` with what the user wants otherwise: another source, or templates, or size of pictures.
+    """`entry` with what the user wants otherwise: another source, fewer classes, templates, or size of pictures.
 
-    Templates of one's own have no expected score.
+    With classes or templates of one's own there is no expected score.
     """
     check(description, "override", f"the description of task `{entry.task.name}`")
     entry = replace(entry, sources=_sources(entry, description), resize=description.get("resize", entry.resize))
+    if "classes" in description:
+        entry = _part(entry, description["classes"])
     if "templates" in description:
         task = replace(entry.task, templates=tuple(description["templates"]))
         entry = replace(entry, task=task, expected_zero_shot={})
     return entry
+
+
+def _part(entry: Entry, classes: Sequence[str]) -> Entry:
+    """The task of some of the classes, for data that hold no others."""
+    unknown = [name for name in classes if name not in entry.task.class_names]
+    if unknown:
+        near = difflib.get_close_matches(unknown[0], entry.task.class_names, n=1, cutoff=0.5)
+        hint = f"did you mean {near[0]!r}?" if near else f"its classes are {', '.join(entry.task.class_names)}"
+        raise UserError(f"`classes` of task `{entry.task.name}`: {unknown[0]!r} is none of its classes; {hint}")
+    spellings = {spelling: name for spelling, name in entry.spellings.items() if name in classes}
+    return replace(
+        entry, task=replace(entry.task, class_names=tuple(classes)), spellings=spellings, sizes={}, expected_zero_shot={}
+    )
 
 
 def _sources(entry: Entry, description: Mapping[str, Any]) -> tuple[dict[str, Any], ...]:
