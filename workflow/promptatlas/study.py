@@ -91,8 +91,13 @@ class Study:
         return [task for task in self.tasks if not self.is_embedded(task)]
 
     def entry(self, task: str) -> catalogue.Entry:
-        """What the catalogue and the configuration say of a task that is not embedded."""
-        return catalogue.described(task, self.config["data"].get(task, {}))
+        """What the catalogue and the configuration say of a task that is not embedded.
+
+        Folders in the configuration start from where Snakemake runs, those of the catalogue from `data_root`.
+        """
+        given = self.config["data"].get(task, {})
+        folders = {key: str(Path(given[key]).expanduser().absolute()) for key in ("folder", "root") if key in given}
+        return catalogue.described(task, given | folders)
 
     @property
     def data_root(self) -> Path:

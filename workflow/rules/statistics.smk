@@ -6,6 +6,7 @@ rule statistics:
         transfer=study.table("transfer")[0],
         similarity=study.table("similarity")[0],
         tasks=study.table("tasks")[0],
+        baselines=study.table("baselines")[0],
     output:
         table=study.table("statistics"),
         summary=study.summary,

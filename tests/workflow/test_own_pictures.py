@@ -1,0 +1,115 @@
+"""A study of one's own folders of pictures, from the five lines of YAML in the README to the report."""
+
+import json
+import re
+
+import numpy as np
+import pandas as pd
+import pytest
+import yaml
+from PIL import Image
+from tiny_study import CONFIG, ROOT, Finished, begin
+
+QUICK = {key: CONFIG[key] for key in ("methods", "seeds", "settings", "statistics")} | {"shots": 4}
+SHADES = {"black": 10, "grey": 128, "white": 245}
+
+
+def folder_of_pictures(folder, classes=SHADES, splits=(), count=12):
+    """Noisy pictures of one shade per class, in train/val/test folders or in none."""
+    rng = np.random.default_rng(0)
+    for split in splits or ("",):
+        for name, shade in classes.items():
+            (folder / split / name).mkdir(parents=True)
+            for number in range(count):
+                noise = rng.normal(shade, 30, (40, 56, 3)).clip(0, 255).astype(np.uint8)
+                Image.fromarray(noise).save(folder / split / name / f"{number}.jpg")
+
+
+def readme_study() -> dict:
+    block = re.search(r"```yaml\n(.*?)```", (ROOT / "README.md").read_text(), re.S).group(1)
+    assert len(block.strip().splitlines()) <= 5
+    return yaml.safe_load(block)
+
+
+@pytest.fixture(scope="module")
+def wardrobe(backbone, tmp_path_factory) -> Finished:
+    """The README's study, run."""
+    study = begin(tmp_path_factory.mktemp("wardrobe"), backbone, tasks="all")
+    described = readme_study()
+    for number, (name, about) in enumerate(described["data"].items()):
+        folder_of_pictures(study.folder / about["folder"], splits=("train", "val", "test") if number else ())
+    backbone_folder = study.folder / "results" / described["study"] / "backbone"
+    backbone_folder.parent.mkdir()
+    (study.results / "backbone").rename(backbone_folder)
+    (study.folder / "config.yaml").write_text(yaml.safe_dump(QUICK))
+    (study.folder / "own.yaml").write_text(yaml.safe_dump(described))
+    study.run("--configfile", "own.yaml")
+    return study
+
+
+def results(study: Finished):
+    return study.folder / "results" / readme_study()["study"]
+
+
+def test_five_lines_are_a_study(wardrobe):
+    tasks = pd.read_parquet(results(wardrobe) / "tables" / "tasks.parquet")
+    assert set(tasks["task"]) == set(readme_study()["data"]) and set(tasks["classes"]) == {3}
+    assert (results(wardrobe) / "report.html").exists()
+    transfer = pd.read_parquet(results(wardrobe) / "tables" / "transfer.parquet")
+    assert len(transfer) == 2 * 2 * 4 and transfer["score"].between(0, 1).all()
+
+
+def test_folders_without_splits_are_split_by_promptatlas_and_the_table_says_so(wardrobe):
+    sources = pd.read_parquet(results(wardrobe) / "tables" / "tasks.parquet").set_index("task")["split_source"]
+    unsplit, split = readme_study()["data"]
+    assert "promptatlas" in sources[unsplit] and "promptatlas" not in sources[split]
+
+
+def test_a_linear_probe_stands_beside_every_task(wardrobe):
+    baselines = pd.read_parquet(results(wardrobe) / "tables" / "baselines.parquet")
+    probes = baselines[baselines["method"] == "linear_probe"]
+    assert set(probes["target"]) == set(readme_study()["data"]) and set(probes["shots"]) == {4}
+    summary = json.loads((results(wardrobe) / "summary.json").read_text())
+    assert {row["task"] for row in summary["zero_shot_check"]} == set(readme_study()["data"])
+
+
+def test_another_picture_changes_its_split_only(wardrobe):
+    before = {path: path.stat().st_mtime_ns for path in results(wardrobe).rglob("*_images.npy")}
+    _, split = readme_study()["data"]
+    changed = wardrobe.folder / readme_study()["data"][split]["folder"] / "test" / "grey" / "3.jpg"
+    Image.new("RGB", (30, 30), "red").save(changed)
+    task = results(wardrobe) / "tasks" / split
+    wardrobe.run("--configfile", "own.yaml", "--forcerun", str((task / "task.json").relative_to(wardrobe.folder)))
+    assert {path for path in before if path.stat().st_mtime_ns != before[path]} == {task / "test_images.npy"}
+
+
+def test_missing_data_end_the_run_before_any_job_in_one_message(tmp_path, backbone):
+    study = begin(tmp_path / "study", backbone)
+    study.configure(
+        tasks=["mnist", "clothing", "shapes"], download=False, data={"clothing": {"folder": "pictures/clothing"}}
+    )
+    done = study.snakemake()
+    message = done.stderr[done.stderr.index("promptatlas: ") :]
+    assert done.returncode == 1 and "lacks 2 of 2 data sets" in message
+    assert re.search(r"mnist: .*data.*train-images-idx3-ubyte", message) and "pictures/clothing" in message
+    assert "`download` is false" in message and "Traceback" not in done.stderr
+    assert "put one folder of pictures per class" in (study.results / "missing.txt").read_text()
+    assert not list(study.results.glob("prompts/**/*.safetensors"))
+
+
+@pytest.mark.parametrize(
+    ("break_it", "words"),
+    [
+        (lambda root: (root / "train" / "empty").mkdir(), "empty has no pictures"),
+        (lambda root: (root / "train" / "Black").symlink_to(root / "train" / "grey"), "black"),
+        (lambda root: (root / "test" / "grey" / "3.jpg").write_bytes(b"\xff\xd8 not a picture"), "3.jpg"),
+    ],
+    ids=["an empty class", "a class twice", "a broken picture"],
+)
+def test_bad_pictures_are_named_in_one_sentence(tmp_path, backbone, break_it, words):
+    study = begin(tmp_path / "study", backbone)
+    folder_of_pictures(study.folder / "pictures", splits=("train", "test"), count=3)
+    break_it(study.folder / "pictures")
+    study.configure(tasks=["animals", "shapes"], data={"animals": {"folder": "pictures"}})
+    sentence = study.fails("--until", "prepare")
+    assert words in sentence
