@@ -42,8 +42,9 @@ def wardrobe(backbone, tmp_path_factory) -> Finished:
     backbone_folder.parent.mkdir()
     (study.results / "backbone").rename(backbone_folder)
     (study.folder / "config.yaml").write_text(yaml.safe_dump(QUICK))
-    (study.folder / "own.yaml").write_text(yaml.safe_dump(described))
-    study.run("--configfile", "own.yaml")
+    (study.folder / "wardrobe.yaml").write_text(yaml.safe_dump(described))
+    command = next(line for line in (ROOT / "README.md").read_text().splitlines() if "--configfile wardrobe.yaml" in line)
+    study.run(*command.split()[3:])
     return study
 
 
@@ -79,7 +80,7 @@ def test_another_picture_changes_its_split_only(wardrobe):
     changed = wardrobe.folder / readme_study()["data"][split]["folder"] / "test" / "grey" / "3.jpg"
     Image.new("RGB", (30, 30), "red").save(changed)
     task = results(wardrobe) / "tasks" / split
-    wardrobe.run("--configfile", "own.yaml", "--forcerun", str((task / "task.json").relative_to(wardrobe.folder)))
+    wardrobe.run("--configfile", "wardrobe.yaml", "--forcerun", str((task / "task.json").relative_to(wardrobe.folder)))
     assert {path for path in before if path.stat().st_mtime_ns != before[path]} == {task / "test_images.npy"}
 
 

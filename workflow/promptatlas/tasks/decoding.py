@@ -23,6 +23,7 @@ from promptatlas.tasks.prepared import DIGEST_BYTES, digest
 
 RESIZES = ("crop", "squash")
 CHUNK = 64
+FEW_CHUNKS = 4
 TODO, DONE, BROKEN = 0, 1, 2
 
 
@@ -100,7 +101,7 @@ def decode(work: Work, workers: int, tell: Callable[[int, int], None]) -> Decode
 
 
 def _results(work: Work, chunks: list[np.ndarray], workers: int):
-    if workers == 1 or len(chunks) == 1:
+    if workers == 1 or len(chunks) <= FEW_CHUNKS:  # starting a process takes as long as hundreds of pictures
         job = _Job(work)
         yield from map(job, chunks)
         return

@@ -1,0 +1,40 @@
+"""The ready studies of published tasks can be planned without data, weights or a network, and say what the papers say."""
+
+import pytest
+import yaml
+from tiny_study import ROOT, Finished
+
+from promptatlas.study import Study
+
+STUDIES = sorted((ROOT / "workflow" / "studies").glob("*.yaml"))
+
+
+def described(name: str) -> Study:
+    below = yaml.safe_load((ROOT / "config.yaml").read_text())
+    return Study(below | yaml.safe_load((ROOT / "workflow" / "studies" / f"{name}.yaml").read_text()))
+
+
+@pytest.mark.parametrize("path", STUDIES, ids=lambda path: path.stem)
+def test_a_ready_study_can_be_planned_on_a_machine_that_has_nothing(path, tmp_path):
+    study = Finished(tmp_path)
+    (tmp_path / "config.yaml").write_text((ROOT / "config.yaml").read_text())
+    printed = study.run("--dry-run", "--configfile", str(path))
+    assert "This was a dry-run" in printed
+    assert not list(tmp_path.glob("results/*/*/*")), "a dry run writes nothing"
+
+
+def test_the_elevater_study_is_mvlpts():
+    study = described("elevater")
+    assert len(study.tasks) == 20 and study.methods == ("coop", "vpt", "upt") and study.seeds == (1, 2, 3)
+    assert (study.shots, study.config["draw"], study.config["resize"]) == (20, "elevater", "squash")
+    for method in study.methods:
+        settings = study.settings(method)
+        assert (settings["optimizer"], settings["learning_rate"], settings["epochs"]) == ("sgd", 0.002, 200)
+    assert study.settings("coop")["context"] == 16 and study.settings("coop")["position"] == "middle"
+    assert len(study.cells) == 3 * 3 * 20 * 22
+    assert study.entry("kitti-distance").resize == "squash" and study.entry("hateful-memes").task.metric == "roc_auc"
+
+
+def test_the_study_of_coops_tasks_draws_as_coop_does():
+    study = described("coop11")
+    assert len(study.tasks) == 11 and (study.shots, study.config["draw"], study.config["resize"]) == (16, "coop", "crop")
