@@ -165,7 +165,7 @@ def test_a_prompt_file_comes_back_whole(tiny_backbone, task, tmp_path):
 def test_learners_that_do_not_fit_together_are_tuned_one_after_the_other(tiny_backbone, task, monkeypatch):
     chosen, draws = settings("coop", SMALL), draws_of(task, [1, 2, 3])
     together = tuning.tune_task(tiny_backbone, "coop", chosen, task, draws, [1, 2, 3])
-    whole, sizes = tuning._Run.learn, []
+    whole, sizes = tuning.Run.learn, []
 
     def learn(run):
         sizes.append(len(run.seeds))
@@ -173,7 +173,7 @@ def test_learners_that_do_not_fit_together_are_tuned_one_after_the_other(tiny_ba
             raise torch.OutOfMemoryError
         return whole(run)
 
-    monkeypatch.setattr(tuning._Run, "learn", learn)
+    monkeypatch.setattr(tuning.Run, "learn", learn)
     apart = tuning.tune_task(tiny_backbone, "coop", chosen, task, draws, [1, 2, 3])
     assert sizes == [3, 1, 2, 1, 1]
     for one, other in zip(together, apart, strict=True):

@@ -7,7 +7,7 @@ a batch of K gives what K single runs give.
 from __future__ import annotations
 
 import time
-from typing import Callable
+from typing import Callable, Iterator
 
 import numpy as np
 import torch
@@ -29,7 +29,7 @@ from promptatlas.tasks.prepared import PreparedTask
 
 def scratch(backbone: Backbone, method: str, settings: dict, seed: int) -> LearnedPrompt:
     """The untrained prompt of a seed: what every source prompt of that seed started from."""
-    population = Population(method, settings, backbone.architecture, [seed])
+    population = Population(method, settings, backbone.architecture, [seed], backbone)
     with torch.no_grad():
         return LearnedPrompt(method, population.snapshot(0), population.prompts().detach())
 
@@ -47,20 +47,20 @@ def tune_task(
     steps = [-(-len(draw.train) // settings["batch_size"]) for draw in draws]
 
     def learn(chosen: list[int]) -> list[LearnedPrompt]:
-        population = Population(method, settings, backbone.architecture, [seeds[k] for k in chosen])
+        population = Population(method, settings, backbone.architecture, [seeds[k] for k in chosen], backbone)
         if starts is not None:
             population.load([starts[k].parameters for k in chosen])
         own_draws, own_seeds = [draws[k] for k in chosen], [seeds[k] for k in chosen]
-        return _Run(backbone, method, settings, task, own_draws, own_seeds, population).learn()
+        return Run(backbone, method, settings, task, own_draws, own_seeds, population).learn()
 
     results: dict[int, LearnedPrompt] = {}
     for count in sorted(set(steps)):  # learners step together, so each group has equally many steps per epoch
         chosen = [k for k, own in enumerate(steps) if own == count]
-        results |= dict(zip(chosen, _as_many_as_fit(learn, chosen), strict=True))
+        results |= dict(zip(chosen, as_many_as_fit(learn, chosen), strict=True))
     return [results[k] for k in range(len(draws))]
 
 
-def _as_many_as_fit(learn: Callable[[list[int]], list[LearnedPrompt]], chosen: list[int]) -> list[LearnedPrompt]:
+def as_many_as_fit(learn: Callable[[list[int]], list[LearnedPrompt]], chosen: list[int]) -> list[LearnedPrompt]:
     """All learners at once or, when memory runs out, half of them after the other half: the result is the same."""
     try:
         return learn(chosen)
@@ -69,10 +69,10 @@ def _as_many_as_fit(learn: Callable[[list[int]], list[LearnedPrompt]], chosen: l
             raise UserError("tuning runs out of GPU memory with a single prompt; lower its batch_size in `settings`.") from error
     torch.cuda.empty_cache()
     half = len(chosen) // 2
-    return _as_many_as_fit(learn, chosen[:half]) + _as_many_as_fit(learn, chosen[half:])
+    return as_many_as_fit(learn, chosen[:half]) + as_many_as_fit(learn, chosen[half:])
 
 
-class _Run:
+class Run:
     """One synchronous run of K learners."""
 
     def __init__(
@@ -89,7 +89,7 @@ class _Run:
         self.population = population.to(backbone.device)
         with torch.no_grad():
             self.classifier = PromptedClassifier(backbone, task.task.class_names, population.prompts())
-        inputs = _Features if not population.visual else _Pictures
+        inputs = Features if not population.visual else Pictures
         self.train = inputs(backbone, self.classifier, task, "train", [draw.train for draw in draws])
         self.validation = inputs(
             backbone, self.classifier, task, draws[0].validation_split, [draw.validation for draw in draws]
@@ -133,11 +133,9 @@ class _Run:
     def _epoch(self, optimizer: torch.optim.Optimizer, orders: list[np.random.Generator]) -> list[float]:
         """One pass over each draw; returns each learner's mean loss over its examples."""
         totals = torch.zeros(len(self.seeds))
-        batches = self.train.batches(self.settings["batch_size"], [order.permutation for order in orders])
-        for rows, weights in batches:
+        for rows, weights in self._batches([order.permutation for order in orders]):
             optimizer.zero_grad(set_to_none=True)
-            logits = self._logits(self.population.prompts(), self.train, rows)
-            losses = loss(logits, self.train.labels_at(rows), weights)
+            losses = self._losses(self.population.prompts(), rows, weights)
             losses.sum().backward()
             optimizer.step()
             totals += (losses.detach() * weights.sum(1)).cpu()
@@ -150,6 +148,13 @@ class _Run:
             )
         return means
 
+    def _batches(self, permutations: list) -> Iterator[tuple[Tensor, Tensor]]:
+        return self.train.batches(self.settings["batch_size"], permutations)
+
+    def _losses(self, prompts: Prompts, rows: Tensor, weights: Tensor) -> Tensor:
+        """Mean loss of each learner over its rows, (K,)."""
+        return loss(self._logits(prompts, self.train, rows), self.train.labels_at(rows), weights)
+
     @torch.no_grad()
     def _validate(self) -> list[float]:
         prompts = self.population.prompts()
@@ -161,8 +166,8 @@ class _Run:
             for k, size in enumerate(self.validation.sizes)
         ]
 
-    def _logits(self, prompts: Prompts, inputs: _Features | _Pictures, rows: Tensor) -> Tensor:
-        return self.classifier.logits(inputs.features(prompts, rows), self.classifier.class_features(prompts))
+    def _logits(self, prompts: Prompts, inputs: Features | Pictures, rows: Tensor) -> Tensor:
+        return self.classifier.answer(prompts, inputs.features(prompts, rows))
 
 
 class _Draws:
@@ -193,7 +198,7 @@ class _Draws:
         return self.labels[self.learner, rows]
 
 
-class _Features(_Draws):
+class Features(_Draws):
     """For text-only methods: the frozen image features, computed once, (K, N, embed_dim)."""
 
     def __init__(
@@ -213,7 +218,7 @@ class _Features(_Draws):
         return self.cached[self.learner, rows]
 
 
-class _Pictures(_Draws):
+class Pictures(_Draws):
     """For methods with visual prompts: uint8 pictures of all draws, each held once, embedded again at every step."""
 
     def __init__(
