@@ -146,3 +146,22 @@ def test_a_class_of_which_nothing_can_be_drawn_is_named(pictures: Path, tmp_path
     (pictures / "split.json").write_text(json.dumps(manifest))
     with pytest.raises(UserError, match="mouse"):
         prepared(pictures / "split.json", tmp_path / "task")
+
+
+def test_a_task_with_test_pictures_only_is_a_target_and_no_more(pictures: Path, tmp_path: Path) -> None:
+    import shutil
+
+    whole, _ = prepared(pictures, tmp_path / "whole")
+    for split in ("train", "val"):
+        shutil.rmtree(pictures / split)
+    about = {"splits": {"test": "test"}}
+    task, said = prepared(pictures, tmp_path / "task", replace(NEEDS, shots=0), **about)
+    assert len(task.images("test")) == 18 and len(task.images("train")) == len(task.pool_labels("validation")) == 0
+    assert task.fingerprint("test") == whole.fingerprint("test") and len(task.reference()) == 0
+    with pytest.raises(UserError, match="test pictures only.*`design: domain`"):
+        prepared(pictures, tmp_path / "other", **about)
+
+
+def test_a_target_needs_no_training_picture_decoded(pictures: Path, tmp_path: Path) -> None:
+    task, said = prepared(pictures, tmp_path / "task", replace(NEEDS, shots=0))
+    assert len(task.images("train")) == len(task.images("validation")) == 0 and len(task.images("test")) == 18

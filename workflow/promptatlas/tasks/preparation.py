@@ -38,7 +38,7 @@ FEW = 5
 class Needs:
     """What a study wants of a task: pictures of `size` pixels for its draws, and for its test.
 
-    test_pictures: how many at most, or "all"; broken_pictures: "stop" or "skip".
+    shots: 0 for a task that is a target only, of which nothing but its test is prepared; test_pictures: how many at most, or "all"; broken_pictures: "stop" or "skip".
     """
 
     size: int
@@ -72,16 +72,20 @@ def prepare(
     """
     folder = Path(folder)
     listing = readers.reader(source).read(source, data_root)
-    if "train" not in listing.splits:
+    if not needs.shots:
+        listing = replace(listing, splits={"test": listing.splits["test"]})
+    elif "train" not in listing.splits:
         raise UserError(
-            f"task {entry.task.name!r} has test pictures only, so no prompt can be learned on it; leave it out, or describe "
-            "a task of your own with training pictures under `data`"
+            f"task {entry.task.name!r} has test pictures only, so no prompt can be learned on it; leave it out, describe "
+            "a task of your own with training pictures under `data`, or take it as a target of `design: domain`"
         )
-    listing = _with_validation(listing, needs, entry.task.name)
+    else:
+        listing = _with_validation(listing, needs, entry.task.name)
     entry = entry.with_classes(listing.class_names) if not entry.task.class_names else entry
     listing = relabel(listing, entry)
     task = replace(entry.task, split_source=listing.split_source)
-    _require_every_class(task, listing.splits["train"].labels)
+    if needs.shots:
+        _require_every_class(task, listing.splits["train"].labels)
     size, resize = needs.size, entry.resize or needs.resize
     works, recipes = {}, {}
     for split, rows in _rows(task, listing, needs).items():
@@ -98,7 +102,7 @@ def prepare(
     _judge(task.name, fresh, decoded, needs, say)
     pools, factors = {}, []
     for split, work in works.items():
-        labels = listing.splits[split].labels if split in listing.splits else listing.splits["train"].labels[:0]
+        labels = listing.splits[split].labels if split in listing.splits else listing.splits["test"].labels[:0]
         pool = kept[split] if split in kept else _placed(work, decoded[split], array_path(folder, split, "images"))
         pools[split] = replace(pool, labels=labels, reference=_reference(task.name, pool.index, len(labels)))
         factors += [{"split": split, "number": n, "name": work.pictures.name(n)} for n in pool.index.tolist()]
@@ -127,9 +131,9 @@ def _require_every_class(task: Task, labels: np.ndarray) -> None:
 def _rows(task: Task, listing: Listing, needs: Needs) -> dict[str, np.ndarray]:
     """Numbers of the pictures to decode, ascending, by split."""
     labels = {split: part.labels for split, part in listing.splits.items()}
-    train = labels["train"]
+    train = labels.get("train", labels["test"][:0])
     wanted = {"train": _sample("reference", task.name, len(train), REFERENCE_PICTURES), "validation": np.arange(0)}
-    for seed in needs.seeds:
+    for seed in needs.seeds if needs.shots else ():
         drawn = draw(train, labels.get("validation", train[:0]), needs.shots, seed, task.name, needs.scheme)
         wanted["train"] = np.union1d(wanted["train"], drawn.train)
         wanted[drawn.validation_split] = np.union1d(wanted[drawn.validation_split], drawn.validation)

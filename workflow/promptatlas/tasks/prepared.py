@@ -1,7 +1,8 @@
 """A prepared task on disk: arrays of pictures and labels, and the task they belong to.
 
 A split is a pool of pictures of which some or all are prepared: whoever draws sees the labels of the whole pool, and
-pictures are asked for by their number in it. Knows nothing of where the pictures came from.
+pictures are asked for by their number in it. A part of a task has no pictures of its own but rows of the whole task's.
+Knows nothing of where the pictures came from.
 """
 
 import hashlib
@@ -43,6 +44,23 @@ class Pool:
         return cls(labels, np.arange(len(labels)), digests(images), np.arange(len(labels)))
 
 
+class Rows:
+    """Some of the pictures of an array on disk, (len(rows), R, R, 3), read when they are asked for."""
+
+    def __init__(self, pictures: np.ndarray, rows: np.ndarray) -> None:
+        self.pictures, self.rows = pictures, rows
+        self.shape, self.dtype = (len(rows), *pictures.shape[1:]), pictures.dtype
+
+    def __len__(self) -> int:
+        return len(self.rows)
+
+    def __getitem__(self, wanted: int | slice | np.ndarray) -> np.ndarray:
+        return self.pictures[self.rows[wanted]]
+
+    def __array__(self, dtype: np.dtype | None = None, copy: bool | None = None) -> np.ndarray:
+        return np.asarray(self[:], dtype)
+
+
 class PreparedTask:
     """The arrays of one task. Prepared pictures (N, R, R, 3) uint8 lie in rows; a pool has P >= N pictures."""
 
@@ -64,13 +82,24 @@ class PreparedTask:
         except (ValueError, KeyError, TypeError):
             raise UserError(f"{path} is not a task description; delete it and prepare the task again.") from None
 
-    def images(self, split: str) -> np.ndarray:
+    def images(self, split: str) -> np.ndarray | Rows:
         """Prepared pictures of `split`, (N, R, R, 3) uint8, memory-mapped."""
-        return self._array(split, "images")
+        if "part_of" not in self._record:
+            return self._array(split, "images")
+        whole = PreparedTask.open(self.folder / self._record["part_of"])
+        return Rows(whole.images(split), np.asarray(self._array(split, "rows")))
 
     def labels(self, split: str) -> np.ndarray:
         """Of the prepared pictures: class numbers (N,) int64, or for a multi-label task 0/1 marks (N, C) uint8."""
         return np.asarray(self._array(split, "labels"))
+
+    def index(self, split: str) -> np.ndarray:
+        """Numbers in the pool of the prepared pictures, (N,) ascending."""
+        return np.asarray(self._array(split, "index"))
+
+    def digests(self, split: str) -> np.ndarray:
+        """One `digest` per prepared picture, (N, 16) uint8."""
+        return np.asarray(self._array(split, "digests"))
 
     def pool_labels(self, split: str) -> np.ndarray:
         """Of the whole pool: class numbers (P,) or marks (P, C)."""
@@ -82,7 +111,7 @@ class PreparedTask:
 
     def rows(self, split: str, numbers: np.ndarray) -> np.ndarray:
         """Rows of the prepared arrays that hold the pictures with these `numbers` in the pool."""
-        index = np.asarray(self._array(split, "index"))
+        index = self.index(split)
         rows = np.searchsorted(index, numbers)
         if len(numbers) and (rows.max() >= len(index) or (index[rows] != numbers).any()):
             raise UserError(
@@ -100,7 +129,7 @@ class PreparedTask:
         if numbers is None:
             return self._record["fingerprints"][split]
         rows = self.rows(split, numbers)
-        return fingerprint(np.asarray(self._array(split, "digests"))[rows], self.labels(split)[rows])
+        return fingerprint(self.digests(split)[rows], self.labels(split)[rows])
 
     def recipe(self, split: str) -> str | None:
         """What `write` was told the split was made from."""
@@ -148,12 +177,13 @@ def write(
     factors: list[dict],
     images: dict[str, np.ndarray] | None = None,
     recipes: dict[str, str] | None = None,
+    part_of: str | None = None,
 ) -> None:
     """Write the prepared folder of `task`; every file appears whole or not at all, `task.json` last.
 
     images: pictures by split; a split that is left out has its `{split}_images.npy` already. factors: one record per
     prepared picture, all splits, with a key ``split``. recipes: by split, any text that changes when it has to be
-    prepared anew.
+    prepared anew. part_of: from `folder`, that of the task whose pictures number `{split}_rows.npy` are those of this one.
     """
     import pyarrow as pa
     import pyarrow.parquet as pq
@@ -180,7 +210,7 @@ def write(
         "skipped": {split: pool.skipped for split, pool in pools.items()},
         "reference": pools["train"].reference.tolist(),
         "recipes": recipes or {},
-    }
+    } | ({"part_of": part_of} if part_of else {})
     place(folder / "task.json", lambda path: Path(path).write_text(json.dumps(record) + "\n"))
 
 
