@@ -194,7 +194,7 @@ def test_left_out_classes_leave_the_positives_and_a_share_of_the_others(tiny_bac
         present = len(labels.unique())
         assert len(chosen) == present + math.ceil((4 - present) / 2) and (chosen.diff() > 0).all()
         assert torch.equal(chosen[renumbered], labels)
-    marks = torch.tensor([[0, 1, 0, 1]])
+    marks = torch.tensor([[0, 1, 0, 1]], dtype=torch.uint8)
     chosen, kept = learner._chosen(1, marks)
     assert len(chosen) == 3 and {1, 3} <= set(chosen.tolist()) and kept.sum() == 2
     drawn = {tuple(learner._chosen(1, torch.tensor([2]))[0].tolist()) for _ in range(40)}
@@ -237,3 +237,4 @@ def test_wrong_settings_are_named(tiny_backbone):
         wild = settings("softcpt", SMALL | {"learning_rate": 1e30, "warmup_learning_rate": 1e30})
         tune_shared(tiny_backbone, "softcpt", wild, tasks_of(torch.float32), 1)
     assert names("shared") == ["softcpt", "coop_mt"]
+    assert [settings(m, preset="mini")["learning_rate"] for m in names("shared")] == [0.001, 0.01]

@@ -188,7 +188,7 @@ class _Learner:
         classes = self.everything[task]
         if self.rate == 1.0:
             return classes, labels
-        present = labels.any(0) if labels.dim() == 2 else torch.isin(classes, labels)
+        present = labels.bool().any(0) if labels.dim() == 2 else torch.isin(classes, labels)
         absent = classes[~present].cpu().numpy()
         drawn = self.sampling.choice(absent, math.ceil(self.rate * len(absent)), replace=False) if len(absent) else absent
         present[torch.from_numpy(drawn).to(present.device)] = True
