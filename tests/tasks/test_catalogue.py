@@ -3,7 +3,6 @@
 import importlib.util
 import subprocess
 import sys
-import time
 from pathlib import Path
 
 import pytest
@@ -245,16 +244,7 @@ def test_an_unknown_task_is_named_with_the_nearest_of_all() -> None:
         catalogue.task("qqqqqq")
 
 
-def test_an_entry_is_loaded_in_less_than_50_ms_and_without_torch() -> None:
-    catalogue.published()
-    for name in catalogue.published():
-        seconds = []
-        for _ in range(3):
-            catalogue.entry.cache_clear()
-            start = time.perf_counter()
-            catalogue.entry(name)
-            seconds.append(time.perf_counter() - start)
-        assert min(seconds) < 0.05, name
+def test_an_entry_is_loaded_without_torch() -> None:
     code = "import sys; from promptatlas.tasks import catalogue; catalogue.entry('dtd'); print('torch' in sys.modules)"
     done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
     assert done.stdout.strip() == "False"
