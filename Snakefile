@@ -12,6 +12,7 @@ include: "workflow/rules/common.smk"
 include: "workflow/rules/tasks.smk"
 include: "workflow/rules/backbone.smk"
 include: "workflow/rules/tune.smk"
+include: "workflow/rules/baselines.smk"
 include: "workflow/rules/transfer.smk"
 include: "workflow/rules/similarity.smk"
 include: "workflow/rules/statistics.smk"
@@ -25,6 +26,7 @@ rule all:
         [study.encoded(task) for task in study.tasks],
         study.all_prompts,
         study.all_cells,
+        study.all_scores,
         study.tables,
         figures=study.figures,
         summary=study.summary,

@@ -7,7 +7,7 @@ from typing import Any, Iterable
 import pandas as pd
 from safetensors import SafetensorError, safe_open
 
-from promptatlas import cells
+from promptatlas import cells, scores
 from promptatlas.cells import replace
 from promptatlas.errors import UserError
 from promptatlas.study import SPLITS, Study
@@ -18,6 +18,7 @@ TRANSFER = [
     "seconds", "peak_mib", "fingerprint",
 ]  # fmt: skip
 BASELINES = ["study", "backbone", "method", "target", "seed", "shots", "metric", "score"]
+METHODS = ["method", "task", "seed", "shots", "metric", "score", "chance"]
 TUNING = ["method", "task", "seed", "epoch", "loss", "learning_rate", "validation_score"]
 TASKS = [
     "task", "title", "family", "metric", "classes", "n_train", "n_validation", "n_test", "chance", "zero_shot",
@@ -32,8 +33,10 @@ def collect(study: Study) -> None:
 
 
 def describe(study: Study, transfer: pd.DataFrame) -> None:
-    """Write the tables `baselines`, `tuning` and `tasks`, and the resolved configuration."""
-    save(baselines_table(study, transfer), study.table("baselines"))
+    """Write the tables `baselines`, `methods`, `tuning` and `tasks`, and the resolved configuration."""
+    baselines = baselines_table(study, transfer)
+    save(baselines, study.table("baselines"))
+    save(methods_table(transfer, baselines), study.table("methods"))
     save(tuning_table(study), study.table("tuning"))
     save(tasks_table(study, transfer), study.table("tasks"))
     replace(study.resolved_config, (json.dumps(study.description, indent=1) + "\n").encode())
@@ -56,7 +59,8 @@ def _sound(study: Study, cell: cells.Cell) -> dict[str, Any]:
 
 
 def baselines_table(study: Study, transfer: pd.DataFrame) -> pd.DataFrame:
-    """What a target's score is compared with: guessing, the hand-written prompt without any training, a linear probe."""
+    """What a target's score is compared with: guessing, the hand-written prompt without any training, a linear probe,
+    and the methods that have no place in the matrix."""
     targets = transfer.drop_duplicates("target")
     chance = targets.assign(method="chance", score=targets["chance"])
     template = transfer[transfer["source"] == "template"].drop_duplicates("target").assign(method="zero_shot")
@@ -67,8 +71,29 @@ def baselines_table(study: Study, transfer: pd.DataFrame) -> pd.DataFrame:
         for name in study.tasks
         for probe in json.loads(study.probe(name).read_text())["probes"]
     ]
-    table = pd.concat([untrained[BASELINES], pd.DataFrame(probes)[BASELINES]]).astype({"seed": "Int64"})
+    others = [
+        {**scores.read(path), "study": study.name, "backbone": study.backbone_name, "shots": study.shots}
+        for path in study.score_records
+    ]
+    measured = pd.DataFrame([*probes, *others])[BASELINES]
+    table = pd.concat([untrained[BASELINES], measured]).astype({"seed": "Int64"})
     return table.sort_values(["method", "target", "seed"], ignore_index=True)
+
+
+def methods_table(transfer: pd.DataFrame, baselines: pd.DataFrame) -> pd.DataFrame:
+    """One row per method, task and seed, from the tables `transfer` and `baselines`; zero-shot has no seed.
+
+    A prompt counts on the task it was learned on, as it is: the diagonal of protocol `frozen`. A study without that
+    protocol has the same prompts as `scratch` of protocol `init`.
+    """
+    own = (transfer["protocol"] == "frozen") & (transfer["source"] == transfer["target"])
+    if not own.any():
+        own = (transfer["protocol"] == "init") & (transfer["source"] == "scratch")
+    chance = transfer.drop_duplicates("target").set_index("target")["chance"]
+    others = baselines[baselines["method"] != "chance"]
+    table = pd.concat([transfer[own].astype({"seed": "Int64"}), others.assign(chance=others["target"].map(chance))])
+    table = table.rename(columns={"target": "task"})[METHODS].astype({"seed": "Int64"})
+    return table.sort_values(METHODS[:3], ignore_index=True)
 
 
 def tuning_table(study: Study) -> pd.DataFrame:

@@ -21,6 +21,8 @@ from promptatlas.tasks import catalogue
 
 SCHEMA = Path(__file__).resolve().parents[1] / "schemas" / "config.schema.yaml"
 CALIBRATION = ("scratch", "template")
+ALWAYS_MEASURED = ("zero_shot", "linear_probe")
+NO_VISUAL_PROMPTS = ("resnet", "siglip")
 
 
 def complete(given: dict[str, Any]) -> dict[str, Any]:
@@ -32,12 +34,8 @@ def complete(given: dict[str, Any]) -> dict[str, Any]:
     _check(config, _schema())
     _fill(config, _schema())
     _resolve_tasks(config)
-    for method in [*config["methods"], *config["settings"]]:
-        _known("method", method, methods.names(), "methods" if method in config["methods"] else "settings")
     _resolve_backbone(config)
-    config["settings"] = {
-        method: methods.settings(method, config["settings"].get(method, {}), config["preset"]) for method in config["methods"]
-    }
+    _resolve_methods(config)
     if config["only"] is not None:
         _known("source", config["only"], [*config["tasks"], *CALIBRATION], "only")
     return config
@@ -70,6 +68,40 @@ def _resolve_backbone(config: dict[str, Any]) -> None:
         config["preset"] = "mini" if model == "mini" else "paper"
     if config["resize"] == "auto":
         config["resize"] = "squash" if kinds.kind(model) == "siglip" else "crop"
+
+
+def _resolve_methods(config: dict[str, Any]) -> None:
+    """Complete settings of every method that is needed: those listed, and the learners that adapters build upon."""
+    learned = [name for kind in ("prompt", "shared", "adapter") for name in methods.names(kind)]
+    for method in config["methods"]:
+        _known("method", method, [*learned, *ALWAYS_MEASURED], "methods")
+    for method in config["settings"]:
+        _known("method", method, learned, "settings")
+    listed = [method for method in config["methods"] if method not in ALWAYS_MEASURED]
+    if not any(methods.kind(method) == "prompt" for method in listed):
+        raise UserError(
+            f"`methods` must list at least one whose prompts can be moved from task to task ({', '.join(methods.names())}), "
+            f"not only {', '.join(config['methods'])}; add one in the configuration"
+        )
+    model = config["backbone"]["model"]
+    visual = [method for method in listed if methods.is_visual(method)]
+    if visual and kinds.kind(model) in NO_VISUAL_PROMPTS:
+        raise UserError(
+            f"`methods` lists {' and '.join(visual)}, with prompts in the image tower, for which CLIP's ViT is needed and not "
+            f"that of {model}; leave {'it' if len(visual) == 1 else 'them'} out, or choose a `backbone.model` such as ViT-B-16"
+        )
+    given, preset = config["settings"], config["preset"]
+    complete = {method: methods.settings(method, given.get(method), preset) for method in listed}
+    for method, settings in list(complete.items()):
+        learner = settings.get("class_weights")
+        if learner in methods.names("shared"):
+            complete.setdefault(learner, methods.settings(learner, given.get(learner), preset))
+        elif learner is not None and learner not in complete:
+            raise UserError(
+                f"settings.{method}.class_weights is {learner}, which `methods` does not list; add {learner} to `methods`, or "
+                f"choose {' or '.join(methods.names('shared'))}"
+            )
+    config["settings"] = complete
 
 
 def load(path: Path) -> dict[str, Any]:

@@ -9,7 +9,7 @@ from functools import cached_property
 from pathlib import Path
 from typing import Any, Iterator, Sequence
 
-from promptatlas import NUMERICS_VERSION
+from promptatlas import NUMERICS_VERSION, methods
 from promptatlas.backbone.kinds import LOCAL, MINI
 from promptatlas.backbone.origin import origin
 from promptatlas.cells import Cell
@@ -18,7 +18,7 @@ from promptatlas.tasks import catalogue
 from promptatlas.tasks.prepared import ARRAYS, SPLITS, array_path
 
 WHERE = ("results", "data_root", "download", "jobs", "device", "memory_mib", "minutes", "only")
-TABLES = ("transfer", "baselines", "tuning", "tasks", "similarity", "statistics")
+TABLES = ("transfer", "baselines", "methods", "tuning", "tasks", "similarity", "statistics")
 
 
 @dataclass(frozen=True)
@@ -48,6 +48,24 @@ class TuneJob:
 
 
 @dataclass(frozen=True)
+class ShareJob:
+    """Learners of one method, one per seed, each on all tasks together."""
+
+    name: str
+    method: str
+    seeds: tuple[int, ...]
+
+
+@dataclass(frozen=True)
+class AdaptJob:
+    """Adapters of one method: `tasks` x all seeds."""
+
+    name: str
+    method: str
+    tasks: tuple[str, ...]
+
+
+@dataclass(frozen=True)
 class TransferJob:
     """Cells of one protocol and method: `sources` x `targets` x `seeds`."""
 
@@ -65,7 +83,7 @@ class TransferJob:
                     yield Cell(self.protocol, self.method, seed, target, source)
 
 
-Job = EncodeJob | ProbeJob | TuneJob | TransferJob
+Job = EncodeJob | ProbeJob | TuneJob | ShareJob | AdaptJob | TransferJob
 
 
 class Study:
@@ -76,11 +94,17 @@ class Study:
         self.name: str = self.config["study"]
         self.folder = Path(self.config["results"]) / self.name
         self.tasks: tuple[str, ...] = tuple(self.config["tasks"])
-        self.methods: tuple[str, ...] = tuple(self.config["methods"])
+        self.methods: tuple[str, ...] = self._used("prompt")
+        self.shared_methods: tuple[str, ...] = self._used("shared")
+        self.adapter_methods: tuple[str, ...] = self._used("adapter")
         self.protocols: tuple[str, ...] = tuple(self.config["protocols"])
         self.seeds: tuple[int, ...] = tuple(self.config["seeds"])
         self.shots: int = self.config["shots"]
         self.sources: tuple[str, ...] = (*self.tasks, *self.config["calibration"])
+
+    def _used(self, kind: str) -> tuple[str, ...]:
+        """The methods of one kind that are listed, or that a listed one builds upon."""
+        return tuple(method for method in self.config["settings"] if methods.kind(method) == kind)
 
     def is_embedded(self, task: str) -> bool:
         """Whether promptatlas draws the pictures itself."""
@@ -182,6 +206,14 @@ class Study:
     def prompt(self, method: str, seed: int, task: str) -> Path:
         return self.folder / "prompts" / method / f"seed{seed}" / f"{task}.safetensors"
 
+    def shared(self, method: str, seed: int) -> Path:
+        """What a learner found out about all tasks: its parameters, and the class weights of every task."""
+        return self.folder / "shared" / method / f"seed{seed}.safetensors"
+
+    def score(self, method: str, seed: int, task: str) -> Path:
+        """The score of a method that has no place in the matrix."""
+        return self.folder / "scores" / method / f"seed{seed}" / f"{task}.json"
+
     def cell(self, cell: Cell) -> Path:
         return (
             self.folder
@@ -251,6 +283,22 @@ class Study:
         ]
 
     @cached_property
+    def share_jobs(self) -> list[ShareJob]:
+        return [
+            ShareJob(_name(f"share_{method}", seeds), method, seeds.items)
+            for method in self.shared_methods
+            for seeds in _chunks(self.seeds, self._size("seeds"), "seed")
+        ]
+
+    @cached_property
+    def adapt_jobs(self) -> list[AdaptJob]:
+        return [
+            AdaptJob(_name(f"adapt_{method}", tasks), method, tasks.items)
+            for method in self.adapter_methods
+            for tasks in _chunks(self.tasks, self._size("tasks"))
+        ]
+
+    @cached_property
     def transfer_jobs(self) -> list[TransferJob]:
         return [
             TransferJob(
@@ -269,7 +317,9 @@ class Study:
 
     def job(self, name: str) -> Job:
         """The job of that name."""
-        every = (*self.encode_jobs, *self.probe_jobs, *self.tune_jobs, *self.transfer_jobs)
+        every = (
+            *self.encode_jobs, *self.probe_jobs, *self.tune_jobs, *self.share_jobs, *self.adapt_jobs, *self.transfer_jobs,
+        )  # fmt: skip
         return next(job for job in every if job.name == name)
 
     # What a job reads, writes and tells, and what makes its results stale beside what it reads
@@ -281,6 +331,10 @@ class Study:
             return [self.probe(task) for task in job.tasks]
         if isinstance(job, TuneJob):
             return [self.prompt(job.method, seed, task) for task in job.tasks for seed in job.seeds]
+        if isinstance(job, ShareJob):
+            return [*self.learned_together(job.method, job.seeds), *self._scores(job.method, job.seeds, self.tasks)]
+        if isinstance(job, AdaptJob):
+            return self._scores(job.method, self.seeds, job.tasks)
         return [self.cell(cell) for cell in job.cells()]
 
     def task_records(self, tasks: Sequence[str]) -> list[Path]:
@@ -295,8 +349,34 @@ class Study:
     def draws(self) -> list[Path]:
         return [self.draw(task, seed) for task in self.tasks for seed in self.seeds]
 
-    def tuning_draws(self, job: TuneJob | ProbeJob) -> list[Path]:
-        return [self.draw(task, seed) for task in job.tasks for seed in getattr(job, "seeds", self.seeds)]
+    def _scores(self, method: str, seeds: Sequence[int], tasks: Sequence[str]) -> list[Path]:
+        return [self.score(method, seed, task) for seed in seeds for task in tasks]
+
+    def learned_together(self, method: str, seeds: Sequence[int]) -> list[Path]:
+        return [self.shared(method, seed) for seed in seeds]
+
+    @property
+    def all_scores(self) -> list[Path]:
+        """Everything that jobs beside the matrix make."""
+        return [path for job in (*self.share_jobs, *self.adapt_jobs) for path in self.outputs(job)]
+
+    @property
+    def score_records(self) -> list[Path]:
+        return [
+            path for method in (*self.shared_methods, *self.adapter_methods)
+            for path in self._scores(method, self.seeds, self.tasks)
+        ]  # fmt: skip
+
+    def adapter_inputs(self, job: AdaptJob) -> list[Path]:
+        """What an adapter's class weights come from, where that is not the templates."""
+        source = self.settings(job.method).get("class_weights")
+        if source in self.shared_methods:
+            return self.learned_together(source, self.seeds)
+        return [self.prompt(source, seed, task) for task in job.tasks for seed in self.seeds] if source else []
+
+    def tuning_draws(self, job: TuneJob | ProbeJob | ShareJob | AdaptJob) -> list[Path]:
+        tasks, seeds = getattr(job, "tasks", self.tasks), getattr(job, "seeds", self.seeds)
+        return [self.draw(task, seed) for task in tasks for seed in seeds]
 
     def preparation_inputs(self, task: str) -> list[Path]:
         """Embedded tasks need nothing; others their data and the model's picture size."""
@@ -331,6 +411,11 @@ class Study:
     def tuning_message(self, job: TuneJob) -> str:
         files = self.outputs(job)
         return f"Tune {job.method}: {_missing(files)} of {len(files)} prompts are missing; what still holds is kept"
+
+    def scores_message(self, job: ShareJob | AdaptJob) -> str:
+        files = self.outputs(job)
+        verb = "Learn together" if isinstance(job, ShareJob) else "Adapt"
+        return f"{verb} {job.method}: {_missing(files)} of {len(files)} results are missing; what still holds is kept"
 
     def transfer_message(self, job: TransferJob) -> str:
         files = self.outputs(job)

@@ -3,7 +3,7 @@
 
 rule figures:
     input:
-        **{name: study.table(name)[0] for name in ("transfer", "similarity", "statistics", "tasks")},
+        **{name: study.table(name)[0] for name in ("transfer", "similarity", "statistics", "tasks", "methods")},
     output:
         directory(study.figures),
     log:

@@ -7,6 +7,7 @@ rule statistics:
         similarity=study.table("similarity")[0],
         tasks=study.table("tasks")[0],
         baselines=study.table("baselines")[0],
+        methods=study.table("methods")[0],
     output:
         table=study.table("statistics"),
         summary=study.summary,

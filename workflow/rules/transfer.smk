@@ -55,9 +55,10 @@ rule describe:
         tasks=study.task_records(study.tasks),
         prompts=[study.index(job.name) for job in study.tune_jobs],
         probes=[study.probe(task) for task in study.tasks],
+        scores=study.score_records,
         draws=study.draws,
     output:
-        [path for name in ("baselines", "tuning", "tasks") for path in study.table(name)],
+        [path for name in ("baselines", "methods", "tuning", "tasks") for path in study.table(name)],
         config=study.resolved_config,
     log:
         study.log("describe"),

@@ -8,9 +8,8 @@ with reporting(snakemake.log[0]) as say:
 
     from promptatlas import figures
 
-    tables = {
-        name: pd.read_parquet(snakemake.input[name]) for name in ("transfer", "similarity", "statistics", "tasks")
-    }
+    names = ("transfer", "similarity", "statistics", "tasks", "methods")
+    tables = {name: pd.read_parquet(snakemake.input[name]) for name in names}
     folder = Path(snakemake.output[0])
     folder.mkdir(parents=True, exist_ok=True)
     figures.draw(**tables, folder=folder)

@@ -11,11 +11,11 @@ with reporting(snakemake.log[0]) as say:
     from promptatlas.study import Study
 
     study = Study(snakemake.config)
-    transfer, similarity, tasks, baselines = (pd.read_parquet(path) for path in snakemake.input)
+    transfer, similarity, tasks, baselines, methods = (pd.read_parquet(path) for path in snakemake.input)
     permutations = snakemake.params.permutations
     table = statistics.analyse(
         transfer, similarity, tasks, permutations=permutations, primary=snakemake.params.primary
     )
     collect.save(table, study.table("statistics"))
-    summary = statistics.summary(transfer, similarity, table, tasks, baselines, permutations)
+    summary = statistics.summary(transfer, similarity, table, tasks, baselines, permutations, methods)
     Path(study.summary).write_text(json.dumps(summary, indent=1) + "\n")

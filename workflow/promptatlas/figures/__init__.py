@@ -6,10 +6,12 @@ import matplotlib
 import pandas as pd
 
 from promptatlas.figures.matrix import heatmap
+from promptatlas.figures.methods import gains
 from promptatlas.figures.published import side_by_side
 from promptatlas.figures.relations import correlation_forest, similarity_scatter, variance_bars
 from promptatlas.figures.style import STYLE, save
 from promptatlas.statistics.matrices import collect
+from promptatlas.statistics.methods import compare
 from promptatlas.statistics.seriation import common_order
 from promptatlas.statistics.views import VIEWS, colour_limits
 
@@ -17,12 +19,17 @@ __all__ = ["draw"]
 
 
 def draw(
-    transfer: pd.DataFrame, similarity: pd.DataFrame, statistics: pd.DataFrame, tasks: pd.DataFrame, folder: Path
+    transfer: pd.DataFrame,
+    similarity: pd.DataFrame,
+    statistics: pd.DataFrame,
+    tasks: pd.DataFrame,
+    folder: Path,
+    methods: pd.DataFrame | None = None,
 ) -> list[Path]:
     """Write every figure of a study into `folder`, each as .svg and .png; the paths.
 
-    `heatmap-<protocol>-<method>-<view>`, `published-<method>`, `similarity-<protocol>`, `variance` and `correlations`;
-    what the study is too small for is left out.
+    `heatmap-<protocol>-<method>-<view>`, `published-<method>`, `similarity-<protocol>`, `variance`, `correlations` and, from
+    the table `methods`, `methods`; what the study is too small for is left out.
     """
     collected = collect(transfer, tasks)
     order = common_order(collected)
@@ -43,7 +50,9 @@ def draw(
                     written += save(figure, folder / f"published-{scores.method}")
             if figure := similarity_scatter(group, similarity, statistics):
                 written += save(figure, folder / f"similarity-{protocol}")
-        for name, figure in (("variance", variance_bars(statistics)), ("correlations", correlation_forest(statistics))):
+        compared = None if methods is None else gains(compare(methods))
+        overall = {"variance": variance_bars(statistics), "correlations": correlation_forest(statistics), "methods": compared}
+        for name, figure in overall.items():
             if figure:
                 written += save(figure, folder / name)
     return written

@@ -6,6 +6,6 @@ them there are. An instance may have `fixed`, further fields of `Prompts`, and `
 `start` is given. Knows nothing of optimisers or data.
 """
 
-from promptatlas.methods.settings import names, register, settings
+from promptatlas.methods.settings import is_visual, kind, names, register, settings
 
-__all__ = ["names", "register", "settings"]
+__all__ = ["is_visual", "kind", "names", "register", "settings"]

@@ -42,6 +42,7 @@ _CHOICES = {
     "meta_input": ("lin", "linmean", "lincls"),
     "steps": ("paper", "as_released"),
     "sharing": ("all", "task", "class"),
+    "class_weights": ("coop_mt", "softcpt", "coop"),
 }
 _MAY_BE_ZERO = {"momentum", "weight_decay", "warmup_epochs", "warmup_learning_rate"}
 
@@ -51,12 +52,14 @@ class Entry:
     """A method: where its class or function is ("package.module:Class") and its own settings besides its kind's.
 
     kind: "prompt" learns from one task and runs in the matrix; "shared" learns from several tasks at once; "adapter" works
-    on frozen features of one task. presets: what a preset sets otherwise for this method.
+    on frozen features of one task. visual: it puts prompts into the image tower, which has to be a ViT. presets: what a
+    preset sets otherwise for this method.
     """
 
     module: str
     own: dict[str, object] = field(default_factory=dict)
     kind: str = "prompt"
+    visual: bool = False
     presets: dict[str, dict[str, object]] = field(default_factory=dict)
 
     def defaults(self, preset: str) -> dict[str, object]:
@@ -73,17 +76,18 @@ def register(
     name: str,
     module: str,
     kind: str = "prompt",
+    visual: bool = False,
     presets: dict[str, dict[str, object]] | None = None,
     **own: object,
 ) -> None:
     """Makes a method known by name; `own` are its settings with their defaults, or other defaults for TUNING's."""
-    _METHODS[name] = Entry(module, own, kind, presets or {})
+    _METHODS[name] = Entry(module, own, kind, visual, presets or {})
 
 
 register("coop", "promptatlas.methods.coop:CoOp", context=16, position="middle")
-register("vpt", "promptatlas.methods.vpt:VPT", prompts=16, depth="deep", template="a photo of a {}.")
+register("vpt", "promptatlas.methods.vpt:VPT", visual=True, prompts=16, depth="deep", template="a photo of a {}.")
 register(
-    "upt", "promptatlas.methods.upt:UPT",
+    "upt", "promptatlas.methods.upt:UPT", visual=True,
     context=4, prompts=4, depth="deep", position="middle", width=128, mixer="as_released",
 )  # fmt: skip
 # CoCoOp: configs/trainers/CoCoOp/vit_b16_c4_ep10_batch1_ctxv1.yaml.
@@ -93,8 +97,8 @@ register(
 )  # fmt: skip
 # MaPLe: configs/trainers/MaPLe/vit_b16_c2_ep5_batch4_2ctx.yaml and IVLP/vit_b16_c2_ep5_batch4_2+2ctx.yaml.
 MAPLE = {"learning_rate": 0.0035, "epochs": 5, "batch_size": 4, "select": "last"}
-register("maple", "promptatlas.methods.maple:MaPLe", context=2, layers=9, initial="a photo of a", **MAPLE)
-register("ivlp", "promptatlas.methods.ivlp:IVLP", context=2, prompts=2, layers=12, initial="a photo of a", **MAPLE)
+register("maple", "promptatlas.methods.maple:MaPLe", visual=True, context=2, layers=9, initial="a photo of a", **MAPLE)
+register("ivlp", "promptatlas.methods.ivlp:IVLP", visual=True, context=2, prompts=2, layers=12, initial="a photo of a", **MAPLE)
 # SoftCPT: configs/trainers/MTCoOp/*_ep50.yaml and scripts/main_mtcoop.sh. NATA by default; NATS, CA.. and CS.. by the contexts.
 # On the mini benchmark, 1 shot, AdamW at 0.01 spoils the meta network: validation 0.66 at 0.001, 0.59 at 0.003, below it at 0.01.
 SHARED = {"context": 16, "epochs": 50, "select": "last", "steps": "paper"}
@@ -110,13 +114,26 @@ GRID = {"alpha_max": 20.0, "alpha_steps": 200, "beta_max": 20.0, "beta_steps": 2
 CACHE = {"alpha": 1.17, "beta": 1.0, "epochs": 20, "batch_size": 256, "weight_decay": 0.01, "select": "best_validation"}
 register("tip_adapter", "promptatlas.adapters:tip_adapter", "adapter", **GRID)
 register("tip_adapter_f", "promptatlas.adapters:tip_adapter_f", "adapter", **GRID, **CACHE, learning_rate=0.001)
-register("prompt_adapter", "promptatlas.adapters:tip_adapter", "adapter", **GRID)
-register("prompt_adapter_f", "promptatlas.adapters:tip_adapter_f", "adapter", **GRID, **CACHE, learning_rate=0.005)
+# Prompt-Adapter's class weights come from one CoOp prompt learned on many tasks; here these are the study's own, and the
+# prompt has seen the same few-shot pictures, never more. "coop" is the task's own prompt instead.
+PROMPT = {"class_weights": "coop_mt"}
+register("prompt_adapter", "promptatlas.adapters:tip_adapter", "adapter", **PROMPT, **GRID)
+register("prompt_adapter_f", "promptatlas.adapters:tip_adapter_f", "adapter", **PROMPT, **GRID, **CACHE, learning_rate=0.005)
 
 
 def names(kind: str = "prompt") -> list[str]:
     """The methods of one kind."""
     return [name for name, entry in _METHODS.items() if entry.kind == kind]
+
+
+def kind(method: str) -> str:
+    """What a method learns from; see `Entry`. Raises UserError for an unknown one."""
+    return _entry(method).kind
+
+
+def is_visual(method: str) -> bool:
+    """Whether a method puts prompts into the image tower."""
+    return _entry(method).visual
 
 
 def _nearest(word: str, words: list[str]) -> str:

@@ -23,6 +23,7 @@ function update() {
     drawRegret,
     drawAgreement,
     drawPublished,
+    drawMethods,
   ])
     draw();
 }

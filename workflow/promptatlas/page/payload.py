@@ -13,7 +13,7 @@ import pandas as pd
 
 from promptatlas.similarity import lookup
 from promptatlas.statistics.matrices import Scores, collect, similarity_matrices, task_names
-from promptatlas.statistics.views import VIEWS, colour_limits, method_title, shown
+from promptatlas.statistics.views import METHODS, VIEWS, colour_limits, method_title, shown
 
 MOST_EPOCHS = 40
 CARD = (
@@ -45,6 +45,7 @@ def payload(tables: dict[str, pd.DataFrame], config: dict, cells: Iterable[dict]
             {"name": name} | {key: plain(card[key]) for key in CARD if key in card} for name, card in cards.iterrows()
         ],
         "methods": {method: method_title(method) for method in in_order(summary["methods"], config.get("methods", ()))},
+        "method_titles": METHODS,
         "protocols": summary["protocols"],
         "views": {name: vars(view) for name, view in VIEWS.items()},
         "order": summary["order"],

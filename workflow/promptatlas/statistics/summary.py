@@ -11,6 +11,7 @@ import pandas as pd
 from promptatlas.statistics.analyse import usable
 from promptatlas.statistics.checks import TOLERATED_POINTS, zero_shot_check
 from promptatlas.statistics.matrices import Scores, collect, task_names, zero_shot
+from promptatlas.statistics.methods import compare as compare_methods
 from promptatlas.statistics.published import compare
 from promptatlas.statistics.relations import FEWEST_TASKS, effects
 from promptatlas.statistics.scales import PRIMARY, matrix, seed_mean
@@ -27,10 +28,12 @@ def summary(
     tasks: pd.DataFrame,
     baselines: pd.DataFrame | None = None,
     permutations: int = 9999,
+    methods: pd.DataFrame | None = None,
 ) -> dict:
     """The dict written to summary.json, from the tables of a study; `baselines` may give the scores of a linear probe.
 
-    permutations: of the comparison with printed matrices, the only test that is not in `statistics`.
+    permutations: of the comparison with printed matrices, the only test that is not in `statistics`. methods: the table of
+    that name, whose comparison is the key `comparison`.
     """
     collected = collect(transfer, tasks)
     names = task_names(tasks)
@@ -62,6 +65,7 @@ def summary(
         "agreement": _records(statistics, "agreement"),
         "regret": _records(statistics, *(test for test in statistics["test"].unique() if test.startswith("regret"))),
         "published": compare(collected, order, permutations),
+        "comparison": None if methods is None else compare_methods(methods),
     }
     return _plain(result)
 

@@ -32,7 +32,11 @@ VIEWS = {
 }
 
 
-METHODS = {"coop": "CoOp", "vpt": "VPT", "upt": "UPT", "maple": "MaPLe"}
+METHODS = {
+    "coop": "CoOp", "vpt": "VPT", "upt": "UPT", "maple": "MaPLe", "ivlp": "IVLP", "cocoop": "CoCoOp", "softcpt": "SoftCPT",
+    "coop_mt": "CoOp-MT", "tip_adapter": "Tip-Adapter", "tip_adapter_f": "Tip-Adapter-F", "prompt_adapter": "Prompt-Adapter",
+    "prompt_adapter_f": "Prompt-Adapter-F", "linear_probe": "linear probe", "zero_shot": "zero-shot",
+}  # fmt: skip
 
 
 def method_title(method: str) -> str:

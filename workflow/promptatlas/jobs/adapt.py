@@ -1,0 +1,74 @@
+"""The job that runs adapters on the frozen features of tasks, one after the other. Knows nothing of how an adapter works."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Callable
+from functools import partial
+
+from torch import Tensor
+
+from promptatlas import adapters, backbone, devices, methods, planning, scores
+from promptatlas.adapters import Adapter, Examples
+from promptatlas.backbone import Backbone
+from promptatlas.cells import digest, fingerprint
+from promptatlas.jobs import share
+from promptatlas.jobs.known import Known, numerics, record
+from promptatlas.learned import LearnedPrompt
+from promptatlas.methods.settings import module_class
+from promptatlas.reporting import Progress, Say
+from promptatlas.streams import stream
+from promptatlas.study import AdaptJob, Study
+
+
+def fit(study: Study, job: AdaptJob, threads: int, say: Say) -> None:
+    """Write the scores of the adapters of `job`; those that still hold are kept, except the forced ones."""
+    forced = planning.forced(study, job.name, study.outputs(job))
+    model = backbone.load(study.backbone_folder, devices.chosen(study.config["device"], threads))
+    settings = study.settings(job.method)
+    say(f"adapt {job.method}: {len(job.tasks)} tasks, {len(study.seeds)} seeds")
+    progress, marks = Progress(f"adapt {job.method}", len(job.tasks), "tasks", say), []
+    for name in job.tasks:
+        known = Known.of(study, name, study.seeds, model.device)
+        for seed in study.seeds:
+            made_of, weights = _class_weights(study, settings, model, known, seed)
+            parts = numerics(model.fingerprint) | known.learned_from(seed) | known.tested_on() | made_of
+            parts |= {"method": job.method, "settings": digest(settings), "seed": str(seed)}
+            marks.append(parts)
+            path = study.score(job.method, seed, name)
+            if path not in forced and (scores.holds(path, parts) or scores.resumed(study, path, parts)):
+                continue
+            started = time.perf_counter()
+            adapter = adapted(job.method, settings, weights(), known, seed)
+            choice, logits = adapter.choice, adapter.logits(known.test)
+            content = record(
+                job.method, seed, known, logits, parts, time.perf_counter() - started,
+                epoch=adapter.best_epoch, alpha=choice.alpha, beta=choice.beta,
+            )  # fmt: skip
+            scores.keep(study, path, content)
+        progress.step(name)
+    for parts in marks:
+        study.resume(fingerprint(parts), "json").unlink(missing_ok=True)
+
+
+def adapted(method: str, settings: dict, weights: Tensor, known: Known, seed: int) -> Adapter:
+    """The adapter that the few-shot pictures of one seed give with class weights (C, D). No test picture is looked at."""
+    own = known.few_shot[seed]
+    task = known.prepared.task
+    further = (stream("order", method, task.name, seed),) if "epochs" in settings else ()
+    return module_class(method)(settings, weights, Examples(*own.train), Examples(*own.validation), task.metric, *further)
+
+
+def _class_weights(
+    study: Study, settings: dict, model: Backbone, known: Known, seed: int
+) -> tuple[dict[str, str], Callable[[], Tensor]]:
+    """What the class weights of a task are made of, for the fingerprint, and how to get them."""
+    source, name = settings.get("class_weights"), known.prepared.task.name
+    if source is None:
+        return {"class_weights": "templates"}, lambda: known.class_features
+    if methods.kind(source) == "shared":
+        weights, mark = share.class_weights(study.shared(source, seed), name)
+        return {"class_weights": mark}, partial(weights.to, model.device)
+    learned = LearnedPrompt.load(study.prompt(source, seed, name))[0]
+    names = known.prepared.task.class_names
+    return {"class_weights": learned.fingerprint()}, partial(adapters.class_weights, model, names, learned.prompts)

@@ -1,0 +1,100 @@
+"""What a study has of a task before anything is learned, on one device, and how a method's answers become a record.
+
+Knows nothing of how a method learns.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from dataclasses import dataclass
+from typing import Any
+
+import torch
+from torch import Tensor
+
+from promptatlas import NUMERICS_VERSION, encoding, metrics
+from promptatlas.cells import fingerprint
+from promptatlas.jobs.prepare import classes, read_draw
+from promptatlas.jobs.tune import PRECISION
+from promptatlas.scores import CHOICES
+from promptatlas.study import Study
+from promptatlas.tasks.draws import Draw
+from promptatlas.tasks.prepared import PreparedTask
+
+
+@dataclass(frozen=True)
+class FewShot:
+    """Frozen unit features (N, D) and labels (N,) or marks (N, C) of the drawn pictures, on one device."""
+
+    draw: Draw
+    train: tuple[Tensor, Tensor]
+    validation: tuple[Tensor, Tensor]
+
+
+@dataclass(frozen=True)
+class Known:
+    """What the study has of a task before anything is learned: its arrays, and the few-shot pictures by seed."""
+
+    prepared: PreparedTask
+    class_features: Tensor
+    test: Tensor
+    few_shot: dict[int, FewShot]
+
+    @classmethod
+    def of(cls, study: Study, name: str, seeds: Iterable[int], device: torch.device) -> Known:
+        prepared, encoded = PreparedTask.open(study.task_folder(name)), encoding.load(study.encoded(name))[0]
+        features = {key: torch.from_numpy(array).to(device) for key, array in encoded.items()}
+
+        def pictures(split: str, numbers: Any, labels: Any) -> tuple[Tensor, Tensor]:
+            rows = torch.from_numpy(prepared.rows(split, numbers)).to(device)
+            return features[f"features_{split}"][rows], torch.from_numpy(labels).to(device)
+
+        few_shot = {}
+        for seed in seeds:
+            drawn = read_draw(study.draw(name, seed))
+            train = pictures("train", drawn.train, drawn.train_labels)
+            few_shot[seed] = FewShot(
+                drawn, train, pictures(drawn.validation_split, drawn.validation, drawn.validation_labels)
+            )
+        return cls(prepared, features["class_features"], features["features_test"], few_shot)
+
+    def learned_from(self, seed: int) -> dict[str, str]:
+        """All of a task that a method learns from, by name."""
+        task, drawn = self.prepared, self.few_shot[seed].draw
+        return {
+            "task": task.task.name,
+            "data_train": task.fingerprint("train", drawn.train),
+            "data_validation": task.fingerprint(drawn.validation_split, drawn.validation),
+            "draw": drawn.sha256,
+            "classes": classes(task),
+            "metric": task.task.metric,
+        }
+
+    def tested_on(self) -> dict[str, str]:
+        """All of a task that turns logits into a score, by name."""
+        return {"data_test": self.prepared.fingerprint("test"), "metric": self.prepared.task.metric}
+
+
+def numerics(backbone: str) -> dict[str, str]:
+    return {"backbone": backbone, "precision": PRECISION, "numerics": str(NUMERICS_VERSION)}
+
+
+def record(
+    method: str, seed: int, known: Known, logits: Tensor, parts: dict[str, str], seconds: float, **chosen: float | None
+) -> dict[str, Any]:
+    """logits (N, C) of the test pictures; chosen: epoch, alpha and beta as far as the method has them."""
+    task = known.prepared
+    result = metrics.score(task.task.metric, logits.float().cpu().numpy(), task.labels("test"))
+    return {
+        "method": method,
+        "seed": seed,
+        "target": task.task.name,
+        "metric": task.task.metric,
+        "score": float(result.value),
+        "chance": float(result.chance),
+        **dict.fromkeys(CHOICES),
+        **chosen,
+        "seconds": round(seconds, 6),
+        "fingerprint": fingerprint(parts),
+        "parts": parts,
+    }

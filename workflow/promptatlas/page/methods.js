@@ -1,0 +1,113 @@
+// All methods side by side, each on tasks of its own. Knows nothing of the matrix.
+
+const COMPARED = SUMMARY.comparison;
+const BASE_METHOD = "zero_shot";
+const nameOf = one => DATA.method_titles[one] || one;
+
+function drawMethods() {
+  const enough = COMPARED && COMPARED.methods.length > 1 && COMPARED.n_tasks > 0;
+  hide("methods", !enough);
+  if (!enough) return;
+  const base = COMPARED.methods.find(one => one.method === BASE_METHOD);
+  fill("methods-words", comparisonWords(base));
+  if (base) fill("methods-plot", gainPlot(base));
+  const tasks = ordered().filter(name => name in COMPARED.methods[0].by_task);
+  const best = Object.fromEntries(
+    tasks.map(name => [name, Math.max(...COMPARED.methods.map(one => one.by_task[name]))]),
+  );
+  const score = (one, name) =>
+    element(
+      "span",
+      {class: one.by_task[name] >= best[name] - 1e-9 ? "strong" : ""},
+      show(100 * one.by_task[name], 1),
+    );
+  const numeric = COMPARED.methods.map((one, index) => index + 1);
+  fill(
+    "methods-table",
+    table(
+      ["task", ...COMPARED.methods.map(one => nameOf(one.method))],
+      [
+        ["mean", ...COMPARED.methods.map(one => element("span", {class: "strong"}, show(100 * one.mean, 1)))],
+        ["mean rank", ...COMPARED.methods.map(one => show(one.mean_rank, 1))],
+        ...tasks.map(name => [title(name), ...COMPARED.methods.map(one => score(one, name))]),
+      ],
+      numeric,
+      "Scores in %, mean over seeds; the best of a task is bold.",
+    ),
+  );
+  fill("methods-pairs", pairTable());
+}
+
+function comparisonWords(base) {
+  const [first, second] = COMPARED.methods;
+  const pair = COMPARED.pairs.find(one => one.better === first.method && one.worse === second.method);
+  const clear = pair && isNumber(pair.low) && pair.low > 0;
+  const few = COMPARED.shots.length ? ` with ${COMPARED.shots.join(", ")} images per class` : "";
+  const helped = COMPARED.methods.filter(one => isNumber(one.low) && one.low > 0).length;
+  const others = COMPARED.methods.filter(one => one.method !== BASE_METHOD).length;
+  const left = COMPARED.tasks_left_out.length;
+  return [
+    para(
+      `Each method learns${few} and is tested on the same task. The best mean over ${COMPARED.n_tasks} tasks has ${nameOf(first.method)} (${percent(first.mean, 1)}), then ${nameOf(second.method)} (${percent(second.mean, 1)}); ` +
+        (pair && isNumber(pair.low)
+          ? `the difference of ${show(pair.difference, 1)} points is ${clear ? "" : "not "}beyond what tasks and seeds leave open (${show(pair.low, 1)} to ${show(pair.high, 1)}).`
+          : "how sure that is cannot be told from so few tasks.") +
+        (base && isNumber(COMPARED.methods.find(one => one.method !== BASE_METHOD).low)
+          ? ` ${helped} of ${others} methods are clearly better than zero-shot.`
+          : "") +
+        (left ? ` ${left} ${left === 1 ? "task is" : "tasks are"} left out, as some methods have no score there.` : ""),
+    ),
+    quiet(
+      `Intervals are for ${percent(COMPARED.level)} and for the mean of paired differences: same task, same few pictures, same seed. They count tasks and seeds as crossed random samples` +
+        (COMPARED.n_seeds > 1 ? "" : " (here one seed, so what all tasks of a seed share is not in them)") +
+        ", one interval at a time. Epochs, \u03b1 and \u03b2 are chosen on validation pictures alone.",
+    ),
+  ];
+}
+
+function gainPlot(base) {
+  const rows = COMPARED.methods
+    .filter(one => one.method !== BASE_METHOD && isNumber(one.difference))
+    .map(one => ({
+      name: nameOf(one.method),
+      at: one.difference,
+      low: one.low,
+      high: one.high,
+      dots: Object.entries(one.by_task).map(([name, score]) => 100 * (score - base.by_task[name])),
+      filled: true,
+      colour: "var(--accent)",
+      note: signed(one.difference),
+    }));
+  const every = rows.flatMap(row => [...row.dots, row.low, row.high].filter(isNumber)).concat(0, 1);
+  const edge = step => Math.ceil(step / 5) * 5;
+  return intervalPlot(
+    rows,
+    -edge(-Math.min(...every)),
+    edge(Math.max(...every)),
+    "points over zero-shot, with interval; small dots are tasks",
+  );
+}
+
+// Neighbours in the order of means: whether each is better than the next one.
+function pairTable() {
+  const order = COMPARED.methods.map(one => one.method);
+  const rows = order
+    .slice(1)
+    .map((worse, index) => COMPARED.pairs.find(one => one.better === order[index] && one.worse === worse));
+  return element(
+    "details",
+    {},
+    element("summary", {}, "Each method against the next one"),
+    table(
+      ["method", "against", "difference, points", "interval", "better on"],
+      rows.map(one => [
+        nameOf(one.better),
+        nameOf(one.worse),
+        signed(one.difference, 1),
+        isNumber(one.low) ? `${signed(one.low, 1)} to ${signed(one.high, 1)}` : "\u2013",
+        `${one.better_on} of ${COMPARED.n_tasks}`,
+      ]),
+      [2, 3, 4],
+    ),
+  );
+}

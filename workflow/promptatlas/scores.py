@@ -1,0 +1,53 @@
+"""The score of one method on one task with one seed, as a JSON record: for methods that have no place in the matrix.
+
+A record says what was chosen without the test pictures (epoch, alpha, beta) and carries the fingerprint of all that
+determines it. Knows nothing of how a score is computed.
+"""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+from typing import Any
+
+from promptatlas import cells
+from promptatlas.cells import fingerprint
+from promptatlas.errors import UserError
+from promptatlas.study import Study
+
+CHOICES = ("epoch", "alpha", "beta")
+KEYS = ("method", "seed", "target", "metric", "score", "chance", *CHOICES, "seconds", "fingerprint", "parts")
+
+
+def read(path: Path) -> dict[str, Any]:
+    """The record stored at `path`; UserError if it is missing or damaged."""
+    try:
+        content = json.loads(Path(path).read_bytes())
+        sound = isinstance(content, dict) and all(key in content for key in KEYS) and 0 <= content["score"] <= 1
+    except FileNotFoundError:
+        raise UserError(f"the score {path} is missing; run the study again to compute it") from None
+    except (ValueError, TypeError):
+        sound = False
+    if not sound:
+        raise UserError(f"the score {path} is corrupt; delete the file and run again to compute it anew")
+    return content
+
+
+def holds(path: Path, parts: dict[str, str]) -> bool:
+    """Whether the record at `path` is there and was made from `parts`."""
+    return path.exists() and read(path)["fingerprint"] == fingerprint(parts)
+
+
+def resumed(study: Study, path: Path, parts: dict[str, str]) -> bool:
+    """Take over a record that an interrupted job left."""
+    left = study.resume(fingerprint(parts), "json")
+    if not left.exists():
+        return False
+    cells.write(path, read(left))
+    return True
+
+
+def keep(study: Study, path: Path, content: dict[str, Any]) -> None:
+    """Write a record, and a copy for the case that the job is interrupted: Snakemake then removes its outputs."""
+    cells.write(study.resume(content["fingerprint"], "json"), content)
+    cells.write(path, content)

@@ -1,0 +1,117 @@
+"""How good methods are on tasks of their own, side by side. Knows nothing of transfer between tasks, nor of plots.
+
+Methods are compared by paired differences: the same task, the same few-shot pictures, the same seed. Tasks and seeds are
+both a sample of those one could have had, and a difference depends on both, also jointly on all tasks of a seed (a learner
+that is shared by all tasks has one start). So the interval of a mean difference is that of two crossed random effects.
+"""
+
+import itertools
+import math
+
+import numpy as np
+import pandas as pd
+from scipy.stats import t
+
+BASE = "zero_shot"
+FEWEST_TASKS = 3
+LEVEL = 0.95
+
+
+def compare(table: pd.DataFrame) -> dict:
+    """The table `methods` in numbers; scores are 0..1, differences and their intervals in points of 100.
+
+    Only tasks on which every method is measured count. `methods` is ordered from the best mean to the worst, and `pairs`
+    has each method beside every worse one. What cannot be estimated is NaN.
+    """
+    scores = _scores(table)
+    names = sorted({task for own in scores.values() for task in own})
+    tasks = [name for name in names if all(name in own for own in scores.values())]
+    means = {method: np.array([np.mean(list(own[task].values())) for task in tasks]) for method, own in scores.items()}
+    overall = {method: float(values.mean()) if tasks else math.nan for method, values in means.items()}
+    order = sorted(scores, key=lambda method: (-np.nan_to_num(overall[method], nan=-1.0), method))
+    places = pd.DataFrame(means, index=tasks).rank(axis=1, ascending=False).mean()
+    methods = [
+        {
+            "method": method,
+            "mean": overall[method],
+            "rank": place,
+            "mean_rank": float(places[method]),
+            **_difference(scores, method, BASE, tasks),
+            "by_task": dict(zip(tasks, means[method].tolist(), strict=True)),
+        }
+        for place, method in enumerate(order, start=1)
+    ]
+    pairs = [
+        {"better": one, "worse": other, **_difference(scores, one, other, tasks)}
+        for one, other in itertools.combinations(order, 2)
+    ]
+    return {
+        "n_tasks": len(tasks),
+        "tasks_left_out": [name for name in names if name not in tasks],
+        "n_seeds": int(table["seed"].nunique()),
+        "shots": sorted({int(shots) for shots in table["shots"] if shots}),
+        "level": LEVEL,
+        "methods": methods,
+        "pairs": pairs,
+    }
+
+
+def crossed_interval(values: np.ndarray, level: float = LEVEL) -> tuple[float, float]:
+    """Interval of the mean of values (T, S), T tasks crossed with S seeds, both random.
+
+    The mean of ``m + a_t + b_s + e_ts`` varies by ``var(a)/T + var(b)/S + var(e)/TS``, of which mean squares give the
+    unbiased estimate ``(MS_a + MS_b - MS_e)/TS``; degrees of freedom after Satterthwaite. Where seeds show no effect of
+    their own (MS_b <= MS_e, or one seed), this is the t interval over the tasks' means. NaN for fewer than three tasks.
+    """
+    tasks, seeds = values.shape
+    if tasks < FEWEST_TASKS or not np.isfinite(values).all():
+        return math.nan, math.nan
+    mean, by_task = float(values.mean()), values.mean(axis=1)
+    variance, freedom = by_task.var(ddof=1) / tasks, float(tasks - 1)
+    if seeds > 1:
+        by_seed = values.mean(axis=0)
+        rest = values - by_task[:, None] - by_seed + mean
+        squares = np.array([seeds * by_task.var(ddof=1), tasks * by_seed.var(ddof=1)])
+        error = (rest**2).sum() / ((tasks - 1) * (seeds - 1))
+        parts = np.array([*squares, error]) / (tasks * seeds)
+        if squares[1] > error:
+            variance = parts[0] + parts[1] - parts[2]
+            own = np.array([tasks - 1, seeds - 1, (tasks - 1) * (seeds - 1)])
+            freedom = max(1.0, variance**2 / float((parts**2 / own).sum()))
+    half = float(t.ppf((1 + level) / 2, freedom) * np.sqrt(variance))
+    return mean - half, mean + half
+
+
+def _scores(table: pd.DataFrame) -> dict[str, dict[str, dict[int | None, float]]]:
+    """method -> task -> seed (None where a method has none) -> score."""
+    scores: dict[str, dict[str, dict[int | None, float]]] = {}
+    for method, task, seed, score in zip(table["method"], table["task"], table["seed"], table["score"], strict=True):
+        if np.isfinite(score):
+            own = scores.setdefault(method, {}).setdefault(task, {})
+            own[None if pd.isna(seed) else int(seed)] = float(score)
+    return scores
+
+
+def _difference(scores: dict, method: str, other: str, tasks: list[str]) -> dict:
+    """Paired difference in points of two methods: mean, interval, and on how many tasks the first is better."""
+    if not tasks or method == other or other not in scores:
+        return {"difference": math.nan, "low": math.nan, "high": math.nan, "better_on": None}
+    seeds = sorted({seed for one in (method, other) for task in tasks for seed in scores[one][task] if seed is not None})
+
+    def of(one: str) -> np.ndarray:
+        """(T, S) in points; NaN where a seed is missing."""
+        return np.array(
+            [[100 * own.get(None, own.get(seed, math.nan)) for seed in seeds or [0]] for own in map(scores[one].get, tasks)]
+        )
+
+    values = of(method) - of(other)
+    whole = values[:, np.isfinite(values).all(axis=0)]
+    if not whole.shape[1]:
+        return {"difference": math.nan, "low": math.nan, "high": math.nan, "better_on": None}
+    low, high = crossed_interval(whole)
+    return {
+        "difference": float(whole.mean()),
+        "low": low,
+        "high": high,
+        "better_on": int((whole.mean(axis=1) > 0).sum()),
+    }

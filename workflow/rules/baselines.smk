@@ -1,0 +1,63 @@
+# What the matrix is compared with: learners shared by all tasks, and adapters on frozen features. A job keeps the scores
+# that still hold and computes the others.
+
+for job in study.share_jobs:
+
+    rule:
+        name:
+            job.name
+        input:
+            backbone=study.backbone_files,
+            encoded=[study.encoded(task) for task in study.tasks],
+            draws=study.tuning_draws(job),
+        output:
+            update(study.outputs(job)),
+        log:
+            study.log(job.name),
+        benchmark:
+            study.benchmark(job.name)
+        params:
+            method=job.method,
+            tasks=study.tasks,
+            seeds=job.seeds,
+            **study.provenance(job.method),
+        resources:
+            mem_mb=study.config["memory_mib"],
+            runtime=study.config["minutes"],
+        message:
+            study.scores_message(job)
+        conda:
+            "../../envs/environment.yaml"
+        script:
+            "../scripts/share.py"
+
+
+for job in study.adapt_jobs:
+
+    rule:
+        name:
+            job.name
+        input:
+            backbone=study.backbone_files,
+            encoded=[study.encoded(task) for task in job.tasks],
+            draws=study.tuning_draws(job),
+            weights=study.adapter_inputs(job),
+        output:
+            update(study.outputs(job)),
+        log:
+            study.log(job.name),
+        benchmark:
+            study.benchmark(job.name)
+        params:
+            method=job.method,
+            tasks=job.tasks,
+            **study.provenance(job.method),
+        resources:
+            mem_mb=study.config["memory_mib"],
+            runtime=study.config["minutes"],
+        message:
+            study.scores_message(job)
+        conda:
+            "../../envs/environment.yaml"
+        script:
+            "../scripts/adapt.py"
