@@ -1,0 +1,93 @@
+"""Methods side by side: means, ranks and intervals against simple references and known truths."""
+
+import numpy as np
+import pandas as pd
+import pytest
+from scipy import stats
+
+from promptatlas.collect import METHODS, methods_table
+from promptatlas.statistics.methods import compare, crossed_interval
+from synthetic_study import baselines_table, tasks_table, transfer_table
+
+
+@pytest.fixture(scope="module")
+def table():
+    return methods_table(transfer_table(6), baselines_table(tasks_table(6)))
+
+
+def test_a_prompt_counts_on_its_own_task_and_baselines_beside_it(table):
+    transfer = transfer_table(6)
+    assert list(table.columns) == METHODS
+    assert set(table["method"]) == {"coop", "vpt", "linear_probe", "zero_shot"}
+    own = table[table["method"] == "vpt"]
+    wanted = transfer.query("method == 'vpt' and source == target").sort_values(["target", "seed"])
+    assert own["score"].tolist() == wanted["score"].tolist() and own["task"].tolist() == wanted["target"].tolist()
+    chance = tasks_table(6).set_index("task")["chance"]
+    assert (table["chance"] == table["task"].map(chance)).all()
+
+
+def test_without_the_frozen_protocol_the_same_prompts_are_found_in_the_other(table):
+    cells = transfer_table(6)
+    own = (cells["source"] == cells["target"]) & (cells["protocol"] == "frozen")
+    tuned = cells[own].assign(protocol="init", source="scratch")
+    assert methods_table(tuned, baselines_table(tasks_table(6))).equals(table)
+
+
+def test_means_ranks_and_differences_equal_those_by_hand(table):
+    found = compare(table)
+    wide = table.pivot_table(index="task", columns="method", values="score")
+    order = wide.mean().sort_values(ascending=False)
+    assert [one["method"] for one in found["methods"]] == list(order.index)
+    assert [one["mean"] for one in found["methods"]] == pytest.approx(list(order))
+    ranks = wide.rank(axis=1, ascending=False).mean()
+    for one in found["methods"]:
+        assert one["mean_rank"] == pytest.approx(ranks[one["method"]])
+        assert one["by_task"] == pytest.approx(wide[one["method"]].to_dict())
+    for pair in found["pairs"]:
+        gap = 100 * (wide[pair["better"]] - wide[pair["worse"]])
+        assert pair["difference"] == pytest.approx(gap.mean()) and pair["better_on"] == (gap > 0).sum()
+        assert pair["low"] < pair["difference"] < pair["high"]
+    assert len(found["pairs"]) == 6
+
+
+def test_only_tasks_on_which_every_method_is_measured_count(table):
+    found = compare(table[~((table["method"] == "vpt") & (table["task"] == "task_02"))])
+    assert found["tasks_left_out"] == ["task_02"] and found["n_tasks"] == 5
+    assert all("task_02" not in one["by_task"] for one in found["methods"])
+
+
+def test_with_one_seed_the_interval_is_that_of_a_t_test_over_tasks():
+    values = np.random.default_rng(0).normal(2, 5, (12, 1))
+    wanted = stats.ttest_1samp(values[:, 0], 0).confidence_interval(0.95)
+    assert crossed_interval(values) == pytest.approx((wanted.low, wanted.high))
+
+
+def test_too_few_tasks_give_no_interval():
+    assert np.isnan(crossed_interval(np.ones((2, 3)))).all()
+
+
+def test_equal_differences_have_an_interval_of_no_width():
+    assert crossed_interval(np.full((5, 3), 2.0)) == pytest.approx((2.0, 2.0))
+
+
+@pytest.mark.parametrize(
+    ("task", "seed", "noise"), [(3, 0, 1), (3, 2, 1), (0.5, 3, 1), (0, 0, 1)], ids=["tasks", "both", "seeds", "noise"]
+)
+def test_intervals_hold_the_truth_as_often_as_they_say(task, seed, noise):
+    """Also where a whole seed is better or worse on all tasks: a t interval over tasks alone fails there."""
+    rng, held, runs = np.random.default_rng(1), 0, 1500
+    for _ in range(runs):
+        values = rng.normal(0, task, (20, 1)) + rng.normal(0, seed, (1, 3)) + rng.normal(0, noise, (20, 3))
+        low, high = crossed_interval(values)
+        held += low <= 0 <= high
+    assert 0.92 <= held / runs <= 0.985
+
+
+def test_a_method_without_a_seed_is_compared_with_every_seed():
+    rows = [("zero_shot", task, None, 0.5) for task in "abc"]
+    rows += [("coop", task, seed, 0.5 + gain) for task, gain in zip("abc", (0.1, 0.2, 0.3)) for seed in (1, 2)]
+    table = pd.DataFrame(rows, columns=["method", "task", "seed", "score"]).astype({"seed": "Int64"})
+    found = compare(table.assign(shots=4))
+    coop = found["methods"][0]
+    wanted = stats.ttest_1samp([10, 20, 30], 0).confidence_interval(0.95)
+    assert (coop["low"], coop["high"]) == pytest.approx((wanted.low, wanted.high)) and found["shots"] == [4]

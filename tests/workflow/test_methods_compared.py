@@ -1,0 +1,168 @@
+"""Methods that have no place in the matrix: their jobs, what they keep, and that no test label ever chooses anything."""
+
+import json
+import shutil
+
+import numpy as np
+import pandas as pd
+import pytest
+from tiny_study import CONFIG, Finished, differing
+
+TASK_NAMES = CONFIG["tasks"]
+SETTINGS = {
+    "coop": {"epochs": 2, "context": 2},
+    "softcpt": {"epochs": 2, "context": 2, "task_vectors": 2},
+    "coop_mt": {"epochs": 2, "context": 2},
+    "tip_adapter": {"alpha_steps": 20, "beta_steps": 20},
+    "tip_adapter_f": {"epochs": 4, "alpha_steps": 20, "beta_steps": 20, "learning_rate": 0.05},
+    "prompt_adapter": {"alpha_steps": 20, "beta_steps": 20},
+}
+METHODS = ["coop", "tip_adapter", "softcpt"]
+
+
+def records(study, method) -> dict:
+    return {name: json.loads(content) for name, content in study.contents(f"scores/{method}").items()}
+
+
+@pytest.fixture(scope="module")
+def compared(finished, tmp_path_factory):
+    """The finished study with an adapter and a shared learner added to it."""
+    study = Finished(tmp_path_factory.mktemp("compared") / "study")
+    shutil.copytree(finished.folder, study.folder)
+    study.configure(methods=METHODS, settings=SETTINGS)
+    told = study.run()
+    assert "adapt tip_adapter" in told and "share softcpt" in told
+    assert not any(words in told for words in ("tune coop:", "transfer frozen", "linear probe"))
+    return study
+
+
+def test_every_method_reaches_the_tables_the_summary_and_the_page(compared):
+    tables = compared.results / "tables"
+    baselines, methods = (pd.read_parquet(tables / f"{name}.parquet") for name in ("baselines", "methods"))
+    for method in ("tip_adapter", "softcpt"):
+        found = baselines[baselines["method"] == method]
+        assert len(found) == len(TASK_NAMES) and set(found["shots"]) == {2}
+        for record in records(compared, method).values():
+            row = found[(found["target"] == record["target"]) & (found["seed"] == record["seed"])]
+            assert row["score"].item() == record["score"] and record["seconds"] > 0
+    assert set(methods["method"]) == {*METHODS, "zero_shot", "linear_probe"}
+    cell = json.loads((compared.results / "cells/frozen/coop/seed1/shapes/shapes.json").read_text())
+    own = methods.query("method == 'coop' and task == 'shapes' and seed == 1")
+    assert own["score"].item() == cell["score"]
+    comparison = json.loads((compared.results / "summary.json").read_text())["comparison"]
+    assert {one["method"] for one in comparison["methods"]} == set(methods["method"])
+    assert (compared.results / "figures" / "methods.svg").exists()
+    assert all(one["alpha"] and one["beta"] for one in records(compared, "tip_adapter").values())
+    assert all(one["epoch"] in (1, 2) for one in records(compared, "softcpt").values())
+    assert not compared.contents("resume")
+
+
+def test_an_added_method_runs_its_own_jobs_alone_and_a_deleted_score_comes_back_alone(compared):
+    before = compared.contents("cells", "prompts", "scores", "shared")
+    compared.configure(methods=[*METHODS, "prompt_adapter"], settings=SETTINGS)
+    deleted = "scores/tip_adapter/seed1/colors.json"
+    old = json.loads(before[deleted])
+    (compared.results / deleted).unlink()
+    told = compared.run("--until", "describe")
+    assert "share coop_mt" in told and "adapt prompt_adapter" in told
+    assert not any(words in told for words in ("tune coop:", "transfer frozen", "share softcpt", "linear probe"))
+    after = compared.contents("cells", "prompts", "scores", "shared")
+    new = {name for name in after if "/prompt_adapter/" in name or "/coop_mt/" in name}
+    assert len(new) == 2 * len(TASK_NAMES) + 1
+    assert differing(before, after) <= {*new, deleted}
+    again = json.loads(after[deleted])
+    assert {k: v for k, v in again.items() if k != "seconds"} == {k: v for k, v in old.items() if k != "seconds"}
+
+
+def in_process(folder, backbone, noise=False):
+    """The choices of a real run of all jobs up to the scores, in this process; with `noise` the test labels are shuffled."""
+    from promptatlas.jobs import adapt, prepare, share, tune
+    from promptatlas.learned import LearnedPrompt
+    from promptatlas.study import Study
+    from promptatlas.tasks import prepared
+
+    listed = [name for name in SETTINGS]
+    study = Study(CONFIG | {"methods": listed, "settings": SETTINGS, "shots": 4, "results": str(folder), "device": "cpu"})
+    shutil.copytree(backbone, study.backbone_folder)
+    for name in study.tasks:
+        prepare.prepare(study, name, 1, quiet)
+        if noise:
+            place = study.task_folder(name)
+            labels = np.load(place / "test_labels.npy")
+            mixed = np.random.default_rng(0).permutation(labels)
+            np.save(place / "test_labels.npy", mixed)
+            record = json.loads((place / "task.json").read_text())
+            record["fingerprints"]["test"] = prepared.fingerprint(np.load(place / "test_digests.npy"), mixed)
+            (place / "task.json").write_text(json.dumps(record))
+    prepare.draws(study)
+    for job in study.encode_jobs:
+        prepare.encode(study, job, 1, quiet)
+    for job in study.tune_jobs:
+        tune.learn(study, job, 1, quiet)
+    for job in study.share_jobs:
+        share.learn(study, job, 1, quiet)
+    for job in study.adapt_jobs:
+        adapt.fit(study, job, 1, quiet)
+    found = [json.loads(path.read_text()) for path in study.score_records]
+    chosen = {(one["method"], one["target"]): [one[key] for key in ("epoch", "alpha", "beta")] for one in found}
+    prompts = {path.stem: LearnedPrompt.load(path)[0].best_epoch for path in study.all_prompts}
+    return chosen, prompts, [one["score"] for one in found]
+
+
+def quiet(*words) -> None:
+    pass
+
+
+def test_noise_in_the_test_labels_changes_no_epoch_alpha_or_beta(backbone, tmp_path):
+    chosen, prompts, scores = in_process(tmp_path / "as_they_are", backbone)
+    others, other_prompts, other_scores = in_process(tmp_path / "noise", backbone, noise=True)
+    assert chosen == others and prompts == other_prompts
+    assert scores != other_scores  # the noise was there
+    assert len({tuple(one) for one in chosen.values()}) > 5  # and there was something to choose
+
+
+@pytest.mark.parametrize("model", ["RN50", "ViT-B-16-SigLIP"])
+@pytest.mark.parametrize("method", ["vpt", "upt", "maple", "ivlp"])
+def test_prompts_in_an_image_tower_that_takes_none_are_refused_before_any_job(model, method):
+    from promptatlas.configuration import complete
+    from promptatlas.errors import UserError
+
+    weights = {"RN50": "openai", "ViT-B-16-SigLIP": "webli"}[model]
+    with pytest.raises(UserError, match=f"`methods` lists {method}.*image tower.*{model}"):
+        complete({"methods": ["coop", method], "backbone": {"model": model, "pretrained": weights}})
+
+
+def test_the_registry_says_which_methods_have_visual_prompts():
+    """The configuration is checked without the classes; both must say the same."""
+    from promptatlas import methods
+    from promptatlas.methods.settings import module_class
+
+    assert {name: methods.is_visual(name) for name in methods.names()} == {
+        name: module_class(name).visual for name in methods.names()
+    }
+
+
+@pytest.mark.parametrize(
+    ("changes", "words"),
+    [
+        ({"methods": ["tip_adapter", "softcpt"]}, "`methods` must list at least one whose prompts can be moved"),
+        ({"methods": ["vpt", "prompt_adapter"], "settings": {"prompt_adapter": {"class_weights": "coop"}}}, "add coop"),
+        ({"methods": ["coop", "tip_adaptor"]}, "did you mean `tip_adapter`"),
+        ({"settings": {"tip_adapter": {"alpha": 3}}, "methods": ["coop", "tip_adapter"]}, "settings.tip_adapter.alpha"),
+    ],
+)
+def test_a_wrong_list_of_methods_is_refused_in_one_sentence(changes, words):
+    from promptatlas.configuration import complete
+    from promptatlas.errors import UserError
+
+    with pytest.raises(UserError) as caught:
+        complete(changes)
+    assert words in str(caught.value) and "\n" not in str(caught.value)
+
+
+def test_what_an_adapter_builds_upon_is_learned_too_and_baselines_may_be_listed():
+    from promptatlas.study import Study
+
+    study = Study({"methods": ["zero_shot", "coop", "linear_probe", "prompt_adapter_f"]})
+    assert study.methods == ("coop",) and study.shared_methods == ("coop_mt",)
+    assert study.adapter_methods == ("prompt_adapter_f",) and not Study({}).all_scores
