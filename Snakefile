@@ -13,10 +13,19 @@ include: "workflow/rules/tasks.smk"
 include: "workflow/rules/backbone.smk"
 include: "workflow/rules/tune.smk"
 include: "workflow/rules/baselines.smk"
+include: "workflow/rules/multitask.smk"
 include: "workflow/rules/transfer.smk"
-include: "workflow/rules/similarity.smk"
-include: "workflow/rules/statistics.smk"
-include: "workflow/rules/report.smk"
+
+
+if study.design.is_matrix:
+
+    include: "workflow/rules/similarity.smk"
+    include: "workflow/rules/statistics.smk"
+    include: "workflow/rules/report.smk"
+
+else:
+
+    include: "workflow/rules/protocol.smk"
 
 
 rule all:
@@ -28,6 +37,4 @@ rule all:
         study.all_cells,
         study.all_scores,
         study.tables,
-        figures=study.figures,
-        summary=study.summary,
-        report=study.report,
+        study.conclusions,

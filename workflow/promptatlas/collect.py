@@ -11,6 +11,7 @@ from promptatlas import cells, scores
 from promptatlas.cells import replace
 from promptatlas.errors import UserError
 from promptatlas.study import SPLITS, Study
+from promptatlas.tasks import halves
 from promptatlas.tasks.prepared import PreparedTask
 
 TRANSFER = [
@@ -19,6 +20,9 @@ TRANSFER = [
 ]  # fmt: skip
 BASELINES = ["study", "backbone", "method", "target", "seed", "shots", "metric", "score"]
 METHODS = ["method", "task", "seed", "shots", "metric", "score", "chance"]
+JOINT = [
+    "study", "backbone", "method", "source", "adaptation", "task", "seed", "group", "classes", "shots", "metric", "score", "chance",
+]  # fmt: skip
 TUNING = ["method", "task", "seed", "epoch", "loss", "learning_rate", "validation_score"]
 TASKS = [
     "task", "title", "family", "metric", "classes", "n_train", "n_validation", "n_test", "chance", "zero_shot",
@@ -68,7 +72,7 @@ def baselines_table(study: Study, transfer: pd.DataFrame) -> pd.DataFrame:
     about = targets.set_index("target")[["study", "backbone", "metric"]]
     probes = [
         {**about.loc[name], "method": "linear_probe", "target": name, "shots": study.shots, **probe}
-        for name in study.tasks
+        for name in study.learners
         for probe in json.loads(study.probe(name).read_text())["probes"]
     ]
     others = [
@@ -94,6 +98,19 @@ def methods_table(transfer: pd.DataFrame, baselines: pd.DataFrame) -> pd.DataFra
     table = pd.concat([transfer[own].astype({"seed": "Int64"}), others.assign(chance=others["target"].map(chance))])
     table = table.rename(columns={"target": "task"})[METHODS].astype({"seed": "Int64"})
     return table.sort_values(METHODS[:3], ignore_index=True)
+
+
+def joint_table(study: Study) -> pd.DataFrame:
+    """One row per method, task, seed, source and adaptation: a prompt of the task's own or of its group, tuned from scratch or
+    from the multitask source (MVLPT, Table 2)."""
+    about = {"study": study.name, "backbone": study.backbone_name, "shots": study.shots, "classes": study.union["classes"]}
+    rows = [
+        content | about | {"task": content["target"]}
+        for job in study.joint_jobs
+        for path in study.outputs(job)
+        for content in [scores.read(path)]
+    ]
+    return _frame(rows, JOINT).sort_values(["method", "source", "adaptation", "task", "seed"], ignore_index=True)
 
 
 def tuning_table(study: Study) -> pd.DataFrame:
@@ -126,7 +143,8 @@ def tasks_table(study: Study, transfer: pd.DataFrame) -> pd.DataFrame:
     for name in study.tasks:
         prepared = PreparedTask.open(study.task_folder(name))
         task = prepared.task
-        shots = [count for seed in study.seeds for count in json.loads(study.draw(name, seed).read_text())["shots_per_class"]]
+        drawn = [study.draw(name, seed) for seed in study.seeds if name in study.learners]
+        shots = [count for path in drawn for count in json.loads(path.read_text())["shots_per_class"]] or [0]
         rows.append(
             {
                 "task": name,
@@ -151,9 +169,9 @@ def _published(study: Study, name: str) -> dict[str, Any]:
     """What others say of a task: its licence, whom to cite, and the zero-shot score of these weights."""
     if study.is_embedded(name):
         return {"licence": "", "citation": "", "zero_shot_expected": float("nan"), "zero_shot_reference": ""}
-    entry = study.entry(name)
-    weights = "{model}/{pretrained}".format(**study.config["backbone"]).replace("-quickgelu/", "/")
-    expected = entry.expected_zero_shot.get(weights, {"score": float("nan"), "source": ""})
+    entry = study.entry(halves.whole_of(name))
+    known = {} if halves.part_of(name) else entry.expected_zero_shot
+    expected = known.get(study.weights, {"score": float("nan"), "source": ""})
     return {
         "licence": entry.licence,
         "citation": entry.citation,

@@ -13,14 +13,14 @@ from typing import Any, Iterable
 import jsonschema
 import yaml
 
-from promptatlas import methods
+from promptatlas import designs, methods, unions
 from promptatlas.backbone import kinds
 from promptatlas.backbone.origin import origin
 from promptatlas.errors import UserError
-from promptatlas.tasks import catalogue
+from promptatlas.tasks import catalogue, halves
+from promptatlas.tasks.task import Task
 
 SCHEMA = Path(__file__).resolve().parents[1] / "schemas" / "config.schema.yaml"
-CALIBRATION = ("scratch", "template")
 ALWAYS_MEASURED = ("zero_shot", "linear_probe")
 NO_VISUAL_PROMPTS = ("resnet", "siglip")
 
@@ -36,8 +36,10 @@ def complete(given: dict[str, Any]) -> dict[str, Any]:
     _resolve_tasks(config)
     _resolve_backbone(config)
     _resolve_methods(config)
+    _resolve_design(config)
+    _resolve_unions(config)
     if config["only"] is not None:
-        _known("source", config["only"], [*config["tasks"], *CALIBRATION], "only")
+        _known("source", config["only"], [*designs.design(config).learners, *designs.CALIBRATION, *unions.SOURCES.values()], "only")
     return config
 
 
@@ -57,6 +59,28 @@ def _resolve_tasks(config: dict[str, Any]) -> None:
                 "for a study of the tasks under `data`"
             )
         catalogue.described(task, description)
+
+
+def _resolve_design(config: dict[str, Any]) -> None:
+    """Sources are tasks of the study, and tasks can be halved where they have to be."""
+    designs.check(config)
+    for source in config["sources"]:
+        _known("task", source, config["tasks"], "sources")
+    if config["design"] != designs.MATRIX:
+        for method in config["methods"]:
+            if method not in ALWAYS_MEASURED and methods.kind(method) != "prompt":
+                raise UserError(
+                    f"`methods` lists {method}, which is no prompt that could be tried on other classes; leave it out with "
+                    f"`design: {config['design']}`"
+                )
+    if config["design"] == designs.BASE_TO_NEW:
+        for name in config["tasks"]:
+            task = catalogue.task(name) if name in catalogue.names("mini") else _described(config, name)
+            halves.require_halves(name, task.class_names, task.multilabel)
+
+
+def _described(config: dict[str, Any], name: str) -> Task:
+    return catalogue.described(name, config["data"].get(name, {})).task
 
 
 def _resolve_backbone(config: dict[str, Any]) -> None:
@@ -102,6 +126,26 @@ def _resolve_methods(config: dict[str, Any]) -> None:
                 f"choose {' or '.join(methods.names('shared'))}"
             )
     config["settings"] = complete
+
+
+def _resolve_unions(config: dict[str, Any]) -> None:
+    """How prompts of several tasks are tuned; groups hold tasks of the study, each once."""
+    usual = {"classes": "own", "batches": "task", "source_epochs": 10}
+    paper = {"classes": "union", "batches": "mixed", "source_epochs": "method"}
+    chosen = usual if config["preset"] == "mini" else paper
+    config["union"] |= {key: value for key, value in chosen.items() if config["union"][key] == "auto"}
+    joint = config["joint"]
+    if (config["multitask"] or joint) and config["design"] != designs.MATRIX:
+        raise UserError(f"`multitask` and `joint` are for `design: matrix`, not for {config['design']}; leave them out")
+    if joint == "auto":
+        return
+    if isinstance(joint, str) or any(not isinstance(group, list) or len(group) < 2 for group in joint):
+        raise UserError(f"`joint` must be `auto` or lists of at least two tasks, such as [[shapes, colors]], not {_shown(joint)}")
+    grouped = [task for group in joint for task in group]
+    for task in grouped:
+        _known("task", str(task), config["tasks"], "joint")
+        if grouped.count(task) > 1:
+            raise UserError(f"`joint` lists {task} twice; a task adapts in one group only")
 
 
 def load(path: Path) -> dict[str, Any]:

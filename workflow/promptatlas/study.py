@@ -14,11 +14,14 @@ from promptatlas.backbone.kinds import LOCAL, MINI
 from promptatlas.backbone.origin import origin
 from promptatlas.cells import Cell
 from promptatlas.configuration import complete
-from promptatlas.tasks import catalogue
+from promptatlas.designs import Design, design
+from promptatlas.tasks import catalogue, halves
 from promptatlas.tasks.prepared import ARRAYS, SPLITS, array_path
+from promptatlas.unions import JointJob, MultitaskJob, Unions
 
 WHERE = ("results", "data_root", "download", "jobs", "device", "memory_mib", "minutes", "only")
-TABLES = ("transfer", "baselines", "methods", "tuning", "tasks", "similarity", "statistics")
+TABLES = ("transfer", "baselines", "methods", "tuning", "tasks")
+EXPLAINED = ("similarity", "statistics")
 
 
 @dataclass(frozen=True)
@@ -67,7 +70,7 @@ class AdaptJob:
 
 @dataclass(frozen=True)
 class TransferJob:
-    """Cells of one protocol and method: `sources` x `targets` x `seeds`."""
+    """Cells of one protocol and method: `sources` x `targets` x `seeds`, as far as the design measures them."""
 
     name: str
     protocol: str
@@ -75,32 +78,38 @@ class TransferJob:
     sources: tuple[str, ...]
     targets: tuple[str, ...]
     seeds: tuple[int, ...]
+    design: Design
 
     def cells(self) -> Iterator[Cell]:
         for seed in self.seeds:
             for target in self.targets:
                 for source in self.sources:
-                    yield Cell(self.protocol, self.method, seed, target, source)
+                    if self.design.measures(source, target):
+                        yield Cell(self.protocol, self.method, seed, target, source)
 
 
-Job = EncodeJob | ProbeJob | TuneJob | ShareJob | AdaptJob | TransferJob
+Job = EncodeJob | ProbeJob | TuneJob | ShareJob | AdaptJob | MultitaskJob | JointJob | TransferJob
 
 
-class Study:
+class Study(Unions):
     """Everything that can be said about a study before anything is computed."""
 
     def __init__(self, config: dict[str, Any]):
         self.config = complete(config)
         self.name: str = self.config["study"]
         self.folder = Path(self.config["results"]) / self.name
-        self.tasks: tuple[str, ...] = tuple(self.config["tasks"])
+        self.design: Design = design(self.config)
+        self.tasks: tuple[str, ...] = self.design.tasks
+        self.learners: tuple[str, ...] = self.design.learners
         self.methods: tuple[str, ...] = self._used("prompt")
         self.shared_methods: tuple[str, ...] = self._used("shared")
         self.adapter_methods: tuple[str, ...] = self._used("adapter")
         self.protocols: tuple[str, ...] = tuple(self.config["protocols"])
         self.seeds: tuple[int, ...] = tuple(self.config["seeds"])
         self.shots: int = self.config["shots"]
-        self.sources: tuple[str, ...] = (*self.tasks, *self.config["calibration"])
+        self.sources: tuple[str, ...] = (*self.learners, *self.config["calibration"])
+        if self.multitask:
+            self.sources = (*self.sources, self.multitask)
 
     def _used(self, kind: str) -> tuple[str, ...]:
         """The methods of one kind that are listed, or that a listed one builds upon."""
@@ -108,11 +117,11 @@ class Study:
 
     def is_embedded(self, task: str) -> bool:
         """Whether promptatlas draws the pictures itself."""
-        return task in catalogue.names("mini")
+        return halves.whole_of(task) in catalogue.names("mini")
 
     @property
     def real_tasks(self) -> list[str]:
-        return [task for task in self.tasks if not self.is_embedded(task)]
+        return [task for task in self.design.given if not self.is_embedded(task)]
 
     def entry(self, task: str) -> catalogue.Entry:
         """What the catalogue and the configuration say of a task that is not embedded.
@@ -141,6 +150,11 @@ class Study:
         if model.startswith(LOCAL):
             return Path(model.removeprefix(LOCAL)).name
         return model if pretrained == model else f"{model}/{Path(pretrained).name}"
+
+    @property
+    def weights(self) -> str:
+        """The frozen model as others name it: the activation follows from the weights."""
+        return "{model}/{pretrained}".format(**self.config["backbone"]).replace("-quickgelu/", "/")
 
     @property
     def description(self) -> dict[str, Any]:
@@ -172,6 +186,12 @@ class Study:
 
     def probe(self, task: str) -> Path:
         return self.folder / "probes" / f"{task}.json"
+
+    def part_files(self, task: str) -> list[Path]:
+        """Files of a part of a task, whose pictures are the whole task's."""
+        folder = self.task_folder(task)
+        kinds = ["rows", *(kind for kind in ARRAYS if kind != "images")]
+        return [folder / "task.json", *(array_path(folder, split, kind) for split in SPLITS for kind in kinds)]
 
     def factors(self, task: str) -> Path:
         return self.task_folder(task) / "factors.parquet"
@@ -230,7 +250,9 @@ class Study:
 
     @property
     def tables(self) -> list[Path]:
-        return [path for name in TABLES for path in self.table(name)]
+        explained = EXPLAINED if self.design.is_matrix else ("protocol",)
+        shared = ("joint",) if self.joint else ()
+        return [path for name in (*TABLES, *explained, *shared) for path in self.table(name)]
 
     def table(self, name: str) -> list[Path]:
         return [self.folder / "tables" / f"{name}.{kind}" for kind in ("parquet", "csv")]
@@ -246,6 +268,11 @@ class Study:
     @property
     def figures(self) -> Path:
         return self.folder / "figures"
+
+    @property
+    def conclusions(self) -> list[Path]:
+        """What is made of the tables."""
+        return [self.summary, self.report, *([self.figures] if self.design.is_matrix else [])]
 
     @property
     def report(self) -> Path:
@@ -270,7 +297,7 @@ class Study:
 
     @cached_property
     def probe_jobs(self) -> list[ProbeJob]:
-        chunks = _chunks(self.tasks, self._size("tasks"))
+        chunks = _chunks(self.learners, self._size("tasks"))
         return [ProbeJob(_name("probe", chunk), chunk.items) for chunk in chunks]
 
     @cached_property
@@ -279,7 +306,7 @@ class Study:
             TuneJob(_name(f"tune_{method}", tasks, seeds), method, tasks.items, seeds.items)
             for method in self.methods
             for seeds in _chunks(self.seeds, self._size("seeds"), "seed")
-            for tasks in _chunks(self.tasks, self._size("prompts"))
+            for tasks in _chunks(self.learners, self._size("prompts"))
         ]
 
     @cached_property
@@ -299,11 +326,24 @@ class Study:
         ]
 
     @cached_property
-    def transfer_jobs(self) -> list[TransferJob]:
+    def multitask_jobs(self) -> list[MultitaskJob]:
+        size = self._size("prompts") if self.config["multitask"] == "leave_one_out" else "all"
         return [
+            MultitaskJob(_name(f"multitask_{method}", targets), method, targets.items)
+            for method in (self.methods if self.multitask else ())
+            for targets in _chunks(self.tasks, size)
+        ]
+
+    @cached_property
+    def joint_jobs(self) -> list[JointJob]:
+        return [JointJob(f"joint_{method}", method, self.tasks) for method in (self.methods if self.joint else ())]
+
+    @cached_property
+    def transfer_jobs(self) -> list[TransferJob]:
+        jobs = [
             TransferJob(
-                _name(f"transfer_{protocol}_{method}", targets, sources, seeds),
-                protocol, method, sources.items, targets.items, seeds.items,
+                _name(f"transfer_{protocol}_{method}", targets, sources, seeds), protocol, method,
+                *self._measured(sources.items, targets.items), seeds.items, self.design,
             )
             for protocol in self.protocols
             for method in self.methods
@@ -311,6 +351,15 @@ class Study:
             for targets in _chunks(self.tasks, self._size("targets"))
             for sources in _chunks(self.sources, self._size("sources"), "from_")
         ]  # fmt: skip
+        return [job for job in jobs if job.targets]
+
+    def _measured(self, sources: Sequence[str], targets: Sequence[str]) -> tuple[tuple[str, ...], tuple[str, ...]]:
+        """Those of the sources and of the targets that have a cell with any of the others."""
+        measures = self.design.measures
+        return (
+            tuple(source for source in sources if any(measures(source, target) for target in targets)),
+            tuple(target for target in targets if any(measures(source, target) for source in sources)),
+        )
 
     def _size(self, kind: str) -> int | str:
         return self.config["jobs"][f"{kind}_per_job"]
@@ -318,7 +367,8 @@ class Study:
     def job(self, name: str) -> Job:
         """The job of that name."""
         every = (
-            *self.encode_jobs, *self.probe_jobs, *self.tune_jobs, *self.share_jobs, *self.adapt_jobs, *self.transfer_jobs,
+            *self.encode_jobs, *self.probe_jobs, *self.tune_jobs, *self.share_jobs, *self.adapt_jobs,
+            *self.multitask_jobs, *self.joint_jobs, *self.transfer_jobs,
         )  # fmt: skip
         return next(job for job in every if job.name == name)
 
@@ -335,6 +385,10 @@ class Study:
             return [*self.learned_together(job.method, job.seeds), *self._scores(job.method, job.seeds, self.tasks)]
         if isinstance(job, AdaptJob):
             return self._scores(job.method, self.seeds, job.tasks)
+        if isinstance(job, MultitaskJob):
+            return self.multitask_outputs(job)
+        if isinstance(job, JointJob):
+            return self.joint_outputs(job)
         return [self.cell(cell) for cell in job.cells()]
 
     def task_records(self, tasks: Sequence[str]) -> list[Path]:
@@ -343,11 +397,17 @@ class Study:
 
     @property
     def prepared(self) -> list[Path]:
-        return [path for task in self.tasks for path in (*self.task_files(task), self.factors(task))]
+        whole = [path for task in self.design.given for path in (*self.task_files(task), self.factors(task))]
+        return whole + [path for task in self.tasks if halves.part_of(task) for path in self.part_files(task)]
 
     @property
     def draws(self) -> list[Path]:
-        return [self.draw(task, seed) for task in self.tasks for seed in self.seeds]
+        return [self.draw(task, seed) for task in self.learners for seed in self.seeds]
+
+    @property
+    def draw_inputs(self) -> list[Path]:
+        """A part is drawn as the whole task is."""
+        return self.task_records([*dict.fromkeys([*self.learners, *map(halves.whole_of, self.learners)])])
 
     def _scores(self, method: str, seeds: Sequence[int], tasks: Sequence[str]) -> list[Path]:
         return [self.score(method, seed, task) for seed in seeds for task in tasks]
@@ -385,7 +445,13 @@ class Study:
     def preparation(self, task: str) -> dict[str, Any]:
         """What of the configuration decides which pictures are prepared, and how."""
         keys = ("shots", "seeds", "draw", "resize", "test_pictures", "broken_pictures")
-        return {} if self.is_embedded(task) else {key: self.config[key] for key in keys} | {"data": self.config["data"].get(task)}
+        if self.is_embedded(task):
+            return {}
+        return {key: self.config[key] for key in keys} | {"data": self.config["data"].get(task), "shots": self.shots_of(task)}
+
+    def shots_of(self, task: str) -> int:
+        """Training pictures per class that are wanted of a task: none of a mere target."""
+        return self.shots if self.design.draws_from(task) else 0
 
     @property
     def all_prompts(self) -> list[Path]:
@@ -403,7 +469,16 @@ class Study:
             if one.method == job.method and prompts & {*one.tasks} and {*job.seeds} & {*one.seeds}
         ]  # fmt: skip
         encoded = [one for one in self.encode_jobs if {*job.targets} & {*one.tasks}]
-        return [self.index(one.name) for one in (*tuned, *encoded)]
+        shared = [
+            one for one in self.multitask_jobs
+            if one.method == job.method and self.multitask in job.sources and {*job.targets} & {*one.targets}
+        ]  # fmt: skip
+        return [self.index(one.name) for one in (*tuned, *shared, *encoded)]
+
+    def joint_inputs(self, job: JointJob) -> list[Path]:
+        """The indices of all prompts of a method that adaptation starts from or is compared with, and of the features."""
+        learned = [one for one in (*self.tune_jobs, *self.multitask_jobs) if one.method == job.method]
+        return [self.index(one.name) for one in (*learned, *self.encode_jobs)]
 
     def provenance(self, method: str) -> dict[str, Any]:
         return {"settings": self.settings(method), "numerics": NUMERICS_VERSION}

@@ -31,17 +31,26 @@ def evaluate(
     backbone: Backbone, task: PreparedTask, encoded: dict[str, np.ndarray], prompts: list[Prompts]
 ) -> list[Evaluation]:
     """One evaluation per prompt (each with K = 1) on the test split with the target's own class names."""
+    logits = answers(backbone, task.task.class_names, task.images("test"), encoded["features_test"], prompts)
+    return [_evaluation(task, own) for own in logits]
+
+
+@torch.no_grad()
+def answers(
+    backbone: Backbone, class_names: tuple[str, ...], images: np.ndarray, features: np.ndarray, prompts: list[Prompts]
+) -> np.ndarray:
+    """Logits (K, N, C) of K prompts for pictures `images` (N, S, S, 3), whose features without prompts are `features` (N, D)."""
     together = stack(prompts).to(backbone.device)
-    classifier = PromptedClassifier(backbone, task.task.class_names, together)
+    classifier = PromptedClassifier(backbone, class_names, together)
     if together.visual is not None:
-        logits = _prompted_logits(classifier, task.images("test"), together, _class_features(classifier, together))
+        logits = _prompted_logits(classifier, images, together, _class_features(classifier, together))
     else:
-        images = torch.from_numpy(encoded["features_test"]).to(backbone.device).unsqueeze(0)
+        plain = torch.from_numpy(features).to(backbone.device).unsqueeze(0)
         if together.meta:
-            logits = classifier.answer(together, images)
+            logits = classifier.answer(together, plain)
         else:
-            logits = classifier.logits(images, _class_features(classifier, together))
-    return [_evaluation(task, own) for own in logits.expand(len(prompts), -1, -1).float().cpu().numpy()]
+            logits = classifier.logits(plain, _class_features(classifier, together))
+    return logits.expand(len(prompts), -1, -1).float().cpu().numpy()
 
 
 def zero_shot(backbone: Backbone, task: PreparedTask, encoded: dict[str, np.ndarray]) -> Evaluation:

@@ -54,7 +54,7 @@ rule describe:
         transfer=study.table("transfer")[0],
         tasks=study.task_records(study.tasks),
         prompts=[study.index(job.name) for job in study.tune_jobs],
-        probes=[study.probe(task) for task in study.tasks],
+        probes=[study.probe(task) for task in study.learners],
         scores=study.score_records,
         draws=study.draws,
     output:

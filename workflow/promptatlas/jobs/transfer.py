@@ -112,7 +112,10 @@ class Transfer:
         """The prompt that a cell applies or, with `init`, starts from."""
         if cell.source == "scratch" and cell.protocol == "frozen":
             return self.scratch[cell.seed]
-        path = self.study.prompt(cell.method, cell.seed, cell.target if cell.source == "scratch" else cell.source)
+        if cell.source == self.study.multitask:
+            path = self.study.multitask_source(cell.method, cell.seed, cell.target)
+        else:
+            path = self.study.prompt(cell.method, cell.seed, cell.target if cell.source == "scratch" else cell.source)
         if path not in self.prompts:
             self.prompts[path] = LearnedPrompt.load(path)[0]
         return self.prompts[path]

@@ -1,0 +1,101 @@
+"""Prompts that several tasks share, in a whole study: what they learn from, which groups they serve, and what is kept."""
+
+import json
+import shutil
+
+import pandas as pd
+import pytest
+from safetensors import safe_open
+from tiny_study import CONFIG, Finished, differing
+
+from promptatlas.collect import JOINT
+
+TASK_NAMES = CONFIG["tasks"]
+SHARED = {
+    "methods": ["coop"],
+    "multitask": "leave_one_out",
+    "joint": [["shapes", "colors"]],
+    "union": {"source_epochs": 1},
+    "protocols": ["frozen", "init"],
+}
+
+
+@pytest.fixture(scope="module")
+def shared(finished, tmp_path_factory) -> Finished:
+    """The tiny study with a multitask row and a group. Not to be changed."""
+    folder = tmp_path_factory.mktemp("shared") / "study"
+    shutil.copytree(finished.folder, folder)
+    study = Finished(folder)
+    study.configure(**SHARED)
+    study.run()
+    return study
+
+
+def parts(path) -> dict[str, str]:
+    with safe_open(path, framework="np") as file:
+        return json.loads(file.metadata()["parts"])
+
+
+def test_a_source_prompt_never_learns_from_its_target(shared):
+    for target in TASK_NAMES:
+        seen = parts(shared.results / "multitask" / "coop" / "seed1" / f"without-{target}.safetensors")["tasks"].split(";")
+        assert sorted([*seen, target]) == sorted(TASK_NAMES)
+    group = shared.results / "joint" / "prompts" / "coop" / "without" / "seed1" / "colors+shapes.safetensors"
+    assert parts(group)["tasks"] == "digits_rendered;glasses"
+
+
+def test_the_row_multitask_stands_beside_the_matrix(shared):
+    transfer = pd.read_parquet(shared.results / "tables" / "transfer.parquet")
+    rows = transfer[transfer["source"] == "multitask"]
+    assert set(rows["protocol"]) == {"frozen", "init"} and sorted(set(rows["target"])) == sorted(TASK_NAMES) and len(rows) == 8
+    statistics = pd.read_parquet(shared.results / "tables" / "statistics.parquet")
+    assert not statistics.astype(str).apply(lambda column: column.str.fullmatch("multitask")).any().any()
+    assert "multitask" in (shared.results / "report.html").read_text()
+
+
+def test_the_joint_table_has_single_joint_and_source_initialised_scores(shared):
+    joint = pd.read_parquet(shared.results / "tables" / "joint.parquet")
+    assert list(joint.columns) == JOINT and len(joint) == 4 * 4 and len(pd.read_csv(shared.results / "tables" / "joint.csv")) == 16
+    transfer = pd.read_parquet(shared.results / "tables" / "transfer.parquet").set_index(["protocol", "source", "target"])["score"]
+    score = joint.set_index(["source", "adaptation", "task"])["score"]
+    for task in TASK_NAMES:
+        assert score["scratch", "single", task] == transfer["frozen", task, task]
+        assert score["multitask", "single", task] == transfer["init", "multitask", task]
+    assert set(joint.loc[joint["task"] == "glasses", "group"]) == {"glasses"}
+    assert set(joint.loc[(joint["task"] == "shapes") & (joint["adaptation"] == "joint"), "group"]) == {"colors+shapes"}
+
+
+def test_nothing_is_left_to_do_and_the_old_cells_are_kept(shared, finished):
+    assert "Nothing to be done" in shared.run() and not shared.contents("resume")
+    before, after = finished.contents("cells", "prompts"), shared.contents("cells", "prompts")
+    assert all(after[name] == content for name, content in before.items())
+
+
+def test_a_changed_task_leaves_its_own_source_prompt_and_makes_the_others_anew(shared, tmp_path):
+    """Only the draw of `glasses` changes: the prompt that leaves it out is the same file as before."""
+    shutil.copytree(shared.folder, tmp_path / "study")
+    study = Finished(tmp_path / "study")
+    before = study.contents("multitask")
+    path = study.results / "draws" / "shots2-seed1" / "glasses.json"
+    record = json.loads(path.read_text())
+    from promptatlas.jobs.prepare import _draw_json, read_draw
+
+    drawn = read_draw(path)
+    path.write_bytes(_draw_json(drawn.without(drawn.train[:1].tolist(), []), 2, record["pool_labels_sha256"]))
+    told = study.run("--until", "multitask_coop")
+    assert "glasses: 0 learned, 1 kept" in told and "shapes: 1 learned, 0 kept" in told
+    changed = differing(before, study.contents("multitask"))
+    assert changed == {f"multitask/coop/seed1/without-{task}.safetensors" for task in TASK_NAMES if task != "glasses"}
+
+
+def test_groups_are_found_and_seeds_averaged_when_asked_for(shared, tmp_path):
+    shutil.copytree(shared.folder, tmp_path / "study")
+    study = Finished(tmp_path / "study")
+    changes = {"multitask": "all", "joint": "auto", "union": {"source_epochs": 1, "average_seeds": True, "classes": "union", "batches": "mixed"}}
+    study.configure(**SHARED | changes)
+    study.run("--until", "collect_joint")
+    found = json.loads((study.results / "joint" / "groups" / "coop.json").read_text())
+    assert sorted(task for group in found["groups"] for task in group) == sorted(TASK_NAMES)
+    joint = pd.read_parquet(study.results / "tables" / "joint.parquet")
+    assert set(joint["source"]) == {"scratch", "multitask_all"} and set(joint["classes"]) == {"union"}
+    assert (study.results / "multitask" / "coop" / "average" / "all.safetensors").exists()

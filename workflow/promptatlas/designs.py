@@ -1,0 +1,68 @@
+"""Which cells a study has: all tasks with all, or one of the protocols that papers report. Knows names only.
+
+`matrix`: every task's prompt on every task. `base_to_new`: prompts of each task's base classes on its base and its new
+classes. `cross_dataset` and `domain`: prompts of some source tasks on all tasks; of those that are no source nothing is
+wanted but test pictures.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import Any
+
+from promptatlas.errors import UserError
+from promptatlas.tasks.halves import BASE, PARTS, part_name, whole_of
+
+MATRIX, BASE_TO_NEW, CROSS_DATASET, DOMAIN = "matrix", "base_to_new", "cross_dataset", "domain"
+WITH_SOURCES = (CROSS_DATASET, DOMAIN)
+CALIBRATION = ("scratch", "template")
+
+
+@dataclass(frozen=True)
+class Design:
+    """given: tasks as configured; tasks: those that are measured on; learners: those on which prompts are learned."""
+
+    name: str
+    given: tuple[str, ...]
+    tasks: tuple[str, ...]
+    learners: tuple[str, ...]
+
+    @property
+    def is_matrix(self) -> bool:
+        return self.name == MATRIX
+
+    def measures(self, source: str, target: str) -> bool:
+        """Whether the study has a cell of `source`'s prompt, which may be a calibration row, on `target`."""
+        return self.name != BASE_TO_NEW or source in CALIBRATION or whole_of(source) == whole_of(target)
+
+    def draws_from(self, task: str) -> bool:
+        """Whether training pictures are drawn from a task, or from a part of it."""
+        return any(whole_of(learner) == task for learner in self.learners)
+
+
+def design(config: Mapping[str, Any]) -> Design:
+    """The design of a checked configuration whose tasks are listed."""
+    name, given = config["design"], tuple(config["tasks"])
+    if name == BASE_TO_NEW:
+        tasks = tuple(part_name(task, part) for task in given for part in PARTS)
+        return Design(name, given, tasks, tuple(part_name(task, BASE) for task in given))
+    return Design(name, given, given, tuple(config["sources"]) if name in WITH_SOURCES else given)
+
+
+def check(config: Mapping[str, Any]) -> None:
+    """UserError for a design that contradicts the other keys."""
+    name, sources = config["design"], config["sources"]
+    if name not in WITH_SOURCES and sources:
+        raise UserError(
+            f"`sources` is for `design: {CROSS_DATASET}` and `design: {DOMAIN}`, not for {name}; leave it out of the configuration"
+        )
+    if name in WITH_SOURCES and not sources:
+        raise UserError(f"`design: {name}` needs `sources`, the tasks whose prompts are tried on the others; list at least one")
+    if name == MATRIX:
+        return
+    if config["protocols"] != ["frozen"]:
+        raise UserError(f"`design: {name}` uses prompts as they are, so `protocols` must be [frozen]; mend it in the configuration")
+    for key in ("multitask", "joint"):
+        if config.get(key):
+            raise UserError(f"`{key}` is for `design: {MATRIX}`, not for {name}; leave it out of the configuration")

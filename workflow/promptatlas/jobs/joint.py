@@ -1,0 +1,164 @@
+"""The job that lets groups of targets share one prompt (MVLPT's joint adaptation), beside each target's own prompt, both from
+scratch and from the multitask source; every prompt is scored on every target of its group.
+
+Knows nothing of how a prompt is tuned or groups are found.
+"""
+
+from __future__ import annotations
+
+import json
+import time
+from collections.abc import Sequence
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+from promptatlas import NUMERICS_VERSION, backbone, cells, devices, encoding, joint, planning, scores, transfer
+from promptatlas.cells import digest, fingerprint
+from promptatlas.jobs.multitask import Unions
+from promptatlas.jobs.prepare import classes
+from promptatlas.jobs.tune import PRECISION
+from promptatlas.learned import LearnedPrompt
+from promptatlas.reporting import Progress, Say
+from promptatlas.study import JointJob, Study
+from promptatlas.unions import AVERAGE
+
+Group = tuple[str, ...]
+
+
+def adapt(study: Study, job: JointJob, threads: int, say: Say) -> None:
+    """Tune what is missing of `job` and score it; what still holds is kept, except what is forced."""
+    forced = planning.forced(study, job.name, study.joint_outputs(job))
+    model = backbone.load(study.backbone_folder, devices.chosen(study.config["device"], threads))
+    work = Joint(study, job.method, model)
+    groups = work.groups()
+    shared = [group for group in groups if len(group) > 1]
+    say(f"joint {job.method}: {len(shared)} groups, {len(groups) - len(shared)} tasks alone")
+    progress = Progress(f"joint {job.method}", len(groups), "groups", say)
+    for group in groups:
+        work.measure(group, forced)
+        progress.step(", ".join(group))
+    work.clean()
+
+
+class Joint(Unions):
+    """The shared prompts of one method, and their scores."""
+
+    def groups(self) -> list[Group]:
+        """Every task of the study once, as configured or as found without test pictures, which is noted in a file."""
+        given = self.study.joint
+        if given != "auto":
+            listed = [tuple(sorted(group)) for group in given]
+            return listed + [(task,) for task in self.study.tasks if not any(task in group for group in listed)]
+        names = tuple(sorted(self.study.tasks))
+        path = self.study.joint_groups(self.method)
+        parts = {
+            "prompts": digest([self.own(name, seed).fingerprint() for name in names for seed in self.study.seeds]),
+            "data": digest([self.learned_from(name, seed) for name in names for seed in self.study.seeds]),
+            "backbone": self.model.fingerprint,
+            "numerics": str(NUMERICS_VERSION),
+        }
+        if not (path.exists() and json.loads(path.read_bytes())["fingerprint"] == fingerprint(parts)):
+            gains = self.gains(names)
+            found = joint.groups(names, gains)
+            noted = np.round(np.nan_to_num(gains), 3).tolist()
+            content = {"method": self.method, "tasks": names, "gains": noted, "groups": found}
+            cells.write(path, content | {"fingerprint": fingerprint(parts), "parts": parts})
+        return [tuple(group) for group in json.loads(path.read_bytes())["groups"]]
+
+    def gains(self, names: Sequence[str]) -> np.ndarray:
+        """What each task's prompt gains on each other's validation pictures, mean over seeds, (n, n)."""
+        columns = []
+        for target in names:
+            encoded = encoding.load(self.study.encoded(target))[0]
+            by_seed = [
+                joint.validation_gains(
+                    self.model, self.tasks[target], encoded, self.draws[target, seed],
+                    [self.own(source, seed).prompts for source in names],
+                )
+                for seed in self.study.seeds
+            ]  # fmt: skip
+            columns.append(np.mean(by_seed, axis=0))
+        return np.stack(columns, axis=1)
+
+    def own(self, task: str, seed: int) -> LearnedPrompt:
+        return LearnedPrompt.load(self.study.prompt(self.method, seed, task))[0]
+
+    def measure(self, group: Group, forced: set[Path]) -> None:
+        """The scores of every target of a group, single and joint, from scratch and from the multitask source."""
+        prompts: dict[tuple[str, str, str], dict[int, Path]] = {}
+        for source in self.study.joint_sources:
+            together = self._tuned(source, group) if len(group) > 1 else None
+            for task in group:
+                alone = self._tuned(source, (task,))
+                prompts[source, "single", task] = alone
+                prompts[source, "joint", task] = together or alone
+        for task in group:
+            self._score(task, group, {key: paths for key, paths in prompts.items() if key[2] == task}, forced)
+
+    def _tuned(self, source: str, group: Group) -> dict[int, Path]:
+        """The prompts of a group by seed; those of single tasks from scratch are the source prompts of the study."""
+        study = self.study
+        if source == "scratch" and len(group) == 1:
+            return {seed: study.prompt(self.method, seed, group[0]) for seed in study.seeds}
+        starts = None
+        if source != "scratch" and study.multitask_tasks(*group):  # a group of all tasks leaves nothing to learn from
+            starts = {seed: LearnedPrompt.load(path)[0] for seed, path in self._sources(group).items()}
+        paths = {seed: study.joint_prompt(self.method, source, seed, group) for seed in study.seeds}
+        self.have(group, paths, study.settings(self.method), starts)
+        return paths
+
+    def _sources(self, group: Group) -> dict[int, Path]:
+        """Multitask source prompts by seed; where the target is left out, so is its whole group."""
+        study, method = self.study, self.method
+        if len(group) == 1 or study.config["multitask"] == "all":
+            return {seed: study.multitask_source(method, seed, group[0]) for seed in study.seeds}
+        paths = {seed: study.joint_prompt(method, "without", seed, group) for seed in study.seeds}
+        self.have(study.multitask_tasks(*group), paths, study.multitask_settings(method))
+        if not study.union["average_seeds"]:
+            return paths
+        average = study.joint_prompt(method, "without", AVERAGE, group)
+        self.average(paths, average, set())
+        return dict.fromkeys(paths, average)
+
+    def _score(self, name: str, group: Group, prompts: dict[tuple[str, str, str], dict[int, Path]], forced: set[Path]) -> None:
+        study, task = self.study, self.tasks[name]
+        tested = {
+            "backbone": self.model.fingerprint,
+            "data_test": task.fingerprint("test"),
+            "classes": classes(task),
+            "metric": task.task.metric,
+            "precision": PRECISION,
+            "numerics": str(NUMERICS_VERSION),
+        }
+        wanted: dict[Path, tuple[dict[str, Any], dict[str, str], LearnedPrompt]] = {}
+        for (source, adaptation, _), paths in prompts.items():
+            for seed, path in paths.items():
+                place = study.joint_score(self.method, source, adaptation, seed, name)
+                prompt = LearnedPrompt.load(path)[0]
+                about = {"source": source, "adaptation": adaptation, "group": "+".join(group if adaptation == "joint" else (name,))}
+                parts = tested | about | {"method": self.method, "seed": str(seed), "prompt": prompt.fingerprint()}
+                self.used.add(study.resume(fingerprint(parts), "json"))
+                if place in forced or not (scores.holds(place, parts) or scores.resumed(study, place, parts)):
+                    wanted[place] = about | {"seed": seed}, parts, prompt
+        if not wanted:
+            return
+        started, encoded = time.perf_counter(), encoding.load(study.encoded(name))[0]
+        results = transfer.evaluate(self.model, task, encoded, [prompt.prompts for _, _, prompt in wanted.values()])
+        seconds = (time.perf_counter() - started) / len(wanted)
+        for (place, (about, parts, prompt)), result in zip(wanted.items(), results, strict=True):
+            content = {
+                "method": self.method,
+                "target": name,
+                **about,
+                "metric": task.task.metric,
+                "score": float(result.score),
+                "chance": float(result.chance),
+                **dict.fromkeys(scores.CHOICES),
+                "epoch": prompt.best_epoch,
+                "seconds": round(seconds + prompt.seconds, 6),
+                "fingerprint": fingerprint(parts),
+                "parts": parts,
+            }
+            scores.keep(study, place, content)
