@@ -88,6 +88,10 @@ def _cells(study: Study, options: argparse.Namespace) -> list[Cell]:
     protocols = study.protocols if options.protocol is None else (options.protocol,)
     _known("seed", str(seeds[0]), list(map(str, study.seeds)))
     _known("protocol", protocols[0], study.protocols)
+    if not study.design.measures(options.source, options.target):
+        raise UserError(
+            f"this study, with `design: {study.design.name}`, does not try the prompt of {options.source} on {options.target}"
+        )
     return [
         Cell(protocol, options.method, seed, options.target, options.source) for protocol in protocols for seed in seeds
     ]

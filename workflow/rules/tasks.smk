@@ -39,6 +39,8 @@ rule prepare:
         study.log("prepare_{task}"),
     benchmark:
         study.benchmark("prepare_{task}")
+    wildcard_constraints:
+        task="[^/@]+",
     params:
         needs=lambda wildcards: study.preparation(wildcards.task),
     threads: lambda wildcards: 1 if study.is_embedded(wildcards.task) else 8
@@ -50,9 +52,29 @@ rule prepare:
         "../scripts/prepare.py"
 
 
+rule prepare_part:
+    input:
+        study.task_folder("{whole}") / "task.json",
+    output:
+        study.part_files("{whole}@{part}"),
+    log:
+        study.log("prepare_{whole}@{part}"),
+    benchmark:
+        study.benchmark("prepare_{whole}@{part}")
+    wildcard_constraints:
+        whole="[^/@]+",
+        part="base|new",
+    message:
+        "Take the {wildcards.part} classes of task {wildcards.whole}"
+    conda:
+        "../../envs/environment.yaml"
+    script:
+        "../scripts/prepare_part.py"
+
+
 rule draw:
     input:
-        tasks=study.task_records(study.tasks),
+        tasks=study.draw_inputs,
     output:
         update(study.draws),
     log:
@@ -64,7 +86,7 @@ rule draw:
         scheme=study.config["draw"],
         seeds=study.seeds,
     message:
-        f"Draw {study.shots} training pictures per class for {len(study.tasks)} tasks and {len(study.seeds)} seeds"
+        f"Draw {study.shots} training pictures per class for {len(study.learners)} tasks and {len(study.seeds)} seeds"
     conda:
         "../../envs/environment.yaml"
     script:

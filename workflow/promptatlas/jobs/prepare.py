@@ -12,7 +12,7 @@ from promptatlas.cells import digest, fingerprint, replace
 from promptatlas.errors import UserError
 from promptatlas.reporting import Progress, Say
 from promptatlas.study import SPLITS, EncodeJob, Study
-from promptatlas.tasks import preparation
+from promptatlas.tasks import halves, preparation
 from promptatlas.tasks.draws import Draw, draw
 from promptatlas.tasks.prepared import PreparedTask
 from promptatlas.tasks.task import Task
@@ -28,7 +28,7 @@ def prepare(study: Study, name: str, workers: int, say: Say) -> None:
     needs = preparation.Needs(
         size=json.loads(study.architecture.read_text())["image_size"],
         resize=study.config["resize"],
-        shots=study.shots,
+        shots=study.shots_of(name),
         seeds=study.seeds,
         scheme=study.config["draw"],
         test_pictures=study.config["test_pictures"],
@@ -38,14 +38,24 @@ def prepare(study: Study, name: str, workers: int, say: Say) -> None:
     preparation.prepare(study.entry(name), source, study.data_root, study.task_folder(name), needs, workers, say)
 
 
+def prepare_part(study: Study, name: str) -> None:
+    """Write the base or the new classes of a task that is prepared."""
+    whole = PreparedTask.open(study.task_folder(halves.whole_of(name)))
+    halves.write_part(whole, halves.part_of(name), study.task_folder(name))
+
+
 def draws(study: Study) -> None:
-    """Write the few-shot draw of every task and seed; a draw that is the same stays as it is."""
-    for name in study.tasks:
+    """Write the few-shot draw of every task that is learned on and every seed; a draw that is the same stays as it is."""
+    for name in study.learners:
         task = PreparedTask.open(study.task_folder(name))
         train, validation = task.pool_labels("train"), task.pool_labels("validation")
         pools = digest([hashlib.sha256(np.ascontiguousarray(labels).data).hexdigest() for labels in (train, validation)])
         for seed in study.seeds:
-            drawn = draw(train, validation, study.shots, seed, name, study.config["draw"])
+            if part := halves.part_of(name):
+                whole = PreparedTask.open(study.task_folder(halves.whole_of(name)))
+                drawn = halves.draw_part(whole, part, study.shots, seed, study.config["draw"])
+            else:
+                drawn = draw(train, validation, study.shots, seed, name, study.config["draw"])
             drawn = drawn.without(task.skipped("train"), task.skipped("validation"))
             content = _draw_json(drawn, len(task.task.class_names), pools)
             path = study.draw(name, seed)

@@ -67,7 +67,7 @@ def summary(
         "published": compare(collected, order, permutations),
         "comparison": None if methods is None else compare_methods(methods),
     }
-    return _plain(result)
+    return plain(result)
 
 
 def _mean(values: np.ndarray) -> float:
@@ -160,12 +160,12 @@ def _correlations(statistics: pd.DataFrame, similarity: pd.DataFrame) -> list[di
     return records
 
 
-def _plain(value):
+def plain(value):
     """The same with NumPy scalars as Python numbers and NaN as None."""
     if isinstance(value, dict):
-        return {key: _plain(one) for key, one in value.items()}
+        return {key: plain(one) for key, one in value.items()}
     if isinstance(value, (list, tuple)):
-        return [_plain(one) for one in value]
+        return [plain(one) for one in value]
     if isinstance(value, np.generic):
         value = value.item()
     return None if isinstance(value, float) and not math.isfinite(value) else value

@@ -1,0 +1,154 @@
+"""Protocol tables: harmonic means as papers report them, averages over the right targets, printed numbers where they match."""
+
+import numpy as np
+import pandas as pd
+import pytest
+
+from promptatlas import protocols, published
+from promptatlas.designs import design
+from promptatlas.tasks.catalogue import names
+
+WEIGHTS = "ViT-B-16/openai"
+
+
+def a_design(name: str, tasks: list[str], sources: tuple[str, ...] = ()):
+    return design({"design": name, "tasks": tasks, "sources": list(sources)})
+
+
+def transfer(plan, methods=("coop", "maple"), seeds=(1, 2, 3)) -> pd.DataFrame:
+    """Every cell of a design with random scores; the template scores the same whatever the method and seed."""
+    rng = np.random.default_rng(0)
+    zero_shot = {target: rng.random() for target in plan.tasks}
+    rows = [
+        {
+            "study": "s", "backbone": "b", "protocol": "frozen", "method": method, "source": source, "target": target,
+            "seed": seed, "shots": 16, "seconds": 1.0,
+            "score": zero_shot[target] if source == "template" else rng.random(),
+        }
+        for method in methods for seed in seeds for target in plan.tasks
+        for source in (*plan.learners, "scratch", "template") if plan.measures(source, target)
+    ]  # fmt: skip
+    return pd.DataFrame(rows)
+
+
+def number(table: pd.DataFrame, **key) -> float:
+    found = table[np.logical_and.reduce([table[name] == value for name, value in key.items()])]
+    assert len(found) == 1, found
+    return found["score"].iloc[0]
+
+
+@pytest.mark.parametrize(("base", "new"), [(0.8228, 0.7514), (0.5, 0.5), (1.0, 0.0), (0.0, 0.0), (0.3, 0.9)])
+def test_the_harmonic_mean_is_the_reciprocal_of_the_mean_of_reciprocals(base: float, new: float) -> None:
+    closed = 0.0 if not base or not new else 1 / np.mean([1 / base, 1 / new])
+    assert protocols.harmonic_mean(base, new) == pytest.approx(closed, abs=1e-15)
+
+
+def test_base_to_new_averages_first_and_takes_the_harmonic_mean_then() -> None:
+    plan = a_design("base_to_new", ["a", "b", "c"])
+    cells = transfer(plan)
+    table = protocols.measured(cells, plan)
+    halves = {"base": [], "new": []}
+    for task in plan.given:
+        for part in halves:
+            own = cells[(cells["method"] == "coop") & (cells["source"] == f"{task}@base") & (cells["target"] == f"{task}@{part}")]
+            halves[part].append(own["score"].mean())
+            assert number(table, method="coop", target=task, measure=part) == pytest.approx(own["score"].mean())
+        base, new = (halves[part][-1] for part in ("base", "new"))
+        assert number(table, method="coop", target=task, measure="harmonic_mean") == pytest.approx(2 * base * new / (base + new))
+    base, new = np.mean(halves["base"]), np.mean(halves["new"])
+    average = number(table, method="coop", target="average", measure="harmonic_mean")
+    assert average == pytest.approx(2 * base * new / (base + new))
+    each = [number(table, method="coop", target=task, measure="harmonic_mean") for task in plan.given]
+    assert abs(average - np.mean(each)) > 1e-3  # so a mean of harmonic means would be noticed
+    zero_shot = cells[(cells["source"] == "template") & (cells["target"] == "b@new")]["score"].iloc[0]
+    assert number(table, method="zero_shot", target="b", measure="new") == zero_shot
+    assert set(table["method"]) == {"zero_shot", "coop", "maple"} and len(table) == 3 * 4 * 3
+
+
+def test_the_deviation_is_that_over_seeds_of_the_same_quantity() -> None:
+    plan = a_design("base_to_new", ["a", "b"])
+    cells = transfer(plan)
+    table = protocols.measured(cells, plan).set_index(["method", "target", "measure"])
+    own = cells[(cells["method"] == "maple") & cells["source"].isin(plan.learners)]
+    by_seed = own.groupby(["seed", own["target"].str.partition("@")[2]])["score"].mean().unstack()
+    wanted = (2 * by_seed["base"] * by_seed["new"] / (by_seed["base"] + by_seed["new"])).std(ddof=1)
+    assert table.at[("maple", "average", "harmonic_mean"), "deviation"] == pytest.approx(wanted)
+    assert table.at[("maple", "average", "base"), "n_seeds"] == 3
+    assert table.at[("zero_shot", "average", "base"), "n_seeds"] == 0
+
+
+@pytest.mark.parametrize("name", ["cross_dataset", "domain"])
+def test_averages_leave_sources_out(name: str) -> None:
+    plan = a_design(name, ["a", "b", "c", "d"], ("a", "c"))
+    cells = transfer(plan)
+    table = protocols.measured(cells, plan)
+    for method in ("coop", "maple"):
+        for source in ("a", "c"):
+            own = cells[(cells["method"] == method) & (cells["source"] == source)].groupby("target")["score"].mean()
+            assert number(table, method=method, source=source, target="average") == pytest.approx(own[["b", "d"]].mean())
+            assert number(table, method=method, source=source, target="c") == pytest.approx(own["c"])
+    zero_shot = cells[cells["source"] == "template"].groupby("target")["score"].first()
+    assert number(table, method="zero_shot", target="average") == pytest.approx(zero_shot[["b", "d"]].mean())
+
+
+def test_printed_averages_are_those_of_the_printed_tasks() -> None:
+    printed = published.protocols()
+    base_to_new = printed[printed["design"] == "base_to_new"]
+    for method in ("zero_shot", "coop", "cocoop", "maple"):
+        own = base_to_new[base_to_new["method"] == method].set_index(["target", "measure"])["score"]
+        assert {target for target, _ in own.index} == {*names("coop"), "average"}
+        base, new = (np.mean([own[task, part] for task in names("coop")]) for part in ("base", "new"))
+        wanted = {"base": base, "new": new, "harmonic_mean": 2 * base * new / (base + new)}
+        assert {part: own["average", part] for part in wanted} == pytest.approx(wanted, abs=6e-5)
+    maple = printed[(printed["design"] == "cross_dataset") & (printed["method"] == "maple")].set_index("target")["score"]
+    others = [task for task in names("coop") if task != "coop-imagenet"]
+    assert maple["average"] == pytest.approx(maple[others].mean(), abs=6e-5)
+    maple = base_to_new[base_to_new["method"] == "maple"].pivot(index="target", columns="measure", values="score")
+    closed = 2 * maple["base"] * maple["new"] / (maple["base"] + maple["new"])
+    assert np.abs(closed - maple["harmonic_mean"]).max() < 1.1e-4
+
+
+def test_printed_numbers_stand_beside_the_same_tasks_methods_and_weights() -> None:
+    plan = a_design("base_to_new", names("coop"))
+    table = protocols.measured(transfer(plan, ("coop", "vpt", "ivlp")), plan)
+    both = protocols.with_published(table, plan, WEIGHTS, 16)
+    printed = both[both["origin"] == "published"]
+    assert set(printed["method"]) == {"zero_shot", "coop", "ivlp"} and both[both["origin"] == "measured"].equals(table)
+    assert number(printed, method="coop", target="average", measure="harmonic_mean") == pytest.approx(0.7166)
+    assert number(printed, method="ivlp", target="average", measure="harmonic_mean") == pytest.approx(0.7790)
+    assert number(printed, method="coop", target="coop-dtd", measure="harmonic_mean") == pytest.approx(
+        2 * 0.7944 * 0.4118 / (0.7944 + 0.4118)
+    )
+    assert printed["reference"].str.contains("2022|2023").all()
+    for weights, shots in (("ViT-B-32/openai", 16), (WEIGHTS, 4)):
+        assert protocols.with_published(table, plan, weights, shots).equals(table)
+
+
+def test_of_some_tasks_the_printed_average_is_that_of_these_tasks() -> None:
+    plan = a_design("base_to_new", ["coop-dtd", "coop-eurosat"])
+    both = protocols.with_published(protocols.measured(transfer(plan), plan), plan, WEIGHTS, 16)
+    printed = both[both["origin"] == "published"]
+    base, new = (80.36 + 94.07) / 200, (59.18 + 73.23) / 200
+    assert number(printed, method="maple", target="average", measure="harmonic_mean") == pytest.approx(2 * base * new / (base + new))
+    own = a_design("base_to_new", ["coop-dtd", "mnist"])
+    both = protocols.with_published(protocols.measured(transfer(own), own), own, WEIGHTS, 16)
+    printed = both[both["origin"] == "published"]
+    assert set(printed["target"]) == {"coop-dtd"}
+
+
+def test_cross_dataset_and_domain_show_what_was_printed_for_the_same_source() -> None:
+    plan = a_design("cross_dataset", names("coop"), ("coop-imagenet",))
+    both = protocols.with_published(protocols.measured(transfer(plan), plan), plan, WEIGHTS, 16)
+    printed = both[both["origin"] == "published"]
+    assert number(printed, method="coop", target="average") == pytest.approx(0.6388)
+    assert number(printed, method="maple", target="coop-sun397") == pytest.approx(0.6701)
+    shifts = ["imagenet-v2", "imagenet-sketch", "imagenet-a", "imagenet-r"]
+    plan = a_design("domain", ["coop-imagenet", *shifts], ("coop-imagenet",))
+    both = protocols.with_published(protocols.measured(transfer(plan), plan), plan, WEIGHTS, 16)
+    printed = both[both["origin"] == "published"]
+    assert number(printed, method="maple", target="imagenet-r") == pytest.approx(0.7698)
+    assert number(printed, method="coop", target="average") == pytest.approx(np.mean([0.6420, 0.4799, 0.4971, 0.7521]))
+    other = a_design("cross_dataset", names("coop"), ("coop-dtd",))
+    assert "published" not in set(
+        protocols.with_published(protocols.measured(transfer(other), other), other, WEIGHTS, 16)["origin"]
+    )

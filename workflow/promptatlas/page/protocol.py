@@ -1,0 +1,174 @@
+"""The report of a protocol: tables as papers print them, in one self-contained HTML page without scripts.
+
+Knows nothing of how the numbers were computed.
+"""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Iterable, Mapping
+from html import escape
+from pathlib import Path
+
+import numpy as np
+import pandas as pd
+
+from promptatlas.designs import BASE_TO_NEW, CROSS_DATASET, DOMAIN
+from promptatlas.protocols import AVERAGE, HARMONIC, MEASURED, PUBLISHED, SCORE
+from promptatlas.statistics.views import method_title
+from promptatlas.tasks.halves import BASE, NEW, whole_of
+
+FOLDER = Path(__file__).parent
+TITLES = {
+    BASE_TO_NEW: "Do prompts hold for classes they have not seen?",
+    CROSS_DATASET: "Do prompts hold for other data sets?",
+    DOMAIN: "Do prompts hold for other pictures of the same things?",
+}
+WORDS = {
+    BASE_TO_NEW: "A prompt is learned on pictures of the base classes, the first half of a task’s classes, and tried on test "
+    "pictures of the base classes (among these) and of the new classes (among those). H is the harmonic mean of the two; in "
+    "the rows of the average it is that of the averages, as papers report it.",
+    CROSS_DATASET: "A prompt is learned on a source task and used as it is on every other, with the class names of the target. "
+    "The average is over the targets that are no source.",
+    DOMAIN: "A prompt is learned on a source task and used as it is on others with the same or some of its classes, of which "
+    "no training picture is seen. The average is over the targets that are no source.",
+}
+MEASURES = {BASE: "base", NEW: "new", HARMONIC: "H"}
+CARE = (
+    "Published numbers come from the authors’ own runs, which crop and flip the training pictures at random; here every "
+    "picture is seen as it is. They are marked as published and never enter a measured number."
+)
+
+
+def write(table: pd.DataFrame, tasks: pd.DataFrame, config: Mapping, summary: Mapping, path: Path) -> None:
+    """Write the page at `path`: the tables `protocol` and `tasks`, the resolved configuration, the dict of summary.json."""
+    page = (FOLDER / "protocol.html").read_text(encoding="utf-8")
+    parts = {
+        "{{style}}": (FOLDER / "page.css").read_text(encoding="utf-8"),
+        "{{title}}": escape(TITLES[summary["design"]]),
+        "{{lead}}": escape(_lead(summary)),
+        "{{words}}": escape(WORDS[summary["design"]]),
+        "{{table}}": protocol_table(table, _titles(tasks), summary["design"]),
+        "{{care}}": escape(CARE) if (table["origin"] == PUBLISHED).any() else "",
+        "{{warnings}}": _warnings(summary, _titles(tasks)),
+        "{{tasks}}": _tasks(tasks, summary),
+        "{{config}}": escape(json.dumps(config, indent=1)),
+    }
+    for mark, content in parts.items():
+        page = page.replace(mark, content)
+    Path(path).write_text(page, encoding="utf-8")
+
+
+def _titles(tasks: pd.DataFrame) -> dict[str, str]:
+    """Titles of the tasks; a whole task is called as its parts without their ending."""
+    titles = dict(zip(tasks["task"], tasks["title"], strict=True))
+    return titles | {whole_of(name): title.removesuffix(", base classes") for name, title in titles.items() if "@base" in name}
+
+
+def _lead(summary: Mapping) -> str:
+    methods = ", ".join(map(method_title, summary["methods"]))
+    seeds, cells = len(summary["seeds"]), summary["n_cells"]
+    return (
+        f"{methods} on {len(summary['tasks'])} tasks with {summary['backbone']}, {summary['shots'][0]} pictures per class, "
+        f"{seeds} {'seed' if seeds == 1 else 'seeds'}: {cells} measurements in {summary['compute_seconds'] / 60:.1f} minutes of computing."
+    )
+
+
+def protocol_table(table: pd.DataFrame, titles: Mapping[str, str], design: str) -> str:
+    """Percent: methods within tasks for base-to-new, targets as columns otherwise; published rows below measured ones."""
+    return _by_task(table, titles) if design == BASE_TO_NEW else _by_target(table, titles)
+
+
+def _by_task(table: pd.DataFrame, titles: Mapping[str, str]) -> str:
+    """A block per task, the average first; rows are methods, columns base, new and H, measured and published."""
+    measures = list(MEASURES)
+    printed = (table["origin"] == PUBLISHED).any()
+    groups = [("measured", MEASURED), *([("published", PUBLISHED)] if printed else [])]
+    head = "".join(f'<th colspan="3" scope="colgroup">{name}</th>' for name, _ in groups)
+    second = "".join(f'<th class="n" scope="col">{MEASURES[measure]}</th>' for _ in groups for measure in measures)
+    last = '<th rowspan="2" scope="col">published by</th>' if printed else ""
+    known = table.set_index(["origin", "method", "target", "measure"])
+    rows = []
+    targets = dict.fromkeys(table.loc[table["origin"] == MEASURED, "target"])
+    for target in [AVERAGE, *(name for name in targets if name != AVERAGE)]:
+        name = "Average" if target == AVERAGE else titles.get(target, target)
+        rows.append(f'<tr class="group"><td colspan="{2 + 3 * len(groups)}">{escape(name)}</td></tr>')
+        for method in dict.fromkeys(table["method"]):
+            cells = [
+                _cell(known, (origin, method, target, measure)) for _, origin in groups for measure in measures
+            ]
+            key = (PUBLISHED, method, target, BASE)
+            by = f'<td class="quiet">{escape(known.at[key, "reference"]) if key in known.index else ""}</td>' if printed else ""
+            rows.append(f'<tr><th scope="row">{escape(method_title(method))}</th>{"".join(cells)}{by}</tr>')
+    return (
+        f'<table><thead><tr><th rowspan="2" scope="col">method</th>{head}{last}</tr><tr>{second}</tr></thead>'
+        f"<tbody>{''.join(rows)}</tbody></table>"
+    )
+
+
+def _by_target(table: pd.DataFrame, titles: Mapping[str, str]) -> str:
+    """A row per method and source, and below it the published one; columns are targets, the average last."""
+    targets = list(dict.fromkeys(table.loc[(table["origin"] == MEASURED) & (table["target"] != AVERAGE), "target"]))
+    averaged = (table["target"] == AVERAGE).any()
+    columns = [*targets, *([AVERAGE] if averaged else [])]
+    names = [titles.get(name, name) for name in targets] + (["Average"] if averaged else [])
+    head = "".join(f'<th class="n" scope="col">{escape(name)}</th>' for name in names)
+    known = table.set_index(["origin", "method", "source", "target"])
+    rows = []
+    for method, source in dict.fromkeys(zip(table["method"], table["source"], strict=True)):
+        for origin in (MEASURED, PUBLISHED):
+            part = table[(table["origin"] == origin) & (table["method"] == method) & (table["source"] == source)]
+            if part.empty:
+                continue
+            by = "" if origin == MEASURED else f"published, {part['reference'].iloc[0]}"
+            cells = "".join(_cell(known, (origin, method, source, target)) for target in columns)
+            rows.append(
+                f'<tr{"" if origin == MEASURED else " class=quiet"}><th scope="row">{escape(method_title(method))}</th>'
+                f"<td>{escape(titles.get(source, source))}</td>{cells}<td>{escape(by)}</td></tr>"
+            )
+    return (
+        f'<table><thead><tr><th scope="col">method</th><th scope="col">source</th>{head}<th></th></tr></thead>'
+        f"<tbody>{''.join(rows)}</tbody></table>"
+    )
+
+
+def _cell(known: pd.DataFrame, key: tuple[str, ...]) -> str:
+    """A number in percent, with its deviation over seeds for who hovers over it."""
+    if key not in known.index:
+        return '<td class="n"></td>'
+    score, deviation = known.at[key, "score"], known.at[key, "deviation"]
+    hint = f' title="standard deviation over seeds {100 * deviation:.2f}"' if np.isfinite(deviation) else ""
+    return f'<td class="n"{hint}>{100 * score:.2f}</td>'
+
+
+def _warnings(summary: Mapping, titles: Mapping[str, str]) -> str:
+    return "".join(
+        f'<p class="warning" role="note"><strong>{escape(titles.get(one["task"], one["task"]))}</strong> scores '
+        f"{100 * one['measured']:.1f} zero-shot, {100 * one['expected']:.1f} is expected ({escape(one['reference'])}): look at "
+        "its pictures, class names and weights before trusting its numbers.</p>"
+        for one in summary["zero_shot_check"]
+        if one["warning"]
+    )
+
+
+def _tasks(tasks: pd.DataFrame, summary: Mapping) -> str:
+    probes = {one["task"]: one["linear_probe"] for one in summary["zero_shot_check"]}
+    head = ("task", "classes", "test pictures", "metric", "chance", "zero-shot", "linear probe", "split")
+    rows: Iterable[list[str]] = (
+        [
+            row.title, str(row.classes), str(row.n_test), row.metric, _percent(row.chance), _percent(row.zero_shot),
+            _percent(probes.get(row.task)), row.split_source,
+        ]
+        for row in tasks.itertuples()
+    )  # fmt: skip
+    numeric = {1, 2, 4, 5, 6}
+    kind = [' class="n"' if index in numeric else "" for index in range(len(head))]
+    top = "".join(f'<th{kind[index]} scope="col">{name}</th>' for index, name in enumerate(head))
+    body = "".join(
+        f"<tr>{''.join(f'<td{kind[index]}>{escape(text)}</td>' for index, text in enumerate(row))}</tr>" for row in rows
+    )
+    return f"<table><thead><tr>{top}</tr></thead><tbody>{body}</tbody></table>"
+
+
+def _percent(value: float | None) -> str:
+    return "" if value is None or not np.isfinite(value) else f"{100 * value:.1f}"

@@ -1,0 +1,152 @@
+"""The table `protocol`: scores in the layout of papers, with what papers printed beside. Knows nothing of how they are shown.
+
+One row per method, source, target and measure; `target` may be `average`. Scores are means over seeds, 0..1; `deviation` is
+the standard deviation over seeds of the same quantity. A harmonic mean is that of the two means, so the one of `average` is
+not the average of those of the tasks: this is how the papers report it. `origin` is `measured` or `published`.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Iterator
+
+import numpy as np
+import pandas as pd
+
+from promptatlas import published
+from promptatlas.designs import BASE_TO_NEW, Design
+from promptatlas.statistics.checks import TOLERATED_POINTS, zero_shot_check
+from promptatlas.statistics.summary import plain
+from promptatlas.tasks.halves import BASE, NEW, PARTS, part_name
+
+COLUMNS = (
+    "design", "origin", "reference", "method", "source", "target", "measure", "score", "deviation", "n_seeds",
+)  # fmt: skip
+AVERAGE, SCORE, HARMONIC, ZERO_SHOT, TEMPLATE = "average", "score", "harmonic_mean", "zero_shot", "template"
+MEASURED, PUBLISHED = "measured", "published"
+NAN = float("nan")
+
+
+def harmonic_mean(base: np.ndarray | float, new: np.ndarray | float) -> np.ndarray | float:
+    """2bn / (b + n), and 0 where both are."""
+    both = np.asarray(base, float) + np.asarray(new, float)
+    return np.divide(2 * np.asarray(base, float) * new, both, out=np.zeros_like(both), where=both > 0)[()]
+
+
+def measured(transfer: pd.DataFrame, design: Design) -> pd.DataFrame:
+    """The rows of a study's table `transfer`; zero-shot is a method, untrained prompts are left out."""
+    rows = list(_halves(transfer, design) if design.name == BASE_TO_NEW else _targets(transfer, design))
+    return _table({"design": design.name, "origin": MEASURED, "reference": "this study"} | row for row in rows)
+
+
+def _table(rows: Iterable[dict]) -> pd.DataFrame:
+    return pd.DataFrame(list(rows), columns=list(COLUMNS)).astype({"score": float, "deviation": float, "n_seeds": int})
+
+
+def _learned(transfer: pd.DataFrame, sources: Iterable[str]) -> Iterator[tuple[str, str, pd.DataFrame]]:
+    """Method, source and scores (targets x seeds): first zero-shot, which has no seed, then each method's prompts."""
+    template = transfer[transfer["source"] == TEMPLATE].drop_duplicates("target")
+    yield ZERO_SHOT, "", template.pivot(index="target", columns="protocol", values="score")
+    for method, part in transfer.groupby("method", sort=False):
+        for source in sources:
+            own = part[part["source"] == source]
+            yield method, source, own.pivot(index="target", columns="seed", values="score")
+
+
+def _row(method: str, source: str, target: str, measure: str, by_seed: np.ndarray, score: float | None = None) -> dict:
+    deviation = float(np.std(by_seed, ddof=1)) if len(by_seed) > 1 else NAN
+    return {
+        "method": method, "source": source, "target": target, "measure": measure,
+        "score": float(np.mean(by_seed)) if score is None else float(score),
+        "deviation": deviation, "n_seeds": 0 if method == ZERO_SHOT else len(by_seed),
+    }  # fmt: skip
+
+
+def _halves(transfer: pd.DataFrame, design: Design) -> Iterator[dict]:
+    """Base, new and their harmonic mean, by task and for the averages over tasks."""
+    scores: dict[str, dict[str, list[np.ndarray]]] = {}
+    for method, source, table in _learned(transfer, design.learners):
+        for task in design.given:
+            names = [part_name(task, part) for part in PARTS]
+            if source in ("", names[0]):
+                scores.setdefault(method, {})[task] = [table.loc[name].to_numpy(float) for name in names]
+    for method, by_task in scores.items():
+        both = np.array(list(by_task.values()))
+        for target, (base, new) in (by_task | {AVERAGE: both.mean(axis=0)}).items():
+            yield _row(method, "", target, BASE, base)
+            yield _row(method, "", target, NEW, new)
+            yield _row(method, "", target, HARMONIC, harmonic_mean(base, new), harmonic_mean(base.mean(), new.mean()))
+
+
+def _targets(transfer: pd.DataFrame, design: Design) -> Iterator[dict]:
+    """Every target's score, and the average over the targets that are no source."""
+    others = [task for task in design.tasks if task not in design.learners]
+    for method, source, table in _learned(transfer, design.learners):
+        for target in design.tasks:
+            yield _row(method, source, target, SCORE, table.loc[target].to_numpy(float))
+        if others:
+            yield _row(method, source, AVERAGE, SCORE, table.loc[others].to_numpy(float).mean(axis=0))
+
+
+def with_published(table: pd.DataFrame, design: Design, weights: str, shots: int) -> pd.DataFrame:
+    """`table` and, below, what was printed for the same weights, shots, methods, sources and tasks."""
+    if weights != published.PROTOCOL_WEIGHTS or shots != published.PROTOCOL_SHOTS:
+        return table
+    printed = published.protocols()
+    printed = printed[printed["design"] == design.name]
+    complete = set(printed["target"]) - {AVERAGE} == set(design.given)
+    rows = []
+    for (method, source), part in printed.groupby(["method", "source"], sort=False):
+        if method not in set(table["method"]) or source not in ("", *design.learners):
+            continue
+        values = {(row.target, row.measure): row.score for row in part.itertuples()}
+        shown = {key: score for key, score in values.items() if key[0] in design.given}
+        shown = _printed_halves(shown, design) if design.name == BASE_TO_NEW else _printed_targets(shown, design)
+        if complete:  # the same tasks, so the printed average counts, not that of rounded numbers
+            shown |= {key: score for key, score in values.items() if key[0] == AVERAGE}
+        about = {"design": design.name, "origin": PUBLISHED, "reference": part["reference"].iloc[0], "method": method}
+        about |= {"source": source, "deviation": NAN, "n_seeds": 0}
+        rows += [
+            about | {"target": target, "measure": measure, "score": score} for (target, measure), score in shown.items()
+        ]
+    return pd.concat([table, _table(rows)], ignore_index=True) if rows else table
+
+
+def _printed_halves(values: dict[tuple[str, str], float], design: Design) -> dict[tuple[str, str], float]:
+    """Harmonic means where only base and new were printed; averages if every task of the study was."""
+    tasks = [task for task in design.given if (task, BASE) in values]
+    known = {task: (values[task, BASE], values[task, NEW]) for task in tasks}
+    if tasks == list(design.given):
+        base, new = np.mean(list(known.values()), axis=0)
+        known[AVERAGE] = (base, new)
+        values = values | {(AVERAGE, BASE): base, (AVERAGE, NEW): new}
+    return {(task, HARMONIC): harmonic_mean(*both) for task, both in known.items()} | values
+
+
+def _printed_targets(values: dict[tuple[str, str], float], design: Design) -> dict[tuple[str, str], float]:
+    """The average if every target of the study that is no source was printed."""
+    others = [task for task in design.given if task not in design.learners]
+    known = [values[task, SCORE] for task in others if (task, SCORE) in values]
+    return values | ({(AVERAGE, SCORE): float(np.mean(known))} if known and len(known) == len(others) else {})
+
+
+def summary(
+    table: pd.DataFrame, transfer: pd.DataFrame, tasks: pd.DataFrame, baselines: pd.DataFrame, design: Design
+) -> dict:
+    """The dict written to summary.json: what was measured, and the averages beside the printed ones."""
+    template = transfer[transfer["source"] == TEMPLATE].drop_duplicates("target").set_index("target")["score"]
+    return plain(
+        {
+            "design": design.name,
+            "tasks": list(design.given),
+            "sources": list(design.learners),
+            "methods": list(dict.fromkeys(transfer["method"])),
+            "seeds": sorted({int(seed) for seed in transfer["seed"]}),
+            "shots": sorted({int(shots) for shots in transfer["shots"]}),
+            "backbone": transfer["backbone"].iloc[0],
+            "n_cells": len(transfer),
+            "compute_seconds": float(transfer["seconds"].sum()),
+            "averages": table[table["target"] == AVERAGE].drop(columns=["design", "target"]).to_dict("records"),
+            "zero_shot_check": zero_shot_check(tasks, template, baselines),
+            "zero_shot_tolerated_points": TOLERATED_POINTS,
+        }
+    )

@@ -1,0 +1,41 @@
+# The protocols of papers: tables as papers print them, beside what was printed.
+
+
+rule protocol:
+    input:
+        transfer=study.table("transfer")[0],
+        tasks=study.table("tasks")[0],
+        baselines=study.table("baselines")[0],
+    output:
+        table=study.table("protocol"),
+        summary=study.summary,
+    log:
+        study.log("protocol"),
+    benchmark:
+        study.benchmark("protocol")
+    message:
+        f"Put the scores into the layout of {study.design.name}"
+    conda:
+        "../../envs/environment.yaml"
+    script:
+        "../scripts/protocol.py"
+
+
+rule protocol_page:
+    input:
+        protocol=study.table("protocol")[0],
+        tasks=study.table("tasks")[0],
+        config=study.resolved_config,
+        summary=study.summary,
+    output:
+        study.report,
+    log:
+        study.log("protocol_page"),
+    benchmark:
+        study.benchmark("protocol_page")
+    message:
+        f"Write {study.report}"
+    conda:
+        "../../envs/environment.yaml"
+    script:
+        "../scripts/protocol_page.py"
