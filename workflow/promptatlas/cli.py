@@ -41,6 +41,28 @@ def _parser() -> argparse.ArgumentParser:
     rerun.add_argument("--dry-run", action="store_true", help="only say what would run")
     rerun.set_defaults(run=_rerun)
 
+    show = commands.add_parser("card", help="what a prompt was learned with")
+    show.add_argument("prompt", type=Path, help="a prompt file")
+    show.set_defaults(run=_card)
+
+    bring = commands.add_parser("import-prompt", help="make a prompt file of the authors' released checkpoint")
+    bring.add_argument("checkpoint", type=Path, help="such as prompt_learner/model.pth.tar-50; for softcpt the run's folder")
+    bring.add_argument("--method", required=True, help="whose release: coop, cocoop, maple, softcpt or mvlpt (all its methods)")
+    bring.add_argument("--backbone", type=Path, required=True, help="folder of the backbone that it was learned with")
+    bring.add_argument("-o", "--output", type=Path, required=True, help="the prompt file to write")
+    bring.add_argument("--classes", type=Path, help="a text file with the class names that it was learned on, one per line")
+    bring.add_argument("--position", help="end, middle or front: the class name's place (default: end, for mvlpt middle)")
+    bring.add_argument("--words", help="what the context of cocoop and maple started from (default: a photo of a)")
+    bring.add_argument("--task", default="", help="name of the task; softcpt makes the context from it")
+    bring.add_argument("--task-number", type=int, help="softcpt with task contexts of their own: which task, from 1")
+    bring.set_defaults(run=_import)
+
+    frozen = commands.add_parser("export-backbone", help="write the folder of a frozen model, as studies do")
+    frozen.add_argument("model", help="such as ViT-B-16, as `backbone.model` of a configuration")
+    frozen.add_argument("pretrained", help="such as openai, or a file of weights, as `backbone.pretrained`")
+    frozen.add_argument("-o", "--output", type=Path, required=True, help="the folder to write")
+    frozen.set_defaults(run=_export)
+
     for command in (status, rerun):
         command.add_argument("--configfile", type=Path, help="another study's configuration, on top of config.yaml")
     return parser
@@ -78,6 +100,57 @@ def _rerun(options: argparse.Namespace) -> int:
     command += ["--configfile", str(options.configfile)] if options.configfile else []
     command += ["--dry-run"] if options.dry_run else []
     return subprocess.call([*command, "--forcerun", *files])
+
+
+def _card(options: argparse.Namespace) -> int:
+    from promptatlas import card, takeaway
+
+    print("\n".join(card.lines(takeaway.load_prompt(options.prompt).card)))
+    return 0
+
+
+def _import(options: argparse.Namespace) -> int:
+    from promptatlas import backbone, card, imports
+
+    model = backbone.load(options.backbone)
+    learned, told = imports.read_release(
+        options.checkpoint, options.method, model, options.position, options.words, options.task, options.task_number
+    )
+    about = card.write(
+        method=learned.method,
+        settings=told,
+        backbone={"name": _model_name(model.architecture), "sha256": model.fingerprint},
+        task=options.task or None,
+        class_names=_class_names(options.classes),
+        origin=f"{options.method} checkpoint {options.checkpoint.name}",
+    )
+    learned.save(options.output, about)
+    return _card(argparse.Namespace(prompt=options.output))
+
+
+def _model_name(architecture: Any) -> str:
+    """Without the folders of this machine, as prompts are given away."""
+    model, pretrained = (Path(part.removeprefix("local-dir:")).name for part in (architecture.name, architecture.pretrained))
+    return model if pretrained in ("", model) else f"{model}/{pretrained}"
+
+
+def _class_names(path: Path | None) -> list[str] | None:
+    if path is None:
+        return None
+    try:
+        names = [line.strip() for line in path.read_text().splitlines() if line.strip()]
+    except (OSError, ValueError) as error:
+        raise UserError(f"{path} cannot be read; give a text file with one class name per line.") from error
+    if not names:
+        raise UserError(f"{path} is empty; give a text file with one class name per line.")
+    return names
+
+
+def _export(options: argparse.Namespace) -> int:
+    from promptatlas.backbone import export
+
+    export.export(options.model, options.pretrained, options.output)
+    return 0
 
 
 def _cells(study: Study, options: argparse.Namespace) -> list[Cell]:

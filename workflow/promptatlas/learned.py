@@ -8,12 +8,18 @@ import os
 from dataclasses import dataclass, field
 from pathlib import Path
 
+import torch
 from safetensors import SafetensorError, safe_open
 from safetensors.torch import save_file
 from torch import Tensor
 
 from promptatlas.errors import UserError
 from promptatlas.prompts import Prompts
+
+POSITIONS = ("end", "middle", "front")
+
+# What reading raises on a file that is cut off, changed, or was never a prompt file.
+_DAMAGE = (OSError, SafetensorError, LookupError, TypeError, AttributeError, ValueError, RuntimeError)
 
 
 @dataclass(frozen=True)
@@ -80,9 +86,40 @@ class LearnedPrompt:
                 metadata["method"], parameters, prompts, json.loads(metadata["history"]),
                 int(metadata["best_epoch"]), float(metadata["seconds"]),
             )  # fmt: skip
-        except (OSError, SafetensorError, KeyError, TypeError, ValueError) as error:
-            raise UserError(f"{path} is not a whole prompt file ({error}); delete it and run again.") from error
+            _check(learned)
+        except FileNotFoundError as error:
+            raise UserError(f"the prompt file {path} does not exist; give the path of one, or run the study.") from error
+        except _DAMAGE as error:
+            reason = " ".join(str(error).split())[:200]
+            raise UserError(f"{path} is not a whole prompt file ({reason}); delete it and run again.") from error
         return learned, metadata
+
+
+def _check(learned: LearnedPrompt) -> None:
+    """Raises ValueError for a file that is whole but holds no prompt that the towers could read."""
+    held, prompts = learned.prompts.tensors(), learned.prompts
+    meta = [(name, tensor) for name, tensor in held.items() if name.startswith("meta")]
+    if prompts.position not in POSITIONS or "{}" not in prompts.template:
+        raise ValueError("no such place for the class name")
+    if not ({"text", "visual"} & held.keys()) or (meta and prompts.text is None):
+        raise ValueError("it holds no prompt")
+    shapes = dict(meta) and _meta_shapes(prompts)
+    for name, tensor in held.items():
+        expected = shapes[name] == tuple(tensor.shape) if name in shapes else tensor.dim() == 4 and len(tensor) == 1
+        if not expected or not tensor.numel():
+            raise ValueError(f"{name} has the shape {tuple(tensor.shape)}")
+        if tensor.dtype != torch.float32 or not tensor.isfinite().all():
+            raise ValueError(f"{name} is not float32 numbers")
+    rows = learned.history
+    if not isinstance(rows, list) or not all(isinstance(row, dict) for row in rows):
+        raise ValueError("its history is no table")
+
+
+def _meta_shapes(prompts: Prompts) -> dict[str, tuple[int, ...]]:
+    """Shapes that the four tensors of `Prompts.meta` have if they agree with each other and with the text prompt."""
+    hidden, embed, width = prompts.meta[0].shape[1], prompts.meta[0].shape[2], prompts.text.shape[-1]
+    shapes = (1, hidden, embed), (1, hidden), (1, width, hidden), (1, width)
+    return {f"meta.{i}": shape for i, shape in enumerate(shapes)}
 
 
 def _below(prefix: str, tensors: dict[str, Tensor]) -> dict[str, Tensor]:

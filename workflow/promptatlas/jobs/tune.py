@@ -9,7 +9,7 @@ import shutil
 from dataclasses import dataclass
 from pathlib import Path
 
-from promptatlas import NUMERICS_VERSION, backbone, devices, planning, tuning
+from promptatlas import NUMERICS_VERSION, backbone, card, devices, planning, tuning
 from promptatlas.backbone import Backbone
 from promptatlas.cells import digest, fingerprint
 from promptatlas.jobs.prepare import classes, read_draw
@@ -61,13 +61,30 @@ def learn(study: Study, job: TuneJob, threads: int, say: Say) -> None:
             )
             for one, prompt in zip(fresh, learned, strict=True):
                 parts = json.dumps(one.parts, sort_keys=True)
-                prompt.save(
-                    one.resume, {"fingerprint": one.fingerprint, "parts": parts, "task": name, "seed": str(one.seed)}
-                )
+                about = {"fingerprint": one.fingerprint, "parts": parts, "task": name, "seed": str(one.seed)}
+                prompt.save(one.resume, about | written_card(study, model.fingerprint, opened[name], one, prompt))
                 _place(one)
         progress.step(name)
     for one in (one for name in job.tasks for one in orders[name]):
         one.resume.unlink(missing_ok=True)
+
+
+def written_card(study: Study, model: str, task: PreparedTask, one: Order, prompt: LearnedPrompt) -> dict[str, str]:
+    """What a prompt's file says to those who take it away; nothing of it is part of a fingerprint."""
+    name, drawn, chosen = task.task.name, one.draw, prompt.history[prompt.best_epoch - 1]
+    return card.write(
+        method=prompt.method,
+        settings=study.settings(prompt.method),
+        backbone={"name": study.backbone_name, "sha256": model},
+        task=name,
+        class_names=list(task.task.class_names),
+        resize="squash" if study.is_embedded(name) else study.entry(name).resize or study.config["resize"],
+        seed=one.seed,
+        draw={
+            "sha256": drawn.sha256, "shots": study.shots, "train": len(drawn.train), "validation": len(drawn.validation),
+        },
+        validation={"metric": task.task.metric, "score": chosen["validation_score"], "epoch": prompt.best_epoch},
+    )  # fmt: skip
 
 
 def order(study: Study, method: str, model: Backbone, task: PreparedTask, seed: int) -> Order:
