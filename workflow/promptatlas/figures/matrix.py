@@ -19,7 +19,10 @@ from promptatlas.statistics.matrices import Scores
 from promptatlas.statistics.views import VIEWS, method_title, shown
 
 CELL = 0.36
-CALIBRATION = {"scratch": "untuned prompt", "template": "hand-written (zero-shot)", "shuffled": "shuffled labels"}
+CALIBRATION = {
+    "scratch": "untuned prompt", "template": "hand-written (zero-shot)", "shuffled": "shuffled labels",
+    "multitask": "all other tasks together", "multitask_all": "all tasks together",
+}  # fmt: skip
 
 
 def heatmap(

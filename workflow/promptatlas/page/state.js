@@ -3,7 +3,10 @@
 const DATA = JSON.parse(document.getElementById("data").textContent);
 const SUMMARY = DATA.summary;
 const TASKS = Object.fromEntries(DATA.tasks.map((task, index) => [task.name, {...task, index}]));
-const ROWS = {scratch: "untuned prompt", template: "hand-written (zero-shot)", shuffled: "shuffled labels"};
+const ROWS = {
+  scratch: "untuned prompt", template: "hand-written (zero-shot)", shuffled: "shuffled labels",
+  multitask: "all other tasks together", multitask_all: "all tasks together",
+};
 const ORDERS = ["similar", "family", "name", "giving"];
 
 const state = readAddress();
