@@ -64,6 +64,7 @@ def test_an_added_method_runs_its_own_jobs_alone_and_a_deleted_score_comes_back_
     old = json.loads(before[deleted])
     (compared.results / deleted).unlink()
     told = compared.run("--until", "describe")
+    assert f"{1 + 2 * len(TASK_NAMES)} of {4 * len(TASK_NAMES)} scores are missing" in told
     assert "share coop_mt" in told and "adapt prompt_adapter" in told
     assert not any(words in told for words in ("tune coop:", "transfer frozen", "share softcpt", "linear probe"))
     after = compared.contents("cells", "prompts", "scores", "shared")

@@ -28,7 +28,8 @@ def plan(config: dict[str, Any]) -> Study:
 
 def announce(study: Study) -> None:
     """Say which results do not exist yet, also in a dry run; whether existing ones still hold is for their jobs to find out."""
-    for kind, files in (("prompts", study.all_prompts), ("cells", study.all_cells)):
+    everything = {"prompts": study.all_prompts, "cells": study.all_cells, "scores": study.score_records}
+    for kind, files in ((kind, files) for kind, files in everything.items() if files):
         missing = [path for path in files if not path.exists()]
         names = (
             ": " + ", ".join(str(path.relative_to(study.folder)) for path in missing) if 0 < len(missing) <= FEW else ""
