@@ -1,8 +1,10 @@
 """A prompt taken away: one file with a card becomes a classifier, with its own backbone only, and a damaged file one sentence."""
 
 import json
+import re
 import subprocess
 import sys
+from pathlib import Path
 
 import numpy as np
 import pytest
@@ -21,6 +23,7 @@ from promptatlas.learned import LearnedPrompt
 from promptatlas.methods import settings
 from promptatlas.tuning import scratch
 
+README = Path(__file__).parents[2] / "README.md"
 NAMES = ("cat", "annual crop land", "stop_sign")
 OTHER = ("dog", "river")
 CASES = {
@@ -78,14 +81,11 @@ def test_a_classifier_takes_three_lines(taken, pictures, tmp_path, monkeypatch, 
     for i, picture in enumerate(pictures[:2]):
         Image.fromarray(picture).save(tmp_path / f"{i}.png")
     monkeypatch.chdir(tmp_path)
-    lines = """
-import promptatlas
-classifier = promptatlas.load_prompt("things.safetensors").classifier(["cat", "dog"])
-print(classifier(["0.png", "1.png"]).labels)
-"""
-    exec(lines.replace("things.safetensors", str(taken)), {})
+    lines = re.search(r"```python\n(.*?)```", README.read_text(), re.S).group(1)
+    assert len(lines.splitlines()) == 3
+    exec(re.sub(r"results/[^\"]*", str(taken), lines), {})
     printed = capsys.readouterr().out
-    assert len(json.loads(printed.replace("'", '"'))) == 2 and {*json.loads(printed.replace("'", '"'))} <= {"cat", "dog"}
+    assert len(json.loads(printed.replace("'", '"'))) == 2 and {*json.loads(printed.replace("'", '"'))} <= {"circle", "square"}
 
 
 @pytest.mark.parametrize("method", CASES)
