@@ -7,6 +7,7 @@ from promptatlas.backbone.architecture import Architecture
 from promptatlas.errors import UserError
 from promptatlas.methods import names, settings
 from promptatlas.population import Population
+from promptatlas.streams import torch_stream
 
 B16 = Architecture("ViT-B-16", "openai", 512, True, 224, 16, 768, 12, 12, 512, 12, 8, 77, (0.0,) * 3, (1.0,) * 3)
 
@@ -81,3 +82,18 @@ def test_settings_are_complete_and_name_what_is_wrong():
         with pytest.raises(UserError) as caught:
             settings(method, override)
         assert message in str(caught.value)
+
+
+def test_coop_from_words_starts_as_the_hand_written_prompt(tiny_backbone):
+    from promptatlas import tuning
+    from promptatlas.classifier import PromptedClassifier
+
+    about = settings("coop", {"context": 4, "initial": "a photo of a", "position": "end"})
+    prompts = tuning.scratch(tiny_backbone, "coop", about, 1).prompts
+    names = ("cat", "a red panda", "dog")
+    features = PromptedClassifier(tiny_backbone, names, prompts).class_features(prompts)[0]
+    torch.testing.assert_close(features, tiny_backbone.class_features(names, ("a photo of a {}.",)), atol=1e-6, rtol=1e-6)
+    torch.testing.assert_close(
+        tuning.scratch(tiny_backbone, "coop", settings("coop"), 1).parameters["context"],
+        torch.nn.init.normal_(torch.empty(16, 64), std=0.02, generator=torch_stream("initial", "coop", 1)),
+    )

@@ -84,7 +84,8 @@ def register(
     _METHODS[name] = Entry(module, own, kind, visual, presets or {})
 
 
-register("coop", "promptatlas.methods.coop:CoOp", context=16, position="middle")
+# Its *_ctxv1.yaml, which later papers compare with, is context 4, initial "a photo of a", position end.
+register("coop", "promptatlas.methods.coop:CoOp", context=16, initial="", position="middle")
 register("vpt", "promptatlas.methods.vpt:VPT", visual=True, prompts=16, depth="deep", template="a photo of a {}.")
 register(
     "upt", "promptatlas.methods.upt:UPT", visual=True,
