@@ -1,11 +1,14 @@
 """Protocol tables: harmonic means as papers report them, averages over the right targets, printed numbers where they match."""
 
+import json
+
 import numpy as np
 import pandas as pd
 import pytest
 
 from promptatlas import protocols, published
 from promptatlas.designs import design
+from promptatlas.page import protocol as page
 from promptatlas.tasks.catalogue import names
 
 WEIGHTS = "ViT-B-16/openai"
@@ -152,3 +155,23 @@ def test_cross_dataset_and_domain_show_what_was_printed_for_the_same_source() ->
     assert "published" not in set(
         protocols.with_published(protocols.measured(transfer(other), other), other, WEIGHTS, 16)["origin"]
     )
+
+
+@pytest.mark.parametrize(("name", "sources"), [("base_to_new", ()), ("cross_dataset", ("coop-imagenet",))])
+def test_the_page_marks_what_was_published_and_names_who_did(name: str, sources: tuple[str, ...], tmp_path) -> None:
+    plan = a_design(name, names("coop"), sources)
+    cells = transfer(plan)
+    table = protocols.with_published(protocols.measured(cells, plan), plan, WEIGHTS, 16)
+    about = {"classes": 5, "n_test": 10, "metric": "accuracy", "chance": 0.2, "zero_shot": 0.5, "split_source": "CoOp"}
+    tasks = pd.DataFrame([{"task": task, "title": f"<{task}>", **about} for task in plan.tasks])
+    baselines = pd.DataFrame({"method": [], "target": [], "score": []})
+    told = protocols.summary(table, cells, tasks, baselines, plan)
+    json.dumps(told, allow_nan=False)
+    page.write(table, tasks, {"methods": ["maple", "coop"]}, told, tmp_path / "report.html")
+    text = (tmp_path / "report.html").read_text()
+    for row in table.itertuples():
+        assert f">{100 * row.score:.2f}</td>" in text
+    assert "Khattak et al. 2023 (MaPLe)" in text and "published" in text and "never enter a measured number" in text
+    assert text.index(">MaPLe</th>") < text.index(">CoOp</th>") and "<coop" not in text and "&lt;coop" in text
+    page.write(protocols.measured(cells, plan), tasks, {"methods": ["coop", "maple"]}, told, tmp_path / "report.html")
+    assert "Khattak" not in (tmp_path / "report.html").read_text()

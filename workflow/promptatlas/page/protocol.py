@@ -6,7 +6,7 @@ Knows nothing of how the numbers were computed.
 from __future__ import annotations
 
 import json
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Mapping, Sequence
 from html import escape
 from pathlib import Path
 
@@ -14,7 +14,7 @@ import numpy as np
 import pandas as pd
 
 from promptatlas.designs import BASE_TO_NEW, CROSS_DATASET, DOMAIN
-from promptatlas.protocols import AVERAGE, HARMONIC, MEASURED, PUBLISHED, SCORE
+from promptatlas.protocols import AVERAGE, HARMONIC, MEASURED, PUBLISHED, ZERO_SHOT
 from promptatlas.statistics.views import method_title
 from promptatlas.tasks.halves import BASE, NEW, whole_of
 
@@ -43,10 +43,11 @@ CARE = (
 def write(table: pd.DataFrame, tasks: pd.DataFrame, config: Mapping, summary: Mapping, path: Path) -> None:
     """Write the page at `path`: the tables `protocol` and `tasks`, the resolved configuration, the dict of summary.json."""
     page = (FOLDER / "protocol.html").read_text(encoding="utf-8")
+    table = table.iloc[np.argsort([_place(method, config["methods"]) for method in table["method"]], kind="stable")]
     parts = {
         "{{style}}": (FOLDER / "page.css").read_text(encoding="utf-8"),
         "{{title}}": escape(TITLES[summary["design"]]),
-        "{{lead}}": escape(_lead(summary)),
+        "{{lead}}": escape(_lead(summary, config["methods"])),
         "{{words}}": escape(WORDS[summary["design"]]),
         "{{table}}": protocol_table(table, _titles(tasks), summary["design"]),
         "{{care}}": escape(CARE) if (table["origin"] == PUBLISHED).any() else "",
@@ -65,12 +66,17 @@ def _titles(tasks: pd.DataFrame) -> dict[str, str]:
     return titles | {whole_of(name): title.removesuffix(", base classes") for name, title in titles.items() if "@base" in name}
 
 
-def _lead(summary: Mapping) -> str:
-    methods = ", ".join(map(method_title, summary["methods"]))
+def _place(method: str, wanted: Sequence[str]) -> int:
+    """Zero-shot first, then the methods in the order of the configuration."""
+    return wanted.index(method) if method in wanted and method != ZERO_SHOT else -1
+
+
+def _lead(summary: Mapping, wanted: Sequence[str]) -> str:
+    methods = ", ".join(map(method_title, sorted(summary["methods"], key=lambda method: _place(method, wanted))))
     seeds, cells = len(summary["seeds"]), summary["n_cells"]
     return (
         f"{methods} on {len(summary['tasks'])} tasks with {summary['backbone']}, {summary['shots'][0]} pictures per class, "
-        f"{seeds} {'seed' if seeds == 1 else 'seeds'}: {cells} measurements in {summary['compute_seconds'] / 60:.1f} minutes of computing."
+        f"{seeds} {'seed' if seeds == 1 else 'seeds'}: {cells} measurements."
     )
 
 
@@ -94,9 +100,7 @@ def _by_task(table: pd.DataFrame, titles: Mapping[str, str]) -> str:
         name = "Average" if target == AVERAGE else titles.get(target, target)
         rows.append(f'<tr class="group"><td colspan="{2 + 3 * len(groups)}">{escape(name)}</td></tr>')
         for method in dict.fromkeys(table["method"]):
-            cells = [
-                _cell(known, (origin, method, target, measure)) for _, origin in groups for measure in measures
-            ]
+            cells = [_cell(known, (origin, method, target, measure)) for _, origin in groups for measure in measures]
             key = (PUBLISHED, method, target, BASE)
             by = f'<td class="quiet">{escape(known.at[key, "reference"]) if key in known.index else ""}</td>' if printed else ""
             rows.append(f'<tr><th scope="row">{escape(method_title(method))}</th>{"".join(cells)}{by}</tr>')
@@ -120,14 +124,14 @@ def _by_target(table: pd.DataFrame, titles: Mapping[str, str]) -> str:
             part = table[(table["origin"] == origin) & (table["method"] == method) & (table["source"] == source)]
             if part.empty:
                 continue
-            by = "" if origin == MEASURED else f"published, {part['reference'].iloc[0]}"
+            by = "measured" if origin == MEASURED else f"published: {part['reference'].iloc[0]}"
             cells = "".join(_cell(known, (origin, method, source, target)) for target in columns)
             rows.append(
                 f'<tr{"" if origin == MEASURED else " class=quiet"}><th scope="row">{escape(method_title(method))}</th>'
-                f"<td>{escape(titles.get(source, source))}</td>{cells}<td>{escape(by)}</td></tr>"
+                f"<td>{escape(by)}</td><td>{escape(titles.get(source, source))}</td>{cells}</tr>"
             )
     return (
-        f'<table><thead><tr><th scope="col">method</th><th scope="col">source</th>{head}<th></th></tr></thead>'
+        f'<table><thead><tr><th scope="col">method</th><th></th><th scope="col">source</th>{head}</tr></thead>'
         f"<tbody>{''.join(rows)}</tbody></table>"
     )
 
