@@ -261,7 +261,7 @@ def test_an_imported_prompt_gives_the_logits_of_the_released_tensors(kind, model
 def test_mvlpts_coop_stands_in_the_middle_and_its_card_says_so(model, tmp_path):
     path = release("coop", model[0], tmp_path)
     learned, told = imports.read_release(path, "mvlpt", model[1])
-    assert learned.prompts.position == "middle" and told == {"context": 4, "position": "middle"}
+    assert learned.prompts.position == "middle" and told == {"context": 4, "initial": "", "position": "middle"}
     assert imports.read_release(path, "coop", model[1])[0].prompts.position == "end"
 
 
@@ -415,10 +415,12 @@ def test_wrong_words_of_a_user_are_refused(model, tmp_path):
     for arguments, words in (
         (("clip",), "'clip' is no release that is known here; choose from coop"),
         (("coop", model[1], "left"), "'left' is no place for the class name"),
-        (("coop", model[1], None, "a photo"), "coop keeps no words"),
     ):
         with pytest.raises(UserError, match=words):
             imports.read_release(tmp_path / "coop.pt", *(arguments if len(arguments) > 1 else (*arguments, model[1])))
+    dassl_file(tensors("vpt"), tmp_path / "vpt.pt")
+    with pytest.raises(UserError, match="vpt keeps no words"):
+        imports.read_release(tmp_path / "vpt.pt", "mvlpt", model[1], words="a photo")
     with pytest.raises(UserError, match="none.pt does not exist"):
         imports.read_release(tmp_path / "none.pt", "coop", model[1])
     with pytest.raises(UserError, match="give the name with --task"):
