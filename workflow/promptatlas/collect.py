@@ -10,9 +10,9 @@ from safetensors import SafetensorError, safe_open
 from promptatlas import cells, scores
 from promptatlas.cells import replace
 from promptatlas.errors import UserError
-from promptatlas.study import SPLITS, Study
+from promptatlas.study import Study
 from promptatlas.tasks import halves
-from promptatlas.tasks.prepared import PreparedTask
+from promptatlas.tasks.prepared import SPLITS, PreparedTask
 
 TRANSFER = [
     "study", "backbone", "protocol", "method", "source", "target", "seed", "shots", "metric", "score", "chance", "n_test",

@@ -10,8 +10,9 @@ from promptatlas.errors import UserError
 from promptatlas.jobs.transfer import Transfer
 from promptatlas.jobs.tune import order
 from promptatlas.learned import LearnedPrompt
-from promptatlas.study import Study, TransferJob, TuneJob
+from promptatlas.study import Study
 from promptatlas.tasks.prepared import PreparedTask
+from promptatlas.work import TransferJob, TuneJob
 
 
 @dataclass

@@ -1,13 +1,11 @@
-"""A study's names and paths: from the configuration to the files that exist and the jobs that make them.
+"""A study: from the configuration to what is measured, the jobs that do it, and the files that each reads and writes.
 
-The only place that knows the layout of a results folder. Knows nothing of torch, Snakemake or what is in the files.
+Knows nothing of torch, Snakemake or what is in the files.
 """
 
-import re
-from dataclasses import dataclass
 from functools import cached_property
 from pathlib import Path
-from typing import Any, Iterator, Sequence
+from typing import Any, Sequence
 
 from promptatlas import NUMERICS_VERSION, methods
 from promptatlas.backbone.kinds import LOCAL, MINI
@@ -15,83 +13,27 @@ from promptatlas.backbone.origin import origin
 from promptatlas.cells import Cell
 from promptatlas.configuration import complete
 from promptatlas.designs import Design, design
+from promptatlas.layout import Layout
 from promptatlas.tasks import catalogue, halves
-from promptatlas.tasks.prepared import ARRAYS, SPLITS, array_path
-from promptatlas.unions import JointJob, MultitaskJob, Unions
+from promptatlas.unions import Unions
+from promptatlas.work import (
+    AdaptJob,
+    EncodeJob,
+    Job,
+    JointJob,
+    MultitaskJob,
+    ProbeJob,
+    ShareJob,
+    TransferJob,
+    TuneJob,
+    chunks,
+    job_name,
+)
 
 WHERE = ("results", "data_root", "download", "jobs", "device", "memory_mib", "minutes", "only")
-TABLES = ("transfer", "baselines", "methods", "tuning", "tasks")
-EXPLAINED = ("similarity", "statistics")
 
 
-@dataclass(frozen=True)
-class EncodeJob:
-    """Frozen features of some tasks."""
-
-    name: str
-    tasks: tuple[str, ...]
-
-
-@dataclass(frozen=True)
-class ProbeJob:
-    """Linear probes of some tasks, all seeds."""
-
-    name: str
-    tasks: tuple[str, ...]
-
-
-@dataclass(frozen=True)
-class TuneJob:
-    """Source prompts of one method: `tasks` x `seeds`."""
-
-    name: str
-    method: str
-    tasks: tuple[str, ...]
-    seeds: tuple[int, ...]
-
-
-@dataclass(frozen=True)
-class ShareJob:
-    """Learners of one method, one per seed, each on all tasks together."""
-
-    name: str
-    method: str
-    seeds: tuple[int, ...]
-
-
-@dataclass(frozen=True)
-class AdaptJob:
-    """Adapters of one method: `tasks` x all seeds."""
-
-    name: str
-    method: str
-    tasks: tuple[str, ...]
-
-
-@dataclass(frozen=True)
-class TransferJob:
-    """Cells of one protocol and method: `sources` x `targets` x `seeds`, as far as the design measures them."""
-
-    name: str
-    protocol: str
-    method: str
-    sources: tuple[str, ...]
-    targets: tuple[str, ...]
-    seeds: tuple[int, ...]
-    design: Design
-
-    def cells(self) -> Iterator[Cell]:
-        for seed in self.seeds:
-            for target in self.targets:
-                for source in self.sources:
-                    if self.design.measures(source, target):
-                        yield Cell(self.protocol, self.method, seed, target, source)
-
-
-Job = EncodeJob | ProbeJob | TuneJob | ShareJob | AdaptJob | MultitaskJob | JointJob | TransferJob
-
-
-class Study(Unions):
+class Study(Layout, Unions):
     """Everything that can be said about a study before anything is computed."""
 
     def __init__(self, config: dict[str, Any]):
@@ -140,6 +82,10 @@ class Study(Unions):
     def is_published_backbone(self) -> bool:
         return self.config["backbone"]["model"] != "mini"
 
+    @property
+    def needs_fetching(self) -> bool:
+        return bool(self.real_tasks) or self.is_published_backbone
+
     def settings(self, method: str) -> dict[str, Any]:
         return self.config["settings"][method]
 
@@ -152,58 +98,6 @@ class Study(Unions):
         return model if pretrained == model else f"{model}/{Path(pretrained).name}"
 
     @property
-    def weights(self) -> str:
-        """The frozen model as others name it: the activation follows from the weights."""
-        return "{model}/{pretrained}".format(**self.config["backbone"]).replace("-quickgelu/", "/")
-
-    @property
-    def description(self) -> dict[str, Any]:
-        """The configuration as far as it says what is measured, not where or in which pieces."""
-        return {key: value for key, value in self.config.items() if key not in WHERE}
-
-    # Files
-
-    def task_folder(self, task: str) -> Path:
-        return self.folder / "tasks" / task
-
-    def task_files(self, task: str, splits: Sequence[str] = SPLITS) -> list[Path]:
-        folder = self.task_folder(task)
-        arrays = [array_path(folder, split, kind) for split in splits for kind in ARRAYS]
-        return [folder / "task.json", *arrays]
-
-    @property
-    def fetched(self) -> Path:
-        """Where data sets and weights were found: what has to be known before anything else."""
-        return self.folder / "fetched.json"
-
-    @property
-    def needs_fetching(self) -> bool:
-        return bool(self.real_tasks) or self.is_published_backbone
-
-    @property
-    def architecture(self) -> Path:
-        return self.backbone_folder / "architecture.json"
-
-    def probe(self, task: str) -> Path:
-        return self.folder / "probes" / f"{task}.json"
-
-    def part_files(self, task: str) -> list[Path]:
-        """Files of a part of a task, whose pictures are the whole task's."""
-        folder = self.task_folder(task)
-        kinds = ["rows", *(kind for kind in ARRAYS if kind != "images")]
-        return [folder / "task.json", *(array_path(folder, split, kind) for split in SPLITS for kind in kinds)]
-
-    def factors(self, task: str) -> Path:
-        return self.task_folder(task) / "factors.parquet"
-
-    def draw(self, task: str, seed: int) -> Path:
-        return self.folder / "draws" / f"shots{self.shots}-seed{seed}" / f"{task}.json"
-
-    @property
-    def backbone_folder(self) -> Path:
-        return self.folder / "backbone"
-
-    @property
     def backbone_sources(self) -> list[Path]:
         """Files on this machine that the backbone is made from: a change of theirs makes it stale."""
         model, pretrained = self.config["backbone"]["model"], self.config["backbone"]["pretrained"]
@@ -213,76 +107,14 @@ class Study(Unions):
         return [folder / "mini.safetensors", folder / "config.json"]
 
     @property
-    def backbone_files(self) -> list[Path]:
-        return [self.backbone_folder / "backbone.safetensors", self.architecture, self.backbone_folder / "tokenizer.json"]
-
-    def index(self, job: str) -> Path:
-        """The hashes of everything that the job of that name made."""
-        return self.folder / "index" / f"{job}.json"
-
-    def encoded(self, task: str) -> Path:
-        return self.folder / "encoded" / f"{task}.safetensors"
-
-    def prompt(self, method: str, seed: int, task: str) -> Path:
-        return self.folder / "prompts" / method / f"seed{seed}" / f"{task}.safetensors"
-
-    def shared(self, method: str, seed: int) -> Path:
-        """What a learner found out about all tasks: its parameters, and the class weights of every task."""
-        return self.folder / "shared" / method / f"seed{seed}.safetensors"
-
-    def score(self, method: str, seed: int, task: str) -> Path:
-        """The score of a method that has no place in the matrix."""
-        return self.folder / "scores" / method / f"seed{seed}" / f"{task}.json"
-
-    def cell(self, cell: Cell) -> Path:
-        return (
-            self.folder
-            / "cells"
-            / cell.protocol
-            / cell.method
-            / f"seed{cell.seed}"
-            / cell.target
-            / f"{cell.source}.json"
-        )
-
-    def resume(self, fingerprint: str, kind: str) -> Path:
-        return self.folder / "resume" / f"{fingerprint}.{kind}"
+    def weights(self) -> str:
+        """The frozen model as others name it: the activation follows from the weights."""
+        return "{model}/{pretrained}".format(**self.config["backbone"]).replace("-quickgelu/", "/")
 
     @property
-    def tables(self) -> list[Path]:
-        explained = EXPLAINED if self.design.is_matrix else ("protocol",)
-        shared = ("joint",) if self.joint else ()
-        return [path for name in (*TABLES, *explained, *shared) for path in self.table(name)]
-
-    def table(self, name: str) -> list[Path]:
-        return [self.folder / "tables" / f"{name}.{kind}" for kind in ("parquet", "csv")]
-
-    @property
-    def resolved_config(self) -> Path:
-        return self.folder / "config.json"
-
-    @property
-    def summary(self) -> Path:
-        return self.folder / "summary.json"
-
-    @property
-    def figures(self) -> Path:
-        return self.folder / "figures"
-
-    @property
-    def conclusions(self) -> list[Path]:
-        """What is made of the tables."""
-        return [self.summary, self.report, *([self.figures] if self.design.is_matrix else [])]
-
-    @property
-    def report(self) -> Path:
-        return self.folder / "report.html"
-
-    def log(self, job: str) -> Path:
-        return self.folder / "logs" / f"{job}.log"
-
-    def benchmark(self, job: str) -> Path:
-        return self.folder / "benchmarks" / f"{job}.tsv"
+    def description(self) -> dict[str, Any]:
+        """The configuration as far as it says what is measured, not where or in which pieces."""
+        return {key: value for key, value in self.config.items() if key not in WHERE}
 
     # What a study consists of
 
@@ -292,46 +124,46 @@ class Study(Unions):
 
     @cached_property
     def encode_jobs(self) -> list[EncodeJob]:
-        chunks = _chunks(self.tasks, self._size("tasks"))
-        return [EncodeJob(_name("encode", chunk), chunk.items) for chunk in chunks]
+        pieces = chunks(self.tasks, self._size("tasks"))
+        return [EncodeJob(job_name("encode", chunk), chunk.items) for chunk in pieces]
 
     @cached_property
     def probe_jobs(self) -> list[ProbeJob]:
-        chunks = _chunks(self.learners, self._size("tasks"))
-        return [ProbeJob(_name("probe", chunk), chunk.items) for chunk in chunks]
+        pieces = chunks(self.learners, self._size("tasks"))
+        return [ProbeJob(job_name("probe", chunk), chunk.items) for chunk in pieces]
 
     @cached_property
     def tune_jobs(self) -> list[TuneJob]:
         return [
-            TuneJob(_name(f"tune_{method}", tasks, seeds), method, tasks.items, seeds.items)
+            TuneJob(job_name(f"tune_{method}", tasks, seeds), method, tasks.items, seeds.items)
             for method in self.methods
-            for seeds in _chunks(self.seeds, self._size("seeds"), "seed")
-            for tasks in _chunks(self.learners, self._size("prompts"))
+            for seeds in chunks(self.seeds, self._size("seeds"), "seed")
+            for tasks in chunks(self.learners, self._size("prompts"))
         ]
 
     @cached_property
     def share_jobs(self) -> list[ShareJob]:
         return [
-            ShareJob(_name(f"share_{method}", seeds), method, seeds.items)
+            ShareJob(job_name(f"share_{method}", seeds), method, seeds.items)
             for method in self.shared_methods
-            for seeds in _chunks(self.seeds, self._size("seeds"), "seed")
+            for seeds in chunks(self.seeds, self._size("seeds"), "seed")
         ]
 
     @cached_property
     def adapt_jobs(self) -> list[AdaptJob]:
         return [
-            AdaptJob(_name(f"adapt_{method}", tasks), method, tasks.items)
+            AdaptJob(job_name(f"adapt_{method}", tasks), method, tasks.items)
             for method in self.adapter_methods
-            for tasks in _chunks(self.tasks, self._size("tasks"))
+            for tasks in chunks(self.tasks, self._size("tasks"))
         ]
 
     @cached_property
     def multitask_jobs(self) -> list[MultitaskJob]:
         size = self._size("prompts") if self.config["multitask"] == "leave_one_out" else "all"
         return [
-            MultitaskJob(_name(f"multitask_{method}", targets), method, targets.items)
+            MultitaskJob(job_name(f"multitask_{method}", targets), method, targets.items)
             for method in (self.methods if self.multitask else ())
-            for targets in _chunks(self.tasks, size)
+            for targets in chunks(self.tasks, size)
         ]
 
     @cached_property
@@ -342,14 +174,14 @@ class Study(Unions):
     def transfer_jobs(self) -> list[TransferJob]:
         jobs = [
             TransferJob(
-                _name(f"transfer_{protocol}_{method}", targets, sources, seeds), protocol, method,
+                job_name(f"transfer_{protocol}_{method}", targets, sources, seeds), protocol, method,
                 *self._measured(sources.items, targets.items), seeds.items, self.design,
             )
             for protocol in self.protocols
             for method in self.methods
-            for seeds in _chunks(self.seeds, self._size("seeds"), "seed")
-            for targets in _chunks(self.tasks, self._size("targets"))
-            for sources in _chunks(self.sources, self._size("sources"), "from_")
+            for seeds in chunks(self.seeds, self._size("seeds"), "seed")
+            for targets in chunks(self.tasks, self._size("targets"))
+            for sources in chunks(self.sources, self._size("sources"), "from_")
         ]  # fmt: skip
         return [job for job in jobs if job.targets]
 
@@ -499,25 +331,3 @@ class Study(Unions):
 
 def _missing(files: Sequence[Path]) -> int:
     return sum(not path.exists() for path in files)
-
-
-@dataclass(frozen=True)
-class _Chunk:
-    items: tuple
-    label: str
-
-
-def _chunks(items: Sequence, size: int | str, prefix: str = "") -> list[_Chunk]:
-    """Consecutive pieces of `items`; a piece is called by its only item, or by its number, or not at all if it is everything."""
-    size = len(items) if size == "all" else size
-    pieces = [tuple(items[start : start + size]) for start in range(0, len(items), size)]
-    if len(pieces) == 1:
-        return [_Chunk(pieces[0], "")]
-    return [
-        _Chunk(piece, f"{prefix}{piece[0]}" if size == 1 else f"{prefix}{number}of{len(pieces)}")
-        for number, piece in enumerate(pieces, start=1)
-    ]
-
-
-def _name(stem: str, *chunks: _Chunk) -> str:
-    return re.sub(r"\W", "_", "_".join([stem, *(chunk.label for chunk in chunks if chunk.label)]))

@@ -7,30 +7,13 @@ torch, of Snakemake or of what is in the files.
 from __future__ import annotations
 
 import hashlib
-from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
+from promptatlas.work import JointJob, MultitaskJob
+
 SOURCES = {"leave_one_out": "multitask", "all": "multitask_all"}
 AVERAGE = "average"
-
-
-@dataclass(frozen=True)
-class MultitaskJob:
-    """Multitask source prompts of one method, all seeds, for some targets."""
-
-    name: str
-    method: str
-    targets: tuple[str, ...]
-
-
-@dataclass(frozen=True)
-class JointJob:
-    """Shared prompts of the groups of targets of one method, all seeds, and their scores."""
-
-    name: str
-    method: str
-    tasks: tuple[str, ...]
 
 
 class Unions:

@@ -18,7 +18,8 @@ from promptatlas.learned import LearnedPrompt
 from promptatlas.methods.settings import module_class
 from promptatlas.reporting import Progress, Say
 from promptatlas.streams import stream
-from promptatlas.study import AdaptJob, Study
+from promptatlas.study import Study
+from promptatlas.work import AdaptJob
 
 
 def fit(study: Study, job: AdaptJob, threads: int, say: Say) -> None:

@@ -21,8 +21,9 @@ from promptatlas.jobs.prepare import classes
 from promptatlas.jobs.tune import PRECISION
 from promptatlas.learned import LearnedPrompt
 from promptatlas.reporting import Progress, Say
-from promptatlas.study import JointJob, Study
+from promptatlas.study import Study
 from promptatlas.unions import AVERAGE
+from promptatlas.work import JointJob
 
 Group = tuple[str, ...]
 

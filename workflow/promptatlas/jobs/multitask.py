@@ -18,9 +18,10 @@ from promptatlas.jobs.tune import PRECISION
 from promptatlas.learned import LearnedPrompt
 from promptatlas.multitask import Manner
 from promptatlas.reporting import Progress, Say
-from promptatlas.study import MultitaskJob, Study
+from promptatlas.study import Study
 from promptatlas.tasks.prepared import PreparedTask
 from promptatlas.unions import AVERAGE
+from promptatlas.work import MultitaskJob
 
 
 def learn(study: Study, job: MultitaskJob, threads: int, say: Say) -> None:

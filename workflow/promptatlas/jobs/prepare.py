@@ -11,11 +11,12 @@ from promptatlas import NUMERICS_VERSION
 from promptatlas.cells import digest, fingerprint, replace
 from promptatlas.errors import UserError
 from promptatlas.reporting import Progress, Say
-from promptatlas.study import SPLITS, EncodeJob, Study
+from promptatlas.study import Study
 from promptatlas.tasks import halves, preparation
 from promptatlas.tasks.draws import Draw, draw
-from promptatlas.tasks.prepared import PreparedTask
+from promptatlas.tasks.prepared import SPLITS, PreparedTask
 from promptatlas.tasks.task import Task
+from promptatlas.work import EncodeJob
 
 ARRAYS = ("train", "validation", "train_labels", "validation_labels")
 

@@ -9,8 +9,9 @@ from promptatlas.baselines import linear_probe
 from promptatlas.cells import digest, fingerprint, replace
 from promptatlas.jobs.prepare import read_draw
 from promptatlas.reporting import Progress, Say
-from promptatlas.study import ProbeJob, Study
+from promptatlas.study import Study
 from promptatlas.tasks.prepared import PreparedTask
+from promptatlas.work import ProbeJob
 
 
 def fit(study: Study, job: ProbeJob, say: Say) -> None:

@@ -21,7 +21,8 @@ from promptatlas.errors import UserError
 from promptatlas.jobs.known import Known, numerics, record
 from promptatlas.reporting import Progress, Say
 from promptatlas.sharing import SharedTask, tune_shared
-from promptatlas.study import ShareJob, Study
+from promptatlas.study import Study
+from promptatlas.work import ShareJob
 
 
 def learn(study: Study, job: ShareJob, threads: int, say: Say) -> None:

@@ -18,9 +18,10 @@ from promptatlas.jobs.prepare import classes, read_draw
 from promptatlas.jobs.tune import PRECISION
 from promptatlas.learned import LearnedPrompt
 from promptatlas.reporting import Progress, Say
-from promptatlas.study import Study, TransferJob
+from promptatlas.study import Study
 from promptatlas.tasks.prepared import PreparedTask
 from promptatlas.transfer import Evaluation
+from promptatlas.work import TransferJob
 
 
 def fill(study: Study, job: TransferJob, threads: int, say: Say) -> None:

@@ -15,9 +15,10 @@ from promptatlas.cells import digest, fingerprint
 from promptatlas.jobs.prepare import classes, read_draw
 from promptatlas.learned import LearnedPrompt
 from promptatlas.reporting import Progress, Say
-from promptatlas.study import Study, TuneJob
+from promptatlas.study import Study
 from promptatlas.tasks.draws import Draw
 from promptatlas.tasks.prepared import PreparedTask
+from promptatlas.work import TuneJob
 
 PRECISION = "float32"
 
