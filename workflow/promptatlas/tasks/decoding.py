@@ -24,7 +24,7 @@ from promptatlas.tasks.prepared import DIGEST_BYTES, digest
 RESIZES = ("crop", "squash")
 CHUNK = 64
 FEW_CHUNKS = 4
-TODO, DONE, BROKEN = 0, 1, 2
+WAITING, DONE, BROKEN = 0, 1, 2
 
 
 def fitted(picture: Image.Image, size: int, resize: str) -> np.ndarray:
@@ -88,10 +88,10 @@ def decode(work: Work, workers: int, tell: Callable[[int, int], None]) -> Decode
         np.save(work.images, np.empty((0, work.size, work.size, 3), np.uint8))
         return Decoded(np.empty((0, DIGEST_BYTES), np.uint8), {})
     state = _prepare(work)
-    todo = np.flatnonzero(state != DONE)
-    chunks = [todo[start : start + CHUNK] for start in range(0, len(todo), CHUNK)]
+    waiting = np.flatnonzero(state != DONE)
+    chunks = [waiting[start : start + CHUNK] for start in range(0, len(waiting), CHUNK)]
     broken: dict[int, str] = {}
-    done = len(state) - len(todo)
+    done = len(state) - len(waiting)
     tell(done, len(state))
     for chunk, found in zip(chunks, _results(work, chunks, workers), strict=True):
         broken |= found
@@ -133,7 +133,7 @@ def _prepare(work: Work) -> np.ndarray:
     job = _Job(work)
     for row in np.flatnonzero(job.state == DONE).tolist():
         if (digest(job.written(row)) != job.digests[row]).any():
-            job.state[row] = TODO
+            job.state[row] = WAITING
     return np.array(job.state)
 
 
