@@ -1,8 +1,9 @@
 """Speed of picture preparation against Pillow's own decoding and resizing: python benchmarks/preparation.py [--pictures 100000]
 
-Writes JPEGs of 256 px, then alternates, several times: Pillow alone on a sample in this process; `decode` on all of them
-with one worker per core. Prints pictures per second, the ratio to Pillow times cores, and the peak memory of a worker
-after a tenth and after all of the pictures.
+Writes JPEGs of 256 px and cuts them into rounds. Each round alternates on the same pictures, because the speed of a shared
+machine drifts within seconds: Pillow alone in one process and in one per core, `decode` with one worker per core, Pillow
+again. Prints pictures per second and the ratios to Pillow's single process times cores and to Pillow on all cores. At the end
+all pictures are prepared in one go: what that does to the memory of a worker after a tenth and after all of them.
 """
 
 import argparse
@@ -12,7 +13,10 @@ import statistics
 import tempfile
 import time
 from dataclasses import dataclass
+from multiprocessing import get_context
+from multiprocessing.pool import Pool
 from pathlib import Path
+from typing import Callable
 
 import numpy as np
 from PIL import Image
@@ -58,46 +62,82 @@ def write(files: Files, different: int = 500) -> None:
     print(f"{len(files):,} JPEGs of 256 px, {np.mean([len(one) for one in made]) / 1e3:.1f} kB each")
 
 
-def pillow(files: Files, count: int) -> float:
-    """Pictures per second of decoding and resizing alone, one process."""
-    started = time.perf_counter()
-    for index in range(count):
+def pillow(files: Files, rows: range) -> None:
+    """Decoding and resizing alone."""
+    for index in rows:
         np.asarray(files.open(index).convert("RGB").resize((SIZE, SIZE), Image.BICUBIC))
-    return count / (time.perf_counter() - started)
+
+
+def speed(pictures: int, do: Callable[[], object]) -> float:
+    """Pictures per second."""
+    started = time.perf_counter()
+    do()
+    return pictures / (time.perf_counter() - started)
+
+
+def ratios(files: Files, rows: range, cores: int, pool: Pool, folder: Path) -> tuple[float, float]:
+    """Speed of preparation over Pillow's in one process times cores, and over Pillow's in one process per core."""
+    sample = rows[: len(rows) // 10]
+    parts = [sample[core::cores] for core in range(cores)]
+    alone, together = [], []
+
+    def listen() -> None:
+        alone.append(speed(len(sample), lambda: pillow(files, sample)))
+        together.append(speed(len(sample), lambda: pool.starmap(pillow, [(files, part) for part in parts], chunksize=1)))
+
+    work = Work(files, np.array(rows), SIZE, "squash", folder, "part")
+    listen()
+    prepared = speed(len(rows), lambda: decode(work, cores, lambda done, total: None))
+    listen()
+    clear(work)
+    found = prepared / (statistics.mean(alone) * cores), prepared / statistics.mean(together)
+    print(
+        f"Pillow {alone[0]:.0f} and {alone[1]:.0f} a second in one process, {together[0]:.0f} and {together[1]:.0f} in {cores}; "
+        f"prepared {prepared:.0f}: ratios {found[0]:.2f} and {found[1]:.2f}",
+        flush=True,
+    )
+    return found
+
+
+def whole(files: Files, cores: int, folder: Path) -> None:
+    """All pictures in one go."""
+    peaks: dict[int, float] = {}
+
+    def tell(done: int, total: int) -> None:
+        if done >= total // 10 and 10 not in peaks or done == total:
+            peaks[10 if done < total else 100] = worker_mib()
+
+    work = Work(files, np.arange(len(files)), SIZE, "squash", folder, "all")
+    prepared = speed(len(files), lambda: decode(work, cores, tell))
+    clear(work)
+    print(
+        f"all in one go: {prepared:.0f} a second; peak memory of a worker "
+        f"{peaks.get(10, 0):.0f} MiB after a tenth, {peaks[100]:.0f} MiB at the end"
+    )
+
+
+def clear(work: Work) -> None:
+    for path in (work.images, work.digests, work.state):
+        path.unlink()
 
 
 def main() -> None:
     parser = argparse.ArgumentParser()
     parser.add_argument("--pictures", type=int, default=100_000)
-    parser.add_argument("--rounds", type=int, default=3)
+    parser.add_argument("--rounds", type=int, default=10)
     parser.add_argument("--folder", type=Path, default=None, help="where to write (default: a temporary folder)")
     options = parser.parse_args()
     cores = len(os.sched_getaffinity(0))
-    with tempfile.TemporaryDirectory(dir=options.folder) as folder:
-        files = Files(Path(folder), options.pictures)
+    with tempfile.TemporaryDirectory(dir=options.folder) as name:
+        folder, size = Path(name), options.pictures // options.rounds
+        files = Files(folder, options.pictures)
         write(files)
-        ratios = []
-        for number in range(options.rounds):
-            alone = pillow(files, min(2000, len(files)))
-            peaks: dict[int, float] = {}
-
-            def tell(done: int, total: int) -> None:
-                if done >= total // 10 and 10 not in peaks or done == total:
-                    peaks[10 if done < total else 100] = worker_mib()
-
-            work = Work(files, np.arange(len(files)), SIZE, "squash", Path(folder) / f"round{number}", "all")
-            started = time.perf_counter()
-            decode(work, cores, tell)
-            speed = len(files) / (time.perf_counter() - started)
-            again = pillow(files, min(2000, len(files)))
-            ratios.append(speed / (statistics.mean([alone, again]) * cores))
-            print(
-                f"Pillow {alone:.0f} and {again:.0f} a second on one core, prepared {speed:.0f} on {cores}: "
-                f"ratio {ratios[-1]:.2f}; peak memory of a worker {peaks.get(10, 0):.0f} MiB after a tenth, {peaks[100]:.0f} MiB at the end"
-            )
-            for path in (work.images, work.digests, work.state):
-                path.unlink()
-        print(f"median ratio {statistics.median(ratios):.2f}")
+        rounds = [range(start, start + size) for start in range(0, size * options.rounds, size)]
+        with get_context("spawn").Pool(cores) as pool:
+            found = [ratios(files, rows, cores, pool, folder) for rows in rounds]
+        to_one, to_all = map(statistics.median, zip(*found, strict=True))
+        print(f"median ratios: {to_one:.2f} to one process times {cores}, {to_all:.2f} to {cores} processes", flush=True)
+        whole(files, cores, folder)
 
 
 def worker_mib() -> float:

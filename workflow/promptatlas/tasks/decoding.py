@@ -31,7 +31,8 @@ def fitted(picture: Image.Image, size: int, resize: str) -> np.ndarray:
     """RGB values (size, size, 3) uint8, bicubic as the papers' pipelines: `crop` scales the short side to `size` and cuts
     out the centre (CLIP's own preprocessing), `squash` scales both sides (MVLPT on the ELEVATER tasks).
     """
-    picture = picture.convert("RGB")
+    if picture.mode != "RGB":  # otherwise only a copy
+        picture = picture.convert("RGB")
     width, height = picture.size
     if resize == "squash":
         return np.asarray(picture.resize((size, size), Image.Resampling.BICUBIC))

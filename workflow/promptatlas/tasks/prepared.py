@@ -152,8 +152,8 @@ def array_path(folder: str | Path, split: str, kind: str) -> Path:
 
 def digest(image: np.ndarray) -> np.ndarray:
     """(16,) uint8 that tells pictures (R, R, 3) apart by their values."""
-    content = hashlib.blake2b(np.ascontiguousarray(image).data, digest_size=DIGEST_BYTES)
-    return np.frombuffer(content.digest(), dtype=np.uint8)
+    content = hashlib.sha256(np.ascontiguousarray(image).data)  # in hardware where the processor has it
+    return np.frombuffer(content.digest()[:DIGEST_BYTES], dtype=np.uint8)
 
 
 def digests(images: np.ndarray) -> np.ndarray:
