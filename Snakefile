@@ -28,6 +28,9 @@ else:
     include: "workflow/rules/protocol.smk"
 
 
+include: "workflow/rules/provenance.smk"
+
+
 rule all:
     default_target: True
     input:

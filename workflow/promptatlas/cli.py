@@ -63,7 +63,11 @@ def _parser() -> argparse.ArgumentParser:
     frozen.add_argument("-o", "--output", type=Path, required=True, help="the folder to write")
     frozen.set_defaults(run=_export)
 
-    for command in (status, rerun):
+    archive = commands.add_parser("pack", help="put a finished study into one archive for publication")
+    archive.add_argument("-o", "--output", type=Path, required=True, help="the archive to write, such as study.tar.gz")
+    archive.set_defaults(run=_pack)
+
+    for command in (status, rerun, archive):
         command.add_argument("--configfile", type=Path, help="another study's configuration, on top of config.yaml")
     return parser
 
@@ -100,6 +104,15 @@ def _rerun(options: argparse.Namespace) -> int:
     command += ["--configfile", str(options.configfile)] if options.configfile else []
     command += ["--dry-run"] if options.dry_run else []
     return subprocess.call([*command, "--forcerun", *files])
+
+
+def _pack(options: argparse.Namespace) -> int:
+    from promptatlas import packing
+
+    study = _study(options.configfile)
+    files = packing.pack(study, options.output)
+    print(f"{options.output}: {len(files)} files of {study.name}")
+    return 0
 
 
 def _card(options: argparse.Namespace) -> int:

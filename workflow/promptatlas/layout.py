@@ -119,11 +119,16 @@ class Layout:
     @property
     def conclusions(self) -> list[Path]:
         """What is made of the tables."""
-        return [self.summary, self.report, *([self.figures] if self.design.is_matrix else [])]
+        return [self.summary, self.report, self.provenance_file, *([self.figures] if self.design.is_matrix else [])]
 
     @property
     def report(self) -> Path:
         return self.folder / "report.html"
+
+    @property
+    def provenance_file(self) -> Path:
+        """What everything else was made with."""
+        return self.folder / "provenance.json"
 
     def log(self, job: str) -> Path:
         return self.folder / "logs" / f"{job}.log"

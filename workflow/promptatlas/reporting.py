@@ -3,6 +3,7 @@
 Knows nothing of what the job does.
 """
 
+import platform
 import sys
 import time
 import traceback
@@ -13,6 +14,7 @@ from typing import Callable, Iterator, TextIO
 from promptatlas.errors import UserError
 
 Say = Callable[[str], None]
+RAN_ON = "ran on "
 
 
 @contextmanager
@@ -24,6 +26,8 @@ def reporting(log: str | Path) -> Iterator[Say]:
         say = _sayer(file)
         try:
             yield say
+            if device := _device():
+                print(f"{RAN_ON}{platform.node()}: {device}", file=file)
         except UserError as error:
             say(f"promptatlas: {error}")
             sys.exit(1)
@@ -31,6 +35,23 @@ def reporting(log: str | Path) -> Iterator[Say]:
             traceback.print_exc(file=file)
             say(f"promptatlas: {type(error).__name__}: {error} (an error of the program; the details are in {path})")
             sys.exit(1)
+
+
+def _device() -> str:
+    """What this process computed with; nothing if it had no use for torch."""
+    torch = sys.modules.get("torch")
+    if torch is None:
+        return ""
+    return torch.cuda.get_device_name() if torch.cuda.is_initialized() else _processor()
+
+
+def _processor() -> str:
+    try:
+        lines = Path("/proc/cpuinfo").read_text().splitlines()
+    except OSError:  # only Linux has it
+        lines = []
+    names = (line.partition(":")[2].strip() for line in lines if line.startswith("model name"))
+    return next(names, platform.processor() or platform.machine())
 
 
 def _sayer(file: TextIO) -> Say:
