@@ -48,6 +48,15 @@ def begin(study: Study, forced: Iterable[str], everything: bool) -> None:
     os.environ[FORCED] = os.pathsep.join(["*"] if everything else sorted(forced))
 
 
+def resources(study: Study, gpus: int = 0) -> dict[str, Any]:
+    """What a job asks of a cluster, or of `--resources` on one machine: a repeated one asks for more memory and time."""
+    return {
+        "gpu": gpus,
+        "mem_mib": lambda wildcards, attempt: attempt * study.config["memory_mib"],
+        "runtime": lambda wildcards, attempt: attempt * study.config["minutes"],
+    }
+
+
 def forced(study: Study, job: str, files: Iterable[Path]) -> set[Path]:
     """Which of a job's `files` are to be computed anew: all if the job was named, else those that were named.
 

@@ -107,6 +107,11 @@ class Study(Layout, Unions):
         return [folder / "mini.safetensors", folder / "config.json"]
 
     @property
+    def gpus(self) -> int:
+        """GPUs that a job wants which runs the frozen model."""
+        return 0 if self.config["device"] == "cpu" else 1
+
+    @property
     def weights(self) -> str:
         """The frozen model as others name it: the activation follows from the weights."""
         return "{model}/{pretrained}".format(**self.config["backbone"]).replace("-quickgelu/", "/")

@@ -37,6 +37,8 @@ for job in study.encode_jobs:
             study.benchmark(job.name)
         params:
             numerics=NUMERICS_VERSION,
+        resources:
+            **planning.resources(study, gpus=study.gpus),
         message:
             f"Encode the pictures and class names of {len(job.tasks)} tasks"
         conda:
@@ -61,6 +63,8 @@ for job in study.probe_jobs:
             study.benchmark(job.name)
         params:
             numerics=NUMERICS_VERSION,
+        resources:
+            **planning.resources(study),
         message:
             f"Fit linear probes on {len(job.tasks)} tasks"
         conda:

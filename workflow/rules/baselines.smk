@@ -22,8 +22,7 @@ for job in study.share_jobs:
             seeds=job.seeds,
             **study.provenance(job.method),
         resources:
-            mem_mb=study.config["memory_mib"],
-            runtime=study.config["minutes"],
+            **planning.resources(study, gpus=study.gpus),
         message:
             study.scores_message(job)
         conda:
@@ -53,8 +52,7 @@ for job in study.adapt_jobs:
             tasks=job.tasks,
             **study.provenance(job.method),
         resources:
-            mem_mb=study.config["memory_mib"],
-            runtime=study.config["minutes"],
+            **planning.resources(study, gpus=study.gpus),
         message:
             study.scores_message(job)
         conda:

@@ -8,6 +8,23 @@ if workflow.is_main_process:
     planning.announce(study)
 
 
+# On a cluster, what wants a network or is done in seconds runs where Snakemake runs, the rest as profiles/slurm says.
+localrules:
+    fetch,
+    backbone,
+    prepare_part,
+    draw,
+    index,
+    collect,
+    describe,
+    collect_joint,
+    statistics,
+    figures,
+    page,
+    protocol,
+    protocol_page,
+
+
 wildcard_constraints:
     task="[^/]+",
     job="[^/]+",

@@ -21,8 +21,7 @@ for job in study.multitask_jobs:
             **study.union,
             **study.provenance(job.method),
         resources:
-            mem_mb=study.config["memory_mib"],
-            runtime=study.config["minutes"],
+            **planning.resources(study, gpus=study.gpus),
         message:
             f"Tune {job.method} on many tasks at once; what still holds is kept"
         conda:
@@ -52,8 +51,7 @@ for job in study.joint_jobs:
             **study.union,
             **study.provenance(job.method),
         resources:
-            mem_mb=study.config["memory_mib"],
-            runtime=study.config["minutes"],
+            **planning.resources(study, gpus=study.gpus),
         message:
             f"Tune {job.method} on groups of tasks that share a prompt; what still holds is kept"
         conda:

@@ -13,6 +13,8 @@ rule similarity:
         study.benchmark("similarity")
     params:
         measures=study.config["similarity"],
+    resources:
+        **planning.resources(study),
     message:
         f"Measure the similarity of {len(study.tasks)} tasks"
     conda:

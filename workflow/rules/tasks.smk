@@ -1,12 +1,6 @@
 # From task definitions to arrays: data found or downloaded, pictures, labels and few-shot draws.
 
 
-# Where there is a network. On a cluster that is the machine on which Snakemake runs.
-localrules:
-    fetch,
-    backbone,
-
-
 if study.needs_fetching:
 
     rule fetch:
@@ -44,6 +38,9 @@ rule prepare:
     params:
         needs=lambda wildcards: study.preparation(wildcards.task),
     threads: lambda wildcards: 1 if study.is_embedded(wildcards.task) else 8
+    resources:
+        **planning.resources(study),
+    localrule: not study.real_tasks
     message:
         "Prepare the pictures and labels of task {wildcards.task}"
     conda:

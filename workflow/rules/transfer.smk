@@ -22,8 +22,7 @@ for job in study.transfer_jobs:
             seeds=job.seeds,
             **study.provenance(job.method),
         resources:
-            mem_mb=study.config["memory_mib"],
-            runtime=study.config["minutes"],
+            **planning.resources(study, gpus=study.gpus),
         message:
             study.transfer_message(job)
         conda:

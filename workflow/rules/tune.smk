@@ -21,8 +21,7 @@ for job in study.tune_jobs:
             seeds=job.seeds,
             **study.provenance(job.method),
         resources:
-            mem_mb=study.config["memory_mib"],
-            runtime=study.config["minutes"],
+            **planning.resources(study, gpus=study.gpus),
         message:
             study.tuning_message(job)
         conda:
