@@ -1,0 +1,69 @@
+"""A small study of six tasks and two methods in a folder of its own: run on a cluster or here, and what came out."""
+
+import os
+import subprocess
+import sys
+from dataclasses import dataclass
+from pathlib import Path
+
+import pandas as pd
+import yaml
+
+ROOT = Path(__file__).parents[2]
+ENVIRONMENT = os.environ | {"OMP_NUM_THREADS": "1"}
+CONFIG = {
+    "study": "clustered",
+    "tasks": ["shapes", "colors", "position", "counts_dots", "digits_rendered", "signs"],
+    "methods": ["coop", "vpt"],
+    "seeds": [1],
+    "shots": 2,
+    "settings": {
+        "coop": {"epochs": 2, "context": 2},
+        "vpt": {"epochs": 1, "prompts": 1, "depth": "shallow"},
+    },
+    "statistics": {"permutations": 99},
+    "memory_mib": 1500,
+    "minutes": 5,
+}
+# Pieces for three nodes: few, because on two cores each job costs seconds that have nothing to do with its work.
+PIECES = {"tasks_per_job": "all", "prompts_per_job": 2, "targets_per_job": 3}
+# The cluster is this machine, so there is nothing to be patient with.
+ON_SLURM = (
+    "--profile", str(ROOT / "profiles" / "slurm"),
+    "--slurm-init-seconds-before-status-checks", "5", "--max-status-checks-per-second", "1", "--latency-wait", "10",
+)  # fmt: skip
+UNTIMED = ["seconds", "peak_mib"]
+# A prompt tuned beside others differs from one tuned alone in the last bits, and with it its fingerprint.
+BITS = ["fingerprint"]
+
+
+@dataclass(frozen=True)
+class Clustered:
+    """A folder in which the study is run."""
+
+    folder: Path
+
+    @property
+    def results(self) -> Path:
+        return self.folder / "results" / "clustered"
+
+    def configure(self, **changes: object) -> "Clustered":
+        self.folder.mkdir(parents=True, exist_ok=True)
+        (self.folder / "config.yaml").write_text(yaml.safe_dump(CONFIG | changes))
+        return self
+
+    def command(self, *arguments: str) -> list[str]:
+        return [sys.executable, "-m", "snakemake", "--snakefile", str(ROOT / "Snakefile"), *arguments]
+
+    def run(self, *arguments: str, timeout: float = 900) -> str:
+        """Runs to the end and returns what was printed."""
+        done = subprocess.run(
+            self.command(*arguments), cwd=self.folder, env=ENVIRONMENT, text=True, capture_output=True, timeout=timeout
+        )
+        assert done.returncode == 0, done.stdout + done.stderr
+        return done.stdout + done.stderr
+
+    def tables(self) -> dict[str, pd.DataFrame]:
+        """Every table by name, without what differs between two ways of computing the same."""
+        found = {path.stem: pd.read_parquet(path) for path in (self.results / "tables").glob("*.parquet")}
+        return {name: table.drop(columns=UNTIMED + BITS, errors="ignore") for name, table in found.items()}

@@ -1,0 +1,75 @@
+"""A study through SLURM: on several nodes, each job with a GPU of its own, to the same tables as on one machine."""
+
+import re
+
+import pandas as pd
+import pytest
+
+from clustered import ON_SLURM, PIECES, Clustered
+from toy_slurm import Cluster, Unavailable
+
+WITH_GPU = {"encode", "tune_coop", "tune_vpt", "transfer_frozen_coop", "transfer_frozen_vpt"}
+WITHOUT_GPU = {"probe", "similarity"}
+
+
+@pytest.fixture(scope="module")
+def cluster():
+    started = Cluster(nodes=3, gpus=1)
+    try:
+        started.__enter__()
+    except Unavailable as reason:
+        pytest.skip(f"no SLURM cluster: {reason}")
+    yield started
+    started.__exit__()
+
+
+@pytest.fixture(scope="module")
+def here(tmp_path_factory) -> Clustered:
+    """The study on this machine, in pieces of another size."""
+    study = Clustered(tmp_path_factory.mktemp("here")).configure()
+    study.run("--cores", "2", "--omit-from", "figures", "page")
+    return study
+
+
+@pytest.fixture(scope="module")
+def there(cluster, tmp_path_factory) -> Clustered:
+    """The study on the cluster."""
+    study = Clustered(tmp_path_factory.mktemp("there")).configure(jobs=PIECES)
+    study.run(*ON_SLURM, "--slurm-keep-successful-logs")
+    return study
+
+
+@pytest.fixture(scope="module")
+def jobs(cluster, there) -> list[dict[str, str]]:
+    """What SLURM remembers of the study's jobs; `Rule` is without the number of the piece."""
+    lines = [dict(re.findall(r"(\S+?)=(\S*)", line)) for line in cluster.says("scontrol", "-o", "show", "job").splitlines()]
+    return [line | {"Rule": re.sub(r"(_\dof\d)?$", "", line["Comment"].removeprefix("rule_"))} for line in lines]
+
+
+@pytest.mark.slow
+def test_the_tables_are_those_of_one_machine(here, there):
+    expected, found = here.tables(), there.tables()
+    assert set(found) == set(expected) and len(found["transfer"]) == 2 * 6 * 8
+    for name, table in expected.items():
+        pd.testing.assert_frame_equal(found[name], table, rtol=0, atol=1e-4, obj=name)
+    assert (there.results / "report.html").exists() and (there.results / "figures").is_dir()
+
+
+@pytest.mark.slow
+def test_the_work_is_done_on_every_node_and_the_rest_here(cluster, jobs):
+    assert {job["NodeList"] for job in jobs} == set(cluster.nodes) and len(cluster.nodes) >= 3
+    assert {job["JobState"] for job in jobs} == {"COMPLETED"}
+    assert {job["Rule"] for job in jobs} == WITH_GPU | WITHOUT_GPU
+
+
+@pytest.mark.slow
+def test_jobs_that_run_the_model_are_given_a_gpu_and_no_others(there, jobs):
+    asked = {job["Rule"]: job.get("TresPerJob") for job in jobs}
+    assert asked == dict.fromkeys(WITH_GPU, "gres:gpu:1") | dict.fromkeys(WITHOUT_GPU)
+    given = [path.read_text() for path in (there.folder / "logs" / "slurm").rglob("*.log") if "transfer" in str(path)]
+    assert len(given) == 4 and all("CUDA_VISIBLE_DEVICES names GPU 0, but torch finds none" in log for log in given)
+
+
+@pytest.mark.slow
+def test_nothing_is_left_to_do(there):
+    assert "Nothing to be done" in there.run(*ON_SLURM)
