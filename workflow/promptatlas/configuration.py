@@ -66,7 +66,7 @@ def _resolve_design(config: dict[str, Any]) -> None:
     designs.check(config)
     for source in config["sources"]:
         _known("task", source, config["tasks"], "sources")
-    if config["design"] != designs.MATRIX:
+    if config["design"] not in designs.WITH_OWN_TASKS:
         for method in config["methods"]:
             if method not in ALWAYS_MEASURED and methods.kind(method) != "prompt":
                 raise UserError(
@@ -135,8 +135,6 @@ def _resolve_unions(config: dict[str, Any]) -> None:
     chosen = usual if config["preset"] == "mini" else paper
     config["union"] |= {key: value for key, value in chosen.items() if config["union"][key] == "auto"}
     joint = config["joint"]
-    if (config["multitask"] or joint) and config["design"] != designs.MATRIX:
-        raise UserError(f"`multitask` and `joint` are for `design: matrix`, not for {config['design']}; leave them out")
     if joint == "auto":
         return
     if isinstance(joint, str) or any(not isinstance(group, list) or len(group) < 2 for group in joint):

@@ -1,6 +1,6 @@
 """Which cells a study has: all tasks with all, or one of the protocols that papers report. Knows names only.
 
-`matrix`: every task's prompt on every task. `base_to_new`: prompts of each task's base classes on its base and its new
+`matrix`: every task's prompt on every task. `few_shot`: every task's prompt on the task itself. `base_to_new`: prompts of each task's base classes on its base and its new
 classes. `cross_dataset` and `domain`: prompts of some source tasks on all tasks; of those that are no source nothing is
 wanted but test pictures.
 """
@@ -14,7 +14,8 @@ from typing import Any
 from promptatlas.errors import UserError
 from promptatlas.tasks.halves import BASE, PARTS, part_name, whole_of
 
-MATRIX, BASE_TO_NEW, CROSS_DATASET, DOMAIN = "matrix", "base_to_new", "cross_dataset", "domain"
+MATRIX, FEW_SHOT, BASE_TO_NEW, CROSS_DATASET, DOMAIN = "matrix", "few_shot", "base_to_new", "cross_dataset", "domain"
+WITH_OWN_TASKS = (MATRIX, FEW_SHOT)  # each task's own prompt is measured, so methods and ways to share prompts can be compared
 WITH_SOURCES = (CROSS_DATASET, DOMAIN)
 CALIBRATION = ("scratch", "template")
 
@@ -28,12 +29,10 @@ class Design:
     tasks: tuple[str, ...]
     learners: tuple[str, ...]
 
-    @property
-    def is_matrix(self) -> bool:
-        return self.name == MATRIX
-
     def measures(self, source: str, target: str) -> bool:
-        """Whether the study has a cell of `source`'s prompt, which may be a calibration row, on `target`."""
+        """Whether the study has a cell of `source`'s prompt, which may be a row beside the tasks, on `target`."""
+        if self.name == FEW_SHOT:
+            return source == target or source not in self.tasks
         return self.name != BASE_TO_NEW or source in CALIBRATION or whole_of(source) == whole_of(target)
 
     def draws_from(self, task: str) -> bool:
@@ -64,5 +63,7 @@ def check(config: Mapping[str, Any]) -> None:
     if config["protocols"] != ["frozen"]:
         raise UserError(f"`design: {name}` uses prompts as they are, so `protocols` must be [frozen]; mend it in the configuration")
     for key in ("multitask", "joint"):
-        if config.get(key):
-            raise UserError(f"`{key}` is for `design: {MATRIX}`, not for {name}; leave it out of the configuration")
+        if config.get(key) and name not in WITH_OWN_TASKS:
+            raise UserError(
+                f"`{key}` is for `design: {MATRIX}` and `design: {FEW_SHOT}`, not for {name}; leave it out of the configuration"
+            )

@@ -8,6 +8,7 @@ rule statistics:
         tasks=study.table("tasks")[0],
         baselines=study.table("baselines")[0],
         methods=study.table("methods")[0],
+        joint=study.table("joint")[:1] if study.joint else [],
     output:
         table=study.table("statistics"),
         summary=study.summary,

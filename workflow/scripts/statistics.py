@@ -9,13 +9,16 @@ with reporting(snakemake.log[0]) as say:
 
     from promptatlas import collect, statistics
     from promptatlas.study import Study
+    from promptatlas.unions import SOURCES
 
     study = Study(snakemake.config)
-    transfer, similarity, tasks, baselines, methods = (pd.read_parquet(path) for path in snakemake.input)
+    names = ("transfer", "similarity", "tasks", "baselines", "methods")
+    transfer, similarity, tasks, baselines, methods = (pd.read_parquet(snakemake.input[name]) for name in names)
+    joint = pd.read_parquet(snakemake.input.joint) if snakemake.input.joint else None
     permutations = snakemake.params.permutations
     table = statistics.analyse(
         transfer, similarity, tasks, permutations=permutations, primary=snakemake.params.primary
     )
     collect.save(table, study.table("statistics"))
-    summary = statistics.summary(transfer, similarity, table, tasks, baselines, permutations, methods)
+    summary = statistics.summary(transfer, similarity, table, tasks, baselines, permutations, methods, joint, tuple(SOURCES.values()))
     Path(study.summary).write_text(json.dumps(summary, indent=1) + "\n")

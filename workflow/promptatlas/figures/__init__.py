@@ -13,9 +13,9 @@ from promptatlas.figures.style import STYLE, save
 from promptatlas.statistics.matrices import collect
 from promptatlas.statistics.methods import compare
 from promptatlas.statistics.seriation import common_order
-from promptatlas.statistics.views import VIEWS, colour_limits
+from promptatlas.statistics.views import VIEWS, colour_limits, method_title, way_title
 
-__all__ = ["draw"]
+__all__ = ["draw", "draw_comparison"]
 
 
 def draw(
@@ -55,4 +55,20 @@ def draw(
         for name, figure in overall.items():
             if figure:
                 written += save(figure, folder / name)
+    return written
+
+
+def draw_comparison(summary: dict, folder: Path) -> list[Path]:
+    """Write `methods` and, for each prompt method with shared prompts, `joint-<method>` into `folder`; the paths.
+
+    summary: the dict of a few-shot study's summary.json.
+    """
+    folder.mkdir(parents=True, exist_ok=True)
+    written: list[Path] = []
+    with matplotlib.rc_context(STYLE):
+        if figure := gains(summary["comparison"]):
+            written += save(figure, folder / "methods")
+        for one in summary["joint"]:
+            if figure := gains(one, "single", way_title, f"{method_title(one['method'])}: ways to have a prompt"):
+                written += save(figure, folder / f"joint-{one['method']}")
     return written

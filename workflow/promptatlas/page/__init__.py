@@ -10,6 +10,7 @@ from pathlib import Path
 
 import pandas as pd
 
+from promptatlas.page import joint
 from promptatlas.page.payload import payload
 
 FOLDER = Path(__file__).parent
@@ -38,9 +39,12 @@ def render(data: dict) -> str:
     """The page as text. ``<`` in the data is written as an escape, so that no class name can end the script."""
     encoded = json.dumps(data, ensure_ascii=False, separators=(",", ":"), allow_nan=False).replace("<", "\\u003c")
     page = (FOLDER / "template.html").read_text(encoding="utf-8")
+    titles = {one["name"]: one["title"] for one in data["tasks"]}
+    shared = data["summary"].get("joint")
     parts = {
         "{{style}}": (FOLDER / "page.css").read_text(encoding="utf-8"),
         "{{script}}": "\n".join((FOLDER / name).read_text(encoding="utf-8") for name in SCRIPTS),
+        "{{joint}}": joint.section(shared, titles).html() if shared else "",
         "{{data}}": encoded,
     }
     for mark, content in parts.items():

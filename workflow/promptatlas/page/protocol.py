@@ -5,8 +5,7 @@ Knows nothing of how the numbers were computed.
 
 from __future__ import annotations
 
-import json
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from html import escape
 from pathlib import Path
 
@@ -14,11 +13,11 @@ import numpy as np
 import pandas as pd
 
 from promptatlas.designs import BASE_TO_NEW, CROSS_DATASET, DOMAIN
+from promptatlas.page import static
 from promptatlas.protocols import AVERAGE, HARMONIC, MEASURED, PUBLISHED, ZERO_SHOT
 from promptatlas.statistics.views import method_title
-from promptatlas.tasks.halves import BASE, NEW, whole_of
+from promptatlas.tasks.halves import BASE, NEW
 
-FOLDER = Path(__file__).parent
 TITLES = {
     BASE_TO_NEW: "Do prompts hold for classes they have not seen?",
     CROSS_DATASET: "Do prompts hold for other data sets?",
@@ -34,6 +33,10 @@ WORDS = {
     "no training picture is seen. The average is over the targets that are no source.",
 }
 MEASURES = {BASE: "base", NEW: "new", HARMONIC: "H"}
+HOVER = (
+    "Numbers are percent, means over seeds; their standard deviation shows under the pointer and is in "
+    "<code>tables/protocol.csv</code>."
+)
 CARE = (
     "Published numbers come from the authors’ own runs, which crop and flip the training pictures at random; here every "
     "picture is seen as it is. They are marked as published and never enter a measured number."
@@ -42,28 +45,17 @@ CARE = (
 
 def write(table: pd.DataFrame, tasks: pd.DataFrame, config: Mapping, summary: Mapping, path: Path) -> None:
     """Write the page at `path`: the tables `protocol` and `tasks`, the resolved configuration, the dict of summary.json."""
-    page = (FOLDER / "protocol.html").read_text(encoding="utf-8")
     table = table.iloc[np.argsort([_place(method, config["methods"]) for method in table["method"]], kind="stable")]
-    parts = {
-        "{{style}}": (FOLDER / "page.css").read_text(encoding="utf-8"),
-        "{{title}}": escape(TITLES[summary["design"]]),
-        "{{lead}}": escape(_lead(summary, config["methods"])),
-        "{{words}}": escape(WORDS[summary["design"]]),
-        "{{table}}": protocol_table(table, _titles(tasks), summary["design"]),
-        "{{care}}": escape(CARE) if (table["origin"] == PUBLISHED).any() else "",
-        "{{warnings}}": _warnings(summary, _titles(tasks)),
-        "{{tasks}}": _tasks(tasks, summary),
-        "{{config}}": escape(json.dumps(config, indent=1)),
-    }
-    for mark, content in parts.items():
-        page = page.replace(mark, content)
-    Path(path).write_text(page, encoding="utf-8")
-
-
-def _titles(tasks: pd.DataFrame) -> dict[str, str]:
-    """Titles of the tasks; a whole task is called as its parts without their ending."""
-    titles = dict(zip(tasks["task"], tasks["title"], strict=True))
-    return titles | {whole_of(name): title.removesuffix(", base classes") for name, title in titles.items() if "@base" in name}
+    titles = static.titles(tasks)
+    scores = static.Section(
+        "scores",
+        "Scores",
+        f"<p class='words'>{escape(WORDS[summary['design']])} {HOVER}</p>"
+        f'<div class="scroll">{protocol_table(table, titles, summary["design"])}</div>'
+        + (f'<p class="words quiet">{escape(CARE)}</p>' if (table["origin"] == PUBLISHED).any() else ""),
+    )
+    lead = _lead(summary, config["methods"])
+    static.write(TITLES[summary["design"]], lead, [scores], tasks, config, summary, path)
 
 
 def _place(method: str, wanted: Sequence[str]) -> int:
@@ -143,36 +135,3 @@ def _cell(known: pd.DataFrame, key: tuple[str, ...]) -> str:
     score, deviation = known.at[key, "score"], known.at[key, "deviation"]
     hint = f' title="standard deviation over seeds {100 * deviation:.2f}"' if np.isfinite(deviation) else ""
     return f'<td class="n"{hint}>{100 * score:.2f}</td>'
-
-
-def _warnings(summary: Mapping, titles: Mapping[str, str]) -> str:
-    return "".join(
-        f'<p class="warning" role="note"><strong>{escape(titles.get(one["task"], one["task"]))}</strong> scores '
-        f"{100 * one['measured']:.1f} zero-shot, {100 * one['expected']:.1f} is expected ({escape(one['reference'])}): look at "
-        "its pictures, class names and weights before trusting its numbers.</p>"
-        for one in summary["zero_shot_check"]
-        if one["warning"]
-    )
-
-
-def _tasks(tasks: pd.DataFrame, summary: Mapping) -> str:
-    probes = {one["task"]: one["linear_probe"] for one in summary["zero_shot_check"]}
-    head = ("task", "classes", "test pictures", "metric", "chance", "zero-shot", "linear probe", "split")
-    rows: Iterable[list[str]] = (
-        [
-            row.title, str(row.classes), str(row.n_test), row.metric, _percent(row.chance), _percent(row.zero_shot),
-            _percent(probes.get(row.task)), row.split_source,
-        ]
-        for row in tasks.itertuples()
-    )  # fmt: skip
-    numeric = {1, 2, 4, 5, 6}
-    kind = [' class="n"' if index in numeric else "" for index in range(len(head))]
-    top = "".join(f'<th{kind[index]} scope="col">{name}</th>' for index, name in enumerate(head))
-    body = "".join(
-        f"<tr>{''.join(f'<td{kind[index]}>{escape(text)}</td>' for index, text in enumerate(row))}</tr>" for row in rows
-    )
-    return f"<table><thead><tr>{top}</tr></thead><tbody>{body}</tbody></table>"
-
-
-def _percent(value: float | None) -> str:
-    return "" if value is None or not np.isfinite(value) else f"{100 * value:.1f}"

@@ -17,8 +17,8 @@ FEWEST_TASKS = 3
 LEVEL = 0.95
 
 
-def compare(table: pd.DataFrame) -> dict:
-    """The table `methods` in numbers; scores are 0..1, differences and their intervals in points of 100.
+def compare(table: pd.DataFrame, base: str = BASE) -> dict:
+    """The table `methods` in numbers; scores are 0..1, differences from `base` and their intervals in points of 100.
 
     Only tasks on which every method is measured count. `methods` is ordered from the best mean to the worst, and `pairs`
     has each method beside every worse one. What cannot be estimated is NaN.
@@ -36,7 +36,7 @@ def compare(table: pd.DataFrame) -> dict:
             "mean": overall[method],
             "rank": place,
             "mean_rank": float(places[method]),
-            **_difference(scores, method, BASE, tasks),
+            **_difference(scores, method, base, tasks),
             "by_task": dict(zip(tasks, means[method].tolist(), strict=True)),
         }
         for place, method in enumerate(order, start=1)

@@ -4,12 +4,14 @@ Plain JSON types only; what cannot be estimated is null.
 """
 
 import math
+from collections.abc import Sequence
 
 import numpy as np
 import pandas as pd
 
 from promptatlas.statistics.analyse import usable
 from promptatlas.statistics.checks import TOLERATED_POINTS, zero_shot_check
+from promptatlas.statistics.joint import compare_joint
 from promptatlas.statistics.matrices import Scores, collect, task_names, zero_shot
 from promptatlas.statistics.methods import compare as compare_methods
 from promptatlas.statistics.published import compare
@@ -29,11 +31,14 @@ def summary(
     baselines: pd.DataFrame | None = None,
     permutations: int = 9999,
     methods: pd.DataFrame | None = None,
+    joint: pd.DataFrame | None = None,
+    sources: Sequence[str] = (),
 ) -> dict:
     """The dict written to summary.json, from the tables of a study; `baselines` may give the scores of a linear probe.
 
     permutations: of the comparison with printed matrices, the only test that is not in `statistics`. methods: the table of
-    that name, whose comparison is the key `comparison`.
+    that name, whose comparison is the key `comparison`. joint: the table of that name, whose comparison is the key `joint`;
+    sources: those in `transfer` that were tuned on many tasks.
     """
     collected = collect(transfer, tasks)
     names = task_names(tasks)
@@ -66,6 +71,7 @@ def summary(
         "regret": _records(statistics, *(test for test in statistics["test"].unique() if test.startswith("regret"))),
         "published": compare(collected, order, permutations),
         "comparison": None if methods is None else compare_methods(methods),
+        "joint": [] if joint is None else compare_joint(joint, transfer, sources),
     }
     return plain(result)
 

@@ -37,11 +37,21 @@ METHODS = {
     "coop_mt": "CoOp-MT", "tip_adapter": "Tip-Adapter", "tip_adapter_f": "Tip-Adapter-F", "prompt_adapter": "Prompt-Adapter",
     "prompt_adapter_f": "Prompt-Adapter-F", "linear_probe": "linear probe", "zero_shot": "zero-shot",
 }  # fmt: skip
+SOURCES = {"multitask": "a prompt of other tasks", "multitask_all": "a prompt of all tasks"}
+ADAPTATIONS = {"single": "its own", "joint": "its group’s"}
 
 
 def method_title(method: str) -> str:
     """A method as its paper writes it."""
     return METHODS.get(method, method)
+
+
+def way_title(way: str) -> str:
+    """A way to have a prompt, as `statistics.joint.compare_joint` calls it."""
+    source, _, adaptation = way.rpartition(" ")
+    if adaptation == "frozen":
+        return f"{SOURCES[source]} as it is"
+    return ADAPTATIONS[adaptation] + (f", from {SOURCES[source]}" if source else ", from scratch")
 
 
 def shown(scores: Scores, view: str) -> tuple[np.ndarray, dict[str, np.ndarray]]:

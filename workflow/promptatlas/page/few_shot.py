@@ -1,0 +1,93 @@
+"""The report of a study that compares methods on tasks of their own, in one self-contained HTML page without scripts.
+
+Knows nothing of how the numbers were computed.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from html import escape
+from pathlib import Path
+
+import pandas as pd
+
+from promptatlas.page import joint, static
+from promptatlas.statistics.methods import BASE
+from promptatlas.statistics.views import method_title
+
+TITLE = "How good are few-shot methods on tasks of their own?"
+WORDS = (
+    "Scores in percent, means over seeds; the best of a task is bold. The differences are paired: the same task, the same few "
+    "pictures, the same seed. Their intervals count tasks and seeds as crossed random samples, one interval at a time. "
+    "Epochs, α and β are chosen on validation pictures alone."
+)
+PAIRS = (
+    "Row minus column, points. Bold where the interval leaves zero out; with so many pairs some of these are due to chance. "
+    "Intervals show under the pointer."
+)
+
+
+def write(tasks: pd.DataFrame, config: Mapping, summary: Mapping, path: Path) -> None:
+    """Write the page at `path`: the table `tasks`, the resolved configuration, the dict of summary.json."""
+    titles, comparison = static.titles(tasks), summary["comparison"]
+    sections = [
+        static.Section("gains", "Gain over zero-shot", f'<p class="words">{WORDS}</p>{_gains(comparison)}'),
+        static.Section("scores", "Scores", f'<div class="scroll">{_scores(comparison, titles)}</div>'),
+        static.Section("pairs", "Each against each", f'<p class="words">{PAIRS}</p><div class="scroll">{_pairs(comparison)}</div>'),
+    ]
+    if summary["joint"]:
+        sections.append(joint.section(summary["joint"], titles))
+    static.write(TITLE, _lead(summary), sections, tasks, config, summary, path)
+
+
+def _lead(summary: Mapping) -> str:
+    seeds = len(summary["seeds"])
+    return (
+        f"{len(summary['methods'])} methods on {len(summary['tasks'])} tasks with {summary['backbone']}, {summary['shots'][0]} "
+        f"pictures per class, {seeds} {'seed' if seeds == 1 else 'seeds'}: {summary['n_scores']} scores."
+    )
+
+
+def _gains(comparison: Mapping) -> str:
+    head = ("method", "mean score, %", "mean rank", "over zero-shot, points", f"{100 * comparison['level']:.0f} % interval", "better on")
+    rows = [
+        [
+            escape(method_title(one["method"])), static.percent(one["mean"]), f"{one['mean_rank']:.1f}",
+            *(
+                ["", "", ""] if one["method"] == BASE
+                else [static.points(one["difference"]), static.interval(one), f"{one['better_on']} of {comparison['n_tasks']}"]
+            ),
+        ]
+        for one in comparison["methods"]
+    ]  # fmt: skip
+    return f'<div class="scroll">{static.table(head, rows, numeric={1, 2, 3, 4, 5})}</div>'
+
+
+def _scores(comparison: Mapping, titles: Mapping[str, str]) -> str:
+    methods = comparison["methods"]
+    rows = []
+    for task in methods[0]["by_task"]:
+        best = max(one["by_task"][task] for one in methods)
+        cells = [
+            f"<b>{static.percent(one['by_task'][task])}</b>" if one["by_task"][task] == best else static.percent(one["by_task"][task])
+            for one in methods
+        ]
+        rows.append([escape(titles.get(task, task)), *cells])
+    head = ["task", *(escape(method_title(one["method"])) for one in methods)]
+    return static.table(head, rows, numeric=range(1, len(head)))
+
+
+def _pairs(comparison: Mapping) -> str:
+    """Every method (row) beside every worse one (column)."""
+    order = [one["method"] for one in comparison["methods"]]
+    known = {(one["better"], one["worse"]): one for one in comparison["pairs"]}
+
+    def cell(row: str, column: str) -> str:
+        if (row, column) not in known:
+            return ""
+        one = known[row, column]
+        text = f'<span title="{static.interval(one)}, better on {one["better_on"]} of {comparison["n_tasks"]}">{static.points(one["difference"])}</span>'
+        return f"<b>{text}</b>" if one["low"] is not None and one["low"] > 0 else text
+
+    rows = [[escape(method_title(row)), *(cell(row, column) for column in order[1:])] for row in order[:-1]]
+    return static.table(["", *(escape(method_title(one)) for one in order[1:])], rows, numeric=range(1, len(order)))

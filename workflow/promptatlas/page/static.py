@@ -1,0 +1,116 @@
+"""Reports without scripts: the shell that all of them have, and what each says of the tasks. Knows nothing of any one study."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Collection, Iterable, Mapping, Sequence
+from dataclasses import dataclass
+from html import escape
+from pathlib import Path
+
+import numpy as np
+import pandas as pd
+
+from promptatlas.tasks.halves import whole_of
+
+FOLDER = Path(__file__).parent
+
+
+@dataclass(frozen=True)
+class Section:
+    """name: the address within the page; content: HTML below the title."""
+
+    name: str
+    title: str
+    content: str
+
+    def html(self) -> str:
+        head = f'<section id="{self.name}" aria-labelledby="{self.name}-title"><h2 id="{self.name}-title">{escape(self.title)}</h2>'
+        return f"{head}{self.content}</section>"
+
+
+def write(
+    title: str,
+    lead: str,
+    sections: Sequence[Section],
+    tasks: pd.DataFrame,
+    config: Mapping,
+    summary: Mapping,
+    path: Path,
+) -> None:
+    """Write the page at `path`: the sections, and below them the table `tasks` and the resolved configuration."""
+    page = (FOLDER / "static.html").read_text(encoding="utf-8")
+    study = Section(
+        "study",
+        "The study",
+        f'<div class="scroll">{_tasks(tasks, summary)}</div>'
+        f"<details><summary>Configuration</summary><pre>{escape(json.dumps(config, indent=1))}</pre></details>",
+    )
+    every = [*sections, study]
+    parts = {
+        "{{style}}": (FOLDER / "page.css").read_text(encoding="utf-8"),
+        "{{title}}": escape(title),
+        "{{lead}}": escape(lead),
+        "{{links}}": "".join(f'<a href="#{one.name}">{escape(one.title)}</a>' for one in every),
+        "{{warnings}}": _warnings(summary, titles(tasks)),
+        "{{sections}}": "".join(one.html() for one in every),
+    }
+    for mark, content in parts.items():
+        page = page.replace(mark, content)
+    Path(path).write_text(page, encoding="utf-8")
+
+
+def titles(tasks: pd.DataFrame) -> dict[str, str]:
+    """Titles of the tasks; a whole task is called as its parts without their ending."""
+    titles = dict(zip(tasks["task"], tasks["title"], strict=True))
+    return titles | {whole_of(name): title.removesuffix(", base classes") for name, title in titles.items() if "@base" in name}
+
+
+def _warnings(summary: Mapping, titles: Mapping[str, str]) -> str:
+    return "".join(
+        f'<p class="warning" role="note"><strong>{escape(titles.get(one["task"], one["task"]))}</strong> scores '
+        f"{100 * one['measured']:.1f} zero-shot, {100 * one['expected']:.1f} is expected ({escape(one['reference'])}): look at "
+        "its pictures, class names and weights before trusting its numbers.</p>"
+        for one in summary["zero_shot_check"]
+        if one["warning"]
+    )
+
+
+def _tasks(tasks: pd.DataFrame, summary: Mapping) -> str:
+    probes = {one["task"]: one["linear_probe"] for one in summary["zero_shot_check"]}
+    head = ("task", "classes", "test pictures", "metric", "chance", "zero-shot", "linear probe", "split")
+    rows = (
+        [
+            row.title, str(row.classes), str(row.n_test), row.metric, percent(row.chance), percent(row.zero_shot),
+            percent(probes.get(row.task)), row.split_source,
+        ]
+        for row in tasks.itertuples()
+    )  # fmt: skip
+    return table(head, ([escape(text) for text in row] for row in rows), numeric={1, 2, 4, 5, 6})
+
+
+def table(head: Sequence[str], rows: Iterable[Sequence[str]], numeric: Collection[int]) -> str:
+    """A table of cells that are HTML already; columns `numeric` stand to the right."""
+    kind = [' class="n"' if column in numeric else "" for column in range(len(head))]
+    top = "".join(f'<th{one} scope="col">{name}</th>' for one, name in zip(kind, head, strict=True))
+    body = "".join(
+        f"<tr>{''.join(f'<td{one}>{cell}</td>' for one, cell in zip(kind, row, strict=True))}</tr>" for row in rows
+    )
+    return f"<table><thead><tr>{top}</tr></thead><tbody>{body}</tbody></table>"
+
+
+def percent(value: float | None) -> str:
+    return "" if value is None or not np.isfinite(value) else f"{100 * value:.1f}"
+
+
+def points(value: float | None) -> str:
+    """A difference with its sign, a true minus, and none for a rounded zero."""
+    if value is None or not np.isfinite(value):
+        return "–"
+    text = f"{value:+.1f}"
+    return (text if float(text) else "0.0").replace("-", "−")
+
+
+def interval(one: Mapping) -> str:
+    """`low` and `high` of a difference."""
+    return "–" if one["low"] is None else f"{points(one['low'])} to {points(one['high'])}"

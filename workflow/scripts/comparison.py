@@ -1,0 +1,19 @@
+from promptatlas.reporting import reporting
+
+with reporting(snakemake.log[0]) as say:
+    say("compare the methods")
+    import json
+    from pathlib import Path
+
+    import pandas as pd
+
+    from promptatlas import figures
+    from promptatlas.statistics import few_shot
+    from promptatlas.unions import SOURCES
+
+    names = ("transfer", "tasks", "baselines", "methods")
+    tables = {name: pd.read_parquet(snakemake.input[name]) for name in names}
+    joint = pd.read_parquet(snakemake.input.joint) if snakemake.input.joint else None
+    summary = few_shot.summary(**tables, joint=joint, sources=tuple(SOURCES.values()))
+    figures.draw_comparison(summary, Path(snakemake.output.figures))
+    Path(snakemake.output.summary).write_text(json.dumps(summary, indent=1) + "\n")
