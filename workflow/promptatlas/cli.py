@@ -4,6 +4,7 @@ Running a study is Snakemake's part; this module only calls it.
 """
 
 import argparse
+import os
 import subprocess
 import sys
 from pathlib import Path
@@ -28,7 +29,9 @@ def _parser() -> argparse.ArgumentParser:
     parser = argparse.ArgumentParser(prog="promptatlas", description=__doc__.splitlines()[0])
     commands = parser.add_subparsers(required=True, metavar="command")
 
-    status = commands.add_parser("status", help="count what is done, missing and stale")
+    status = commands.add_parser("status", help="count what is done, missing, stale and failed, and say why")
+    status.add_argument("--matrix", action="store_true", help="show the cells of all methods as matrices")
+    status.add_argument("--method", help="only this method, with its matrix")
     status.set_defaults(run=_status)
 
     rerun = commands.add_parser("rerun", help="measure one cell again, then the tables and figures made from it")
@@ -40,6 +43,11 @@ def _parser() -> argparse.ArgumentParser:
     rerun.add_argument("--cores", default="1", help="processor cores to use")
     rerun.add_argument("--dry-run", action="store_true", help="only say what would run")
     rerun.set_defaults(run=_rerun)
+
+    compare = commands.add_parser("compare", help="put finished studies with different numbers of pictures side by side")
+    compare.add_argument("studies", type=Path, nargs="+", help="folders of finished studies, such as results/mini")
+    compare.add_argument("-o", "--output", type=Path, required=True, help="folder for shots.csv and the figure")
+    compare.set_defaults(run=_compare)
 
     show = commands.add_parser("card", help="what a prompt was learned with")
     show.add_argument("prompt", type=Path, help="a prompt file")
@@ -63,11 +71,15 @@ def _parser() -> argparse.ArgumentParser:
     frozen.add_argument("-o", "--output", type=Path, required=True, help="the folder to write")
     frozen.set_defaults(run=_export)
 
+    ahead = commands.add_parser("plan", help="say what a study will take, from speeds measured here in about 20 s")
+    ahead.add_argument("--gpus", type=int, metavar="N", help="GPUs, or cores without one, that work at once (default: those here)")
+    ahead.set_defaults(run=_plan)
+
     archive = commands.add_parser("pack", help="put a finished study into one archive for publication")
     archive.add_argument("-o", "--output", type=Path, required=True, help="the archive to write, such as study.tar.gz")
     archive.set_defaults(run=_pack)
 
-    for command in (status, rerun, archive):
+    for command in (status, rerun, ahead, archive):
         command.add_argument("--configfile", type=Path, help="another study's configuration, on top of config.yaml")
     return parser
 
@@ -88,12 +100,17 @@ def merged(below: dict[str, Any], above: dict[str, Any]) -> dict[str, Any]:
 
 
 def _status(options: argparse.Namespace) -> int:
-    from promptatlas import status
+    os.environ["CUDA_VISIBLE_DEVICES"] = ""  # looking takes no device from anybody
+    from promptatlas import status, survey
 
     study = _study(options.configfile)
-    print(status.HEADER)
-    for count in status.counts(study):
-        print(count)
+    if options.method is not None:
+        _known("method", options.method, [*study.config["settings"]])
+    found = list(survey.states(study, options.method))
+    lines = status.counts(found) + status.reasons(study)
+    if options.matrix or options.method:
+        lines += ["", *status.matrices(study, found)]
+    print("\n".join(lines))
     return 0
 
 
@@ -106,12 +123,37 @@ def _rerun(options: argparse.Namespace) -> int:
     return subprocess.call([*command, "--forcerun", *files])
 
 
+def _plan(options: argparse.Namespace) -> int:
+    if options.gpus is not None and options.gpus < 1:
+        raise UserError(f"--gpus must be at least 1, not {options.gpus}")
+    study = _study(options.configfile)
+    print(f"measuring what {study.name} needs on this device, about 20 s ...", file=sys.stderr)
+
+    from promptatlas import budget
+
+    found = budget.measured_here(study)
+    print("\n".join(budget.lines(found, options.gpus or budget.devices_here(found))))
+    return 0
+
+
 def _pack(options: argparse.Namespace) -> int:
     from promptatlas import packing
 
     study = _study(options.configfile)
     files = packing.pack(study, options.output)
     print(f"{options.output}: {len(files)} files of {study.name}")
+    return 0
+
+
+def _compare(options: argparse.Namespace) -> int:
+    from promptatlas import figures
+    from promptatlas.statistics import shots
+
+    table = shots.table(options.studies)
+    options.output.mkdir(parents=True, exist_ok=True)
+    table.to_csv(options.output / "shots.csv", index=False)
+    for path in (options.output / "shots.csv", *figures.draw_shots(table, options.output)):
+        print(path)
     return 0
 
 

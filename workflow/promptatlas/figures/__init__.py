@@ -9,13 +9,14 @@ from promptatlas.figures.matrix import heatmap
 from promptatlas.figures.methods import gains
 from promptatlas.figures.published import side_by_side
 from promptatlas.figures.relations import correlation_forest, similarity_scatter, variance_bars
+from promptatlas.figures.shots import curves
 from promptatlas.figures.style import STYLE, save
 from promptatlas.statistics.matrices import collect
 from promptatlas.statistics.methods import compare
 from promptatlas.statistics.seriation import common_order
 from promptatlas.statistics.views import VIEWS, colour_limits, method_title, way_title
 
-__all__ = ["draw", "draw_comparison"]
+__all__ = ["draw", "draw_comparison", "draw_shots"]
 
 
 def draw(
@@ -72,3 +73,9 @@ def draw_comparison(summary: dict, folder: Path) -> list[Path]:
             if figure := gains(one, "single", way_title, f"{method_title(one['method'])}: ways to have a prompt"):
                 written += save(figure, folder / f"joint-{one['method']}")
     return written
+
+
+def draw_shots(table: pd.DataFrame, folder: Path) -> list[Path]:
+    """Write `shots` into `folder`, from a table as `statistics.shots.table` gives it; the paths."""
+    with matplotlib.rc_context(STYLE):
+        return save(curves(table), folder / "shots")

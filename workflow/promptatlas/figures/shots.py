@@ -1,0 +1,46 @@
+"""How methods and ways to share prompts do with more pictures per class. Knows nothing of where the numbers come from."""
+
+import numpy as np
+import pandas as pd
+import seaborn as sns
+from matplotlib import pyplot as plt
+from matplotlib.axes import Axes
+from matplotlib.figure import Figure
+
+from promptatlas.statistics import shots
+from promptatlas.statistics.views import method_title, way_title
+
+SPREAD = 0.05  # of a doubling of shots, between neighbours
+
+
+def curves(table: pd.DataFrame) -> Figure:
+    """One panel for methods beside zero-shot, and one for each prompt method that was shared; `table` as `shots.table` gives it."""
+    rows = shots.baselines(table)
+    panels = list(dict.fromkeys(rows["prompt"]))
+    figure, every = plt.subplots(1, len(panels), figsize=(5.6 * len(panels), 4.6), layout="constrained", squeeze=False)
+    for axes, prompt in zip(every[0], panels, strict=True):
+        part = rows[rows["prompt"] == prompt]
+        title_of = way_title if prompt else method_title
+        _panel(axes, part, title_of)
+        axes.set_title(f"{method_title(prompt)}: ways to share" if prompt else "Methods on their own tasks")
+        axes.set_ylabel(f"points over {'its own prompt from scratch' if prompt else 'zero-shot'}, 95 % interval")
+    return figure
+
+
+def _panel(axes: Axes, part: pd.DataFrame, title_of) -> None:
+    axes.axhline(0, color="#999999", linewidth=0.9)
+    last = part[part["shots"] == part["shots"].max()].set_index("method")["difference"]
+    order = sorted(dict.fromkeys(part["method"]), key=lambda name: -last.get(name, -np.inf))
+    colours = sns.color_palette("colorblind", len(order))
+    for place, name in enumerate(order):
+        own = part[part["method"] == name].sort_values("shots").astype({"difference": float, "low": float, "high": float})
+        at = own["shots"] * 2 ** (SPREAD * (place - (len(order) - 1) / 2))
+        around = np.abs(own[["low", "high"]].to_numpy() - own[["difference"]].to_numpy()).T
+        style = {"color": colours[place], "marker": "o", "markersize": 4.5, "linewidth": 1.5, "elinewidth": 1, "capsize": 2}
+        axes.errorbar(at, own["difference"], yerr=around, label=title_of(name), **style)
+    axes.set_xscale("log", base=2)
+    axes.set_xticks(sorted(set(part["shots"])), [str(count) for count in sorted(set(part["shots"]))])
+    axes.minorticks_off()
+    axes.set_xlabel("pictures per class")
+    axes.legend(fontsize=8, frameon=False, loc="upper left", bbox_to_anchor=(0, -0.14), ncols=2)
+    sns.despine(ax=axes)

@@ -1,0 +1,71 @@
+"""Several finished studies that differ in the number of pictures per class, in one table. Knows nothing of plots."""
+
+import json
+from collections.abc import Sequence
+from pathlib import Path
+
+import numpy as np
+import pandas as pd
+
+from promptatlas.errors import UserError
+from promptatlas.statistics.joint import SINGLE
+from promptatlas.statistics.methods import BASE
+
+COLUMNS = ("study", "shots", "prompt", "method", "base", "mean", "difference", "low", "high", "better_on", "n_tasks", "n_seeds")
+
+
+def table(folders: Sequence[str | Path]) -> pd.DataFrame:
+    """One row per study, pair of methods (`method` minus `base`) and, for ways to share prompts, prompt method.
+
+    folders: results of finished studies. `mean` is 0..1; `difference`, `low` and `high` are points of 100. `prompt` is empty
+    where whole methods are compared; `base` is empty in a row that holds a mean alone.
+    """
+    studies = {Path(folder): _summary(Path(folder)) for folder in folders}
+    _same(studies)
+    rows = [
+        {"study": folder.name, "shots": summary["shots"][0], "n_tasks": one["n_tasks"], "n_seeds": one["n_seeds"], **row}
+        for folder, summary in studies.items()
+        for prompt, one in [("", summary["comparison"]), *((joint["method"], joint) for joint in summary["joint"])]
+        for row in _rows(prompt, one)
+    ]
+    return pd.DataFrame(rows, columns=list(COLUMNS)).sort_values(["prompt", "base", "method", "shots"], ignore_index=True)
+
+
+def _rows(prompt: str, comparison: dict) -> list[dict]:
+    means = {one["method"]: one["mean"] for one in comparison["methods"]}
+    alone = {"difference": None, "low": None, "high": None, "better_on": None}
+    rows = [{"prompt": prompt, "method": name, "base": "", "mean": mean, **alone} for name, mean in means.items()]
+    for pair in comparison["pairs"]:
+        for method, base, sign in ((pair["better"], pair["worse"], 1), (pair["worse"], pair["better"], -1)):
+            low, high = (None if pair[end] is None else sign * pair[end] for end in ("low", "high")[::sign])
+            difference = None if pair["difference"] is None else sign * pair["difference"]
+            known = {"prompt": prompt, "method": method, "base": base, "mean": means[method]}
+            better = pair["better_on"] if sign == 1 else None  # tasks on which both are equal are nobody's
+            rows.append(known | {"difference": difference, "low": low, "high": high, "better_on": better})
+    return rows
+
+
+def _summary(folder: Path) -> dict:
+    path = folder / "summary.json"
+    try:
+        summary = json.loads(path.read_text())
+    except (OSError, ValueError):
+        raise UserError(f"{path} cannot be read; name folders of finished studies, such as results/mini") from None
+    if not isinstance(summary, dict) or not summary.get("comparison"):
+        raise UserError(f"{path} compares no methods; name studies of the designs matrix or few_shot")
+    return summary
+
+
+def _same(studies: dict[Path, dict]) -> None:
+    """UserError where studies were measured on other tasks than the first, which would be compared with them."""
+    first, *others = studies
+    tasks = {folder: set(summary["comparison"]["methods"][0]["by_task"]) for folder, summary in studies.items()}
+    for other in others:
+        if different := tasks[first] ^ tasks[other]:
+            raise UserError(f"{first} and {other} have different tasks ({sorted(different)[0]} is in one alone); compare others")
+
+
+def baselines(found: pd.DataFrame) -> pd.DataFrame:
+    """The rows beside what each is usually held against: zero-shot, or a task's own prompt from scratch."""
+    base = np.where(found["prompt"] == "", BASE, SINGLE)
+    return found[(found["base"] == base) & (found["method"] != base)]
