@@ -6,7 +6,7 @@ import pandas as pd
 import pytest
 
 from clustered import ON_SLURM, PIECES, Clustered
-from toy_slurm import Cluster, Unavailable
+from toy_slurm import Cluster, Unavailable, says
 
 WITH_GPU = {"encode", "tune_coop", "tune_vpt", "transfer_frozen_coop", "transfer_frozen_vpt"}
 WITHOUT_GPU = {"probe", "similarity"}
@@ -42,7 +42,7 @@ def there(cluster, tmp_path_factory) -> Clustered:
 @pytest.fixture(scope="module")
 def jobs(cluster, there) -> list[dict[str, str]]:
     """What SLURM remembers of the study's jobs; `Rule` is without the number of the piece."""
-    lines = [dict(re.findall(r"(\S+?)=(\S*)", line)) for line in cluster.says("scontrol", "-o", "show", "job").splitlines()]
+    lines = [dict(re.findall(r"(\S+?)=(\S*)", line)) for line in says("scontrol", "-o", "show", "job").splitlines()]
     return [line | {"Rule": re.sub(r"(_\dof\d)?$", "", line["Comment"].removeprefix("rule_"))} for line in lines]
 
 

@@ -6,6 +6,7 @@ All of it lies in one temporary folder, which SLURM's own programs find through 
 accounting database, and nothing is enforced by the kernel: it shows how jobs are scheduled, killed and requeued, not how fast.
 """
 
+import fcntl
 import os
 import shutil
 import signal
@@ -19,6 +20,7 @@ PACKAGES = ("slurmctld", "slurmd", "slurm-client", "munge")
 PROGRAMS = ("slurmctld", "slurmd", "sbatch", "munged")
 FOUND_BY = Path("/run/slurm/conf")
 ELSEWHERE = (Path("/etc/slurm/slurm.conf"), Path("/etc/slurm-llnl/slurm.conf"))
+PREFIX = "toy-slurm-"
 GPU_KIND = "toy"
 MEMORY_MIB = 6000
 
@@ -36,8 +38,11 @@ class Cluster:
 
     def __enter__(self) -> "Cluster":
         install()
-        self.folder = Path(tempfile.mkdtemp(prefix="toy-slurm-"))
+        _take_away_what_a_killed_run_left()
+        self.folder = Path(tempfile.mkdtemp(prefix=PREFIX))
         self.folder.chmod(0o755)
+        self.lock = (self.folder / "lock").open("w")
+        fcntl.flock(self.lock, fcntl.LOCK_EX)
         try:
             self._configure()
             self._start_munge()
@@ -51,15 +56,7 @@ class Cluster:
         return self
 
     def __exit__(self, *about: object) -> None:
-        if (self.folder / "slurmctld.pid").exists():
-            subprocess.run(["scancel", "--signal=KILL", "--user=root"], capture_output=True, timeout=30)
-            subprocess.run(["scancel", "--user=root"], capture_output=True, timeout=30)
-            _wait(lambda: not self.says("squeue", "--noheader"), 20)
-        for name in [*self.nodes, "slurmctld", "munged"]:
-            self.stop(name, signal.SIGTERM)
-        if FOUND_BY.is_symlink() and FOUND_BY.resolve() == self.folder:
-            FOUND_BY.unlink()
-        shutil.rmtree(self.folder, ignore_errors=True)
+        _take_down(self.folder)
 
     # Its parts
 
@@ -71,26 +68,11 @@ class Cluster:
 
     def stop(self, name: str, how: signal.Signals) -> None:
         """End the controller (`slurmctld`) or the daemon of a node, and wait until it is gone."""
-        file = self.folder / f"{name}.pid"
-        if not file.exists():
-            return
-        pid = int(file.read_text())
-        try:
-            os.kill(pid, how)
-            _wait(lambda: not _runs(pid), 15)
-        except ProcessLookupError:
-            pass
-        file.unlink(missing_ok=True)
-
-    @staticmethod
-    def says(*command: str) -> str:
-        """What one of SLURM's own programs answers."""
-        done = subprocess.run(command, text=True, capture_output=True, timeout=60)
-        return (done.stdout + done.stderr).strip()
+        _end(self.folder / f"{name}.pid", how)
 
     def wait_until_idle(self) -> None:
-        if not _wait(lambda: set(self.says("sinfo", "-h", "-N", "-o", "%T").split()) == {"idle"}, 30):
-            raise Unavailable(f"its nodes do not come up: {self.says('sinfo', '-R')}; {self._last_lines()}")
+        if not _wait(lambda: set(says("sinfo", "-h", "-N", "-o", "%T").split()) == {"idle"}, 30):
+            raise Unavailable(f"its nodes do not come up: {says('sinfo', '-R')}; {self._last_lines()}")
 
     @property
     def conf(self) -> Path:
@@ -111,7 +93,8 @@ class Cluster:
             (self.folder / f"spool-{node}").mkdir()
         self.conf.write_text(self._settings())
         (self.folder / "gres.conf").write_text(
-            f"AutoDetect=off\nNodeName={','.join(self.nodes)} Name=gpu Type={GPU_KIND} File={self.folder}/gpu[0-{self.gpus - 1}]\n"
+            f"AutoDetect=off\nNodeName={','.join(self.nodes)} Name=gpu Type={GPU_KIND} "
+            f"File={self.folder}/gpu[0-{self.gpus - 1}]\n"
         )
         FOUND_BY.parent.mkdir(exist_ok=True)
         FOUND_BY.unlink(missing_ok=True)
@@ -166,8 +149,9 @@ PartitionName=high Nodes={nodes} PriorityTier=10 PreemptMode=OFF State=UP
         key = self.folder / "munge.key"
         key.write_bytes(os.urandom(1024))
         key.chmod(0o400)
-        parts = {"key-file": "munge.key", "socket": "munge.socket", "pid-file": "munged.pid", "log-file": "munge.log", "seed-file": "munge.seed"}
-        self._run("munged", *(f"--{option}={self.folder / file}" for option, file in parts.items()))
+        files = {"key": "munge.key", "pid": "munged.pid", "log": "munge.log", "seed": "munge.seed"}
+        options = [f"--{kind}-file={self.folder / name}" for kind, name in files.items()]
+        self._run("munged", f"--socket={self.folder}/munge.socket", *options)
 
     def _run(self, *command: str | Path) -> None:
         done = subprocess.run(command, text=True, capture_output=True, timeout=30)
@@ -176,6 +160,52 @@ PartitionName=high Nodes={nodes} PriorityTier=10 PreemptMode=OFF State=UP
 
     def _last_lines(self) -> str:
         return " ".join(line for log in self.folder.glob("*.log") for line in log.read_text().splitlines()[-2:])
+
+
+def says(*command: str) -> str:
+    """What one of SLURM's own programs answers."""
+    done = subprocess.run(command, text=True, capture_output=True, timeout=60)
+    return (done.stdout + done.stderr).strip()
+
+
+def _take_away_what_a_killed_run_left() -> None:
+    if not (FOUND_BY.is_symlink() and FOUND_BY.resolve().name.startswith(PREFIX)):
+        return
+    folder = FOUND_BY.resolve()
+    try:
+        with (folder / "lock").open("w") as lock:
+            fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
+            _take_down(folder)
+    except FileNotFoundError:
+        FOUND_BY.unlink()
+    except BlockingIOError:
+        raise Unavailable("another one is in use on this machine") from None
+
+
+def _take_down(folder: Path) -> None:
+    """Jobs first, then nodes, controller and the rest."""
+    if (folder / "slurmctld.pid").exists():
+        says("scancel", "--signal=KILL", "--user=root")
+        says("scancel", "--user=root")
+        _wait(lambda: not says("squeue", "--noheader"), 20)
+    last = "slurmctld.pid", "munged.pid"
+    nodes = [file for file in folder.glob("*.pid") if file.name not in last]
+    for file in (*nodes, *(folder / name for name in last)):
+        _end(file, signal.SIGTERM)
+    if FOUND_BY.is_symlink() and FOUND_BY.resolve() == folder:
+        FOUND_BY.unlink()
+    shutil.rmtree(folder, ignore_errors=True)
+
+
+def _end(file: Path, how: signal.Signals) -> None:
+    """End the process whose number is in `file`, and wait until it is gone."""
+    if not file.exists():
+        return
+    pid = int(file.read_text())
+    if _runs(pid, file.parent):
+        os.kill(pid, how)
+        _wait(lambda: not _runs(pid, file.parent), 15)
+    file.unlink(missing_ok=True)
 
 
 def install() -> None:
@@ -213,17 +243,17 @@ def _wait(condition, seconds: float) -> bool:
     return False
 
 
-def _runs(pid: int) -> bool:
-    """Whether a process is there and not merely waiting to be buried."""
+def _runs(pid: int, folder: Path) -> bool:
+    """Whether that process is there, and still the one that was started with a file in `folder`."""
     try:
-        return Path(f"/proc/{pid}/stat").read_text().rpartition(")")[2].split()[0] != "Z"
+        return str(folder) in Path(f"/proc/{pid}/cmdline").read_text()
     except OSError:
         return False
 
 
 if __name__ == "__main__":
-    with Cluster() as cluster:
-        print(cluster.says("sinfo"))
+    with Cluster():
+        print(says("sinfo"))
         try:
             input("a SLURM cluster runs; Enter takes it down ")
         except (KeyboardInterrupt, EOFError):
