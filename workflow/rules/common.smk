@@ -23,6 +23,9 @@ localrules:
     page,
     protocol,
     protocol_page,
+    comparison,
+    comparison_page,
+    provenance,
 
 
 wildcard_constraints:
