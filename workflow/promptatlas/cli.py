@@ -13,6 +13,7 @@ from typing import Any, Sequence
 from promptatlas import configuration
 from promptatlas.cells import Cell
 from promptatlas.errors import UserError
+from promptatlas.spelling import plain, suggest
 from promptatlas.study import Study
 
 
@@ -227,4 +228,4 @@ def _cells(study: Study, options: argparse.Namespace) -> list[Cell]:
 
 def _known(kind: str, name: str, known: Sequence[str]) -> None:
     if name not in known:
-        raise UserError(f"this study has no {kind} `{name}`; {configuration.nearest(name, known)}")
+        raise UserError(f"this study has no {kind} `{plain(name)}`; {suggest(name, sorted(known), mark='`')}")

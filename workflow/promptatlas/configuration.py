@@ -4,11 +4,10 @@ Knows names of tasks and methods; knows nothing of files in a study, of torch or
 """
 
 import copy
-import difflib
 import re
 from functools import cache
 from pathlib import Path
-from typing import Any, Iterable
+from typing import Any, Iterable, Sequence
 
 import jsonschema
 import yaml
@@ -17,12 +16,14 @@ from promptatlas import designs, methods, unions
 from promptatlas.backbone import kinds
 from promptatlas.backbone.origin import origin
 from promptatlas.errors import UserError
+from promptatlas.spelling import plain, shown, suggest
 from promptatlas.tasks import catalogue, halves
 from promptatlas.tasks.task import Task
 
 SCHEMA = Path(__file__).resolve().parents[1] / "schemas" / "config.schema.yaml"
 ALWAYS_MEASURED = ("zero_shot", "linear_probe")
 NO_VISUAL_PROMPTS = ("resnet", "siglip")
+MOST_VALUES = 100_000
 
 
 def complete(given: dict[str, Any]) -> dict[str, Any]:
@@ -30,6 +31,7 @@ def complete(given: dict[str, Any]) -> dict[str, Any]:
 
     Raises UserError with one sentence that names the first wrong key.
     """
+    _reasonable(given)
     config = {key: _numbers(value) if isinstance(value, (list, dict)) else value for key, value in given.items()}
     _check(config, _schema())
     _fill(config, _schema())
@@ -52,13 +54,27 @@ def _resolve_tasks(config: dict[str, Any]) -> None:
         raise UserError("a study needs at least 2 tasks; describe your own under `data` or list others under `tasks`")
     for task in config["tasks"]:
         _known("task", task, [*catalogue.every(), *own], "tasks")
+    _distinct(config["tasks"])
     for task, description in config["data"].items():
         if task not in config["tasks"]:
             raise UserError(
-                f"`data` describes `{task}`, which is not a task of the study; list it under `tasks`, or write `benchmark: own` "
+                f"`data` describes `{plain(task)}`, which is not a task of the study; list it under `tasks`, or write `benchmark: own` "
                 "for a study of the tasks under `data`"
             )
         catalogue.described(task, description)
+
+
+def _distinct(tasks: Sequence[str]) -> None:
+    """Tasks have rows, jobs and files of their own: job names have underscores for punctuation, some disks no upper case."""
+    reserved = (*designs.CALIBRATION, *unions.SOURCES.values())
+    called = dict.fromkeys(reserved, "a row of the tables")
+    for task in tasks:
+        alike = re.sub(r"\W", "_", task).lower()
+        if alike in called:
+            raise UserError(
+                f"the task `{task}` is called too much like {called[alike]}; give it another name under `data`"
+            )
+        called[alike] = f"the task `{task}`"
 
 
 def _resolve_design(config: dict[str, Any]) -> None:
@@ -138,7 +154,7 @@ def _resolve_unions(config: dict[str, Any]) -> None:
     if joint == "auto":
         return
     if isinstance(joint, str) or any(not isinstance(group, list) or len(group) < 2 for group in joint):
-        raise UserError(f"`joint` must be `auto` or lists of at least two tasks, such as [[shapes, colors]], not {_shown(joint)}")
+        raise UserError(f"`joint` must be `auto` or lists of at least two tasks, such as [[shapes, colors]], not {shown(joint)}")
     grouped = [task for group in joint for task in group]
     for task in grouped:
         _known("task", str(task), config["tasks"], "joint")
@@ -154,7 +170,9 @@ def load(path: Path) -> dict[str, Any]:
         raise UserError(
             f"the configuration file {path} does not exist; run this in the project's folder or name a file with --configfile"
         ) from None
-    except yaml.YAMLError as error:
+    except OSError as error:
+        raise UserError(f"the configuration file {path} cannot be read ({error.strerror}); name another with --configfile") from None
+    except (yaml.YAMLError, ValueError, RecursionError) as error:
         where = f" at line {error.problem_mark.line + 1}" if getattr(error, "problem_mark", None) else ""
         raise UserError(f"the configuration file {path} is not valid YAML{where}; mend it and run again") from None
     if not isinstance(config, dict):
@@ -162,16 +180,9 @@ def load(path: Path) -> dict[str, Any]:
     return config
 
 
-def nearest(name: str, known: Iterable[str]) -> str:
-    """A hint for a misspelt name: the closest known one, or all of them if none is close."""
-    known = sorted(known)
-    close = difflib.get_close_matches(name, known, n=1, cutoff=0.5)
-    return f"did you mean `{close[0]}`?" if close else f"known are {', '.join(known)}"
-
-
 def _known(kind: str, name: str, known: Iterable[str], key: str) -> None:
     if name not in known:
-        raise UserError(f"unknown {kind} `{name}` under `{key}` in the configuration; {nearest(name, known)}")
+        raise UserError(f"unknown {kind} `{plain(name)}` under `{key}` in the configuration; {suggest(name, sorted(known), mark='`')}")
 
 
 @cache
@@ -179,9 +190,38 @@ def _schema() -> dict[str, Any]:
     return yaml.safe_load(SCHEMA.read_text())
 
 
+# For JSON Schema 2.0 is a whole number.
+_Validator = jsonschema.validators.extend(
+    jsonschema.Draft202012Validator,
+    type_checker=jsonschema.Draft202012Validator.TYPE_CHECKER.redefine(
+        "integer", lambda _, value: isinstance(value, int) and not isinstance(value, bool)
+    ),
+)
+
+
+def _reasonable(config: dict[str, Any]) -> None:
+    """UserError for what YAML's anchors can make of a few lines: values without end, or billions of them."""
+    sizes: dict[int, int] = {}
+
+    def size(value: Any) -> int:
+        if not isinstance(value, (dict, list)):
+            return 1
+        if id(value) not in sizes:
+            sizes[id(value)] = MOST_VALUES  # until it is known, which for a value inside itself is never
+            sizes[id(value)] = 1 + sum(map(size, value.values() if isinstance(value, dict) else value))
+        return sizes[id(value)]
+
+    try:
+        reasonable = size(config) < MOST_VALUES
+    except RecursionError:
+        reasonable = False
+    if not reasonable:
+        raise UserError(f"the configuration holds more than {MOST_VALUES} values, or some inside themselves; mend its anchors")
+
+
 def _check(config: dict[str, Any], schema: dict[str, Any]) -> None:
     errors = sorted(
-        jsonschema.Draft202012Validator(schema).iter_errors(config),
+        _Validator(schema).iter_errors(config),
         key=lambda error: (len(error.path), str(error.path)),
     )
     if errors:
@@ -189,25 +229,27 @@ def _check(config: dict[str, Any], schema: dict[str, Any]) -> None:
 
 
 def _sentence(error: jsonschema.ValidationError) -> str:
-    key = ".".join(str(part) for part in error.absolute_path)
+    key = ".".join(map(plain, error.absolute_path))
     if error.validator == "additionalProperties":
         known = error.schema["properties"]
         wrong = next(name for name in error.instance if name not in known)
         place = f"`{key}` in the configuration" if key else "the configuration"
-        return f"unknown key `{wrong}` in {place}; {nearest(str(wrong), known)}"
+        return f"unknown key `{plain(wrong)}` in {place}; {suggest(wrong, sorted(known), mark='`')}"
     rules = {
         "type": lambda: f"must be {_words(error.validator_value)}",
         "enum": lambda: f"must be one of {', '.join(map(str, error.validator_value))}",
         "const": lambda: f"must be {error.validator_value}",
         "minimum": lambda: f"must be at least {error.validator_value}",
+        "maximum": lambda: f"must be at most {error.validator_value}",
         "contains": lambda: "must list template, the zero-shot score that all gains are measured from",
         "minItems": lambda: f"must list at least {error.validator_value}",
         "minLength": lambda: "must not be empty",
+        "maxLength": lambda: f"must have at most {error.validator_value} characters",
         "uniqueItems": lambda: "must not list anything twice",
-        "pattern": lambda: "may hold letters, digits, dots, dashes and underscores only",
+        "pattern": lambda: error.schema["description"],
         "anyOf": lambda: f"must be {_alternatives(error)}",
     }
-    return f"`{key or 'the configuration'}` {rules[error.validator]()}, not {_shown(error.instance)}; mend it in the configuration"
+    return f"`{key or 'the configuration'}` {rules[error.validator]()}, not {shown(error.instance)}; mend it in the configuration"
 
 
 def _alternatives(error: jsonschema.ValidationError) -> str:
@@ -229,13 +271,9 @@ def _words(types: str | list[str]) -> str:
         "string": "text",
         "integer": "a whole number",
         "null": "empty",
+        "boolean": "true or false",
     }
     return " or ".join(words[name] for name in ([types] if isinstance(types, str) else types))
-
-
-def _shown(value: Any) -> str:
-    text = "nothing" if value is None else repr(value)
-    return text if len(text) <= 60 else f"{text[:57]}..."
 
 
 def _numbers(value: Any) -> Any:
@@ -244,9 +282,9 @@ def _numbers(value: Any) -> Any:
         return {key: _numbers(part) for key, part in value.items()}
     if isinstance(value, list):
         return [_numbers(part) for part in value]
-    if isinstance(value, str) and re.fullmatch(r"[-+]?\d+", value):
+    if isinstance(value, str) and re.fullmatch(r"[-+]?\d{1,18}", value, re.ASCII):
         return int(value)
-    if isinstance(value, str) and re.fullmatch(r"[-+]?(\d+\.?\d*|\.\d+)(e[-+]?\d+)?", value, re.IGNORECASE):
+    if isinstance(value, str) and re.fullmatch(r"[-+]?(\d+\.?\d*|\.\d+)(e[-+]?\d+)?", value, re.IGNORECASE | re.ASCII):
         return float(value)
     return value
 

@@ -26,7 +26,7 @@ def read(path: Path) -> dict[str, Any]:
         sound = isinstance(content, dict) and all(key in content for key in KEYS) and 0 <= content["score"] <= 1
     except FileNotFoundError:
         raise UserError(f"the score {path} is missing; run the study again to compute it") from None
-    except (ValueError, TypeError):
+    except (ValueError, TypeError, RecursionError):
         sound = False
     if not sound:
         raise UserError(f"the score {path} is corrupt; delete the file and run again to compute it anew")

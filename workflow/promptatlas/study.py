@@ -4,6 +4,7 @@ Knows nothing of torch, Snakemake or what is in the files.
 """
 
 from functools import cached_property
+from os.path import expanduser
 from pathlib import Path
 from typing import Any, Sequence
 
@@ -71,12 +72,12 @@ class Study(Layout, Unions):
         Folders in the configuration start from where Snakemake runs, those of the catalogue from `data_root`.
         """
         given = self.config["data"].get(task, {})
-        folders = {key: str(Path(given[key]).expanduser().absolute()) for key in ("folder", "root") if key in given}
+        folders = {key: str(Path(expanduser(given[key])).absolute()) for key in ("folder", "root") if key in given}
         return catalogue.described(task, given | folders)
 
     @property
     def data_root(self) -> Path:
-        return Path(self.config["data_root"]).expanduser()
+        return Path(expanduser(self.config["data_root"]))
 
     @property
     def is_published_backbone(self) -> bool:

@@ -4,13 +4,13 @@ in a folder, without importing open_clip or torch: a wrong name is told before a
 
 from __future__ import annotations
 
-import difflib
 import json
 from functools import cache
 from importlib.util import find_spec
 from pathlib import Path
 
 from promptatlas.errors import UserError
+from promptatlas.spelling import shown, suggest
 
 MINI = Path(__file__).parent / "mini"
 LOCAL = "local-dir:"
@@ -53,9 +53,8 @@ def config(model: str) -> dict:
     if model.startswith(LOCAL):
         return described(Path(model.removeprefix(LOCAL)) / CONFIG)["model_cfg"]
     if model not in names():
-        close = difflib.get_close_matches(model, names(), n=1)
-        hint = f"did you mean {close[0]!r}?" if close else "`open_clip.list_models()` lists the known ones."
-        raise UserError(f"backbone.model: open_clip knows no model {model!r}; {hint}")
+        hint = suggest(model, names(), "`open_clip.list_models()` lists the known ones.")
+        raise UserError(f"backbone.model: open_clip knows no model {shown(model)}; {hint}")
     return json.loads((_descriptions() / f"{model}.json").read_text())
 
 

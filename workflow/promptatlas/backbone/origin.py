@@ -5,14 +5,15 @@ only, without torch, so that a wrong one is told before any job. Knows nothing o
 from __future__ import annotations
 
 import ast
-import difflib
 from dataclasses import dataclass
 from functools import cache
 from importlib.util import find_spec
+from os.path import expanduser  # that of Path fails for users that there are not
 from pathlib import Path
 
 from promptatlas.backbone import kinds
 from promptatlas.errors import UserError
+from promptatlas.spelling import plain, shown, suggest
 
 # In a folder, first the names that open_clip and Hugging Face write, in open_clip's order.
 _PREFERRED = (
@@ -51,26 +52,24 @@ def origin(model: str, pretrained: str) -> Origin:
     tag = pretrained.lower().replace("-", "_")
     if tag in known:
         return Origin(tag=tag)
-    path = Path(pretrained).expanduser()
+    path = Path(expanduser(pretrained))
     if path.is_dir():
         return _in_folder(path)
     if path.is_file():
         beside = path.parent / kinds.CONFIG
         return Origin(path=path, description=beside if path.name in _PREFERRED and beside.is_file() else None)
     if path.suffix in _ENDINGS or len(path.parts) > 1:
-        raise UserError(f"backbone.pretrained: the file {pretrained} does not exist.")
+        raise UserError(f"backbone.pretrained: the file {plain(pretrained)} does not exist.")
     advice = _advice(model, tag)
-    raise UserError(f"backbone.pretrained: open_clip knows no weights {pretrained!r} for {model!r}; {advice}")
+    raise UserError(f"backbone.pretrained: open_clip knows no weights {shown(pretrained)} for {model!r}; {advice}")
 
 
 def _advice(model: str, tag: str) -> str:
-    known = tags(model)
-    if close := difflib.get_close_matches(tag, known, n=1):
-        return f"did you mean {close[0]!r}?"
-    plain = model.removesuffix("-quickgelu")
-    if plain != model and tag in tags(plain):
-        return f"these weights were trained with GELU: use {plain!r}."
-    return f"choose from {', '.join(known)}, or give a file." if known else "give a file or a folder with weights."
+    known, usual = tags(model), model.removesuffix("-quickgelu")
+    listed = f"choose from {', '.join(known)}, or give a file." if known else "give a file or a folder with weights."
+    if usual != model and tag in tags(usual):
+        listed = f"these weights were trained with GELU: use {usual!r}."
+    return suggest(tag, known, listed)
 
 
 def _in_folder(folder: Path) -> Origin:

@@ -81,7 +81,7 @@ def read_draw(path: Path) -> Draw:
         sound = drawn.sha256 == record["sha256"]
     except FileNotFoundError:
         raise UserError(f"the draw {path} is missing; run the study again to draw it") from None
-    except (ValueError, KeyError, TypeError):
+    except (ValueError, KeyError, TypeError, AttributeError, OverflowError, RecursionError):
         sound = False
     if not sound:
         raise UserError(f"the draw {path} is corrupt; delete the file and run again to draw it anew")

@@ -6,11 +6,11 @@ one `register` line here (or a call to `register` from outside the package).
 
 from __future__ import annotations
 
-import difflib
 from dataclasses import dataclass, field
 from importlib import import_module
 
 from promptatlas.errors import UserError
+from promptatlas.spelling import plain, shown, suggest
 
 # MVLPT: configs/trainers/MVLPT/vit_b16.yaml and Dassl's defaults (200 epochs for every number of shots).
 TUNING = {
@@ -137,14 +137,9 @@ def is_visual(method: str) -> bool:
     return _entry(method).visual
 
 
-def _nearest(word: str, words: list[str]) -> str:
-    close = difflib.get_close_matches(word, words, 1)
-    return f"did you mean {close[0]!r}?" if close else f"choose from {', '.join(words)}."
-
-
 def _entry(method: str) -> Entry:
     if method not in _METHODS:
-        raise UserError(f"methods: unknown method {method!r}; {_nearest(method, list(_METHODS))}")
+        raise UserError(f"methods: unknown method {method!r}; {suggest(method, _METHODS)}")
     return _METHODS[method]
 
 
@@ -152,9 +147,9 @@ def settings(method: str, overrides: dict[str, object] | None = None, preset: st
     """Complete settings of a method: a preset with `overrides` on top. Raises UserError naming the wrong key."""
     complete = dict(_entry(method).defaults(preset))
     for key, value in (overrides or {}).items():
-        place = f"settings.{method}.{key}"
+        place = f"settings.{method}.{plain(key)}"
         if key not in complete:
-            raise UserError(f"{place}: unknown setting; {_nearest(str(key), list(complete))}")
+            raise UserError(f"{place}: unknown setting; {suggest(key, complete)}")
         complete[key] = _checked(place, value, key, complete[key])
     return complete
 
@@ -162,17 +157,17 @@ def settings(method: str, overrides: dict[str, object] | None = None, preset: st
 def _checked(place: str, value: object, key: str, default: object) -> object:
     if key in _CHOICES:
         if value not in _CHOICES[key]:
-            raise UserError(f"{place}: {value!r} is not one of {', '.join(_CHOICES[key])}.")
+            raise UserError(f"{place}: {shown(value)} is not one of {', '.join(_CHOICES[key])}.")
         return value
     if isinstance(default, str):
         if not isinstance(value, str) or (key == "template" and "{}" not in value):
-            raise UserError(f"{place}: {value!r} must be a text" + (" with {} for the class name." if key == "template" else "."))
+            raise UserError(f"{place}: {shown(value)} must be a text" + (" with {} for the class name." if key == "template" else "."))
         return value
     whole = isinstance(default, int)
     if isinstance(value, bool) or not isinstance(value, int if whole else (int, float)):
-        raise UserError(f"{place}: {value!r} must be a {'whole ' if whole else ''}number.")
+        raise UserError(f"{place}: {shown(value)} must be a {'whole ' if whole else ''}number.")
     if value < 0 or (value == 0 and key not in _MAY_BE_ZERO):
-        raise UserError(f"{place}: {value!r} must be {'zero or more' if key in _MAY_BE_ZERO else 'above zero'}.")
+        raise UserError(f"{place}: {shown(value)} must be {'zero or more' if key in _MAY_BE_ZERO else 'above zero'}.")
     return value if whole else float(value)
 
 

@@ -8,12 +8,14 @@ by accuracy and voc-2007-classification on raw logits, where ELEVATER takes the 
 `protocols.csv` holds base-to-new, cross-dataset and domain generalisation; what is known of it is said there.
 """
 
+from collections.abc import Sequence
 from functools import cache
 from pathlib import Path
 
 import pandas as pd
 
 from promptatlas.errors import UserError
+from promptatlas.spelling import plain
 
 SOURCE = "Shen et al., Multitask Vision-Language Prompt Tuning, WACV 2024, arXiv 2211.11720, figure 4"
 PRECISION = 0.01
@@ -23,7 +25,22 @@ PROTOCOL_SHOTS = 16
 
 @cache
 def _table() -> pd.DataFrame:
-    return pd.read_csv(Path(__file__).parent / "mvlpt_fig4.csv", comment="#")
+    return read(Path(__file__).parent / "mvlpt_fig4.csv", ("method", "source", "target"), "ratio", 1.0)
+
+
+def read(path: Path, names: Sequence[str], number: str, most: float) -> pd.DataFrame:
+    """A table of printed numbers from 0 to `most` in the column `number`, with the texts `names` beside each.
+
+    Raises UserError for a file that is none, or that says two numbers of the same.
+    """
+    try:
+        table = pd.read_csv(path, comment="#", dtype=dict.fromkeys(names, str) | {number: float}, keep_default_na=False)
+        sound = table[number].between(0, most).all() and not table[list(names)].duplicated().any() and len(table)
+    except (OSError, ValueError, KeyError, TypeError, OverflowError) as error:
+        raise UserError(f"{path} cannot be read as a table of printed numbers ({plain(error)}); restore the file") from None
+    if not sound:
+        raise UserError(f"{path} says nothing, or two numbers of the same, or a number outside 0 to {most:g} under `{number}`; restore the file")
+    return table
 
 
 def methods() -> tuple[str, ...]:
@@ -38,11 +55,12 @@ def fig4(method: str) -> pd.DataFrame:
     if rows.empty:
         raise UserError(f"Figure 4 of MVLPT has no method {method!r}; it has {', '.join(methods())}.")
     names = list(dict.fromkeys(rows["source"]))
-    return rows.pivot(index="source", columns="target", values="ratio").loc[names, names]
+    return rows.pivot(index="source", columns="target", values="ratio").reindex(index=names, columns=names)
 
 
 @cache
 def protocols() -> pd.DataFrame:
     """Printed scores (0..1) of protocols: design, method, source, target (or `average`), measure, score, reference."""
-    table = pd.read_csv(Path(__file__).parent / "protocols.csv", comment="#", keep_default_na=False)
+    names = ("design", "method", "source", "target", "measure", "reference")
+    table = read(Path(__file__).parent / "protocols.csv", names, "percent", 100.0)
     return table.assign(score=table.pop("percent") / 100)

@@ -6,11 +6,11 @@ is all that is needed for it to appear in every table, test and figure.
 
 from collections.abc import Callable
 from dataclasses import dataclass
-from difflib import get_close_matches
 
 import numpy as np
 
 from promptatlas.errors import UserError
+from promptatlas.spelling import suggest
 
 
 @dataclass(frozen=True)
@@ -60,8 +60,5 @@ def registered() -> list[str]:
 def lookup(name: str) -> Measure:
     """The measure called `name`; a `UserError` names the nearest one if there is none."""
     if name not in _MEASURES:
-        near = get_close_matches(name, _MEASURES, n=1, cutoff=0.0)
-        raise UserError(
-            f"similarity measure '{name}' is not known; did you mean '{near[0]}'? Known: {', '.join(_MEASURES)}"
-        )
+        raise UserError(f"similarity measure '{name}' is not known; {suggest(name, _MEASURES)}")
     return _MEASURES[name]

@@ -75,12 +75,13 @@ class PreparedTask:
         path = Path(folder) / "task.json"
         try:
             record = json.loads(path.read_text())
-            record["fingerprints"], record["skipped"]
-            return cls(Path(folder), record)
+            if _is_whole(record):
+                return cls(Path(folder), record)
         except FileNotFoundError:
             raise UserError(f"{path} is missing; prepare the task again.") from None
-        except (ValueError, KeyError, TypeError):
-            raise UserError(f"{path} is not a task description; delete it and prepare the task again.") from None
+        except (ValueError, LookupError, TypeError, AttributeError, RecursionError, UserError):
+            pass
+        raise UserError(f"{path} is not a task description; delete it and prepare the task again.")
 
     def images(self, split: str) -> np.ndarray | Rows:
         """Prepared pictures of `split`, (N, R, R, 3) uint8, memory-mapped."""
@@ -141,8 +142,16 @@ class PreparedTask:
             return np.load(path, mmap_mode="r", allow_pickle=False)
         except FileNotFoundError:
             raise UserError(f"{path} is missing; prepare task {self.task.name!r} again.") from None
-        except (ValueError, EOFError, OSError):
+        except Exception:  # the head of such a file is Python, whose parser raises many kinds
             raise UserError(f"{path} is damaged; delete it and prepare task {self.task.name!r} again.") from None
+
+
+def _is_whole(record: dict) -> bool:
+    """Whether a record that was read says everything that `write` says, in values of the same kind."""
+    names = record["task"]["class_names"]
+    by_split = all(isinstance(record["fingerprints"][s], str) and isinstance(record["skipped"][s], list) for s in SPLITS)
+    others = isinstance(record["recipes"], dict) and isinstance(record["reference"], list)
+    return by_split and others and all(isinstance(text, str) for text in (*names, record.get("part_of", "")))
 
 
 def array_path(folder: str | Path, split: str, kind: str) -> Path:

@@ -5,8 +5,7 @@ Quick to import and to ask: a file is parsed when its task is wanted.
 
 from __future__ import annotations
 
-import difflib
-from collections.abc import Iterable, Mapping
+from collections.abc import Mapping
 from functools import cache
 from pathlib import Path
 from typing import Any
@@ -14,6 +13,7 @@ from typing import Any
 import yaml
 
 from promptatlas.errors import UserError
+from promptatlas.spelling import suggest
 from promptatlas.tasks.catalogue.benchmarks import BENCHMARKS
 from promptatlas.tasks.catalogue.descriptions import override, own
 from promptatlas.tasks.catalogue.entry import Entry, from_record
@@ -28,7 +28,7 @@ FOLDER = Path(__file__).parent
 def names(benchmark: str = "mini") -> list[str]:
     """Names of the tasks of a benchmark, in its own order."""
     if benchmark not in BENCHMARKS:
-        raise UserError(f"Benchmark {benchmark!r} is unknown; {_hint(benchmark, BENCHMARKS, ', '.join(BENCHMARKS))}")
+        raise UserError(f"Benchmark {benchmark!r} is unknown; {suggest(benchmark, BENCHMARKS)}")
     return list(BENCHMARKS[benchmark])
 
 
@@ -57,7 +57,7 @@ def entry(name: str) -> Entry:
         raise UserError(f"Task {name!r} is drawn by promptatlas; it has no source of data.")
     if name not in published():
         known = f"the tasks of {', '.join(BENCHMARKS)}"
-        raise UserError(f"Task {name!r} is unknown; {_hint(name, every(), known)}")
+        raise UserError(f"Task {name!r} is unknown; {suggest(name, every(), f'known: {known}.')}")
     loader = getattr(yaml, "CSafeLoader", yaml.SafeLoader)
     record = yaml.load((FOLDER / f"{name}.yaml").read_text(encoding="utf-8"), Loader=loader)
     return from_record(name, record, tuple(benchmark for benchmark, tasks in BENCHMARKS.items() if name in tasks))
@@ -76,10 +76,5 @@ def prepare(name: str, folder: str | Path) -> None:
     from promptatlas.tasks.preparation import prepare_embedded
 
     if name not in MINI_TASKS:
-        raise UserError(f"Task {name!r} is not drawn by promptatlas; {_hint(name, MINI_TASKS, ', '.join(MINI_TASKS))}")
+        raise UserError(f"Task {name!r} is not drawn by promptatlas; {suggest(name, MINI_TASKS)}")
     prepare_embedded(name, folder)
-
-
-def _hint(name: str, known: Iterable[str], otherwise: str) -> str:
-    near = difflib.get_close_matches(name, list(known), n=1, cutoff=0.5)
-    return f"did you mean {near[0]!r}?" if near else f"known: {otherwise}."

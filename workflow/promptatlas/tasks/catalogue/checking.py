@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import difflib
 from functools import cache
 from pathlib import Path
 from typing import Any
@@ -10,6 +9,7 @@ from typing import Any
 import yaml
 
 from promptatlas.errors import UserError
+from promptatlas.spelling import plain, shown, suggest
 
 SCHEMA = Path(__file__).resolve().parents[3] / "schemas" / "task.schema.yaml"
 
@@ -38,15 +38,13 @@ def _validator(kind: str):
 
 
 def _sentence(error, where: str) -> str:
-    key = ".".join(str(part) for part in error.absolute_path)
+    key = ".".join(map(plain, error.absolute_path))
     place = f"`{key}` in {where}" if key else where
     value, rule = error.instance, error.validator_value
     if error.validator == "additionalProperties":
         known = error.schema["properties"]
         wrong = next(str(name) for name in value if name not in known)
-        near = difflib.get_close_matches(wrong, known, n=1, cutoff=0.5)
-        hint = f"did you mean `{near[0]}`?" if near else f"known are {', '.join(known)}"
-        return f"unknown key `{wrong}` in {place}; {hint}"
+        return f"unknown key `{plain(wrong)}` in {place}; {suggest(wrong, known, mark='`')}"
     if error.validator == "required":
         missing = next(name for name in rule if name not in value)
         return f"{place} lacks the key `{missing}`: {error.schema['properties'][missing].get('description', 'give it')}"
@@ -65,14 +63,9 @@ def _sentence(error, where: str) -> str:
         "uniqueItems": lambda: "must not list anything twice",
         "minimum": lambda: f"must be at least {rule}",
     }.get(error.validator, lambda: error.schema.get("description", "is not as it should be"))
-    return f"{place} {wanted()}, not {_shown(value)}"
+    return f"{place} {wanted()}, not {shown(value)}"
 
 
 def _words(types: str | list[str]) -> str:
     words = {"object": "keys and values", "array": "a list", "string": "text", "integer": "a whole number"}
     return " or ".join(words.get(name, name) for name in ([types] if isinstance(types, str) else types))
-
-
-def _shown(value: Any) -> str:
-    text = "nothing" if value is None else repr(value)
-    return text if len(text) <= 60 else f"{text[:57]}..."

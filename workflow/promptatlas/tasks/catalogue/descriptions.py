@@ -5,12 +5,12 @@ Knows nothing of which tasks the catalogue has.
 
 from __future__ import annotations
 
-import difflib
 from collections.abc import Mapping, Sequence
 from dataclasses import replace
 from typing import Any
 
 from promptatlas.errors import UserError
+from promptatlas.spelling import shown, suggest
 from promptatlas.tasks.catalogue.checking import check
 from promptatlas.tasks.catalogue.entry import Entry, from_record
 
@@ -52,9 +52,8 @@ def _part(entry: Entry, classes: Sequence[str]) -> Entry:
     """The task of some of the classes, for data that hold no others."""
     unknown = [name for name in classes if name not in entry.task.class_names]
     if unknown:
-        near = difflib.get_close_matches(unknown[0], entry.task.class_names, n=1, cutoff=0.5)
-        hint = f"did you mean {near[0]!r}?" if near else f"its classes are {', '.join(entry.task.class_names)}"
-        raise UserError(f"`classes` of task `{entry.task.name}`: {unknown[0]!r} is none of its classes; {hint}")
+        hint = suggest(unknown[0], entry.task.class_names)
+        raise UserError(f"`classes` of task `{entry.task.name}`: {shown(unknown[0])} is none of its classes; {hint}")
     spellings = {spelling: name for spelling, name in entry.spellings.items() if name in classes}
     return replace(
         entry, task=replace(entry.task, class_names=tuple(classes)), spellings=spellings, sizes={}, expected_zero_shot={}

@@ -6,13 +6,13 @@ Every module has `present`, `download`, `advice` and `read`; none imports torch 
 
 from __future__ import annotations
 
-import difflib
 from collections.abc import Iterable
 from importlib import import_module
 from pathlib import Path
 from types import ModuleType
 
 from promptatlas.errors import UserError
+from promptatlas.spelling import suggest
 
 READERS = ("folder", "torchvision", "huggingface")
 
@@ -21,9 +21,7 @@ def reader(source: dict) -> ModuleType:
     """The module that reads `source`: present(source, data_root), download(...), advice(...) and read(...)."""
     name = source.get("reader")
     if name not in READERS:
-        near = difflib.get_close_matches(str(name), READERS, n=1, cutoff=0.5)
-        hint = f"did you mean {near[0]!r}" if near else f"known are {', '.join(READERS)}"
-        raise UserError(f"reader {name!r} is unknown; {hint}")
+        raise UserError(f"reader {name!r} is unknown; {suggest(name, READERS)}")
     return import_module(f"promptatlas.tasks.readers.{name}")
 
 

@@ -56,10 +56,13 @@ def usage(dataset: Any) -> np.ndarray:
     file = next((folder / name for name in ("fer2013.csv", "icml_face_data.csv") if (folder / name).exists()), None)
     if file is None:
         raise UserError(f"{folder} has no fer2013.csv or icml_face_data.csv, which say what a picture is for; add one")
-    with open(file, newline="") as rows:
-        reader = csv.DictReader(rows)
-        column = next(name for name in reader.fieldnames if name.strip() == "Usage")
-        used = np.array([row[column] for row in reader])
+    try:
+        with open(file, newline="", encoding="utf-8") as rows:
+            reader = csv.DictReader(rows)
+            column = next(name for name in reader.fieldnames or () if name.strip() == "Usage")
+            used = np.array([row[column] or "" for row in reader])
+    except (OSError, ValueError, StopIteration, csv.Error):
+        raise UserError(f"{file} has no column Usage that can be read; fetch the file again") from None
     return used[(used == "Training") == (dataset._split == "train")]
 
 

@@ -61,7 +61,7 @@ def stat(root: str | Path, paths: Iterable[str]) -> tuple[list[File], list[str]]
         try:
             status = os.stat(os.path.join(root, path))
             found.append(File(path, status.st_size, status.st_mtime_ns))
-        except (FileNotFoundError, NotADirectoryError):
+        except (OSError, ValueError):  # of the second kind are names that no file can have
             missing.append(path)
     return found, missing
 

@@ -6,6 +6,7 @@ Knows the two usual trees (train and test with class folders in them, or class f
 
 from __future__ import annotations
 
+from os.path import expanduser
 from pathlib import Path
 
 import numpy as np
@@ -65,7 +66,7 @@ def read(source: dict, data_root: Path) -> Listing:
 
 def _root(source: dict, data_root: Path) -> Path:
     if "path" in source:
-        return Path(data_root) / Path(str(source["path"])).expanduser()
+        return Path(data_root) / expanduser(str(source["path"]))
     if "manifest" in source:
         return manifest.path(source, data_root).parent
     raise UserError("a source of reader `folder` needs `path`, the folder of its pictures, or `manifest`")

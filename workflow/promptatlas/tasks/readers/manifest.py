@@ -13,6 +13,7 @@ from pathlib import Path
 import numpy as np
 
 from promptatlas.errors import UserError
+from promptatlas.spelling import plain
 from promptatlas.tasks.readers.assemble import FEW, Part
 from promptatlas.tasks.readers.files import Files, stamp, stat
 
@@ -22,7 +23,7 @@ ROW = '["path", 0, "class name"], or ["path", [0, 2], ["one class", "another"]] 
 
 def path(source: dict, data_root: Path) -> Path:
     """Where the source's manifest lies."""
-    return Path(data_root) / Path(str(source["manifest"])).expanduser()
+    return Path(data_root) / os.path.expanduser(str(source["manifest"]))
 
 
 def read(source: dict, data_root: Path, root: Path) -> dict[str, list[Part]]:
@@ -94,7 +95,7 @@ def _part(rows: list, root: Path, file: Path, order: dict[int, int], names: tupl
     if missing:
         more = f" and {len(missing) - FEW} more" if len(missing) > FEW else ""
         raise UserError(
-            f"{file} lists {len(missing)} pictures that are not in {root}: {', '.join(missing[:FEW])}{more}; "
+            f"{file} lists {len(missing)} pictures that are not in {root}: {', '.join(map(plain, missing[:FEW]))}{more}; "
             "put them there or correct the list"
         )
     if multilabel:

@@ -6,7 +6,6 @@ nothing of what the classes hold, see `contents`. torchvision, which brings torc
 
 from __future__ import annotations
 
-import difflib
 import gzip
 import json
 import os
@@ -23,6 +22,7 @@ import numpy as np
 from PIL import Image
 
 from promptatlas.errors import UserError
+from promptatlas.spelling import shown, suggest
 from promptatlas.tasks.listing import Listing, Split
 from promptatlas.tasks.readers.assemble import FEW, Part, assemble, given_names, wanted
 from promptatlas.tasks.readers.contents import content, usage
@@ -145,8 +145,8 @@ def _class(name: str) -> type:
 
     cls = getattr(known, name, None) if name in known.__all__ else None
     if not (isinstance(cls, type) and issubclass(cls, known.VisionDataset)):
-        near = difflib.get_close_matches(str(name), known.__all__, n=1, cutoff=0.5)
-        raise UserError(f"torchvision has no data set {name!r}" + (f"; did you mean {near[0]!r}" if near else ""))
+        advice = suggest(name, known.__all__, "its documentation lists them")
+        raise UserError(f"torchvision has no data set {shown(name)}; {advice}")
     return cls
 
 
@@ -158,7 +158,7 @@ def _arguments(source: dict) -> list[dict[str, Any]]:
 
 def _root(source: dict, data_root: Path) -> Path:
     default = LAYOUTS.get(source["dataset"], Layout(())).root
-    return Path(data_root) / Path(str(source.get("root", default))).expanduser()
+    return Path(data_root) / os.path.expanduser(str(source.get("root", default)))
 
 
 def _files(source: dict) -> list[str]:
