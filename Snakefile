@@ -36,8 +36,8 @@ rule all:
     input:
         study.prepared,
         [study.encoded(task) for task in study.tasks],
-        study.all_prompts,
-        study.all_cells,
-        study.all_scores,
+        made_by(study.tune_jobs),
+        made_by(study.transfer_jobs),
+        made_by((*study.share_jobs, *study.adapt_jobs)),
         study.tables,
         study.conclusions,

@@ -82,15 +82,7 @@ class Layout:
         return self.folder / "scores" / method / f"seed{seed}" / f"{task}.json"
 
     def cell(self, cell: Cell) -> Path:
-        return (
-            self.folder
-            / "cells"
-            / cell.protocol
-            / cell.method
-            / f"seed{cell.seed}"
-            / cell.target
-            / f"{cell.source}.json"
-        )
+        return self.folder / f"cells/{cell.protocol}/{cell.method}/seed{cell.seed}/{cell.target}/{cell.source}.json"
 
     def resume(self, fingerprint: str, kind: str) -> Path:
         return self.folder / "resume" / f"{fingerprint}.{kind}"

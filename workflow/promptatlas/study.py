@@ -322,18 +322,11 @@ class Study(Layout, Unions):
         return {"settings": self.settings(method), "numerics": NUMERICS_VERSION}
 
     def tuning_message(self, job: TuneJob) -> str:
-        files = self.outputs(job)
-        return f"Tune {job.method}: {_missing(files)} of {len(files)} prompts are missing; what still holds is kept"
+        return f"Tune {job.method}: {len(job.tasks) * len(job.seeds)} prompts; what still holds is kept"
 
     def scores_message(self, job: ShareJob | AdaptJob) -> str:
-        files = self.outputs(job)
         verb = "Learn together" if isinstance(job, ShareJob) else "Adapt"
-        return f"{verb} {job.method}: {_missing(files)} of {len(files)} results are missing; what still holds is kept"
+        return f"{verb} {job.method}: {len(self.outputs(job))} results; what still holds is kept"
 
     def transfer_message(self, job: TransferJob) -> str:
-        files = self.outputs(job)
-        return f"Transfer {job.method} ({job.protocol}): {_missing(files)} of {len(files)} cells are missing; what still holds is kept"
-
-
-def _missing(files: Sequence[Path]) -> int:
-    return sum(not path.exists() for path in files)
+        return f"Transfer {job.method} ({job.protocol}): {sum(1 for _ in job.cells())} cells; what still holds is kept"

@@ -28,6 +28,11 @@ localrules:
     provenance,
 
 
+def made_by(jobs):
+    """What jobs make, as outputs of their rules: Snakemake need not search all rules for the one that makes a file."""
+    return [getattr(rules, job.name).output for job in jobs]
+
+
 wildcard_constraints:
     task="[^/]+",
     job="[^/]+",

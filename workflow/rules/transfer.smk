@@ -33,7 +33,7 @@ for job in study.transfer_jobs:
 
 rule collect:
     input:
-        study.all_cells,
+        made_by(study.transfer_jobs),
     output:
         study.table("transfer"),
     log:
