@@ -1,0 +1,29 @@
+"""What was written, as a sentence shows it, and what was probably meant. Knows nothing of what the names stand for."""
+
+import difflib
+from typing import Any, Iterable
+
+LONGEST, LONGEST_NAME = 60, 200
+
+
+def suggest(name: object, known: Iterable[str], otherwise: str = "", mark: str = "'") -> str:
+    """"did you mean 'coop'?", or `otherwise`, or all that is known, if nothing known is close to `name`."""
+    known = list(known)
+    near = difflib.get_close_matches(str(name)[:LONGEST_NAME], known, n=1, cutoff=0.5)
+    if near:
+        return f"did you mean {mark}{near[0]}{mark}?"
+    return otherwise or f"known are {', '.join(known)}"
+
+
+def plain(name: object) -> str:
+    """A name on one line and not without end, whatever is in it."""
+    return _cut(repr(str(name))[1:-1], LONGEST_NAME)
+
+
+def shown(value: Any) -> str:
+    """A value as Python writes it."""
+    return "nothing" if value is None else _cut(repr(value), LONGEST)
+
+
+def _cut(text: str, longest: int) -> str:
+    return text if len(text) <= longest else f"{text[: longest - 3]}..."
