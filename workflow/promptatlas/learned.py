@@ -110,6 +110,9 @@ def _check(learned: LearnedPrompt) -> None:
             raise ValueError(f"{name} has the shape {tuple(tensor.shape)}")
         if tensor.dtype != torch.float32 or not tensor.isfinite().all():
             raise ValueError(f"{name} is not float32 numbers")
+    for name, tensor in learned.parameters.items():
+        if tensor.dtype != torch.float32 or not tensor.isfinite().all():
+            raise ValueError(f"{name} is not float32 numbers")
     rows = learned.history
     if not isinstance(rows, list) or not all(isinstance(row, dict) for row in rows):
         raise ValueError("its history is no table")

@@ -8,7 +8,7 @@ import ast
 from dataclasses import dataclass
 from functools import cache
 from importlib.util import find_spec
-from os.path import expanduser  # that of Path fails for users that there are not
+from os.path import expanduser, isdir, isfile  # those of Path fail for names that no file can have
 from pathlib import Path
 
 from promptatlas.backbone import kinds
@@ -53,9 +53,9 @@ def origin(model: str, pretrained: str) -> Origin:
     if tag in known:
         return Origin(tag=tag)
     path = Path(expanduser(pretrained))
-    if path.is_dir():
+    if isdir(path):
         return _in_folder(path)
-    if path.is_file():
+    if isfile(path):
         beside = path.parent / kinds.CONFIG
         return Origin(path=path, description=beside if path.name in _PREFERRED and beside.is_file() else None)
     if path.suffix in _ENDINGS or len(path.parts) > 1:
@@ -73,8 +73,8 @@ def _advice(model: str, tag: str) -> str:
 
 
 def _in_folder(folder: Path) -> Origin:
-    if not folder.is_dir():
-        raise UserError(f"backbone: the folder {folder} does not exist.")
+    if not isdir(folder):
+        raise UserError(f"backbone: the folder {plain(folder)} does not exist.")
     description = folder / kinds.CONFIG
     held = sorted(path for path in folder.iterdir() if path.suffix in _ENDINGS)
     preferred = [folder / name for name in _PREFERRED if folder / name in held]

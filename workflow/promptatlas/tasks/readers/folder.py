@@ -6,7 +6,7 @@ Knows the two usual trees (train and test with class folders in them, or class f
 
 from __future__ import annotations
 
-from os.path import expanduser
+from os.path import expanduser, isdir, isfile
 from pathlib import Path
 
 import numpy as np
@@ -24,8 +24,8 @@ COOP_SHARES = {"train": 0.5, "validation": 0.2}
 
 def present(source: dict, data_root: Path) -> bool:
     """Whether the folder, and the manifest if the source has one, are there."""
-    listed = "manifest" not in source or manifest.path(source, data_root).is_file()
-    return listed and _root(source, data_root).is_dir()
+    listed = "manifest" not in source or isfile(manifest.path(source, data_root))
+    return listed and isdir(_root(source, data_root))
 
 
 def download(source: dict, data_root: Path) -> None:
