@@ -15,6 +15,7 @@ from pathlib import Path
 import torch
 
 from promptatlas.errors import UserError
+from promptatlas.planning import DETERMINISTIC
 
 SECONDS = 1.0
 _held: list[int] = []
@@ -27,6 +28,7 @@ def chosen(wanted: str, threads: int) -> str:
     """
     torch.set_num_threads(threads)
     torch.backends.cudnn.allow_tf32 = False  # fingerprints say float32, on every device
+    torch.use_deterministic_algorithms(bool(os.environ.get(DETERMINISTIC)))
     if wanted == "cpu":
         return "cpu"
     if torch.cuda.is_available():

@@ -14,6 +14,7 @@ from promptatlas.study import Study
 
 # Jobs may run in other processes, also on other machines; the environment reaches them all and is no provenance.
 FORCED = "PROMPTATLAS_FORCED"
+DETERMINISTIC = "PROMPTATLAS_DETERMINISTIC"
 FEW = 5
 _locks: list[Any] = []
 
@@ -46,6 +47,9 @@ def begin(study: Study, forced: Iterable[str], everything: bool) -> None:
     library = str(Path(__file__).parents[1])
     os.environ["PYTHONPATH"] = os.pathsep.join(filter(None, [library, os.environ.get("PYTHONPATH")]))
     os.environ[FORCED] = os.pathsep.join(["*"] if everything else sorted(forced))
+    os.environ[DETERMINISTIC] = "1" if study.config["deterministic"] else ""
+    if study.config["deterministic"]:
+        os.environ["CUBLAS_WORKSPACE_CONFIG"] = ":4096:8"  # asked for by CUDA's matrix products
 
 
 def resources(study: Study, gpus: int = 0) -> dict[str, Any]:

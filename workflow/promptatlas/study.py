@@ -31,7 +31,7 @@ from promptatlas.work import (
     job_name,
 )
 
-WHERE = ("results", "data_root", "download", "jobs", "device", "memory_mib", "minutes", "only")
+WHERE = ("results", "data_root", "download", "jobs", "device", "deterministic", "memory_mib", "minutes", "only")
 
 
 class Study(Layout, Unions):

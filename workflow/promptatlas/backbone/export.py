@@ -59,6 +59,13 @@ def export(model: str, pretrained: str, folder: str | Path) -> Architecture:
     return architecture
 
 
+def described(model: str, pretrained: str) -> Architecture:
+    """What a model is like, found without its weights; colours and activation are not looked up."""
+    folder = MINI if pretrained == "mini" else Path(pretrained)
+    config = json.loads((folder / "config.json").read_text()) if model == "mini" else kinds.config(model)
+    return _architecture(model, pretrained, config, OPENAI_DATASET_MEAN, OPENAI_DATASET_STD)
+
+
 def fetch(model: str, pretrained: str) -> Path:
     """The file of weights on this machine, downloaded if it is a tag that is not in open_clip's cache yet."""
     source = origin(model, pretrained)

@@ -1,0 +1,36 @@
+"""A model of a given architecture without trained weights, for measuring how fast it is. Its answers mean nothing."""
+
+from __future__ import annotations
+
+import torch
+
+from promptatlas.backbone import export, kinds
+from promptatlas.backbone.model import Backbone, towers
+from promptatlas.backbone.tokenizer import Tokenizer
+
+SCALE = 100.0
+
+
+class _Padded:
+    """CLIP's words at the length of SigLIP's text tower, which reads all of it: whose words they are costs nothing."""
+
+    def __init__(self, words: Tokenizer, length: int) -> None:
+        self.encode, self.words, self.length = words.encode, words, length
+
+    def sentence(self, ids: list[int]) -> list[int]:
+        row = self.words.sentence(ids)
+        return row + [0] * (self.length - len(row))
+
+
+def untrained(model: str, pretrained: str, device: str) -> Backbone:
+    """Both towers as `backbone.load` gives them, with numbers that neither overflow nor vanish."""
+    architecture, words = export.described(model, pretrained), export.tokenizer()
+    with torch.device("meta"):
+        both = towers(architecture, kinds.TEXT["vocab_size"])
+    both = both.to_empty(device=device)
+    with torch.no_grad():
+        for tensor in (*both.parameters(), *both.buffers()):
+            tensor.fill_(0.01 if tensor.dim() == 2 else 1.0)
+    if architecture.kind == "siglip":
+        words = _Padded(words, architecture.context_length)
+    return Backbone(architecture, both["text"], both["visual"], words, SCALE, "untrained")
