@@ -167,6 +167,21 @@ def test_a_tag_is_fetched_by_open_clip_and_its_entry_decides_the_activation(tmp_
     assert not load(tmp_path / "out").architecture.quick_gelu
 
 
+@pytest.mark.parametrize("damaged", [False, True])
+def test_what_the_hub_kept_is_compared_with_its_hash(tmp_path, monkeypatch, damaged):
+    """The hub's library names files by their SHA-256 but does not look at them again."""
+    content = b"weights"
+    kept = tmp_path / "blobs" / hashlib.sha256(content).hexdigest()
+    kept.parent.mkdir()
+    kept.write_bytes(content + b"!" * damaged)
+    (tmp_path / "model.safetensors").symlink_to(kept)
+    monkeypatch.setattr(export, "download_pretrained", lambda _: str(tmp_path / "model.safetensors"))
+    if damaged:
+        assert_refused("ViT-B-16", "openai", tmp_path / "out", "is not what its name, a SHA-256, says", "delete the file")
+    else:
+        assert export.fetch("ViT-B-16", "openai") == tmp_path / "model.safetensors"
+
+
 def test_weights_that_cannot_be_fetched_are_told_with_the_remedy(tmp_path, monkeypatch):
     def offline(entry):
         raise FileNotFoundError("no route\nto host")

@@ -6,6 +6,7 @@ from __future__ import annotations
 
 import hashlib
 import json
+import re
 from dataclasses import fields
 from pathlib import Path
 
@@ -101,12 +102,21 @@ def _published(model: str, pretrained: str) -> tuple[Architecture, dict[str, Ten
 
 def _download(model: str, tag: str, published: dict) -> Path:
     try:
-        return Path(download_pretrained(published))
+        path = Path(download_pretrained(published))
     except Exception as error:  # every kind of trouble on the way to a hub; each needs the same remedy
         raise UserError(
             f"backbone.pretrained: the weights {tag!r} of {model!r} cannot be fetched ({_one_line(error)}); fetch them "
             "on a machine with a network, or name a file of weights."
         ) from error
+    kept = path.resolve()
+    if re.fullmatch(r"[0-9a-f]{64}", kept.name) and _sha256(kept) != kept.name:  # how the hub's cache names what it keeps
+        raise UserError(f"backbone.pretrained: {kept} is not what its name, a SHA-256, says; delete the file and run again.")
+    return path
+
+
+def _sha256(path: Path) -> str:
+    with open(path, "rb") as file:
+        return hashlib.file_digest(file, "sha256").hexdigest()
 
 
 def _one_line(error: Exception) -> str:
@@ -115,8 +125,7 @@ def _one_line(error: Exception) -> str:
 
 def _listed_by_hash(path: Path) -> dict:
     """open_clip's entry for a file that is one of its releases: their names end with the start of their SHA-256."""
-    with open(path, "rb") as file:
-        digest = hashlib.file_digest(file, "sha256").hexdigest()
+    digest = _sha256(path)
     for model, tag in open_clip.list_pretrained():
         entry = get_pretrained_cfg(model, tag)
         url = entry.get("url", "")
