@@ -17,11 +17,15 @@ include: "workflow/rules/multitask.smk"
 include: "workflow/rules/transfer.smk"
 
 
-if study.design.is_matrix:
+if study.design.name == "matrix":
 
     include: "workflow/rules/similarity.smk"
     include: "workflow/rules/statistics.smk"
     include: "workflow/rules/report.smk"
+
+elif study.design.name == "few_shot":
+
+    include: "workflow/rules/few_shot.smk"
 
 else:
 
@@ -39,5 +43,6 @@ rule all:
         made_by(study.tune_jobs),
         made_by(study.transfer_jobs),
         made_by((*study.share_jobs, *study.adapt_jobs)),
+        made_by((*study.probe_jobs, *study.multitask_jobs, *study.joint_jobs)),
         study.tables,
         study.conclusions,

@@ -295,3 +295,35 @@ def test_only_confirmatory_links_are_called_established(written, tmp_path):
     for record in records:
         if record["confirmatory"]:
             assert f"{record['p_holm']:.2f}" in words or f"{record['p_holm']:.3f}" in words
+
+
+def failed_study():
+    """Two of the three seeds of one cell and all of another failed."""
+    tables, summary = study(holes=False)
+    transfer = tables["transfer"].assign(failed="")
+    one = (transfer.method == "coop") & (transfer.source == "task_02") & transfer.target.isin(["task_04", "task_05"])
+    one &= ~((transfer.target == "task_05") & (transfer.seed == 1))
+    transfer.loc[one, ["score", "failed"]] = [np.nan, "source prompt failed: the loss is not a number"]
+    return tables | {"transfer": transfer}, summary
+
+
+def test_the_page_knows_why_cells_failed(tmp_path):
+    tables, summary = failed_study()
+    page.write(tables, CONFIG, [{"failed": "it is", "target": "task_04"}], tmp_path / "report.html", summary)
+    data = embedded(tmp_path / "report.html")
+    reasons = data["failed"]["frozen/coop"]["task_02"]
+    assert set(data["failed"]) == {"frozen/coop"} and {target: [*seeds] for target, seeds in reasons.items()} == {
+        "task_04": ["1", "2", "3"], "task_05": ["2", "3"]
+    }  # fmt: skip
+    assert data["matrices"]["frozen/coop"]["views"]["raw"]["values"][2][4] is None and not data["classes"]["names"]
+
+
+@needs_browser
+def test_browser_says_why_a_cell_failed(tmp_path):
+    tables, summary = failed_study()
+    path = tmp_path / "report.html"
+    page.write(tables, CONFIG, cells(tables["transfer"].dropna(subset="score"), tables["tasks"]), path, summary)
+    document = browse(path, tmp_path, "#method=coop&source=task_02&target=task_04")
+    panel = re.search(r'<aside id="panel".*?</aside>', document, re.S)[0]
+    assert ">failed<" in panel and "Seed 1, 2, 3: source prompt failed: the loss is not a number" in panel
+    assert "Task 2 to Task 4: failed" in document and "5 measurements of this matrix failed" in document

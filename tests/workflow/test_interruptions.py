@@ -49,13 +49,13 @@ def test_a_failing_job_keeps_what_it_had_measured(study):
     old = study.measured()
     for cell in (study.results / "cells/frozen/coop").rglob("*.json"):
         cell.unlink()
-    labels = study.results / "tasks/glasses/test_labels.npy"
-    whole = labels.read_bytes()
-    labels.write_bytes(whole[:50])
-    assert "test_labels.npy" in study.fails("--until", "collect")
+    fourth = next(cell["fingerprint"] for name, cell in old.items() if name == "cells/frozen/coop/seed1/glasses/colors.json")
+    obstacle = study.results / "resume" / f"{fourth}.json"
+    obstacle.mkdir(parents=True)
+    assert "IsADirectoryError" in study.fails("--until", "collect")
     kept = study.contents("resume")
     assert len(kept) >= 3 * 5
-    labels.write_bytes(whole)
+    obstacle.rmdir()
     study.run("--until", "collect")
     new = {name: content for name, content in study.contents("cells").items() if "/coop/" in name}
     assert set(kept.values()) <= set(new.values()) and study.measured() == old and not study.contents("resume")

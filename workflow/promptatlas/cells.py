@@ -1,5 +1,7 @@
 """One cell of a study: its address, the fingerprint of everything that determines its number, and its file.
 
+A cell that could not be measured has the score null and the key `failed`, which says why.
+
 Knows nothing of how a score is computed, nor of which cells a study has.
 """
 
@@ -70,7 +72,7 @@ def replace(path: Path, content: bytes) -> None:
 
 
 def read(path: Path) -> dict[str, Any]:
-    """The cell stored at `path`; UserError if it is missing or not a whole, sound cell."""
+    """The cell stored at `path`, measured or failed; UserError if it is missing or not a whole, sound cell."""
     try:
         cell = json.loads(Path(path).read_bytes())
     except FileNotFoundError:
@@ -79,10 +81,22 @@ def read(path: Path) -> dict[str, Any]:
         raise UserError(_corrupt(path)) from None
     if not (isinstance(cell, dict) and all(key in cell for key in KEYS)):
         raise UserError(_corrupt(path))
-    score = cell["score"]
-    if not (isinstance(score, (int, float)) and 0 <= score <= 1 and isinstance(cell["parts"], dict)):
+    if not (sound_score(cell) and isinstance(cell["parts"], dict)):
         raise UserError(_corrupt(path))
     return cell
+
+
+def sound_score(record: Mapping[str, Any]) -> bool:
+    """Whether a record has a score from 0 to 1 or, if it failed, none."""
+    score = record["score"]
+    if record.get("failed"):
+        return score is None
+    return isinstance(score, (int, float)) and 0 <= score <= 1
+
+
+def holds(record: Mapping[str, Any], mark: str) -> bool:
+    """Whether a record was measured from what has this fingerprint; one that failed is to be tried again."""
+    return not record.get("failed") and record["fingerprint"] == mark
 
 
 def _corrupt(path: Path) -> str:

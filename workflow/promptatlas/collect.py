@@ -1,4 +1,7 @@
-"""From finished cells, prompts and tasks to tidy tables. Knows nothing of how they came about or of what they mean."""
+"""From finished cells, prompts and tasks to tidy tables. Knows nothing of how they came about or of what they mean.
+
+What could not be computed has a row without a score; the column `failed` says why.
+"""
 
 import json
 from pathlib import Path
@@ -16,14 +19,16 @@ from promptatlas.tasks.prepared import SPLITS, PreparedTask
 
 TRANSFER = [
     "study", "backbone", "protocol", "method", "source", "target", "seed", "shots", "metric", "score", "chance", "n_test",
-    "seconds", "peak_mib", "fingerprint",
+    "seconds", "peak_mib", "fingerprint", "failed",
 ]  # fmt: skip
-BASELINES = ["study", "backbone", "method", "target", "seed", "shots", "metric", "score"]
+BASELINES = ["study", "backbone", "method", "target", "seed", "shots", "metric", "score", "failed"]
 METHODS = ["method", "task", "seed", "shots", "metric", "score", "chance"]
 JOINT = [
     "study", "backbone", "method", "source", "adaptation", "task", "seed", "group", "classes", "shots", "metric", "score", "chance",
+    "failed",
 ]  # fmt: skip
 TUNING = ["method", "task", "seed", "epoch", "loss", "learning_rate", "validation_score"]
+WHOLE = {"failed": ""}
 TASKS = [
     "task", "title", "family", "metric", "classes", "n_train", "n_validation", "n_test", "chance", "zero_shot",
     "zero_shot_expected", "zero_shot_reference", "shots_min", "shots_max", "skipped", "split_source", "licence", "citation",
@@ -50,8 +55,8 @@ def transfer_table(study: Study) -> pd.DataFrame:
     """One row per cell, calibration rows included, in the order of protocol, method, seed, target and source."""
     # A kept cell may have been measured under another name, or for another number of shots on which it does not depend.
     now = {"study": study.name, "backbone": study.backbone_name, "shots": study.shots}
-    rows = (_sound(study, cell) | now for cell in sorted(study.cells))
-    return _frame(rows, TRANSFER)
+    rows = (WHOLE | _sound(study, cell) | now for cell in sorted(study.cells))
+    return _numbers(_frame(rows, TRANSFER))
 
 
 def _sound(study: Study, cell: cells.Cell) -> dict[str, Any]:
@@ -66,20 +71,20 @@ def baselines_table(study: Study, transfer: pd.DataFrame) -> pd.DataFrame:
     """What a target's score is compared with: guessing, the hand-written prompt without any training, a linear probe,
     and the methods that have no place in the matrix."""
     targets = transfer.drop_duplicates("target")
-    chance = targets.assign(method="chance", score=targets["chance"])
-    template = transfer[transfer["source"] == "template"].drop_duplicates("target").assign(method="zero_shot")
-    untrained = pd.concat([chance, template]).assign(seed=pd.NA, shots=0)
+    chance = targets.assign(method="chance", score=targets["target"].map(_by_target(transfer, "chance")), failed="")
+    template = transfer[(transfer["source"] == "template") & transfer["score"].notna()]
+    untrained = pd.concat([chance, template.drop_duplicates("target").assign(method="zero_shot")]).assign(seed=pd.NA, shots=0)
     about = targets.set_index("target")[["study", "backbone", "metric"]]
     probes = [
-        {**about.loc[name], "method": "linear_probe", "target": name, "shots": study.shots, **probe}
+        {**WHOLE, **about.loc[name], "method": "linear_probe", "target": name, "shots": study.shots, **probe}
         for name in study.learners
         for probe in json.loads(study.probe(name).read_text())["probes"]
     ]
     others = [
-        {**scores.read(path), "study": study.name, "backbone": study.backbone_name, "shots": study.shots}
+        {**WHOLE, **scores.read(path), "study": study.name, "backbone": study.backbone_name, "shots": study.shots}
         for path in study.score_records
     ]
-    measured = pd.DataFrame([*probes, *others])[BASELINES]
+    measured = _numbers(pd.DataFrame([*probes, *others])[BASELINES])
     table = pd.concat([untrained[BASELINES], measured]).astype({"seed": "Int64"})
     return table.sort_values(["method", "target", "seed"], ignore_index=True)
 
@@ -93,9 +98,9 @@ def methods_table(transfer: pd.DataFrame, baselines: pd.DataFrame) -> pd.DataFra
     own = (transfer["protocol"] == "frozen") & (transfer["source"] == transfer["target"])
     if not own.any():
         own = (transfer["protocol"] == "init") & (transfer["source"] == "scratch")
-    chance = transfer.drop_duplicates("target").set_index("target")["chance"]
     others = baselines[baselines["method"] != "chance"]
-    table = pd.concat([transfer[own].astype({"seed": "Int64"}), others.assign(chance=others["target"].map(chance))])
+    table = pd.concat([transfer[own].astype({"seed": "Int64"}), others])
+    table["chance"] = table["target"].map(_by_target(transfer, "chance"))
     table = table.rename(columns={"target": "task"})[METHODS].astype({"seed": "Int64"})
     return table.sort_values(METHODS[:3], ignore_index=True)
 
@@ -105,12 +110,12 @@ def joint_table(study: Study) -> pd.DataFrame:
     from the multitask source (MVLPT, Table 2)."""
     about = {"study": study.name, "backbone": study.backbone_name, "shots": study.shots, "classes": study.union["classes"]}
     rows = [
-        content | about | {"task": content["target"]}
+        WHOLE | content | about | {"task": content["target"]}
         for job in study.joint_jobs
         for path in study.outputs(job)
         for content in [scores.read(path)]
     ]
-    return _frame(rows, JOINT).sort_values(["method", "source", "adaptation", "task", "seed"], ignore_index=True)
+    return _numbers(_frame(rows, JOINT)).sort_values(["method", "source", "adaptation", "task", "seed"], ignore_index=True)
 
 
 def tuning_table(study: Study) -> pd.DataFrame:
@@ -137,8 +142,8 @@ def _history(path: Path) -> list[dict[str, Any]]:
 
 def tasks_table(study: Study, transfer: pd.DataFrame) -> pd.DataFrame:
     """One row per task, in the order of the configuration."""
-    chance = transfer.drop_duplicates("target").set_index("target")["chance"]
-    zero_shot = transfer[transfer["source"] == "template"].drop_duplicates("target").set_index("target")["score"]
+    chance = _by_target(transfer, "chance")
+    zero_shot = _by_target(transfer[transfer["source"] == "template"], "score")
     rows = []
     for name in study.tasks:
         prepared = PreparedTask.open(study.task_folder(name))
@@ -178,6 +183,16 @@ def _published(study: Study, name: str) -> dict[str, Any]:
         "zero_shot_expected": expected["score"],
         "zero_shot_reference": expected["source"],
     }
+
+
+def _by_target(transfer: pd.DataFrame, column: str) -> pd.Series:
+    """The first value of each target that is there, NaN if none is."""
+    return transfer.groupby("target")[column].first()
+
+
+def _numbers(table: pd.DataFrame) -> pd.DataFrame:
+    """A column that nothing was measured for is one of numbers all the same."""
+    return table.astype({name: float for name in ("score", "chance") if name in table})
 
 
 def _frame(rows: Iterable[dict[str, Any]], columns: list[str]) -> pd.DataFrame:

@@ -7,12 +7,13 @@ from pathlib import Path
 from typing import Any, Sequence
 
 from promptatlas.cells import Cell
-from promptatlas.designs import Design
+from promptatlas.designs import FEW_SHOT, MATRIX, Design
 from promptatlas.tasks import halves
 from promptatlas.tasks.prepared import ARRAYS, SPLITS, array_path
 
 TABLES = ("transfer", "baselines", "methods", "tuning", "tasks")
-EXPLAINED = ("similarity", "statistics")
+EXPLAINED = {MATRIX: ("similarity", "statistics"), FEW_SHOT: ()}
+PRINTED = ("protocol",)
 
 
 class Layout:
@@ -88,8 +89,18 @@ class Layout:
         return self.folder / "resume" / f"{fingerprint}.{kind}"
 
     @property
+    def failures(self) -> Path:
+        """Where notes of failed results lie."""
+        return self.folder / "failed"
+
+    def failure(self, result: Path) -> Path:
+        """The note that says why `result` could not be computed."""
+        name = result.relative_to(self.folder)
+        return self.failures / name.with_name(f"{name.name}.json")
+
+    @property
     def tables(self) -> list[Path]:
-        explained = EXPLAINED if self.design.is_matrix else ("protocol",)
+        explained = EXPLAINED.get(self.design.name, PRINTED)
         shared = ("joint",) if self.joint else ()
         return [path for name in (*TABLES, *explained, *shared) for path in self.table(name)]
 
@@ -111,7 +122,7 @@ class Layout:
     @property
     def conclusions(self) -> list[Path]:
         """What is made of the tables."""
-        return [self.summary, self.report, self.provenance_file, *([self.figures] if self.design.is_matrix else [])]
+        return [self.summary, self.report, self.provenance_file, *([self.figures] if self.design.name in EXPLAINED else [])]
 
     @property
     def report(self) -> Path:

@@ -4,19 +4,20 @@ from __future__ import annotations
 
 import hashlib
 import json
-import os
 from dataclasses import dataclass, field
 from pathlib import Path
 
 import torch
 from safetensors import SafetensorError, safe_open
-from safetensors.torch import save_file
+from safetensors.torch import save
 from torch import Tensor
 
-from promptatlas.errors import UserError
+from promptatlas.cells import replace
+from promptatlas.errors import Failed, UserError
 from promptatlas.prompts import Prompts
 
 POSITIONS = ("end", "middle", "front")
+FAILED = "failed"
 
 # What reading raises on a file that is cut off, changed, or was never a prompt file.
 _DAMAGE = (OSError, SafetensorError, LookupError, TypeError, AttributeError, ValueError, RuntimeError)
@@ -63,19 +64,17 @@ class LearnedPrompt:
             "best_epoch": str(self.best_epoch),
             "seconds": f"{self.seconds:.6f}",
         }
-        path = Path(path)
-        path.parent.mkdir(parents=True, exist_ok=True)
-        temporary = path.with_name(f"{path.name}.{os.getpid()}.tmp")
-        save_file({k: v.detach().cpu().contiguous() for k, v in tensors.items()}, temporary, metadata=metadata | own)
-        temporary.replace(path)
+        replace(Path(path), save({k: v.detach().cpu().contiguous() for k, v in tensors.items()}, metadata | own))
 
     @staticmethod
     def load(path: str | Path) -> tuple[LearnedPrompt, dict[str, str]]:
-        """The prompt and all metadata. Raises UserError for a missing or damaged file."""
+        """The prompt and all metadata. Raises UserError for a missing or damaged file, Failed for one that says why it is none."""
         try:
             with safe_open(path, framework="pt") as file:
                 metadata = file.metadata()
                 tensors = {key: file.get_tensor(key) for key in file.keys()}
+            if FAILED in metadata:
+                raise Failed(metadata[FAILED])
             manner = Prompts(
                 position=metadata["position"], template=metadata["template"],
                 words=metadata.get("words", ""), before_norm=metadata.get("before_norm") == "True",
@@ -93,6 +92,19 @@ class LearnedPrompt:
             reason = " ".join(str(error).split())[:200]
             raise UserError(f"{path} is not a whole prompt file ({reason}); delete it and run again.") from error
         return learned, metadata
+
+
+def save_failed(path: Path, method: str, failed: Failed) -> None:
+    """In the place of a prompt that could not be learned: a file without tensors that says why."""
+    replace(path, save({}, {"method": method, FAILED: str(failed), "history": "[]"}))
+
+
+def holds(path: Path, mark: str) -> bool:
+    """Whether the prompt at `path` is there and has this fingerprint; one that failed is to be tried again."""
+    try:
+        return path.exists() and LearnedPrompt.load(path)[1].get("fingerprint") == mark
+    except Failed:
+        return False
 
 
 def _check(learned: LearnedPrompt) -> None:

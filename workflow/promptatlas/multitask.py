@@ -221,6 +221,7 @@ class _UnionRun(Run):
         for i, held in enumerate(self.held):
             parts = [self.classifiers[i].answer(prompts, held.features(prompts, rows)) for rows, _ in held.batches(256)]
             logits, metric = torch.cat(parts, dim=1).float().cpu().numpy(), self.union.tasks[i].task.metric
+            self._converge("answers are not numbers", np.isfinite(logits).all(axis=(1, 2)))
             for k, size in enumerate(held.sizes):
                 scores[i, k] = metrics.score(metric, logits[k, :size], held.labels[k][:size].cpu().numpy()).value
         return scores.mean(axis=0).tolist()

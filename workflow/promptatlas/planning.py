@@ -9,7 +9,8 @@ import sys
 from pathlib import Path
 from typing import Any, Iterable, NoReturn
 
-from promptatlas.errors import UserError
+from promptatlas import failures
+from promptatlas.errors import UserError, of_the_disk
 from promptatlas.study import Study
 
 # Jobs may run in other processes, also on other machines; the environment reaches them all and is no provenance.
@@ -36,6 +37,9 @@ def announce(study: Study) -> None:
             ": " + ", ".join(str(path.relative_to(study.folder)) for path in missing) if 0 < len(missing) <= FEW else ""
         )
         print(f"{study.name}: {len(missing)} of {len(files)} {kind} are missing{names}", file=sys.stderr)
+    if study.folder.exists() and not os.access(study.folder, os.W_OK):
+        told = f"{study.folder} may not be written; make it writable or set `results` to another folder"
+        print(f"promptatlas: {told}", file=sys.stderr)
 
 
 def begin(study: Study, forced: Iterable[str], everything: bool) -> None:
@@ -50,6 +54,20 @@ def begin(study: Study, forced: Iterable[str], everything: bool) -> None:
     os.environ[DETERMINISTIC] = "1" if study.config["deterministic"] else ""
     if study.config["deterministic"]:
         os.environ["CUBLAS_WORKSPACE_CONFIG"] = ":4096:8"  # asked for by CUDA's matrix products
+
+
+def conclude(study: Study) -> None:
+    """After the last job: what failed in this run or an earlier one, and status 1 if anything did. The next run misses it."""
+    failed = failures.listed(study)
+    if failed:
+        failures.withdraw(failed)
+        print("\n".join(failures.lines(study, failed)), file=sys.stderr)
+        end(
+            UserError(
+                f"{len(failed)} results of {study.name} failed for the reasons above, everything else is kept; the same command "
+                "tries them again, `promptatlas status` shows where they are"
+            )
+        )
 
 
 def resources(study: Study, gpus: int = 0) -> dict[str, Any]:
@@ -73,8 +91,11 @@ def forced(study: Study, job: str, files: Iterable[Path]) -> set[Path]:
 
 def lock(study: Study) -> None:
     """Make sure that this process alone works on the study, until it ends in whatever way."""
-    study.folder.mkdir(parents=True, exist_ok=True)
-    file = (study.folder / ".lock").open("w")
+    try:
+        study.folder.mkdir(parents=True, exist_ok=True)
+        file = (study.folder / ".lock").open("w")
+    except OSError as error:
+        end(of_the_disk(error) or UserError(f"{study.folder} cannot be written ({error.strerror}); set `results` to another folder"))
     try:
         fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
     except BlockingIOError:

@@ -1,7 +1,7 @@
 """The table `protocol`: scores in the layout of papers, with what papers printed beside. Knows nothing of how they are shown.
 
-One row per method, source, target and measure; `target` may be `average`. Scores are means over seeds, 0..1; `deviation` is
-the standard deviation over seeds of the same quantity. A harmonic mean is that of the two means, so the one of `average` is
+One row per method, source, target and measure; `target` may be `average`. Scores are means over the seeds that did not fail,
+0..1; `deviation` is the standard deviation over seeds of the same quantity. A harmonic mean is that of the two means, so the one of `average` is
 not the average of those of the tasks: this is how the papers report it. `origin` is `measured` or `published`.
 """
 
@@ -27,9 +27,9 @@ NAN = float("nan")
 
 
 def harmonic_mean(base: np.ndarray | float, new: np.ndarray | float) -> np.ndarray | float:
-    """2bn / (b + n), and 0 where both are."""
+    """2bn / (b + n), 0 where both are, NaN where one is."""
     both = np.asarray(base, float) + np.asarray(new, float)
-    return np.divide(2 * np.asarray(base, float) * new, both, out=np.zeros_like(both), where=both > 0)[()]
+    return np.divide(2 * np.asarray(base, float) * new, both, out=np.zeros_like(both), where=both != 0)[()]
 
 
 def measured(transfer: pd.DataFrame, design: Design) -> pd.DataFrame:
@@ -53,12 +53,17 @@ def _learned(transfer: pd.DataFrame, sources: Iterable[str]) -> Iterator[tuple[s
 
 
 def _row(method: str, source: str, target: str, measure: str, by_seed: np.ndarray, score: float | None = None) -> dict:
+    by_seed = by_seed[np.isfinite(by_seed)]
     deviation = float(np.std(by_seed, ddof=1)) if len(by_seed) > 1 else NAN
     return {
         "method": method, "source": source, "target": target, "measure": measure,
-        "score": float(np.mean(by_seed)) if score is None else float(score),
+        "score": _mean(by_seed) if score is None else float(score),
         "deviation": deviation, "n_seeds": 0 if method == ZERO_SHOT else len(by_seed),
     }  # fmt: skip
+
+
+def _mean(by_seed: np.ndarray) -> float:
+    return float(np.mean(by_seed)) if len(by_seed) else NAN
 
 
 def _halves(transfer: pd.DataFrame, design: Design) -> Iterator[dict]:
@@ -74,7 +79,9 @@ def _halves(transfer: pd.DataFrame, design: Design) -> Iterator[dict]:
         for target, (base, new) in (by_task | {AVERAGE: both.mean(axis=0)}).items():
             yield _row(method, "", target, BASE, base)
             yield _row(method, "", target, NEW, new)
-            yield _row(method, "", target, HARMONIC, harmonic_mean(base, new), harmonic_mean(base.mean(), new.mean()))
+            there = np.isfinite(base) & np.isfinite(new)
+            of_means = harmonic_mean(_mean(base[there]), _mean(new[there]))
+            yield _row(method, "", target, HARMONIC, harmonic_mean(base, new), of_means)
 
 
 def _targets(transfer: pd.DataFrame, design: Design) -> Iterator[dict]:

@@ -7,11 +7,11 @@ import platform
 import sys
 import time
 import traceback
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from pathlib import Path
-from typing import Callable, Iterator, TextIO
+from typing import Callable, Iterator
 
-from promptatlas.errors import UserError
+from promptatlas.errors import UserError, of_the_disk
 
 Say = Callable[[str], None]
 RAN_ON = "ran on "
@@ -20,21 +20,40 @@ RAN_ON = "ran on "
 @contextmanager
 def reporting(log: str | Path) -> Iterator[Say]:
     """Gives the function that says a line; any error inside is told and ends the process with status 1."""
-    path = Path(log)
-    path.parent.mkdir(parents=True, exist_ok=True)
-    with path.open("w") as file:
-        say = _sayer(file)
-        try:
-            yield say
-            if device := _device():
-                print(f"{RAN_ON}{platform.node()}: {device}", file=file)
-        except UserError as error:
-            say(f"promptatlas: {error}")
-            sys.exit(1)
-        except Exception as error:
-            traceback.print_exc(file=file)
-            say(f"promptatlas: {type(error).__name__}: {error} (an error of the program; the details are in {path})")
-            sys.exit(1)
+    file = _Log(Path(log))
+    say = _sayer(file)
+    try:
+        yield say
+        if device := _device():
+            print(f"{RAN_ON}{platform.node()}: {device}", file=file)
+    except UserError as error:
+        say(f"promptatlas: {error}")
+        sys.exit(1)
+    except Exception as error:
+        file.write(traceback.format_exc())
+        told = of_the_disk(error) or f"{type(error).__name__}: {error} (an error of the program; the details are in {log})"
+        say(f"promptatlas: {told}")
+        sys.exit(1)
+
+
+class _Log:
+    """The log of a job. A disk that takes no line does not end the job here: its results have the same fate, and tell of it."""
+
+    def __init__(self, path: Path) -> None:
+        self.path = path
+        self._put("w", "")
+
+    def write(self, text: str) -> None:
+        self._put("a", text)
+
+    def flush(self) -> None:
+        """Every line is written at once."""
+
+    def _put(self, mode: str, text: str) -> None:
+        with suppress(OSError):
+            self.path.parent.mkdir(parents=True, exist_ok=True)
+            with self.path.open(mode) as file:
+                file.write(text)
 
 
 def _device() -> str:
@@ -54,7 +73,7 @@ def _processor() -> str:
     return next(names, platform.processor() or platform.machine())
 
 
-def _sayer(file: TextIO) -> Say:
+def _sayer(file: _Log) -> Say:
     def say(line: str) -> None:
         for stream in (sys.stderr, file):
             print(line, file=stream, flush=True)

@@ -1,7 +1,7 @@
 """The score of one method on one task with one seed, as a JSON record: for methods that have no place in the matrix.
 
 A record says what was chosen without the test pictures (epoch, alpha, beta) and carries the fingerprint of all that
-determines it. Knows nothing of how a score is computed.
+determines it. One that could not be computed has the score null and the key `failed`. Knows nothing of how a score is computed.
 """
 
 from __future__ import annotations
@@ -12,7 +12,8 @@ from typing import Any
 
 from promptatlas import cells
 from promptatlas.cells import fingerprint
-from promptatlas.errors import UserError
+from promptatlas.errors import Failed, UserError
+from promptatlas.failures import Holes
 from promptatlas.study import Study
 
 CHOICES = ("epoch", "alpha", "beta")
@@ -23,7 +24,7 @@ def read(path: Path) -> dict[str, Any]:
     """The record stored at `path`; UserError if it is missing or damaged."""
     try:
         content = json.loads(Path(path).read_bytes())
-        sound = isinstance(content, dict) and all(key in content for key in KEYS) and 0 <= content["score"] <= 1
+        sound = isinstance(content, dict) and all(key in content for key in KEYS) and cells.sound_score(content)
     except FileNotFoundError:
         raise UserError(f"the score {path} is missing; run the study again to compute it") from None
     except (ValueError, TypeError, RecursionError):
@@ -35,7 +36,7 @@ def read(path: Path) -> dict[str, Any]:
 
 def holds(path: Path, parts: dict[str, str]) -> bool:
     """Whether the record at `path` is there and was made from `parts`."""
-    return path.exists() and read(path)["fingerprint"] == fingerprint(parts)
+    return path.exists() and cells.holds(read(path), fingerprint(parts))
 
 
 def resumed(study: Study, path: Path, parts: dict[str, str]) -> bool:
@@ -51,3 +52,10 @@ def keep(study: Study, path: Path, content: dict[str, Any]) -> None:
     """Write a record, and a copy for the case that the job is interrupted: Snakemake then removes its outputs."""
     cells.write(study.resume(content["fingerprint"], "json"), content)
     cells.write(path, content)
+
+
+def fail(holes: Holes, path: Path, failed: Failed, method: str, **about: Any) -> None:
+    """Write a record that says why there is no score. about: at least target, seed and metric."""
+    holes.note(path, failed)
+    known = {"method": method, **about, "seconds": 0.0, "fingerprint": "", "parts": {}, "failed": str(failed)}
+    cells.write(path, dict.fromkeys(KEYS) | known)

@@ -202,13 +202,16 @@ class Study(Layout, Unions):
     def _size(self, kind: str) -> int | str:
         return self.config["jobs"][f"{kind}_per_job"]
 
-    def job(self, name: str) -> Job:
-        """The job of that name."""
-        every = (
+    @property
+    def every_job(self) -> tuple[Job, ...]:
+        return (
             *self.encode_jobs, *self.probe_jobs, *self.tune_jobs, *self.share_jobs, *self.adapt_jobs,
             *self.multitask_jobs, *self.joint_jobs, *self.transfer_jobs,
         )  # fmt: skip
-        return next(job for job in every if job.name == name)
+
+    def job(self, name: str) -> Job:
+        """The job of that name."""
+        return next(job for job in self.every_job if job.name == name)
 
     # What a job reads, writes and tells, and what makes its results stale beside what it reads
 

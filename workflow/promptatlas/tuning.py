@@ -140,13 +140,14 @@ class Run:
             optimizer.step()
             totals += (losses.detach() * weights.sum(1)).cpu()
         means = (totals / torch.tensor(self.train.sizes)).tolist()
-        if not all(np.isfinite(means)):
-            seeds = [seed for seed, mean in zip(self.seeds, means) if not np.isfinite(mean)]
-            raise UserError(
-                f"{self.method} on {self.task.name}: the loss is not a number for seed {seeds[0]}; "
-                f"lower settings.{self.method}.learning_rate."
-            )
+        self._converge("loss is not a number", np.isfinite(means))
         return means
+
+    def _converge(self, what: str, sound: np.ndarray) -> None:
+        """Raises UserError if a learner is not sound (K,)."""
+        if not sound.all():
+            seed = self.seeds[int(np.argmin(sound))]
+            raise UserError(f"{self.method} on {self.task.name}: the {what} for seed {seed}; lower settings.{self.method}.learning_rate.")
 
     def _batches(self, permutations: list) -> Iterator[tuple[Tensor, Tensor]]:
         return self.train.batches(self.settings["batch_size"], permutations)
@@ -160,6 +161,7 @@ class Run:
         prompts = self.population.prompts()
         parts = [self._logits(prompts, self.validation, rows) for rows, _ in self.validation.batches(256)]
         logits = torch.cat(parts, dim=1).float().cpu().numpy()
+        self._converge("answers are not numbers", np.isfinite(logits).all(axis=(1, 2)))
         labels = self.validation.labels
         return [
             metrics.score(self.task.metric, logits[k, :size], labels[k][:size].cpu().numpy()).value

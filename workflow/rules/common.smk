@@ -41,3 +41,7 @@ wildcard_constraints:
 # Snakemake's own lock outlives a killed run; this one is released by the system, whatever happens.
 onstart:
     planning.begin(study, workflow.dag_settings.forcerun, workflow.dag_settings.forceall)
+
+
+onsuccess:
+    planning.conclude(study)

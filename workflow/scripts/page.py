@@ -15,7 +15,7 @@ with reporting(snakemake.log[0]) as say:
     page.write(
         tables={name: pd.read_parquet(snakemake.input[name]) for name in names},
         config=study.description | {"results": study.config["results"]},
-        cells=(cells.read(path) for path in study.all_cells),
+        cells=(cells.read(path) for path in study.all_cells if path.exists()),
         path=Path(snakemake.output[0]),
         summary=json.loads(Path(snakemake.input.summary).read_text()),
     )

@@ -5,6 +5,7 @@ from __future__ import annotations
 import time
 from collections.abc import Callable
 from functools import partial
+from pathlib import Path
 
 from torch import Tensor
 
@@ -12,8 +13,11 @@ from promptatlas import adapters, backbone, devices, methods, planning, scores
 from promptatlas.adapters import Adapter, Examples
 from promptatlas.backbone import Backbone
 from promptatlas.cells import digest, fingerprint
+from promptatlas.errors import Failed
+from promptatlas.failures import Holes
 from promptatlas.jobs import share
-from promptatlas.jobs.known import Known, numerics, record
+from promptatlas.jobs.attempts import alone
+from promptatlas.jobs.known import Described, Known, numerics, record
 from promptatlas.learned import LearnedPrompt
 from promptatlas.methods.settings import module_class
 from promptatlas.reporting import Progress, Say
@@ -28,28 +32,53 @@ def fit(study: Study, job: AdaptJob, threads: int, say: Say) -> None:
     model = backbone.load(study.backbone_folder, devices.chosen(study.config["device"], threads))
     settings = study.settings(job.method)
     say(f"adapt {job.method}: {len(job.tasks)} tasks, {len(study.seeds)} seeds")
-    progress, marks = Progress(f"adapt {job.method}", len(job.tasks), "tasks", say), []
+    holes, used = Holes(study, job, say), []
+    progress = Progress(f"adapt {job.method}", len(job.tasks), "tasks", say)
     for name in job.tasks:
-        known = Known.of(study, name, study.seeds, model.device)
+        known = alone(lambda name=name: Known.of(study, name, study.seeds, model.device))
         for seed in study.seeds:
-            made_of, weights = _class_weights(study, settings, model, known, seed)
-            parts = numerics(model.fingerprint) | known.learned_from(seed) | known.tested_on() | made_of
-            parts |= {"method": job.method, "settings": digest(settings), "seed": str(seed)}
-            marks.append(parts)
             path = study.score(job.method, seed, name)
-            if path not in forced and (scores.holds(path, parts) or scores.resumed(study, path, parts)):
-                continue
-            started = time.perf_counter()
-            adapter = adapted(job.method, settings, weights(), known, seed)
-            choice, logits = adapter.choice, adapter.logits(known.test)
-            content = record(
-                job.method, seed, known, logits, parts, time.perf_counter() - started,
-                epoch=adapter.best_epoch, alpha=choice.alpha, beta=choice.beta,
-            )  # fmt: skip
-            scores.keep(study, path, content)
+            failed = alone(
+                lambda at=(known, seed), anew=path in forced: _score(study, job.method, settings, model, *at, anew, used)
+            )
+            if isinstance(failed, Failed):
+                metric = "" if isinstance(known, Failed) else known.prepared.task.metric
+                scores.fail(holes, path, failed, job.method, seed=seed, target=name, metric=metric)
         progress.step(name)
-    for parts in marks:
-        study.resume(fingerprint(parts), "json").unlink(missing_ok=True)
+    for path in used:
+        path.unlink(missing_ok=True)
+    holes.settle()
+
+
+def _score(
+    study: Study, method: str, settings: dict, model: Backbone, known: Known | Failed, seed: int, anew: bool, used: list[Path]
+) -> None:
+    """See to it that the score of one seed is there; `used` gets what is kept for the case of an interruption."""
+    if isinstance(known, Failed):
+        raise known
+    parts, weights = score_parts(study, method, model, known, seed)
+    used.append(study.resume(fingerprint(parts), "json"))
+    path = study.score(method, seed, known.prepared.task.name)
+    if not anew and (scores.holds(path, parts) or scores.resumed(study, path, parts)):
+        return
+    started = time.perf_counter()
+    adapter = adapted(method, settings, weights(), known, seed)
+    choice, logits = adapter.choice, adapter.logits(known.test)
+    content = record(
+        method, seed, known, logits, parts, time.perf_counter() - started,
+        epoch=adapter.best_epoch, alpha=choice.alpha, beta=choice.beta,
+    )  # fmt: skip
+    scores.keep(study, path, content)
+
+
+def score_parts(
+    study: Study, method: str, model: Backbone, known: Described, seed: int
+) -> tuple[dict[str, str], Callable[[], Tensor]]:
+    """Everything that determines a score, by name, and how to get the class weights that the adapter starts from."""
+    settings = study.settings(method)
+    made_of, weights = _class_weights(study, settings, model, known, seed)
+    parts = numerics(model.fingerprint) | known.learned_from(seed) | known.tested_on() | made_of
+    return parts | {"method": method, "settings": digest(settings), "seed": str(seed)}, weights
 
 
 def adapted(method: str, settings: dict, weights: Tensor, known: Known, seed: int) -> Adapter:
@@ -61,7 +90,7 @@ def adapted(method: str, settings: dict, weights: Tensor, known: Known, seed: in
 
 
 def _class_weights(
-    study: Study, settings: dict, model: Backbone, known: Known, seed: int
+    study: Study, settings: dict, model: Backbone, known: Described, seed: int
 ) -> tuple[dict[str, str], Callable[[], Tensor]]:
     """What the class weights of a task are made of, for the fingerprint, and how to get them."""
     source, name = settings.get("class_weights"), known.prepared.task.name
@@ -70,6 +99,9 @@ def _class_weights(
     if methods.kind(source) == "shared":
         weights, mark = share.class_weights(study.shared(source, seed), name)
         return {"class_weights": mark}, partial(weights.to, model.device)
-    learned = LearnedPrompt.load(study.prompt(source, seed, name))[0]
+    try:
+        learned = LearnedPrompt.load(study.prompt(source, seed, name))[0]
+    except Failed as why:
+        raise Failed(f"source prompt failed: {why}") from None
     names = known.prepared.task.class_names
     return {"class_weights": learned.fingerprint()}, partial(adapters.class_weights, model, names, learned.prompts)

@@ -8,7 +8,8 @@ from __future__ import annotations
 
 import json
 import time
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -16,6 +17,9 @@ import numpy as np
 
 from promptatlas import NUMERICS_VERSION, backbone, cells, devices, encoding, joint, planning, scores, transfer
 from promptatlas.cells import digest, fingerprint
+from promptatlas.errors import Failed
+from promptatlas.failures import Holes
+from promptatlas.jobs.attempts import alone, each
 from promptatlas.jobs.multitask import Unions
 from promptatlas.jobs.prepare import classes
 from promptatlas.jobs.tune import PRECISION
@@ -32,7 +36,8 @@ def adapt(study: Study, job: JointJob, threads: int, say: Say) -> None:
     """Tune what is missing of `job` and score it; what still holds is kept, except what is forced."""
     forced = planning.forced(study, job.name, study.joint_outputs(job))
     model = backbone.load(study.backbone_folder, devices.chosen(study.config["device"], threads))
-    work = Joint(study, job.method, model)
+    holes = Holes(study, job, say)
+    work = Joint(study, job.method, model, holes)
     groups = work.groups()
     shared = [group for group in groups if len(group) > 1]
     say(f"joint {job.method}: {len(shared)} groups, {len(groups) - len(shared)} tasks alone")
@@ -41,6 +46,7 @@ def adapt(study: Study, job: JointJob, threads: int, say: Say) -> None:
         work.measure(group, forced)
         progress.step(", ".join(group))
     work.clean()
+    holes.settle()
 
 
 class Joint(Unions):
@@ -55,7 +61,7 @@ class Joint(Unions):
         names = tuple(sorted(self.study.tasks))
         path = self.study.joint_groups(self.method)
         parts = {
-            "prompts": digest([self.own(name, seed).fingerprint() for name in names for seed in self.study.seeds]),
+            "prompts": digest([self._own_mark(name, seed) for name in names for seed in self.study.seeds]),
             "data": digest([self.learned_from(name, seed) for name in names for seed in self.study.seeds]),
             "backbone": self.model.fingerprint,
             "numerics": str(NUMERICS_VERSION),
@@ -66,25 +72,37 @@ class Joint(Unions):
             noted = np.round(np.nan_to_num(gains), 3).tolist()
             content = {"method": self.method, "tasks": names, "gains": noted, "groups": found}
             cells.write(path, content | {"fingerprint": fingerprint(parts), "parts": parts})
-        return [tuple(group) for group in json.loads(path.read_bytes())["groups"]]
+        return self.noted_groups()
+
+    def noted_groups(self) -> list[Group]:
+        """Those that were found; none as long as nothing was looked for."""
+        path = self.study.joint_groups(self.method)
+        return [tuple(group) for group in json.loads(path.read_bytes())["groups"]] if path.exists() else []
 
     def gains(self, names: Sequence[str]) -> np.ndarray:
-        """What each task's prompt gains on each other's validation pictures, mean over seeds, (n, n)."""
-        columns = []
-        for target in names:
-            encoded = encoding.load(self.study.encoded(target))[0]
-            by_seed = [
-                joint.validation_gains(
-                    self.model, self.tasks[target], encoded, self.draws[target, seed],
-                    [self.own(source, seed).prompts for source in names],
-                )
-                for seed in self.study.seeds
-            ]  # fmt: skip
-            columns.append(np.mean(by_seed, axis=0))
-        return np.stack(columns, axis=1)
+        """What each task's prompt gains on each other's validation pictures, mean over seeds, (n, n); NaN if it cannot be said."""
+        columns = [each(partial(self._gains_on, target), names) for target in names]
+        return np.array([[np.nan if isinstance(one, Failed) else one for one in column] for column in columns]).T
+
+    def _gains_on(self, target: str, sources: Sequence[str]) -> list[float]:
+        encoded = encoding.load(self.study.encoded(target))[0]
+        by_seed = [
+            joint.validation_gains(
+                self.model, self.tasks[target], encoded, self.draws[target, seed],
+                [self.own(source, seed).prompts for source in sources],
+            )
+            for seed in self.study.seeds
+        ]  # fmt: skip
+        return np.mean(by_seed, axis=0).tolist()
 
     def own(self, task: str, seed: int) -> LearnedPrompt:
         return LearnedPrompt.load(self.study.prompt(self.method, seed, task))[0]
+
+    def _own_mark(self, task: str, seed: int) -> str:
+        try:
+            return self.own(task, seed).fingerprint()
+        except Failed:
+            return "failed"
 
     def measure(self, group: Group, forced: set[Path]) -> None:
         """The scores of every target of a group, single and joint, from scratch and from the multitask source."""
@@ -105,7 +123,7 @@ class Joint(Unions):
             return {seed: study.prompt(self.method, seed, group[0]) for seed in study.seeds}
         starts = None
         if source != "scratch" and study.multitask_tasks(*group):  # a group of all tasks leaves nothing to learn from
-            starts = {seed: LearnedPrompt.load(path)[0] for seed, path in self._sources(group).items()}
+            starts = {seed: alone(lambda path=path: LearnedPrompt.load(path)[0]) for seed, path in self._sources(group).items()}
         paths = {seed: study.joint_prompt(self.method, source, seed, group) for seed in study.seeds}
         self.have(group, paths, study.settings(self.method), starts)
         return paths
@@ -125,30 +143,26 @@ class Joint(Unions):
 
     def _score(self, name: str, group: Group, prompts: dict[tuple[str, str, str], dict[int, Path]], forced: set[Path]) -> None:
         study, task = self.study, self.tasks[name]
-        tested = {
-            "backbone": self.model.fingerprint,
-            "data_test": task.fingerprint("test"),
-            "classes": classes(task),
-            "metric": task.task.metric,
-            "precision": PRECISION,
-            "numerics": str(NUMERICS_VERSION),
-        }
         wanted: dict[Path, tuple[dict[str, Any], dict[str, str], LearnedPrompt]] = {}
-        for (source, adaptation, _), paths in prompts.items():
-            for seed, path in paths.items():
-                place = study.joint_score(self.method, source, adaptation, seed, name)
+        for place, about, path in self._places(name, group, prompts):
+            try:
                 prompt = LearnedPrompt.load(path)[0]
-                about = {"source": source, "adaptation": adaptation, "group": "+".join(group if adaptation == "joint" else (name,))}
-                parts = tested | about | {"method": self.method, "seed": str(seed), "prompt": prompt.fingerprint()}
-                self.used.add(study.resume(fingerprint(parts), "json"))
-                if place in forced or not (scores.holds(place, parts) or scores.resumed(study, place, parts)):
-                    wanted[place] = about | {"seed": seed}, parts, prompt
+            except Failed as why:
+                self._no_score(place, Failed(f"its prompt failed: {why}"), name, about)
+                continue
+            parts = self.score_parts(name, about, prompt)
+            self.used.add(study.resume(fingerprint(parts), "json"))
+            if place in forced or not (scores.holds(place, parts) or scores.resumed(study, place, parts)):
+                wanted[place] = about, parts, prompt
         if not wanted:
             return
-        started, encoded = time.perf_counter(), encoding.load(study.encoded(name))[0]
-        results = transfer.evaluate(self.model, task, encoded, [prompt.prompts for _, _, prompt in wanted.values()])
+        started = time.perf_counter()
+        results = each(partial(self._evaluated, name), [prompt for _, _, prompt in wanted.values()])
         seconds = (time.perf_counter() - started) / len(wanted)
         for (place, (about, parts, prompt)), result in zip(wanted.items(), results, strict=True):
+            if isinstance(result, Failed):
+                self._no_score(place, result, name, about)
+                continue
             content = {
                 "method": self.method,
                 "target": name,
@@ -163,3 +177,34 @@ class Joint(Unions):
                 "parts": parts,
             }
             scores.keep(study, place, content)
+
+    def _places(self, name: str, group: Group, prompts: dict[tuple[str, str, str], dict[int, Path]]) -> Iterator[tuple[Path, dict, Path]]:
+        """For every score on a task: its file, what tells it from the others, and the file of its prompt."""
+        for (source, adaptation, _), paths in prompts.items():
+            used = group if adaptation == "joint" else (name,)
+            for seed, path in paths.items():
+                about = {"source": source, "adaptation": adaptation, "group": "+".join(used), "seed": seed}
+                yield self.study.joint_score(self.method, source, adaptation, seed, name), about, path
+
+    def score_parts(self, name: str, about: dict[str, Any], prompt: LearnedPrompt) -> dict[str, str]:
+        """Everything that determines the score of a prompt on a task, by name."""
+        task = self.tasks[name]
+        return {
+            "backbone": self.model.fingerprint,
+            "data_test": task.fingerprint("test"),
+            "classes": classes(task),
+            "metric": task.task.metric,
+            "precision": PRECISION,
+            "numerics": str(NUMERICS_VERSION),
+            **about,
+            "method": self.method,
+            "seed": str(about["seed"]),
+            "prompt": prompt.fingerprint(),
+        }
+
+    def _evaluated(self, name: str, prompts: Sequence[LearnedPrompt]) -> list[transfer.Evaluation]:
+        encoded = encoding.load(self.study.encoded(name))[0]
+        return transfer.evaluate(self.model, self.tasks[name], encoded, [prompt.prompts for prompt in prompts])
+
+    def _no_score(self, place: Path, why: Failed, name: str, about: dict[str, Any]) -> None:
+        scores.fail(self.holes, place, why, self.method, target=name, metric=self.tasks[name].task.metric, **about)

@@ -26,41 +26,25 @@ from promptatlas.tasks.prepared import PreparedTask
 class FewShot:
     """Frozen unit features (N, D) and labels (N,) or marks (N, C) of the drawn pictures, on one device."""
 
-    draw: Draw
     train: tuple[Tensor, Tensor]
     validation: tuple[Tensor, Tensor]
 
 
 @dataclass(frozen=True)
-class Known:
-    """What the study has of a task before anything is learned: its arrays, and the few-shot pictures by seed."""
+class Described:
+    """What tells whether results on a task still hold, by seed where draws differ; no picture is looked at."""
 
     prepared: PreparedTask
-    class_features: Tensor
-    test: Tensor
-    few_shot: dict[int, FewShot]
+    draws: dict[int, Draw]
 
     @classmethod
-    def of(cls, study: Study, name: str, seeds: Iterable[int], device: torch.device) -> Known:
-        prepared, encoded = PreparedTask.open(study.task_folder(name)), encoding.load(study.encoded(name))[0]
-        features = {key: torch.from_numpy(array).to(device) for key, array in encoded.items()}
-
-        def pictures(split: str, numbers: Any, labels: Any) -> tuple[Tensor, Tensor]:
-            rows = torch.from_numpy(prepared.rows(split, numbers)).to(device)
-            return features[f"features_{split}"][rows], torch.from_numpy(labels).to(device)
-
-        few_shot = {}
-        for seed in seeds:
-            drawn = read_draw(study.draw(name, seed))
-            train = pictures("train", drawn.train, drawn.train_labels)
-            few_shot[seed] = FewShot(
-                drawn, train, pictures(drawn.validation_split, drawn.validation, drawn.validation_labels)
-            )
-        return cls(prepared, features["class_features"], features["features_test"], few_shot)
+    def read(cls, study: Study, name: str, seeds: Iterable[int]) -> Described:
+        draws = {seed: read_draw(study.draw(name, seed)) for seed in seeds}
+        return Described(PreparedTask.open(study.task_folder(name)), draws)
 
     def learned_from(self, seed: int) -> dict[str, str]:
         """All of a task that a method learns from, by name."""
-        task, drawn = self.prepared, self.few_shot[seed].draw
+        task, drawn = self.prepared, self.draws[seed]
         return {
             "task": task.task.name,
             "data_train": task.fingerprint("train", drawn.train),
@@ -73,6 +57,34 @@ class Known:
     def tested_on(self) -> dict[str, str]:
         """All of a task that turns logits into a score, by name."""
         return {"data_test": self.prepared.fingerprint("test"), "metric": self.prepared.task.metric}
+
+
+@dataclass(frozen=True)
+class Known(Described):
+    """What the study has of a task before anything is learned: its arrays, and the few-shot pictures by seed."""
+
+    class_features: Tensor
+    test: Tensor
+    few_shot: dict[int, FewShot]
+
+    @classmethod
+    def of(cls, study: Study, name: str, seeds: Iterable[int], device: torch.device) -> Known:
+        described, encoded = Described.read(study, name, seeds), encoding.load(study.encoded(name))[0]
+        prepared = described.prepared
+        features = {key: torch.from_numpy(array).to(device) for key, array in encoded.items()}
+
+        def pictures(split: str, numbers: Any, labels: Any) -> tuple[Tensor, Tensor]:
+            rows = torch.from_numpy(prepared.rows(split, numbers)).to(device)
+            return features[f"features_{split}"][rows], torch.from_numpy(labels).to(device)
+
+        few_shot = {
+            seed: FewShot(
+                pictures("train", drawn.train, drawn.train_labels),
+                pictures(drawn.validation_split, drawn.validation, drawn.validation_labels),
+            )
+            for seed, drawn in described.draws.items()
+        }
+        return cls(prepared, described.draws, features["class_features"], features["features_test"], few_shot)
 
 
 def numerics(backbone: str) -> dict[str, str]:

@@ -6,16 +6,19 @@ Also what other jobs need to have a prompt of several tasks. Knows nothing of ho
 from __future__ import annotations
 
 import json
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
 from promptatlas import NUMERICS_VERSION, backbone, devices, multitask, planning
 from promptatlas.backbone import Backbone
 from promptatlas.cells import digest, fingerprint, replace
+from promptatlas.errors import Failed
+from promptatlas.failures import Holes
+from promptatlas.jobs.attempts import alone, each
 from promptatlas.jobs.prepare import classes, read_draw
 from promptatlas.jobs.tune import PRECISION
-from promptatlas.learned import LearnedPrompt
+from promptatlas.learned import LearnedPrompt, holds, save_failed
 from promptatlas.multitask import Manner
 from promptatlas.reporting import Progress, Say
 from promptatlas.study import Study
@@ -28,32 +31,48 @@ def learn(study: Study, job: MultitaskJob, threads: int, say: Say) -> None:
     """Learn the source prompts of `job`. Those whose fingerprint holds are kept, except the forced ones."""
     method, outputs = job.method, study.multitask_outputs(job)
     forced = planning.forced(study, job.name, outputs)
-    work = Unions(study, method, backbone.load(study.backbone_folder, devices.chosen(study.config["device"], threads)))
-    targets = job.targets if study.config["multitask"] == "leave_one_out" else job.targets[:1]
+    holes = Holes(study, job, say)
+    work = Unions(study, method, backbone.load(study.backbone_folder, devices.chosen(study.config["device"], threads)), holes)
+    targets = _targets(study, job)
     progress = Progress(f"multitask {method}", len(targets), "source prompts", say)
-    for target in targets:
+    for target, fresh in go(work, job, forced):
+        progress.step(f"{target}: {fresh} learned, {len(study.seeds) - fresh} kept" if len(targets) > 1 else "")
+    work.clean()
+    holes.settle()
+
+
+def go(work: Unions, job: MultitaskJob, forced: set[Path]) -> Iterator[tuple[str, int]]:
+    """See to the source prompts of one target after the other; the target, and how many were tuned."""
+    study, method = work.study, job.method
+    for target in _targets(study, job):
         paths = {seed: study.multitask_prompt(method, seed, target) for seed in study.seeds}
         fresh = work.have(study.multitask_tasks(target), paths, study.multitask_settings(method), forced=forced)
         if study.union["average_seeds"]:
             work.average(paths, study.multitask_prompt(method, AVERAGE, target), forced)
-        progress.step(f"{target}: {fresh} learned, {len(paths) - fresh} kept" if len(targets) > 1 else "")
-    work.clean()
+        yield target, fresh
+
+
+def _targets(study: Study, job: MultitaskJob) -> tuple[str, ...]:
+    """A source prompt that leaves nothing out is the same for all targets."""
+    return job.targets if study.config["multitask"] == "leave_one_out" else job.targets[:1]
 
 
 class Unions:
     """The backbone, tasks and draws of one method's shared prompts."""
 
-    def __init__(self, study: Study, method: str, model: Backbone):
-        self.study, self.method, self.model = study, method, model
+    def __init__(self, study: Study, method: str, model: Backbone, holes: Holes | None = None):
+        self.study, self.method, self.model, self.holes = study, method, model, holes
         self.manner = Manner(study.union["classes"], study.union["batches"])
         self.tasks = {name: PreparedTask.open(study.task_folder(name)) for name in study.tasks}
         self.draws = {(name, seed): read_draw(study.draw(name, seed)) for name in study.tasks for seed in study.seeds}
         self.used: set[Path] = set()
 
     def parts(
-        self, names: Sequence[str], seed: int, settings: Mapping[str, Any], start: LearnedPrompt | None
+        self, names: Sequence[str], seed: int, settings: Mapping[str, Any], start: LearnedPrompt | Failed | None
     ) -> dict[str, str]:
         """Everything that determines a prompt of several tasks, by name; `tasks` are those that it sees."""
+        if isinstance(start, Failed):
+            raise Failed(f"source prompt failed: {start}")
         started = {} if start is None else {"start": start.parameter_fingerprint()}
         return started | {
             "backbone": self.model.fingerprint,
@@ -77,37 +96,50 @@ class Unions:
         names: Sequence[str],
         paths: Mapping[int, Path],
         settings: dict[str, Any],
-        starts: Mapping[int, LearnedPrompt] | None = None,
+        starts: Mapping[int, LearnedPrompt | Failed] | None = None,
         forced: set[Path] = frozenset(),
     ) -> int:
-        """See to it that the prompt of every seed is at its path; returns how many had to be tuned."""
-        parts = {seed: self.parts(names, seed, settings, starts and starts[seed]) for seed in paths}
+        """See to it that the prompt of every seed is at its path, or says there why it is not; returns how many were tuned."""
+        known = {seed: alone(lambda seed=seed: self.parts(names, seed, settings, starts and starts[seed])) for seed in paths}
+        failed = {seed: own for seed, own in known.items() if isinstance(own, Failed)}
+        parts = {seed: own for seed, own in known.items() if seed not in failed}
         resumes = {seed: self.study.resume(fingerprint(own), "safetensors") for seed, own in parts.items()}
         self.used |= {*resumes.values()}
-        wanted = [seed for seed, path in paths.items() if path in forced or not holds(path, parts[seed])]
+        wanted = [seed for seed, own in parts.items() if paths[seed] in forced or not holds(paths[seed], fingerprint(own))]
         fresh = [seed for seed in wanted if paths[seed] in forced or not resumes[seed].exists()]
         if fresh:
-            learned = multitask.tune_union(
-                self.model,
-                self.method,
-                settings,
-                self.manner,
-                [self.tasks[name] for name in names],
-                [[self.draws[name, seed] for name in names] for seed in fresh],
+            tasks = [self.tasks[name] for name in names]
+            learned = each(
+                lambda seeds: multitask.tune_union(
+                    self.model, self.method, settings, self.manner, tasks,
+                    [[self.draws[name, seed] for name in names] for seed in seeds], seeds, starts and [starts[seed] for seed in seeds],
+                ),
                 fresh,
-                starts and [starts[seed] for seed in fresh],
-            )
+            )  # fmt: skip
             for seed, prompt in zip(fresh, learned, strict=True):
-                save(prompt, resumes[seed], parts[seed])
+                if isinstance(prompt, Failed):
+                    failed[seed] = prompt
+                else:
+                    save(prompt, resumes[seed], parts[seed])
         for seed in wanted:
-            replace(paths[seed], resumes[seed].read_bytes())
+            if seed not in failed:
+                replace(paths[seed], resumes[seed].read_bytes())
+        for seed, why in failed.items():
+            self.fail(paths[seed], why)
         return len(fresh)
+
+    def fail(self, path: Path, why: Failed) -> None:
+        self.holes.note(path, why)
+        save_failed(path, self.method, why)
 
     def average(self, paths: Mapping[int, Path], path: Path, forced: set[Path]) -> None:
         """The elementwise mean of the prompts of all seeds."""
-        prompts = [LearnedPrompt.load(one)[0] for one in paths.values()]
-        parts = {"average": digest([one.parameter_fingerprint() for one in prompts]), "numerics": str(NUMERICS_VERSION)}
-        if path in forced or not holds(path, parts):
+        try:
+            prompts = [LearnedPrompt.load(one)[0] for one in paths.values()]
+        except Failed as why:
+            return self.fail(path, Failed(f"the prompt of a seed failed: {why}"))
+        parts = average_parts(prompts)
+        if path in forced or not holds(path, fingerprint(parts)):
             save(multitask.average(self.model, self.study.settings(self.method), prompts), path, parts)
 
     def clean(self) -> None:
@@ -116,8 +148,9 @@ class Unions:
             path.unlink(missing_ok=True)
 
 
-def holds(path: Path, parts: Mapping[str, str]) -> bool:
-    return path.exists() and LearnedPrompt.load(path)[1].get("fingerprint") == fingerprint(parts)
+def average_parts(prompts: Sequence[LearnedPrompt]) -> dict[str, str]:
+    """Everything that determines the mean of some prompts, by name."""
+    return {"average": digest([one.parameter_fingerprint() for one in prompts]), "numerics": str(NUMERICS_VERSION)}
 
 
 def save(prompt: LearnedPrompt, path: Path, parts: Mapping[str, str]) -> None:

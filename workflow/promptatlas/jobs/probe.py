@@ -1,39 +1,59 @@
 """The job that fits linear probes: what the few-shot pictures alone give without any prompt. Knows nothing of transfer."""
 
 import json
+from pathlib import Path
 
 import numpy as np
 
 from promptatlas import NUMERICS_VERSION, encoding
 from promptatlas.baselines import linear_probe
 from promptatlas.cells import digest, fingerprint, replace
+from promptatlas.errors import Failed
+from promptatlas.failures import Holes
+from promptatlas.jobs.attempts import alone
 from promptatlas.jobs.prepare import read_draw
 from promptatlas.reporting import Progress, Say
 from promptatlas.study import Study
+from promptatlas.tasks.draws import Draw
 from promptatlas.tasks.prepared import PreparedTask
 from promptatlas.work import ProbeJob
 
 
 def fit(study: Study, job: ProbeJob, say: Say) -> None:
     """Write the probe scores of the tasks of `job`, all seeds; those that still hold are kept."""
-    progress = Progress("linear probe", len(job.tasks), "tasks", say)
+    holes, progress = Holes(study, job, say), Progress("linear probe", len(job.tasks), "tasks", say)
     for name in job.tasks:
-        encoded, about = encoding.load(study.encoded(name))
-        task = PreparedTask.open(study.task_folder(name))
-        draws = {seed: read_draw(study.draw(name, seed)) for seed in study.seeds}
-        mark = fingerprint(
-            {
-                "features": digest(about),
-                "metric": task.task.metric,
-                "draws": digest({str(seed): drawn.sha256 for seed, drawn in draws.items()}),
-                "numerics": str(NUMERICS_VERSION),
-            }
-        )
-        path = study.probe(name)
-        if not (path.exists() and json.loads(path.read_bytes())["fingerprint"] == mark):
-            rows = [{"seed": seed, **_scores(task, encoded, drawn)} for seed, drawn in draws.items()]
-            replace(path, json.dumps({"fingerprint": mark, "probes": rows}, indent=1).encode())
+        failed = alone(lambda name=name: _fit(study, name))
+        if isinstance(failed, Failed):
+            holes.note(study.probe(name), failed)
+            rows = [{"seed": seed, "score": None, "failed": str(failed)} for seed in study.seeds]
+            _write(study.probe(name), {"fingerprint": "", "probes": rows, "failed": str(failed)})
         progress.step(name)
+    holes.settle()
+
+
+def _fit(study: Study, name: str) -> None:
+    encoded, about = encoding.load(study.encoded(name))
+    task = PreparedTask.open(study.task_folder(name))
+    draws = {seed: read_draw(study.draw(name, seed)) for seed in study.seeds}
+    path, mark = study.probe(name), fingerprint(parts(about, task, draws))
+    if not (path.exists() and json.loads(path.read_bytes())["fingerprint"] == mark):
+        rows = [{"seed": seed, **_scores(task, encoded, drawn)} for seed, drawn in draws.items()]
+        _write(path, {"fingerprint": mark, "probes": rows})
+
+
+def parts(features: dict[str, str], task: PreparedTask, draws: dict[int, Draw]) -> dict[str, str]:
+    """Everything that determines the probes of a task, by name. features: what their file says of itself."""
+    return {
+        "features": digest(features),
+        "metric": task.task.metric,
+        "draws": digest({str(seed): drawn.sha256 for seed, drawn in draws.items()}),
+        "numerics": str(NUMERICS_VERSION),
+    }
+
+
+def _write(path: Path, record: dict) -> None:
+    replace(path, json.dumps(record, indent=1).encode())
 
 
 def _scores(task: PreparedTask, encoded: dict[str, np.ndarray], drawn) -> dict[str, float]:

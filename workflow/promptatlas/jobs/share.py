@@ -6,19 +6,21 @@ Knows nothing of how a learner works, nor of the matrix.
 from __future__ import annotations
 
 import json
-import os
 import time
 from pathlib import Path
 
 from safetensors import SafetensorError, safe_open
-from safetensors.torch import save_file
+from safetensors.torch import save
 from torch import Tensor
 
 from promptatlas import backbone, devices, planning, scores
 from promptatlas.backbone import Backbone
 from promptatlas.cells import digest, fingerprint, replace
-from promptatlas.errors import UserError
-from promptatlas.jobs.known import Known, numerics, record
+from promptatlas.errors import Failed, UserError
+from promptatlas.failures import Holes
+from promptatlas.jobs.attempts import alone
+from promptatlas.jobs.known import Described, Known, numerics, record
+from promptatlas.learned import FAILED, save_failed
 from promptatlas.reporting import Progress, Say
 from promptatlas.sharing import SharedTask, tune_shared
 from promptatlas.study import Study
@@ -29,39 +31,67 @@ def learn(study: Study, job: ShareJob, threads: int, say: Say) -> None:
     """Train the learners of `job` and score them; what still holds is kept, except what is forced."""
     forced = planning.forced(study, job.name, study.outputs(job))
     model = backbone.load(study.backbone_folder, devices.chosen(study.config["device"], threads))
-    tasks = {name: Known.of(study, name, job.seeds, model.device) for name in study.tasks}
+    holes = Holes(study, job, say)
+    tasks = {name: alone(lambda name=name: Known.of(study, name, job.seeds, model.device)) for name in study.tasks}
     progress = Progress(f"share {job.method}", len(job.seeds), "seeds", say)
     say(f"share {job.method}: {len(study.tasks)} tasks together, {len(job.seeds)} seeds")
-    used = []
+    used: list[Path] = []
     for seed in job.seeds:
-        parts = _parts(study, job.method, model, tasks, seed)
-        path, mark = study.shared(job.method, seed), fingerprint(parts)
-        if path in forced or _metadata(path).get("fingerprint") != mark:
-            left = study.resume(mark, "safetensors")
-            if path in forced or not left.exists():
-                _train(study, job.method, model, tasks, seed, left, parts)
-            replace(path, left.read_bytes())
-        used.append(study.resume(mark, "safetensors"))
-        about = _metadata(path)
+        path = study.shared(job.method, seed)
+        failed = alone(lambda path=path, seed=seed: _have(study, job.method, model, tasks, seed, path in forced, used))
+        if isinstance(failed, Failed):
+            holes.note(path, failed)
+            save_failed(path, job.method, failed)
         for name, known in tasks.items():
-            own = {"learner": mark, "target": name} | known.tested_on() | numerics(model.fingerprint)
-            used.append(study.resume(fingerprint(own), "json"))
             place = study.score(job.method, seed, name)
-            if place not in forced and (scores.holds(place, own) or scores.resumed(study, place, own)):
-                continue
-            started = time.perf_counter()
-            weights = class_weights(path, name)[0].to(model.device)
-            logits = model.logit_scale * known.test @ weights.T
-            seconds = float(about["seconds"]) / len(tasks) + time.perf_counter() - started
-            content = record(job.method, seed, known, logits, own, seconds, epoch=int(about["best_epoch"]))
-            scores.keep(study, place, content)
+            failed = alone(lambda at=(seed, name, known), new=place in forced: _score(study, job.method, model, *at, new, used))
+            if isinstance(failed, Failed):
+                metric = "" if isinstance(known, Failed) else known.prepared.task.metric
+                scores.fail(holes, place, failed, job.method, seed=seed, target=name, metric=metric)
         progress.step(f"seed {seed}")
     for path in used:
         path.unlink(missing_ok=True)
+    holes.settle()
+
+
+def _have(
+    study: Study, method: str, model: Backbone, tasks: dict[str, Known | Failed], seed: int, anew: bool, used: list[Path]
+) -> None:
+    """See to it that the learner of a seed is there; `used` gets what is kept for the case of an interruption."""
+    for name, known in tasks.items():
+        if isinstance(known, Failed):
+            raise Failed(f"{name}: {known}", known.details)
+    parts = learner_parts(study, method, model, tasks, seed)
+    path, mark = study.shared(method, seed), fingerprint(parts)
+    left = study.resume(mark, "safetensors")
+    used.append(left)
+    if anew or metadata(path).get("fingerprint") != mark:
+        if anew or not left.exists():
+            _train(study, method, model, tasks, seed, left, parts)
+        replace(path, left.read_bytes())
+
+
+def _score(
+    study: Study, method: str, model: Backbone, seed: int, name: str, known: Known | Failed, anew: bool, used: list[Path]
+) -> None:
+    """See to it that the learner's score on a task is there."""
+    if isinstance(known, Failed):
+        raise known
+    path, place, started = study.shared(method, seed), study.score(method, seed, name), time.perf_counter()
+    weights, mark = class_weights(path, name)
+    own = score_parts(mark, name, model, known)
+    used.append(study.resume(fingerprint(own), "json"))
+    if not anew and (scores.holds(place, own) or scores.resumed(study, place, own)):
+        return
+    about, logits = metadata(path), model.logit_scale * known.test @ weights.to(model.device).T
+    seconds = float(about["seconds"]) / len(study.tasks) + time.perf_counter() - started
+    scores.keep(study, place, record(method, seed, known, logits, own, seconds, epoch=int(about["best_epoch"])))
 
 
 def class_weights(path: Path, task: str) -> tuple[Tensor, str]:
     """The class weights (C, D) that a learner gives a task, and the fingerprint of the learner."""
+    if reason := metadata(path).get(FAILED):
+        raise Failed(f"shared prompt failed: {reason}")
     try:
         with safe_open(path, framework="pt") as file:
             return file.get_tensor(f"weights.{task}"), file.metadata()["fingerprint"]
@@ -69,7 +99,7 @@ def class_weights(path: Path, task: str) -> tuple[Tensor, str]:
         raise UserError(f"{path} is not a whole file of shared prompts ({error}); delete it and run again.") from error
 
 
-def _parts(study: Study, method: str, model: Backbone, tasks: dict[str, Known], seed: int) -> dict[str, str]:
+def learner_parts(study: Study, method: str, model: Backbone, tasks: dict[str, Described], seed: int) -> dict[str, str]:
     """Everything that determines a learner, by name."""
     given = [known.learned_from(seed) | {"title": known.prepared.task.title} for known in tasks.values()]
     return numerics(model.fingerprint) | {
@@ -78,6 +108,11 @@ def _parts(study: Study, method: str, model: Backbone, tasks: dict[str, Known], 
         "tasks": digest(given),
         "seed": str(seed),
     }
+
+
+def score_parts(learner: str, name: str, model: Backbone, known: Described) -> dict[str, str]:
+    """Everything that determines the score of a learner with that fingerprint on a task, by name."""
+    return {"learner": learner, "target": name} | known.tested_on() | numerics(model.fingerprint)
 
 
 def _train(
@@ -91,7 +126,7 @@ def _train(
     tensors = {f"parameters.{name}": value for name, value in learned.parameters.items()}
     tensors |= {f"weights.{name}": value for name, value in zip(tasks, learned.class_weights, strict=True)}
     tensors |= {f"contexts.{name}": value for name, value in zip(tasks, learned.contexts, strict=True)}
-    metadata = {
+    about = {
         "fingerprint": fingerprint(parts),
         "parts": json.dumps(parts, sort_keys=True),
         "method": method,
@@ -100,14 +135,11 @@ def _train(
         "best_epoch": str(learned.best_epoch),
         "seconds": f"{time.perf_counter() - started:.6f}",
     }
-    path.parent.mkdir(parents=True, exist_ok=True)
-    temporary = path.with_name(f".{path.name}.{os.getpid()}.tmp")
     # A copy of each: some are views of one tensor, and a file may not hold the same memory twice.
-    save_file({k: v.detach().cpu().clone().contiguous() for k, v in tensors.items()}, temporary, metadata=metadata)
-    temporary.replace(path)
+    replace(path, save({k: v.detach().cpu().clone().contiguous() for k, v in tensors.items()}, about))
 
 
-def _metadata(path: Path) -> dict[str, str]:
+def metadata(path: Path) -> dict[str, str]:
     """What a file says of itself; nothing if it is not there."""
     if not path.exists():
         return {}

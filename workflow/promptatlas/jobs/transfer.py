@@ -1,10 +1,11 @@
 """The job that fills cells: finds those that are missing or stale and measures them, target by target, sources together.
 
-Knows nothing of how a prompt is evaluated or tuned.
+A cell that cannot be measured is recorded as failed; the others are measured all the same. Knows nothing of how a prompt is evaluated or tuned.
 """
 
 import base64
 import time
+from functools import partial
 from pathlib import Path
 from typing import Any, Callable, Sequence
 
@@ -13,7 +14,9 @@ import numpy as np
 from promptatlas import NUMERICS_VERSION, backbone, cells, devices, encoding, planning, transfer, tuning
 from promptatlas.backbone import Backbone
 from promptatlas.cells import Cell, digest, fingerprint
-from promptatlas.errors import UserError
+from promptatlas.errors import Failed, UserError
+from promptatlas.failures import Holes
+from promptatlas.jobs.attempts import each
 from promptatlas.jobs.prepare import classes, read_draw
 from promptatlas.jobs.tune import PRECISION
 from promptatlas.learned import LearnedPrompt
@@ -27,14 +30,19 @@ from promptatlas.work import TransferJob
 def fill(study: Study, job: TransferJob, threads: int, say: Say) -> None:
     """Measure the cells of `job`. Those whose fingerprint holds are kept, except the forced ones."""
     forced = planning.forced(study, job.name, study.outputs(job))
-    work = Transfer(study, job, threads)
-    marks = {cell: work.parts(cell) for cell in job.cells()}
+    work = Transfer(study, job, backbone.load(study.backbone_folder, devices.chosen(study.config["device"], threads)))
+    holes, marks = Holes(study, job, say), {}
+    for cell in job.cells():
+        try:
+            marks[cell] = work.parts(cell)
+        except Failed as failed:
+            work.fail(holes, cell, Failed(f"source prompt failed: {failed}"))
     found = {cell: cells.read(study.cell(cell)) for cell in marks if study.cell(cell).exists()}
     wanted = {
         target: [
             cell for cell in marks
             if cell.target == target
-            and (study.cell(cell) in forced or cell not in found or found[cell]["fingerprint"] != fingerprint(marks[cell]))
+            and (study.cell(cell) in forced or cell not in found or not cells.holds(found[cell], fingerprint(marks[cell])))
         ]
         for target in job.targets
     }  # fmt: skip
@@ -45,13 +53,17 @@ def fill(study: Study, job: TransferJob, threads: int, say: Say) -> None:
     for target, some in wanted.items():
         fresh = [cell for cell in some if study.cell(cell) in forced or not _resumed(study, cell, marks[cell])]
         for batch in work.batches(fresh):
-            for cell, content in work.measure(target, batch):
+            for cell, content in zip(batch, each(partial(work.measure, target), batch), strict=True):
+                if isinstance(content, Failed):
+                    work.fail(holes, cell, content)
+                    continue
                 content |= {"fingerprint": fingerprint(marks[cell]), "parts": marks[cell]}
                 cells.write(study.resume(content["fingerprint"], "json"), content)
                 cells.write(study.cell(cell), content)
         progress.step(target)
     for parts in marks.values():
         study.resume(fingerprint(parts), "json").unlink(missing_ok=True)
+    holes.settle()
 
 
 def _resumed(study: Study, cell: Cell, parts: dict[str, str]) -> bool:
@@ -67,10 +79,8 @@ def _resumed(study: Study, cell: Cell, parts: dict[str, str]) -> bool:
 class Transfer:
     """The backbone, tasks and prompts that the cells of one job share."""
 
-    def __init__(self, study: Study, job: TransferJob, threads: int):
-        self.study, self.job = study, job
-        self.device = devices.chosen(study.config["device"], threads)
-        self.model: Backbone = backbone.load(study.backbone_folder, self.device)
+    def __init__(self, study: Study, job: TransferJob, model: Backbone):
+        self.study, self.job, self.model = study, job, model
         self.settings = study.settings(job.method)
         self.tasks = {name: PreparedTask.open(study.task_folder(name)) for name in job.targets}
         self.prompts: dict[Path, LearnedPrompt] = {}
@@ -128,29 +138,36 @@ class Transfer:
         tuned = [[cell for cell in some if self.is_tuned_here(cell) and cell.seed == seed] for seed in self.job.seeds]
         return [batch for batch in (template, fixed, *tuned) if batch]
 
-    def measure(self, target: str, batch: list[Cell]) -> list[tuple[Cell, dict[str, Any]]]:
+    def measure(self, target: str, batch: Sequence[Cell]) -> list[dict[str, Any]]:
         """The content of each cell of one batch, without its fingerprint."""
         task, started = self.tasks[target], time.perf_counter()
         encoded = encoding.load(self.study.encoded(target))[0]
         evaluations = self._how(batch[0])(task, encoded, batch)
         seconds = (time.perf_counter() - started) / len(batch)
         return [
-            (cell, self._content(cell, task, evaluation, seconds))
-            for cell, evaluation in zip(batch, evaluations, strict=True)
+            self._content(cell, task, evaluation, seconds) for cell, evaluation in zip(batch, evaluations, strict=True)
         ]
 
-    def _how(self, cell: Cell) -> Callable[[PreparedTask, dict[str, np.ndarray], list[Cell]], list[Evaluation]]:
+    def fail(self, holes: Holes, cell: Cell, failed: Failed) -> None:
+        """Write a cell that says why it is none."""
+        holes.note(self.study.cell(cell), failed)
+        nothing = dict.fromkeys(("score", "chance", "n_test", "correct"))
+        unmeasured = {"seconds": 0.0, "peak_mib": 0.0, "per_class": {}, "fingerprint": "", "parts": {}}
+        content = self._about(cell, self.tasks[cell.target]) | nothing | unmeasured | {"failed": str(failed)}
+        cells.write(self.study.cell(cell), content)
+
+    def _how(self, cell: Cell) -> Callable[[PreparedTask, dict[str, np.ndarray], Sequence[Cell]], list[Evaluation]]:
         if cell.source == "template":
             return self._zero_shot
         return self._tuned if self.is_tuned_here(cell) else self._fixed
 
-    def _zero_shot(self, task: PreparedTask, encoded: dict[str, np.ndarray], batch: list[Cell]) -> list[Evaluation]:
+    def _zero_shot(self, task: PreparedTask, encoded: dict[str, np.ndarray], batch: Sequence[Cell]) -> list[Evaluation]:
         return [transfer.zero_shot(self.model, task, encoded)] * len(batch)
 
-    def _fixed(self, task: PreparedTask, encoded: dict[str, np.ndarray], batch: list[Cell]) -> list[Evaluation]:
+    def _fixed(self, task: PreparedTask, encoded: dict[str, np.ndarray], batch: Sequence[Cell]) -> list[Evaluation]:
         return self._evaluate(task, encoded, [self.prompt(cell) for cell in batch])
 
-    def _tuned(self, task: PreparedTask, encoded: dict[str, np.ndarray], batch: list[Cell]) -> list[Evaluation]:
+    def _tuned(self, task: PreparedTask, encoded: dict[str, np.ndarray], batch: Sequence[Cell]) -> list[Evaluation]:
         seeds = [cell.seed for cell in batch]
         draws = [self.draws[cell.target, cell.seed] for cell in batch]
         starts = [self.prompt(cell) for cell in batch]
@@ -166,18 +183,23 @@ class Transfer:
     def _content(self, cell: Cell, task: PreparedTask, evaluation: Evaluation, seconds: float) -> dict[str, Any]:
         correct = evaluation.correct
         return {
+            **self._about(cell, task),
+            "score": float(evaluation.score),
+            "chance": float(evaluation.chance),
+            "n_test": int(evaluation.n_test),
+            "seconds": round(seconds, 6),
+            "peak_mib": round(devices.peak_mib(self.model.device.type), 1),
+            "per_class": dict(zip(task.task.class_names, map(_number, evaluation.per_class), strict=True)),
+            "correct": None if correct is None else base64.b64encode(np.packbits(correct).tobytes()).decode(),
+        }
+
+    def _about(self, cell: Cell, task: PreparedTask) -> dict[str, Any]:
+        return {
             "study": self.study.name,
             "backbone": self.study.backbone_name,
             **cell.address(),
             "shots": self.study.shots,
             "metric": task.task.metric,
-            "score": float(evaluation.score),
-            "chance": float(evaluation.chance),
-            "n_test": int(evaluation.n_test),
-            "seconds": round(seconds, 6),
-            "peak_mib": round(devices.peak_mib(self.device), 1),
-            "per_class": dict(zip(task.task.class_names, map(_number, evaluation.per_class), strict=True)),
-            "correct": None if correct is None else base64.b64encode(np.packbits(correct).tobytes()).decode(),
         }
 
 

@@ -1,6 +1,6 @@
 """The job that learns source prompts: finds those that are missing or stale and tunes them, task by task, seeds together.
 
-Knows nothing of how a prompt is tuned, nor of targets.
+A prompt that cannot be learned is recorded as failed; the others are learned all the same. Knows nothing of how a prompt is tuned, nor of targets.
 """
 
 import json
@@ -12,8 +12,11 @@ from pathlib import Path
 from promptatlas import NUMERICS_VERSION, backbone, card, devices, planning, tuning
 from promptatlas.backbone import Backbone
 from promptatlas.cells import digest, fingerprint
+from promptatlas.errors import Failed
+from promptatlas.failures import Holes
+from promptatlas.jobs.attempts import each
 from promptatlas.jobs.prepare import classes, read_draw
-from promptatlas.learned import LearnedPrompt
+from promptatlas.learned import LearnedPrompt, holds, save_failed
 from promptatlas.reporting import Progress, Say
 from promptatlas.study import Study
 from promptatlas.tasks.draws import Draw
@@ -44,23 +47,31 @@ def learn(study: Study, job: TuneJob, threads: int, say: Say) -> None:
     forced = planning.forced(study, job.name, study.outputs(job))
     model = backbone.load(study.backbone_folder, devices.chosen(study.config["device"], threads))
     opened = {name: PreparedTask.open(study.task_folder(name)) for name in job.tasks}
-    orders = {name: [order(study, method, model, opened[name], seed) for seed in job.seeds] for name in job.tasks}
-    wanted = {name: [one for one in orders[name] if one.path in forced or not _holds(one)] for name in job.tasks}
+    holes, orders = Holes(study, job, say), {}
+    for name, task in opened.items():
+        found = each(lambda seeds, task=task: [order(study, method, model, task, seed) for seed in seeds], job.seeds)
+        orders[name] = [one for one in found if not isinstance(one, Failed)]
+        for seed, one in zip(job.seeds, found, strict=True):
+            if isinstance(one, Failed):
+                _fail(holes, study.prompt(method, seed, name), one, method)
+    wanted = {name: [one for one in orders[name] if one.path in forced or not holds(one.path, one.fingerprint)] for name in job.tasks}
     wanted = {name: some for name, some in wanted.items() if some}
     say(f"tune {method}: {sum(map(len, wanted.values()))} of {len(study.outputs(job))} prompts to learn")
     progress = Progress(f"tune {method}", len(wanted), "tasks", say)
     for name, some in wanted.items():
         fresh = [one for one in some if one.path in forced or not _resumed(one)]
         if fresh:
-            learned = tuning.tune_task(
-                model,
-                method,
-                study.settings(method),
-                opened[name],
-                [one.draw for one in fresh],
-                [one.seed for one in fresh],
+            settings, task = study.settings(method), opened[name]
+            learned = each(
+                lambda some, settings=settings, task=task: tuning.tune_task(
+                    model, method, settings, task, [one.draw for one in some], [one.seed for one in some]
+                ),
+                fresh,
             )
             for one, prompt in zip(fresh, learned, strict=True):
+                if isinstance(prompt, Failed):
+                    _fail(holes, one.path, prompt, method)
+                    continue
                 parts = json.dumps(one.parts, sort_keys=True)
                 about = {"fingerprint": one.fingerprint, "parts": parts, "task": name, "seed": str(one.seed)}
                 prompt.save(one.resume, about | written_card(study, model.fingerprint, opened[name], one, prompt))
@@ -68,6 +79,12 @@ def learn(study: Study, job: TuneJob, threads: int, say: Say) -> None:
         progress.step(name)
     for one in (one for name in job.tasks for one in orders[name]):
         one.resume.unlink(missing_ok=True)
+    holes.settle()
+
+
+def _fail(holes: Holes, path: Path, failed: Failed, method: str) -> None:
+    holes.note(path, failed)
+    save_failed(path, method, failed)
 
 
 def written_card(study: Study, model: str, task: PreparedTask, one: Order, prompt: LearnedPrompt) -> dict[str, str]:
@@ -112,10 +129,6 @@ def prompt_parts(model: str, method: str, settings: dict, task: PreparedTask, dr
         "precision": PRECISION,
         "numerics": str(NUMERICS_VERSION),
     }
-
-
-def _holds(one: Order) -> bool:
-    return one.path.exists() and LearnedPrompt.load(one.path)[1].get("fingerprint") == one.fingerprint
 
 
 def _resumed(one: Order) -> bool:

@@ -83,7 +83,11 @@ function drawCell(source, target, x, y, line, column, choose) {
   const own = source === target;
   const undefinedHere = own && state.view === "relationship";
   const colours = isNumber(number) ? paint(number, state.view) : {fill: undefinedHere ? "var(--hole)" : "url(#hole)"};
-  const words = undefinedHere ? "not defined for a task and itself" : viewText(number, state.view, true);
+  const words = undefinedHere
+    ? "not defined for a task and itself"
+    : !isNumber(number) && failures(source, target).length
+      ? "failed"
+      : viewText(number, state.view, true);
   const chosen = state.source === source && state.target === target;
   const cell = element(
     "g",

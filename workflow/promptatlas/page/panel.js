@@ -25,14 +25,16 @@ function drawPanel() {
       `${methodTitle(state.method)}, protocol ${state.protocol}, ${TASKS[target].metric.replace(/_/g, " ")}`,
     ),
   ];
+  const failed = failures(source, target);
   if (!measured.length) {
     parts.push(
-      element("p", {class: "big"}, "not measured"),
-      element("p", {class: "quiet"}, "The commands below compute it."),
+      element("p", {class: "big"}, failed.length ? "failed" : "not measured"),
+      element("p", {class: "quiet"}, failed.length ? "The commands below try again." : "The commands below compute it."),
     );
   } else {
     parts.push(...cellNumbers(source, target, scores, measured));
   }
+  if (failed.length) parts.push(...cellFailures(failed));
   if (isTask(source)) parts.push(...cellSimilarities(source, target));
   parts.push(
     ...cellClasses(source, target),
@@ -78,6 +80,17 @@ function cellNumbers(source, target, scores, measured) {
       {class: "quiet"},
       `Chance ${percent(chance, 1)}, zero-shot ${percent(zero, 1)}, own prompt ${percent(own, 1)}; ${TASKS[target].n_test} test images.`,
     ),
+  ];
+}
+
+function cellFailures(failed) {
+  const reasons = [...new Set(failed.map(one => one[1]))];
+  return [
+    element("h4", {}, "Why it failed"),
+    ...reasons.map(reason => {
+      const seeds = failed.filter(one => one[1] === reason).map(one => one[0]);
+      return element("p", {class: "warning"}, `Seed ${seeds.join(", ")}: ${reason}`);
+    }),
   ];
 }
 
@@ -137,7 +150,7 @@ function cellCommands(source, target, seeds) {
     const protocol = DATA.protocols.length > 1 ? ` --protocol ${state.protocol}` : "";
     const which = protocol + (seed === "all" ? "" : ` --seed ${seed}`);
     place.replaceChildren(
-      command(`snakemake --cores 2 --config only=${source} --forcerun ${files.join(" ")}`),
+      command(`snakemake --cores 2 --config only=${source} --forcerun ${files.map(quoted).join(" ")}`),
       command(`promptatlas rerun --method ${state.method} --source ${source} --target ${target}${which}`),
     );
   };
@@ -151,6 +164,9 @@ function cellCommands(source, target, seeds) {
   const note = DATA.study === "mini" ? null : "Add --configfile with the study\u2019s own configuration to either command.";
   return [element("h4", {}, "Compute it again: ", choose), place, note && element("p", {class: "quiet"}, note)];
 }
+
+// As one word of a shell; names of tasks are, the folder of the results need not be.
+const quoted = word => (/^[\w./@%+:,-]+$/.test(word) ? word : `'${word.replace(/'/g, "'\\''")}'`);
 
 function command(text) {
   const button = element(

@@ -54,6 +54,7 @@ def payload(tables: dict[str, pd.DataFrame], config: dict, cells: Iterable[dict]
         "similarity": similarities(tables["similarity"], names),
         "tuning": tuning_curves(tables["tuning"]),
         "classes": class_scores(cells),
+        "failed": reasons(tables["transfer"]),
         "summary": summary,
     }
 
@@ -120,11 +121,22 @@ def tuning_curves(tuning: pd.DataFrame) -> dict[str, Any]:
     return curves
 
 
+def reasons(transfer: pd.DataFrame) -> dict[str, Any]:
+    """Why cells could not be measured: protocol/method -> source -> target -> seed -> reason."""
+    known: dict[str, Any] = defaultdict(lambda: defaultdict(lambda: defaultdict(dict)))
+    if "failed" in transfer:  # tables of earlier versions have no such column
+        for row in transfer[transfer["failed"] != ""].itertuples():
+            known[f"{row.protocol}/{row.method}"][row.source][row.target][int(row.seed)] = row.failed
+    return known
+
+
 def class_scores(cells: Iterable[dict] | Callable[[], Iterable[dict]]) -> dict[str, Any]:
     """Class names by target; protocol/method -> source -> target -> scores by class in per mille, mean over seeds."""
     names: dict[str, list[str]] = {}
     totals: dict[tuple[str, str, str], list[np.ndarray]] = defaultdict(list)
     for cell in cells() if callable(cells) else cells:
+        if cell.get("failed"):
+            continue
         target = cell["target"]
         names.setdefault(target, list(cell["per_class"]))
         values = [cell["per_class"].get(name) for name in names[target]]

@@ -133,5 +133,7 @@ def _cell(known: pd.DataFrame, key: tuple[str, ...]) -> str:
     if key not in known.index:
         return '<td class="n"></td>'
     score, deviation = known.at[key, "score"], known.at[key, "deviation"]
+    if not np.isfinite(score):
+        return '<td class="n" title="failed; the column failed of the table transfer says why">\u2013</td>'
     hint = f' title="standard deviation over seeds {100 * deviation:.2f}"' if np.isfinite(deviation) else ""
     return f'<td class="n"{hint}>{100 * score:.2f}</td>'

@@ -42,7 +42,11 @@ function drawMatrixWords() {
     state.protocol === "init"
       ? " In this protocol the target\u2019s prompt starts from the source\u2019s and is tuned on the target."
       : " Prompts are used as they are, with the class names of the target.";
-  fill("matrix-words", helps + protocol);
+  const holes = Object.values(DATA.failed[key()] || {}).flatMap(row => Object.values(row).flatMap(Object.keys)).length;
+  const failed = holes
+    ? ` ${holes} ${holes === 1 ? "measurement" : "measurements"} of this matrix failed: hatched cells say why when they are chosen.`
+    : "";
+  fill("matrix-words", helps + protocol + failed);
 }
 
 function drawRanking() {

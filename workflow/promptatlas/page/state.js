@@ -89,6 +89,12 @@ function seedScores(source, target) {
   ]);
 }
 
+// Why a cell could not be measured: [[seed, reason], ...], empty if nobody tried or it could.
+function failures(source, target) {
+  const sources = DATA.failed[key()] || {};
+  return Object.entries((sources[source] || {})[target] || {});
+}
+
 const there = numbers => numbers.filter(one => one !== null && one !== undefined && Number.isFinite(one));
 const mean = numbers => (numbers.length ? numbers.reduce((a, b) => a + b, 0) / numbers.length : null);
 const minus = text => text.replace(/-/g, "\u2212");

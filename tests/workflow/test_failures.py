@@ -1,0 +1,162 @@
+"""What cannot be computed is a hole with a reason, costs nothing else, and is tried again by the same command."""
+
+import json
+import os
+import subprocess
+
+import pandas as pd
+import pytest
+
+from tiny_study import CONFIG, ENVIRONMENT, PROMPTATLAS, differing
+
+TASK_NAMES = CONFIG["tasks"]
+PROMPT = "prompts/coop/seed1/glasses.safetensors"
+ROW = {f"cells/frozen/coop/seed1/{target}/glasses.json" for target in TASK_NAMES}
+WILD = {"epochs": 1, "learning_rate": 1e30}
+
+
+def poisoned(study, *arguments: str) -> str:
+    """Runs, must end with the one sentence that counts failed results, and returns everything that was told."""
+    done = study.snakemake(*arguments)
+    sentences = [line for line in done.stderr.splitlines() if line.startswith("promptatlas: ")]
+    assert done.returncode == 1 and "Traceback" not in done.stderr, done.stderr
+    assert len(sentences) == 1 and "failed for the reasons above" in sentences[0], done.stderr
+    return done.stdout + done.stderr
+
+
+def status(study, *arguments: str) -> str:
+    command = [PROMPTATLAS, "status", *arguments]
+    done = subprocess.run(command, cwd=study.folder, env=ENVIRONMENT, text=True, capture_output=True)
+    assert done.returncode == 0, done.stderr
+    return done.stdout
+
+
+def test_a_poisoned_task_costs_its_own_row_and_is_tried_again(study):
+    before, old = study.contents("cells", "prompts"), study.measured()
+    pictures = study.results / "tasks" / "glasses" / "train_images.npy"
+    whole = pictures.read_bytes()
+    pictures.write_bytes(whole[: len(whole) // 2])
+    (study.results / PROMPT).unlink()
+    told = poisoned(study)
+    assert "5 results of tiny failed" in told and "train_images.npy is damaged" in told
+
+    kept = study.contents("cells", "prompts")
+    assert set(before) - set(kept) == {PROMPT, *ROW} and all(kept[name] == before[name] for name in kept)
+    transfer = pd.read_parquet(study.results / "tables" / "transfer.parquet")
+    holes = transfer[transfer["failed"] != ""]
+    assert len(transfer) == 48 and set(holes["source"]) == {"glasses"} and set(holes["method"]) == {"coop"} and len(holes) == 4
+    assert holes["score"].isna().all() and transfer["score"].isna().sum() == 4
+    assert holes["failed"].str.startswith("source prompt failed: ").all()
+    page = (study.results / "report.html").read_text()
+    data = json.loads(page.split('<script type="application/json" id="data">')[1].split("</script>")[0])
+    assert set(data["failed"]) == {"frozen/coop"} and set(data["failed"]["frozen/coop"]) == {"glasses"}
+    assert json.loads((study.results / "summary.json").read_text())["n_missing_cells"] == 4
+
+    shown = status(study, "--method", "coop")
+    assert "train_images.npy is damaged" in shown and "4 glasses          F F F F" in shown
+    assert f"{'prompts coop':<24}{3:>9}{0:>9}{0:>9}{1:>9}" in shown
+
+    pictures.write_bytes(whole)
+    told = study.run()
+    assert "tune coop: 1 of 4 prompts to learn" in told and "4 of 24 cells to measure" in told
+    assert study.measured() == old and not study.contents("failed")
+    assert "Nothing to be done" in study.run()
+
+
+def test_a_loss_that_is_not_a_number_is_a_reason_wherever_it_occurs(study):
+    """What is built upon a failed prompt or learner fails with it; zero-shot, untrained prompts and probes are there."""
+    settings = CONFIG["settings"] | {"coop": {**WILD, "context": 2}, "coop_mt": WILD}
+    changes = {"methods": ["coop", "prompt_adapter"], "multitask": "leave_one_out", "joint": [["shapes", "colors"]]}
+    study.configure(settings=settings, union={"source_epochs": 1}, **changes)
+    told = poisoned(study, "--until", "describe", "collect_joint")
+    assert "lower settings.coop.learning_rate" in told and "lower settings.coop_mt.learning_rate" in told
+
+    transfer, baselines, joint = (
+        pd.read_parquet(study.results / "tables" / f"{name}.parquet") for name in ("transfer", "baselines", "joint")
+    )
+    for table, measured in (
+        (transfer, transfer["source"].isin(["scratch", "template"])),
+        (baselines, ~baselines["method"].isin(["coop_mt", "prompt_adapter"])),
+        (joint, joint["method"] != "coop"),
+    ):
+        assert (table["score"].notna() == measured).all() and not measured.all()
+        assert ((table["failed"] == "") == measured).all()
+        assert table.loc[~measured, "failed"].str.contains("learning_rate").all()
+    shown = status(study)
+    for what, failed in (("prompts coop", 4), ("multitask coop", 4), ("scores prompt_adapter", 4), ("joint scores coop", 16)):
+        assert f"{what:<24}{0:>9}{0:>9}{0:>9}{failed:>9}" in shown
+
+
+def test_a_run_that_ends_before_its_conclusion_still_knows_what_failed(study):
+    """The placeholder of a failed cell stays where a killed run left it: it is no result, whoever finds it."""
+    from promptatlas import configuration, failures
+    from promptatlas.errors import Failed
+    from promptatlas.study import Study
+
+    cell = study.results / "cells/frozen/coop/seed1/shapes/colors.json"
+    record = json.loads(cell.read_text())
+    here = os.getcwd()
+    os.chdir(study.folder)
+    try:
+        known = Study(configuration.load(study.folder / "config.yaml"))
+        holes = failures.Holes(known, known.job("transfer_frozen_coop"), lambda line: None)
+        path = known.folder / cell.relative_to(study.results)
+        holes.note(path, Failed("it is poisoned"))
+        assert failures.listed(known) == []  # noted, but the old cell is whole
+        cell.write_text(json.dumps(record | {"score": None, "failed": "it is poisoned"}))
+        assert [one.reason for one in failures.listed(known)] == ["it is poisoned"]
+        failures.withdraw(failures.listed(known))
+        assert not cell.exists() and len(failures.listed(known)) == 1
+    finally:
+        os.chdir(here)
+    assert "1 of 24 cells to measure" in study.run("--until", "collect") and not study.contents("failed")
+
+
+@pytest.fixture
+def small_disk(study):
+    """The results of the study on a disk of their own; only root may have one."""
+    folder, kept = study.results, study.folder / "kept"
+    used = sum(path.stat().st_size + 4096 for path in folder.rglob("*"))
+    folder.rename(kept)
+    folder.mkdir()
+    mounted = subprocess.run(["mount", "-t", "tmpfs", "-o", f"size={2 * used}", "tmpfs", str(folder)], capture_output=True)
+    if mounted.returncode:
+        pytest.skip("a disk of one's own cannot be mounted here")
+    try:
+        subprocess.run(["cp", "-a", f"{kept}/.", str(folder)], check=True)
+        yield folder
+    finally:
+        subprocess.run(["umount", "-l", str(folder)], check=True)
+
+
+def test_a_full_disk_is_named_and_loses_nothing(study, small_disk):
+    old = study.measured()
+    for cell in (small_disk / "cells/frozen/coop").rglob("*.json"):
+        cell.unlink()
+    filler = small_disk / "filler"
+    with pytest.raises(OSError), filler.open("wb", buffering=0) as file:
+        while file.write(bytes(4096)):
+            pass
+    sentence = study.fails("--until", "collect")
+    assert "the disk is full" in sentence and "run the same command again" in sentence
+    filler.unlink()
+    study.run("--until", "collect")
+    assert study.measured() == old
+
+
+def test_results_that_may_not_be_written_are_named(study, small_disk):
+    (small_disk / "cells/frozen/coop/seed1/shapes/colors.json").unlink()
+    subprocess.run(["mount", "-o", "remount,ro", str(small_disk)], check=True)
+    assert "may not be written" in study.fails("--until", "collect")
+
+
+def test_clocks_that_differ_cost_no_result(study):
+    """Files from a machine whose clock is an hour ahead: what they lead to is looked at again and kept."""
+    before = study.contents("cells", "prompts")
+    ahead = (study.results / "tasks/shapes/task.json").stat().st_mtime + 3600
+    for file in ("tasks/shapes/task.json", "prompts/coop/seed1/shapes.safetensors", "cells/frozen/vpt/seed1/shapes/colors.json"):
+        os.utime(study.results / file, (ahead, ahead))
+    told = study.run("--until", "collect")
+    assert "1 of" not in told and differing(before, study.contents("cells", "prompts")) == set()
+
+

@@ -1,0 +1,57 @@
+"""Several results computed at once, so that one that cannot be computed does not take the others along.
+
+Knows nothing of what is computed.
+"""
+
+import traceback
+from collections.abc import Callable, Sequence
+from typing import TypeVar
+
+import torch
+
+from promptatlas.errors import Failed, UserError, of_the_disk
+
+Item = TypeVar("Item")
+Result = TypeVar("Result")
+LONGEST = 300
+
+
+def each(compute: Callable[[Sequence[Item]], Sequence[Result]], items: Sequence[Item]) -> list[Result | Failed]:
+    """What `compute` makes of all `items` at once. If that fails, half of them after the other half, down to single ones; in
+    place of what cannot be computed stands why.
+
+    A full disk or a broken GPU is nobody's fault and ends the job.
+    """
+    try:
+        return list(compute(items))
+    except torch.AcceleratorError as error:
+        raise UserError(f"the GPU stopped working ({short(error)}); run the same command again: what is finished is kept") from error
+    except Exception as error:
+        if of_the_disk(error):
+            raise
+        if len(items) == 1:
+            return [failed(error)]
+    if torch.cuda.is_initialized():
+        torch.cuda.empty_cache()
+    half = len(items) // 2
+    return each(compute, items[:half]) + each(compute, items[half:])
+
+
+def alone(compute: Callable[[], Result]) -> Result | Failed:
+    """What `compute` makes, or why it cannot."""
+    return each(lambda _: [compute()], [None])[0]
+
+
+def failed(error: Exception) -> Failed:
+    """Why a result could not be computed."""
+    if isinstance(error, Failed):
+        return error
+    if isinstance(error, UserError):
+        return Failed(str(error))
+    if isinstance(error, torch.OutOfMemoryError):
+        return Failed("GPU memory runs out even for a single result; use a GPU with more memory")
+    return Failed(f"{type(error).__name__}: {short(error)} (an error of the program)", traceback.format_exc())
+
+
+def short(error: Exception) -> str:
+    return " ".join(str(error).split())[:LONGEST]
