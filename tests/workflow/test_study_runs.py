@@ -86,8 +86,8 @@ def test_a_changed_setting_makes_that_method_stale_and_no_other(study):
     study.configure(settings=CONFIG["settings"] | {"coop": {"epochs": 3, "context": 2}})
     counted = subprocess.run([PROMPTATLAS, "status"], cwd=study.folder, env=ENVIRONMENT, text=True, capture_output=True)
     lines = {line[:24].strip(): line[24:].split() for line in counted.stdout.splitlines()}
-    assert lines["prompts coop"] == ["0", "0", "4", "settings", "(4)"] and lines["prompts vpt"] == ["4", "0", "0"]
-    assert lines["frozen cells coop"] == ["4", "0", "20", "settings", "(20)"]
+    assert lines["prompts coop"] == ["0", "0", "4", "0", "settings", "(4)"] and lines["prompts vpt"] == ["4", "0", "0", "0"]
+    assert lines["frozen cells coop"] == ["4", "0", "20", "0", "settings", "(20)"]
     told = study.run("--until", "collect")
     assert "tune coop: 4 of 4 prompts to learn" in told and "tune vpt" not in told
     changed = differing(before, study.contents("cells", "prompts"))

@@ -42,6 +42,7 @@ def _parser() -> argparse.ArgumentParser:
     rerun.add_argument("--seed", type=int, help="one seed (default: all seeds of the study)")
     rerun.add_argument("--protocol", help="frozen or init (default: all protocols of the study)")
     rerun.add_argument("--cores", default="1", help="processor cores to use")
+    rerun.add_argument("--profile", action="append", help="a profile of Snakemake, such as profiles/slurm; may be repeated")
     rerun.add_argument("--dry-run", action="store_true", help="only say what would run")
     rerun.set_defaults(run=_rerun)
 
@@ -118,8 +119,9 @@ def _status(options: argparse.Namespace) -> int:
 def _rerun(options: argparse.Namespace) -> int:
     study = _study(options.configfile)
     files = [str(study.cell(cell)) for cell in _cells(study, options)]
-    command = [sys.executable, "-m", "snakemake", "--cores", options.cores, "--config", f"only={options.source}"]
-    command += ["--configfile", str(options.configfile)] if options.configfile else []
+    command = [sys.executable, "-m", "snakemake", "--cores", options.cores]
+    command += [f"--configfile={options.configfile}"] if options.configfile else []
+    command += [f"--profile={profile}" for profile in options.profile or []]
     command += ["--dry-run"] if options.dry_run else []
     return subprocess.call([*command, "--forcerun", *files])
 

@@ -1,87 +1,76 @@
-"""What of a study is done, missing or stale, and why. Reads results, changes nothing; knows nothing of Snakemake."""
+"""How a study stands, as lines for the terminal: counts, the reasons of failures, and the matrix of each method.
 
-import json
+Knows nothing of how it is found out.
+"""
+
+from __future__ import annotations
+
 from collections import Counter
-from dataclasses import dataclass, field
+from collections.abc import Iterable
 
-from promptatlas import backbone, cells
-from promptatlas.cells import changed
-from promptatlas.errors import UserError
-from promptatlas.jobs.transfer import Transfer
-from promptatlas.jobs.tune import order
-from promptatlas.learned import LearnedPrompt
+from promptatlas import failures
 from promptatlas.study import Study
-from promptatlas.tasks.prepared import PreparedTask
-from promptatlas.work import TransferJob, TuneJob
+from promptatlas.survey import DONE, FAILED, MISSING, STALE, State, ended
+
+KINDS = (DONE, MISSING, STALE, FAILED)
+SIGNS = {DONE: "\u00b7", MISSING: "-", STALE: "s", FAILED: "F"}
+WORST = (FAILED, MISSING, STALE, DONE)
+LAST = 8
 
 
-@dataclass
-class Count:
-    """How many of the prompts or cells of one method are done, missing or stale, and which inputs made them stale."""
-
-    what: str
-    done: int = 0
-    missing: int = 0
-    stale: int = 0
-    reasons: Counter[str] = field(default_factory=Counter)
-
-    def add(self, reasons: list[str]) -> None:
-        """One result that exists; it is stale if there are reasons."""
-        self.done += not reasons
-        self.stale += bool(reasons)
-        self.reasons.update(reasons)
-
-    def __str__(self) -> str:
-        why = ", ".join(f"{name} ({count})" for name, count in self.reasons.most_common())
-        return f"{self.what:<24}{self.done:>8}{self.missing:>9}{self.stale:>7}  {why}".rstrip()
+def counts(found: Iterable[State]) -> list[str]:
+    """A head and one line per kind of result and method."""
+    lines: dict[str, list[State]] = {}
+    for state in found:
+        lines.setdefault(state.what, []).append(state)
+    width = max(24, *(len(what) + 1 for what in lines), 0) if lines else 24
+    head = f"{'':<{width}}" + "".join(f"{kind:>9}" for kind in KINDS)
+    return [f"{head}  because of", *(_count(what, some, width) for what, some in lines.items())]
 
 
-HEADER = f"{'':<24}{'done':>8}{'missing':>9}{'stale':>7}  because of"
+def _count(what: str, some: list[State], width: int) -> str:
+    kinds = Counter(state.kind for state in some)
+    why = Counter(name for state in some if state.kind == STALE for name in state.why)
+    reasons = ", ".join(f"{name} ({count})" for name, count in why.most_common())
+    return f"{what:<{width}}{''.join(f'{kinds[kind]:>9}' for kind in KINDS)}  {reasons}".rstrip()
 
 
-def counts(study: Study) -> list[Count]:
-    """One line per method for prompts, and one per protocol and method for cells."""
-    lines: dict[str, Count] = {}
-    for tune_job in study.tune_jobs:
-        _count_prompts(
-            study, tune_job, lines.setdefault(f"prompts {tune_job.method}", Count(f"prompts {tune_job.method}"))
-        )
-    for job in study.transfer_jobs:
-        what = f"{job.protocol} cells {job.method}"
-        _count_cells(study, job, lines.setdefault(what, Count(what)))
-    return list(lines.values())
+def reasons(study: Study) -> list[str]:
+    """What failed, why, and the last lines of the logs of jobs that stopped."""
+    failed, stopped = failures.listed(study), ended(study)
+    lines = ["", f"{len(failed)} results failed; run the same command again to try them again:"] if failed else []
+    lines += failures.lines(study, failed)
+    for details in dict.fromkeys(one.details for one in failed if one.details):
+        lines += ["", *(f"    {line}" for line in details.splitlines()[-LAST:])]
+    for one in stopped:
+        lines += ["", f"{one.job} stopped ({one.log}):", *(f"    {line}" for line in one.lines)]
+    return lines
 
 
-def _count_prompts(study: Study, job: TuneJob, count: Count) -> None:
-    paths = {(task, seed): study.prompt(job.method, seed, task) for task in job.tasks for seed in job.seeds}
-    present = [key for key, path in paths.items() if path.exists()]
-    count.missing += len(paths) - len(present)
-    if not present:
-        return
-    model = backbone.load(study.backbone_folder)
-    for task, seed in present:
-        current = order(study, job.method, model, PreparedTask.open(study.task_folder(task)), seed)
-        try:
-            count.add(changed(json.loads(LearnedPrompt.load(current.path)[1].get("parts", "{}")), current.parts))
-        except UserError:
-            count.add(["corrupt file"])
+def matrices(study: Study, found: Iterable[State]) -> list[str]:
+    """For each protocol and method a sign per source (row) and target (column), the worst over seeds."""
+    signs: dict[tuple[str, str], dict[tuple[str, str], set[str]]] = {}
+    for state in (one for one in found if one.cell):
+        cell = state.cell
+        signs.setdefault((cell.protocol, cell.method), {}).setdefault((cell.source, cell.target), set()).add(state.kind)
+    legend = ", ".join(f"{sign} {kind}" for kind, sign in SIGNS.items())
+    lines = [f"rows are sources, columns targets in the order of the rows; the worst of all seeds: {legend}"] if signs else []
+    width = max(map(len, study.sources)) + 4
+    for (protocol, method), kinds in signs.items():
+        targets = [target for target in study.tasks if any(key[1] == target for key in kinds)]
+        numbers = [str(number) for number, _ in enumerate(targets, 1)]
+        lines += ["", f"{protocol} {method}"]
+        for digit in range(max(map(len, numbers))):
+            lines.append(" " * (width + 1) + "".join(f"{number.rjust(len(numbers[-1]))[digit]:>2}" for number in numbers))
+        for source in study.sources:
+            if not any(key[0] == source for key in kinds):
+                continue
+            number = targets.index(source) + 1 if source in targets else ""
+            row = "".join(f"{_sign(kinds.get((source, target), set())):>2}" for target in targets)
+            lines.append(f"{number:>3} {source:<{width - 4}} {row}")
+    return lines
 
 
-def _count_cells(study: Study, job: TransferJob, count: Count) -> None:
-    present = [cell for cell in job.cells() if study.cell(cell).exists()]
-    count.missing += sum(1 for _ in job.cells()) - len(present)
-    if not present:
-        return
-    transfer = Transfer(study, job, threads=1)
-    for cell in present:
-        try:
-            stored = cells.read(study.cell(cell))
-        except UserError:
-            count.add(["corrupt file"])
-            continue
-        try:
-            current = transfer.parts(cell)
-        except UserError:
-            count.add(["source prompt missing"])
-            continue
-        count.add(changed(stored["parts"], current))
+def _sign(kinds: set[str]) -> str:
+    """Blank where the design measures nothing."""
+    return next((SIGNS[kind] for kind in WORST if kind in kinds), " ")

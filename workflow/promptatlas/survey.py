@@ -1,0 +1,272 @@
+"""Which results of a study are done, stale, failed or missing, and why. Reads results, changes nothing and computes nothing.
+
+Goes the way of the jobs, with their own fingerprints. Knows nothing of how it is shown, nor of Snakemake.
+"""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Callable, Iterator, Mapping
+from dataclasses import dataclass, replace
+from functools import cached_property
+from pathlib import Path
+
+from promptatlas import backbone, cells, failures, scores
+from promptatlas.backbone import Backbone
+from promptatlas.cells import Cell, changed, fingerprint
+from promptatlas.errors import Failed, UserError
+from promptatlas.jobs import adapt, multitask, probe, share
+from promptatlas.jobs.joint import Group, Joint
+from promptatlas.jobs.known import Described
+from promptatlas.jobs.prepare import read_draw
+from promptatlas.jobs.transfer import Transfer
+from promptatlas.jobs.tune import order
+from promptatlas.learned import LearnedPrompt
+from promptatlas.study import Study
+from promptatlas.tasks.prepared import PreparedTask
+from promptatlas.work import AdaptJob, JointJob, MultitaskJob, ProbeJob, ShareJob, TransferJob, TuneJob
+
+DONE, STALE, FAILED, MISSING = "done", "stale", "failed", "missing"
+TOLD = "promptatlas: "
+Parts = Mapping[str, str]
+
+
+@dataclass(frozen=True)
+class State:
+    """How one result stands. why: the parts of a stale fingerprint that differ, or the reason of a failure."""
+
+    what: str
+    path: Path
+    kind: str
+    why: tuple[str, ...] = ()
+    cell: Cell | None = None
+
+
+@dataclass(frozen=True)
+class Ended:
+    """A job that stopped with an error, and the last lines of its log."""
+
+    job: str
+    log: Path
+    lines: tuple[str, ...]
+
+    @property
+    def reason(self) -> str:
+        return self.lines[-1].removeprefix(TOLD)
+
+
+def states(study: Study, method: str | None = None) -> Iterator[State]:
+    """Every result of the study, or only of one method, in the order in which they are computed."""
+    yield from _Survey(study, method).states()
+
+
+def ended(study: Study, last: int = 5) -> list[Ended]:
+    """The jobs whose last attempt stopped with an error."""
+    jobs = {job.name: job for job in study.every_job}
+    kinds = {name.partition("_")[0] for name in jobs}
+    found = []
+    for log in sorted(study.log("*").parent.glob("*.log")):
+        name = log.stem
+        if name in jobs:
+            if all(path.exists() for path in study.outputs(jobs[name])):
+                continue
+        elif name.partition("_")[0] in kinds:
+            continue  # of jobs that are cut otherwise now
+        lines = tuple(line for line in log.read_text(errors="replace").splitlines() if line.strip())[-last:]
+        if lines and lines[-1].startswith(TOLD):
+            found.append(Ended(name, log, lines))
+    return found
+
+
+class _Survey:
+    """What all results are compared with, read once."""
+
+    def __init__(self, study: Study, method: str | None) -> None:
+        # One job per method, however the study cuts them: what cells share is read once.
+        self.study = Study(study.config | {"jobs": dict.fromkeys(study.config["jobs"], "all")})
+        self.method = method
+        self.failed = {
+            path: one.reason
+            for one in ended(study)
+            for job in study.every_job
+            if job.name == one.job
+            for path in study.outputs(job)
+            if not path.exists()
+        } | {one.path: one.reason for one in failures.listed(study)}
+        self.tasks: dict[str, PreparedTask] = {}
+
+    @cached_property
+    def model(self) -> Backbone:
+        return backbone.load(self.study.backbone_folder)
+
+    def states(self) -> Iterator[State]:
+        ways = {
+            TuneJob: self._prompts, ShareJob: self._shared, MultitaskJob: self._multitask, ProbeJob: self._probes,
+            AdaptJob: self._adapted, TransferJob: self._cells, JointJob: self._joint,
+        }  # fmt: skip
+        for job in (job for kind in ways for job in self.study.every_job if isinstance(job, kind)):
+            if self.method in (None, getattr(job, "method", None)):
+                yield from ways[type(job)](job)
+
+    def state(
+        self, what: str, path: Path, stored: Callable[[Path], Parts], current: Callable[[], Parts], cell: Cell | None = None
+    ) -> State:
+        """stored: the parts of the fingerprint in the file; current: what they would be now."""
+        if path in self.failed:
+            return State(what, path, FAILED, (self.failed[path],), cell)
+        if not path.exists():
+            return State(what, path, MISSING, (), cell)
+        try:
+            old = stored(path)
+        except UserError:
+            return State(what, path, STALE, ("corrupt file",), cell)
+        try:
+            why = tuple(changed(old, current()))
+        except Failed:
+            why = ("source prompt failed",)
+        except UserError:
+            why = ("inputs missing",)
+        return State(what, path, STALE if why else DONE, why, cell)
+
+    def task(self, name: str) -> PreparedTask:
+        if name not in self.tasks:
+            self.tasks[name] = PreparedTask.open(self.study.task_folder(name))
+        return self.tasks[name]
+
+    def _prompts(self, job: TuneJob) -> Iterator[State]:
+        for task in job.tasks:
+            for seed in job.seeds:
+                path = self.study.prompt(job.method, seed, task)
+                yield self.state(
+                    f"prompts {job.method}", path, _in_prompt,
+                    lambda task=task, seed=seed: order(self.study, job.method, self.model, self.task(task), seed).parts,
+                )  # fmt: skip
+
+    def _shared(self, job: ShareJob) -> Iterator[State]:
+        study, method = self.study, job.method
+
+        def described() -> dict[str, Described]:
+            return {name: Described.read(study, name, job.seeds) for name in study.tasks}
+
+        for seed in job.seeds:
+            path = study.shared(method, seed)
+            yield self.state(
+                f"shared {method}", path, _in_metadata,
+                lambda seed=seed: share.learner_parts(study, method, self.model, described(), seed),
+            )  # fmt: skip
+            for name in study.tasks:
+                yield self.state(
+                    f"scores {method}", study.score(method, seed, name), _in_score,
+                    lambda path=path, name=name: share.score_parts(
+                        share.metadata(path).get("fingerprint", ""), name, self.model, Described.read(study, name, ())
+                    ),
+                )  # fmt: skip
+
+    def _multitask(self, job: MultitaskJob) -> Iterator[State]:
+        what = f"multitask {job.method}"
+        try:
+            looking = _Looking(self, job.method, what)
+        except UserError:
+            yield from self._unreadable(what, job)
+            return
+        list(multitask.go(looking, job, set()))
+        yield from looking.found
+
+    def _probes(self, job: ProbeJob) -> Iterator[State]:
+        for name in job.tasks:
+            yield self.state("linear probes", self.study.probe(name), _in_probe, lambda name=name: self._probe_mark(name))
+
+    def _probe_mark(self, name: str) -> Parts:
+        draws = {seed: read_draw(self.study.draw(name, seed)) for seed in self.study.seeds}
+        features = share.metadata(self.study.encoded(name))
+        return {"inputs": fingerprint(probe.parts(features, self.task(name), draws))}
+
+    def _adapted(self, job: AdaptJob) -> Iterator[State]:
+        for name in job.tasks:
+            for seed in self.study.seeds:
+                yield self.state(
+                    f"scores {job.method}", self.study.score(job.method, seed, name), _in_score,
+                    lambda name=name, seed=seed: adapt.score_parts(
+                        self.study, job.method, self.model, Described.read(self.study, name, [seed]), seed
+                    )[0],
+                )  # fmt: skip
+
+    def _cells(self, job: TransferJob) -> Iterator[State]:
+        prepared = tuple(name for name in job.targets if (self.study.task_folder(name) / "task.json").exists())
+
+        def transfer() -> Transfer:
+            known.append(known[0] if known else Transfer(self.study, replace(job, targets=prepared), self.model))
+            return known[0]
+
+        known: list[Transfer] = []
+        for cell in job.cells():
+            yield self.state(
+                f"{job.protocol} cells {job.method}", self.study.cell(cell), _in_cell,
+                lambda cell=cell: transfer().parts(cell), cell,
+            )  # fmt: skip
+
+    def _joint(self, job: JointJob) -> Iterator[State]:
+        try:
+            looking = _Looking(self, job.method, f"joint prompts {job.method}")
+        except UserError:
+            yield from self._unreadable(f"joint scores {job.method}", job)
+            return
+        groups = looking.noted_groups() if self.study.joint == "auto" else looking.groups()
+        for group in groups:
+            looking.measure(group, set())
+        yield from looking.found
+        if not groups:
+            yield from self._unreadable(f"joint scores {job.method}", job)
+
+    def _unreadable(self, what: str, job: MultitaskJob | JointJob) -> Iterator[State]:
+        """Of results whose fingerprints cannot be known yet, those that are there are stale."""
+        for path in self.study.outputs(job):
+            yield self.state(what, path, lambda _: {}, lambda: {"inputs": ""})
+
+
+class _Looking(Joint):
+    """Goes the way of the jobs that learn prompts of several tasks, but only notes how their results stand."""
+
+    def __init__(self, survey: _Survey, method: str, what: str) -> None:
+        super().__init__(survey.study, method, survey.model)
+        self.survey, self.what, self.found = survey, what, []
+
+    def have(self, names, paths, settings, starts=None, forced=frozenset()) -> int:
+        for seed, path in paths.items():
+            start = starts and starts[seed]
+            parts = lambda seed=seed, start=start: self.parts(names, seed, settings, start)  # noqa: E731
+            self.found.append(self.survey.state(self.what, path, _in_prompt, parts))
+        return 0
+
+    def average(self, paths, path, forced) -> None:
+        parts = lambda: multitask.average_parts([LearnedPrompt.load(one)[0] for one in paths.values()])  # noqa: E731
+        self.found.append(self.survey.state(self.what, path, _in_prompt, parts))
+
+    def _score(self, name: str, group: Group, prompts, forced) -> None:
+        for place, about, path in self._places(name, group, prompts):
+            parts = lambda about=about, path=path: self.score_parts(name, about, LearnedPrompt.load(path)[0])  # noqa: E731
+            self.found.append(self.survey.state(f"joint scores {self.method}", place, _in_score, parts))
+
+
+def _in_prompt(path: Path) -> Parts:
+    return json.loads(LearnedPrompt.load(path)[1].get("parts", "{}"))
+
+
+def _in_probe(path: Path) -> Parts:
+    """Probes do not tell the parts of their fingerprint."""
+    try:
+        return {"inputs": json.loads(path.read_bytes())["fingerprint"]}
+    except (ValueError, KeyError, TypeError) as error:
+        raise UserError(f"{path} is corrupt") from error
+
+
+def _in_metadata(path: Path) -> Parts:
+    return json.loads(share.metadata(path).get("parts", "{}"))
+
+
+def _in_score(path: Path) -> Parts:
+    return scores.read(path)["parts"]
+
+
+def _in_cell(path: Path) -> Parts:
+    return cells.read(path)["parts"]
