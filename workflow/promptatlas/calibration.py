@@ -24,8 +24,9 @@ from promptatlas.trials import Run, Trial
 
 BUDGET = 20.0
 LARGE = ("pictures", "tokens", "products", "looks", "pairs", "logits")  # units of which a study has most
-QUICK = 0.15  # seconds; what takes less is run three times, the first to warm up
-SLOW = 1.0  # what takes more is not repeated, though it were the first of its kind
+QUICK = 0.15  # seconds; what takes less is run four times, the first to warm up
+AT_MOST = 4  # kinds among which what is left of the budget is shared: most need far less than is feared
+SURPRISE = 4  # what takes so many times longer than expected has loaded something, and is run again
 # What a job is before it does anything: the imports of the light ones and of those that compute.
 STARTS = {
     "job: starts": "import promptatlas.study, pandas",
@@ -40,7 +41,8 @@ class Point:
 
     @property
     def typical(self) -> float:
-        return statistics.median(self.seconds)
+        """The least of several: other work on the machine only ever adds."""
+        return min(self.seconds)
 
 
 @dataclass(frozen=True)
@@ -74,11 +76,12 @@ def calibrate(trials: Mapping[str, Trial], device: str, budget: float = BUDGET) 
         this_round, going_on = going_on, {}
         for number, (kind, trial) in enumerate(this_round.items()):
             left = deadline - clock()
-            share = left / (len(this_round) - number) if points[kind] else left
+            share = left / min(len(this_round) - number, AT_MOST) if points[kind] else left
             work, run = next(trial, (None, None))
-            if work is None or share <= 0 or _expected(points[kind], work, points["encode"]) > share:
+            expected = _expected(points[kind], work, points["encode"])
+            if work is None or share <= 0 or expected > share:
                 continue
-            points[kind].append(Point(work, _timed(run, clock, SLOW if not points[kind] else QUICK)))
+            points[kind].append(Point(work, _timed(run, clock, expected)))
             going_on[kind] = trial
     each = starts | {name: price for own in points.values() for name, price in prices(own).items()}
     unmeasured = tuple(kind for kind, own in points.items() if not own)
@@ -96,7 +99,7 @@ def prices(points: Sequence[Point]) -> dict[str, float]:
     if not names:
         return {}
     typical = np.array([point.typical for point in points]) + 1e-9
-    weights = np.sqrt(np.arange(1, len(points) + 1)) / typical
+    weights = np.arange(1, len(points) + 1) / typical
     counts = np.array([[point.work[name] for name in names] for point in points], dtype=float)
     unit = counts.max(0)
     found, _ = nnls(counts / unit * weights[:, None], typical * weights)
@@ -116,27 +119,32 @@ def borrowed(name: str, each: Mapping[str, float]) -> float:
     return float(np.mean(same or [*alike.values()] or [0.0]))
 
 
-def _expected(points: Sequence[Point], work: Work, encoding: Sequence[Point]) -> float:
-    """About how long the next size takes: as much longer than the last as the count that grows most; the first of its kind
-    no less than its pictures need without prompts."""
+def _expected(points: Sequence[Point], work: Work | None, encoding: Sequence[Point]) -> float:
+    """About how long the next size takes: as much longer than the last as there is more of what weighs most in a study; the
+    first of its kind no less than its pictures need without prompts.
+    """
+    if work is None:
+        return 0.0
     if not points:
         pictures = sum(count for name, count in work.items() if name.endswith(": pictures"))
         return pictures * prices(encoding).get("encode: pictures", 0.0)
     last = points[-1]
-    grown = [count / last.work[name] for name, count in work.items() if last.work[name]]
-    return last.typical * max(grown, default=1.0)
+    alike = [name for name, count in work.items() if count and last.work[name]]
+    most = min(alike, key=_rank, default=None)
+    return last.typical * (work[most] / last.work[most] if most else 1.0)
 
 
-def _timed(run: Run, clock: Callable[[], float], repeated: float) -> tuple[float, ...]:
+def _timed(run: Run, clock: Callable[[], float], expected: float) -> tuple[float, ...]:
     def once() -> float:
         started = clock()
         run()
         return clock() - started
 
     first = once()
-    if first > repeated:
+    if QUICK < first < SURPRISE * expected:
         return (first,)
-    return (once(), once())
+    again = once()
+    return (again,) if again > QUICK else (again, once(), once())
 
 
 def _clock(device: str) -> Callable[[], float]:

@@ -165,17 +165,17 @@ class Method:
         return Work({f"share {self.name}: passes": epochs * passes, f"share {self.name}: tokens": epochs * named})
 
     def adapting(self, size: Size, width: int) -> Work:
-        """One adapter: the search of alpha and beta and, if keys are trained, their epochs."""
+        """One adapter: the search of alpha and beta, one beta at a time, and, if keys are trained, their epochs."""
         grid = self.settings["beta_steps"]
-        remembered = size.train * size.classes
         work = Work({
-            f"adapt {self.name}: runs": 1,
-            f"adapt {self.name}: looks": grid * size.validation * remembered,
+            f"adapt {self.name}: betas": grid,
+            f"adapt {self.name}: looks": grid * size.validation * size.train * size.classes,
             f"adapt {self.name}: pairs": grid * self.settings["alpha_steps"] * (size.metric in RANKED),
         })  # fmt: skip
         if "epochs" in self.settings:
-            seen = 2 * size.train + size.validation
-            work[f"adapt {self.name}: products"] = self.settings["epochs"] * seen * size.train * (size.classes + width)
+            epochs, seen = self.settings["epochs"], 2 * size.train + size.validation
+            work[f"adapt {self.name}: steps"] = epochs * (1 + math.ceil(size.train / self.settings["batch_size"]))
+            work[f"adapt {self.name}: products"] = epochs * seen * size.train * (size.classes + width)
         return work
 
 

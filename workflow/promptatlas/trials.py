@@ -41,7 +41,7 @@ Trial = Iterator[tuple[Work, Run]]  # what is done, and doing it; each needs mor
 
 WORDS = "red blue green white black big small old new good car dog cat house tree road".split()
 PHOTO = (500, 375)
-FEW = 2  # batches of a shortened epoch
+FEW, STEPS = 128, 16  # pictures and steps at most of a shortened epoch: its beginning and end count for little
 
 
 class MadeUp:
@@ -72,7 +72,7 @@ class MadeUp:
 def trials(study: Study, model: Backbone, sizes: Mapping[str, Size]) -> dict[str, Trial]:
     """By kind of cost, everything that this study needs to know."""
     learners = sorted((sizes[name] for name in study.learners), key=lambda size: size.classes)
-    typical = [learners[len(learners) * share // 4] for share in (1, 2, 3)]
+    typical = [learners[len(learners) * share // 4] for share in (2, 3, 1)]  # what is tried first is the most usual
     width = model.architecture.embed_dim
     found: dict[str, Trial] = {"encode": _encoding(model), "files": _files(), "job weights": _weights()}
     embedded = [name for name in study.design.given if study.is_embedded(name)]
@@ -112,11 +112,11 @@ def _sized(classes: int, train: int, validation: int, test: int, metric: str = "
 
 
 def _tuning(model: Backbone, method: Method, typical: Sequence[Size], learners: int) -> Trial:
-    """One epoch: the smallest, with more classes, with more pictures; then classes as in the study and a few batches."""
-    batch = method.settings["batch_size"]
+    """One epoch: the smallest, with more classes, with more pictures; then classes as in the study and a few pictures."""
     shapes = [(_sized(2, 2, 2, 0), 1), (_sized(6, 2, 2, 0), 1), (_sized(2, 6, 6, 0), 1)]
+    few = min(FEW, STEPS * method.settings["batch_size"])
     for size in typical:
-        shapes.append((_sized(size.classes, min(size.train, FEW * max(batch, 4)), min(size.validation, 64), 0), learners))
+        shapes.append((_sized(size.classes, min(size.train, few), min(size.validation, FEW // 2), 0), learners))
     for size, k in shapes:
         quick = replace(method, settings={**method.settings, "epochs": 1})
         task = MadeUp(size, model.architecture.image_size)
@@ -130,8 +130,8 @@ def _tuning(model: Backbone, method: Method, typical: Sequence[Size], learners: 
 
 def _answering(model: Backbone, method: Method, typical: Sequence[Size], prompts: int) -> Trial:
     shapes = [(2, 2, 1), (6, 2, 2), (2, 6, 1)]
-    shapes += [(size.classes, min(size.test, 64), min(prompts, 8)) for size in typical[1:2]]
-    shapes += [(size.classes, min(size.test, 512), prompts) for size in typical]
+    shapes += [(size.classes, min(size.test, FEW // 2), min(prompts, 8)) for size in typical]
+    shapes += [(size.classes, min(size.test, 2 * FEW), prompts) for size in typical[:1]]
     for classes, test, count in shapes:
         task = MadeUp(_sized(classes, 0, 0, test), model.architecture.image_size)
         own = tuning.scratch(model, method.name, dict(method.settings), 0).prompts
@@ -174,12 +174,15 @@ def _features(count: int, width: int) -> np.ndarray:
 
 
 def _adapting(method: Method, typical: Sequence[Size], width: int) -> Trial:
-    """A coarser grid than the study's; the last one ranks pictures, which makes every pair of alpha and beta a step."""
-    sizes = [_sized(2, 4, 4, 0), *(replace(size, metric="accuracy") for size in typical[:2]), _sized(2, 4, 4, 0, "roc_auc")]
-    for size in sizes:
-        settings = {**method.settings, "alpha_steps": 10, "beta_steps": 10}
+    """Small grids and few epochs, each varied alone; one task ranks pictures, which makes every pair of alpha and beta a step."""
+    tiny, own = _sized(2, 4, 4, 0), [replace(size, metric="accuracy") for size in typical]
+    shapes = [(tiny, 5, 2), (tiny, 20, 2), (tiny, 5, 8), (replace(tiny, metric="roc_auc"), 5, 2)]
+    shapes += [(_sized(4, 16, 8, 0), 5, 2), (_sized(6, 48, 16, 0), 5, 2)]
+    shapes += [(own[0], 5, 2), (own[1], 20, 2), (own[1], 5, 8), (own[2], 20, 8)]
+    for size, grid, epochs in shapes:
+        settings = {**method.settings, "alpha_steps": 20, "beta_steps": grid}
         if "epochs" in settings:
-            settings["epochs"] = 2
+            settings["epochs"] = epochs
         task = MadeUp(size, 1)
         known = [
             Examples(torch.from_numpy(_features(count, width)), torch.from_numpy(task.labels(split)))
@@ -195,7 +198,7 @@ def _adapting(method: Method, typical: Sequence[Size], width: int) -> Trial:
 
 def _probing(typical: Sequence[Size], width: int) -> Trial:
     """Pictures of a class lie around a place of their own, as real ones do."""
-    for size in (_sized(2, 8, 4, 0), *typical):
+    for size in (_sized(2, 8, 4, 0), _sized(4, 24, 8, 0), *typical):
         labels, held = np.arange(size.train) % size.classes, np.arange(size.validation) % size.classes
         centres, noise = _features(size.classes, width), 0.7 * _features(size.train, width)
         train, validation = centres[labels] + noise, centres[held] + noise[: len(held)]
