@@ -12,7 +12,7 @@ from tiny_study import CONFIG, ENVIRONMENT, PROMPTATLAS, differing
 TASK_NAMES = CONFIG["tasks"]
 PROMPT = "prompts/coop/seed1/glasses.safetensors"
 ROW = {f"cells/frozen/coop/seed1/{target}/glasses.json" for target in TASK_NAMES}
-WILD = {"epochs": 1, "learning_rate": 1e30}
+WILD = {"epochs": 2, "learning_rate": 1e30, "optimizer": "sgd"}
 
 
 def poisoned(study, *arguments: str) -> str:
@@ -67,7 +67,7 @@ def test_a_loss_that_is_not_a_number_is_a_reason_wherever_it_occurs(study):
     """What is built upon a failed prompt or learner fails with it; zero-shot, untrained prompts and probes are there."""
     settings = CONFIG["settings"] | {"coop": {**WILD, "context": 2}, "coop_mt": WILD}
     changes = {"methods": ["coop", "prompt_adapter"], "multitask": "leave_one_out", "joint": [["shapes", "colors"]]}
-    study.configure(settings=settings, union={"source_epochs": 1}, **changes)
+    study.configure(settings=settings, union={"source_epochs": 2}, **changes)
     told = poisoned(study, "--until", "describe", "collect_joint")
     assert "lower settings.coop.learning_rate" in told and "lower settings.coop_mt.learning_rate" in told
 

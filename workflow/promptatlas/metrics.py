@@ -30,11 +30,12 @@ def score(metric: str, logits: np.ndarray, labels: np.ndarray) -> Score:
     """Score logits (N, C) against class numbers (N,) or, for ``map_11_point``, marks (N, C).
 
     The threshold-free metrics rank softmax probabilities, as ELEVATER does: the softmax changes how pictures rank
-    against each other, which moves an 11-point mAP by several points. Raises UserError for answers that are not numbers.
+    against each other, which moves an 11-point mAP by several points. A class that is ruled out has the logit -inf. Raises
+    UserError for answers that are not numbers.
     """
     logits = np.asarray(logits, dtype=np.float64)
-    if not np.isfinite(logits).all():
-        wrong = (~np.isfinite(logits)).any(axis=1).sum()
+    if not (logits < np.inf).all():
+        wrong = (~(logits < np.inf)).any(axis=1).sum()
         raise UserError(
             f"the answers for {wrong} of {len(logits)} pictures are not numbers; look at the learning rate, the weights and the pictures"
         )

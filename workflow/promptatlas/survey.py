@@ -11,6 +11,8 @@ from dataclasses import dataclass, replace
 from functools import cached_property
 from pathlib import Path
 
+import torch
+
 from promptatlas import backbone, cells, failures, scores
 from promptatlas.backbone import Backbone
 from promptatlas.cells import Cell, changed, fingerprint
@@ -82,6 +84,7 @@ class _Survey:
     """What all results are compared with, read once."""
 
     def __init__(self, study: Study, method: str | None) -> None:
+        torch.set_num_threads(1)  # there is nothing to compute
         # One job per method, however the study cuts them: what cells share is read once.
         self.study = Study(study.config | {"jobs": dict.fromkeys(study.config["jobs"], "all")})
         self.method = method
