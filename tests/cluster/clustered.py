@@ -27,14 +27,15 @@ CONFIG = {
 }
 # Pieces for three nodes: few, because on two cores each job costs seconds that have nothing to do with its work.
 PIECES = {"tasks_per_job": "all", "prompts_per_job": 2, "targets_per_job": 3}
-# The cluster is this machine, so there is nothing to be patient with.
-ON_SLURM = (
-    "--profile", str(ROOT / "profiles" / "slurm"),
-    "--slurm-init-seconds-before-status-checks", "5", "--max-status-checks-per-second", "1", "--latency-wait", "10",
-)  # fmt: skip
 UNTIMED = ["seconds", "peak_mib"]
 # A prompt tuned beside others differs from one tuned alone in the last bits, and with it its fingerprint.
 BITS = ["fingerprint"]
+
+
+def on_slurm(profile: Path = ROOT / "profiles" / "slurm") -> list[str]:
+    """With that profile, but without its patience: the cluster is this machine."""
+    impatient = {"slurm-init-seconds-before-status-checks": 5, "max-status-checks-per-second": 1, "latency-wait": 10}
+    return ["--profile", str(profile), *(str(part) for key, value in impatient.items() for part in (f"--{key}", value))]
 
 
 @dataclass(frozen=True)

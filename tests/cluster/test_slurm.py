@@ -1,12 +1,13 @@
 """A study through SLURM: on several nodes, each job with a GPU of its own, to the same tables as on one machine."""
 
 import re
+from pathlib import Path
 
 import pandas as pd
 import pytest
 
-from clustered import ON_SLURM, PIECES, Clustered
-from toy_slurm import Cluster, Unavailable, says
+from clustered import PIECES, ROOT, Clustered, on_slurm
+from toy_slurm import GPU_KIND, Cluster, Unavailable, says
 
 WITH_GPU = {"encode", "tune_coop", "tune_vpt", "transfer_frozen_coop", "transfer_frozen_vpt"}
 WITHOUT_GPU = {"probe", "similarity"}
@@ -35,8 +36,17 @@ def here(tmp_path_factory) -> Clustered:
 def there(cluster, tmp_path_factory) -> Clustered:
     """The study on the cluster."""
     study = Clustered(tmp_path_factory.mktemp("there")).configure(jobs=PIECES)
-    study.run(*ON_SLURM, "--slurm-keep-successful-logs")
+    study.run(*on_slurm(edited(tmp_path_factory.mktemp("profile"))), "--slurm-keep-successful-logs")
     return study
+
+
+def edited(folder: Path) -> Path:
+    """The profile with what a user edits: the partitions and the kind of GPU that are shown there as examples."""
+    text = (ROOT / "profiles" / "slurm" / "profile.yaml").read_text()
+    for example in ("slurm_partition: \"'gpu' if", "gpu_model:"):
+        text = text.replace(f"# {example}", example)
+    (folder / "profile.yaml").write_text(text.replace("'a100'", f"'{GPU_KIND}'"))
+    return folder
 
 
 @pytest.fixture(scope="module")
@@ -64,12 +74,13 @@ def test_the_work_is_done_on_every_node_and_the_rest_here(cluster, jobs):
 
 @pytest.mark.slow
 def test_jobs_that_run_the_model_are_given_a_gpu_and_no_others(there, jobs):
-    asked = {job["Rule"]: job.get("TresPerJob") for job in jobs}
-    assert asked == dict.fromkeys(WITH_GPU, "gres:gpu:1") | dict.fromkeys(WITHOUT_GPU)
+    asked = {job["Rule"]: (job["Partition"], job.get("TresPerJob")) for job in jobs}
+    one_gpu, none = ("gpu", f"gres:gpu:{GPU_KIND}:1"), ("cpu", None)
+    assert asked == dict.fromkeys(WITH_GPU, one_gpu) | dict.fromkeys(WITHOUT_GPU, none)
     given = [path.read_text() for path in (there.folder / "logs" / "slurm").rglob("*.log") if "transfer" in str(path)]
     assert len(given) == 4 and all("CUDA_VISIBLE_DEVICES names GPU 0, but torch finds none" in log for log in given)
 
 
 @pytest.mark.slow
 def test_nothing_is_left_to_do(there):
-    assert "Nothing to be done" in there.run(*ON_SLURM)
+    assert "Nothing to be done" in there.run(*on_slurm())

@@ -4,7 +4,8 @@
     toy_queue.py <folder> status <number>
     toy_queue.py <folder> cancel <number> ...
 
-Jobs start at once. What was asked for a job is in <folder>/<number>.json, what it said in <number>.log, how it ended in <number>.end.
+Jobs start at once. What was asked for a job is in <folder>/<number>.json, what it said in <number>.log, how it ended in
+<number>.end.
 """
 
 import argparse
@@ -22,7 +23,7 @@ def submit(folder: Path, options: argparse.Namespace) -> None:
     about = folder / f"{number}.json"
     about.touch(exist_ok=False)
     with (folder / f"{number}.log").open("w") as log:
-        ended = "sh \"$0\"; echo $? > \"$1.part\"; mv \"$1.part\" \"$1\""
+        ended = 'sh "$0"; echo $? > "$1.part"; mv "$1.part" "$1"'
         command = ["sh", "-c", ended, options.script, str(folder / f"{number}.end")]
         job = subprocess.Popen(command, stdin=subprocess.DEVNULL, stdout=log, stderr=log, start_new_session=True)
     about.write_text(json.dumps({name: getattr(options, name) for name in ASKED} | {"pid": job.pid}))

@@ -30,7 +30,7 @@ class Unavailable(Exception):
 
 
 class Cluster:
-    """Nodes n1, n2, ... with `cores` and `gpus` each; partition `main`, and `high`, which preempts it."""
+    """Nodes n1, n2, ... with `cores` and `gpus` each, all in partitions `gpu`, `cpu`, and `high`, which preempts both."""
 
     def __init__(self, nodes: int = 3, cores: int = 4, gpus: int = 1):
         self.nodes = [f"n{number}" for number in range(1, nodes + 1)]
@@ -141,7 +141,8 @@ PreemptType=preempt/partition_prio
 PreemptMode=REQUEUE
 GresTypes=gpu
 {each}
-PartitionName=main Nodes={nodes} Default=YES PriorityTier=1 State=UP
+PartitionName=gpu Nodes={nodes} Default=YES PriorityTier=1 State=UP
+PartitionName=cpu Nodes={nodes} PriorityTier=1 State=UP
 PartitionName=high Nodes={nodes} PriorityTier=10 PreemptMode=OFF State=UP
 """
 
@@ -192,9 +193,23 @@ def _take_down(folder: Path) -> None:
     nodes = [file for file in folder.glob("*.pid") if file.name not in last]
     for file in (*nodes, *(folder / name for name in last)):
         _end(file, signal.SIGTERM)
+    for pid in _left_of_jobs(folder):
+        os.kill(pid, signal.SIGKILL)
     if FOUND_BY.is_symlink() and FOUND_BY.resolve() == folder:
         FOUND_BY.unlink()
     shutil.rmtree(folder, ignore_errors=True)
+
+
+def _left_of_jobs(folder: Path) -> list[int]:
+    """Processes of jobs whose node was taken from under them; SLURM has told them its configuration."""
+    left = []
+    for environment in Path("/proc").glob("[0-9]*/environ"):
+        try:
+            if f"SLURM_CONF={folder}/".encode() in environment.read_bytes():
+                left.append(int(environment.parent.name))
+        except OSError:  # it has just ended
+            continue
+    return left
 
 
 def _end(file: Path, how: signal.Signals) -> None:
