@@ -19,6 +19,9 @@ KEYS = (
     "study", "backbone", "protocol", "method", "source", "target", "seed", "shots", "metric", "score", "chance", "n_test",
     "seconds", "peak_mib", "fingerprint", "parts", "per_class", "correct",
 )  # fmt: skip
+TEXTS = ("study", "backbone", "metric", "fingerprint")
+NUMBERS = ("shots", "score", "chance", "n_test", "seconds", "peak_mib")
+LARGEST = 1e15
 
 
 @dataclass(frozen=True, order=True)
@@ -77,13 +80,19 @@ def read(path: Path) -> dict[str, Any]:
         cell = json.loads(Path(path).read_bytes())
     except FileNotFoundError:
         raise UserError(f"the cell {path} is missing; run the study again to compute it") from None
-    except ValueError:
+    except (ValueError, RecursionError):
         raise UserError(_corrupt(path)) from None
-    if not (isinstance(cell, dict) and all(key in cell for key in KEYS)):
-        raise UserError(_corrupt(path))
-    if not (sound_score(cell) and isinstance(cell["parts"], dict)):
+    if not (isinstance(cell, dict) and all(key in cell for key in KEYS) and sound_score(cell) and _of_its_kinds(cell)):
         raise UserError(_corrupt(path))
     return cell
+
+
+def _of_its_kinds(cell: Mapping[str, Any]) -> bool:
+    """Whether what becomes a row of a table is text or a number where it should be."""
+    texts = all(isinstance(cell[key], str) for key in TEXTS) and isinstance(cell.get("failed") or "", str)
+    known = [cell[key] for key in NUMBERS if not (cell.get("failed") and cell[key] is None)]
+    numbers = all(type(number) in (int, float) and abs(number) < LARGEST for number in known)
+    return texts and numbers and isinstance(cell["parts"], dict)
 
 
 def sound_score(record: Mapping[str, Any]) -> bool:
