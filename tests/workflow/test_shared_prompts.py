@@ -4,6 +4,7 @@ import json
 import shutil
 
 import pandas as pd
+import promptatlas
 import pytest
 from safetensors import safe_open
 from tiny_study import CONFIG, Finished, differing
@@ -42,6 +43,19 @@ def test_a_source_prompt_never_learns_from_its_target(shared):
         assert sorted([*seen, target]) == sorted(TASK_NAMES)
     group = shared.results / "joint" / "prompts" / "coop" / "without" / "seed1" / "colors+shapes.safetensors"
     assert parts(group)["tasks"] == "digits_rendered;glasses"
+
+
+def test_shared_prompts_are_taken_away_with_a_card(shared):
+    path = shared.results / "multitask" / "coop" / "seed1" / "without-shapes.safetensors"
+    prompt = promptatlas.load_prompt(path)
+    assert prompt.card["task"] == "colors+digits_rendered+glasses" and prompt.card["class_names"] is None
+    assert prompt.card["settings"]["epochs"] == 1 and prompt.card["settings"]["classes"] == "own" and prompt.card["seed"] == 1
+    drawn = [json.loads((shared.results / f"draws/shots2-seed1/{task}.json").read_text()) for task in TASK_NAMES if task != "shapes"]
+    assert prompt.card["draw"]["train"] == sum(len(one["train"]) for one in drawn)
+    assert prompt.card["validation"]["score"] == prompt.learned.history[prompt.card["validation"]["epoch"] - 1]["validation_score"]
+    assert prompt.classifier(["circle", "square"], backbone=shared.results / "backbone").class_names == ("circle", "square")
+    group = shared.results / "joint" / "prompts" / "coop" / "scratch" / "seed1" / "colors+shapes.safetensors"
+    assert promptatlas.load_prompt(group).card["task"] == "colors+shapes"
 
 
 def test_the_row_multitask_stands_beside_the_matrix(shared):
@@ -98,4 +112,5 @@ def test_groups_are_found_and_seeds_averaged_when_asked_for(shared, tmp_path):
     assert sorted(task for group in found["groups"] for task in group) == sorted(TASK_NAMES)
     joint = pd.read_parquet(study.results / "tables" / "joint.parquet")
     assert set(joint["source"]) == {"scratch", "multitask_all"} and set(joint["classes"]) == {"union"}
-    assert (study.results / "multitask" / "coop" / "average" / "all.safetensors").exists()
+    mean = promptatlas.load_prompt(study.results / "multitask" / "coop" / "average" / "all.safetensors").card
+    assert mean["seed"] is None and mean["task"] == "+".join(sorted(TASK_NAMES))

@@ -75,6 +75,10 @@ class Study(Layout, Unions):
         folders = {key: str(Path(expanduser(given[key])).absolute()) for key in ("folder", "root") if key in given}
         return catalogue.described(task, given | folders)
 
+    def resize_of(self, task: str) -> str:
+        """How the pictures of a task are fitted to the model; drawn ones are square."""
+        return "squash" if self.is_embedded(task) else self.entry(task).resize or self.config["resize"]
+
     @property
     def data_root(self) -> Path:
         return Path(expanduser(self.config["data_root"]))

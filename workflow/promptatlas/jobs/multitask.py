@@ -10,7 +10,7 @@ from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
-from promptatlas import NUMERICS_VERSION, backbone, devices, multitask, planning
+from promptatlas import NUMERICS_VERSION, backbone, card, devices, multitask, planning
 from promptatlas.backbone import Backbone
 from promptatlas.cells import digest, fingerprint, replace
 from promptatlas.errors import Failed
@@ -120,7 +120,7 @@ class Unions:
                 if isinstance(prompt, Failed):
                     failed[seed] = prompt
                 else:
-                    save(prompt, resumes[seed], parts[seed])
+                    save(prompt, resumes[seed], parts[seed], self.card(names, settings, prompt, seed))
         for seed in wanted:
             if seed not in failed:
                 replace(paths[seed], resumes[seed].read_bytes())
@@ -140,7 +140,34 @@ class Unions:
             return self.fail(path, Failed(f"the prompt of a seed failed: {why}"))
         parts = average_parts(prompts)
         if path in forced or not holds(path, fingerprint(parts)):
-            save(multitask.average(self.model, self.study.settings(self.method), prompts), path, parts)
+            seen = json.loads(LearnedPrompt.load(next(iter(paths.values())))[1]["parts"])["tasks"].split(";")
+            mean = multitask.average(self.model, self.study.settings(self.method), prompts)
+            save(mean, path, parts, self.card(seen, self.study.multitask_settings(self.method), mean))
+
+    def card(self, names: Sequence[str], settings: dict[str, Any], prompt: LearnedPrompt, seed: int | None = None) -> dict[str, str]:
+        """What a prompt's file says to those who take it away; without a seed it is the mean of those of all seeds.
+
+        A prompt of several tasks has no class names of its own.
+        """
+        resizes = {self.study.resize_of(name) for name in names}
+        known: dict[str, Any] = {}
+        if seed is not None:
+            draws = [self.draws[name, seed] for name in names]
+            counts = {"train": sum(len(one.train) for one in draws), "validation": sum(len(one.validation) for one in draws)}
+            score = prompt.history[prompt.best_epoch - 1]["validation_score"]
+            known = {
+                "draw": {"sha256": digest([one.sha256 for one in draws]), "shots": self.study.shots} | counts,
+                "validation": {"metric": "mean of the tasks' metrics", "score": score, "epoch": prompt.best_epoch},
+            }
+        return card.write(
+            method=self.method,
+            settings={**settings, **vars(self.manner)},
+            backbone={"name": self.study.backbone_name, "sha256": self.model.fingerprint},
+            task="+".join(names),
+            resize=resizes.pop() if len(resizes) == 1 else None,
+            seed=seed,
+            **known,
+        )
 
     def clean(self) -> None:
         """Remove what was kept for the case of an interruption."""
@@ -153,5 +180,5 @@ def average_parts(prompts: Sequence[LearnedPrompt]) -> dict[str, str]:
     return {"average": digest([one.parameter_fingerprint() for one in prompts]), "numerics": str(NUMERICS_VERSION)}
 
 
-def save(prompt: LearnedPrompt, path: Path, parts: Mapping[str, str]) -> None:
-    prompt.save(path, {"fingerprint": fingerprint(parts), "parts": json.dumps(dict(parts), sort_keys=True)})
+def save(prompt: LearnedPrompt, path: Path, parts: Mapping[str, str], about: Mapping[str, str]) -> None:
+    prompt.save(path, {"fingerprint": fingerprint(parts), "parts": json.dumps(dict(parts), sort_keys=True), **about})

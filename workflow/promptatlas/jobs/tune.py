@@ -96,7 +96,7 @@ def written_card(study: Study, model: str, task: PreparedTask, one: Order, promp
         backbone={"name": study.backbone_name, "sha256": model},
         task=name,
         class_names=list(task.task.class_names),
-        resize="squash" if study.is_embedded(name) else study.entry(name).resize or study.config["resize"],
+        resize=study.resize_of(name),
         seed=one.seed,
         draw={
             "sha256": drawn.sha256, "shots": study.shots, "train": len(drawn.train), "validation": len(drawn.validation),
