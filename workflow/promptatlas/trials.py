@@ -233,7 +233,7 @@ def _decoding(pixels: int) -> Trial:
 def _files() -> Trial:
     """Records as large as those of cells, written whole and read."""
     record = dict.fromkeys(cells.KEYS, "x" * 64) | {"per_class": {word: 0.5 for word in WORDS}, "correct": "x" * 100}
-    record |= {"score": 0.5, "parts": dict.fromkeys(WORDS[:12], "x" * 64)}
+    record |= dict.fromkeys(cells.NUMBERS, 0.5) | {"parts": dict.fromkeys(WORDS[:12], "x" * 64)}
 
     def write(count: int) -> None:
         with tempfile.TemporaryDirectory() as folder:
