@@ -72,7 +72,7 @@ def main() -> None:
         with Cluster() as cluster:
             cluster.wait_until_idle()
             found = measure(study)
-        print(name, {what: round(seconds, 2) for what, seconds in found.items()}, flush=True)
+        print(name, {what: round(float(seconds), 2) for what, seconds in found.items()}, flush=True)
     shutil.rmtree(folder)
 
 
