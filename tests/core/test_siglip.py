@@ -145,6 +145,15 @@ def test_context_prompts_equal_the_naive_splice_in_value_and_gradient(siglip, de
     assert_close(gradient, expected, 1e-4)
 
 
+def test_sentences_with_owners_equal_each_sentence_after_its_own_prompt(siglip):
+    model, backbone = siglip
+    context, owner = torch.randn(2, 3, 4, model.text.width) * 0.3, torch.arange(len(NAMES)) % 2
+    layout = backbone.text.layout(sentences(backbone.tokenizer, NAMES, 4, "end"))
+    ids = torch.cat([torch.zeros(len(NAMES), 4, dtype=torch.long), reference_ids(NAMES)[:, : LENGTH - 4]], dim=1)
+    reference = torch.stack([naive_text(model, ids, own) for own in context])
+    assert_close(backbone.text(layout, context, owner)[0], reference[owner, torch.arange(len(NAMES))])
+
+
 @pytest.mark.parametrize("position", ["middle", "front"])
 def test_context_equal_to_the_embedded_words_gives_the_plain_sentence(siglip, position):
     """Wherever the name stands: the words around it go in as context vectors, those after it too."""

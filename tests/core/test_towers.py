@@ -90,6 +90,27 @@ def test_context_prompts_equal_the_naive_splice_in_value_and_gradient(tiny, posi
     assert_close(gradient, expected, 1e-4)
 
 
+@pytest.mark.parametrize("depth", [1, 3], ids=["shallow", "deep"])
+def test_sentences_with_owners_equal_each_sentence_after_its_own_prompt(tiny, depth):
+    model, backbone = tiny
+    context = (torch.randn(2, depth, 5, 64) * 0.3).requires_grad_()
+    owner = torch.arange(len(NAMES)) % 2
+    ours = backbone.text(backbone.text.layout(sentences(backbone.tokenizer, NAMES, 5, "end")), context, owner)[0]
+    reference = torch.cat([naive_text(model, [name], context[k], "end") for name, k in zip(NAMES, owner.tolist(), strict=True)])
+    assert_close(ours, reference)
+    weights = torch.randn_like(ours)
+    (gradient,) = torch.autograd.grad((ours * weights).sum(), context)
+    (expected,) = torch.autograd.grad((reference * weights).sum(), context)
+    assert_close(gradient, expected, 1e-4)
+
+
+def test_sentences_with_owners_have_their_context_before_the_names(tiny):
+    _, backbone = tiny
+    layout = backbone.text.layout(sentences(backbone.tokenizer, NAMES, 4, "middle"))
+    with pytest.raises(ValueError, match="before the names"):
+        backbone.text(layout, torch.randn(2, 1, 4, 64), torch.arange(len(NAMES)) % 2)
+
+
 @pytest.mark.parametrize("depth", [1, 2, 3], ids=["shallow", "half", "deep"])
 def test_visual_prompts_equal_the_naive_insertion_in_value_and_gradient(tiny, depth):
     model, backbone = tiny

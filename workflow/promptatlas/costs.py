@@ -155,14 +155,13 @@ class Method:
         })  # fmt: skip
 
     def sharing(self, sizes: Sequence[Size]) -> Work:
-        """One learner on all tasks; a step runs the names of those tasks of which it has a picture."""
+        """One learner on all tasks; a step runs the names of those tasks of which it has a picture, all in one pass."""
         total, batch, epochs = sum(size.train for size in sizes), self.settings["batch_size"], self.settings["epochs"]
         steps = math.ceil(total / batch)
         there = [1 - (1 - size.train / total) ** batch for size in sizes]
         text = [sentences(self, size.names) for size in sizes]
-        passes = 2 * steps * sum(there) + len(sizes)
         named = sum(2 * steps * own * share + own for own, share in zip(text, there, strict=True))
-        return Work({f"share {self.name}: passes": epochs * passes, f"share {self.name}: tokens": epochs * named})
+        return Work({f"share {self.name}: passes": epochs * (2 * steps + 1), f"share {self.name}: tokens": epochs * named})
 
     def adapting(self, size: Size, width: int) -> Work:
         """One adapter: the search of alpha and beta, one beta at a time, and, if keys are trained, their epochs."""

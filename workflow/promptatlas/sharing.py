@@ -7,7 +7,6 @@ of test pictures.
 from __future__ import annotations
 
 import math
-from collections.abc import Callable
 from dataclasses import dataclass
 from functools import cached_property
 
@@ -86,75 +85,73 @@ def tune_shared(backbone: Backbone, method: str, settings: dict, tasks: list[Sha
 
 
 class Sentences:
-    """Names after n context vectors, encoded with vectors that all share, (n, d), or with own ones, (R, n, d)."""
+    """Names after n context vectors each, encoded in one pass: all with the same vectors, or each with those of its owner."""
 
     def __init__(self, backbone: Backbone, names: list[str], n: int) -> None:
-        self.text, self.n = backbone.text, n
+        self.text = backbone.text
         self.rows = sentences(backbone.tokenizer, names, n, "end")
 
-    def features(self, context: Tensor, chosen: Tensor) -> Tensor:
-        """(R, e), not normalised, of the chosen names, ascending."""
-        own = context.dim() == 3
-        if len(chosen) == len(self.rows):
-            layout = self._separate if own else self._together
-        else:
-            rows = [self.rows[i] for i in chosen.tolist()]
-            layout = self.text.layout(self._numbered(rows) if own else rows)
-        return self.text(layout, context.reshape(1, 1, -1, context.shape[-1]))[0]
+    def features(self, contexts: Tensor, chosen: Tensor, owner: Tensor | None = None) -> Tensor:
+        """(R, e), not normalised, of the R chosen names, ascending; contexts (n, d), or (T, n, d) with owner (R,) in 0..T - 1."""
+        every = len(chosen) == len(self.rows)
+        layout = self._all if every else self.text.layout([self.rows[i] for i in chosen.tolist()])
+        return self.text(layout, contexts.reshape(-1, 1, *contexts.shape[-2:]), owner)[0]
 
     @cached_property
-    def _together(self) -> Layout:
+    def _all(self) -> Layout:
         return self.text.layout(self.rows)
-
-    @cached_property
-    def _separate(self) -> Layout:
-        return self.text.layout(self._numbered(self.rows))
-
-    def _numbered(self, rows: list[list[int]]) -> list[list[int]]:
-        """Vector j of row i, written as -1 - j, becomes vector i n + j of all rows."""
-        return [[token - i * self.n if token < 0 else token for token in row] for i, row in enumerate(rows)]
 
 
 class _Learner:
-    """The module, the sentences of all tasks, and the loss of a batch of pictures numbered over all tasks."""
+    """The module, the sentences of all tasks, and the loss of a batch; pictures and classes are numbered over all tasks."""
 
     def __init__(self, backbone: Backbone, method: str, settings: dict, tasks: list[SharedTask], seed: int) -> None:
-        self.backbone, self.tasks = backbone, tasks
+        self.backbone, self.tasks, device = backbone, tasks, backbone.device
         classes = [len(task.class_names) for task in tasks]
         generator = torch_stream("initial", method, seed)
-        self.module = module_class(method)(backbone.architecture, settings, generator, classes).to(backbone.device)
-        self.sentences = [Sentences(backbone, list(task.class_names), settings["context"]) for task in tasks]
-        self.everything = [torch.arange(count, device=backbone.device) for count in classes]
+        self.module = module_class(method)(backbone.architecture, settings, generator, classes).to(device)
+        names = [name for task in tasks for name in task.class_names]
+        self.sentences = Sentences(backbone, names, settings["context"])
+        self.class_task = torch.arange(len(tasks), device=device).repeat_interleave(torch.tensor(classes, device=device))
+        self.first_class = np.cumsum([0, *classes])
+        self.everything = torch.arange(len(names), device=device)
         sizes = [len(task.train[1]) for task in tasks]
         self.owner = np.repeat(np.arange(len(tasks)), sizes)
         self.place = np.concatenate([np.arange(size) for size in sizes])
         self.soft = isinstance(self.module, SoftCPT)
-        self.rate = settings["class_rate"] if self.soft and self.module.class_aware else 1.0
+        self.class_aware = self.soft and self.module.class_aware
+        self.rate = settings["class_rate"] if self.class_aware else 1.0
         self.sampling = stream("classes", method, seed)
         if self.soft:
             self.named = Sentences(backbone, [task.name for task in tasks], settings["task_vectors"])
-        if self.soft and self.module.class_aware:
-            own = settings["class_vectors"]
-            self.described = [Sentences(backbone, list(task.class_names), own) for task in tasks]
+        if self.class_aware:
+            self.described = Sentences(backbone, names, settings["class_vectors"])
 
     def loss(self, rows: np.ndarray) -> Tensor:
         """Sum over the batch's pictures of the cross-entropy in their own tasks, divided by the size of the batch."""
-        read, total = self._reader(), 0.0
-        for task in np.unique(self.owner[rows]).tolist():
+        present, chosen, pictures = np.unique(self.owner[rows]).tolist(), [], []
+        for task in present:
             own = torch.from_numpy(self.place[rows[self.owner[rows] == task]]).to(self.backbone.device)
             features, labels = (part[own] for part in self.tasks[task].train)
-            chosen, labels = self._chosen(task, labels)
-            logits = self.backbone.logit_scale * features @ self._weights(task, chosen, read(task, chosen)).T
-            ones = torch.ones(1, len(own), device=logits.device, dtype=logits.dtype)
-            total = total + loss(logits[None], labels[None], ones)[0] * (len(own) / len(rows))
+            classes, labels = self._chosen(task, labels)
+            chosen.append(classes + int(self.first_class[task]))
+            pictures.append((features, labels))
+        weights = self._weights(self._contexts(torch.cat(chosen)), torch.cat(chosen)).split([len(own) for own in chosen])
+        total = 0.0
+        for (features, labels), own in zip(pictures, weights, strict=True):
+            logits = self.backbone.logit_scale * features @ own.T
+            ones = torch.ones(1, len(features), device=logits.device, dtype=logits.dtype)
+            total = total + loss(logits[None], labels[None], ones)[0] * (len(features) / len(rows))
         return total
 
     @torch.no_grad()
     def result(self) -> tuple[list[Tensor], list[Tensor]]:
         """Class weights and contexts of every task."""
-        read = self._reader()
-        contexts = [read(i, chosen) for i, chosen in enumerate(self.everything)]
-        return [self._weights(i, self.everything[i], context) for i, context in enumerate(contexts)], contexts
+        contexts, sizes = self._contexts(self.everything), np.diff(self.first_class).tolist()
+        weights = list(self._weights(contexts, self.everything).split(sizes))
+        if contexts.dim() == 2:
+            return weights, [contexts] * len(self.tasks)
+        return weights, list(contexts.split(sizes) if self.module.per == "class" else contexts)
 
     def validate(self) -> float:
         """The mean of the tasks' own metrics on their validation pictures."""
@@ -165,27 +162,30 @@ class _Learner:
             scores.append(metrics.score(task.metric, logits.cpu().numpy(), labels.cpu().numpy()).value)
         return float(np.mean(scores))
 
-    def _reader(self) -> Callable[[int, Tensor], Tensor]:
-        """The context of the chosen classes of a task, as the parameters are now."""
+    def _contexts(self, chosen: Tensor) -> Tensor:
+        """(n, d_text) of all, (T, n, d_text) of the tasks to which the chosen classes (R,) belong, or (R, n, d_text) of each."""
+        tasks, task = self._tasks_of(chosen)
         if not self.soft:
-            return self.module
-        names = torch.arange(len(self.tasks), device=self.backbone.device)
-        task_features = self.named.features(self.module.task_context(), names)
+            return self.module(tasks, chosen)
+        context = self.module.task_context(tasks)
+        task_features = self.named.features(context, tasks, _each(context))
+        if not self.class_aware:
+            return self.module(task_features, None)
+        context = self.module.class_context(chosen)
+        return self.module(task_features[task], self.described.features(context, chosen, _each(context)))
 
-        def read(task: int, chosen: Tensor) -> Tensor:
-            described = None
-            if self.module.class_aware:
-                described = self.described[task].features(self.module.class_context(task, chosen), chosen)
-            return self.module(task_features[task], described)
+    def _weights(self, contexts: Tensor, chosen: Tensor) -> Tensor:
+        """Unit class weights (R, e) of the chosen classes, each read after the context of its own or of its task."""
+        owner = self._tasks_of(chosen)[1] if self.module.per == "task" else _each(contexts)
+        return F.normalize(self.sentences.features(contexts, chosen, owner), dim=-1)
 
-        return read
-
-    def _weights(self, task: int, chosen: Tensor, context: Tensor) -> Tensor:
-        return F.normalize(self.sentences[task].features(context, chosen), dim=-1)
+    def _tasks_of(self, chosen: Tensor) -> tuple[Tensor, Tensor]:
+        """The tasks to which classes belong (T,), and which of them each has (R,)."""
+        return self.class_task[chosen].unique_consecutive(return_inverse=True)
 
     def _chosen(self, task: int, labels: Tensor) -> tuple[Tensor, Tensor]:
-        """All classes, or those on the pictures and a share of the others; the labels renumbered to them."""
-        classes = self.everything[task]
+        """All classes of a task, or those on the pictures and a share of the others; the labels renumbered to them."""
+        classes = self.everything[: len(self.tasks[task].class_names)]
         if self.rate == 1.0:
             return classes, labels
         present = labels.bool().any(0) if labels.dim() == 2 else torch.isin(classes, labels)
@@ -194,3 +194,8 @@ class _Learner:
         present[torch.from_numpy(drawn).to(present.device)] = True
         chosen = classes[present]
         return chosen, labels[:, chosen] if labels.dim() == 2 else torch.searchsorted(chosen, labels)
+
+
+def _each(contexts: Tensor) -> Tensor | None:
+    """Every sentence owns a context of its own, or, for a single context (n, d_text), all have it together."""
+    return None if contexts.dim() == 2 else torch.arange(len(contexts), device=contexts.device)

@@ -75,12 +75,16 @@ QUERY, KEY_VALUE, ALL = slice(0, 1), slice(1, 3), slice(0, 3)
 def attend(q: Tensor, k: Tensor, v: Tensor, shared: tuple[Tensor, Tensor] | None, mask: Tensor | None = None) -> Tensor:
     """Attention inside groups, plus keys that a prompt shares among all its groups.
 
-    q: (K or 1, heads, G, L, w); k, v: (K or 1, heads, G, M, w); shared: keys and values (K, heads, P, w) or None;
-    mask: additive, broadcast to (G, L, M), for the keys of the group only. Returns (K or 1, heads, G, L, w).
+    q: (K or 1, heads, G, L, w); k, v: (K or 1, heads, G, M, w); shared: keys and values (K, heads, P, w) of prompts, or
+    (1, heads, G, P, w) where each group has its own, or None; mask: additive, broadcast to (G, L, M), for the keys of the
+    group only. Returns (K or 1, heads, G, L, w).
     """
     if shared is None:
         return F.scaled_dot_product_attention(q, k, v, attn_mask=mask)
     shared_k, shared_v = shared
+    if shared_k.dim() == k.dim():
+        k, v = torch.cat([shared_k, k], dim=-2), torch.cat([shared_v, v], dim=-2)
+        return F.scaled_dot_product_attention(q, k, v, attn_mask=None if mask is None else F.pad(mask, (shared_k.shape[-2], 0)))
     prompts, heads, (groups, length, width) = len(shared_k), q.shape[1], q.shape[2:]
     q = q * width**-0.5
     own = q @ k.transpose(-2, -1)

@@ -61,10 +61,16 @@ class SiglipText(nn.Module):
             )
         return Whole(torch.tensor(rows, device=self.device))
 
-    def forward(self, layout: Whole, context: Tensor | None = None) -> Tensor:
-        """Features (K, C, embed_dim), not normalised; context (K, depth, n, width), or None (K = 1)."""
+    def forward(self, layout: Whole, context: Tensor | None = None, owner: Tensor | None = None) -> Tensor:
+        """Features (K, C, embed_dim), not normalised; context (K, depth, n, width), or None (K = 1).
+
+        owner (C,): sentence c has the vectors of prompt owner[c] alone, so the features are (1, C, embed_dim).
+        """
         where = (layout.ids < 0).nonzero(as_tuple=True)
         which = -1 - layout.ids[where]
+        if owner is not None:  # the vectors of all prompts, numbered as those of one
+            which = which + owner[where[0]] * context.shape[2]
+            context = context.transpose(0, 1).flatten(1, 2).unsqueeze(0)
         x = self.token_embedding(layout.ids.clamp(min=0)) + self.positional_embedding
         x = x.expand(1 if context is None else len(context), -1, -1, -1)
         for depth, block in enumerate(self.transformer.resblocks):

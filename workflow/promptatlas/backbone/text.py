@@ -114,14 +114,20 @@ class TextTower(nn.Module):
         """Sentences (see `sentences`) arranged for `forward`; computed once, used for every step."""
         return Layout.of(rows, self.context_length, self.device)
 
-    def forward(self, layout: Layout, context: Tensor | None = None) -> Tensor:
-        """Features (K, C, embed_dim), not normalised; context (K, depth, n, width), or None for plain sentences (K = 1)."""
+    def forward(self, layout: Layout, context: Tensor | None = None, owner: Tensor | None = None) -> Tensor:
+        """Features (K, C, embed_dim), not normalised; context (K, depth, n, width), or None for plain sentences (K = 1).
+
+        owner (C,): sentence c is read after prompt owner[c] alone, so the features are (1, C, embed_dim). Every context
+        vector must then stand before the names, where all sentences are alike.
+        """
         prompts = 1 if context is None else len(context)
         places = torch.arange(len(layout.prefix), device=self.device)
         prefix_splice = _Splice(layout.prefix, self.positional_embedding[places])
         suffix_splice = _Splice(layout.suffix, self.positional_embedding[layout.positions])
         prefix = prefix_splice.embed(self.token_embedding, context, prompts)
-        suffix = suffix_splice.embed(self.token_embedding, context, prompts)
+        if owner is not None and len(suffix_splice.where):
+            raise ValueError("sentences with owners have their context vectors before the names")
+        suffix = suffix_splice.embed(self.token_embedding, context, prompts if owner is None else 1)
         blocks = self.transformer.resblocks
         for depth, block in enumerate(blocks):
             if context is not None and 0 < depth < context.shape[1]:
@@ -129,6 +135,8 @@ class TextTower(nn.Module):
                 suffix = suffix_splice.replace(suffix, context[:, depth])
             last = depth == len(blocks) - 1
             shared, prefix = self._prefix_layer(block, prefix, last)
+            if owner is not None:
+                shared = tuple(part[owner].transpose(0, 1).unsqueeze(0) for part in shared)
             suffix = (self._last_layer if last else self._suffix_layer)(block, suffix, shared, layout)
         return self.ln_final(suffix) @ self.text_projection
 

@@ -23,8 +23,9 @@ class SoftCPT(nn.Module):
     def __init__(self, architecture: Architecture, settings: dict, generator: Generator, classes: list[int]) -> None:
         super().__init__()
         width, embed = architecture.text_width, architecture.embed_dim
-        self.n, self.classes, self.reads = settings["context"], classes, settings["meta_input"]
+        self.n, self.reads = settings["context"], settings["meta_input"]
         self.class_aware = settings["class_context"] != "none"
+        self.per = "class" if self.class_aware else "task"
         if self.reads != "lin" and not self.class_aware:
             raise UserError(f"settings.softcpt.meta_input: {self.reads!r} needs a class_context; set one, or use 'lin'.")
         tasks = len(classes) if settings["task_context"] == "specific" else 1
@@ -35,19 +36,18 @@ class SoftCPT(nn.Module):
         inputs = 2 * embed if self.class_aware and self.reads == "lin" else embed
         self.meta = nn.Parameter(random_context(1, inputs, self.n * width, generator)[0])
 
-    def task_context(self) -> Tensor:
-        """(m, d_text) of all tasks or (T, m, d_text)."""
-        return self.u[0] if len(self.u) == 1 else self.u
+    def task_context(self, tasks: Tensor) -> Tensor:
+        """(m, d_text) of all tasks or (T, m, d_text) of those given by number (T,)."""
+        return self.u[0] if len(self.u) == 1 else self.u[tasks]
 
-    def class_context(self, task: int, chosen: Tensor) -> Tensor:
-        """(m, d_text) of all classes or (R, m, d_text) of the R chosen ones of a task."""
-        return self.v[0] if len(self.v) == 1 else self.v[sum(self.classes[:task]) + chosen]
+    def class_context(self, classes: Tensor) -> Tensor:
+        """(m, d_text) of all classes or (R, m, d_text) of those given by number over all tasks (R,)."""
+        return self.v[0] if len(self.v) == 1 else self.v[classes]
 
-    def forward(self, task_feature: Tensor, class_features: Tensor | None) -> Tensor:
-        """The context (n, d_text) of a task with feature (e,), or (R, n, d_text) with class features (R, e)."""
-        inputs = task_feature
+    def forward(self, task_features: Tensor, class_features: Tensor | None) -> Tensor:
+        """Contexts (T, n, d_text) of tasks with features (T, e), or (R, n, d_text) of classes (R, e), task_features one each."""
+        inputs = task_features
         if class_features is not None:
-            task_features = task_feature.expand_as(class_features)
             inputs = {
                 "lin": lambda: torch.cat([class_features, task_features], dim=-1),
                 "linmean": lambda: (class_features + task_features) / 2,
@@ -61,12 +61,10 @@ class HardSharing(nn.Module):
 
     def __init__(self, architecture: Architecture, settings: dict, generator: Generator, classes: list[int]) -> None:
         super().__init__()
-        self.classes, self.sharing = classes, settings["sharing"]
-        count = {"all": 1, "task": len(classes), "class": sum(classes)}[self.sharing]
+        self.per = settings["sharing"]
+        count = {"all": 1, "task": len(classes), "class": sum(classes)}[self.per]
         self.context = nn.Parameter(random_context(count, settings["context"], architecture.text_width, generator))
 
-    def forward(self, task: int, chosen: Tensor) -> Tensor:
-        """(n, d_text) of a task, or (R, n, d_text) of its R chosen classes."""
-        if self.sharing == "class":
-            return self.context[sum(self.classes[:task]) + chosen]
-        return self.context[task if self.sharing == "task" else 0]
+    def forward(self, tasks: Tensor, classes: Tensor) -> Tensor:
+        """(n, d_text) of all, (T, n, d_text) of the tasks or (R, n, d_text) of the classes, given by number over all tasks."""
+        return self.context[0] if self.per == "all" else self.context[tasks if self.per == "task" else classes]
