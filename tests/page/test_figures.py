@@ -67,6 +67,16 @@ def test_heatmap_shows_the_numbers_and_frames_the_diagonal():
     plt.close(drawn)
 
 
+def test_with_protocol_init_the_row_from_scratch_is_a_tuned_prompt():
+    transfer, _, _, tasks = study()
+    scores = collect(transfer.assign(protocol="init"), tasks)[0]
+    with matplotlib.rc_context(STYLE):
+        drawn = heatmap(scores, "gain_points", list(scores.tasks), dict(zip(tasks.task, tasks.title, strict=True)), (-30, 30))
+    labels = [label.get_text() for label in drawn.axes[1].get_yticklabels()]
+    assert labels == ["tuned from an untrained start", "hand-written (zero-shot)"]
+    plt.close(drawn)
+
+
 def test_a_hole_is_hatched_and_has_no_number():
     transfer, _, _, tasks = study()
     transfer = transfer[~((transfer.source == "task_01") & (transfer.target == "task_04"))]

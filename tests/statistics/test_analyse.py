@@ -171,6 +171,21 @@ def test_summary_numbers_equal_simple_group_means(summary, study):
     assert entry["own_gain_points_worst"] == pytest.approx(gain.min())
 
 
+def test_starts_from_other_tasks_are_held_against_one_from_scratch(study, summary):
+    transfer, similarity, tasks = study
+    tuned = transfer.assign(protocol="init")
+    found = statistics.analyse(tuned, similarity, tasks, permutations=9)
+    entry = statistics.summary(tuned, similarity, found, tasks)["by_method"][0]
+    own = tuned[tuned.method == entry["method"]].groupby(["source", "target"])["score"].mean().unstack()
+    names = sorted(tasks["task"])
+    gap = 100 * (own.loc[names, names] - own.loc["scratch", names])
+    others = gap.to_numpy()[~np.eye(len(names), dtype=bool)]
+    over = entry["over_scratch"]
+    assert over["points_mean"] == pytest.approx(others.mean()) and over["helps_share"] == pytest.approx((others > 0).mean())
+    assert over["low"] < over["points_mean"] < over["high"]
+    assert all(one["over_scratch"] is None for one in summary["by_method"])
+
+
 def test_summary_names_the_tasks_at_ceiling(study):
     transfer, similarity, tasks = study
     top = transfer.assign(

@@ -119,7 +119,7 @@ def test_the_size_of_jobs_changes_no_result(study, backbone, tmp_path):
 
 def test_both_protocols_side_by_side(study):
     before = study.contents("cells")
-    study.configure(protocols=["frozen", "init"])
+    study.configure(protocols=["frozen", "init"], init={"epochs": "method"})
     told = study.run("--until", "collect")
     assert "transfer init coop: 24 of 24 cells to measure" in told and "prompts to learn" not in told
     cells = {name: json.loads(content) for name, content in study.contents("cells").items()}
@@ -131,3 +131,23 @@ def test_both_protocols_side_by_side(study):
             assert scratch["score"] == own["score"]
             start = cells[f"cells/init/{method}/seed1/{task}/{task}.json"]
             assert {"start", "draw", "data_train"} <= set(start["parts"])
+
+
+def test_tuning_on_for_other_epochs_is_measured_from_scratch_too(study):
+    """Row `scratch` is tuned from an untrained start with the same budget, so all rows of the matrix are comparable."""
+    study.configure(protocols=["frozen", "init"], init={"epochs": "method"})
+    study.run("--until", "collect")
+    longer = {name: json.loads(content) for name, content in study.contents("cells/init").items()}
+    frozen = study.contents("cells/frozen", "prompts")
+    study.configure(protocols=["frozen", "init"], init={"epochs": 3})
+    study.run("--until", "collect")
+    assert study.contents("cells/frozen", "prompts") == frozen
+    for name, content in study.contents("cells/init").items():
+        cell, before = json.loads(content), longer[name]
+        if cell["source"] == "template":
+            assert cell == before
+            continue
+        assert {"start", "draw", "seed"} <= set(cell["parts"])
+        assert cell["parts"]["settings"] != before["parts"]["settings"] and cell["fingerprint"] != before["fingerprint"]
+    starts = {name: json.loads(content)["parts"]["start"] for name, content in study.contents("cells/init").items() if "scratch" in name}
+    assert len({start for name, start in starts.items() if "/coop/" in name}) == 1

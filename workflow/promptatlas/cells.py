@@ -37,10 +37,6 @@ class Cell:
     def address(self) -> dict[str, Any]:
         return asdict(self)
 
-    @property
-    def is_calibration(self) -> bool:
-        return self.source in ("scratch", "template")
-
 
 def digest(value: Any) -> str:
     """SHA-256 of any value JSON can hold, the same whatever the order of its keys."""

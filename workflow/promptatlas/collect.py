@@ -5,7 +5,7 @@ What could not be computed has a row without a score; the column `failed` says w
 
 import json
 from pathlib import Path
-from typing import Any, Iterable
+from typing import Any, Iterable, Sequence
 
 import pandas as pd
 from safetensors import SafetensorError, safe_open
@@ -45,7 +45,8 @@ def describe(study: Study, transfer: pd.DataFrame) -> None:
     """Write the tables `baselines`, `methods`, `tuning` and `tasks`, and the resolved configuration."""
     baselines = baselines_table(study, transfer)
     save(baselines, study.table("baselines"))
-    save(methods_table(transfer, baselines), study.table("methods"))
+    as_long = [method for method in study.methods if study.starts_from_targets(method)]
+    save(methods_table(transfer, baselines, as_long), study.table("methods"))
     save(tuning_table(study), study.table("tuning"))
     save(tasks_table(study, transfer), study.table("tasks"))
     replace(study.resolved_config, (json.dumps(study.description, indent=1) + "\n").encode())
@@ -89,15 +90,15 @@ def baselines_table(study: Study, transfer: pd.DataFrame) -> pd.DataFrame:
     return table.sort_values(["method", "target", "seed"], ignore_index=True)
 
 
-def methods_table(transfer: pd.DataFrame, baselines: pd.DataFrame) -> pd.DataFrame:
+def methods_table(transfer: pd.DataFrame, baselines: pd.DataFrame, as_long: Sequence[str] = ()) -> pd.DataFrame:
     """One row per method, task and seed, from the tables `transfer` and `baselines`; zero-shot has no seed.
 
     A prompt counts on the task it was learned on, as it is: the diagonal of protocol `frozen`. A study without that
-    protocol has the same prompts as `scratch` of protocol `init`.
+    protocol has the same prompts as `scratch` of protocol `init` for the methods that are tuned `as_long` there.
     """
     own = (transfer["protocol"] == "frozen") & (transfer["source"] == transfer["target"])
     if not own.any():
-        own = (transfer["protocol"] == "init") & (transfer["source"] == "scratch")
+        own = (transfer["protocol"] == "init") & (transfer["source"] == "scratch") & transfer["method"].isin(as_long)
     others = baselines[baselines["method"] != "chance"]
     table = pd.concat([transfer[own].astype({"seed": "Int64"}), others])
     table["chance"] = table["target"].map(_by_target(transfer, "chance"))

@@ -39,6 +39,7 @@ def complete(given: dict[str, Any]) -> dict[str, Any]:
     _resolve_backbone(config)
     _resolve_methods(config)
     _resolve_design(config)
+    _resolve_init(config)
     _resolve_unions(config)
     if config["only"] is not None:
         _known("source", config["only"], [*designs.design(config).learners, *designs.CALIBRATION, *unions.SOURCES.values()], "only")
@@ -142,6 +143,12 @@ def _resolve_methods(config: dict[str, Any]) -> None:
                 f"choose {' or '.join(methods.names('shared'))}"
             )
     config["settings"] = complete
+
+
+def _resolve_init(config: dict[str, Any]) -> None:
+    """How long protocol init tunes: as long as a source prompt is tuned, or a sixth of it with the preset for the mini backbone."""
+    if config["init"]["epochs"] == "auto":
+        config["init"] = {"epochs": 5 if config["preset"] == "mini" else "method"}
 
 
 def _resolve_unions(config: dict[str, Any]) -> None:

@@ -122,7 +122,7 @@ class _Plan:
 
     def transfer(self) -> None:
         for job in self.study.transfer_jobs:
-            method = Method.of(self.study, job.method)
+            method = Method.of(self.study, job.method, self.study.init_settings(job.method))
             tuned = self._tuned(job)
             step = self._step(method, job.targets, max(tuned.values(), default=0))
             needs = [f"index_{path.stem}" for path in self.study.transfer_inputs(job)]
@@ -186,9 +186,7 @@ class _Plan:
 
     def _tuned(self, job: TransferJob) -> Counter[tuple[str, int]]:
         """By target and seed, how many prompts are tuned on side by side."""
-        if job.protocol != "init":
-            return Counter()
-        return Counter((cell.target, cell.seed) for cell in job.cells() if not cell.is_calibration)
+        return Counter((cell.target, cell.seed) for cell in job.cells() if self.study.tunes(cell))
 
     def _cells(self, method: Method, job: TransferJob, tuned: Counter[tuple[str, int]]) -> Work:
         cells = list(job.cells())

@@ -94,6 +94,24 @@ class Study(Layout, Unions):
     def settings(self, method: str) -> dict[str, Any]:
         return self.config["settings"][method]
 
+    def init_settings(self, method: str) -> dict[str, Any]:
+        """The method's settings with the number of epochs of protocol init."""
+        settings, epochs = self.settings(method), self.config["init"]["epochs"]
+        return settings if epochs == "method" else settings | {"epochs": epochs}
+
+    def tunes(self, cell: Cell) -> bool:
+        """Whether the prompt of a cell is tuned where it is measured, and not before.
+
+        With protocol init every prompt is, but one from scratch that is tuned as long as the target's source prompt: it is that one.
+        """
+        if cell.protocol != "init" or cell.source == "template":
+            return False
+        return cell.source != "scratch" or not self.starts_from_targets(cell.method)
+
+    def starts_from_targets(self, method: str) -> bool:
+        """Whether row `scratch` of protocol init is the targets' own source prompts."""
+        return self.init_settings(method) == self.settings(method)
+
     @property
     def backbone_name(self) -> str:
         """How the tables call the frozen model."""
@@ -307,8 +325,9 @@ class Study(Layout, Unions):
         return [self.cell(cell) for cell in self.cells]
 
     def transfer_inputs(self, job: TransferJob) -> list[Path]:
-        """The indices of the source prompts and of the targets' features; with `init` also of the targets' own prompts."""
-        prompts = {*job.sources, *(job.targets if job.protocol == "init" else ())}
+        """The indices of the source prompts and of the targets' features, and where row `scratch` needs them of the targets' prompts."""
+        own = job.protocol == "init" and self.starts_from_targets(job.method)
+        prompts = {*job.sources, *(job.targets if own else ())}
         tuned = [
             one for one in self.tune_jobs
             if one.method == job.method and prompts & {*one.tasks} and {*job.seeds} & {*one.seeds}
@@ -327,6 +346,10 @@ class Study(Layout, Unions):
 
     def provenance(self, method: str) -> dict[str, Any]:
         return {"settings": self.settings(method), "numerics": NUMERICS_VERSION}
+
+    def transfer_provenance(self, job: TransferJob) -> dict[str, Any]:
+        tuned = {"init_settings": self.init_settings(job.method)} if job.protocol == "init" else {}
+        return self.provenance(job.method) | tuned
 
     def tuning_message(self, job: TuneJob) -> str:
         return f"Tune {job.method}: {len(job.tasks) * len(job.seeds)} prompts; what still holds is kept"

@@ -233,10 +233,11 @@ class Pictures(_Draws):
         self.where = torch.from_numpy(inverse.reshape(self.rows.shape)).to(backbone.device)
 
     def features(self, prompts: Prompts, rows: Tensor) -> Tensor:
-        vision = self.backbone.vision
-        pictures = self.pictures[self.where[self.learner, rows]]
+        vision, which = self.backbone.vision, self.where[self.learner, rows]
+        if (which == which[:1]).all():  # all learners look at the same pictures: what no prompt changes runs once
+            which = which[:1]
         with torch.no_grad():
-            tokens = vision.embed(vision.normalise(pictures.flatten(0, 1))).unflatten(0, rows.shape)
+            tokens = vision.embed(vision.normalise(self.pictures[which.flatten()])).unflatten(0, which.shape)
         return self.classifier.image_features(prompts, tokens)
 
 

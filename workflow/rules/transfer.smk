@@ -20,7 +20,7 @@ for job in study.transfer_jobs:
             sources=job.sources,
             targets=job.targets,
             seeds=job.seeds,
-            **study.provenance(job.method),
+            **study.transfer_provenance(job),
         resources:
             **planning.resources(study, gpus=study.gpus),
         message:

@@ -55,13 +55,18 @@ def heatmap(
     if m:
         lowest = figure.add_subplot(grid[1, 0])
         table = np.stack(list(rows.values()))[:, index]
-        draw_cells(lowest, table, [CALIBRATION.get(row, row) for row in rows], _text(view), colours, norm)
+        draw_cells(lowest, table, [row_title(scores.protocol, row) for row in rows], _text(view), colours, norm)
     lowest.set_xlabel("target: the task it is used on", labelpad=8)
     ends = "both" if VIEWS[view].diverging else "neither"
     bar = figure.colorbar(matplotlib.cm.ScalarMappable(norm, colours), cax=figure.add_subplot(grid[0, 1]), extend=ends)
     bar.outline.set_visible(False)
     bar.set_label(VIEWS[view].meaning + (" (cells in %)" if VIEWS[view].percent else ""))
     return figure
+
+
+def row_title(protocol: str, row: str) -> str:
+    """With protocol init the row `scratch` is tuned as all others are."""
+    return "tuned from an untrained start" if (protocol, row) == ("init", "scratch") else CALIBRATION.get(row, row)
 
 
 def draw_cells(

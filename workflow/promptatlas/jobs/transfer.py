@@ -81,7 +81,7 @@ class Transfer:
 
     def __init__(self, study: Study, job: TransferJob, model: Backbone):
         self.study, self.job, self.model = study, job, model
-        self.settings = study.settings(job.method)
+        self.settings, self.init_settings = study.settings(job.method), study.init_settings(job.method)
         self.tasks = {name: PreparedTask.open(study.task_folder(name)) for name in job.targets}
         self.prompts: dict[Path, LearnedPrompt] = {}
         self.scratch = {seed: tuning.scratch(self.model, job.method, self.settings, seed) for seed in job.seeds}
@@ -102,8 +102,9 @@ class Transfer:
         }
         if cell.source == "template":
             return {**parts, "prompt": "template"}
-        parts |= {"method": cell.method, "settings": digest(self.settings)}
-        if not self.is_tuned_here(cell):
+        settings = self.init_settings if self.study.tunes(cell) else self.settings
+        parts |= {"method": cell.method, "settings": digest(settings)}
+        if not self.study.tunes(cell):
             return {**parts, "prompt": self.prompt(cell).fingerprint()}
         drawn = self.draws[cell.target, cell.seed]
         return {
@@ -115,13 +116,9 @@ class Transfer:
             "data_validation": task.fingerprint(drawn.validation_split, drawn.validation),
         }
 
-    def is_tuned_here(self, cell: Cell) -> bool:
-        """With `init` every source prompt is tuned on; what starts from scratch is the target's own source prompt."""
-        return cell.protocol == "init" and not cell.is_calibration
-
     def prompt(self, cell: Cell) -> LearnedPrompt:
         """The prompt that a cell applies or, with `init`, starts from."""
-        if cell.source == "scratch" and cell.protocol == "frozen":
+        if cell.source == "scratch" and (cell.protocol == "frozen" or self.study.tunes(cell)):
             return self.scratch[cell.seed]
         if cell.source == self.study.multitask:
             path = self.study.multitask_source(cell.method, cell.seed, cell.target)
@@ -134,8 +131,8 @@ class Transfer:
     def batches(self, some: Sequence[Cell]) -> list[list[Cell]]:
         """Cells that one call measures: hand-written prompts, prompts as they are, and prompts tuned from one draw."""
         template = [cell for cell in some if cell.source == "template"]
-        fixed = [cell for cell in some if cell.source != "template" and not self.is_tuned_here(cell)]
-        tuned = [[cell for cell in some if self.is_tuned_here(cell) and cell.seed == seed] for seed in self.job.seeds]
+        fixed = [cell for cell in some if cell.source != "template" and not self.study.tunes(cell)]
+        tuned = [[cell for cell in some if self.study.tunes(cell) and cell.seed == seed] for seed in self.job.seeds]
         return [batch for batch in (template, fixed, *tuned) if batch]
 
     def measure(self, target: str, batch: Sequence[Cell]) -> list[dict[str, Any]]:
@@ -159,7 +156,7 @@ class Transfer:
     def _how(self, cell: Cell) -> Callable[[PreparedTask, dict[str, np.ndarray], Sequence[Cell]], list[Evaluation]]:
         if cell.source == "template":
             return self._zero_shot
-        return self._tuned if self.is_tuned_here(cell) else self._fixed
+        return self._tuned if self.study.tunes(cell) else self._fixed
 
     def _zero_shot(self, task: PreparedTask, encoded: dict[str, np.ndarray], batch: Sequence[Cell]) -> list[Evaluation]:
         return [transfer.zero_shot(self.model, task, encoded)] * len(batch)
@@ -172,7 +169,7 @@ class Transfer:
         draws = [self.draws[cell.target, cell.seed] for cell in batch]
         starts = [self.prompt(cell) for cell in batch]
         return self._evaluate(
-            task, encoded, tuning.tune_task(self.model, self.job.method, self.settings, task, draws, seeds, starts)
+            task, encoded, tuning.tune_task(self.model, self.job.method, self.init_settings, task, draws, seeds, starts)
         )
 
     def _evaluate(

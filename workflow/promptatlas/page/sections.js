@@ -38,15 +38,28 @@ function drawMatrixWords() {
   const helps = isNumber(one.transfer_helps_share)
     ? `A ${methodTitle(state.method)} prompt of another task beats the target\u2019s zero-shot score in ${percent(one.transfer_helps_share)} of the pairs (on average ${signed(one.transfer_gain_points_mean)} points); a task\u2019s own prompt gains ${signed(one.own_gain_points_mean)} points.`
     : "";
+  const over = one.over_scratch;
   const protocol =
     state.protocol === "init"
-      ? " In this protocol the target\u2019s prompt starts from the source\u2019s and is tuned on the target."
+      ? ` In this protocol the target\u2019s prompt starts from the source\u2019s and is tuned on the target${epochsOfInit()}.` +
+        (over && isNumber(over.points_mean)
+          ? ` A start from another task beats one from scratch that is tuned as long in ${percent(over.helps_share)} of the pairs, by ${signed(over.points_mean)} points on average${intervalWords(over)}.`
+          : "")
       : " Prompts are used as they are, with the class names of the target.";
   const holes = Object.values(DATA.failed[key()] || {}).flatMap(row => Object.values(row).flatMap(Object.keys)).length;
   const failed = holes
     ? ` ${holes} ${holes === 1 ? "measurement" : "measurements"} of this matrix failed: hatched cells say why when they are chosen.`
     : "";
   fill("matrix-words", helps + protocol + failed);
+}
+
+function epochsOfInit() {
+  const given = (DATA.config.init || {}).epochs;
+  return isNumber(given) ? ` for ${given} epochs` : "";
+}
+
+function intervalWords(one) {
+  return isNumber(one.low) ? ` (95 % interval ${signed(one.low)} to ${signed(one.high)})` : "";
 }
 
 function drawRanking() {

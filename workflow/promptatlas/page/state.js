@@ -47,7 +47,8 @@ function writeAddress() {
 
 const key = () => `${state.protocol}/${state.method}`;
 const matrix = () => DATA.matrices[key()];
-const title = name => (TASKS[name] ? TASKS[name].title : ROWS[name] || name);
+const title = name => (TASKS[name] ? TASKS[name].title : rowTitle(name));
+const rowTitle = name => (name === "scratch" && state.protocol === "init" ? "tuned from an untrained start" : ROWS[name] || name);
 const isTask = name => name in TASKS;
 const methodTitle = name =>
   name

@@ -11,6 +11,7 @@ import pandas as pd
 
 from promptatlas.statistics.analyse import usable
 from promptatlas.statistics.checks import TOLERATED_POINTS, zero_shot_check
+from promptatlas.statistics.jackknife import interval, leave_one_out, without
 from promptatlas.statistics.joint import compare_joint
 from promptatlas.statistics.matrices import Scores, collect, task_names, zero_shot
 from promptatlas.statistics.methods import compare as compare_methods
@@ -121,9 +122,24 @@ def _method(scores: Scores) -> dict:
         "scratch_gain_points_mean": _mean(100 * (seed_mean(scores.calibration["scratch"]) - scores.zero_shot))
         if "scratch" in scores.calibration
         else math.nan,
+        "over_scratch": _over_scratch(scores),
         "givers": givers,
         "receivers": receivers,
     }
+
+
+def _over_scratch(scores: Scores) -> dict | None:
+    """What a start from another task's prompt gains over one from scratch that is tuned as long, in points, with its interval
+    over tasks; None for prompts that are used as they are.
+    """
+    if scores.protocol != "init" or "scratch" not in scores.calibration:
+        return None
+    gap = 100 * seed_mean(scores.score - scores.calibration["scratch"][:, None, :])
+    np.fill_diagonal(gap, np.nan)
+    low, high = interval(_mean(gap), leave_one_out(len(gap), lambda task: _mean(without(gap, task))))
+    pairs = gap[np.isfinite(gap)]
+    share = float((pairs > 0).mean()) if len(pairs) else math.nan
+    return {"points_mean": _mean(gap), "low": low, "high": high, "helps_share": share}
 
 
 def _ranked(names: list[str], values: np.ndarray) -> list[dict]:
