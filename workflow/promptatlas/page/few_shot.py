@@ -41,10 +41,10 @@ def write(tasks: pd.DataFrame, config: Mapping, summary: Mapping, path: Path) ->
 
 
 def _lead(summary: Mapping) -> str:
-    seeds = len(summary["seeds"])
+    seeds, shots = len(summary["seeds"]), summary["shots"][0]
     return (
-        f"{len(summary['methods'])} methods on {len(summary['tasks'])} tasks with {summary['backbone']}, {summary['shots'][0]} "
-        f"pictures per class, {seeds} {'seed' if seeds == 1 else 'seeds'}: {summary['n_scores']} scores."
+        f"{len(summary['methods'])} methods on {len(summary['tasks'])} tasks with {summary['backbone']}, {shots} "
+        f"{'picture' if shots == 1 else 'pictures'} per class, {seeds} {'seed' if seeds == 1 else 'seeds'}: {summary['n_scores']} scores."
     )
 
 
