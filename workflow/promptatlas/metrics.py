@@ -3,6 +3,7 @@
 The four metrics of ELEVATER (Li et al. 2022). All scores lie between 0 and 1.
 """
 
+from collections.abc import Callable
 from dataclasses import dataclass
 from functools import lru_cache
 
@@ -40,14 +41,9 @@ def score(metric: str, logits: np.ndarray, labels: np.ndarray) -> Score:
             f"the answers for {wrong} of {len(logits)} pictures are not numbers; look at the learning rate, the weights and the pictures"
         )
     classes = logits.shape[1]
-    if metric == "map_11_point":
-        probabilities = softmax(logits, axis=1)
-        per_class = np.array([average_precision(labels[:, c], probabilities[:, c]) for c in range(classes)])
-        value = float(np.nanmean(per_class))
-    elif metric == "roc_auc":
-        probabilities = softmax(logits, axis=1)
-        per_class = np.array([area_under_roc(labels == c, probabilities[:, c]) for c in range(classes)])
-        value = float(per_class[1])
+    if metric in RANKED:
+        per_class = _ranked_by_class(metric, logits, labels)
+        value = float(ranked(metric, logits, labels))
     elif metric in ("accuracy", "mean_per_class"):
         right = logits.argmax(axis=1) == labels
         per_class = _mean_by_class(right, labels, classes)
@@ -55,6 +51,19 @@ def score(metric: str, logits: np.ndarray, labels: np.ndarray) -> Score:
     else:
         raise UserError(f"Metric {metric!r} is unknown; use accuracy, mean_per_class, roc_auc or map_11_point.")
     return Score(value, per_class, chance(metric, labels, classes))
+
+
+def ranked(metric: str, logits: np.ndarray, labels: np.ndarray) -> np.ndarray:
+    """The value of a metric that ranks pictures, for many answers at once: logits (..., N, C) -> (...,), nan where there is none."""
+    per_class = _ranked_by_class(metric, logits, labels)
+    return per_class[1] if metric == "roc_auc" else np.nanmean(per_class, axis=0)
+
+
+def _ranked_by_class(metric: str, logits: np.ndarray, labels: np.ndarray) -> np.ndarray:
+    """(C, ...)."""
+    probabilities, of = softmax(logits, axis=-1), RANKED[metric]
+    marks = labels.T if labels.ndim == 2 else labels == np.arange(logits.shape[-1])[:, None]
+    return np.stack([of(own, probabilities[..., c]) for c, own in enumerate(marks)])
 
 
 def chance(metric: str, labels: np.ndarray, classes: int) -> float:
@@ -71,31 +80,42 @@ def chance(metric: str, labels: np.ndarray, classes: int) -> float:
     return 1.0 / classes
 
 
-def average_precision(marks: np.ndarray, scores: np.ndarray) -> float:
-    """11-point interpolated average precision of one class: marks (N,) 0/1, scores (N,). nan without positives.
+def average_precision(marks: np.ndarray, scores: np.ndarray) -> np.ndarray:
+    """11-point interpolated average precision of one class (...,): marks (N,) 0/1, scores (..., N). nan without positives.
 
     Mean over recall 0, 0.1, ..., 1 of the highest precision at that recall or more. As in ELEVATER the curve is
     scikit-learn's, which ends in (recall 0, precision 1) and steps once per distinct score.
     """
     marks = np.asarray(marks, dtype=bool)
     if not marks.any():
-        return float("nan")
-    order = np.argsort(-scores, kind="stable")
-    last_of_tie = np.append(np.flatnonzero(np.diff(scores[order])), len(scores) - 1)
-    hits = np.cumsum(marks[order])[last_of_tie]
-    precision = np.append(hits / (last_of_tie + 1), 1.0)
-    recall = np.append(hits / marks.sum(), 0.0)
-    return float(np.mean([precision[recall >= level].max() for level in RECALL_LEVELS]))
+        return np.full(scores.shape[:-1], np.nan)[()]
+    order = np.argsort(-scores, axis=-1, kind="stable")
+    descending = np.take_along_axis(scores, order, axis=-1)
+    hits = np.cumsum(marks[order], axis=-1)
+    goes_on = np.zeros(scores.shape, dtype=bool)  # the next picture has the same score, so the curve has no step here
+    goes_on[..., :-1] = descending[..., :-1] == descending[..., 1:]
+    precision = np.where(goes_on, 0.0, hits / np.arange(1, scores.shape[-1] + 1))
+    highest_from = np.maximum.accumulate(precision[..., ::-1], axis=-1)[..., ::-1]
+    recall, total = hits / marks.sum(), 1.0  # at recall 0 the highest precision is that of the end
+    for level in RECALL_LEVELS[:-1]:
+        first = (recall < level).sum(axis=-1, keepdims=True)
+        total = total + np.take_along_axis(highest_from, first, axis=-1)[..., 0]
+    return (total / len(RECALL_LEVELS))[()]
 
 
-def area_under_roc(marks: np.ndarray, scores: np.ndarray) -> float:
-    """Probability that a marked picture outranks an unmarked one, ties counting half (Mann-Whitney)."""
+def area_under_roc(marks: np.ndarray, scores: np.ndarray) -> np.ndarray:
+    """Probability (...,) that a marked picture outranks an unmarked one, ties counting half (Mann-Whitney); scores (..., N)."""
     marks = np.asarray(marks, dtype=bool)
     positives, negatives = int(marks.sum()), int((~marks).sum())
     if not positives or not negatives:
-        return float("nan")
-    ranks = rankdata(scores)[marks].sum()
-    return float((ranks - positives * (positives + 1) / 2) / (positives * negatives))
+        return np.full(scores.shape[:-1], np.nan)[()]
+    ranks = rankdata(scores, axis=-1)[..., marks].sum(axis=-1)
+    return ((ranks - positives * (positives + 1) / 2) / (positives * negatives))[()]
+
+
+RANKED: dict[str, Callable[[np.ndarray, np.ndarray], np.ndarray]] = {
+    "map_11_point": average_precision, "roc_auc": area_under_roc,
+}  # fmt: skip
 
 
 def _mean_by_class(values: np.ndarray, labels: np.ndarray, classes: int) -> np.ndarray:

@@ -83,11 +83,13 @@ def right_between(plain: Tensor, cached: Tensor, labels: Tensor) -> tuple[Tensor
 
 
 def _ranked_scores(features, labels, weights, cache, alphas, betas, metric) -> np.ndarray:
-    """(len(betas), len(alphas)) for metrics that rank pictures against each other: every pair is scored."""
+    """(len(betas), len(alphas)) for metrics that rank pictures against each other: every pair is scored, many alphas at once."""
     cosines, plain = affinity(features, cache.keys), (SCALE * features @ weights.T).double().cpu().numpy()
     truth, table = labels.cpu().numpy(), np.empty((len(betas), len(alphas)))
+    size = max(1, NUMBERS_AT_ONCE // plain.size)
     for i, beta in enumerate(betas):
         cached = remembered(cosines, cache.values, beta).double().cpu().numpy()
-        for j, alpha in enumerate(alphas):
-            table[i, j] = metrics.score(metric, plain + alpha * cached, truth).value
+        for start in range(0, len(alphas), size):
+            part = slice(start, start + size)
+            table[i, part] = metrics.ranked(metric, plain + alphas[part, None, None] * cached, truth)
     return np.nan_to_num(table, nan=-1.0)  # a score that cannot be computed is worse than all others
