@@ -1,5 +1,6 @@
 """What cannot be computed is a hole with a reason, costs nothing else, and is tried again by the same command."""
 
+import fcntl
 import json
 import os
 import subprocess
@@ -24,6 +25,15 @@ def poisoned(study, *arguments: str) -> str:
     return done.stdout + done.stderr
 
 
+def poison(study):
+    """Cuts off the pictures of a task and takes its prompt away; gives the function that mends the pictures."""
+    pictures = study.results / "tasks" / "glasses" / "train_images.npy"
+    whole = pictures.read_bytes()
+    pictures.write_bytes(whole[: len(whole) // 2])
+    (study.results / PROMPT).unlink()
+    return lambda: pictures.write_bytes(whole)
+
+
 def status(study, *arguments: str) -> str:
     command = [PROMPTATLAS, "status", *arguments]
     done = subprocess.run(command, cwd=study.folder, env=ENVIRONMENT, text=True, capture_output=True)
@@ -33,10 +43,7 @@ def status(study, *arguments: str) -> str:
 
 def test_a_poisoned_task_costs_its_own_row_and_is_tried_again(study):
     before, old = study.contents("cells", "prompts"), study.measured()
-    pictures = study.results / "tasks" / "glasses" / "train_images.npy"
-    whole = pictures.read_bytes()
-    pictures.write_bytes(whole[: len(whole) // 2])
-    (study.results / PROMPT).unlink()
+    mend = poison(study)
     told = poisoned(study)
     assert "5 results of tiny failed" in told and "train_images.npy is damaged" in told
 
@@ -56,11 +63,37 @@ def test_a_poisoned_task_costs_its_own_row_and_is_tried_again(study):
     assert "train_images.npy is damaged" in shown and "4 glasses          F F F F" in shown
     assert f"{'prompts coop':<24}{3:>9}{0:>9}{0:>9}{1:>9}" in shown
 
-    pictures.write_bytes(whole)
+    mend()
     told = study.run()
     assert "tune coop: 1 of 4 prompts to learn" in told and "4 of 24 cells to measure" in told
     assert study.measured() == old and not study.contents("failed")
     assert "Nothing to be done" in study.run()
+
+
+def test_a_run_that_is_killed_before_its_end_is_followed_by_one_that_tries_again(study):
+    """Without its hooks a run ends as one that is killed after its last job: what failed still stands in its place."""
+    old, mend = study.measured(), poison(study)
+    assert study.snakemake("--no-hooks").returncode == 0
+    left = study.contents("cells", "prompts")
+    assert PROMPT in left and ROW <= set(left)
+
+    assert "5 results failed earlier" in study.run("--dry-run") and study.contents("cells", "prompts") == left
+    assert "1 of 4 prompts to learn" in poisoned(study, "--until", "collect")
+    mend()
+    told = study.run()
+    assert "1 of 4 prompts to learn" in told and "4 of 24 cells to measure" in told
+    assert study.measured() == old and not study.contents("failed")
+
+
+def test_nothing_is_taken_from_a_run_at_work(study):
+    """Its jobs go on from what failed: a second run that looks in leaves that where it is."""
+    poison(study)
+    assert study.snakemake("--no-hooks", "--until", "collect").returncode == 0
+    left = study.contents("cells", "prompts")
+    with (study.results / ".lock").open("w") as lock:
+        fcntl.flock(lock, fcntl.LOCK_EX)
+        study.snakemake("--until", "collect")
+    assert study.contents("cells", "prompts") == left
 
 
 def test_a_loss_that_is_not_a_number_is_a_reason_wherever_it_occurs(study):
@@ -158,5 +191,3 @@ def test_clocks_that_differ_cost_no_result(study):
         os.utime(study.results / file, (ahead, ahead))
     told = study.run("--until", "collect")
     assert "1 of" not in told and differing(before, study.contents("cells", "prompts")) == set()
-
-

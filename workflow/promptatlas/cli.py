@@ -42,7 +42,7 @@ def _parser() -> argparse.ArgumentParser:
     rerun.add_argument("--seed", type=int, help="one seed (default: all seeds of the study)")
     rerun.add_argument("--protocol", help="frozen or init (default: all protocols of the study)")
     rerun.add_argument("--cores", default="1", help="processor cores to use")
-    rerun.add_argument("--profile", action="append", help="a profile of Snakemake, such as profiles/slurm; may be repeated")
+    rerun.add_argument("--profile", action="append", help="a profile of Snakemake, such as workflow/profiles/slurm; may be repeated")
     rerun.add_argument("--dry-run", action="store_true", help="only say what would run")
     rerun.set_defaults(run=_rerun)
 

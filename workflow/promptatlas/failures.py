@@ -1,6 +1,6 @@
 """What could not be computed: during a run a failed result stands in its place as a whole file that says why, so that its
-neighbours stay and the study goes on to its tables, where it is a hole. At the end of the run it is withdrawn, so that the next
-one misses it and tries again; a note in `failed/` goes on to say why.
+neighbours stay and the study goes on to its tables, where it is a hole. At the end of the run, or of one that was killed at the
+start of the next, it is withdrawn, so that it is missed and tried again; a note in `failed/` goes on to say why.
 
 Knows nothing of what was computed, nor of torch.
 """

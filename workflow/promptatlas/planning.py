@@ -6,6 +6,7 @@ Knows of Snakemake only that it is the one who asks.
 import fcntl
 import os
 import sys
+from contextlib import suppress
 from pathlib import Path
 from typing import Any, Iterable, NoReturn
 
@@ -31,15 +32,29 @@ def plan(config: dict[str, Any]) -> Study:
 def announce(study: Study) -> None:
     """Say which results do not exist yet, also in a dry run; whether existing ones still hold is for their jobs to find out."""
     everything = {"prompts": study.all_prompts, "cells": study.all_cells, "scores": study.score_records}
+    failed = {one.path for one in failures.listed(study)}
     for kind, files in ((kind, files) for kind, files in everything.items() if files):
-        missing = [path for path in files if not path.exists()]
+        missing = [path for path in files if path in failed or not path.exists()]
         names = (
             ": " + ", ".join(str(path.relative_to(study.folder)) for path in missing) if 0 < len(missing) <= FEW else ""
         )
         print(f"{study.name}: {len(missing)} of {len(files)} {kind} are missing{names}", file=sys.stderr)
+    if failed:
+        print(f"{study.name}: {len(failed)} results failed earlier and count as missing", file=sys.stderr)
     if study.folder.exists() and not os.access(study.folder, os.W_OK):
         told = f"{study.folder} may not be written; make it writable or set `results` to another folder"
         print(f"promptatlas: {told}", file=sys.stderr)
+
+
+def reclaim(study: Study) -> None:
+    """Before Snakemake looks which files there are: what failed in an earlier run is missing, however that run ended.
+
+    Not while a run is at work, whose jobs go on from their failed results.
+    """
+    failed = failures.listed(study)
+    if failed and not _is_busy(study):
+        with suppress(OSError):  # a folder that may not be written; `announce` says so
+            failures.withdraw(failed)
 
 
 def begin(study: Study, forced: Iterable[str], everything: bool) -> None:
@@ -57,7 +72,7 @@ def begin(study: Study, forced: Iterable[str], everything: bool) -> None:
 
 
 def conclude(study: Study) -> None:
-    """After the last job: what failed in this run or an earlier one, and status 1 if anything did. The next run misses it."""
+    """After the last job: what failed in this run or an earlier one, and status 1 if anything did."""
     failed = failures.listed(study)
     if failed:
         failures.withdraw(failed)
@@ -106,6 +121,18 @@ def lock(study: Study) -> None:
             file=sys.stderr,
         )
     _locks.append(file)
+
+
+def _is_busy(study: Study) -> bool:
+    """Whether another process holds the lock of the study; where files cannot be locked, `lock` says what that means."""
+    try:
+        with (study.folder / ".lock").open("a") as file:
+            fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
+    except BlockingIOError:
+        return True
+    except OSError:
+        return False
+    return False
 
 
 def end(error: UserError) -> NoReturn:

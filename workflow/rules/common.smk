@@ -6,6 +6,8 @@ study = planning.plan(config)
 
 if workflow.is_main_process:
     planning.announce(study)
+    if not workflow.output_settings.dryrun:
+        planning.reclaim(study)
 
 
 # On a cluster, what wants a network or is done in seconds runs where Snakemake runs, the rest as profiles/slurm says.
@@ -44,4 +46,8 @@ onstart:
 
 
 onsuccess:
+    planning.conclude(study)
+
+
+onerror:
     planning.conclude(study)
