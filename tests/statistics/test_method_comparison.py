@@ -93,3 +93,15 @@ def test_a_method_without_a_seed_is_compared_with_every_seed():
     coop = found["methods"][0]
     wanted = stats.ttest_1samp([10, 20, 30], 0).confidence_interval(0.95)
     assert (coop["low"], coop["high"]) == pytest.approx((wanted.low, wanted.high)) and found["shots"] == [4]
+
+
+def test_a_task_of_which_nothing_could_be_measured_is_left_out_by_name(table):
+    """Where some method failed, what the others have there is told beside."""
+    holes = table.assign(score=table["score"].where(~((table["method"] == "vpt") & (table["task"] == "task_02"))))
+    holes.loc[holes["task"] == "task_03", "score"] = np.nan
+    found = compare(holes)
+    assert found["tasks_left_out"] == ["task_02", "task_03"] and found["n_tasks"] == 4
+    wide = table.pivot_table(index="task", columns="method", values="score")
+    for one in found["methods"]:
+        wanted = {} if one["method"] == "vpt" else {"task_02": wide.loc["task_02", one["method"]]}
+        assert one["by_task_left_out"] == pytest.approx(wanted)

@@ -4,8 +4,10 @@ from itertools import combinations, permutations
 
 import numpy as np
 import pytest
+from promptatlas.statistics.matrices import collect
 from promptatlas.statistics.regret import expected_best, no_preference, regrets, static_list
-from promptatlas.statistics.seriation import profiles, seriate
+from promptatlas.statistics.seriation import common_order, profiles, seriate
+from synthetic_study import tasks_table, transfer_table
 
 
 def test_ties_are_averaged_over_all_orders():
@@ -76,3 +78,10 @@ def test_seriation_does_not_depend_on_the_order_of_the_tasks():
 def test_profiles_hold_what_is_given_and_received():
     matrix = np.arange(9.0).reshape(3, 3)
     assert (profiles([matrix])[1] == [3, 4, 5, 1, 4, 7]).all()
+
+
+def test_a_task_without_cells_stands_behind_the_others_in_their_order():
+    transfer, tasks = transfer_table(6), tasks_table(6)
+    there = (transfer["source"] != "task_01") & (transfer["target"] != "task_01")
+    alone = common_order(collect(transfer[there], tasks[tasks["task"] != "task_01"]))
+    assert common_order(collect(transfer.assign(score=transfer["score"].where(there)), tasks)) == [*alone, "task_01"]

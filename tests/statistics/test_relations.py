@@ -3,7 +3,7 @@
 import numpy as np
 import pytest
 from promptatlas.errors import UserError
-from promptatlas.statistics.relations import components, effects, off_diagonal
+from promptatlas.statistics.relations import components, effects, off_diagonal, relationships
 from promptatlas.statistics.reliability import decompose
 
 OFF = ~np.eye(8, dtype=bool)
@@ -130,3 +130,14 @@ def test_off_diagonal_does_not_touch_its_input():
     values = fixture()
     off_diagonal(values)
     assert np.isfinite(values).all()
+
+
+def test_a_task_without_cells_takes_no_relationship_from_the_others():
+    rng = np.random.default_rng(1)
+    whole = rng.normal(size=(6, 6))
+    holes = whole.copy()
+    holes[2], holes[:, 2] = np.nan, np.nan
+    others = np.delete(np.arange(6), 2)
+    left = relationships(holes)
+    np.testing.assert_allclose(left[np.ix_(others, others)], effects(whole[np.ix_(others, others)]).relationship)
+    assert np.isnan(left[2]).all() and np.isnan(left[:, 2]).all()

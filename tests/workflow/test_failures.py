@@ -8,6 +8,7 @@ import subprocess
 import pandas as pd
 import pytest
 
+from test_own_pictures import folder_of_pictures
 from tiny_study import CONFIG, ENVIRONMENT, PROMPTATLAS, differing
 
 TASK_NAMES = CONFIG["tasks"]
@@ -94,6 +95,59 @@ def test_nothing_is_taken_from_a_run_at_work(study):
         fcntl.flock(lock, fcntl.LOCK_EX)
         study.snakemake("--until", "collect")
     assert study.contents("cells", "prompts") == left
+
+
+def failing(study, *arguments: str) -> tuple[str, pd.DataFrame]:
+    """What a run tells that ends with failed results, and the cells that it collected."""
+    told = poisoned(study, *arguments)
+    return told, pd.read_parquet(study.results / "tables" / "transfer.parquet")
+
+
+def test_a_task_that_cannot_be_prepared_costs_its_own_row_and_column(study):
+    """Four tasks are measured; a fifth comes with a broken picture, which is mended afterwards."""
+    before = study.contents("cells", "prompts")
+    folder_of_pictures(study.folder / "pictures", splits=("train", "test"))
+    broken = study.folder / "pictures" / "test" / "grey" / "3.jpg"
+    whole = broken.read_bytes()
+    broken.write_bytes(b"not a picture")
+    study.configure(tasks=[*TASK_NAMES, "animals"], data={"animals": {"folder": "pictures"}})
+
+    told, transfer = failing(study)
+    holes = transfer[transfer["failed"] != ""]
+    assert "3.jpg" in told and study.contents("cells", "prompts") == before
+    assert ((transfer["source"] == "animals") | (transfer["target"] == "animals")).equals(transfer["failed"] != "")
+    assert holes["failed"].str.contains("3.jpg").all() and holes["score"].isna().all()
+    tables = {name: pd.read_parquet(study.results / "tables" / f"{name}.parquet") for name in ("tasks", "similarity", "statistics")}
+    failed = tables["tasks"].set_index("task")["failed"]
+    assert "3.jpg" in failed["animals"] and set(failed[TASK_NAMES]) == {""}
+    assert set(tables["similarity"]["source"]) == set(TASK_NAMES) and set(tables["statistics"]["n_tasks"]) == {4}
+    assert "animals" in (study.results / "report.html").read_text()
+    assert "tasks/animals/task.json" in status(study) and "5 animals          F F F F F" in status(study, "--method", "coop")
+
+    broken.write_bytes(whole)
+    told = study.run("--until", "describe")
+    assert "1 of 5 prompts to learn" in told and "11 of 35 cells to measure" in told
+    assert not study.contents("failed") and before.items() <= study.contents("cells", "prompts").items()
+
+
+def test_a_task_that_cannot_be_encoded_costs_its_own_column(study):
+    """Prompts of its own were learned before; VPT looks at pictures, CoOp at features."""
+    before, pictures = study.contents("cells", "prompts"), study.results / "tasks" / "glasses" / "test_images.npy"
+    whole = pictures.read_bytes()
+    pictures.write_bytes(whole[: len(whole) // 2])
+    (study.results / "encoded" / "glasses.safetensors").unlink()
+    for cell in study.results.glob("cells/frozen/*/seed1/glasses/*.json"):
+        cell.unlink()
+
+    told, transfer = failing(study, "--until", "describe")
+    assert "test_images.npy is damaged" in told and set(transfer.loc[transfer["failed"] != "", "target"]) == {"glasses"}
+    assert (transfer["score"].isna() == (transfer["target"] == "glasses")).all()
+    kept = study.contents("cells", "prompts")
+    assert {name for name in before if name not in kept} == {name for name in before if "/glasses/" in name}
+
+    pictures.write_bytes(whole)
+    study.run("--until", "describe")
+    assert not study.contents("failed") and {*study.contents("cells", "prompts")} == {*before}
 
 
 def test_a_loss_that_is_not_a_number_is_a_reason_wherever_it_occurs(study):

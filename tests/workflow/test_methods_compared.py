@@ -95,7 +95,7 @@ def in_process(folder, backbone, noise=False):
             record = json.loads((place / "task.json").read_text())
             record["fingerprints"]["test"] = prepared.fingerprint(np.load(place / "test_digests.npy"), mixed)
             (place / "task.json").write_text(json.dumps(record))
-    prepare.draws(study)
+    prepare.draws(study, quiet)
     for job in study.encode_jobs:
         prepare.encode(study, job, 1, quiet)
     for job in study.tune_jobs:

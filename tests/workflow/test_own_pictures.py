@@ -116,5 +116,7 @@ def test_bad_pictures_are_named_in_one_sentence(tmp_path, backbone, break_it, wo
     folder_of_pictures(study.folder / "pictures", splits=("train", "test"), count=3)
     break_it(study.folder / "pictures")
     study.configure(tasks=["animals", "shapes"], data={"animals": {"folder": "pictures"}})
-    sentence = study.fails("--until", "prepare")
-    assert words in sentence
+    done = study.snakemake("--until", "prepare")
+    (told,) = [line for line in done.stderr.splitlines() if line.startswith("failed: tasks/animals/task.json: ")]
+    assert words in told and done.returncode == 1 and "Traceback" not in done.stderr
+    assert "1 results of tiny failed" in done.stderr and (study.results / "tasks/shapes/task.json").exists()

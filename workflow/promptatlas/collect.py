@@ -12,7 +12,7 @@ from safetensors import SafetensorError, safe_open
 
 from promptatlas import cells, scores
 from promptatlas.cells import replace
-from promptatlas.errors import UserError
+from promptatlas.errors import Failed, UserError
 from promptatlas.study import Study
 from promptatlas.tasks import halves
 from promptatlas.tasks.prepared import SPLITS, PreparedTask
@@ -32,7 +32,7 @@ WHOLE = {"failed": ""}
 TASKS = [
     "task", "title", "family", "metric", "classes", "n_train", "n_validation", "n_test", "chance", "zero_shot",
     "zero_shot_expected", "zero_shot_reference", "shots_min", "shots_max", "skipped", "split_source", "licence", "citation",
-    "drawn", "labelled",
+    "drawn", "labelled", "failed",
 ]  # fmt: skip
 
 
@@ -145,30 +145,36 @@ def tasks_table(study: Study, transfer: pd.DataFrame) -> pd.DataFrame:
     """One row per task, in the order of the configuration."""
     chance = _by_target(transfer, "chance")
     zero_shot = _by_target(transfer[transfer["source"] == "template"], "score")
-    rows = []
-    for name in study.tasks:
-        prepared = PreparedTask.open(study.task_folder(name))
-        task = prepared.task
-        drawn = [study.draw(name, seed) for seed in study.seeds if name in study.learners]
-        shots = [count for path in drawn for count in json.loads(path.read_text())["shots_per_class"]] or [0]
-        rows.append(
-            {
-                "task": name,
-                **{key: getattr(task, key) for key in ("title", "family", "metric", "split_source")},
-                "classes": len(task.class_names),
-                "n_train": len(prepared.pool_labels("train")),
-                "n_validation": len(prepared.pool_labels("validation")),
-                "n_test": len(prepared.labels("test")),
-                "chance": chance[name],
-                "zero_shot": zero_shot.get(name, float("nan")),
-                "shots_min": min(shots),
-                "shots_max": max(shots),
-                "skipped": sum(len(prepared.skipped(split)) for split in SPLITS),
-                **{key: ";".join(getattr(task, key)) for key in ("drawn", "labelled")},
-                **_published(study, name),
-            }
-        )
+    measured = ({"chance": chance[name], "zero_shot": zero_shot.get(name, float("nan"))} for name in study.tasks)
+    rows = (_task_row(study, name) | _published(study, name) | own for name, own in zip(study.tasks, measured, strict=True))
     return _frame(rows, TASKS)
+
+
+def _task_row(study: Study, name: str) -> dict[str, Any]:
+    """What is known of a task before anything is measured: of one that could not be prepared its name and why."""
+    try:
+        prepared = PreparedTask.open(study.task_folder(name))
+    except Failed as why:
+        texts = dict.fromkeys(("family", "metric", "split_source", "drawn", "labelled"), "")
+        numbers = dict.fromkeys(("classes", "n_train", "n_validation", "n_test", "shots_min", "shots_max", "skipped"), 0)
+        whole, part = halves.whole_of(name), halves.part_of(name)
+        title = f"{whole}, {part} classes" if part else whole
+        return {"task": name, "title": title, **texts, **numbers, "failed": str(why)}
+    task, drawn = prepared.task, [study.draw(name, seed) for seed in study.seeds if name in study.learners]
+    shots = [count for path in drawn for count in json.loads(path.read_text()).get("shots_per_class", ())] or [0]
+    return {
+        "task": name,
+        **{key: getattr(task, key) for key in ("title", "family", "metric", "split_source")},
+        "classes": len(task.class_names),
+        "n_train": len(prepared.pool_labels("train")),
+        "n_validation": len(prepared.pool_labels("validation")),
+        "n_test": len(prepared.labels("test")),
+        "shots_min": min(shots),
+        "shots_max": max(shots),
+        "skipped": sum(len(prepared.skipped(split)) for split in SPLITS),
+        **{key: ";".join(getattr(task, key)) for key in ("drawn", "labelled")},
+        **WHOLE,
+    }
 
 
 def _published(study: Study, name: str) -> dict[str, Any]:

@@ -14,7 +14,7 @@ from safetensors import SafetensorError, safe_open
 from safetensors.numpy import save_file
 
 from promptatlas.backbone import Backbone
-from promptatlas.errors import UserError
+from promptatlas.errors import FAILED, Failed, UserError
 from promptatlas.tasks.prepared import SPLITS, PreparedTask
 
 CLASSES = "class_features"
@@ -52,9 +52,12 @@ def save(path: str | Path, encoded: dict[str, np.ndarray], metadata: dict[str, s
 
 
 def load(path: str | Path) -> tuple[dict[str, np.ndarray], dict[str, str]]:
-    """Arrays and metadata. Raises UserError for a missing or damaged file."""
+    """Arrays and metadata. Raises UserError for a missing or damaged file, Failed for one that says why there are none."""
     try:
         with safe_open(path, framework="np") as file:
-            return {key: file.get_tensor(key) for key in file.keys()}, file.metadata() or {}
+            arrays, metadata = {key: file.get_tensor(key) for key in file.keys()}, file.metadata() or {}
     except (OSError, SafetensorError) as error:
         raise UserError(f"{path} is not a whole feature file ({error}); delete it and run again.") from error
+    if FAILED in metadata:
+        raise Failed(f"features failed: {metadata[FAILED]}")
+    return arrays, metadata

@@ -3,6 +3,9 @@
 import errno
 import re
 
+# Where a file that holds no result says why.
+FAILED = "failed"
+
 # What no result is to blame for, so that trying the next one makes no sense.
 DISK = {
     errno.ENOSPC: "the disk is full",

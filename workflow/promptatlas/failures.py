@@ -15,12 +15,11 @@ from pathlib import Path
 from safetensors import SafetensorError, safe_open
 
 from promptatlas import cells
-from promptatlas.errors import Failed
+from promptatlas.errors import FAILED, Failed
 from promptatlas.reporting import Say
 from promptatlas.study import Study
 from promptatlas.work import Job
 
-FAILED = "failed"
 FEW = 3
 
 
@@ -69,7 +68,7 @@ def listed(study: Study) -> list[Failure]:
     if not found:
         return []
     wanted = {path for job in study.every_job for path in study.outputs(job)}
-    return [one for one in found if one.path in wanted and (not one.path.exists() or _is_hole(one.path))]
+    return [one for one in found if one.path in wanted and (not one.path.exists() or is_hole(one.path))]
 
 
 def withdraw(failed: Iterable[Failure]) -> None:
@@ -77,7 +76,7 @@ def withdraw(failed: Iterable[Failure]) -> None:
         one.path.unlink(missing_ok=True)
 
 
-def _is_hole(path: Path) -> bool:
+def is_hole(path: Path) -> bool:
     """Whether the file says why there is no result; a damaged file says nothing."""
     try:
         if path.suffix == ".json":

@@ -13,11 +13,10 @@ from safetensors.torch import save
 from torch import Tensor
 
 from promptatlas.cells import replace
-from promptatlas.errors import Failed, UserError
+from promptatlas.errors import FAILED, Failed, UserError
 from promptatlas.prompts import Prompts
 
 POSITIONS = ("end", "middle", "front")
-FAILED = "failed"
 
 # What reading raises on a file that is cut off, changed, or was never a prompt file.
 _DAMAGE = (OSError, SafetensorError, LookupError, TypeError, AttributeError, ValueError, RuntimeError)

@@ -15,6 +15,7 @@ import pandas as pd
 from promptatlas import published
 from promptatlas.designs import BASE_TO_NEW, Design
 from promptatlas.statistics.checks import TOLERATED_POINTS, zero_shot_check
+from promptatlas.statistics.holes import holes
 from promptatlas.statistics.summary import plain
 from promptatlas.tasks.halves import BASE, NEW, PARTS, part_name
 
@@ -151,7 +152,9 @@ def summary(
             "shots": sorted({int(shots) for shots in transfer["shots"]}),
             "backbone": transfer["backbone"].iloc[0],
             "n_cells": len(transfer),
+            "n_missing_cells": int(transfer["score"].isna().sum()),
             "compute_seconds": float(transfer["seconds"].sum()),
+            "holes": holes(transfer, baselines),
             "averages": table[table["target"] == AVERAGE].drop(columns=["design", "target"]).to_dict("records"),
             "zero_shot_check": zero_shot_check(tasks, template, baselines),
             "zero_shot_tolerated_points": TOLERATED_POINTS,

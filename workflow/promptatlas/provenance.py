@@ -35,7 +35,7 @@ def write(study: Study) -> None:
 
 
 def gathered(study: Study) -> dict[str, Any]:
-    """Everything that the file holds."""
+    """Everything that the file holds. A task or draw that failed has no hash."""
     return {
         "study": study.name,
         "code": code(Path(__file__).parents[2]),
@@ -46,9 +46,9 @@ def gathered(study: Study) -> dict[str, Any]:
         "times": times(study.benchmark("any").parent.glob("*.tsv")),
         "config": study.description,
         "backbone": {"name": study.backbone_name, "sha256": backbone.fingerprint(study.backbone_folder)},
-        "tasks": {task: _read(study.task_folder(task) / "task.json")["fingerprints"] for task in study.tasks},
+        "tasks": {task: _read(study.task_folder(task) / "task.json").get("fingerprints") for task in study.tasks},
         "draws": {
-            task: {str(seed): _read(study.draw(task, seed))["sha256"] for seed in study.seeds} for task in study.learners
+            task: {str(seed): _read(study.draw(task, seed)).get("sha256") for seed in study.seeds} for task in study.learners
         },
         "results": results(study),
     }

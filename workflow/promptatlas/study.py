@@ -19,10 +19,12 @@ from promptatlas.tasks import catalogue, halves
 from promptatlas.unions import Unions
 from promptatlas.work import (
     AdaptJob,
+    DrawJob,
     EncodeJob,
     Job,
     JointJob,
     MultitaskJob,
+    PrepareJob,
     ProbeJob,
     ShareJob,
     TransferJob,
@@ -151,6 +153,14 @@ class Study(Layout, Unions):
         return [cell for job in self.transfer_jobs for cell in job.cells()]
 
     @cached_property
+    def prepare_jobs(self) -> list[PrepareJob]:
+        return [PrepareJob(f"prepare_{task}", task) for task in dict.fromkeys((*self.design.given, *self.tasks))]
+
+    @property
+    def draw_job(self) -> DrawJob:
+        return DrawJob("draw")
+
+    @cached_property
     def encode_jobs(self) -> list[EncodeJob]:
         pieces = chunks(self.tasks, self._size("tasks"))
         return [EncodeJob(job_name("encode", chunk), chunk.items) for chunk in pieces]
@@ -227,8 +237,8 @@ class Study(Layout, Unions):
     @property
     def every_job(self) -> tuple[Job, ...]:
         return (
-            *self.encode_jobs, *self.probe_jobs, *self.tune_jobs, *self.share_jobs, *self.adapt_jobs,
-            *self.multitask_jobs, *self.joint_jobs, *self.transfer_jobs,
+            *self.prepare_jobs, self.draw_job, *self.encode_jobs, *self.probe_jobs, *self.tune_jobs, *self.share_jobs,
+            *self.adapt_jobs, *self.multitask_jobs, *self.joint_jobs, *self.transfer_jobs,
         )  # fmt: skip
 
     def job(self, name: str) -> Job:
@@ -238,6 +248,11 @@ class Study(Layout, Unions):
     # What a job reads, writes and tells, and what makes its results stale beside what it reads
 
     def outputs(self, job: Job) -> list[Path]:
+        """What a job is there for; of a prepared task the record, which says whether the arrays beside it are whole."""
+        if isinstance(job, PrepareJob):
+            return self.task_records([job.task])
+        if isinstance(job, DrawJob):
+            return self.draws
         if isinstance(job, EncodeJob):
             return [self.encoded(task) for task in job.tasks]
         if isinstance(job, ProbeJob):
@@ -260,8 +275,10 @@ class Study(Layout, Unions):
 
     @property
     def prepared(self) -> list[Path]:
-        whole = [path for task in self.design.given for path in (*self.task_files(task), self.factors(task))]
-        return whole + [path for task in self.tasks if halves.part_of(task) for path in self.part_files(task)]
+        return [path for job in self.prepare_jobs for path in self.prepared_files(job.task)]
+
+    def prepared_files(self, task: str) -> list[Path]:
+        return self.part_files(task) if halves.part_of(task) else [*self.task_files(task), self.factors(task)]
 
     @property
     def draws(self) -> list[Path]:

@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import json
 from collections.abc import Callable, Iterator, Mapping
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from functools import cached_property
 from pathlib import Path
 
@@ -20,12 +20,11 @@ from promptatlas.errors import Failed, UserError
 from promptatlas.jobs import adapt, multitask, probe, share
 from promptatlas.jobs.joint import Group, Joint
 from promptatlas.jobs.known import Described
-from promptatlas.jobs.prepare import read_draw
+from promptatlas.jobs.prepare import opened, read_draw
 from promptatlas.jobs.transfer import Transfer
 from promptatlas.jobs.tune import order
 from promptatlas.learned import LearnedPrompt
 from promptatlas.study import Study
-from promptatlas.tasks.prepared import PreparedTask
 from promptatlas.work import AdaptJob, JointJob, MultitaskJob, ProbeJob, ShareJob, TransferJob, TuneJob
 
 DONE, STALE, FAILED, MISSING = "done", "stale", "failed", "missing"
@@ -96,7 +95,7 @@ class _Survey:
             for path in study.outputs(job)
             if not path.exists()
         } | {one.path: one.reason for one in failures.listed(study)}
-        self.tasks: dict[str, PreparedTask] = {}
+        self.tasks = opened(self.study)
 
     @cached_property
     def model(self) -> Backbone:
@@ -121,20 +120,17 @@ class _Survey:
             return State(what, path, MISSING, (), cell)
         try:
             old = stored(path)
+        except Failed as failed:
+            return State(what, path, FAILED, (str(failed),), cell)
         except UserError:
             return State(what, path, STALE, ("corrupt file",), cell)
         try:
             why = tuple(changed(old, current()))
         except Failed:
-            why = ("source prompt failed",)
+            why = ("inputs failed",)
         except UserError:
             why = ("inputs missing",)
         return State(what, path, STALE if why else DONE, why, cell)
-
-    def task(self, name: str) -> PreparedTask:
-        if name not in self.tasks:
-            self.tasks[name] = PreparedTask.open(self.study.task_folder(name))
-        return self.tasks[name]
 
     def _prompts(self, job: TuneJob) -> Iterator[State]:
         for task in job.tasks:
@@ -142,7 +138,7 @@ class _Survey:
                 path = self.study.prompt(job.method, seed, task)
                 yield self.state(
                     f"prompts {job.method}", path, _in_prompt,
-                    lambda task=task, seed=seed: order(self.study, job.method, self.model, self.task(task), seed).parts,
+                    lambda task=task, seed=seed: order(self.study, job.method, self.model, self.tasks[task], seed).parts,
                 )  # fmt: skip
 
     def _shared(self, job: ShareJob) -> Iterator[State]:
@@ -182,7 +178,7 @@ class _Survey:
     def _probe_mark(self, name: str) -> Parts:
         draws = {seed: read_draw(self.study.draw(name, seed)) for seed in self.study.seeds}
         features = share.metadata(self.study.encoded(name))
-        return {"inputs": fingerprint(probe.parts(features, self.task(name), draws))}
+        return {"inputs": fingerprint(probe.parts(features, self.tasks[name], draws))}
 
     def _adapted(self, job: AdaptJob) -> Iterator[State]:
         for name in job.tasks:
@@ -195,10 +191,8 @@ class _Survey:
                 )  # fmt: skip
 
     def _cells(self, job: TransferJob) -> Iterator[State]:
-        prepared = tuple(name for name in job.targets if (self.study.task_folder(name) / "task.json").exists())
-
         def transfer() -> Transfer:
-            known.append(known[0] if known else Transfer(self.study, replace(job, targets=prepared), self.model))
+            known.append(known[0] if known else Transfer(self.study, job, self.model))
             return known[0]
 
         known: list[Transfer] = []

@@ -9,6 +9,21 @@ from promptatlas.designs import Design
 
 
 @dataclass(frozen=True)
+class PrepareJob:
+    """The pictures and labels of one task, or of a part of one."""
+
+    name: str
+    task: str
+
+
+@dataclass(frozen=True)
+class DrawJob:
+    """The few-shot draws of all tasks that are learned on."""
+
+    name: str
+
+
+@dataclass(frozen=True)
 class EncodeJob:
     """Frozen features of some tasks."""
 
@@ -90,7 +105,7 @@ class TransferJob:
                         yield Cell(self.protocol, self.method, seed, target, source)
 
 
-Job = EncodeJob | ProbeJob | TuneJob | ShareJob | AdaptJob | MultitaskJob | JointJob | TransferJob
+Job = PrepareJob | DrawJob | EncodeJob | ProbeJob | TuneJob | ShareJob | AdaptJob | MultitaskJob | JointJob | TransferJob
 
 
 @dataclass(frozen=True)

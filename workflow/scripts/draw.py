@@ -5,4 +5,4 @@ with reporting(snakemake.log[0]) as say:
     from promptatlas.jobs import prepare
     from promptatlas.study import Study
 
-    prepare.draws(Study(snakemake.config))
+    prepare.draws(Study(snakemake.config), say)

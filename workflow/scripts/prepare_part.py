@@ -5,4 +5,4 @@ with reporting(snakemake.log[0]) as say:
     from promptatlas.jobs import prepare
     from promptatlas.study import Study
 
-    prepare.prepare_part(Study(snakemake.config), f"{snakemake.wildcards.whole}@{snakemake.wildcards.part}")
+    prepare.prepare_part(Study(snakemake.config), f"{snakemake.wildcards.whole}@{snakemake.wildcards.part}", say)

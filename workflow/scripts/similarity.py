@@ -7,7 +7,6 @@ with reporting(snakemake.log[0]) as say:
     from promptatlas.study import Study
 
     study = Study(snakemake.config)
-    tasks = {name: prepare.comparable(study, name) for name in study.tasks}
     measures = snakemake.params.measures
-    table = similarity.compute(tasks, None if measures == "all" else measures)
+    table = similarity.compute(prepare.all_comparable(study), None if measures == "all" else measures)
     collect.save(table, study.table("similarity"))

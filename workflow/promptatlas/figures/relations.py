@@ -11,7 +11,7 @@ from matplotlib.figure import Figure
 
 from promptatlas.figures.style import COLOURS, measure_title, number
 from promptatlas.statistics.matrices import Scores, similarity_matrices
-from promptatlas.statistics.relations import effects
+from promptatlas.statistics.relations import relationships
 from promptatlas.statistics.scales import PRIMARY
 from promptatlas.statistics.views import method_title, relationship
 
@@ -51,7 +51,7 @@ def similarity_scatter(group: Sequence[Scores], similarity: pd.DataFrame, statis
 def _scatter(axes: Axes, transfer: np.ndarray, closeness: np.ndarray, row: pd.Series) -> None:
     axes.axhline(0, color="#cccccc", linewidth=0.8, zorder=0)
     axes.axvline(0, color="#cccccc", linewidth=0.8, zorder=0)
-    closeness = effects(closeness).relationship
+    closeness = relationships(closeness)
     there = np.isfinite(transfer) & np.isfinite(closeness)
     x, y = closeness[there] / closeness[there].std(), transfer[there] / transfer[there].std()
     axes.scatter(x, y, s=11, color=COLOURS[0], alpha=0.45, linewidths=0)

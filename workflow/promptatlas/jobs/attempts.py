@@ -1,13 +1,13 @@
 """Several results computed at once, so that one that cannot be computed does not take the others along.
 
-Knows nothing of what is computed.
+Knows nothing of what is computed, nor imports torch: jobs that have no use for it start faster.
 """
 
+import sys
 import traceback
 from collections.abc import Callable, Sequence
+from types import ModuleType
 from typing import TypeVar
-
-import torch
 
 from promptatlas.errors import Failed, UserError, of_the_disk
 
@@ -24,14 +24,15 @@ def each(compute: Callable[[Sequence[Item]], Sequence[Result]], items: Sequence[
     """
     try:
         return list(compute(items))
-    except torch.AcceleratorError as error:
-        raise UserError(f"the GPU stopped working ({short(error)}); run the same command again: what is finished is kept") from error
     except Exception as error:
+        if (torch := _torch()) and isinstance(error, torch.AcceleratorError):
+            told = f"the GPU stopped working ({short(error)}); run the same command again: what is finished is kept"
+            raise UserError(told) from error
         if of_the_disk(error):
             raise
         if len(items) == 1:
             return [failed(error)]
-    if torch.cuda.is_initialized():
+    if (torch := _torch()) and torch.cuda.is_initialized():
         torch.cuda.empty_cache()
     half = len(items) // 2
     return each(compute, items[:half]) + each(compute, items[half:])
@@ -48,9 +49,14 @@ def failed(error: Exception) -> Failed:
         return error
     if isinstance(error, UserError):
         return Failed(str(error))
-    if isinstance(error, torch.OutOfMemoryError):
+    if (torch := _torch()) and isinstance(error, torch.OutOfMemoryError):
         return Failed("GPU memory runs out even for a single result; use a GPU with more memory")
     return Failed(f"{type(error).__name__}: {short(error)} (an error of the program)", traceback.format_exc())
+
+
+def _torch() -> ModuleType | None:
+    """torch, if anything in this process has a use for it."""
+    return sys.modules.get("torch")
 
 
 def short(error: Exception) -> str:

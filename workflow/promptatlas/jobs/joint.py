@@ -21,7 +21,7 @@ from promptatlas.errors import Failed
 from promptatlas.failures import Holes
 from promptatlas.jobs.attempts import alone, each
 from promptatlas.jobs.multitask import Unions
-from promptatlas.jobs.prepare import classes
+from promptatlas.jobs.prepare import classes, metric_of
 from promptatlas.jobs.tune import PRECISION
 from promptatlas.learned import LearnedPrompt
 from promptatlas.reporting import Progress, Say
@@ -62,7 +62,7 @@ class Joint(Unions):
         path = self.study.joint_groups(self.method)
         parts = {
             "prompts": digest([self._own_mark(name, seed) for name in names for seed in self.study.seeds]),
-            "data": digest([self.learned_from(name, seed) for name in names for seed in self.study.seeds]),
+            "data": digest([self._data_mark(name, seed) for name in names for seed in self.study.seeds]),
             "backbone": self.model.fingerprint,
             "numerics": str(NUMERICS_VERSION),
         }
@@ -104,6 +104,12 @@ class Joint(Unions):
         except Failed:
             return "failed"
 
+    def _data_mark(self, task: str, seed: int) -> list[str]:
+        try:
+            return self.learned_from(task, seed)
+        except Failed:
+            return [task, "failed"]
+
     def measure(self, group: Group, forced: set[Path]) -> None:
         """The scores of every target of a group, single and joint, from scratch and from the multitask source."""
         prompts: dict[tuple[str, str, str], dict[int, Path]] = {}
@@ -142,15 +148,15 @@ class Joint(Unions):
         return dict.fromkeys(paths, average)
 
     def _score(self, name: str, group: Group, prompts: dict[tuple[str, str, str], dict[int, Path]], forced: set[Path]) -> None:
-        study, task = self.study, self.tasks[name]
+        study = self.study
         wanted: dict[Path, tuple[dict[str, Any], dict[str, str], LearnedPrompt]] = {}
         for place, about, path in self._places(name, group, prompts):
             try:
-                prompt = LearnedPrompt.load(path)[0]
+                prompt = self._prompt_of(path)
+                parts = self.score_parts(name, about, prompt)
             except Failed as why:
-                self._no_score(place, Failed(f"its prompt failed: {why}"), name, about)
+                self._no_score(place, why, name, about)
                 continue
-            parts = self.score_parts(name, about, prompt)
             self.used.add(study.resume(fingerprint(parts), "json"))
             if place in forced or not (scores.holds(place, parts) or scores.resumed(study, place, parts)):
                 wanted[place] = about, parts, prompt
@@ -167,7 +173,7 @@ class Joint(Unions):
                 "method": self.method,
                 "target": name,
                 **about,
-                "metric": task.task.metric,
+                "metric": self.tasks[name].task.metric,
                 "score": float(result.score),
                 "chance": float(result.chance),
                 **dict.fromkeys(scores.CHOICES),
@@ -177,6 +183,12 @@ class Joint(Unions):
                 "parts": parts,
             }
             scores.keep(study, place, content)
+
+    def _prompt_of(self, path: Path) -> LearnedPrompt:
+        try:
+            return LearnedPrompt.load(path)[0]
+        except Failed as why:
+            raise Failed(f"its prompt failed: {why}") from None
 
     def _places(self, name: str, group: Group, prompts: dict[tuple[str, str, str], dict[int, Path]]) -> Iterator[tuple[Path, dict, Path]]:
         """For every score on a task: its file, what tells it from the others, and the file of its prompt."""
@@ -207,4 +219,4 @@ class Joint(Unions):
         return transfer.evaluate(self.model, self.tasks[name], encoded, [prompt.prompts for prompt in prompts])
 
     def _no_score(self, place: Path, why: Failed, name: str, about: dict[str, Any]) -> None:
-        scores.fail(self.holes, place, why, self.method, target=name, metric=self.tasks[name].task.metric, **about)
+        scores.fail(self.holes, place, why, self.method, target=name, metric=metric_of(self.tasks, name), **about)

@@ -39,8 +39,8 @@ class Described:
 
     @classmethod
     def read(cls, study: Study, name: str, seeds: Iterable[int]) -> Described:
-        draws = {seed: read_draw(study.draw(name, seed)) for seed in seeds}
-        return Described(PreparedTask.open(study.task_folder(name)), draws)
+        prepared = PreparedTask.open(study.task_folder(name))
+        return Described(prepared, {seed: read_draw(study.draw(name, seed)) for seed in seeds})
 
     def learned_from(self, seed: int) -> dict[str, str]:
         """All of a task that a method learns from, by name."""

@@ -16,13 +16,12 @@ from promptatlas.cells import digest, fingerprint, replace
 from promptatlas.errors import Failed
 from promptatlas.failures import Holes
 from promptatlas.jobs.attempts import alone, each
-from promptatlas.jobs.prepare import classes, read_draw
+from promptatlas.jobs.prepare import classes, drawn, opened
 from promptatlas.jobs.tune import PRECISION
 from promptatlas.learned import LearnedPrompt, holds, save_failed
 from promptatlas.multitask import Manner
 from promptatlas.reporting import Progress, Say
 from promptatlas.study import Study
-from promptatlas.tasks.prepared import PreparedTask
 from promptatlas.unions import AVERAGE
 from promptatlas.work import MultitaskJob
 
@@ -63,8 +62,7 @@ class Unions:
     def __init__(self, study: Study, method: str, model: Backbone, holes: Holes | None = None):
         self.study, self.method, self.model, self.holes = study, method, model, holes
         self.manner = Manner(study.union["classes"], study.union["batches"])
-        self.tasks = {name: PreparedTask.open(study.task_folder(name)) for name in study.tasks}
-        self.draws = {(name, seed): read_draw(study.draw(name, seed)) for name in study.tasks for seed in study.seeds}
+        self.tasks, self.draws = opened(study), drawn(study)
         self.used: set[Path] = set()
 
     def parts(

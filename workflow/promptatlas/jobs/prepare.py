@@ -1,20 +1,28 @@
-"""The jobs before any learning: few-shot draws and frozen features. Knows nothing of prompts."""
+"""The jobs before any learning: pictures and labels, few-shot draws and frozen features.
+
+A task of which any of this cannot be had is recorded as failed; the others have theirs all the same. Knows nothing of prompts.
+"""
 
 import hashlib
 import json
+from collections.abc import Callable, Mapping
+from contextlib import suppress
+from functools import partial
 from pathlib import Path
-from typing import Iterable
+from typing import Any, Iterable
 
 import numpy as np
 
 from promptatlas import NUMERICS_VERSION
 from promptatlas.cells import digest, fingerprint, replace
-from promptatlas.errors import UserError
+from promptatlas.errors import FAILED, Failed, UserError
+from promptatlas.failures import Holes, is_hole
+from promptatlas.jobs.attempts import alone
 from promptatlas.reporting import Progress, Say
 from promptatlas.study import Study
 from promptatlas.tasks import halves, preparation
 from promptatlas.tasks.draws import Draw, draw
-from promptatlas.tasks.prepared import SPLITS, PreparedTask
+from promptatlas.tasks.prepared import SPLITS, PreparedTask, write_failed
 from promptatlas.tasks.task import Task
 from promptatlas.work import EncodeJob
 
@@ -22,7 +30,29 @@ ARRAYS = ("train", "validation", "train_labels", "validation_labels")
 
 
 def prepare(study: Study, name: str, workers: int, say: Say) -> None:
-    """Write the arrays of a task."""
+    """Write the arrays of a task, or why there are none."""
+    _prepared(study, name, partial(_prepare, study, name, workers, say), say)
+
+
+def prepare_part(study: Study, name: str, say: Say) -> None:
+    """Write the base or the new classes of a task that is prepared, or why there are none."""
+    _prepared(study, name, partial(_prepare_part, study, name), say)
+
+
+def _prepared(study: Study, name: str, attempt: Callable[[], None], say: Say) -> None:
+    """See to it that the files of a task are there; if `attempt` cannot make them, its record says why and nobody reads the others."""
+    holes, failed = Holes(study, study.job(f"prepare_{name}"), say), alone(attempt)
+    if isinstance(failed, Failed):
+        (record,) = study.task_records([name])
+        record.parent.mkdir(parents=True, exist_ok=True)
+        holes.note(record, failed)
+        write_failed(record.parent, str(failed))
+        for path in study.prepared_files(name):
+            path.touch()
+    holes.settle()
+
+
+def _prepare(study: Study, name: str, workers: int, say: Say) -> None:
     if study.is_embedded(name):
         preparation.prepare_embedded(name, study.task_folder(name))
         return
@@ -39,29 +69,37 @@ def prepare(study: Study, name: str, workers: int, say: Say) -> None:
     preparation.prepare(study.entry(name), source, study.data_root, study.task_folder(name), needs, workers, say)
 
 
-def prepare_part(study: Study, name: str) -> None:
-    """Write the base or the new classes of a task that is prepared."""
+def _prepare_part(study: Study, name: str) -> None:
     whole = PreparedTask.open(study.task_folder(halves.whole_of(name)))
     halves.write_part(whole, halves.part_of(name), study.task_folder(name))
 
 
-def draws(study: Study) -> None:
+def draws(study: Study, say: Say) -> None:
     """Write the few-shot draw of every task that is learned on and every seed; a draw that is the same stays as it is."""
+    holes = Holes(study, study.draw_job, say)
     for name in study.learners:
-        task = PreparedTask.open(study.task_folder(name))
-        train, validation = task.pool_labels("train"), task.pool_labels("validation")
-        pools = digest([hashlib.sha256(np.ascontiguousarray(labels).data).hexdigest() for labels in (train, validation)])
-        for seed in study.seeds:
-            if part := halves.part_of(name):
-                whole = PreparedTask.open(study.task_folder(halves.whole_of(name)))
-                drawn = halves.draw_part(whole, part, study.shots, seed, study.config["draw"])
-            else:
-                drawn = draw(train, validation, study.shots, seed, name, study.config["draw"])
-            drawn = drawn.without(task.skipped("train"), task.skipped("validation"))
-            content = _draw_json(drawn, len(task.task.class_names), pools)
-            path = study.draw(name, seed)
-            if not path.exists() or path.read_bytes() != content:
-                replace(path, content)
+        failed = alone(partial(_draws, study, name))
+        for path in [study.draw(name, seed) for seed in study.seeds] if isinstance(failed, Failed) else ():
+            holes.note(path, failed)
+            replace(path, json.dumps({FAILED: str(failed)}).encode())
+    holes.settle()
+
+
+def _draws(study: Study, name: str) -> None:
+    task = PreparedTask.open(study.task_folder(name))
+    train, validation = task.pool_labels("train"), task.pool_labels("validation")
+    pools = digest([hashlib.sha256(np.ascontiguousarray(labels).data).hexdigest() for labels in (train, validation)])
+    for seed in study.seeds:
+        if part := halves.part_of(name):
+            whole = PreparedTask.open(study.task_folder(halves.whole_of(name)))
+            drawn = halves.draw_part(whole, part, study.shots, seed, study.config["draw"])
+        else:
+            drawn = draw(train, validation, study.shots, seed, name, study.config["draw"])
+        drawn = drawn.without(task.skipped("train"), task.skipped("validation"))
+        content = _draw_json(drawn, len(task.task.class_names), pools)
+        path = study.draw(name, seed)
+        if not path.exists() or path.read_bytes() != content:
+            replace(path, content)
 
 
 def _draw_json(drawn: Draw, classes: int, pools: str) -> bytes:
@@ -71,9 +109,11 @@ def _draw_json(drawn: Draw, classes: int, pools: str) -> bytes:
 
 
 def read_draw(path: Path) -> Draw:
-    """The draw stored at `path`; UserError if it is missing or damaged."""
+    """The draw stored at `path`; UserError if it is missing or damaged, Failed if it says why there is none."""
     try:
         record = json.loads(path.read_bytes())
+        if FAILED in record:
+            raise Failed(f"draw failed: {record[FAILED]}")
         drawn = Draw(
             validation_split=record["validation_split"],
             **{name: np.array(record[name], dtype=np.int64) for name in ARRAYS},
@@ -93,16 +133,34 @@ def encode(study: Study, job: EncodeJob, threads: int, say: Say) -> None:
     from promptatlas import backbone, devices, encoding
 
     model = backbone.load(study.backbone_folder, devices.chosen(study.config["device"], threads))
-    progress = Progress("encode", len(job.tasks), "tasks", say)
+    holes, progress = Holes(study, job, say), Progress("encode", len(job.tasks), "tasks", say)
     for name in job.tasks:
-        task = PreparedTask.open(study.task_folder(name))
-        marks = _encoding_marks(model.fingerprint, task)
-        path = study.encoded(name)
-        known, old = encoding.load(path) if path.exists() else ({}, {})
-        if old != marks:
-            stale = [array for array in marks if old.get(array) != marks[array]]
-            encoding.save(path, known | encoding.encode_task(model, task, stale), marks)
+        failed = alone(partial(_encode, study, model, name))
+        if isinstance(failed, Failed):
+            holes.note(study.encoded(name), failed)
+            encoding.save(study.encoded(name), {}, {FAILED: str(failed)})
         progress.step(name)
+    holes.settle()
+
+
+def _encode(study: Study, model: Any, name: str) -> None:
+    from promptatlas import encoding
+
+    task, path = PreparedTask.open(study.task_folder(name)), study.encoded(name)
+    marks = _encoding_marks(model.fingerprint, task)
+    known, old = encoding.load(path) if path.exists() and not is_hole(path) else ({}, {})
+    if old != marks:
+        stale = [array for array in marks if old.get(array) != marks[array]]
+        encoding.save(path, known | encoding.encode_task(model, task, stale), marks)
+
+
+def all_comparable(study: Study) -> dict[str, tuple[Task, dict[str, np.ndarray]]]:
+    """By name what `comparable` gives of every task that did not fail."""
+    found = {}
+    for name in study.tasks:
+        with suppress(Failed):
+            found[name] = comparable(study, name)
+    return found
 
 
 def comparable(study: Study, name: str) -> tuple[Task, dict[str, np.ndarray]]:
@@ -111,6 +169,35 @@ def comparable(study: Study, name: str) -> tuple[Task, dict[str, np.ndarray]]:
 
     task, encoded = PreparedTask.open(study.task_folder(name)), encoding.load(study.encoded(name))[0]
     return task.task, encoded | {"features_train": encoded["features_train"][task.reference()]}
+
+
+class OnDemand(dict):
+    """What `make` makes of a key, when it is first asked for: of tasks and draws a job needs only those of its sound results."""
+
+    def __init__(self, make: Callable[[Any], Any]) -> None:
+        self.make = make
+
+    def __missing__(self, key: Any) -> Any:
+        self[key] = self.make(key)
+        return self[key]
+
+
+def opened(study: Study) -> dict[str, PreparedTask]:
+    """The prepared tasks by name; Failed for one that could not be prepared."""
+    return OnDemand(lambda name: PreparedTask.open(study.task_folder(name)))
+
+
+def drawn(study: Study) -> dict[tuple[str, int], Draw]:
+    """The draws by task and seed; Failed for one that could not be drawn."""
+    return OnDemand(lambda at: read_draw(study.draw(*at)))
+
+
+def metric_of(tasks: Mapping[str, PreparedTask], name: str) -> str:
+    """The metric of one of the `opened` tasks; none is known of one that could not be prepared."""
+    try:
+        return tasks[name].task.metric
+    except Failed:
+        return ""
 
 
 def index(path: Path, files: Iterable[str]) -> None:

@@ -33,8 +33,8 @@ def fit(study: Study, job: ProbeJob, say: Say) -> None:
 
 
 def _fit(study: Study, name: str) -> None:
-    encoded, about = encoding.load(study.encoded(name))
     task = PreparedTask.open(study.task_folder(name))
+    encoded, about = encoding.load(study.encoded(name))
     draws = {seed: read_draw(study.draw(name, seed)) for seed in study.seeds}
     path, mark = study.probe(name), fingerprint(parts(about, task, draws))
     if not (path.exists() and json.loads(path.read_bytes())["fingerprint"] == mark):

@@ -16,11 +16,11 @@ from torch import Tensor
 from promptatlas import backbone, devices, planning, scores
 from promptatlas.backbone import Backbone
 from promptatlas.cells import digest, fingerprint, replace
-from promptatlas.errors import Failed, UserError
+from promptatlas.errors import FAILED, Failed, UserError
 from promptatlas.failures import Holes
 from promptatlas.jobs.attempts import alone
 from promptatlas.jobs.known import Described, Known, numerics, record
-from promptatlas.learned import FAILED, save_failed
+from promptatlas.learned import save_failed
 from promptatlas.reporting import Progress, Say
 from promptatlas.sharing import SharedTask, tune_shared
 from promptatlas.study import Study

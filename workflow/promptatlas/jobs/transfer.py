@@ -17,7 +17,7 @@ from promptatlas.cells import Cell, digest, fingerprint
 from promptatlas.errors import Failed, UserError
 from promptatlas.failures import Holes
 from promptatlas.jobs.attempts import each
-from promptatlas.jobs.prepare import classes, read_draw
+from promptatlas.jobs.prepare import classes, drawn, metric_of, opened
 from promptatlas.jobs.tune import PRECISION
 from promptatlas.learned import LearnedPrompt
 from promptatlas.reporting import Progress, Say
@@ -36,7 +36,7 @@ def fill(study: Study, job: TransferJob, threads: int, say: Say) -> None:
         try:
             marks[cell] = work.parts(cell)
         except Failed as failed:
-            work.fail(holes, cell, Failed(f"source prompt failed: {failed}"))
+            work.fail(holes, cell, failed)
     found = {cell: cells.read(study.cell(cell)) for cell in marks if study.cell(cell).exists()}
     wanted = {
         target: [
@@ -82,12 +82,9 @@ class Transfer:
     def __init__(self, study: Study, job: TransferJob, model: Backbone):
         self.study, self.job, self.model = study, job, model
         self.settings, self.init_settings = study.settings(job.method), study.init_settings(job.method)
-        self.tasks = {name: PreparedTask.open(study.task_folder(name)) for name in job.targets}
+        self.tasks, self.draws = opened(study), drawn(study)
         self.prompts: dict[Path, LearnedPrompt] = {}
         self.scratch = {seed: tuning.scratch(self.model, job.method, self.settings, seed) for seed in job.seeds}
-        self.draws = {}
-        if job.protocol == "init":
-            self.draws = {(name, seed): read_draw(study.draw(name, seed)) for name in job.targets for seed in job.seeds}
 
     def parts(self, cell: Cell) -> dict[str, str]:
         """Everything that determines the number in a cell, by name."""
@@ -125,7 +122,10 @@ class Transfer:
         else:
             path = self.study.prompt(cell.method, cell.seed, cell.target if cell.source == "scratch" else cell.source)
         if path not in self.prompts:
-            self.prompts[path] = LearnedPrompt.load(path)[0]
+            try:
+                self.prompts[path] = LearnedPrompt.load(path)[0]
+            except Failed as failed:
+                raise Failed(f"source prompt failed: {failed}") from None
         return self.prompts[path]
 
     def batches(self, some: Sequence[Cell]) -> list[list[Cell]]:
@@ -150,7 +150,7 @@ class Transfer:
         holes.note(self.study.cell(cell), failed)
         nothing = dict.fromkeys(("score", "chance", "n_test", "correct"))
         unmeasured = {"seconds": 0.0, "peak_mib": 0.0, "per_class": {}, "fingerprint": "", "parts": {}}
-        content = self._about(cell, self.tasks[cell.target]) | nothing | unmeasured | {"failed": str(failed)}
+        content = self._about(cell) | nothing | unmeasured | {"failed": str(failed)}
         cells.write(self.study.cell(cell), content)
 
     def _how(self, cell: Cell) -> Callable[[PreparedTask, dict[str, np.ndarray], Sequence[Cell]], list[Evaluation]]:
@@ -180,7 +180,7 @@ class Transfer:
     def _content(self, cell: Cell, task: PreparedTask, evaluation: Evaluation, seconds: float) -> dict[str, Any]:
         correct = evaluation.correct
         return {
-            **self._about(cell, task),
+            **self._about(cell),
             "score": float(evaluation.score),
             "chance": float(evaluation.chance),
             "n_test": int(evaluation.n_test),
@@ -190,13 +190,13 @@ class Transfer:
             "correct": None if correct is None else base64.b64encode(np.packbits(correct).tobytes()).decode(),
         }
 
-    def _about(self, cell: Cell, task: PreparedTask) -> dict[str, Any]:
+    def _about(self, cell: Cell) -> dict[str, Any]:
         return {
             "study": self.study.name,
             "backbone": self.study.backbone_name,
             **cell.address(),
             "shots": self.study.shots,
-            "metric": task.task.metric,
+            "metric": metric_of(self.tasks, cell.target),
         }
 
 

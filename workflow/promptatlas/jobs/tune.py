@@ -15,7 +15,7 @@ from promptatlas.cells import digest, fingerprint
 from promptatlas.errors import Failed
 from promptatlas.failures import Holes
 from promptatlas.jobs.attempts import each
-from promptatlas.jobs.prepare import classes, read_draw
+from promptatlas.jobs.prepare import classes, opened, read_draw
 from promptatlas.learned import LearnedPrompt, holds, save_failed
 from promptatlas.reporting import Progress, Say
 from promptatlas.study import Study
@@ -46,10 +46,9 @@ def learn(study: Study, job: TuneJob, threads: int, say: Say) -> None:
     method = job.method
     forced = planning.forced(study, job.name, study.outputs(job))
     model = backbone.load(study.backbone_folder, devices.chosen(study.config["device"], threads))
-    opened = {name: PreparedTask.open(study.task_folder(name)) for name in job.tasks}
-    holes, orders = Holes(study, job, say), {}
-    for name, task in opened.items():
-        found = each(lambda seeds, task=task: [order(study, method, model, task, seed) for seed in seeds], job.seeds)
+    tasks, holes, orders = opened(study), Holes(study, job, say), {}
+    for name in job.tasks:
+        found = each(lambda seeds, name=name: [order(study, method, model, tasks[name], seed) for seed in seeds], job.seeds)
         orders[name] = [one for one in found if not isinstance(one, Failed)]
         for seed, one in zip(job.seeds, found, strict=True):
             if isinstance(one, Failed):
@@ -61,7 +60,7 @@ def learn(study: Study, job: TuneJob, threads: int, say: Say) -> None:
     for name, some in wanted.items():
         fresh = [one for one in some if one.path in forced or not _resumed(one)]
         if fresh:
-            settings, task = study.settings(method), opened[name]
+            settings, task = study.settings(method), tasks[name]
             learned = each(
                 lambda some, settings=settings, task=task: tuning.tune_task(
                     model, method, settings, task, [one.draw for one in some], [one.seed for one in some]
@@ -74,7 +73,7 @@ def learn(study: Study, job: TuneJob, threads: int, say: Say) -> None:
                     continue
                 parts = json.dumps(one.parts, sort_keys=True)
                 about = {"fingerprint": one.fingerprint, "parts": parts, "task": name, "seed": str(one.seed)}
-                prompt.save(one.resume, about | written_card(study, model.fingerprint, opened[name], one, prompt))
+                prompt.save(one.resume, about | written_card(study, model.fingerprint, task, one, prompt))
                 _place(one)
         progress.step(name)
     for one in (one for name in job.tasks for one in orders[name]):

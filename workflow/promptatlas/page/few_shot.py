@@ -5,7 +5,7 @@ Knows nothing of how the numbers were computed.
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from html import escape
 from pathlib import Path
 
@@ -31,8 +31,8 @@ def write(tasks: pd.DataFrame, config: Mapping, summary: Mapping, path: Path) ->
     """Write the page at `path`: the table `tasks`, the resolved configuration, the dict of summary.json."""
     titles, comparison = static.titles(tasks), summary["comparison"]
     sections = [
-        static.Section("gains", "Gain over zero-shot", f'<p class="words">{WORDS}</p>{_gains(comparison)}'),
-        static.Section("scores", "Scores", f'<div class="scroll">{_scores(comparison, titles)}</div>'),
+        static.Section("gains", "Gain over zero-shot", f'<p class="words">{WORDS}</p>{_gains(comparison, summary["methods"])}'),
+        static.Section("scores", "Scores", f'{_left_out(comparison)}<div class="scroll">{_scores(comparison, titles)}</div>'),
         static.Section("pairs", "Each against each", f'<p class="words">{PAIRS}</p><div class="scroll">{_pairs(comparison)}</div>'),
     ]
     if summary["joint"]:
@@ -42,13 +42,14 @@ def write(tasks: pd.DataFrame, config: Mapping, summary: Mapping, path: Path) ->
 
 def _lead(summary: Mapping) -> str:
     seeds, shots = len(summary["seeds"]), summary["shots"][0]
+    missing = f" {summary['n_missing_scores']} scores are missing." if summary["n_missing_scores"] else ""
     return (
         f"{len(summary['methods'])} methods on {len(summary['tasks'])} tasks with {summary['backbone']}, {shots} "
-        f"{'picture' if shots == 1 else 'pictures'} per class, {seeds} {'seed' if seeds == 1 else 'seeds'}: {summary['n_scores']} scores."
+        f"{'picture' if shots == 1 else 'pictures'} per class, {seeds} {'seed' if seeds == 1 else 'seeds'}: {summary['n_scores']} scores.{missing}"
     )
 
 
-def _gains(comparison: Mapping) -> str:
+def _gains(comparison: Mapping, methods: Sequence[str]) -> str:
     head = ("method", "mean score, %", "mean rank", "over zero-shot, points", f"{100 * comparison['level']:.0f} % interval", "better on")
     rows = [
         [
@@ -60,10 +61,13 @@ def _gains(comparison: Mapping) -> str:
         ]
         for one in comparison["methods"]
     ]  # fmt: skip
+    measured = {one["method"] for one in comparison["methods"]}
+    rows += [[escape(method_title(method)), static.HOLE, "", "", "", ""] for method in methods if method not in measured]
     return f'<div class="scroll">{static.table(head, rows, numeric={1, 2, 3, 4, 5})}</div>'
 
 
 def _scores(comparison: Mapping, titles: Mapping[str, str]) -> str:
+    """Tasks with a score of every method, and below them those that are left out of all comparisons."""
     methods = comparison["methods"]
     rows = []
     for task in methods[0]["by_task"]:
@@ -73,8 +77,18 @@ def _scores(comparison: Mapping, titles: Mapping[str, str]) -> str:
             for one in methods
         ]
         rows.append([escape(titles.get(task, task)), *cells])
+    for task in comparison["tasks_left_out"]:
+        rows.append([escape(titles.get(task, task)), *(static.score(one["by_task_left_out"].get(task)) for one in methods)])
     head = ["task", *(escape(method_title(one["method"])) for one in methods)]
     return static.table(head, rows, numeric=range(1, len(head)))
+
+
+def _left_out(comparison: Mapping) -> str:
+    count = len(comparison["tasks_left_out"])
+    if not count:
+        return ""
+    which = "The last task stands" if count == 1 else f"The last {count} tasks stand"
+    return f'<p class="words">{which} in no mean and no difference, since a method has no score there.</p>'
 
 
 def _pairs(comparison: Mapping) -> str:

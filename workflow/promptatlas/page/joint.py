@@ -40,5 +40,7 @@ def _groups(one: Mapping, titles: Mapping[str, str]) -> str:
     if not one["groups"]:
         return "No tasks share a prompt."
     named = "; ".join(", ".join(titles.get(task, task) for task in group) for group in one["groups"])
-    tasks = sum(map(len, one["groups"]))
-    return f"{tasks} of {one['n_tasks']} tasks share a prompt with others: {named}."
+    shared, every = sum(map(len, one["groups"])), one["n_tasks"] + len(one["tasks_left_out"])
+    left = len(one["tasks_left_out"])
+    without = f" {left} {'is' if left == 1 else 'are'} left out below, since a prompt has no score there." if left else ""
+    return f"{shared} of {every} tasks share a prompt with others: {named}.{without}"

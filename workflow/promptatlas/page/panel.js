@@ -22,7 +22,7 @@ function drawPanel() {
     element(
       "p",
       {class: "quiet"},
-      `${methodTitle(state.method)}, protocol ${state.protocol}, ${TASKS[target].metric.replace(/_/g, " ")}`,
+      [methodTitle(state.method), `protocol ${state.protocol}`, TASKS[target].metric.replace(/_/g, " ")].filter(Boolean).join(", "),
     ),
   ];
   const failed = failures(source, target);

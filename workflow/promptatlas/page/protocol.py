@@ -65,10 +65,10 @@ def _place(method: str, wanted: Sequence[str]) -> int:
 
 def _lead(summary: Mapping, wanted: Sequence[str]) -> str:
     methods = ", ".join(map(method_title, sorted(summary["methods"], key=lambda method: _place(method, wanted))))
-    seeds, cells = len(summary["seeds"]), summary["n_cells"]
+    seeds, cells, missing = len(summary["seeds"]), summary["n_cells"], summary["n_missing_cells"]
     return (
         f"{methods} on {len(summary['tasks'])} tasks with {summary['backbone']}, {summary['shots'][0]} pictures per class, "
-        f"{seeds} {'seed' if seeds == 1 else 'seeds'}: {cells} measurements."
+        f"{seeds} {'seed' if seeds == 1 else 'seeds'}: {cells} measurements{f', of which {missing} are missing' if missing else ''}."
     )
 
 
@@ -134,6 +134,6 @@ def _cell(known: pd.DataFrame, key: tuple[str, ...]) -> str:
         return '<td class="n"></td>'
     score, deviation = known.at[key, "score"], known.at[key, "deviation"]
     if not np.isfinite(score):
-        return '<td class="n" title="failed; the column failed of the table transfer says why">\u2013</td>'
+        return f'<td class="n">{static.HOLE}</td>'
     hint = f' title="standard deviation over seeds {100 * deviation:.2f}"' if np.isfinite(deviation) else ""
     return f'<td class="n"{hint}>{100 * score:.2f}</td>'

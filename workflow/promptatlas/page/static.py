@@ -11,9 +11,12 @@ from pathlib import Path
 import numpy as np
 import pandas as pd
 
+from promptatlas.statistics.views import method_title, way_title
 from promptatlas.tasks.halves import whole_of
 
 FOLDER = Path(__file__).parent
+HOLE = '<a class="hole" href="#holes">failed</a>'
+HOLES = "All other results are what they would be without these. The same command tries these again and nothing else."
 
 
 @dataclass(frozen=True)
@@ -46,7 +49,7 @@ def write(
         f'<div class="scroll">{_tasks(tasks, summary)}</div>'
         f"<details><summary>Configuration</summary><pre>{escape(json.dumps(config, indent=1))}</pre></details>",
     )
-    every = [*sections, study]
+    every = [*sections, *_holes(summary["holes"], titles(tasks)), study]
     parts = {
         "{{style}}": (FOLDER / "page.css").read_text(encoding="utf-8"),
         "{{title}}": escape(title),
@@ -58,6 +61,24 @@ def write(
     for mark, content in parts.items():
         page = page.replace(mark, content)
     Path(path).write_text(page, encoding="utf-8")
+
+
+def _holes(holes: Sequence[Mapping], titles: Mapping[str, str]) -> list[Section]:
+    """What could not be computed, if anything: records of `statistics.holes`."""
+    if not holes:
+        return []
+    parts = [f'<p class="warning">{escape(one["reason"])}</p><p class="words">{_kept_back(one["results"], titles)}</p>' for one in holes]
+    return [Section("holes", "What could not be computed", f'<p class="words">{HOLES}</p>{"".join(parts)}')]
+
+
+def _kept_back(results: Iterable[Mapping], titles: Mapping[str, str]) -> str:
+    """One line per method and prompt, with its tasks and their seeds."""
+    lines: dict[str, list[str]] = {}
+    for one in results:
+        prompt = f"the prompt of {titles[one['prompt']]}" if one["prompt"] in titles else one["prompt"] and way_title(one["prompt"])
+        seeds = f" (seed {', '.join(map(str, one['seeds']))})" if one["seeds"] else ""
+        lines.setdefault(method_title(one["method"]) + (f", {prompt}" if prompt else ""), []).append(titles[one["task"]] + seeds)
+    return "<br>".join(f"{escape(name)}: {escape(', '.join(tasks))}" for name, tasks in lines.items())
 
 
 def titles(tasks: pd.DataFrame) -> dict[str, str]:
@@ -97,6 +118,11 @@ def table(head: Sequence[str], rows: Iterable[Sequence[str]], numeric: Collectio
         f"<tr>{''.join(f'<td{one}>{cell}</td>' for one, cell in zip(kind, row, strict=True))}</tr>" for row in rows
     )
     return f"<table><thead><tr>{top}</tr></thead><tbody>{body}</tbody></table>"
+
+
+def score(value: float | None) -> str:
+    """A score that should be there, in percent."""
+    return percent(value) or HOLE
 
 
 def percent(value: float | None) -> str:

@@ -41,6 +41,8 @@ def compute(tasks: dict, names: list[str] | None = None) -> pd.DataFrame:
     One row per measure and ordered pair, the pair of a task with itself included. A measure that is defined for no
     pair (`factor_overlap` without ground truth) is left out.
     """
+    if not tasks:
+        return pd.DataFrame(columns=list(COLUMNS))
     gathered = corpus(tasks)
     blocks = []
     for chosen in [lookup(name) for name in (registered() if names is None else names)]:

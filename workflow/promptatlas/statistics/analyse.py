@@ -18,7 +18,7 @@ from promptatlas.statistics import permutation
 from promptatlas.statistics.jackknife import correlation_interval, interval, leave_one_out, without
 from promptatlas.statistics.matrices import Scores, collect, similarity_matrices
 from promptatlas.statistics.regret import no_preference, regrets, static_list
-from promptatlas.statistics.relations import FEWEST_TASKS, off_diagonal
+from promptatlas.statistics.relations import FEWEST_TASKS, usable
 from promptatlas.statistics.reliability import decompose
 from promptatlas.statistics.scales import PRIMARY, RESPONSES, matrix, seed_mean
 from promptatlas.streams import stream
@@ -77,17 +77,6 @@ def _row(
         "measure": measure, "estimate": float(estimate), "low": bounds[0], "high": bounds[1], "p": float(p), "test": test,
         "n_tasks": n, "n_permutations": permutations, "confirmatory": False, "p_holm": NAN,
     }  # fmt: skip
-
-
-def usable(*matrices: np.ndarray) -> np.ndarray:
-    """Indices of the tasks that have two or more cells as source and as target in every one of `matrices` (n, n)."""
-    keep = np.arange(len(matrices[0]))
-    while True:
-        there = np.all([np.isfinite(off_diagonal(one[np.ix_(keep, keep)])) for one in matrices], axis=0)
-        good = (there.sum(axis=0) >= 2) & (there.sum(axis=1) >= 2)
-        if good.all() or not len(keep):
-            return keep
-        keep = keep[good]
 
 
 def _variance(values: np.ndarray) -> Iterator[dict]:

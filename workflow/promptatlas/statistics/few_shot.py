@@ -5,6 +5,7 @@ from collections.abc import Sequence
 import pandas as pd
 
 from promptatlas.statistics.checks import TOLERATED_POINTS, zero_shot_check
+from promptatlas.statistics.holes import holes
 from promptatlas.statistics.joint import compare_joint
 from promptatlas.statistics.methods import compare
 from promptatlas.statistics.summary import plain
@@ -19,6 +20,7 @@ def summary(
     sources: Sequence[str],
 ) -> dict:
     """The dict written to summary.json, from the tables of those names; `sources` are those tuned on many tasks."""
+    scores = methods["score"] if joint is None else pd.concat([methods["score"], joint["score"]])
     template = transfer[transfer["source"] == "template"].drop_duplicates("target").set_index("target")["score"]
     return plain(
         {
@@ -28,9 +30,11 @@ def summary(
             "seeds": sorted({int(seed) for seed in transfer["seed"]}),
             "shots": sorted({int(shots) for shots in transfer["shots"]}),
             "backbone": transfer["backbone"].iloc[0],
-            "n_scores": len(methods) + (0 if joint is None else len(joint)),
+            "n_scores": int(scores.notna().sum()),
+            "n_missing_scores": int(scores.isna().sum()),
             "comparison": compare(methods),
             "joint": [] if joint is None else compare_joint(joint, transfer, sources),
+            "holes": holes(transfer, baselines, joint),
             "zero_shot_check": zero_shot_check(tasks, template, baselines),
             "zero_shot_tolerated_points": TOLERATED_POINTS,
         }

@@ -22,11 +22,11 @@ def compare_joint(joint: pd.DataFrame, transfer: pd.DataFrame, sources: Sequence
     """
     records = []
     for method, own in joint.groupby("method", sort=False):
-        adapted = own.assign(method=[_way(*one) for one in zip(own["source"], own["adaptation"], strict=True)])
+        adapted = own.assign(method=[way(*one) for one in zip(own["source"], own["adaptation"], strict=True)])
         frozen = transfer[
             (transfer["method"] == method) & (transfer["protocol"] == FROZEN) & transfer["source"].isin(sources)
         ].rename(columns={"target": "task"})
-        frozen = frozen.assign(method=[_way(source, FROZEN) for source in frozen["source"]])
+        frozen = frozen.assign(method=[way(source, FROZEN) for source in frozen["source"]])
         table = pd.concat([adapted, frozen], ignore_index=True)
         groups = own.loc[(own["source"] == SCRATCH) & (own["adaptation"] == JOINT)].drop_duplicates("task")
         shared = [sorted(part["task"]) for _, part in groups.groupby("group", sort=False) if len(part) > 1]
@@ -34,5 +34,6 @@ def compare_joint(joint: pd.DataFrame, transfer: pd.DataFrame, sources: Sequence
     return records
 
 
-def _way(source: str, adaptation: str) -> str:
+def way(source: str, adaptation: str) -> str:
+    """What a way to have a prompt is called, from the columns of the tables."""
     return adaptation if source == SCRATCH else f"{source} {adaptation}"

@@ -20,11 +20,11 @@ LEVEL = 0.95
 def compare(table: pd.DataFrame, base: str = BASE) -> dict:
     """The table `methods` in numbers; scores are 0..1, differences from `base` and their intervals in points of 100.
 
-    Only tasks on which every method is measured count. `methods` is ordered from the best mean to the worst, and `pairs`
-    has each method beside every worse one. What cannot be estimated is NaN.
+    Only tasks on which every method is measured count; what a method has on the others is `by_task_left_out`. `methods` is
+    ordered from the best mean to the worst, and `pairs` has each method beside every worse one. What cannot be estimated is NaN.
     """
     scores = _scores(table)
-    names = sorted({task for own in scores.values() for task in own})
+    names = sorted(set(table["task"]))
     tasks = [name for name in names if all(name in own for own in scores.values())]
     means = {method: np.array([np.mean(list(own[task].values())) for task in tasks]) for method, own in scores.items()}
     overall = {method: float(values.mean()) if tasks else math.nan for method, values in means.items()}
@@ -38,6 +38,7 @@ def compare(table: pd.DataFrame, base: str = BASE) -> dict:
             "mean_rank": float(places[method]),
             **_difference(scores, method, base, tasks),
             "by_task": dict(zip(tasks, means[method].tolist(), strict=True)),
+            "by_task_left_out": {task: float(np.mean(list(own.values()))) for task, own in scores[method].items() if task not in tasks},
         }
         for place, method in enumerate(order, start=1)
     ]

@@ -13,9 +13,8 @@ from scipy.stats import rankdata
 
 from promptatlas import published
 from promptatlas.statistics import permutation
-from promptatlas.statistics.analyse import usable
 from promptatlas.statistics.matrices import Scores, among
-from promptatlas.statistics.relations import effects
+from promptatlas.statistics.relations import effects, usable
 from promptatlas.statistics.scales import matrix, seed_mean
 from promptatlas.streams import stream
 

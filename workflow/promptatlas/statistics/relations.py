@@ -41,6 +41,17 @@ def off_diagonal(values: np.ndarray) -> np.ndarray:
     return np.where(np.eye(values.shape[-1], dtype=bool), np.nan, values)
 
 
+def usable(*matrices: np.ndarray) -> np.ndarray:
+    """Indices of the tasks that have two or more cells as source and as target in every one of `matrices` (n, n)."""
+    keep = np.arange(len(matrices[0]))
+    while True:
+        there = np.all([np.isfinite(off_diagonal(one[np.ix_(keep, keep)])) for one in matrices], axis=0)
+        good = (there.sum(axis=0) >= 2) & (there.sum(axis=1) >= 2)
+        if good.all() or not len(keep):
+            return keep
+        keep = keep[good]
+
+
 def effects(values: np.ndarray) -> Effects:
     """Effects of a matrix or a stack (..., n, n); by closed form where complete, by least squares where cells are missing."""
     values = off_diagonal(np.asarray(values, dtype=np.float64))
@@ -51,6 +62,15 @@ def effects(values: np.ndarray) -> Effects:
         return _least_squares(values)
     each = [effects(one) for one in values]
     return Effects(*(np.stack([getattr(one, field) for one in each]) for field in Effects.__dataclass_fields__))
+
+
+def relationships(values: np.ndarray) -> np.ndarray:
+    """Relationship part (n, n) among the tasks that have cells enough; NaN for the others, and for all if they are too few."""
+    keep = usable(values)
+    part, left = np.ix_(keep, keep), np.full(values.shape, np.nan)
+    if len(keep) >= FEWEST_TASKS:
+        left[part] = effects(values[part]).relationship
+    return left
 
 
 def _closed_form(values: np.ndarray) -> Effects:

@@ -12,7 +12,7 @@ from scipy.spatial.distance import squareform
 
 from promptatlas.statistics.matrices import Scores
 from promptatlas.statistics.permutation import residual
-from promptatlas.statistics.relations import FEWEST_TASKS
+from promptatlas.statistics.relations import FEWEST_TASKS, usable
 from promptatlas.statistics.scales import PRIMARY, matrix, seed_mean
 
 
@@ -33,11 +33,17 @@ def seriate(residuals: Sequence[np.ndarray]) -> np.ndarray:
 
 
 def common_order(collected: Sequence[Scores]) -> list[str]:
-    """Task names in the common order of all methods and protocols; by name where a matrix has gaps or n < 4."""
+    """Task names in the common order of all methods and protocols; at the end those with too few cells to compare.
+
+    All by name where fewer than four can be compared.
+    """
     names = list(collected[0].tasks)
-    if len(names) < FEWEST_TASKS:
-        return names
     means = [seed_mean(matrix(scores, PRIMARY)) for scores in collected]
-    complete = [mean for mean in means if np.isfinite(mean[~np.eye(len(names), dtype=bool)]).all()]
-    residuals = [left for left in map(residual, complete) if np.isfinite(left).all()]
-    return [names[index] for index in seriate(residuals)] if residuals else names
+    means = [mean for mean in means if len(usable(mean)) >= FEWEST_TASKS]
+    keep = usable(*means) if means else np.arange(0)
+    if len(keep) < FEWEST_TASKS:
+        return names
+    residuals = [residual(mean[np.ix_(keep, keep)]) for mean in means]
+    residuals = [left for left in residuals if np.isfinite(left).all()]
+    ordered = [names[index] for index in (keep[seriate(residuals)] if residuals else keep)]
+    return ordered + [name for name in names if name not in ordered]

@@ -9,14 +9,13 @@ from collections.abc import Sequence
 import numpy as np
 import pandas as pd
 
-from promptatlas.statistics.analyse import usable
 from promptatlas.statistics.checks import TOLERATED_POINTS, zero_shot_check
 from promptatlas.statistics.jackknife import interval, leave_one_out, without
 from promptatlas.statistics.joint import compare_joint
 from promptatlas.statistics.matrices import Scores, collect, task_names, zero_shot
 from promptatlas.statistics.methods import compare as compare_methods
 from promptatlas.statistics.published import compare
-from promptatlas.statistics.relations import FEWEST_TASKS, effects
+from promptatlas.statistics.relations import FEWEST_TASKS, effects, usable
 from promptatlas.statistics.scales import PRIMARY, matrix, seed_mean
 from promptatlas.statistics.seriation import common_order
 

@@ -9,7 +9,7 @@ from dataclasses import dataclass
 import numpy as np
 
 from promptatlas.statistics.matrices import Scores
-from promptatlas.statistics.relations import FEWEST_TASKS, effects
+from promptatlas.statistics.relations import relationships
 from promptatlas.statistics.scales import PRIMARY, calibration_rows, matrix, seed_mean
 
 
@@ -64,11 +64,7 @@ def shown(scores: Scores, view: str) -> tuple[np.ndarray, dict[str, np.ndarray]]
 
 def relationship(scores: Scores) -> np.ndarray:
     """Relationship part of the primary response (n, n): NaN where a cell is missing or where it cannot be estimated."""
-    values = seed_mean(matrix(scores, PRIMARY))
-    there = np.isfinite(values) & ~np.eye(len(values), dtype=bool)
-    if len(values) < FEWEST_TASKS or min(there.sum(axis=0).min(), there.sum(axis=1).min()) < 2:
-        return np.full(values.shape, np.nan)
-    return effects(values).relationship
+    return relationships(seed_mean(matrix(scores, PRIMARY)))
 
 
 def colour_limits(group: Sequence[Scores], view: str) -> tuple[float, float]:

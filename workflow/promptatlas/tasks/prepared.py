@@ -15,7 +15,7 @@ from typing import Callable
 
 import numpy as np
 
-from promptatlas.errors import UserError
+from promptatlas.errors import FAILED, Failed, UserError
 from promptatlas.tasks.task import Task
 
 SPLITS = ("train", "validation", "test")
@@ -71,14 +71,18 @@ class PreparedTask:
 
     @classmethod
     def open(cls, folder: str | Path) -> "PreparedTask":
-        """Read `task.json`; the arrays stay on disk until asked for."""
+        """Read `task.json`; the arrays stay on disk until asked for. Failed if it says why there are none."""
         path = Path(folder) / "task.json"
         try:
             record = json.loads(path.read_text())
+            if FAILED in record:
+                raise Failed(f"task failed: {record[FAILED]}")
             if _is_whole(record):
                 return cls(Path(folder), record)
         except FileNotFoundError:
             raise UserError(f"{path} is missing; prepare the task again.") from None
+        except Failed:
+            raise
         except (ValueError, LookupError, TypeError, AttributeError, RecursionError, UserError):
             pass
         raise UserError(f"{path} is not a task description; delete it and prepare the task again.")
@@ -221,6 +225,11 @@ def write(
         "recipes": recipes or {},
     } | ({"part_of": part_of} if part_of else {})
     place(folder / "task.json", lambda path: Path(path).write_text(json.dumps(record) + "\n"))
+
+
+def write_failed(folder: Path, reason: str) -> None:
+    """In the place of a task that could not be prepared: a record that says why. Whatever arrays there are count for nothing."""
+    place(folder / "task.json", lambda path: Path(path).write_text(json.dumps({FAILED: reason}) + "\n"))
 
 
 def place(path: Path, save: Callable[[str], object]) -> None:
