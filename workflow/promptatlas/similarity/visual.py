@@ -1,7 +1,6 @@
 """Visual similarity: how close two tasks' pictures lie in the image-feature space. Knows nothing of labels."""
 
 import numpy as np
-from sklearn.covariance import ledoit_wolf
 
 from promptatlas.similarity.registry import Corpus, measure
 from promptatlas.streams import stream
@@ -39,6 +38,8 @@ def equal_samples(corpus: Corpus) -> list[np.ndarray]:
 @measure("vis_frechet", title="visual similarity", family="visual", directed=False)
 def vis_frechet(corpus: Corpus) -> np.ndarray:
     """Minus the squared Frechet distance of the image features, covariances shrunk by Ledoit-Wolf: (n, n)."""
+    from sklearn.covariance import ledoit_wolf  # slow to import, and whoever names a measure imports this file
+
     samples = equal_samples(corpus)
     means = [sample.mean(axis=0) for sample in samples]
     covariances = [ledoit_wolf(sample)[0] for sample in samples]

@@ -10,7 +10,7 @@ import math
 
 import numpy as np
 import pandas as pd
-from scipy.stats import t
+from scipy.special import stdtrit
 
 BASE = "zero_shot"
 FEWEST_TASKS = 3
@@ -79,7 +79,7 @@ def crossed_interval(values: np.ndarray, level: float = LEVEL) -> tuple[float, f
             variance = parts[0] + parts[1] - parts[2]
             own = np.array([tasks - 1, seeds - 1, (tasks - 1) * (seeds - 1)])
             freedom = max(1.0, variance**2 / float((parts**2 / own).sum()))
-    half = float(t.ppf((1 + level) / 2, freedom) * np.sqrt(variance))
+    half = float(stdtrit(freedom, (1 + level) / 2) * np.sqrt(variance))
     return mean - half, mean + half
 
 

@@ -9,7 +9,6 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 
 import numpy as np
-from scipy.stats import rankdata
 
 from promptatlas import published
 from promptatlas.statistics import permutation
@@ -104,6 +103,8 @@ def rank_correlation(one: np.ndarray, other: np.ndarray, there: np.ndarray, orde
 
 def _unit_ranks(values: np.ndarray) -> np.ndarray:
     """Centred ranks (R, m) along the last axis, scaled to length one; NaN where all are equal."""
+    from scipy.stats import rankdata  # slow to import, and every page imports this file
+
     ranks = rankdata(values, axis=-1)
     ranks -= ranks.mean(axis=-1, keepdims=True)
     length = np.linalg.norm(ranks, axis=-1, keepdims=True)
