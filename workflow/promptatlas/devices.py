@@ -28,7 +28,8 @@ def chosen(wanted: str, threads: int) -> str:
     """
     torch.set_num_threads(threads)
     torch.backends.cudnn.allow_tf32 = False  # fingerprints say float32, on every device
-    torch.use_deterministic_algorithms(bool(os.environ.get(DETERMINISTIC)))
+    # Not use_deterministic_algorithms: for the same it imports torch's compiler first, as long as all of torch takes.
+    torch.set_deterministic_debug_mode("error" if os.environ.get(DETERMINISTIC) else "default")
     if wanted == "cpu":
         return "cpu"
     if torch.cuda.is_available():
