@@ -12,7 +12,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 from safetensors.torch import save
 
-from promptatlas import backbone, card, cells, encoding, scores
+from promptatlas import backbone, card, cells, features, scores
 from promptatlas.cells import Cell, fingerprint
 from promptatlas.jobs.prepare import ARRAYS, read_draw
 from promptatlas.learned import LearnedPrompt
@@ -220,8 +220,8 @@ def test_damaged_prompt_files(tmp_path_factory, data):
 @given(st.data())
 def test_damaged_features(tmp_path_factory, data):
     folder = tmp_path_factory.getbasetemp()
-    arrays = {name: torch.zeros(3, 4) for name in encoding.ARRAYS}
-    settles(folder, folder / "shapes.safetensors", data.draw(damaged(save(arrays, {"fingerprint": "a"}))), encoding.load)
+    arrays = {name: torch.zeros(3, 4) for name in features.ARRAYS}
+    settles(folder, folder / "shapes.safetensors", data.draw(damaged(save(arrays, {"fingerprint": "a"}))), features.load)
 
 
 @cases(60)

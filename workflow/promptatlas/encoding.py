@@ -4,21 +4,14 @@ task and backbone. Knows nothing of prompts.
 
 from __future__ import annotations
 
-import os
-from pathlib import Path
 from typing import Iterable
 
 import numpy as np
 import torch
-from safetensors import SafetensorError, safe_open
-from safetensors.numpy import save_file
 
 from promptatlas.backbone import Backbone
-from promptatlas.errors import FAILED, Failed, UserError
-from promptatlas.tasks.prepared import SPLITS, PreparedTask
-
-CLASSES = "class_features"
-ARRAYS = (*(f"features_{split}" for split in SPLITS), CLASSES)
+from promptatlas.features import ARRAYS, CLASSES
+from promptatlas.tasks.prepared import PreparedTask
 
 
 @torch.no_grad()
@@ -41,23 +34,3 @@ def encode_images(backbone: Backbone, images: np.ndarray, size: int = 256) -> np
     for start in range(0, len(images), size):
         parts.append(vision.encode(vision.read(images[start : start + size])).float().cpu().numpy())
     return np.concatenate(parts)
-
-
-def save(path: str | Path, encoded: dict[str, np.ndarray], metadata: dict[str, str]) -> None:
-    path = Path(path)
-    path.parent.mkdir(parents=True, exist_ok=True)
-    temporary = path.with_name(f"{path.name}.{os.getpid()}.tmp")
-    save_file(encoded, temporary, metadata=metadata)
-    temporary.replace(path)
-
-
-def load(path: str | Path) -> tuple[dict[str, np.ndarray], dict[str, str]]:
-    """Arrays and metadata. Raises UserError for a missing or damaged file, Failed for one that says why there are none."""
-    try:
-        with safe_open(path, framework="np") as file:
-            arrays, metadata = {key: file.get_tensor(key) for key in file.keys()}, file.metadata() or {}
-    except (OSError, SafetensorError) as error:
-        raise UserError(f"{path} is not a whole feature file ({error}); delete it and run again.") from error
-    if FAILED in metadata:
-        raise Failed(f"features failed: {metadata[FAILED]}")
-    return arrays, metadata

@@ -15,7 +15,7 @@ from typing import Any
 
 import numpy as np
 
-from promptatlas import NUMERICS_VERSION, backbone, cells, devices, encoding, joint, planning, scores, transfer
+from promptatlas import NUMERICS_VERSION, backbone, cells, devices, features, joint, planning, scores, transfer
 from promptatlas.cells import digest, fingerprint
 from promptatlas.errors import Failed
 from promptatlas.failures import Holes
@@ -85,7 +85,7 @@ class Joint(Unions):
         return np.array([[np.nan if isinstance(one, Failed) else one for one in column] for column in columns]).T
 
     def _gains_on(self, target: str, sources: Sequence[str]) -> list[float]:
-        encoded = encoding.load(self.study.encoded(target))[0]
+        encoded = features.load(self.study.encoded(target))[0]
         by_seed = [
             joint.validation_gains(
                 self.model, self.tasks[target], encoded, self.draws[target, seed],
@@ -215,7 +215,7 @@ class Joint(Unions):
         }
 
     def _evaluated(self, name: str, prompts: Sequence[LearnedPrompt]) -> list[transfer.Evaluation]:
-        encoded = encoding.load(self.study.encoded(name))[0]
+        encoded = features.load(self.study.encoded(name))[0]
         return transfer.evaluate(self.model, self.tasks[name], encoded, [prompt.prompts for prompt in prompts])
 
     def _no_score(self, place: Path, why: Failed, name: str, about: dict[str, Any]) -> None:

@@ -12,7 +12,7 @@ from typing import Any
 import torch
 from torch import Tensor
 
-from promptatlas import NUMERICS_VERSION, encoding, metrics
+from promptatlas import NUMERICS_VERSION, features, metrics
 from promptatlas.cells import fingerprint
 from promptatlas.jobs.prepare import classes, read_draw
 from promptatlas.jobs.tune import PRECISION
@@ -69,13 +69,13 @@ class Known(Described):
 
     @classmethod
     def of(cls, study: Study, name: str, seeds: Iterable[int], device: torch.device) -> Known:
-        described, encoded = Described.read(study, name, seeds), encoding.load(study.encoded(name))[0]
+        described, encoded = Described.read(study, name, seeds), features.load(study.encoded(name))[0]
         prepared = described.prepared
-        features = {key: torch.from_numpy(array).to(device) for key, array in encoded.items()}
+        arrays = {key: torch.from_numpy(array).to(device) for key, array in encoded.items()}
 
         def pictures(split: str, numbers: Any, labels: Any) -> tuple[Tensor, Tensor]:
             rows = torch.from_numpy(prepared.rows(split, numbers)).to(device)
-            return features[f"features_{split}"][rows], torch.from_numpy(labels).to(device)
+            return arrays[f"features_{split}"][rows], torch.from_numpy(labels).to(device)
 
         few_shot = {
             seed: FewShot(
@@ -84,7 +84,7 @@ class Known(Described):
             )
             for seed, drawn in described.draws.items()
         }
-        return cls(prepared, described.draws, features["class_features"], features["features_test"], few_shot)
+        return cls(prepared, described.draws, arrays["class_features"], arrays["features_test"], few_shot)
 
 
 def numerics(backbone: str) -> dict[str, str]:

@@ -13,7 +13,7 @@ from typing import Any, Iterable
 
 import numpy as np
 
-from promptatlas import NUMERICS_VERSION
+from promptatlas import NUMERICS_VERSION, features
 from promptatlas.cells import digest, fingerprint, replace
 from promptatlas.errors import FAILED, Failed, UserError
 from promptatlas.failures import Holes, is_hole
@@ -130,7 +130,7 @@ def read_draw(path: Path) -> Draw:
 
 def encode(study: Study, job: EncodeJob, threads: int, say: Say) -> None:
     """Frozen features of the tasks of `job`; those that still hold are kept."""
-    from promptatlas import backbone, devices, encoding
+    from promptatlas import backbone, devices
 
     model = backbone.load(study.backbone_folder, devices.chosen(study.config["device"], threads))
     holes, progress = Holes(study, job, say), Progress("encode", len(job.tasks), "tasks", say)
@@ -138,7 +138,7 @@ def encode(study: Study, job: EncodeJob, threads: int, say: Say) -> None:
         failed = alone(partial(_encode, study, model, name))
         if isinstance(failed, Failed):
             holes.note(study.encoded(name), failed)
-            encoding.save(study.encoded(name), {}, {FAILED: str(failed)})
+            features.save(study.encoded(name), {}, {FAILED: str(failed)})
         progress.step(name)
     holes.settle()
 
@@ -148,10 +148,10 @@ def _encode(study: Study, model: Any, name: str) -> None:
 
     task, path = PreparedTask.open(study.task_folder(name)), study.encoded(name)
     marks = _encoding_marks(model.fingerprint, task)
-    known, old = encoding.load(path) if path.exists() and not is_hole(path) else ({}, {})
+    known, old = features.load(path) if path.exists() and not is_hole(path) else ({}, {})
     if old != marks:
         stale = [array for array in marks if old.get(array) != marks[array]]
-        encoding.save(path, known | encoding.encode_task(model, task, stale), marks)
+        features.save(path, known | encoding.encode_task(model, task, stale), marks)
 
 
 def all_comparable(study: Study) -> dict[str, tuple[Task, dict[str, np.ndarray]]]:
@@ -165,9 +165,7 @@ def all_comparable(study: Study) -> dict[str, tuple[Task, dict[str, np.ndarray]]
 
 def comparable(study: Study, name: str) -> tuple[Task, dict[str, np.ndarray]]:
     """A task and its features, the training pictures reduced to those by which tasks are compared."""
-    from promptatlas import encoding
-
-    task, encoded = PreparedTask.open(study.task_folder(name)), encoding.load(study.encoded(name))[0]
+    task, encoded = PreparedTask.open(study.task_folder(name)), features.load(study.encoded(name))[0]
     return task.task, encoded | {"features_train": encoded["features_train"][task.reference()]}
 
 

@@ -5,7 +5,7 @@ from pathlib import Path
 
 import numpy as np
 
-from promptatlas import NUMERICS_VERSION, encoding
+from promptatlas import NUMERICS_VERSION, features
 from promptatlas.baselines import linear_probe
 from promptatlas.cells import digest, fingerprint, replace
 from promptatlas.errors import Failed
@@ -34,7 +34,7 @@ def fit(study: Study, job: ProbeJob, say: Say) -> None:
 
 def _fit(study: Study, name: str) -> None:
     task = PreparedTask.open(study.task_folder(name))
-    encoded, about = encoding.load(study.encoded(name))
+    encoded, about = features.load(study.encoded(name))
     draws = {seed: read_draw(study.draw(name, seed)) for seed in study.seeds}
     path, mark = study.probe(name), fingerprint(parts(about, task, draws))
     if not (path.exists() and json.loads(path.read_bytes())["fingerprint"] == mark):
@@ -42,10 +42,10 @@ def _fit(study: Study, name: str) -> None:
         _write(path, {"fingerprint": mark, "probes": rows})
 
 
-def parts(features: dict[str, str], task: PreparedTask, draws: dict[int, Draw]) -> dict[str, str]:
-    """Everything that determines the probes of a task, by name. features: what their file says of itself."""
+def parts(encoded: dict[str, str], task: PreparedTask, draws: dict[int, Draw]) -> dict[str, str]:
+    """Everything that determines the probes of a task, by name. encoded: what their file says of itself."""
     return {
-        "features": digest(features),
+        "features": digest(encoded),
         "metric": task.task.metric,
         "draws": digest({str(seed): drawn.sha256 for seed, drawn in draws.items()}),
         "numerics": str(NUMERICS_VERSION),

@@ -11,7 +11,7 @@ from typing import Any, Callable, Sequence
 
 import numpy as np
 
-from promptatlas import NUMERICS_VERSION, backbone, cells, devices, encoding, planning, transfer, tuning
+from promptatlas import NUMERICS_VERSION, backbone, cells, devices, features, planning, transfer, tuning
 from promptatlas.backbone import Backbone
 from promptatlas.cells import Cell, digest, fingerprint
 from promptatlas.errors import Failed, UserError
@@ -138,7 +138,7 @@ class Transfer:
     def measure(self, target: str, batch: Sequence[Cell]) -> list[dict[str, Any]]:
         """The content of each cell of one batch, without its fingerprint."""
         task, started = self.tasks[target], time.perf_counter()
-        encoded = encoding.load(self.study.encoded(target))[0]
+        encoded = features.load(self.study.encoded(target))[0]
         evaluations = self._how(batch[0])(task, encoded, batch)
         seconds = (time.perf_counter() - started) / len(batch)
         return [

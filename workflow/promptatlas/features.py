@@ -1,0 +1,36 @@
+"""The feature file of a task: what the frozen model says of its pictures and class names, by array. Knows nothing of models, nor
+imports torch: jobs that only read features start faster.
+"""
+
+import os
+from pathlib import Path
+
+import numpy as np
+from safetensors import SafetensorError, safe_open
+from safetensors.numpy import save_file
+
+from promptatlas.errors import FAILED, Failed, UserError
+from promptatlas.tasks.prepared import SPLITS
+
+CLASSES = "class_features"
+ARRAYS = (*(f"features_{split}" for split in SPLITS), CLASSES)
+
+
+def save(path: str | Path, encoded: dict[str, np.ndarray], metadata: dict[str, str]) -> None:
+    path = Path(path)
+    path.parent.mkdir(parents=True, exist_ok=True)
+    temporary = path.with_name(f"{path.name}.{os.getpid()}.tmp")
+    save_file(encoded, temporary, metadata=metadata)
+    temporary.replace(path)
+
+
+def load(path: str | Path) -> tuple[dict[str, np.ndarray], dict[str, str]]:
+    """Arrays and metadata. Raises UserError for a missing or damaged file, Failed for one that says why there are none."""
+    try:
+        with safe_open(path, framework="np") as file:
+            arrays, metadata = {key: file.get_tensor(key) for key in file.keys()}, file.metadata() or {}
+    except (OSError, SafetensorError) as error:
+        raise UserError(f"{path} is not a whole feature file ({error}); delete it and run again.") from error
+    if FAILED in metadata:
+        raise Failed(f"features failed: {metadata[FAILED]}")
+    return arrays, metadata
