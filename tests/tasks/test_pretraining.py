@@ -15,6 +15,14 @@ PAIRS = 300
 TEXTS = ["a photo of a red star.", "the letter Q", "two dots", "a zebra and other words that no caption has"]
 
 
+@pytest.fixture(scope="module", autouse=True)
+def small_batches():
+    """A quarter of the pictures per step; nothing here depends on their number."""
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(pretrain, "BATCH", 64)
+        yield
+
+
 @pytest.fixture(scope="module")
 def short_run(tmp_path_factory) -> tuple[Path, list[dict]]:
     folder = tmp_path_factory.mktemp("pretraining")

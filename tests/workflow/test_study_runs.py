@@ -105,14 +105,14 @@ def test_an_added_task_adds_its_row_and_column_only(study):
 
 
 def test_the_size_of_jobs_changes_no_result(study, backbone, tmp_path):
-    small = {"tasks_per_job": 3, "prompts_per_job": 2, "targets_per_job": 1, "sources_per_job": 4, "seeds_per_job": 1}
+    small = {"tasks_per_job": 3, "prompts_per_job": 2, "targets_per_job": 3, "sources_per_job": 4, "seeds_per_job": 1}
     other = begin(tmp_path / "other", backbone, jobs=small, methods=["coop"])
     other.run("--until", "collect")
     mine = study.measured()
     theirs = other.measured()
     assert theirs and all(theirs[name]["score"] == pytest.approx(mine[name]["score"], abs=1e-6) for name in theirs)
     kept = study.contents("cells", "prompts")
-    study.configure(jobs=small)
+    study.configure(jobs=small, methods=["coop"])
     told = study.run("--until", "collect")
     assert "0 of 4 cells to measure" in told and differing(kept, study.contents("cells", "prompts")) == set()
 
