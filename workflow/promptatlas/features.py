@@ -17,6 +17,7 @@ ARRAYS = (*(f"features_{split}" for split in SPLITS), CLASSES)
 
 
 def save(path: str | Path, encoded: dict[str, np.ndarray], metadata: dict[str, str]) -> None:
+    """Arrays (features_<split> (N, D), class_features (C, D)) and what they were made from; the file is whole or not there."""
     path = Path(path)
     path.parent.mkdir(parents=True, exist_ok=True)
     temporary = path.with_name(f"{path.name}.{os.getpid()}.tmp")
