@@ -11,6 +11,7 @@ from promptatlas.encoding import encode_task
 from promptatlas.errors import UserError
 from promptatlas.learned import LearnedPrompt
 from promptatlas.methods import settings
+from promptatlas.population import Population
 from promptatlas.schedule import learning_rate
 from promptatlas.streams import stream
 from promptatlas.tasks import prepared
@@ -105,6 +106,21 @@ def test_evaluation_of_many_prompts_equals_one_at_a_time(tiny_backbone, task, me
         (alone,) = transfer.evaluate(tiny_backbone, task, encoded, [own])
         assert alone.score == together[k].score and (alone.correct == together[k].correct).all()
     assert together[0].n_test == 40 and together[0].chance == 0.25
+
+
+def test_prompts_in_several_passes_give_the_features_and_gradients_of_one(tiny_backbone, task, monkeypatch):
+    population = Population("upt", settings("upt", SMALL), tiny_backbone.architecture, [1, 2, 3])
+    prompts, pictures = population.prompts(), torch.randn(2, 3, 32, 32)
+    classifier = PromptedClassifier(tiny_backbone, task.task.class_names, prompts)
+    shared = tiny_backbone.vision.embed(pictures).unsqueeze(0)
+    for tokens in (shared, torch.cat([shared, shared.flip(1), shared])):
+        whole = classifier.image_features(prompts, tokens)
+        with monkeypatch.context() as patched:
+            patched.setitem(transfer.TOKENS_PER_PASS, "cpu", 2 * tokens[0, :, :, 0].numel())
+            parts = classifier.image_features(prompts, tokens)
+        torch.testing.assert_close(parts, whole, atol=1e-6, rtol=1e-5)
+        own, expected = (torch.autograd.grad(one[..., 0].sum(), prompts.visual, retain_graph=True)[0] for one in (parts, whole))
+        torch.testing.assert_close(own, expected, atol=1e-6, rtol=1e-5)
 
 
 def test_the_chosen_epoch_is_the_first_best_on_validation_and_never_sees_the_test_split(tiny_backbone, tmp_path):

@@ -11,7 +11,7 @@ from promptatlas.backbone.text import Layout, plain_sentences, sentences
 from promptatlas.prompts import Prompts
 
 # Tokens per pass through a tower: on a CPU what stays in the cache, on a GPU halved when memory runs out.
-TOKENS_PER_PASS = {"cpu": 8_192, "cuda": 1_048_576}
+TOKENS_PER_PASS = {"cpu": 4_096, "cuda": 1_048_576}
 
 
 class PromptedClassifier:
@@ -38,11 +38,16 @@ class PromptedClassifier:
         return F.normalize(self.backbone.text(self.layout, prompts.text), dim=-1)
 
     def image_features(self, prompts: Prompts, tokens: Tensor) -> Tensor:
-        """Normalised features (K or 1, B, embed_dim) of embedded images (K or 1, B, T, width)."""
+        """Normalised features (K or 1, B, embed_dim) of embedded images (K or 1, B, T, width), a few prompts per pass."""
         vision, visual = self.backbone.vision, prompts.visual
+        if visual is None:
+            return F.normalize(vision(tokens), dim=-1)
         if prompts.before_norm:
             visual = torch.cat([vision.ln_pre(visual[:, :1]), visual[:, 1:]], dim=1)
-        return F.normalize(vision(tokens, visual), dim=-1)
+        size = max(1, TOKENS_PER_PASS[tokens.device.type] // tokens[0, :, :, 0].numel())
+        passes = visual.split(size)
+        images = tokens.split(size) if len(tokens) > 1 else [tokens] * len(passes)
+        return F.normalize(torch.cat([vision(*own) for own in zip(images, passes, strict=True)]), dim=-1)
 
     def logits(self, image_features: Tensor, class_features: Tensor) -> Tensor:
         """Scaled cosines (K, B, C)."""

@@ -15,6 +15,8 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor, nn
 
+from promptatlas.backbone.linear import frozen_linear
+
 
 def _quick_gelu(x: Tensor) -> Tensor:
     return x * torch.sigmoid(1.702 * x)
@@ -40,12 +42,11 @@ class Mlp(nn.Module):
         self.c_proj = nn.Linear(hidden, width)
         self.activation = activation
 
-    def forward(self, x: Tensor) -> Tensor:
-        return self.c_proj(self.activation(self.c_fc(x)))
-
 
 class Block(nn.Module):
     """Pre-norm block: x + attention(ln_1 x), then x + mlp(ln_2 x)."""
+
+    linear = staticmethod(F.linear)
 
     def __init__(self, width: int, heads: int, quick_gelu: bool, hidden: int | None = None) -> None:
         super().__init__()
@@ -60,13 +61,22 @@ class Block(nn.Module):
         width = x.shape[-1]
         rows = slice(parts.start * width, parts.stop * width)
         weight, bias = self.attn.in_proj_weight[rows], self.attn.in_proj_bias[rows]
-        projected = F.linear(self.ln_1(x), weight, bias)
+        projected = self.linear(self.ln_1(x), weight, bias)
         return list(projected.unflatten(-1, (parts.stop - parts.start, self.heads, -1)).unbind(-3))
 
     def finish(self, x: Tensor, attended: Tensor) -> Tensor:
         """Residual, output projection and MLP; attended (..., heads, width / heads), x (..., width)."""
-        x = x + self.attn.out_proj(attended.flatten(-2))
-        return x + self.mlp(self.ln_2(x))
+        x = x + self._through(self.attn.out_proj, attended.flatten(-2))
+        return x + self._through(self.mlp.c_proj, self.mlp.activation(self._through(self.mlp.c_fc, self.ln_2(x))))
+
+    def _through(self, layer: nn.Linear, x: Tensor) -> Tensor:
+        return self.linear(x, layer.weight, layer.bias)
+
+
+class FrozenBlock(Block):
+    """A block of a tower that is never trained."""
+
+    linear = staticmethod(frozen_linear)
 
 
 QUERY, KEY_VALUE, ALL = slice(0, 1), slice(1, 3), slice(0, 3)

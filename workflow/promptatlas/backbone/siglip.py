@@ -13,7 +13,7 @@ import torch.nn.functional as F
 from torch import Tensor, nn
 
 from promptatlas.backbone.architecture import Architecture
-from promptatlas.backbone.block import ALL, Block
+from promptatlas.backbone.block import ALL, FrozenBlock
 from promptatlas.backbone.pictures import PictureTower
 from promptatlas.errors import UserError
 
@@ -39,7 +39,7 @@ class SiglipText(nn.Module):
         self.positional_embedding = nn.Parameter(torch.empty(a.context_length, a.text_width))
         self.transformer = nn.Module()
         self.transformer.resblocks = nn.ModuleList(
-            Block(a.text_width, a.text_heads, False, a.text_hidden) for _ in range(a.text_layers)
+            FrozenBlock(a.text_width, a.text_heads, False, a.text_hidden) for _ in range(a.text_layers)
         )
         for block in self.transformer.resblocks:
             block.mlp.activation = _GELU[a.text_tanh]

@@ -15,7 +15,7 @@ import torch.nn.functional as F
 from torch import Tensor, nn
 
 from promptatlas.backbone.architecture import Architecture
-from promptatlas.backbone.block import ALL, KEY_VALUE, QUERY, Block, attend
+from promptatlas.backbone.block import ALL, KEY_VALUE, QUERY, FrozenBlock, attend
 from promptatlas.backbone.tokenizer import Tokenizer
 from promptatlas.errors import UserError
 
@@ -100,7 +100,7 @@ class TextTower(nn.Module):
         self.positional_embedding = nn.Parameter(torch.empty(a.context_length, a.text_width))
         self.transformer = nn.Module()
         self.transformer.resblocks = nn.ModuleList(
-            Block(a.text_width, a.text_heads, a.quick_gelu, a.text_hidden) for _ in range(a.text_layers)
+            FrozenBlock(a.text_width, a.text_heads, a.quick_gelu, a.text_hidden) for _ in range(a.text_layers)
         )
         self.ln_final = nn.LayerNorm(a.text_width)
         self.text_projection = nn.Parameter(torch.empty(a.text_width, a.embed_dim))
@@ -141,7 +141,7 @@ class TextTower(nn.Module):
         return self.ln_final(suffix) @ self.text_projection
 
     @staticmethod
-    def _prefix_layer(block: Block, x: Tensor, last: bool) -> tuple[tuple[Tensor, Tensor], Tensor]:
+    def _prefix_layer(block: FrozenBlock, x: Tensor, last: bool) -> tuple[tuple[Tensor, Tensor], Tensor]:
         """Keys and values (K, heads, P, w) for everyone, and the next input (K, P, width), not needed after the last."""
         if last:
             k, v = (part.transpose(1, 2) for part in block.project(x, KEY_VALUE))
@@ -151,13 +151,13 @@ class TextTower(nn.Module):
         return (k, v), block.finish(x, attended.transpose(1, 2))
 
     @staticmethod
-    def _suffix_layer(block: Block, x: Tensor, shared: tuple[Tensor, Tensor], layout: Layout) -> Tensor:
+    def _suffix_layer(block: FrozenBlock, x: Tensor, shared: tuple[Tensor, Tensor], layout: Layout) -> Tensor:
         q, k, v = (_grouped(part, layout.groups) for part in block.project(x, ALL))
         attended = attend(q, k, v, shared, layout.mask)
         return block.finish(x, attended.flatten(2, 3).transpose(1, 2)[:, layout.packed])
 
     @staticmethod
-    def _last_layer(block: Block, x: Tensor, shared: tuple[Tensor, Tensor], layout: Layout) -> Tensor:
+    def _last_layer(block: FrozenBlock, x: Tensor, shared: tuple[Tensor, Tensor], layout: Layout) -> Tensor:
         """Only the end tokens are asked for: returns (K, C, width)."""
         k, v = (_grouped(part, layout.groups) for part in block.project(x, KEY_VALUE))
         ends = x[:, layout.last]

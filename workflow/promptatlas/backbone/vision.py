@@ -12,7 +12,7 @@ import torch.nn.functional as F
 from torch import Tensor, nn
 
 from promptatlas.backbone.architecture import Architecture
-from promptatlas.backbone.block import ALL, KEY_VALUE, QUERY, Block, attend
+from promptatlas.backbone.block import ALL, KEY_VALUE, QUERY, FrozenBlock, attend
 from promptatlas.backbone.pictures import PictureTower
 
 
@@ -29,7 +29,7 @@ class VisionTower(PictureTower):
         self.ln_pre = nn.LayerNorm(a.vision_width)
         self.transformer = nn.Module()
         self.transformer.resblocks = nn.ModuleList(
-            Block(a.vision_width, a.vision_heads, a.quick_gelu, a.vision_hidden) for _ in range(a.vision_layers)
+            FrozenBlock(a.vision_width, a.vision_heads, a.quick_gelu, a.vision_hidden) for _ in range(a.vision_layers)
         )
         self.ln_post = nn.LayerNorm(a.vision_width)
         self.proj = nn.Parameter(torch.empty(a.vision_width, a.embed_dim))
@@ -77,12 +77,12 @@ def _heads_first(part: Tensor) -> Tensor:
     return part.permute(0, 3, 1, 2, 4)
 
 
-def _layer(block: Block, x: Tensor, shared: tuple[Tensor, Tensor] | None) -> Tensor:
+def _layer(block: FrozenBlock, x: Tensor, shared: tuple[Tensor, Tensor] | None) -> Tensor:
     q, k, v = map(_heads_first, block.project(x, ALL))
     return block.finish(x, attend(q, k, v, shared).permute(0, 2, 3, 1, 4))
 
 
-def _last_layer(block: Block, x: Tensor, shared: tuple[Tensor, Tensor] | None) -> Tensor:
+def _last_layer(block: FrozenBlock, x: Tensor, shared: tuple[Tensor, Tensor] | None) -> Tensor:
     """Only the class token is asked for: returns (K, B, width)."""
     k, v = map(_heads_first, block.project(x, KEY_VALUE))
     (q,) = block.project(x[:, :, :1], QUERY)
