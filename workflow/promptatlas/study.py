@@ -33,6 +33,8 @@ from promptatlas.work import (
     job_name,
 )
 
+TUNED_TARGETS = 5  # per job of protocol init where the configuration leaves it open
+
 WHERE = ("results", "data_root", "download", "jobs", "device", "deterministic", "memory_mib", "minutes", "only")
 
 
@@ -218,7 +220,7 @@ class Study(Layout, Unions):
             for protocol in self.protocols
             for method in self.methods
             for seeds in chunks(self.seeds, self._size("seeds"), "seed")
-            for targets in chunks(self.tasks, self._size("targets"))
+            for targets in chunks(self.tasks, self._targets_per_job(protocol))
             for sources in chunks(self.sources, self._size("sources"), "from_")
         ]  # fmt: skip
         return [job for job in jobs if job.targets]
@@ -233,6 +235,11 @@ class Study(Layout, Unions):
 
     def _size(self, kind: str) -> int | str:
         return self.config["jobs"][f"{kind}_per_job"]
+
+    def _targets_per_job(self, protocol: str) -> int | str:
+        """Tuning from every source takes so long that cores would wait at the end for the one with the most to do."""
+        size = self._size("targets")
+        return size if size != "auto" else TUNED_TARGETS if protocol == "init" else "all"
 
     @property
     def every_job(self) -> tuple[Job, ...]:
