@@ -1,11 +1,12 @@
-"""Learning rate by epoch and the optimisers. Knows nothing of prompts."""
+"""Learning rate by epoch, and the optimiser that settings ask for. Knows nothing of prompts."""
 
 from __future__ import annotations
 
 import math
 
-import torch
 from torch import Tensor
+
+from promptatlas.optimisers import SGD, AdamW, Optimiser
 
 
 def learning_rate(settings: dict, epoch: int) -> float:
@@ -20,9 +21,9 @@ def learning_rate(settings: dict, epoch: int) -> float:
     return 0.5 * settings["learning_rate"] * (1 + math.cos(math.pi * (epoch - warmup) / settings["epochs"]))
 
 
-def optimiser(settings: dict, parameters: list[Tensor]) -> torch.optim.Optimizer:
+def optimiser(settings: dict, parameters: list[Tensor]) -> Optimiser:
     """SGD with momentum (no Nesterov) or AdamW; weight decay on every learnable, as upstream."""
     rate, decay = settings["learning_rate"], settings["weight_decay"]
     if settings["optimizer"] == "adamw":
-        return torch.optim.AdamW(parameters, lr=rate, weight_decay=decay)
-    return torch.optim.SGD(parameters, lr=rate, momentum=settings["momentum"], weight_decay=decay)
+        return AdamW(parameters, rate, decay)
+    return SGD(parameters, rate, decay, settings["momentum"])

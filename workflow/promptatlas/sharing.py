@@ -62,8 +62,7 @@ def tune_shared(backbone: Backbone, method: str, settings: dict, tasks: list[Sha
     history, order = [], stream("order", method, seed)
     for epoch in range(settings["epochs"]):
         rate = learning_rate(settings, epoch * steps)
-        for group in optimizer.param_groups:
-            group["lr"] = rate
+        optimizer.rate = rate
         total, permutation = 0.0, order.permutation(len(learner.owner))
         for start in range(0, len(permutation), settings["batch_size"]):
             rows = permutation[start : start + settings["batch_size"]]

@@ -19,6 +19,7 @@ from promptatlas.backbone import Backbone
 from promptatlas.classifier import PromptedClassifier
 from promptatlas.errors import UserError
 from promptatlas.learned import LearnedPrompt
+from promptatlas.optimisers import Optimiser
 from promptatlas.population import Population
 from promptatlas.prompts import Prompts
 from promptatlas.schedule import learning_rate, optimiser
@@ -104,8 +105,7 @@ class Run:
         best: list[tuple[float, int, dict[str, Tensor]]] = [(float("-inf"), 0, {}) for _ in learners]
         for epoch in range(self.settings["epochs"]):
             rate = learning_rate(self.settings, epoch)
-            for group in optimizer.param_groups:
-                group["lr"] = rate
+            optimizer.rate = rate
             losses = self._epoch(optimizer, orders)
             scores = self._validate()
             for k in learners:
@@ -130,11 +130,11 @@ class Run:
             for k in learners
         ]
 
-    def _epoch(self, optimizer: torch.optim.Optimizer, orders: list[np.random.Generator]) -> list[float]:
+    def _epoch(self, optimizer: Optimiser, orders: list[np.random.Generator]) -> list[float]:
         """One pass over each draw; returns each learner's mean loss over its examples."""
         totals = torch.zeros(len(self.seeds))
         for rows, weights in self._batches([order.permutation for order in orders]):
-            optimizer.zero_grad(set_to_none=True)
+            optimizer.zero_grad()
             losses = self._losses(self.population.prompts(), rows, weights)
             losses.sum().backward()
             optimizer.step()

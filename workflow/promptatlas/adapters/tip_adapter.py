@@ -18,6 +18,7 @@ from promptatlas.adapters import cache as model
 from promptatlas.adapters.cache import Cache
 from promptatlas.adapters.search import Choice, axis, search
 from promptatlas.errors import UserError
+from promptatlas.optimisers import AdamW
 from promptatlas.tuning import loss
 
 EPSILON = 1e-4  # of AdamW, as released
@@ -62,7 +63,7 @@ def tip_adapter_f(
     """Trains the keys under the first alpha and beta, one augmented pass per epoch in turn, then searches both again."""
     kept = model.cache(train.features, train.labels, len(weights))
     keys = kept.keys.clone().requires_grad_()
-    optimizer = torch.optim.AdamW([keys], settings["learning_rate"], eps=EPSILON, weight_decay=settings["weight_decay"])
+    optimizer = AdamW([keys], settings["learning_rate"], settings["weight_decay"], EPSILON)
     size, epochs, count = settings["batch_size"], settings["epochs"], train.passes.shape[1]
     steps, step = epochs * -(-count // size), 0
     alpha, beta, history = settings["alpha"], settings["beta"], []
@@ -71,7 +72,7 @@ def tip_adapter_f(
         features = torch.nn.functional.normalize(train.passes[epoch % len(train.passes)], dim=-1)
         rows, total = torch.from_numpy(order.permutation(count)).to(features.device), 0.0
         for batch in rows.split(size):
-            optimizer.param_groups[0]["lr"] = 0.5 * settings["learning_rate"] * (1 + math.cos(math.pi * step / steps))
+            optimizer.rate = 0.5 * settings["learning_rate"] * (1 + math.cos(math.pi * step / steps))
             logits = model.logits(features[batch], weights, Cache(keys, kept.values), alpha, beta)
             value = loss(logits[None], train.labels[batch][None], torch.ones(1, len(batch), device=logits.device))[0]
             optimizer.zero_grad()
