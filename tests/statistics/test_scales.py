@@ -57,6 +57,24 @@ def test_scale_equals_its_formula_in_every_cell(transfer, scores, scale):
     )
 
 
+def test_gain_over_scratch_pairs_seeds(transfer):
+    """Each cell less the row `scratch` of the same seed and target; nothing where either is missing."""
+    start = transfer["source"] == "scratch"
+    uneven = transfer.assign(score=transfer["score"].where(~start, transfer["score"] + 0.05 * transfer["seed"]))
+    uneven = uneven[~(start & (uneven["target"] == "task_01") & (uneven["seed"] == 2))]
+    scores = collect(uneven, tasks_table(N))[0]
+    mine = uneven[uneven["method"] == scores.method].set_index(["seed", "source", "target"])["score"]
+
+    def gain(seed, source, target):
+        return 100 * (mine[seed, source, target] - mine.get((seed, "scratch", target), np.nan))
+
+    expected = [[[gain(seed, i, j) for j in scores.tasks] for i in scores.tasks] for seed in (1, 2)]
+    assert matrix(scores, "over_scratch") == pytest.approx(np.array(expected), nan_ok=True)
+    assert np.isnan(matrix(scores, "over_scratch")[1, :, 1]).all()
+    row = calibration_rows(scores, "over_scratch")["template"]
+    assert row == pytest.approx(np.array([[gain(seed, "template", j) for j in scores.tasks] for seed in (1, 2)]), nan_ok=True)
+
+
 def test_perfect_and_empty_scores_have_finite_log_odds(transfer):
     edge = transfer.assign(score=transfer["score"].where(transfer["source"] != "task_00", 1.0))
     edge["score"] = edge["score"].where(edge["source"] != "task_01", 0.0)

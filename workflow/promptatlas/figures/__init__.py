@@ -14,7 +14,7 @@ from promptatlas.figures.style import STYLE, save
 from promptatlas.statistics.matrices import collect
 from promptatlas.statistics.methods import compare
 from promptatlas.statistics.seriation import common_order
-from promptatlas.statistics.views import VIEWS, colour_limits, method_title, way_title
+from promptatlas.statistics.views import VIEWS, colour_limits, has, method_title, way_title
 
 __all__ = ["draw", "draw_comparison", "draw_shots"]
 
@@ -42,9 +42,9 @@ def draw(
         for protocol in dict.fromkeys(scores.protocol for scores in collected):
             group = [scores for scores in collected if scores.protocol == protocol]
             for view in VIEWS:
-                limits = colour_limits(group, view)
-                for scores in group:
-                    if figure := heatmap(scores, view, order, titles, limits):
+                having = [scores for scores in group if has(scores, view)]
+                for scores in having:
+                    if figure := heatmap(scores, view, order, titles, colour_limits(having, view)):
                         written += save(figure, folder / f"heatmap-{protocol}-{scores.method}-{view}")
             for scores in group:
                 if figure := side_by_side(scores, order, titles):

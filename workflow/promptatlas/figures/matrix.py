@@ -23,6 +23,11 @@ CALIBRATION = {
     "scratch": "untuned prompt", "template": "hand-written (zero-shot)", "shuffled": "shuffled labels",
     "multitask": "all other tasks together", "multitask_all": "all tasks together",
 }  # fmt: skip
+# protocol -> words after the method in the title, labels of rows and of columns
+WORDS = {
+    "frozen": ("", "source: the task the prompt was learned on", "target: the task it is used on"),
+    "init": (", tuned on the target (init)", "source: the task whose prompt tuning starts from", "target: the task the prompt is tuned and used on"),
+}
 
 
 def heatmap(
@@ -49,18 +54,19 @@ def heatmap(
         axes.add_patch(box)
     axes.xaxis.tick_top()
     axes.set_xticks(np.arange(n) + 0.5, labels, rotation=50, ha="left", rotation_mode="anchor")
-    axes.set_ylabel("source: the task the prompt was learned on")
-    axes.set_title(f"{method_title(scores.method)}: {VIEWS[view].title[0].lower()}{VIEWS[view].title[1:]}\n", pad=6)
+    how, row_words, column_words = WORDS[scores.protocol]
+    axes.set_ylabel(row_words)
+    axes.set_title(f"{method_title(scores.method)}{how}: {VIEWS[view].title[0].lower()}{VIEWS[view].title[1:]}\n", pad=6)
     lowest = axes
     if m:
         lowest = figure.add_subplot(grid[1, 0])
         table = np.stack(list(rows.values()))[:, index]
         draw_cells(lowest, table, [row_title(scores.protocol, row) for row in rows], _text(view), colours, norm)
-    lowest.set_xlabel("target: the task it is used on", labelpad=8)
+    lowest.set_xlabel(column_words, labelpad=8)
     ends = "both" if VIEWS[view].diverging else "neither"
     bar = figure.colorbar(matplotlib.cm.ScalarMappable(norm, colours), cax=figure.add_subplot(grid[0, 1]), extend=ends)
     bar.outline.set_visible(False)
-    bar.set_label(VIEWS[view].meaning + (" (cells in %)" if VIEWS[view].percent else ""))
+    bar.set_label(VIEWS[view].meaning + (" (cells in %)" if VIEWS[view].unit == "%" else ""))
     return figure
 
 
@@ -101,7 +107,8 @@ def _is_dark(colour: tuple[float, float, float, float]) -> bool:
 
 
 def _text(view: str) -> Callable[[float], str]:
-    if VIEWS[view].percent:
+    unit = VIEWS[view].unit
+    if unit == "%":
         return lambda value: number(100 * value, 0)
-    digits = 0 if view == "gain_points" else 1
+    digits = 0 if unit == "points" else 1
     return lambda value: number(value, digits, signed=True)

@@ -37,7 +37,8 @@ def similarity_scatter(group: Sequence[Scores], similarity: pd.DataFrame, statis
     figure, grid = plt.subplots(len(group), len(measures), figsize=size, squeeze=False, layout="constrained")
     for line, scores in zip(grid, group, strict=True):
         matrices = similarity_matrices(similarity, scores.tasks, scores.method)
-        line[0].set_ylabel(f"{method_title(scores.method)}: transfer\nrelationship part, s.d.")
+        how = "" if scores.protocol == "frozen" else f", {scores.protocol}"
+        line[0].set_ylabel(f"{method_title(scores.method)}{how}: transfer\nrelationship part, s.d.")
         for axes, measure in zip(line, measures, strict=True):
             if (scores.method, measure) in found.index:
                 _scatter(axes, relationship(scores), matrices[measure], found.loc[(scores.method, measure)])
@@ -71,7 +72,7 @@ def variance_bars(statistics: pd.DataFrame) -> Figure | None:
     table = shares.pivot_table(
         index=["protocol", "response", "method"], columns="measure", values="estimate", sort=False
     )
-    several = shares["protocol"].nunique() > 1
+    named = set(shares["protocol"]) != {"frozen"}
     places = np.arange(len(table))
     figure, axes = plt.subplots(figsize=(7.2, 0.34 * len(table) + 1.1), layout="constrained")
     left = np.zeros(len(table))
@@ -83,7 +84,7 @@ def variance_bars(statistics: pd.DataFrame) -> Figure | None:
             axes.text(centre, place, f"{100 * width[place]:.0f}", ha="center", va="center", fontsize=8, color=ink)
         left += width
     labels = [
-        f"{method_title(method)}, {RESPONSES[response]}" + (f", {protocol}" if several else "")
+        f"{method_title(method)}, {RESPONSES[response]}" + (f", {protocol}" if named else "")
         for protocol, response, method in table.index
     ]
     axes.set_yticks(places, labels)
@@ -109,7 +110,7 @@ def correlation_forest(statistics: pd.DataFrame) -> Figure | None:
         return None
     measures = list(dict.fromkeys(rows["measure"]))
     keys = list(dict.fromkeys(zip(rows["protocol"], rows["method"], strict=True)))
-    several = rows["protocol"].nunique() > 1
+    named = set(rows["protocol"]) != {"frozen"}
     step = len(keys) + 0.8
     figure, axes = plt.subplots(figsize=(7.2, 0.3 * len(measures) * len(keys) + 1.2), layout="constrained")
     axes.axvline(0, color="#999999", linewidth=0.9)
@@ -117,7 +118,7 @@ def correlation_forest(statistics: pd.DataFrame) -> Figure | None:
     for row in rows.to_dict("records"):
         which = keys.index((row["protocol"], row["method"]))
         place = measures.index(row["measure"]) * step + which
-        labels[place] = method_title(row["method"]) + (f", {row['protocol']}" if several else "")
+        labels[place] = method_title(row["method"]) + (f", {row['protocol']}" if named else "")
         colour = COLOURS[which % len(COLOURS)]
         axes.plot([row["low"], row["high"]], [place, place], color=colour, linewidth=1.6, solid_capstyle="butt")
         decisive = adjusted.get(tuple(row[key] for key in address), row["p"])

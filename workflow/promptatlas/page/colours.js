@@ -69,7 +69,7 @@ function paint(number, view) {
 
 // The legend: a bar of colour with what its ends and its middle mean.
 function drawLegend() {
-  const {diverging, meaning, percent: inPercent} = DATA.views[state.view];
+  const {diverging, meaning, unit} = DATA.views[state.view];
   const [low, high] = limitsOf(state.view);
   const bar = element("canvas", {width: 220, height: 1});
   const context = bar.getContext("2d");
@@ -77,14 +77,14 @@ function drawLegend() {
     context.fillStyle = `rgb(${along(stopsOf(state.view), x / 219)})`;
     context.fillRect(x, 0, 1, 1);
   }
-  const end = number => (inPercent ? percent(number) : viewText(number, state.view));
+  const end = number => (unit === "%" ? percent(number) : viewText(number, state.view));
   fill(
     "legend",
     element("span", {}, (diverging ? "\u2264 " : "") + end(low)),
     bar,
     element("span", {}, (diverging ? "\u2265 " : "") + end(high)),
-    element("span", {}, meaning + (inPercent ? " (cells in %)" : "")),
-    element("span", {}, element("span", {class: "sample own"}), "own prompt"),
+    element("span", {}, meaning + (unit === "%" ? " (cells in %)" : "")),
+    element("span", {}, element("span", {class: "sample own"}), ownPrompt()),
     element("span", {}, element("span", {class: "sample hole-sample"}), "not measured"),
   );
 }

@@ -153,7 +153,7 @@ function hover(source, target, words, event) {
       ? element(
           "div",
           {},
-          `score ${percent(score, 1)}, zero-shot ${percent(matrix().zero_shot[TASKS[target].index], 1)}`,
+          `score ${percent(score, 1)}, ${baselineWords()} ${percent(mean(there(Object.values(baseline(target, mainView())))), 1)}`,
         )
       : "",
   );

@@ -4,7 +4,7 @@ function update() {
   writeAddress();
   document.documentElement.dataset.theme =
     state.theme || (matchMedia("(prefers-color-scheme: dark)").matches ? "dark" : "light");
-  document.getElementById("choose-view").value = state.view;
+  drawViews();
   document.getElementById("choose-order").value = state.order;
   document.getElementById("choose-numbers").checked = state.numbers;
   document.getElementById("choose-target").value = state.ranked;
@@ -51,8 +51,9 @@ function segments(id, name, options) {
             name,
             value: option,
             onchange: () => {
+              const before = mainView();
               state[name] = option;
-              settle();
+              settle(before);
               update();
             },
           }),
@@ -64,9 +65,17 @@ function segments(id, name, options) {
   place.hidden = Object.keys(options).length < 2;
 }
 
-// After a change of protocol the chosen method may not exist in it.
-function settle() {
+// After a change of protocol the chosen method or view may not exist in it; who looked at the main view goes on doing so.
+function settle(before) {
   if (!matrix()) state.method = Object.keys(DATA.methods).find(method => DATA.matrices[`${state.protocol}/${method}`]);
+  if (state.view === before || !(state.view in matrix().views)) state.view = mainView();
+}
+
+// The views that the shown matrix has.
+function drawViews() {
+  const views = Object.keys(matrix().views);
+  fill("choose-view", views.map(name => element("option", {value: name}, DATA.views[name].title)));
+  document.getElementById("choose-view").value = state.view;
 }
 
 function options(id, pairs, change) {
@@ -79,14 +88,10 @@ function options(id, pairs, change) {
 }
 
 segments("choose-method", "method", DATA.methods);
-segments("choose-protocol", "protocol", Object.fromEntries(DATA.protocols.map(one => [one, one])));
-options(
-  "choose-view",
-  Object.entries(DATA.views).map(([name, view]) => [name, view.title]),
-  chosen => {
-    state.view = chosen;
-  },
-);
+segments("choose-protocol", "protocol", Object.fromEntries(DATA.protocols.map(one => [one, protocolTitle(one)])));
+options("choose-view", [], chosen => {
+  state.view = chosen;
+});
 options("choose-order", [], chosen => {
   state.order = chosen;
 });

@@ -2,10 +2,13 @@
 
 const COMPARED = SUMMARY.comparison;
 const BASE_METHOD = "zero_shot";
+const beside = () => COMPARED.methods.filter(one => one.method !== BASE_METHOD);
 const nameOf = one => DATA.method_titles[one] || one;
 
 function drawMethods() {
-  const enough = COMPARED && COMPARED.methods.length > 1 && COMPARED.n_tasks > 0;
+  // As in the static figure. A study of protocol init alone may have none of its methods here, as no prompt is used as it was
+  // learned, and one that was tuned for a few epochs from an untrained start would be no fair stand-in.
+  const enough = COMPARED && beside().length > 1 && COMPARED.n_tasks > 0;
   hide("methods", !enough);
   if (!enough) return;
   const base = COMPARED.methods.find(one => one.method === BASE_METHOD);
@@ -44,7 +47,7 @@ function comparisonWords(base) {
   const clear = pair && isNumber(pair.low) && pair.low > 0;
   const few = COMPARED.shots.length ? ` with ${COMPARED.shots.join(", ")} images per class` : "";
   const helped = COMPARED.methods.filter(one => isNumber(one.low) && one.low > 0).length;
-  const others = COMPARED.methods.filter(one => one.method !== BASE_METHOD).length;
+  const others = beside().length;
   const left = COMPARED.tasks_left_out.length;
   return [
     para(
@@ -66,8 +69,8 @@ function comparisonWords(base) {
 }
 
 function gainPlot(base) {
-  const rows = COMPARED.methods
-    .filter(one => one.method !== BASE_METHOD && isNumber(one.difference))
+  const rows = beside()
+    .filter(one => isNumber(one.difference))
     .map(one => ({
       name: nameOf(one.method),
       at: one.difference,

@@ -9,7 +9,7 @@ function drawPanel() {
       element(
         "p",
         {class: "quiet"},
-        "Each row is the task a prompt was learned on, each column the task it is used on. Click a cell, or move with the arrow keys and press Enter: its numbers by seed, its classes, the tuning curve of its source and the command that computes it again appear here.",
+        `Each row is the task a prompt was learned on, each column the task it is ${tuned() ? "then tuned and used" : "used"} on. Click a cell, or move with the arrow keys and press Enter: its numbers by seed, its classes, the tuning curve of its source and the command that computes it again appear here.`,
       ),
     );
     return;
@@ -22,7 +22,7 @@ function drawPanel() {
     element(
       "p",
       {class: "quiet"},
-      [methodTitle(state.method), `protocol ${state.protocol}`, TASKS[target].metric.replace(/_/g, " ")].filter(Boolean).join(", "),
+      `${methodTitle(state.method)}, ${howMade(source, target)}; ${TASKS[target].metric.replace(/_/g, " ")}`,
     ),
   ];
   const failed = failures(source, target);
@@ -52,15 +52,18 @@ function cellNumbers(source, target, scores, measured) {
   const index = TASKS[target].index;
   const zero = matrix().zero_shot[index],
     chance = matrix().chance[index];
-  const own = mean(there(seedScores(target, target).map(one => one[1])));
+  const average = from => mean(there(seedScores(from, target).map(one => one[1])));
+  const own = average(target);
+  const start = againstStart() ? average("scratch") : null;
   const words =
     state.view === "relationship" && source === target ? null : viewText(value(source, target), state.view, true);
-  const rows = scores.map(([seed, score]) => [
-    `seed ${seed}`,
+  const gained = ["gain_points", ...(againstStart() ? ["over_scratch"] : [])].map(view => gains(source, target, view).map(one => one[1]));
+  const rows = scores.map(([seed, score], index) => [
+    `seed\u00a0${seed}`,
     percent(score, 1),
-    isNumber(score) && isNumber(zero) ? signed(100 * (score - zero)) : "\u2013",
+    ...gained.map(one => signed(one[index])),
   ]);
-  rows.push(["mean", percent(mean(measured), 1), isNumber(zero) ? signed(100 * (mean(measured) - zero)) : "\u2013"]);
+  rows.push(["mean", percent(mean(measured), 1), ...gained.map(one => signed(mean(there(one))))]);
   const others = SUMMARY.order.filter(name => name !== target && isNumber(value(name, target, "raw")));
   const better = others.filter(name => value(name, target, "raw") > value(source, target, "raw")).length;
   return [
@@ -69,18 +72,32 @@ function cellNumbers(source, target, scores, measured) {
     isTask(source) && source !== target
       ? element("p", {}, `Source ${better + 1} of ${others.length} for this target.`)
       : null,
+    betterStart(source, target),
     ...ruler(measured, [
       [chance, "chance", "var(--faint)"],
       [zero, "zero-shot", "var(--warm)"],
-      [own, "own prompt", "var(--relationship)"],
+      ...(againstStart() ? [[start, "untrained start", "var(--ink)"]] : []),
+      [own, ownPrompt(), "var(--relationship)"],
     ]),
-    table(["", "score", "gain, points"], rows, [1, 2]),
+    table(["", "score", ...(againstStart() ? ["over zero-shot", "over untrained start"] : ["gain, points"])], rows, [1, 2, 3]),
     element(
       "p",
       {class: "quiet"},
-      `Chance ${percent(chance, 1)}, zero-shot ${percent(zero, 1)}, own prompt ${percent(own, 1)}; ${TASKS[target].n_test} test images.`,
+      `Chance ${percent(chance, 1)}, zero-shot ${percent(zero, 1)}, ` +
+        (againstStart() ? `tuned from an untrained start ${percent(start, 1)}, ` : "") +
+        `${ownPrompt()} ${percent(own, 1)}; ${TASKS[target].n_test} test images.`,
     ),
   ];
+}
+
+// In how many seeds a source is a better start than none.
+function betterStart(source, target) {
+  if (!againstStart() || ["scratch", "template"].includes(source)) return null;
+  const found = there(gains(source, target).map(one => one[1]));
+  const better = found.filter(gain => gain > 0).length;
+  return found.length
+    ? element("p", {}, `Better than the untrained start in ${better} of ${found.length} ${found.length === 1 ? "seed" : "seeds"}.`)
+    : null;
 }
 
 function cellFailures(failed) {
@@ -117,7 +134,8 @@ function cellClasses(source, target) {
   const scores = DATA.classes.scores[key()];
   const own = scores && scores[source] && scores[source][target];
   if (!own) return [];
-  const reference = scores.template && scores.template[target];
+  const from = againstStart() && source !== "scratch" ? "scratch" : "template";
+  const reference = scores[from] && scores[from][target];
   const rows = DATA.classes.names[target]
     .map((name, index) => [name, own[index], reference ? reference[index] : null])
     .filter(row => isNumber(row[1]))
@@ -125,7 +143,7 @@ function cellClasses(source, target) {
     .map(([name, score, other]) => [name, score / 1000, isNumber(other) ? other / 1000 : null]);
   if (!rows.length) return [];
   return [
-    element("h4", {}, "By class, %" + (reference ? " (line: zero-shot)" : "")),
+    element("h4", {}, "By class, %" + (reference ? ` (line: ${from === "scratch" ? "untrained start" : "zero-shot"})` : "")),
     element("div", {class: "scrollbox"}, barRows(rows)),
   ];
 }
@@ -134,7 +152,7 @@ function cellTuning(source) {
   const curves = Object.entries((DATA.tuning[state.method] || {})[source] || {});
   if (!curves.length) return [];
   return [
-    element("h4", {}, `Tuning of \u201c${title(source)}\u201d: validation score, % (solid), loss (dotted)`),
+    element("h4", {}, `Tuning of \u201c${title(source)}\u201d${tuned() ? ", the prompt that is started from" : ""}: validation score, % (solid), loss (dotted)`),
     tuningPlot(curves),
   ];
 }

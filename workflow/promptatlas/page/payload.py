@@ -13,7 +13,7 @@ import pandas as pd
 
 from promptatlas.similarity import lookup
 from promptatlas.statistics.matrices import Scores, collect, similarity_matrices, task_names
-from promptatlas.statistics.views import METHODS, VIEWS, colour_limits, method_title, shown
+from promptatlas.statistics.views import METHODS, VIEWS, colour_limits, has, method_title, shown
 
 MOST_EPOCHS = 40
 CARD = (
@@ -47,7 +47,7 @@ def payload(tables: dict[str, pd.DataFrame], config: dict, cells: Iterable[dict]
         "methods": {method: method_title(method) for method in in_order(summary["methods"], config.get("methods", ()))},
         "method_titles": METHODS,
         "protocols": summary["protocols"],
-        "views": {name: vars(view) for name, view in VIEWS.items()},
+        "views": {name: vars(view) for name, view in VIEWS.items() if any(has(scores, name) for scores in collected)},
         "order": summary["order"],
         "limits": {protocol: limits(collected, protocol) for protocol in summary["protocols"]},
         "matrices": {f"{scores.protocol}/{scores.method}": matrices(scores) for scores in collected},
@@ -77,15 +77,16 @@ def plain(value: Any, digits: int = 5) -> Any:
 
 
 def limits(collected: list[Scores], protocol: str) -> dict[str, Any]:
-    """Colour limits of each view, the same for all methods of the protocol."""
+    """Colour limits of each view of the protocol, the same for all its methods."""
     group = [scores for scores in collected if scores.protocol == protocol]
-    return {view: [plain(edge) for edge in colour_limits(group, view)] for view in VIEWS}
+    having = {view: [scores for scores in group if has(scores, view)] for view in VIEWS}
+    return {view: [plain(edge) for edge in colour_limits(some, view)] for view, some in having.items() if some}
 
 
 def matrices(scores: Scores) -> dict[str, Any]:
     """All views of one method, and its scores by seed: seed -> (n + calibration rows, n)."""
     views = {}
-    for view in VIEWS:
+    for view in (view for view in VIEWS if has(scores, view)):
         values, rows = shown(scores, view)
         views[view] = {"values": plain(values), "rows": {source: plain(row) for source, row in rows.items()}}
     every = np.concatenate([scores.score, *(row[:, None] for row in scores.calibration.values())], axis=1)

@@ -11,7 +11,7 @@ function drawHeader() {
   document.title = `promptatlas: ${DATA.study}`;
   fill(
     "lead",
-    `Study \u201c${DATA.study}\u201d: prompts learned by ${methods} on each of ${SUMMARY.n_tasks} tasks, for a frozen CLIP (${list(DATA.backbones)}), each used on all ${SUMMARY.n_tasks}. ` +
+    `Study \u201c${DATA.study}\u201d: prompts learned by ${methods} on each of ${SUMMARY.n_tasks} tasks, for a frozen CLIP (${list(DATA.backbones)}), ${list(DATA.protocols.map(usedHow))}. ` +
       `${SUMMARY.n_cells.toLocaleString("en")} measured cells, ${SUMMARY.seeds.length} seed${SUMMARY.seeds.length === 1 ? "" : "s"}, ${SUMMARY.shots.join(", ")} images per class.` +
       (SUMMARY.n_missing_cells ? ` ${SUMMARY.n_missing_cells} cells are missing.` : ""),
   );
@@ -23,57 +23,39 @@ function drawTiles() {
   fill(
     "tiles",
     tile(percent(SUMMARY.zero_shot_chance_corrected_mean), "mean zero-shot score, chance-corrected"),
-    methods.map(one =>
-      tile(
-        signed(one.own_gain_points_mean),
-        `points over zero-shot: ${methodTitle(one.method)} on a prompt\u2019s own task`,
-      ),
-    ),
+    methods.map(one => {
+      const name = methodTitle(one.method);
+      if (!tuned()) return tile(signed(one.own_gain_points_mean), `points over zero-shot: ${name} on a prompt\u2019s own task`);
+      const [gain, over] = one.over_scratch
+        ? [one.over_scratch.points_mean, "an untrained start"]
+        : [one.transfer_gain_points_mean, "zero-shot"];
+      return tile(signed(gain), `points over ${over}: ${name} started from another task\u2019s prompt and tuned on the target`);
+    }),
   );
 }
 
 function drawMatrixWords() {
   const one = bySummary();
   if (!one) return;
-  const helps = isNumber(one.transfer_helps_share)
-    ? `A ${methodTitle(state.method)} prompt of another task beats the target\u2019s zero-shot score in ${percent(one.transfer_helps_share)} of the pairs (on average ${signed(one.transfer_gain_points_mean)} points); a task\u2019s own prompt gains ${signed(one.own_gain_points_mean)} points.`
-    : "";
-  const over = one.over_scratch;
-  const protocol =
-    state.protocol === "init"
-      ? ` In this protocol the target\u2019s prompt starts from the source\u2019s and is tuned on the target${epochsOfInit()}.` +
-        (over && isNumber(over.points_mean)
-          ? ` A start from another task beats one from scratch that is tuned as long in ${percent(over.helps_share)} of the pairs, by ${signed(over.points_mean)} points on average${intervalWords(over)}.`
-          : "")
-      : " Prompts are used as they are, with the class names of the target.";
+  const words = tuned() ? startWords(one) : frozenWords(one);
   const holes = Object.values(DATA.failed[key()] || {}).flatMap(row => Object.values(row).flatMap(Object.keys)).length;
   const failed = holes
     ? ` ${holes} ${holes === 1 ? "measurement" : "measurements"} of this matrix failed: hatched cells say why when they are chosen.`
     : "";
-  fill("matrix-words", helps + protocol + failed);
-}
-
-function epochsOfInit() {
-  const given = (DATA.config.init || {}).epochs;
-  return isNumber(given) ? ` for ${given} epochs` : "";
-}
-
-function intervalWords(one) {
-  return isNumber(one.low) ? ` (95 % interval ${signed(one.low)} to ${signed(one.high)})` : "";
+  fill("matrix-words", words + failed);
 }
 
 function drawRanking() {
   const target = state.ranked;
-  const zero = matrix().zero_shot[TASKS[target].index];
   const rows = SUMMARY.order
     .map(source => {
-      const gains = there(seedScores(source, target).map(one => one[1])).map(score => 100 * (score - (zero ?? 0)));
-      return {source, gains, at: mean(gains)};
+      const found = there(gains(source, target).map(one => one[1]));
+      return {source, gains: found, at: mean(found)};
     })
     .filter(row => isNumber(row.at))
     .sort((a, b) => b.at - a.at);
   if (!rows.length) {
-    fill("ranking", quiet("No source of this target is measured."));
+    fill("ranking", quiet(`No source of this target is measured, or ${baselineWords()} is not.`));
     return;
   }
   const every = rows.flatMap(row => row.gains).concat(0, 1);
@@ -82,7 +64,7 @@ function drawRanking() {
     "ranking",
     intervalPlot(
       rows.map(row => ({
-        name: title(row.source) + (row.source === target ? " (own)" : ""),
+        name: title(row.source) + (row.source === target ? (tuned() ? " (own, again)" : " (own)") : ""),
         at: row.at,
         dots: row.gains,
         filled: true,
@@ -91,19 +73,18 @@ function drawRanking() {
       })),
       -edge(-Math.min(...every)),
       edge(Math.max(...every)),
-      "points over zero-shot; small dots are seeds",
+      `points over ${baselineWords()}; small dots are seeds`,
     ),
   );
 }
 
 function drawBest() {
   const rows = ordered().map(target => {
-    const zero = matrix().zero_shot[TASKS[target].index];
     const best = SUMMARY.order
       .filter(source => source !== target)
       .map(source => {
-        const scores = there(seedScores(source, target).map(one => one[1]));
-        return {source, at: mean(scores), low: Math.min(...scores), high: Math.max(...scores)};
+        const found = there(gains(source, target).map(one => one[1]));
+        return {source, at: mean(found), low: Math.min(...found), high: Math.max(...found)};
       })
       .filter(one => isNumber(one.at))
       .sort((a, b) => b.at - a.at)
@@ -125,12 +106,12 @@ function drawBest() {
       ...[0, 1, 2].map(place => {
         const one = best[place];
         if (!one) return "\u2013";
-        const gain = score => (isNumber(zero) ? signed(100 * (score - zero), 0) : percent(score));
+        const [at, low, high] = [one.at, one.low, one.high].map(gain => signed(gain, 0));
         return element(
           "span",
-          {title: `seeds from ${gain(one.low)} to ${gain(one.high)}`},
+          {title: `seeds from ${low} to ${high}`},
           `${title(one.source)} `,
-          element("span", {class: "quiet"}, `${gain(one.at)} [${gain(one.low)}, ${gain(one.high)}]`),
+          element("span", {class: "quiet"}, `${at} [${low}, ${high}]`),
         );
       }),
     ];
@@ -141,7 +122,7 @@ function drawBest() {
       ["target", "best source", "second", "third"],
       rows,
       [],
-      "Other tasks only; points over zero-shot, in brackets the range over seeds.",
+      `Other tasks only; points over ${baselineWords()}, in brackets the range over seeds.`,
     ),
   );
 }
@@ -156,8 +137,8 @@ function drawSourcesWords() {
   );
 }
 
-const PARTS = [
-  ["target", "how easy the target is"],
+const parts = () => [
+  ["target", tuned() ? "how much tuning on the target gains" : "how easy the target is"],
   ["source", "how much the source gives"],
   ["relationship", "who helps whom"],
   ["seed", "seed noise"],
@@ -195,7 +176,7 @@ function drawVariance() {
   const words = [];
   if (Object.keys(own).length)
     words.push(
-      `${methodTitle(state.method)}, differences in gain (log odds): ${list(PARTS.filter(([part]) => part in own).map(([part, said]) => `${percent(own[part])} ${said}`))}.`,
+      `${methodTitle(state.method)}, differences in gain (log odds): ${list(parts().filter(([part]) => part in own).map(([part, said]) => `${percent(own[part])} ${said}`))}.`,
     );
   if (reliable && isNumber(reliable.estimate))
     words.push(
@@ -208,7 +189,7 @@ function drawVariance() {
   if (mutual && isNumber(mutual.estimate))
     words.push(`Is help mutual? Correlation ${show(mutual.estimate)}${range(mutual)}.`);
   fill("variance-words", words.join(" "));
-  fill("variance-plot", stackedBars(rows, PARTS));
+  fill("variance-plot", stackedBars(rows, parts()));
   const one = bySummary();
   const ranked = (head, rows) =>
     element(
@@ -225,8 +206,11 @@ function drawVariance() {
     "givers",
     one.givers.length
       ? [
-          ranked("Best givers: prompts that serve others well", one.givers),
-          ranked("Best receivers: tasks that others\u2019 prompts lift", one.receivers),
+          ranked(tuned() ? "Best givers: starts that serve others well" : "Best givers: prompts that serve others well", one.givers),
+          ranked(
+            tuned() ? "Best receivers: tasks that gain most from tuning" : "Best receivers: tasks that others\u2019 prompts lift",
+            one.receivers,
+          ),
         ]
       : [],
   );

@@ -17,10 +17,12 @@ function readAddress() {
   const names = Object.keys(TASKS);
   const protocol = pick("protocol", DATA.protocols, DATA.protocols[0]);
   const methods = Object.keys(DATA.methods).filter(method => DATA.matrices[`${protocol}/${method}`]);
+  const method = pick("method", methods, methods[0]);
+  const views = Object.keys(DATA.matrices[`${protocol}/${method}`].views);
   const chosen = {
     protocol,
-    method: pick("method", methods, methods[0]),
-    view: pick("view", Object.keys(DATA.views), "gain_points"),
+    method,
+    view: pick("view", views, mainView(views)),
     order: pick("order", ORDERS, "similar"),
     numbers: given.get("numbers") !== "off",
     source: pick("source", [...names, ...Object.keys(ROWS)], null),
@@ -48,7 +50,7 @@ function writeAddress() {
 const key = () => `${state.protocol}/${state.method}`;
 const matrix = () => DATA.matrices[key()];
 const title = name => (TASKS[name] ? TASKS[name].title : rowTitle(name));
-const rowTitle = name => (name === "scratch" && state.protocol === "init" ? "tuned from an untrained start" : ROWS[name] || name);
+const rowTitle = name => (name === "scratch" && tuned() ? "tuned from an untrained start" : ROWS[name] || name);
 const isTask = name => name in TASKS;
 const methodTitle = name =>
   name
@@ -111,9 +113,10 @@ const pText = p => (isNumber(p) ? (p < 0.001 ? p.toFixed(4) : p < 0.095 ? p.toFi
 // A value of a view as text, short for a cell of the heatmap or long for words.
 function viewText(number, view = state.view, long = false) {
   if (!isNumber(number)) return long ? "missing" : "";
-  if (DATA.views[view].percent) return long ? percent(number, 1) : show(100 * number, 0);
-  if (view === "gain_points") return signed(number, long ? 1 : 0) + (long ? " points" : "");
-  return signed(number, long ? 2 : 1) + (long ? " log odds" : "");
+  const {unit} = DATA.views[view];
+  if (unit === "%") return long ? percent(number, 1) : show(100 * number, 0);
+  if (unit === "points") return signed(number, long ? 1 : 0) + (long ? " points" : "");
+  return signed(number, long ? 2 : 1) + (long ? ` ${unit}` : "");
 }
 
 function element(tag, attributes = {}, ...children) {

@@ -42,13 +42,19 @@ def empirical_logit(score: np.ndarray, n_test: np.ndarray) -> np.ndarray:
     return np.log((hits + 0.5) / (n_test - hits + 0.5))
 
 
+def over_scratch(score: np.ndarray, scores: Scores, best: np.ndarray) -> np.ndarray:
+    """Points (of 100) gained over the calibration row `scratch` of the same seed: (S, n, n) or (S, n)."""
+    start = scores.calibration["scratch"]
+    return 100 * (score - (start[:, None] if score.ndim == 3 else start))
+
+
 def logit_gain(score: np.ndarray, scores: Scores, best: np.ndarray) -> np.ndarray:
     """Log odds of the score minus log odds of the target's zero-shot score: additive effects fit better here."""
     return empirical_logit(score, scores.n_test) - empirical_logit(scores.zero_shot, scores.n_test)
 
 
 SCALES: dict[str, Callable[[np.ndarray, Scores, np.ndarray], np.ndarray]] = {
-    function.__name__: function for function in (gain_points, logit_gain, chance_corrected, column_ratio, raw)
+    function.__name__: function for function in (gain_points, over_scratch, logit_gain, chance_corrected, column_ratio, raw)
 }
 
 # A gain in points differs from the raw score by a constant per target, so its relationship part is the same.

@@ -18,6 +18,7 @@ from promptatlas.statistics.published import compare
 from promptatlas.statistics.relations import FEWEST_TASKS, effects, usable
 from promptatlas.statistics.scales import PRIMARY, matrix, seed_mean
 from promptatlas.statistics.seriation import common_order
+from promptatlas.statistics.views import has
 
 CEILING = 0.98
 MEANINGFUL = 0.05
@@ -131,9 +132,9 @@ def _over_scratch(scores: Scores) -> dict | None:
     """What a start from another task's prompt gains over one from scratch that is tuned as long, in points, with its interval
     over tasks; None for prompts that are used as they are.
     """
-    if scores.protocol != "init" or "scratch" not in scores.calibration:
+    if not has(scores, "over_scratch"):
         return None
-    gap = 100 * seed_mean(scores.score - scores.calibration["scratch"][:, None, :])
+    gap = seed_mean(matrix(scores, "over_scratch"))
     np.fill_diagonal(gap, np.nan)
     low, high = interval(_mean(gap), leave_one_out(len(gap), lambda task: _mean(without(gap, task))))
     pairs = gap[np.isfinite(gap)]

@@ -15,20 +15,21 @@ from promptatlas.statistics.scales import PRIMARY, calibration_rows, matrix, see
 
 @dataclass(frozen=True)
 class View:
-    """A way to show a matrix: title, what baseline or ends mean, diverging from zero or from 0 to 1, cells in percent."""
+    """A way to show a matrix: title, what baseline or ends mean, diverging from zero or from 0 to 1, unit of the cells."""
 
     title: str
     meaning: str
     diverging: bool
-    percent: bool
+    unit: str
 
 
 VIEWS = {
-    "gain_points": View("Gain over zero-shot (points)", "points; 0 = zero-shot score of the target", True, False),
-    "relationship": View("Who helps whom", "log odds; 0 = what source and target alone would give", True, False),
-    "chance_corrected": View("Chance-corrected score", "0 = guessing, 1 = perfect", False, True),
-    "column_ratio": View("Share of the target's best score", "1 = best source of the target", False, True),
-    "raw": View("Score as measured", "0 to 1", False, True),
+    "over_scratch": View("Gain over an untrained start (points)", "points; 0 = tuned as long from an untrained start", True, "points"),
+    "gain_points": View("Gain over zero-shot (points)", "points; 0 = zero-shot score of the target", True, "points"),
+    "relationship": View("Who helps whom", "log odds; 0 = what source and target alone would give", True, "log odds"),
+    "chance_corrected": View("Chance-corrected score", "0 = guessing, 1 = perfect", False, "%"),
+    "column_ratio": View("Share of the target's best score", "1 = best source of the target", False, "%"),
+    "raw": View("Score as measured", "0 to 1", False, "%"),
 }
 
 
@@ -52,6 +53,11 @@ def way_title(way: str) -> str:
     if adaptation == "frozen":
         return f"{SOURCES[source]} as it is"
     return ADAPTATIONS[adaptation] + (f", from {SOURCES[source]}" if source else ", from scratch")
+
+
+def has(scores: Scores, view: str) -> bool:
+    """Whether a matrix has the view: only tuned prompts can be held against one that was tuned as long from scratch."""
+    return view != "over_scratch" or (scores.protocol == "init" and "scratch" in scores.calibration)
 
 
 def shown(scores: Scores, view: str) -> tuple[np.ndarray, dict[str, np.ndarray]]:

@@ -1,0 +1,94 @@
+// What a protocol does with a source's prompt, in words, and what its scores are compared with. Knows nothing of drawing.
+
+const tuned = () => state.protocol === "init";
+
+const epochsOfSource = method => ((DATA.config.settings || {})[method] || {}).epochs;
+
+// How long a target's prompt is tuned; no number where methods differ and none is asked for, or nothing is known.
+function epochsOfInit(method) {
+  const given = (DATA.config.init || {}).epochs;
+  return given === "method" ? epochsOfSource(method) : given;
+}
+
+function onTarget(method) {
+  const epochs = epochsOfInit(method);
+  return "tuned on the target" + (isNumber(epochs) ? `, ${epochs} epoch${epochs === 1 ? "" : "s"}` : "");
+}
+
+const protocolTitle = protocol => (protocol === "init" ? `init: started from and ${onTarget()}` : `${protocol}: applied unchanged`);
+
+// What was done for one cell, as part of a sentence.
+function howMade(source, target) {
+  if (source === "template") return "hand-written prompt, nothing tuned";
+  if (!tuned()) return "prompt applied unchanged";
+  if (source === "scratch") return `untrained prompt ${onTarget(state.method)}`;
+  return source === target ? ownPrompt() + bothBudgets() : `starts from the source\u2019s prompt, ${onTarget(state.method)}`;
+}
+
+// The diagonal: the prompt that was learned on the task, or one that starts from it and is tuned on the same pictures again.
+const ownPrompt = () => (tuned() ? "own prompt tuned a second time" : "own prompt");
+
+function bothBudgets() {
+  const [before, after] = [epochsOfSource(state.method), epochsOfInit(state.method)];
+  return isNumber(before) && isNumber(after) ? ` (${before} + ${after} epochs)` : "";
+}
+
+// A matrix of tuned prompts answers whether a source is a better start than none; any other whether it beats zero-shot.
+const mainView = (views = Object.keys(matrix().views)) => (views.includes("over_scratch") ? "over_scratch" : "gain_points");
+const againstStart = () => mainView() === "over_scratch";
+const baselineWords = () => (againstStart() ? "an untrained start" : "zero-shot");
+
+// The score of a baseline by seed: seed -> score or null. Zero-shot is the same for all seeds.
+function baseline(target, view) {
+  if (view === "over_scratch") return Object.fromEntries(seedScores("scratch", target));
+  const zero = matrix().zero_shot[TASKS[target].index];
+  return Object.fromEntries(Object.keys(matrix().seeds).map(seed => [seed, zero]));
+}
+
+// Points gained over a baseline by seed: [[seed, gain or null], ...].
+function gains(source, target, view = mainView()) {
+  const base = baseline(target, view);
+  return seedScores(source, target).map(([seed, score]) => [
+    seed,
+    isNumber(score) && isNumber(base[seed]) ? 100 * (score - base[seed]) : null,
+  ]);
+}
+
+// The prompts of a study, for the first sentence of the page.
+const usedHow = protocol =>
+  protocol === "init"
+    ? `each taken as the start of tuning on all ${SUMMARY.n_tasks}`
+    : `each used on all ${SUMMARY.n_tasks}${DATA.protocols.length > 1 ? " as it is" : ""}`;
+
+function frozenWords(one) {
+  const helps = isNumber(one.transfer_helps_share)
+    ? `A ${methodTitle(state.method)} prompt of another task beats the target\u2019s zero-shot score in ${percent(one.transfer_helps_share)} of the pairs (on average ${signed(one.transfer_gain_points_mean)} points); a task\u2019s own prompt gains ${signed(one.own_gain_points_mean)} points. `
+    : "";
+  return helps + "Prompts are used as they are, with the class names of the target.";
+}
+
+// With protocol init zero-shot is beaten by tuning alone; whether the source is of use shows beside a start from nothing.
+function startWords(one) {
+  const over = one.over_scratch;
+  const words = [
+    `In this matrix (protocol init) every ${methodTitle(state.method)} prompt starts from the source\u2019s and is ${onTarget(state.method)}.`,
+  ];
+  if (over && isNumber(over.points_mean))
+    words.push(
+      `Is another task\u2019s prompt a better start than an untrained one that is tuned as long? In ${percent(over.helps_share)} of the pairs; on average it gains ${signed(over.points_mean)} points${intervalWords(over)}.`,
+    );
+  if (isNumber(one.transfer_gain_points_mean))
+    words.push(
+      `Over zero-shot, starts from other tasks gain ${signed(one.transfer_gain_points_mean)} points` +
+        (isNumber(one.scratch_gain_points_mean) ? `, the untrained start ${signed(one.scratch_gain_points_mean)}` : "") +
+        (isNumber(one.own_gain_points_mean)
+          ? `; the diagonal, a task\u2019s own prompt tuned a second time on the same pictures${bothBudgets()}, ${signed(one.own_gain_points_mean)}`
+          : "") +
+        ".",
+    );
+  return words.join(" ");
+}
+
+function intervalWords(one) {
+  return isNumber(one.low) ? ` (95 % interval ${signed(one.low)} to ${signed(one.high)})` : "";
+}
