@@ -22,6 +22,9 @@ def curves(table: pd.DataFrame) -> Figure:
         part = rows[rows["prompt"] == prompt]
         title_of = way_title if prompt else method_title
         _panel(axes, part, title_of)
+        if not prompt:
+            _published(axes, shots.published_gains(table))
+        axes.legend(fontsize=8, frameon=False, loc="upper left", bbox_to_anchor=(0, -0.14), ncols=2)
         axes.set_title(f"{method_title(prompt)}: ways to share" if prompt else "Methods on their own tasks")
         axes.set_ylabel(f"points over {'its own prompt from scratch' if prompt else 'zero-shot'}, 95 % interval")
     return figure
@@ -42,5 +45,16 @@ def _panel(axes: Axes, part: pd.DataFrame, title_of) -> None:
     axes.set_xticks(sorted(set(part["shots"])), [str(count) for count in sorted(set(part["shots"]))])
     axes.minorticks_off()
     axes.set_xlabel("pictures per class")
-    axes.legend(fontsize=8, frameon=False, loc="upper left", bbox_to_anchor=(0, -0.14), ncols=2)
     sns.despine(ax=axes)
+
+
+def _published(axes: Axes, printed: pd.DataFrame) -> None:
+    """What others printed, in the colour of its method and with hollow marks; where settings differ the legend says so."""
+    colours = {line.get_label(): line[0].get_color() for line in axes.containers}
+    marks = {reference: "DsvP^"[place % 5] for place, reference in enumerate(dict.fromkeys(printed["reference"]))}
+    for (method, form, reference), own in printed.groupby(["method", "form", "reference"], sort=False):
+        colour = colours.get(method_title(method), "#777777")
+        label = f"{form}, published by {reference}" + ("; settings differ" if own["note"].any() else "")
+        own = own.sort_values("shots")
+        axes.plot(own["shots"], own["difference"], linestyle=":", linewidth=1, color=colour, marker=marks[reference], markerfacecolor="none", label=label)
+
