@@ -120,8 +120,9 @@ def test_compared_studies_have_it_in_table_and_figure(tmp_path) -> None:
     zero_shot = next(one["mean"] for one in summary["comparison"]["methods"] if one["method"] == "zero_shot")
     figure = curves(table)
     (line,) = (one for one in figure.axes[0].lines if "published" in str(one.get_label()))
-    assert line.get_label() == "CoOp-<b>, published by Somebody <2024>; settings differ"
+    assert line.get_label() == "CoOp-<b>, published by Somebody <2024>; not quite the same (shots.csv)"
     assert line.get_xydata() == pytest.approx(np.array([[4, 100 * (0.70 - zero_shot)], [16, 100 * (0.72 - zero_shot)]]))
+    assert figure.axes[0].get_legend().get_texts()[-1].get_text() == line.get_label()
     own = next(one for one in figure.axes[0].containers if one.get_label() == "CoOp")
     assert line.get_color() == own[0].get_color()
     plt.close(figure)
