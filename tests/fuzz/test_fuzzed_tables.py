@@ -44,7 +44,7 @@ def test_matrices_of_any_rows(tmp_path_factory, lines, comma, header):
 
 def test_the_matrices_that_are_shipped_are_whole():
     assert all(published.fig4(method).notna().all(axis=None) for method in published.methods())
-    assert published.protocols()["score"].between(0, 1).all()
+    assert published.protocols()["score"].between(0, 1).all() and published.few_shot()["score"].between(0, 1).all()
 
 
 @cases(120)

@@ -1,17 +1,30 @@
 """Protocol tables: harmonic means as papers report them, averages over the right targets, printed numbers where they match."""
 
 import json
+from pathlib import Path
 
 import numpy as np
 import pandas as pd
 import pytest
+import yaml
 
 from promptatlas import protocols, published
 from promptatlas.designs import design
 from promptatlas.page import protocol as page
+from promptatlas.study import Study
 from promptatlas.tasks.catalogue import names
 
 WEIGHTS = "ViT-B-16/openai"
+STUDIES = Path(__file__).parents[2] / "workflow" / "studies"
+MEAN, HARMONIC = "mean of the published scores", "harmonic mean of the published scores"
+
+
+def ready(name: str, **changes) -> dict:
+    """The resolved configuration of a ready study, with changes."""
+    return Study(yaml.safe_load((STUDIES / f"{name}.yaml").read_text()) | changes).config
+
+
+CONFIG = ready("base_to_new", methods=["coop", "vpt", "ivlp", "maple"])
 
 
 def a_design(name: str, tasks: list[str], sources: tuple[str, ...] = ()):
@@ -114,8 +127,8 @@ def test_printed_averages_are_those_of_the_printed_tasks() -> None:
 def test_printed_numbers_stand_beside_the_same_tasks_methods_and_weights() -> None:
     plan = a_design("base_to_new", names("coop"))
     table = protocols.measured(transfer(plan, ("coop", "vpt", "ivlp")), plan)
-    both = protocols.with_published(table, plan, WEIGHTS, 16)
-    printed = both[both["origin"] == "published"]
+    both = protocols.with_published(table, plan, WEIGHTS, 16, CONFIG)
+    printed = both[both["origin"] != "measured"]
     assert set(printed["method"]) == {"zero_shot", "coop", "ivlp"} and both[both["origin"] == "measured"].equals(table)
     assert number(printed, method="coop", target="average", measure="harmonic_mean") == pytest.approx(0.7166)
     assert number(printed, method="ivlp", target="average", measure="harmonic_mean") == pytest.approx(0.7790)
@@ -124,44 +137,83 @@ def test_printed_numbers_stand_beside_the_same_tasks_methods_and_weights() -> No
     )
     assert printed["reference"].str.contains("2022|2023").all()
     for weights, shots in (("ViT-B-32/openai", 16), (WEIGHTS, 4)):
-        assert protocols.with_published(table, plan, weights, shots).equals(table)
+        assert protocols.with_published(table, plan, weights, shots, CONFIG).equals(table)
 
 
 def test_of_some_tasks_the_printed_average_is_that_of_these_tasks() -> None:
     plan = a_design("base_to_new", ["coop-dtd", "coop-eurosat"])
-    both = protocols.with_published(protocols.measured(transfer(plan), plan), plan, WEIGHTS, 16)
-    printed = both[both["origin"] == "published"]
+    both = protocols.with_published(protocols.measured(transfer(plan), plan), plan, WEIGHTS, 16, CONFIG)
+    printed = both[both["origin"] != "measured"]
     base, new = (80.36 + 94.07) / 200, (59.18 + 73.23) / 200
     assert number(printed, method="maple", target="average", measure="harmonic_mean") == pytest.approx(2 * base * new / (base + new))
+    averages = printed[(printed["method"] == "maple") & (printed["target"] == "average")].set_index("measure")["origin"]
+    assert averages.to_dict() == {"base": MEAN, "new": MEAN, "harmonic_mean": HARMONIC}
     own = a_design("base_to_new", ["coop-dtd", "mnist"])
-    both = protocols.with_published(protocols.measured(transfer(own), own), own, WEIGHTS, 16)
-    printed = both[both["origin"] == "published"]
+    both = protocols.with_published(protocols.measured(transfer(own), own), own, WEIGHTS, 16, CONFIG)
+    printed = both[both["origin"] != "measured"]
     assert set(printed["target"]) == {"coop-dtd"}
 
 
 def test_cross_dataset_and_domain_show_what_was_printed_for_the_same_source() -> None:
     plan = a_design("cross_dataset", names("coop"), ("coop-imagenet",))
-    both = protocols.with_published(protocols.measured(transfer(plan), plan), plan, WEIGHTS, 16)
+    both = protocols.with_published(protocols.measured(transfer(plan), plan), plan, WEIGHTS, 16, ready("cross_dataset"))
+    assert set(both["origin"]) == {"measured", "published"}
     printed = both[both["origin"] == "published"]
     assert number(printed, method="coop", target="average") == pytest.approx(0.6388)
     assert number(printed, method="maple", target="coop-sun397") == pytest.approx(0.6701)
     shifts = ["imagenet-v2", "imagenet-sketch", "imagenet-a", "imagenet-r"]
     plan = a_design("domain", ["coop-imagenet", *shifts], ("coop-imagenet",))
-    both = protocols.with_published(protocols.measured(transfer(plan), plan), plan, WEIGHTS, 16)
-    printed = both[both["origin"] == "published"]
+    both = protocols.with_published(protocols.measured(transfer(plan), plan), plan, WEIGHTS, 16, ready("domain"))
+    printed = both[both["origin"] != "measured"]
     assert number(printed, method="maple", target="imagenet-r") == pytest.approx(0.7698)
     assert number(printed, method="coop", target="average") == pytest.approx(np.mean([0.6420, 0.4799, 0.4971, 0.7521]))
+    assert (printed["origin"] == MEAN).equals(printed["target"] == "average")
     other = a_design("cross_dataset", names("coop"), ("coop-dtd",))
     assert "published" not in set(
-        protocols.with_published(protocols.measured(transfer(other), other), other, WEIGHTS, 16)["origin"]
+        protocols.with_published(protocols.measured(transfer(other), other), other, WEIGHTS, 16, ready("cross_dataset"))["origin"]
     )
+
+
+def notes(name: str, sources: tuple[str, ...], config: dict) -> dict[str, str]:
+    """What a study of these methods is told of the printed scores, by method."""
+    plan = a_design(name, config["tasks"], sources)
+    measured = protocols.measured(transfer(plan, tuple(config["settings"])), plan)
+    both = protocols.with_published(measured, plan, WEIGHTS, 16, config)
+    printed = both[both["origin"] != "measured"].groupby("method")["note"]
+    assert (printed.nunique() == 1).all() and (both.loc[both["origin"] == "measured", "note"] == "").all()
+    return printed.first().to_dict()
+
+
+@pytest.mark.parametrize(("name", "sources"), [("base_to_new", ()), ("cross_dataset", ("coop-imagenet",)), ("domain", ("coop-imagenet",))])
+def test_ready_studies_have_the_settings_of_what_was_printed(name: str, sources: tuple[str, ...]) -> None:
+    found = notes(name, sources, ready(name))
+    assert found.pop("coop") == ("50 epochs on ImageNet" if name == "base_to_new" else "")
+    assert {"cocoop", "maple"} <= set(found) and set(found.values()) == {""}
+
+
+def test_other_settings_than_those_of_what_was_printed_are_named() -> None:
+    usual = notes("base_to_new", (), ready("base_to_new", settings={}, test_pictures=100))
+    assert usual["coop"].startswith("other settings: ") and usual["zero_shot"] == "other settings: test_pictures all"
+    for words in ("context 4", "initial a photo of a", "position end", "select last", "test_pictures all"):
+        assert words in usual["coop"]
+    assert "epochs 200" not in usual["coop"] and usual["maple"] == "other settings: test_pictures all"
+    across = notes("cross_dataset", ("coop-imagenet",), ready("cross_dataset", settings={}, draw="elevater"))
+    assert across["maple"] == "other settings: draw coop, layers 3, epochs 2, learning_rate 0.0026"
+
+
+def test_a_task_with_other_classes_is_not_the_one_that_was_printed() -> None:
+    config = CONFIG | {"data": {"coop-dtd": {"classes": ["banded", "blotchy", "braided", "bubbly"]}}}
+    plan = a_design("base_to_new", names("coop"))
+    both = protocols.with_published(protocols.measured(transfer(plan), plan), plan, WEIGHTS, 16, config)
+    assert set(names("coop")) - set(both.loc[both["origin"] != "measured", "target"]) == {"coop-dtd"}
+    assert "average" not in set(both.loc[both["origin"] != "measured", "target"])
 
 
 @pytest.mark.parametrize(("name", "sources"), [("base_to_new", ()), ("cross_dataset", ("coop-imagenet",))])
 def test_the_page_marks_what_was_published_and_names_who_did(name: str, sources: tuple[str, ...], tmp_path) -> None:
     plan = a_design(name, names("coop"), sources)
     cells = transfer(plan)
-    table = protocols.with_published(protocols.measured(cells, plan), plan, WEIGHTS, 16)
+    table = protocols.with_published(protocols.measured(cells, plan), plan, WEIGHTS, 16, ready(name, settings={}))
     about = {"classes": 5, "n_test": 10, "metric": "accuracy", "chance": 0.2, "zero_shot": 0.5, "split_source": "CoOp"}
     tasks = pd.DataFrame([{"task": task, "title": f"<{task}>", **about} for task in plan.tasks])
     baselines = pd.DataFrame({"method": [], "target": [], "score": []})
@@ -171,6 +223,9 @@ def test_the_page_marks_what_was_published_and_names_who_did(name: str, sources:
     text = (tmp_path / "report.html").read_text()
     for row in table.itertuples():
         assert f">{100 * row.score:.2f}</td>" in text
+    derived = (~table["origin"].isin(["measured", "published"])).sum()
+    assert text.count("<sup>†</sup>") == derived and ("† The mean" in text) == bool(derived)
+    assert "Zhou et al. 2022 (CoCoOp); other settings: " in text and "context 4" in text
     assert "Khattak et al. 2023 (MaPLe)" in text and "published" in text and "never enter a measured number" in text
     assert text.index(">MaPLe</th>") < text.index(">CoOp</th>") and "<coop" not in text and "&lt;coop" in text
     page.write(protocols.measured(cells, plan), tasks, {"methods": ["coop", "maple"]}, told, tmp_path / "report.html")

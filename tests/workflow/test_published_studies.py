@@ -1,7 +1,10 @@
 """The ready studies of published tasks can be planned without data, weights or a network, and say what the papers say."""
 
+import re
+
 import pytest
 import yaml
+from snakemake.utils import update_config
 from tiny_study import ROOT, Finished
 
 from promptatlas.study import Study
@@ -54,3 +57,28 @@ def test_the_studies_of_protocols_are_cocoops_and_maples():
     for study in (across, shifts):
         assert [study.settings("maple")[key] for key in maple] == [3, 2, 0.0026, 4]
         assert study.learners == ("coop-imagenet",) and {study.shots_of(name) for name in study.tasks[1:]} == {0}
+
+
+def test_the_few_shot_studies_are_coops_prompt_adapters_and_softcpts():
+    study, general = described("few_shot"), described("softcpt")
+    assert len(study.tasks) == 11 and set(study.tasks) - set(general.tasks) == {"coop-imagenet"} and len(general.tasks) == 10
+    for one, weights in ((study, "ViT-B-16/openai"), (general, "RN50/openai")):
+        assert (one.design.name, one.shots, one.seeds, one.config["draw"]) == ("few_shot", 16, (1, 2, 3), "coop")
+        assert one.weights == weights
+        coop = one.settings("coop")
+        assert [coop[key] for key in ("context", "initial", "position", "epochs", "select")] == [16, "", "end", 200, "last"]
+    prompt = study.settings("coop_mt")  # MVLPT's, which Prompt-Adapter takes
+    assert (prompt["epochs"], prompt["select"], prompt["learning_rate"]) == (200, "best_validation", 0.002)
+    assert general.settings("softcpt")["steps"] == "as_released"
+
+
+@pytest.mark.parametrize(("name", "schedule"), [("few_shot", {8: 200, 4: 100, 2: 100, 1: 50}), ("softcpt", {4: 100})])
+def test_the_commands_in_a_studys_header_set_coops_schedule(name, schedule):
+    text = (ROOT / "workflow" / "studies" / f"{name}.yaml").read_text()
+    commands = re.findall(r"--config study=(\w+) shots=(\d+)(?: settings='(.*?)')?", text)
+    assert [int(shots) for _, shots, _ in commands] == list(schedule)
+    for study, shots, settings in commands:
+        config = yaml.safe_load(text)
+        update_config(config, {"study": study, "shots": int(shots), "settings": yaml.safe_load(settings or "{}")})
+        coop = Study(config).settings("coop")
+        assert (coop["epochs"], coop["position"], coop["select"]) == (schedule[int(shots)], "end", "last")

@@ -2,28 +2,32 @@
 
 One row per method, source, target and measure; `target` may be `average`. Scores are means over the seeds that did not fail,
 0..1; `deviation` is the standard deviation over seeds of the same quantity. A harmonic mean is that of the two means, so the one of `average` is
-not the average of those of the tasks: this is how the papers report it. `origin` is `measured` or `published`.
+not the average of those of the tasks: this is how the papers report it. `origin` is `measured`, `published`, or how a number
+that was not itself published was made of some that were. `note` says in which settings these differ from the study's.
 """
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Mapping
+from typing import Any
 
 import numpy as np
 import pandas as pd
 
 from promptatlas import published
 from promptatlas.designs import BASE_TO_NEW, Design
+from promptatlas.published.settings import difference
 from promptatlas.statistics.checks import TOLERATED_POINTS, zero_shot_check
 from promptatlas.statistics.holes import holes
 from promptatlas.statistics.summary import plain
 from promptatlas.tasks.halves import BASE, NEW, PARTS, part_name
 
 COLUMNS = (
-    "design", "origin", "reference", "method", "source", "target", "measure", "score", "deviation", "n_seeds",
+    "design", "origin", "reference", "method", "source", "target", "measure", "score", "deviation", "n_seeds", "note",
 )  # fmt: skip
 AVERAGE, SCORE, HARMONIC, ZERO_SHOT, TEMPLATE = "average", "score", "harmonic_mean", "zero_shot", "template"
 MEASURED, PUBLISHED = "measured", "published"
+MEAN_OF, HARMONIC_OF = "mean of the published scores", "harmonic mean of the published scores"
 NAN = float("nan")
 
 
@@ -59,7 +63,7 @@ def _row(method: str, source: str, target: str, measure: str, by_seed: np.ndarra
     return {
         "method": method, "source": source, "target": target, "measure": measure,
         "score": _mean(by_seed) if score is None else float(score),
-        "deviation": deviation, "n_seeds": 0 if method == ZERO_SHOT else len(by_seed),
+        "deviation": deviation, "n_seeds": 0 if method == ZERO_SHOT else len(by_seed), "note": "",
     }  # fmt: skip
 
 
@@ -95,46 +99,53 @@ def _targets(transfer: pd.DataFrame, design: Design) -> Iterator[dict]:
             yield _row(method, source, AVERAGE, SCORE, table.loc[others].to_numpy(float).mean(axis=0))
 
 
-def with_published(table: pd.DataFrame, design: Design, weights: str, shots: int) -> pd.DataFrame:
-    """`table` and, below, what was printed for the same weights, shots, methods, sources and tasks."""
-    if weights != published.PROTOCOL_WEIGHTS or shots != published.PROTOCOL_SHOTS:
-        return table
-    printed = published.protocols()
-    printed = printed[printed["design"] == design.name]
-    complete = set(printed["target"]) - {AVERAGE} == set(design.given)
+def with_published(
+    table: pd.DataFrame, design: Design, weights: str, shots: int, config: Mapping[str, Any]
+) -> pd.DataFrame:
+    """`table` and, below, what was printed for the same weights, shots, methods, sources and tasks with all their classes.
+
+    config: the study's resolved configuration. Settings that differ are named in `note`.
+    """
+    printed = published.printed(design.name, design.given, weights, shots)
+    same = [task for task in design.given if "classes" not in config["data"].get(task, {})]
+    if set(printed["target"]) - {AVERAGE} == set(same) == set(design.given):
+        same.append(AVERAGE)  # as printed, not that of rounded numbers
+    there = printed["method"].isin(table["method"]) & printed["source"].isin(["", *design.learners]) & printed["target"].isin(same)
     rows = []
-    for (method, source), part in printed.groupby(["method", "source"], sort=False):
-        if method not in set(table["method"]) or source not in ("", *design.learners):
-            continue
+    for _, part in printed[there].groupby(["method", "source"], sort=False):
+        first = part.iloc[0]
+        about = {"design": design.name, "reference": first["reference"], "method": first["method"], "source": first["source"]}
+        about |= {"deviation": NAN, "n_seeds": 0, "note": difference(first, config)}
         values = {(row.target, row.measure): row.score for row in part.itertuples()}
-        shown = {key: score for key, score in values.items() if key[0] in design.given}
-        shown = _printed_halves(shown, design) if design.name == BASE_TO_NEW else _printed_targets(shown, design)
-        if complete:  # the same tasks, so the printed average counts, not that of rounded numbers
-            shown |= {key: score for key, score in values.items() if key[0] == AVERAGE}
-        about = {"design": design.name, "origin": PUBLISHED, "reference": part["reference"].iloc[0], "method": method}
-        about |= {"source": source, "deviation": NAN, "n_seeds": 0}
+        numbers = {PUBLISHED: values} | (_of_halves(values, design) if design.name == BASE_TO_NEW else _of_targets(values, design))
         rows += [
-            about | {"target": target, "measure": measure, "score": score} for (target, measure), score in shown.items()
+            about | {"origin": origin, "target": target, "measure": measure, "score": score}
+            for origin, by_target in numbers.items()
+            for (target, measure), score in by_target.items()
         ]
     return pd.concat([table, _table(rows)], ignore_index=True) if rows else table
 
 
-def _printed_halves(values: dict[tuple[str, str], float], design: Design) -> dict[tuple[str, str], float]:
-    """Harmonic means where only base and new were printed; averages if every task of the study was."""
-    tasks = [task for task in design.given if (task, BASE) in values]
-    known = {task: (values[task, BASE], values[task, NEW]) for task in tasks}
-    if tasks == list(design.given):
-        base, new = np.mean(list(known.values()), axis=0)
-        known[AVERAGE] = (base, new)
-        values = values | {(AVERAGE, BASE): base, (AVERAGE, NEW): new}
-    return {(task, HARMONIC): harmonic_mean(*both) for task, both in known.items()} | values
+Printed = dict[tuple[str, str], float]
 
 
-def _printed_targets(values: dict[tuple[str, str], float], design: Design) -> dict[tuple[str, str], float]:
-    """The average if every target of the study that is no source was printed."""
+def _of_halves(values: Printed, design: Design) -> dict[str, Printed]:
+    """What was not printed but follows: averages if every task of the study was, harmonic means where base and new were."""
+    means: Printed = {}
+    if (AVERAGE, BASE) not in values and all((task, BASE) in values for task in design.given):
+        means = {(AVERAGE, part): float(np.mean([values[task, part] for task in design.given])) for part in PARTS}
+    known = values | means
+    targets = [target for target, measure in known if measure == BASE and (target, HARMONIC) not in values]
+    harmonic = {(target, HARMONIC): harmonic_mean(known[target, BASE], known[target, NEW]) for target in targets}
+    return {MEAN_OF: means, HARMONIC_OF: harmonic}
+
+
+def _of_targets(values: Printed, design: Design) -> dict[str, Printed]:
+    """The average if it was not printed, but every target of the study that is no source was."""
     others = [task for task in design.given if task not in design.learners]
-    known = [values[task, SCORE] for task in others if (task, SCORE) in values]
-    return values | ({(AVERAGE, SCORE): float(np.mean(known))} if known and len(known) == len(others) else {})
+    if (AVERAGE, SCORE) in values or not others or any((task, SCORE) not in values for task in others):
+        return {}
+    return {MEAN_OF: {(AVERAGE, SCORE): float(np.mean([values[task, SCORE] for task in others]))}}
 
 
 def summary(

@@ -6,6 +6,7 @@ import seaborn as sns
 from matplotlib import pyplot as plt
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
+from matplotlib.lines import Line2D
 
 from promptatlas.statistics import shots
 from promptatlas.statistics.views import method_title, way_title
@@ -22,6 +23,9 @@ def curves(table: pd.DataFrame) -> Figure:
         part = rows[rows["prompt"] == prompt]
         title_of = way_title if prompt else method_title
         _panel(axes, part, title_of)
+        printed = [] if prompt else _published(axes, shots.published_gains(table))
+        below = {"loc": "upper left", "bbox_to_anchor": (0, -0.14), "ncols": 1 if printed else 2}
+        axes.legend(handles=[*axes.containers, *printed], fontsize=8, frameon=False, **below)
         axes.set_title(f"{method_title(prompt)}: ways to share" if prompt else "Methods on their own tasks")
         axes.set_ylabel(f"points over {'its own prompt from scratch' if prompt else 'zero-shot'}, 95 % interval")
     return figure
@@ -42,5 +46,17 @@ def _panel(axes: Axes, part: pd.DataFrame, title_of) -> None:
     axes.set_xticks(sorted(set(part["shots"])), [str(count) for count in sorted(set(part["shots"]))])
     axes.minorticks_off()
     axes.set_xlabel("pictures per class")
-    axes.legend(fontsize=8, frameon=False, loc="upper left", bbox_to_anchor=(0, -0.14), ncols=2)
     sns.despine(ax=axes)
+
+
+def _published(axes: Axes, printed: pd.DataFrame) -> list[Line2D]:
+    """What others printed, in the colour of its method and with hollow marks; the legend says where something differs."""
+    colours = {line.get_label(): line[0].get_color() for line in axes.containers}
+    marks = {reference: "DsvP^"[place % 5] for place, reference in enumerate(dict.fromkeys(printed["reference"]))}
+    lines = []
+    for (method, form, reference), own in printed.sort_values("shots").groupby(["method", "form", "reference"], sort=False):
+        label = f"{form}, published by {reference}" + ("; not quite the same (shots.csv)" if own["note"].any() else "")
+        style = {"linestyle": ":", "linewidth": 1, "marker": marks[reference], "markerfacecolor": "none"}
+        colour = colours.get(method_title(method), "#777777")
+        lines += axes.plot(own["shots"], own["difference"], color=colour, label=label, **style)
+    return lines

@@ -35,6 +35,8 @@ def write(tasks: pd.DataFrame, config: Mapping, summary: Mapping, path: Path) ->
         static.Section("scores", "Scores", f'{_left_out(comparison)}<div class="scroll">{_scores(comparison, titles)}</div>'),
         static.Section("pairs", "Each against each", f'<p class="words">{PAIRS}</p><div class="scroll">{_pairs(comparison)}</div>'),
     ]
+    if summary["published_means"]:
+        sections.insert(2, static.Section("published", "Beside what was published", _published(summary["published_means"])))
     if summary["joint"]:
         sections.append(joint.section(summary["joint"], titles))
     static.write(TITLE, _lead(summary), sections, tasks, config, summary, path)
@@ -81,6 +83,19 @@ def _scores(comparison: Mapping, titles: Mapping[str, str]) -> str:
         rows.append([escape(titles.get(task, task)), *(static.score(one["by_task_left_out"].get(task)) for one in methods)])
     head = ["task", *(escape(method_title(one["method"])) for one in methods)]
     return static.table(head, rows, numeric=range(1, len(head)))
+
+
+def _published(means: Sequence[Mapping]) -> str:
+    """Means over all tasks, measured and published."""
+    rows = [
+        [
+            escape(method_title(one["method"])), static.percent(one["measured"]), f"{100 * one['score']:.2f}",
+            *(escape(one[key]) for key in ("form", "reference", "note")),
+        ]
+        for one in means
+    ]  # fmt: skip
+    head = ("method", "measured, %", "published, %", "published as", "published by", "what differs")
+    return f'<p class="words">{escape(static.CARE)}</p><div class="scroll">{static.table(head, rows, numeric={1, 2})}</div>'
 
 
 def _left_out(comparison: Mapping) -> str:

@@ -8,13 +8,14 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from html import escape
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import pandas as pd
 
 from promptatlas.designs import BASE_TO_NEW, CROSS_DATASET, DOMAIN
 from promptatlas.page import static
-from promptatlas.protocols import AVERAGE, HARMONIC, MEASURED, PUBLISHED, ZERO_SHOT
+from promptatlas.protocols import AVERAGE, HARMONIC, MEASURED, PUBLISHED, SCORE, ZERO_SHOT
 from promptatlas.statistics.views import method_title
 from promptatlas.tasks.halves import BASE, NEW
 
@@ -37,10 +38,7 @@ HOVER = (
     "Numbers are percent, means over seeds; their standard deviation shows under the pointer and is in "
     "<code>tables/protocol.csv</code>."
 )
-CARE = (
-    "Published numbers come from the authors’ own runs, which crop and flip the training pictures at random; here every "
-    "picture is seen as it is. They are marked as published and never enter a measured number."
-)
+DERIVED = "† The mean or harmonic mean of published scores, not itself published."
 
 
 def write(table: pd.DataFrame, tasks: pd.DataFrame, config: Mapping, summary: Mapping, path: Path) -> None:
@@ -52,10 +50,16 @@ def write(table: pd.DataFrame, tasks: pd.DataFrame, config: Mapping, summary: Ma
         "Scores",
         f"<p class='words'>{escape(WORDS[summary['design']])} {HOVER}</p>"
         f'<div class="scroll">{protocol_table(table, titles, summary["design"])}</div>'
-        + (f'<p class="words quiet">{escape(CARE)}</p>' if (table["origin"] == PUBLISHED).any() else ""),
+        + "".join(f'<p class="words quiet">{escape(text)}</p>' for text in _of_the_published(table)),
     )
     lead = _lead(summary, config["methods"])
     static.write(TITLES[summary["design"]], lead, [scores], tasks, config, summary, path)
+
+
+def _of_the_published(table: pd.DataFrame) -> list[str]:
+    """What is to be said of numbers that were not measured, if there are any."""
+    origins = set(table["origin"]) - {MEASURED}
+    return ([static.CARE] if origins else []) + ([DERIVED] if origins - {PUBLISHED} else [])
 
 
 def _place(method: str, wanted: Sequence[str]) -> int:
@@ -77,24 +81,26 @@ def protocol_table(table: pd.DataFrame, titles: Mapping[str, str], design: str) 
     return _by_task(table, titles) if design == BASE_TO_NEW else _by_target(table, titles)
 
 
+def _cells(table: pd.DataFrame) -> dict[tuple[bool, str, str, str, str], Any]:
+    """Rows of the table by whether they were measured, method, source, target and measure."""
+    return {(row.origin == MEASURED, row.method, row.source, row.target, row.measure): row for row in table.itertuples()}
+
+
 def _by_task(table: pd.DataFrame, titles: Mapping[str, str]) -> str:
     """A block per task, the average first; rows are methods, columns base, new and H, measured and published."""
-    measures = list(MEASURES)
-    printed = (table["origin"] == PUBLISHED).any()
-    groups = [("measured", MEASURED), *([("published", PUBLISHED)] if printed else [])]
-    head = "".join(f'<th colspan="3" scope="colgroup">{name}</th>' for name, _ in groups)
-    second = "".join(f'<th class="n" scope="col">{MEASURES[measure]}</th>' for _ in groups for measure in measures)
+    known, printed = _cells(table), (table["origin"] != MEASURED).any()
+    groups = {"measured": True, **({"published": False} if printed else {})}
+    head = "".join(f'<th colspan="3" scope="colgroup">{name}</th>' for name in groups)
+    second = "".join(f'<th class="n" scope="col">{MEASURES[measure]}</th>' for _ in groups for measure in MEASURES)
     last = '<th rowspan="2" scope="col">published by</th>' if printed else ""
-    known = table.set_index(["origin", "method", "target", "measure"])
     rows = []
     targets = dict.fromkeys(table.loc[table["origin"] == MEASURED, "target"])
     for target in [AVERAGE, *(name for name in targets if name != AVERAGE)]:
         name = "Average" if target == AVERAGE else titles.get(target, target)
         rows.append(f'<tr class="group"><td colspan="{2 + 3 * len(groups)}">{escape(name)}</td></tr>')
         for method in dict.fromkeys(table["method"]):
-            cells = [_cell(known, (origin, method, target, measure)) for _, origin in groups for measure in measures]
-            key = (PUBLISHED, method, target, BASE)
-            by = f'<td class="quiet">{escape(known.at[key, "reference"]) if key in known.index else ""}</td>' if printed else ""
+            cells = [_cell(known.get((own, method, "", target, measure))) for own in groups.values() for measure in MEASURES]
+            by = f'<td class="quiet">{_by(known.get((False, method, "", target, BASE)))}</td>' if printed else ""
             rows.append(f'<tr><th scope="row">{escape(method_title(method))}</th>{"".join(cells)}{by}</tr>')
     return (
         f'<table><thead><tr><th rowspan="2" scope="col">method</th>{head}{last}</tr><tr>{second}</tr></thead>'
@@ -109,18 +115,17 @@ def _by_target(table: pd.DataFrame, titles: Mapping[str, str]) -> str:
     columns = [*targets, *([AVERAGE] if averaged else [])]
     names = [titles.get(name, name) for name in targets] + (["Average"] if averaged else [])
     head = "".join(f'<th class="n" scope="col">{escape(name)}</th>' for name in names)
-    known = table.set_index(["origin", "method", "source", "target"])
+    known = _cells(table)
     rows = []
     for method, source in dict.fromkeys(zip(table["method"], table["source"], strict=True)):
-        for origin in (MEASURED, PUBLISHED):
-            part = table[(table["origin"] == origin) & (table["method"] == method) & (table["source"] == source)]
-            if part.empty:
+        for own in (True, False):
+            part = [known.get((own, method, source, target, SCORE)) for target in columns]
+            if not any(part):
                 continue
-            by = "measured" if origin == MEASURED else f"published: {part['reference'].iloc[0]}"
-            cells = "".join(_cell(known, (origin, method, source, target)) for target in columns)
+            by = "measured" if own else f"published: {_by(next(filter(None, part)))}"
             rows.append(
-                f'<tr{"" if origin == MEASURED else " class=quiet"}><th scope="row">{escape(method_title(method))}</th>'
-                f"<td>{escape(by)}</td><td>{escape(titles.get(source, source))}</td>{cells}</tr>"
+                f'<tr{"" if own else " class=quiet"}><th scope="row">{escape(method_title(method))}</th>'
+                f"<td>{by}</td><td>{escape(titles.get(source, source))}</td>{''.join(map(_cell, part))}</tr>"
             )
     return (
         f'<table><thead><tr><th scope="col">method</th><th></th><th scope="col">source</th>{head}</tr></thead>'
@@ -128,12 +133,18 @@ def _by_target(table: pd.DataFrame, titles: Mapping[str, str]) -> str:
     )
 
 
-def _cell(known: pd.DataFrame, key: tuple[str, ...]) -> str:
-    """A number in percent, with its deviation over seeds for who hovers over it."""
-    if key not in known.index:
+def _by(row: Any) -> str:
+    """Who published a score, and with which other settings."""
+    return "" if row is None else escape("; ".join(filter(None, (row.reference, row.note))))
+
+
+def _cell(row: Any) -> str:
+    """A number in percent, with its deviation over seeds, or what was made of published ones, for who hovers over it."""
+    if row is None:
         return '<td class="n"></td>'
-    score, deviation = known.at[key, "score"], known.at[key, "deviation"]
-    if not np.isfinite(score):
+    if not np.isfinite(row.score):
         return f'<td class="n">{static.HOLE}</td>'
-    hint = f' title="standard deviation over seeds {100 * deviation:.2f}"' if np.isfinite(deviation) else ""
-    return f'<td class="n"{hint}>{100 * score:.2f}</td>'
+    if row.origin not in (MEASURED, PUBLISHED):
+        return f'<td class="n" title="{row.origin}"><sup>†</sup>{100 * row.score:.2f}</td>'
+    hint = f' title="standard deviation over seeds {100 * row.deviation:.2f}"' if np.isfinite(row.deviation) else ""
+    return f'<td class="n"{hint}>{100 * row.score:.2f}</td>'

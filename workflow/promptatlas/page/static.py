@@ -16,6 +16,11 @@ from promptatlas.tasks.halves import whole_of
 
 FOLDER = Path(__file__).parent
 HOLE = '<a class="hole" href="#holes">failed</a>'
+CARE = (
+    "Published numbers come from the authors’ own runs, which crop and flip the training pictures at random; here every "
+    "picture is seen as it is. They are marked as published and never enter a measured number. Where other settings than this "
+    "study’s are known, they stand beside them."
+)
 HOLES = "All other results are what they would be without these. The same command tries these again and nothing else."
 
 

@@ -5,10 +5,11 @@
 numbers were read off the printed colours; which seeds they average is not known. The authors' code scores hateful-memes
 by accuracy and voc-2007-classification on raw logits, where ELEVATER takes the ROC AUC and softmax probabilities.
 
-`protocols.csv` holds base-to-new, cross-dataset and domain generalisation; what is known of it is said there.
+`protocols.csv` holds base-to-new, cross-dataset and domain generalisation, `few_shot.csv` means over benchmarks; what is known
+of them is said there, and in `settings.yaml` with which settings they were measured.
 """
 
-from collections.abc import Sequence
+from collections.abc import Collection, Sequence
 from functools import cache
 from pathlib import Path
 
@@ -16,6 +17,7 @@ import pandas as pd
 
 from promptatlas.errors import UserError
 from promptatlas.spelling import plain
+from promptatlas.tasks.catalogue.benchmarks import BENCHMARKS
 
 SOURCE = "Shen et al., Multitask Vision-Language Prompt Tuning, WACV 2024, arXiv 2211.11720, figure 4"
 PRECISION = 0.01
@@ -60,7 +62,25 @@ def fig4(method: str) -> pd.DataFrame:
 
 @cache
 def protocols() -> pd.DataFrame:
-    """Printed scores (0..1) of protocols: design, method, source, target (or `average`), measure, score, reference."""
+    """Printed scores (0..1) of protocols: design, weights, shots, method, source, target (or `average`), measure, score and
+    reference. `form` is what a paper that has several of one method calls this one, else the method; `tasks` is empty."""
     names = ("design", "method", "source", "target", "measure", "reference")
     table = read(Path(__file__).parent / "protocols.csv", names, "percent", 100.0)
-    return table.assign(score=table.pop("percent") / 100)
+    about = {"weights": PROTOCOL_WEIGHTS, "shots": PROTOCOL_SHOTS, "form": table["method"], "tasks": ""}
+    return table.assign(score=table.pop("percent") / 100, **about)
+
+
+@cache
+def few_shot() -> pd.DataFrame:
+    """As `protocols`: means over the benchmark `tasks`."""
+    table = read(Path(__file__).parent / "few_shot.csv", ("tasks", "weights", "shots", "method", "form", "reference"), "percent", 100.0)
+    about = {"design": "few_shot", "source": "", "target": "average", "measure": "score", "shots": table["shots"].astype(int)}
+    return table.assign(score=table.pop("percent") / 100, **about)
+
+
+def printed(design: str, tasks: Collection[str], weights: str, shots: int) -> pd.DataFrame:
+    """What was printed for a design, the same weights and number of pictures, and means over a benchmark only of all its tasks."""
+    table = pd.concat([protocols(), few_shot()], ignore_index=True)
+    same = [name for name in table["tasks"].unique() if not name or set(BENCHMARKS[name]) == set(tasks)]
+    wanted = (table["design"] == design) & (table["weights"] == weights) & (table["shots"] == shots) & table["tasks"].isin(same)
+    return table[wanted]

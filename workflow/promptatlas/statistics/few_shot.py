@@ -1,9 +1,13 @@
 """summary.json of a study that compares methods on tasks of their own. Knows nothing of how the report looks."""
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
+from typing import Any
 
 import pandas as pd
 
+from promptatlas import published
+from promptatlas.designs import FEW_SHOT, Design
+from promptatlas.published.settings import difference
 from promptatlas.statistics.checks import TOLERATED_POINTS, zero_shot_check
 from promptatlas.statistics.holes import holes
 from promptatlas.statistics.joint import compare_joint
@@ -18,13 +22,16 @@ def summary(
     methods: pd.DataFrame,
     joint: pd.DataFrame | None,
     sources: Sequence[str],
+    printed: Sequence[Mapping] = (),
 ) -> dict:
-    """The dict written to summary.json, from the tables of those names; `sources` are those tuned on many tasks."""
+    """The dict written to summary.json, from the tables of those names; `sources` are those tuned on many tasks, `printed`
+    means that others published."""
     scores = methods["score"] if joint is None else pd.concat([methods["score"], joint["score"]])
     template = transfer[transfer["source"] == "template"].drop_duplicates("target").set_index("target")["score"]
+    comparison = compare(methods)
     return plain(
         {
-            "design": "few_shot",
+            "design": FEW_SHOT,
             "tasks": list(tasks["task"]),
             "methods": list(dict.fromkeys(methods["method"])),
             "seeds": sorted({int(seed) for seed in transfer["seed"]}),
@@ -32,10 +39,30 @@ def summary(
             "backbone": transfer["backbone"].iloc[0],
             "n_scores": int(scores.notna().sum()),
             "n_missing_scores": int(scores.isna().sum()),
-            "comparison": compare(methods),
+            "comparison": comparison,
+            "published_means": _beside(comparison, printed),
             "joint": [] if joint is None else compare_joint(joint, transfer, sources),
             "holes": holes(transfer, baselines, joint),
             "zero_shot_check": zero_shot_check(tasks, template, baselines),
             "zero_shot_tolerated_points": TOLERATED_POINTS,
         }
     )
+
+
+def published_means(design: Design, weights: str, shots: int, config: Mapping[str, Any]) -> list[dict]:
+    """Means (0..1) that were printed for the same tasks, weights and shots; `note` names the settings that differ.
+
+    config: the study's resolved configuration.
+    """
+    if any("classes" in config["data"].get(task, {}) for task in design.given):
+        return []
+    rows = published.printed(design.name, design.given, weights, shots).to_dict("records")
+    return [{key: row[key] for key in ("method", "form", "score", "reference")} | {"note": difference(row, config)} for row in rows]
+
+
+def _beside(comparison: Mapping, printed: Sequence[Mapping]) -> list[dict]:
+    """Those of the printed means whose method was measured; none where the measured means leave a task out."""
+    measured = {one["method"]: one["mean"] for one in comparison["methods"]}
+    if comparison["tasks_left_out"]:
+        return []
+    return [{**one, "measured": measured[one["method"]]} for one in printed if one["method"] in measured]

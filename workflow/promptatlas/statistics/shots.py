@@ -9,26 +9,42 @@ import pandas as pd
 
 from promptatlas.errors import UserError
 from promptatlas.statistics.joint import SINGLE
+from promptatlas.protocols import MEASURED, PUBLISHED
 from promptatlas.statistics.methods import BASE
 
-COLUMNS = ("study", "shots", "prompt", "method", "base", "mean", "difference", "low", "high", "better_on", "n_tasks", "n_seeds")
+COLUMNS = (
+    "study", "shots", "prompt", "method", "base", "mean", "difference", "low", "high", "better_on", "n_tasks", "n_seeds",
+    "origin", "form", "reference", "note",
+)  # fmt: skip
+HERE = {"origin": MEASURED, "form": "", "reference": "", "note": ""}
 
 
 def table(folders: Sequence[str | Path]) -> pd.DataFrame:
     """One row per study, pair of methods (`method` minus `base`) and, for ways to share prompts, prompt method.
 
     folders: results of finished studies. `mean` is 0..1; `difference`, `low` and `high` are points of 100. `prompt` is empty
-    where whole methods are compared; `base` is empty in a row that holds a mean alone.
+    where whole methods are compared; `base` is empty in a row that holds a mean alone. `origin` is `measured`, or `published`
+    in rows with the mean that `reference` printed for its `form` of the method; `note` says what differs there.
     """
     studies = {Path(folder): _summary(Path(folder)) for folder in folders}
     _same(studies)
     rows = [
-        {"study": folder.name, "shots": summary["shots"][0], "n_tasks": one["n_tasks"], "n_seeds": one["n_seeds"], **row}
+        {"study": folder.name, "shots": summary["shots"][0], "n_tasks": one["n_tasks"], "n_seeds": one["n_seeds"], **HERE, **row}
         for folder, summary in studies.items()
         for prompt, one in [("", summary["comparison"]), *((joint["method"], joint) for joint in summary["joint"])]
         for row in _rows(prompt, one)
     ]
-    return pd.DataFrame(rows, columns=list(COLUMNS)).sort_values(["prompt", "base", "method", "shots"], ignore_index=True)
+    rows += [row for folder, summary in studies.items() for row in _published(folder.name, summary)]
+    order = ["prompt", "base", "method", "shots", "origin", "form"]
+    return pd.DataFrame(rows, columns=list(COLUMNS)).sort_values(order, ignore_index=True)
+
+
+def _published(study: str, summary: dict) -> list[dict]:
+    """The means that others printed for what the study measures; a matrix has none."""
+    about = {"study": study, "shots": summary["shots"][0], "prompt": "", "base": "", "origin": PUBLISHED}
+    about |= {"n_tasks": summary["comparison"]["n_tasks"], "n_seeds": 0}
+    names = ("method", "form", "reference", "note")
+    return [about | {"mean": one["score"]} | {key: one[key] for key in names} for one in summary.get("published_means", [])]
 
 
 def _rows(prompt: str, comparison: dict) -> list[dict]:
@@ -69,3 +85,11 @@ def baselines(found: pd.DataFrame) -> pd.DataFrame:
     """The rows beside what each is usually held against: zero-shot, or a task's own prompt from scratch."""
     base = np.where(found["prompt"] == "", BASE, SINGLE)
     return found[(found["base"] == base) & (found["method"] != base)]
+
+
+def published_gains(found: pd.DataFrame) -> pd.DataFrame:
+    """The published rows with their mean's `difference` in points from the zero-shot mean that their study measured."""
+    alone = found[(found["base"] == "") & (found["prompt"] == "")]
+    measured = alone[(alone["method"] == BASE) & (alone["origin"] == MEASURED)].set_index("study")["mean"]
+    printed = alone[alone["origin"] == PUBLISHED]
+    return printed.assign(difference=100 * (printed["mean"] - printed["study"].map(measured).astype(float)))

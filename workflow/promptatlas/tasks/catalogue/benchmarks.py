@@ -24,6 +24,10 @@ BENCHMARKS: dict[str, tuple[str, ...]] = {
         *("coop-oxford-flowers", "coop-fgvc-aircraft", "coop-sun397", "coop-dtd", "coop-eurosat", "coop-ucf101"),
     ),
     # Ding et al. 2024 (SoftCPT), in the order of the authors' code
+    "general-10": (
+        *("coop-caltech101", "coop-dtd", "coop-eurosat", "coop-fgvc-aircraft", "coop-food101", "coop-oxford-flowers"),
+        *("coop-oxford-pets", "coop-stanford-cars", "coop-sun397", "coop-ucf101"),
+    ),
     "plant-6": tuple(f"plant6-{kind}" for kind in PLANT_KINDS),
     "fashion-20": tuple(f"fashion20-{kind}" for kind in FASHION_KINDS),
 }
