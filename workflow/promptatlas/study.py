@@ -16,7 +16,7 @@ from promptatlas.configuration import complete
 from promptatlas.designs import Design, design
 from promptatlas.layout import Layout
 from promptatlas.tasks import catalogue, halves
-from promptatlas.unions import Unions
+from promptatlas.unions import MULTITASK, Unions
 from promptatlas.work import (
     AdaptJob,
     DrawJob,
@@ -312,7 +312,12 @@ class Study(Layout, Unions):
         source = self.settings(job.method).get("class_weights")
         if source in self.shared_methods:
             return self.learned_together(source, self.seeds)
-        return [self.prompt(source, seed, task) for task in job.tasks for seed in self.seeds] if source else []
+        paths = [self.adapter_prompt(source, seed, task) for task in job.tasks for seed in self.seeds] if source else []
+        return list(dict.fromkeys(paths))
+
+    def adapter_prompt(self, source: str, seed: int, task: str) -> Path:
+        """The prompt that gives an adapter its class weights: a method's own of the task, or CoOp's of many tasks."""
+        return self.multitask_source("coop", seed, task) if source == MULTITASK else self.prompt(source, seed, task)
 
     def tuning_draws(self, job: TuneJob | ProbeJob | ShareJob | AdaptJob) -> list[Path]:
         tasks, seeds = getattr(job, "tasks", self.tasks), getattr(job, "seeds", self.seeds)
