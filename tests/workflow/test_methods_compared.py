@@ -69,7 +69,7 @@ def test_an_added_method_runs_its_own_jobs_alone_and_a_deleted_score_comes_back_
     assert not any(words in told for words in ("tune coop:", "transfer frozen", "share softcpt", "linear probe"))
     after = compared.contents("cells", "prompts", "scores", "shared")
     new = {name for name in after if "/prompt_adapter/" in name or "/coop_mt/" in name}
-    assert len(new) == 2 * len(TASK_NAMES) + 1
+    assert len(new) == 3 * len(TASK_NAMES) + 1  # of coop_mt one learner, and of each task a prompt and a score
     assert differing(before, after) <= {*new, deleted}
     again = json.loads(after[deleted])
     assert {k: v for k, v in again.items() if k != "seconds"} == {k: v for k, v in old.items() if k != "seconds"}

@@ -165,9 +165,10 @@ def _compare(options: argparse.Namespace) -> int:
 
 
 def _card(options: argparse.Namespace) -> int:
-    from promptatlas import card, takeaway
+    from promptatlas import card, measured, takeaway
 
-    print("\n".join(card.lines(takeaway.load_prompt(options.prompt).card)))
+    prompt = takeaway.load_prompt(options.prompt)
+    print("\n".join(card.lines(prompt.card | {"test": measured.own_score(prompt)})))
     return 0
 
 

@@ -260,7 +260,8 @@ class Study(Layout, Unions):
         if isinstance(job, TuneJob):
             return [self.prompt(job.method, seed, task) for task in job.tasks for seed in job.seeds]
         if isinstance(job, ShareJob):
-            return [*self.learned_together(job.method, job.seeds), *self._scores(job.method, job.seeds, self.tasks)]
+            learners, prompts = self.learned_together(job.method, job.seeds), self.prompts_given(job.method, job.seeds)
+            return [*learners, *prompts, *self._scores(job.method, job.seeds, self.tasks)]
         if isinstance(job, AdaptJob):
             return self._scores(job.method, self.seeds, job.tasks)
         if isinstance(job, MultitaskJob):
@@ -294,6 +295,13 @@ class Study(Layout, Unions):
 
     def learned_together(self, method: str, seeds: Sequence[int]) -> list[Path]:
         return [self.shared(method, seed) for seed in seeds]
+
+    def prompts_given(self, method: str, seeds: Sequence[int]) -> list[Path]:
+        """A prompt for each task, if the learners of all tasks give all classes of a task one context."""
+        settings = self.settings(method)
+        if settings.get("class_context", "none") != "none" or settings.get("sharing") == "class":
+            return []
+        return [self.prompt(method, seed, task) for seed in seeds for task in self.tasks]
 
     @property
     def all_scores(self) -> list[Path]:

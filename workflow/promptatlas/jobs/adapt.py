@@ -9,13 +9,12 @@ from pathlib import Path
 
 from torch import Tensor
 
-from promptatlas import adapters, backbone, devices, planning, scores
+from promptatlas import adapters, backbone, devices, planning, scores, shared
 from promptatlas.adapters import Adapter, Examples
 from promptatlas.backbone import Backbone
 from promptatlas.cells import digest, fingerprint
 from promptatlas.errors import Failed
 from promptatlas.failures import Holes
-from promptatlas.jobs import share
 from promptatlas.jobs.attempts import alone
 from promptatlas.jobs.known import Described, Known, numerics, record
 from promptatlas.learned import LearnedPrompt
@@ -97,7 +96,7 @@ def _class_weights(
     if source is None:
         return {"class_weights": "templates"}, lambda: known.class_features
     if source in study.shared_methods:
-        weights, mark = share.class_weights(study.shared(source, seed), name)
+        weights, mark = shared.class_weights(study.shared(source, seed), name)
         return {"class_weights": mark}, partial(weights.to, model.device)
     try:
         learned = LearnedPrompt.load(study.adapter_prompt(source, seed, name))[0]
