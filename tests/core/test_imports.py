@@ -283,6 +283,34 @@ def test_softcpts_contexts_for_each_task_need_the_number_of_the_task(model, tmp_
             read(number)
 
 
+@pytest.mark.parametrize("ctx", [numbers(4, D), numbers(3, 4, D)], ids=["CA", "CS"])
+def test_softcpts_class_aware_variants_are_refused_for_what_they_are(ctx, model, tmp_path):
+    """CA's vectors serve any class names, but give each another context: the sentence must hold for it too."""
+    for part, held in (("task_prompt_learner", numbers(4, D)), ("class_prompt_learner", ctx)):
+        dassl_file({"ctx": held}, tmp_path / part / "model.pth.tar-50")
+    dassl_file({"proj": numbers(2 * E, 4 * D)}, tmp_path / "prompt_gen" / "model.pth.tar-50")
+    with pytest.raises(UserError, match="makes another context for every class name, and a prompt has one .* NATA or NATS") as caught:
+        imports.read_release(tmp_path, "softcpt", model[1], task="things")
+    assert "serves no other" not in str(caught.value)
+
+
+@pytest.mark.parametrize("resize", ["crop", "squash"])
+def test_an_imported_prompt_fits_pictures_as_it_is_told(resize, model, tmp_path, capsys):
+    path, out = release("coop", model[0], tmp_path), tmp_path / "prompt.safetensors"
+    command = ["import-prompt", str(path), "--method", "mvlpt", "--backbone", str(model[2]), "-o", str(out)]
+    with pytest.raises(SystemExit):
+        cli.main(command + (["--resize", "squash"] if resize == "squash" else []))
+    prompt = promptatlas.load_prompt(out)
+    assert prompt.card["resize"] == resize and f"resize       {resize}" in capsys.readouterr().out
+    wide = Image.fromarray(np.random.default_rng(1).integers(0, 256, (40, 90, 3), dtype=np.uint8))
+    if resize == "squash":
+        small = wide.resize((32, 32), Image.Resampling.BICUBIC)
+    else:
+        small = wide.resize((72, 32), Image.Resampling.BICUBIC).crop((20, 0, 52, 32))
+    classifier = prompt.classifier(NAMES, backbone=model[1])
+    np.testing.assert_array_equal(classifier(wide).logits, classifier(small).logits)
+
+
 # What is not read
 
 

@@ -69,7 +69,7 @@ def test_an_added_method_runs_its_own_jobs_alone_and_a_deleted_score_comes_back_
     assert not any(words in told for words in ("tune coop:", "transfer frozen", "share softcpt", "linear probe"))
     after = compared.contents("cells", "prompts", "scores", "shared")
     new = {name for name in after if "/prompt_adapter/" in name or "/coop_mt/" in name}
-    assert len(new) == 2 * len(TASK_NAMES) + 1
+    assert len(new) == 3 * len(TASK_NAMES) + 1  # of coop_mt one learner, and of each task a prompt and a score
     assert differing(before, after) <= {*new, deleted}
     again = json.loads(after[deleted])
     assert {k: v for k, v in again.items() if k != "seconds"} == {k: v for k, v in old.items() if k != "seconds"}
@@ -122,6 +122,37 @@ def test_noise_in_the_test_labels_changes_no_epoch_alpha_or_beta(backbone, tmp_p
     assert len({tuple(one) for one in chosen.values()}) > 5  # and there was something to choose
 
 
+def test_prompt_adapter_takes_its_class_weights_from_coops_prompt_of_all_tasks_as_its_authors_did(finished, tmp_path):
+    """100 f W + alpha exp(-beta (1 - f K)) V, with W by way of the prompt taken away."""
+    from promptatlas import features, load_prompt
+    from promptatlas.jobs import adapt, multitask
+    from promptatlas.study import Study
+    from promptatlas.tasks.prepared import PreparedTask
+
+    shutil.copytree(finished.results, tmp_path / "tiny")
+    own = {"coop": SETTINGS["coop"], "prompt_adapter": SETTINGS["prompt_adapter"] | {"class_weights": "multitask"}}
+    changes = {"methods": ["coop", "prompt_adapter"], "settings": own, "multitask": "all", "union": {"source_epochs": 3}}
+    study = Study(CONFIG | changes | {"results": str(tmp_path), "device": "cpu"})
+    for job in study.multitask_jobs:
+        multitask.learn(study, job, 1, quiet)
+    (job,) = study.adapt_jobs
+    assert study.adapter_inputs(job) == [tmp_path / "tiny/multitask/coop/seed1/all.safetensors"]
+    adapt.fit(study, job, 1, quiet)
+    prompt = load_prompt(study.adapter_inputs(job)[0])
+    for name in TASK_NAMES:
+        record = json.loads(study.score("prompt_adapter", 1, name).read_text())
+        assert record["parts"]["class_weights"] == prompt.learned.fingerprint()
+        task, drawn = PreparedTask.open(study.task_folder(name)), json.loads(study.draw(name, 1).read_text())
+        held, classifier = features.load(study.encoded(name))[0], prompt.classifier(task.task.class_names)
+        cosines = classifier(np.asarray(task.images("test"))).logits / float(classifier.backbone.logit_scale)
+        rows = task.rows("train", np.asarray(drawn["train"]))
+        keys, values = held["features_train"][rows], np.eye(len(task.task.class_names))[task.labels("train")[rows]]
+        logits = 100 * cosines + record["alpha"] * np.exp(record["beta"] * (held["features_test"] @ keys.T - 1)) @ values
+        assert np.mean(logits.argmax(1) == task.labels("test")) == pytest.approx(record["score"])
+    apart = Study(study.config | {"multitask": "leave_one_out"})
+    assert {path.stem for path in apart.adapter_inputs(job)} == {f"without-{name}" for name in TASK_NAMES}
+
+
 @pytest.mark.parametrize("model", ["RN50", "ViT-B-16-SigLIP"])
 @pytest.mark.parametrize("method", ["vpt", "upt", "maple", "ivlp"])
 def test_prompts_in_an_image_tower_that_takes_none_are_refused_before_any_job(model, method):
@@ -148,6 +179,14 @@ def test_the_registry_says_which_methods_have_visual_prompts():
     [
         ({"methods": ["tip_adapter", "softcpt"]}, "`methods` must list at least one whose prompts can be moved"),
         ({"methods": ["vpt", "prompt_adapter"], "settings": {"prompt_adapter": {"class_weights": "coop"}}}, "add coop"),
+        (
+            {"methods": ["coop", "prompt_adapter"], "settings": {"prompt_adapter": {"class_weights": "multitask"}}},
+            "which this study does not learn; list coop under `methods` and write `multitask: all`",
+        ),
+        (
+            {"methods": ["vpt", "prompt_adapter"], "multitask": "all", "settings": {"prompt_adapter": {"class_weights": "multitask"}}},
+            "list coop under `methods`",
+        ),
         ({"methods": ["coop", "tip_adaptor"]}, "did you mean `tip_adapter`"),
         ({"settings": {"tip_adapter": {"alpha": 3}}, "methods": ["coop", "tip_adapter"]}, "settings.tip_adapter.alpha"),
     ],

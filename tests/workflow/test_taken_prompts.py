@@ -1,26 +1,210 @@
 """The prompts of a finished study, taken away by hand, answer as the study measured them."""
 
+import base64
 import json
+import shutil
 
 import numpy as np
 import pytest
+from safetensors import safe_open
 
 import promptatlas
-from promptatlas import card
+from promptatlas import card, cli, features, survey
+from promptatlas.errors import UserError
+from promptatlas.jobs import prepare, share, transfer, tune
+from promptatlas.study import Study
 from promptatlas.tasks.prepared import PreparedTask
+
+TASKS = ("shapes", "colors", "textures")
+CONFIG = {
+    "study": "learned",
+    "tasks": list(TASKS),
+    "methods": ["coop", "vpt", "softcpt", "coop_mt"],
+    "seeds": [1],
+    "shots": 4,
+    "device": "cpu",
+    "settings": {
+        "coop": {"epochs": 6, "context": 4},
+        "vpt": {"epochs": 8, "prompts": 4, "learning_rate": 0.05, "select": "last"},
+        "softcpt": {"epochs": 4, "context": 4, "task_context": "specific"},
+        "coop_mt": {"epochs": 4, "context": 4},
+    },
+}
+
+
+def quiet(*words) -> None:
+    pass
+
+
+@pytest.fixture(scope="module")
+def learned(tmp_path_factory) -> Study:
+    """Every job up to the cells, with the embedded model, whose prompts really learn. Not to be changed."""
+    from promptatlas.backbone import export
+
+    study = Study(CONFIG | {"results": str(tmp_path_factory.mktemp("results"))})
+    export.export("mini", "mini", study.backbone_folder)
+    for name in study.tasks:
+        prepare.prepare(study, name, 1, quiet)
+    prepare.draws(study, quiet)
+    work = {prepare.encode: study.encode_jobs, tune.learn: study.tune_jobs, share.learn: study.share_jobs}
+    for run, jobs in (work | {transfer.fill: study.transfer_jobs}).items():
+        for job in jobs:
+            run(study, job, 1, quiet)
+    return study
+
+
+def cell(study: Study, method: str, target: str, source: str) -> dict:
+    return json.loads((study.folder / "cells" / "frozen" / method / "seed1" / target / f"{source}.json").read_text())
+
+
+def bits(record: dict) -> np.ndarray:
+    """Which test pictures were right, as a cell keeps it."""
+    packed = np.frombuffer(base64.b64decode(record["correct"]), np.uint8)
+    return np.unpackbits(packed, count=record["n_test"]).astype(bool)
 
 
 @pytest.mark.parametrize("method", ["coop", "vpt"])
-def test_a_prompt_loaded_by_hand_has_the_score_of_its_cells(method, finished):
-    path = finished.results / "prompts" / method / "seed1" / "shapes.safetensors"
-    prompt = promptatlas.load_prompt(path)
-    for target in ("shapes", "colors"):
-        task = PreparedTask.open(finished.results / "tasks" / target)
-        classifier = prompt.classifier(None if target == "shapes" else task.task.class_names)
-        assert classifier.class_names == task.task.class_names
-        right = classifier(np.asarray(task.images("test"))).logits.argmax(1) == np.asarray(task.labels("test"))
-        cell = json.loads((finished.results / "cells" / "frozen" / method / "seed1" / target / "shapes.json").read_text())
-        assert np.mean(right) == pytest.approx(cell["score"], abs=0.005)
+@pytest.mark.parametrize("target", ["shapes", "colors"])
+def test_a_prompt_loaded_by_hand_is_right_on_the_very_pictures_of_its_cells(method, target, learned):
+    prompt = promptatlas.load_prompt(learned.prompt(method, 1, "shapes"))
+    task = PreparedTask.open(learned.task_folder(target))
+    classifier = prompt.classifier(None if target == "shapes" else task.task.class_names)
+    assert classifier.class_names == task.task.class_names
+    right = classifier(np.asarray(task.images("test"))).logits.argmax(1) == np.asarray(task.labels("test"))
+    measured, untrained = (cell(learned, method, target, source) for source in ("shapes", "scratch"))
+    np.testing.assert_array_equal(right, bits(measured))
+    assert (bits(measured) != bits(untrained)).mean() > 0.1  # an untrained prompt would have been noticed
+    if target == "shapes":
+        assert measured["score"] > untrained["score"] + 0.1
+
+
+@pytest.mark.parametrize("method", ["softcpt", "coop_mt"])
+@pytest.mark.parametrize("name", TASKS)
+def test_what_a_learner_of_all_tasks_gives_one_is_a_prompt_with_the_logits_of_its_score(method, name, learned):
+    """The study's: its features of the test pictures, times the class weights that the learner's own file keeps."""
+    with safe_open(learned.shared(method, 1), "np") as file:
+        weights, about = file.get_tensor(f"weights.{name}"), file.metadata()
+    task, pictures = PreparedTask.open(learned.task_folder(name)), features.load(learned.encoded(name))[0]["features_test"]
+    prompt = promptatlas.load_prompt(learned.prompt(method, 1, name))
+    classifier = prompt.classifier()
+    logits = classifier(np.asarray(task.images("test"))).logits
+    expected = float(classifier.backbone.logit_scale) * pictures @ weights.T
+    np.testing.assert_allclose(logits, expected, atol=1e-4)
+    record = json.loads(learned.score(method, 1, name).read_text())
+    assert np.mean(logits.argmax(1) == np.asarray(task.labels("test"))) == pytest.approx(record["score"], abs=1e-9)
+    assert prompt.card["task"] == name and tuple(prompt.card["class_names"]) == task.task.class_names == classifier.class_names
+    assert prompt.card["learned_with"] == [other for other in TASKS if other != name]
+    drawn = [json.loads(learned.draw(other, 1).read_text()) for other in TASKS]
+    assert prompt.card["draw"]["train"] == sum(len(one["train"]) for one in drawn)
+    row = json.loads(about["history"])[int(about["best_epoch"]) - 1]
+    assert prompt.card["validation"]["score"] == row["validation_score"] and prompt.card["resize"] == "squash"
+
+
+def test_soft_sharing_gives_each_task_another_prompt_and_hard_sharing_all_the_same(learned):
+    given = {
+        method: {promptatlas.load_prompt(learned.prompt(method, 1, name)).learned.fingerprint() for name in TASKS}
+        for method in ("softcpt", "coop_mt")
+    }
+    assert len(given["softcpt"]) == len(TASKS) and len(given["coop_mt"]) == 1
+
+
+def test_the_learners_own_file_says_which_file_to_load(learned):
+    path = learned.shared("softcpt", 1)
+    with pytest.raises(UserError) as caught:
+        promptatlas.load_prompt(path)
+    told = str(caught.value)
+    assert told.startswith(f"{path} holds all that softcpt learned of 3 tasks together and is no prompt; load ")
+    assert "prompts/softcpt/seed1/<task>.safetensors of the same study" in told and "shapes, textures" in told
+    assert "delete" not in told and "\n" not in told
+    for name in TASKS:
+        assert (learned.folder / f"prompts/softcpt/seed1/{name}.safetensors").exists()
+
+
+@pytest.fixture
+def copy(learned, tmp_path) -> Study:
+    """A study to be changed."""
+    shutil.copytree(learned.folder, tmp_path / learned.name)
+    return Study(CONFIG | {"results": str(tmp_path)})
+
+
+def share_again(study: Study) -> None:
+    for job in study.share_jobs:
+        share.learn(study, job, 1, quiet)
+
+
+def test_a_prompt_of_a_learner_is_kept_missed_and_made_again_alone(copy):
+    """An older study has none: its learners and scores stay as they are."""
+    paths = [path for job in copy.share_jobs for path in copy.outputs(job)]
+    given = [path for path in paths if path in copy.prompts_given("softcpt", [1])]
+    assert len(given) == len(TASKS)
+    before = {path: (path.read_bytes(), path.stat().st_mtime_ns) for path in paths}
+    share_again(copy)
+    assert {path: (path.read_bytes(), path.stat().st_mtime_ns) for path in paths} == before
+    given[0].unlink()
+    shutil.copyfile(copy.prompt("softcpt", 1, "colors"), copy.prompt("softcpt", 1, "textures"))  # not its own
+    found = {state.path: state.kind for state in survey.states(copy, "softcpt")}
+    expected = dict.fromkeys(given, survey.DONE) | {given[0]: survey.MISSING, copy.prompt("softcpt", 1, "textures"): survey.STALE}
+    assert {path: found[path] for path in given} == expected
+    share_again(copy)
+    assert {state.kind for state in survey.states(copy, "softcpt")} == {survey.DONE}
+    for path in paths:
+        fresh = path in (given[0], copy.prompt("softcpt", 1, "textures"))
+        assert (path.stat().st_mtime_ns != before[path][1]) == fresh, path
+        assert promptatlas.load_prompt(path).learned.prompts.text is not None if path in given else path.read_bytes() == before[path][0]
+
+
+def test_a_learner_that_fails_leaves_a_reason_in_the_place_of_every_prompt(copy):
+    shutil.rmtree(copy.shared("softcpt", 1).parent)
+    broken = Study(copy.config | {"methods": ["coop", "softcpt"], "settings": CONFIG["settings"] | {"softcpt": {"learning_rate": 1e30}}})
+    share_again(broken)
+    for path in broken.prompts_given("softcpt", [1]):
+        with pytest.raises(UserError, match="shared prompt failed: softcpt: the loss is not a number"):
+            promptatlas.load_prompt(path)
+        assert broken.failure(path).exists()
+
+
+@pytest.mark.parametrize("method, own", [("softcpt", {"class_context": "agnostic"}), ("coop_mt", {"sharing": "class"})])
+def test_contexts_that_differ_by_class_give_no_prompt_and_the_file_says_why(method, own, copy):
+    settings = {"coop": CONFIG["settings"]["coop"], method: {"epochs": 1, "context": 2} | own}
+    study = Study(copy.config | {"methods": ["coop", method], "settings": settings, "study": copy.name})
+    shutil.rmtree(study.folder / "prompts" / method)
+    share_again(study)
+    assert not (study.folder / "prompts" / method).exists()
+    with pytest.raises(UserError, match=f"all that {method} learned of 3 tasks .* every class has another context; only") as caught:
+        promptatlas.load_prompt(study.shared(method, 1))
+    assert "\n" not in str(caught.value) and "delete" not in str(caught.value)
+
+
+def shown(path, capsys) -> dict[str, str]:
+    with pytest.raises(SystemExit) as ended:
+        cli.main(["card", str(path)])
+    assert ended.value.code == 0
+    return dict(line.split(maxsplit=1) for line in capsys.readouterr().out.splitlines())
+
+
+def test_the_card_shows_the_test_score_that_the_study_has_of_this_very_prompt(copy, tmp_path, capsys):
+    record = cell(copy, "vpt", "shapes", "shapes")
+    assert shown(copy.prompt("vpt", 1, "shapes"), capsys)["test"] == f"metric accuracy, score {record['score']:.4f}"
+    record = json.loads(copy.score("softcpt", 1, "colors").read_text())
+    assert shown(copy.prompt("softcpt", 1, "colors"), capsys)["test"] == f"metric accuracy, score {record['score']:.4f}"
+    away = tmp_path / "away.safetensors"
+    shutil.copyfile(copy.prompt("vpt", 1, "shapes"), away)
+    assert "test" not in shown(away, capsys)
+
+
+@pytest.mark.parametrize("damage", ["missing", "cut", "failed", "another prompt"])
+def test_without_a_measurement_of_this_prompt_there_is_just_the_card(damage, copy, capsys):
+    place = copy.folder / "cells/frozen/vpt/seed1/shapes/shapes.json"
+    record = json.loads(place.read_text())
+    place.unlink()
+    if damage == "cut":
+        place.write_text("{")
+    elif damage == "failed":
+        place.write_text(json.dumps(record | {"score": None, "failed": "no memory"}))
+    elif damage == "another prompt":
+        place.write_text(json.dumps(record | {"parts": record["parts"] | {"prompt": "0" * 64}}))
+    lines = shown(copy.prompt("vpt", 1, "shapes"), capsys)
+    assert lines["method"] == "vpt" and "test" not in lines
 
 
 def test_a_studys_prompt_says_what_it_was_learned_with(finished, monkeypatch):

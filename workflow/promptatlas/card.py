@@ -3,26 +3,39 @@
 from __future__ import annotations
 
 import json
+from collections.abc import Mapping, Sequence
 from importlib.metadata import version
-from typing import Any, Mapping
+from typing import Any
+
+from promptatlas.cells import digest
+from promptatlas.tasks.draws import Draw
 
 KEY = "card"
+MEAN = "mean of the tasks' metrics"  # by which a prompt of several tasks is chosen
 
 # What a card may say; what nobody knows is null.
 #   backbone: name, sha256 (of weights and architecture; the prompt works with no other)
 #   settings: every hyper-parameter; class_names: those it was learned on, in their order
+#   learned_with: the other tasks whose pictures one learner of all tasks saw, in `draw` and `validation` too
 #   resize: how pictures were fitted to the model ("crop" or "squash"); seed: of the draw and of the start
 #   draw: sha256 (of indices and labels), shots (asked for per class), train, validation (numbers of pictures)
 #   validation: metric, score (0..1), epoch (the chosen one)
 #   origin: where the prompt comes from if promptatlas did not learn it
 FIELDS = (
-    "method", "settings", "backbone", "task", "class_names", "resize", "seed", "draw", "validation", "origin", "promptatlas",
+    "method", "settings", "backbone", "task", "learned_with", "class_names", "resize", "seed", "draw", "validation", "origin",
+    "promptatlas",
 )  # fmt: skip
 
 
 def write(**known: Any) -> dict[str, str]:
     """The card as metadata of a prompt file."""
     return {KEY: json.dumps(complete(known | {"promptatlas": version("promptatlas")}))}
+
+
+def several_draws(draws: Sequence[Draw], shots: int) -> dict[str, Any]:
+    """The field `draw` of what was learned from the draws of several tasks."""
+    counts = {"train": sum(len(one.train) for one in draws), "validation": sum(len(one.validation) for one in draws)}
+    return {"sha256": digest([one.sha256 for one in draws]), "shots": shots} | counts
 
 
 def complete(known: Mapping[str, Any]) -> dict[str, Any]:

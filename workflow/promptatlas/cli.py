@@ -65,6 +65,10 @@ def _parser() -> argparse.ArgumentParser:
     bring.add_argument("--words", help="what the context of cocoop and maple started from (default: a photo of a)")
     bring.add_argument("--task", default="", help="name of the task; softcpt makes the context from it")
     bring.add_argument("--task-number", type=int, help="softcpt with task contexts of their own: which task, from 1")
+    bring.add_argument(
+        "--resize", choices=("crop", "squash"), default="crop",
+        help="how pictures were fitted to the model (default: crop; MVLPT's runs on ELEVATER squash)",
+    )  # fmt: skip
     bring.set_defaults(run=_import)
 
     frozen = commands.add_parser("export-backbone", help="write the folder of a frozen model, as studies do")
@@ -161,9 +165,10 @@ def _compare(options: argparse.Namespace) -> int:
 
 
 def _card(options: argparse.Namespace) -> int:
-    from promptatlas import card, takeaway
+    from promptatlas import card, measured, takeaway
 
-    print("\n".join(card.lines(takeaway.load_prompt(options.prompt).card)))
+    prompt = takeaway.load_prompt(options.prompt)
+    print("\n".join(card.lines(prompt.card | {"test": measured.own_score(prompt)})))
     return 0
 
 
@@ -180,6 +185,7 @@ def _import(options: argparse.Namespace) -> int:
         backbone={"name": _model_name(model.architecture), "sha256": model.fingerprint},
         task=options.task or None,
         class_names=_class_names(options.classes),
+        resize=options.resize,
         origin=f"{options.method} checkpoint {options.checkpoint.name}",
     )
     learned.save(options.output, about)

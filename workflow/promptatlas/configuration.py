@@ -135,7 +135,9 @@ def _resolve_methods(config: dict[str, Any]) -> None:
     complete = {method: methods.settings(method, given.get(method), preset) for method in listed}
     for method, settings in list(complete.items()):
         learner = settings.get("class_weights")
-        if learner in methods.names("shared"):
+        if learner == unions.MULTITASK:
+            _multitask_coop(config, listed, method)
+        elif learner in methods.names("shared"):
             complete.setdefault(learner, methods.settings(learner, given.get(learner), preset))
         elif learner is not None and learner not in complete:
             raise UserError(
@@ -143,6 +145,15 @@ def _resolve_methods(config: dict[str, Any]) -> None:
                 f"choose {' or '.join(methods.names('shared'))}"
             )
     config["settings"] = complete
+
+
+def _multitask_coop(config: dict[str, Any], listed: Sequence[str], method: str) -> None:
+    """CoOp's prompt of many tasks is there for an adapter only if the study learns it."""
+    if not config["multitask"] or "coop" not in listed:
+        raise UserError(
+            f"settings.{method}.class_weights is multitask, CoOp's prompt of many tasks, which this study does not learn; list "
+            "coop under `methods` and write `multitask: all` or leave_one_out"
+        )
 
 
 def _resolve_init(config: dict[str, Any]) -> None:

@@ -16,6 +16,7 @@ from promptatlas.statistics.scales import RESPONSES
 from promptatlas.statistics.views import VIEWS
 from promptatlas.study import Study
 from promptatlas.tasks import halves
+from promptatlas.unions import MULTITASK
 from promptatlas.work import Job, TransferJob
 
 STAGES = ("backbone", "prepare", "encode", "probe", "tune", "share", "adapt", "multitask", "joint", "transfer", "report")
@@ -102,7 +103,10 @@ class _Plan:
             method = Method.of(study, job.method)
             work = together(method.adapting(self.sizes[task], self.width) for task in job.tasks for _ in range(seeds))
             source = method.settings.get("class_weights")
-            learned = [one.name for one in (*study.share_jobs, *study.tune_jobs) if one.method == source]
+            if source == MULTITASK:
+                learned = [one.name for one in study.multitask_jobs if one.method == "coop"]
+            else:
+                learned = [one.name for one in (*study.share_jobs, *study.tune_jobs) if one.method == source]
             self._compute(job.name, "adapt", work + _files(len(study.outputs(job))), ["draw", *self.encoded, *learned])
 
     def learn_together(self) -> None:

@@ -157,8 +157,8 @@ def _softcpt(path: Path, backbone: Backbone, task: str, number: int | None) -> t
         )
     if (path / "class_prompt_learner").exists():
         raise UserError(
-            f"{path} is of a class-aware variant, with a context for every class, which serves no other classes; choose "
-            "another checkpoint."
+            f"{path} is of a class-aware variant (CA.., CS..), which makes another context for every class name, and a prompt "
+            "has one for all of them; choose a checkpoint of NATA or NATS."
         )
     held, fixed = _split(dassl.state_dict(dassl.newest(path / parts[0])))
     _only({"ctx": ""}, held, path)

@@ -24,6 +24,13 @@ class Layout:
     design: Design
     shots: int
 
+    @classmethod
+    def at(cls, folder: Path) -> "Layout":
+        """Where things lie in a study's folder, of which nothing else is known."""
+        layout = Layout()
+        layout.folder = folder
+        return layout
+
     def task_folder(self, task: str) -> Path:
         return self.folder / "tasks" / task
 
@@ -71,7 +78,8 @@ class Layout:
     def encoded(self, task: str) -> Path:
         return self.folder / "encoded" / f"{task}.safetensors"
 
-    def prompt(self, method: str, seed: int, task: str) -> Path:
+    def prompt(self, method: str, seed: int | str, task: str) -> Path:
+        """A prompt of one task, whether it was learned on that task alone or is what a learner of all tasks gives it."""
         return self.folder / "prompts" / method / f"seed{seed}" / f"{task}.safetensors"
 
     def shared(self, method: str, seed: int) -> Path:

@@ -16,7 +16,7 @@ from promptatlas.configuration import complete
 from promptatlas.designs import Design, design
 from promptatlas.layout import Layout
 from promptatlas.tasks import catalogue, halves
-from promptatlas.unions import Unions
+from promptatlas.unions import MULTITASK, Unions
 from promptatlas.work import (
     AdaptJob,
     DrawJob,
@@ -267,7 +267,8 @@ class Study(Layout, Unions):
         if isinstance(job, TuneJob):
             return [self.prompt(job.method, seed, task) for task in job.tasks for seed in job.seeds]
         if isinstance(job, ShareJob):
-            return [*self.learned_together(job.method, job.seeds), *self._scores(job.method, job.seeds, self.tasks)]
+            learners, prompts = self.learned_together(job.method, job.seeds), self.prompts_given(job.method, job.seeds)
+            return [*learners, *prompts, *self._scores(job.method, job.seeds, self.tasks)]
         if isinstance(job, AdaptJob):
             return self._scores(job.method, self.seeds, job.tasks)
         if isinstance(job, MultitaskJob):
@@ -302,6 +303,13 @@ class Study(Layout, Unions):
     def learned_together(self, method: str, seeds: Sequence[int]) -> list[Path]:
         return [self.shared(method, seed) for seed in seeds]
 
+    def prompts_given(self, method: str, seeds: Sequence[int]) -> list[Path]:
+        """A prompt for each task, if the learners of all tasks give all classes of a task one context."""
+        settings = self.settings(method)
+        if settings.get("class_context", "none") != "none" or settings.get("sharing") == "class":
+            return []
+        return [self.prompt(method, seed, task) for seed in seeds for task in self.tasks]
+
     @property
     def all_scores(self) -> list[Path]:
         """Everything that jobs beside the matrix make."""
@@ -319,7 +327,12 @@ class Study(Layout, Unions):
         source = self.settings(job.method).get("class_weights")
         if source in self.shared_methods:
             return self.learned_together(source, self.seeds)
-        return [self.prompt(source, seed, task) for task in job.tasks for seed in self.seeds] if source else []
+        paths = [self.adapter_prompt(source, seed, task) for task in job.tasks for seed in self.seeds] if source else []
+        return list(dict.fromkeys(paths))
+
+    def adapter_prompt(self, source: str, seed: int, task: str) -> Path:
+        """The prompt that gives an adapter its class weights: a method's own of the task, or CoOp's of many tasks."""
+        return self.multitask_source("coop", seed, task) if source == MULTITASK else self.prompt(source, seed, task)
 
     def tuning_draws(self, job: TuneJob | ProbeJob | ShareJob | AdaptJob) -> list[Path]:
         tasks, seeds = getattr(job, "tasks", self.tasks), getattr(job, "seeds", self.seeds)

@@ -13,7 +13,7 @@ from pathlib import Path
 
 import torch
 
-from promptatlas import backbone, cells, failures, scores
+from promptatlas import backbone, cells, failures, scores, shared
 from promptatlas.backbone import Backbone
 from promptatlas.cells import Cell, changed, fingerprint
 from promptatlas.errors import Failed, UserError
@@ -153,11 +153,16 @@ class _Survey:
                 f"shared {method}", path, _in_metadata,
                 lambda seed=seed: share.learner_parts(study, method, self.model, described(), seed),
             )  # fmt: skip
+            for place in study.prompts_given(method, [seed]):
+                yield self.state(
+                    f"prompts {method}", place, _in_prompt,
+                    lambda path=path, name=place.stem: share.given_parts(*shared.prompt(path, name), name),
+                )  # fmt: skip
             for name in study.tasks:
                 yield self.state(
                     f"scores {method}", study.score(method, seed, name), _in_score,
                     lambda path=path, name=name: share.score_parts(
-                        share.metadata(path).get("fingerprint", ""), name, self.model, Described.read(study, name, ())
+                        shared.metadata(path).get("fingerprint", ""), name, self.model, Described.read(study, name, ())
                     ),
                 )  # fmt: skip
 
@@ -177,7 +182,7 @@ class _Survey:
 
     def _probe_mark(self, name: str) -> Parts:
         draws = {seed: read_draw(self.study.draw(name, seed)) for seed in self.study.seeds}
-        features = share.metadata(self.study.encoded(name))
+        features = shared.metadata(self.study.encoded(name))
         return {"inputs": fingerprint(probe.parts(features, self.tasks[name], draws))}
 
     def _adapted(self, job: AdaptJob) -> Iterator[State]:
@@ -258,7 +263,7 @@ def _in_probe(path: Path) -> Parts:
 
 
 def _in_metadata(path: Path) -> Parts:
-    return json.loads(share.metadata(path).get("parts", "{}"))
+    return json.loads(shared.metadata(path).get("parts", "{}"))
 
 
 def _in_score(path: Path) -> Parts:

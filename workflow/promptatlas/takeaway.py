@@ -16,7 +16,7 @@ import torch
 from PIL import Image
 from torch import Tensor
 
-from promptatlas import backbone as backbones, card
+from promptatlas import backbone as backbones, card, shared
 from promptatlas.backbone import Backbone
 from promptatlas.classifier import PromptedClassifier
 from promptatlas.errors import UserError
@@ -30,6 +30,8 @@ PICTURES_PER_PASS = 64
 
 def load_prompt(path: str | Path) -> Prompt:
     """The prompt in a file that a study or `promptatlas import-prompt` wrote. Raises UserError for any other file."""
+    if told := shared.instead(path):
+        raise UserError(told)
     learned, metadata = LearnedPrompt.load(path)
     try:
         return Prompt(Path(path), learned, card.read(metadata))

@@ -14,6 +14,7 @@ from promptatlas.work import JointJob, MultitaskJob
 
 SOURCES = {"leave_one_out": "multitask", "all": "multitask_all"}
 AVERAGE = "average"
+MULTITASK = "multitask"  # what adapters call the multitask source prompt, whichever it is
 
 
 class Unions:

@@ -9,13 +9,12 @@ from pathlib import Path
 
 from torch import Tensor
 
-from promptatlas import adapters, backbone, devices, methods, planning, scores
+from promptatlas import adapters, backbone, devices, planning, scores, shared
 from promptatlas.adapters import Adapter, Examples
 from promptatlas.backbone import Backbone
 from promptatlas.cells import digest, fingerprint
 from promptatlas.errors import Failed
 from promptatlas.failures import Holes
-from promptatlas.jobs import share
 from promptatlas.jobs.attempts import alone
 from promptatlas.jobs.known import Described, Known, numerics, record
 from promptatlas.learned import LearnedPrompt
@@ -96,11 +95,11 @@ def _class_weights(
     source, name = settings.get("class_weights"), known.prepared.task.name
     if source is None:
         return {"class_weights": "templates"}, lambda: known.class_features
-    if methods.kind(source) == "shared":
-        weights, mark = share.class_weights(study.shared(source, seed), name)
+    if source in study.shared_methods:
+        weights, mark = shared.class_weights(study.shared(source, seed), name)
         return {"class_weights": mark}, partial(weights.to, model.device)
     try:
-        learned = LearnedPrompt.load(study.prompt(source, seed, name))[0]
+        learned = LearnedPrompt.load(study.adapter_prompt(source, seed, name))[0]
     except Failed as why:
         raise Failed(f"source prompt failed: {why}") from None
     names = known.prepared.task.class_names

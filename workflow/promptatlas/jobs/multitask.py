@@ -150,12 +150,10 @@ class Unions:
         resizes = {self.study.resize_of(name) for name in names}
         known: dict[str, Any] = {}
         if seed is not None:
-            draws = [self.draws[name, seed] for name in names]
-            counts = {"train": sum(len(one.train) for one in draws), "validation": sum(len(one.validation) for one in draws)}
             score = prompt.history[prompt.best_epoch - 1]["validation_score"]
             known = {
-                "draw": {"sha256": digest([one.sha256 for one in draws]), "shots": self.study.shots} | counts,
-                "validation": {"metric": "mean of the tasks' metrics", "score": score, "epoch": prompt.best_epoch},
+                "draw": card.several_draws([self.draws[name, seed] for name in names], self.study.shots),
+                "validation": {"metric": card.MEAN, "score": score, "epoch": prompt.best_epoch},
             }
         return card.write(
             method=self.method,

@@ -9,18 +9,14 @@ import json
 import time
 from pathlib import Path
 
-from safetensors import SafetensorError, safe_open
-from safetensors.torch import save
-from torch import Tensor
-
-from promptatlas import backbone, devices, planning, scores
+from promptatlas import backbone, card, devices, planning, scores, shared
 from promptatlas.backbone import Backbone
 from promptatlas.cells import digest, fingerprint, replace
-from promptatlas.errors import FAILED, Failed, UserError
+from promptatlas.errors import Failed
 from promptatlas.failures import Holes
 from promptatlas.jobs.attempts import alone
 from promptatlas.jobs.known import Described, Known, numerics, record
-from promptatlas.learned import save_failed
+from promptatlas.learned import LearnedPrompt, holds, save_failed
 from promptatlas.reporting import Progress, Say
 from promptatlas.sharing import SharedTask, tune_shared
 from promptatlas.study import Study
@@ -29,29 +25,37 @@ from promptatlas.work import ShareJob
 
 def learn(study: Study, job: ShareJob, threads: int, say: Say) -> None:
     """Train the learners of `job` and score them; what still holds is kept, except what is forced."""
-    forced = planning.forced(study, job.name, study.outputs(job))
+    method, forced = job.method, planning.forced(study, job.name, study.outputs(job))
     model = backbone.load(study.backbone_folder, devices.chosen(study.config["device"], threads))
     holes = Holes(study, job, say)
     tasks = {name: alone(lambda name=name: Known.of(study, name, job.seeds, model.device)) for name in study.tasks}
-    progress = Progress(f"share {job.method}", len(job.seeds), "seeds", say)
-    say(f"share {job.method}: {len(study.tasks)} tasks together, {len(job.seeds)} seeds")
+    progress = Progress(f"share {method}", len(job.seeds), "seeds", say)
+    say(f"share {method}: {len(study.tasks)} tasks together, {len(job.seeds)} seeds")
     used: list[Path] = []
     for seed in job.seeds:
-        path = study.shared(job.method, seed)
-        failed = alone(lambda path=path, seed=seed: _have(study, job.method, model, tasks, seed, path in forced, used))
+        path = study.shared(method, seed)
+        failed = alone(lambda path=path, seed=seed: _have(study, method, model, tasks, seed, path in forced, used))
         if isinstance(failed, Failed):
-            holes.note(path, failed)
-            save_failed(path, job.method, failed)
+            _fail(holes, path, failed, method)
+        for place in study.prompts_given(method, [seed]):
+            failed = alone(lambda place=place, seed=seed: _give(study, method, model, tasks, seed, place, place in forced))
+            if isinstance(failed, Failed):
+                _fail(holes, place, failed, method)
         for name, known in tasks.items():
-            place = study.score(job.method, seed, name)
-            failed = alone(lambda at=(seed, name, known), new=place in forced: _score(study, job.method, model, *at, new, used))
+            place = study.score(method, seed, name)
+            failed = alone(lambda at=(seed, name, known), new=place in forced: _score(study, method, model, *at, new, used))
             if isinstance(failed, Failed):
                 metric = "" if isinstance(known, Failed) else known.prepared.task.metric
-                scores.fail(holes, place, failed, job.method, seed=seed, target=name, metric=metric)
+                scores.fail(holes, place, failed, method, seed=seed, target=name, metric=metric)
         progress.step(f"seed {seed}")
     for path in used:
         path.unlink(missing_ok=True)
     holes.settle()
+
+
+def _fail(holes: Holes, path: Path, failed: Failed, method: str) -> None:
+    holes.note(path, failed)
+    save_failed(path, method, failed)
 
 
 def _have(
@@ -65,10 +69,41 @@ def _have(
     path, mark = study.shared(method, seed), fingerprint(parts)
     left = study.resume(mark, "safetensors")
     used.append(left)
-    if anew or metadata(path).get("fingerprint") != mark:
+    if anew or shared.metadata(path).get("fingerprint") != mark:
         if anew or not left.exists():
             _train(study, method, model, tasks, seed, left, parts)
         replace(path, left.read_bytes())
+
+
+def _give(
+    study: Study, method: str, model: Backbone, tasks: dict[str, Known | Failed], seed: int, place: Path, anew: bool
+) -> None:
+    """See to it that what the learner of a seed puts before the class names of a task is there as a prompt of its own."""
+    name = place.stem
+    given, learner = shared.prompt(study.shared(method, seed), name)
+    parts = given_parts(given, learner, name)
+    if anew or not holds(place, fingerprint(parts)):
+        about = {"fingerprint": fingerprint(parts), "parts": json.dumps(parts, sort_keys=True), "task": name, "seed": str(seed)}
+        given.save(place, about | _card(study, model, tasks, name, seed, given))
+
+
+def _card(
+    study: Study, model: Backbone, tasks: dict[str, Known], name: str, seed: int, given: LearnedPrompt
+) -> dict[str, str]:
+    """What a prompt's file says to those who take it away; nothing of it is part of a fingerprint."""
+    score = given.history[given.best_epoch - 1]["validation_score"]
+    return card.write(
+        method=given.method,
+        settings=study.settings(given.method),
+        backbone={"name": study.backbone_name, "sha256": model.fingerprint},
+        task=name,
+        learned_with=[other for other in tasks if other != name],
+        class_names=list(tasks[name].prepared.task.class_names),
+        resize=study.resize_of(name),
+        seed=seed,
+        draw=card.several_draws([known.draws[seed] for known in tasks.values()], study.shots),
+        validation={"metric": card.MEAN, "score": score, "epoch": given.best_epoch},
+    )
 
 
 def _score(
@@ -78,25 +113,14 @@ def _score(
     if isinstance(known, Failed):
         raise known
     path, place, started = study.shared(method, seed), study.score(method, seed, name), time.perf_counter()
-    weights, mark = class_weights(path, name)
+    weights, mark = shared.class_weights(path, name)
     own = score_parts(mark, name, model, known)
     used.append(study.resume(fingerprint(own), "json"))
     if not anew and (scores.holds(place, own) or scores.resumed(study, place, own)):
         return
-    about, logits = metadata(path), model.logit_scale * known.test @ weights.to(model.device).T
+    about, logits = shared.metadata(path), model.logit_scale * known.test @ weights.to(model.device).T
     seconds = float(about["seconds"]) / len(study.tasks) + time.perf_counter() - started
     scores.keep(study, place, record(method, seed, known, logits, own, seconds, epoch=int(about["best_epoch"])))
-
-
-def class_weights(path: Path, task: str) -> tuple[Tensor, str]:
-    """The class weights (C, D) that a learner gives a task, and the fingerprint of the learner."""
-    if reason := metadata(path).get(FAILED):
-        raise Failed(f"shared prompt failed: {reason}")
-    try:
-        with safe_open(path, framework="pt") as file:
-            return file.get_tensor(f"weights.{task}"), file.metadata()["fingerprint"]
-    except (OSError, SafetensorError, KeyError, TypeError) as error:
-        raise UserError(f"{path} is not a whole file of shared prompts ({error}); delete it and run again.") from error
 
 
 def learner_parts(study: Study, method: str, model: Backbone, tasks: dict[str, Described], seed: int) -> dict[str, str]:
@@ -108,6 +132,11 @@ def learner_parts(study: Study, method: str, model: Backbone, tasks: dict[str, D
         "tasks": digest(given),
         "seed": str(seed),
     }
+
+
+def given_parts(given: LearnedPrompt, learner: str, name: str) -> dict[str, str]:
+    """Everything that determines the prompt that a learner with that fingerprint gives a task, by name."""
+    return {"learner": learner, "task": name, "prompt": given.fingerprint()}
 
 
 def score_parts(learner: str, name: str, model: Backbone, known: Described) -> dict[str, str]:
@@ -123,28 +152,11 @@ def _train(
         task, own = known.prepared.task, known.few_shot[seed]
         together.append(SharedTask(task.title, task.class_names, task.metric, own.train, own.validation))
     learned = tune_shared(model, method, study.settings(method), together, seed)
-    tensors = {f"parameters.{name}": value for name, value in learned.parameters.items()}
-    tensors |= {f"weights.{name}": value for name, value in zip(tasks, learned.class_weights, strict=True)}
-    tensors |= {f"contexts.{name}": value for name, value in zip(tasks, learned.contexts, strict=True)}
     about = {
         "fingerprint": fingerprint(parts),
         "parts": json.dumps(parts, sort_keys=True),
         "method": method,
         "seed": str(seed),
-        "history": json.dumps(learned.history),
-        "best_epoch": str(learned.best_epoch),
         "seconds": f"{time.perf_counter() - started:.6f}",
     }
-    # A copy of each: some are views of one tensor, and a file may not hold the same memory twice.
-    replace(path, save({k: v.detach().cpu().clone().contiguous() for k, v in tensors.items()}, about))
-
-
-def metadata(path: Path) -> dict[str, str]:
-    """What a file says of itself; nothing if it is not there."""
-    if not path.exists():
-        return {}
-    try:
-        with safe_open(path, framework="pt") as file:
-            return file.metadata() or {}
-    except (OSError, SafetensorError) as error:
-        raise UserError(f"{path} is not a whole file of shared prompts ({error}); delete it and run again.") from error
+    shared.save(path, learned, list(tasks), about)

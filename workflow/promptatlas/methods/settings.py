@@ -42,7 +42,7 @@ _CHOICES = {
     "meta_input": ("lin", "linmean", "lincls"),
     "steps": ("paper", "as_released"),
     "sharing": ("all", "task", "class"),
-    "class_weights": ("coop_mt", "softcpt", "coop"),
+    "class_weights": ("coop_mt", "softcpt", "coop", "multitask"),
 }
 _MAY_BE_ZERO = {"momentum", "weight_decay", "warmup_epochs", "warmup_learning_rate"}
 
@@ -116,7 +116,8 @@ CACHE = {"alpha": 1.17, "beta": 1.0, "epochs": 20, "batch_size": 256, "weight_de
 register("tip_adapter", "promptatlas.adapters:tip_adapter", "adapter", **GRID)
 register("tip_adapter_f", "promptatlas.adapters:tip_adapter_f", "adapter", **GRID, **CACHE, learning_rate=0.001)
 # Prompt-Adapter's class weights come from one CoOp prompt learned on many tasks; here these are the study's own, and the
-# prompt has seen the same few-shot pictures, never more. "coop" is the task's own prompt instead.
+# prompt has seen the same few-shot pictures, never more. "multitask" is the authors' kind of prompt, CoOp's of MVLPT (with
+# `multitask: all`: best epoch, class name in the middle, union of all classes); "coop" is the task's own prompt instead.
 PROMPT = {"class_weights": "coop_mt"}
 register("prompt_adapter", "promptatlas.adapters:tip_adapter", "adapter", **PROMPT, **GRID)
 register("prompt_adapter_f", "promptatlas.adapters:tip_adapter_f", "adapter", **PROMPT, **GRID, **CACHE, learning_rate=0.005)
