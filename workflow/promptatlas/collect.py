@@ -108,13 +108,14 @@ def methods_table(transfer: pd.DataFrame, baselines: pd.DataFrame, as_long: Sequ
 
 def joint_table(study: Study) -> pd.DataFrame:
     """One row per method, task, seed, source and adaptation: a prompt of the task's own or of its group, tuned from scratch or
-    from the multitask source (MVLPT, Table 2)."""
+    from the multitask source (MVLPT, Table 2). Scores that there cannot be have no row."""
     about = {"study": study.name, "backbone": study.backbone_name, "shots": study.shots, "classes": study.union["classes"]}
     rows = [
         WHOLE | content | about | {"task": content["target"]}
         for job in study.joint_jobs
         for path in study.outputs(job)
         for content in [scores.read(path)]
+        if not scores.is_absent(content)
     ]
     return _numbers(_frame(rows, JOINT)).sort_values(["method", "source", "adaptation", "task", "seed"], ignore_index=True)
 

@@ -36,7 +36,7 @@ def write(tasks: pd.DataFrame, config: Mapping, summary: Mapping, path: Path) ->
         static.Section("pairs", "Each against each", f'<p class="words">{PAIRS}</p><div class="scroll">{_pairs(comparison)}</div>'),
     ]
     if summary["joint"]:
-        sections.append(joint.section(summary["joint"], titles))
+        sections.append(joint.section(summary["joint"], titles, config))
     static.write(TITLE, _lead(summary), sections, tasks, config, summary, path)
 
 
