@@ -126,6 +126,8 @@ def test_a_source_of_listed_tasks_serves_the_others_to_the_report(shared, tmp_pa
     assert set(rows["target"]) == set(joint["task"]) == {"colors", "shapes"} and len(rows) == 4
     mean = promptatlas.load_prompt(study.results / "multitask" / "coop" / "average" / "listed.safetensors").card
     assert mean["seed"] is None and mean["task"] == "digits_rendered+glasses"
-    page, titles = (study.results / "report.html").read_text(), pd.read_csv(study.results / "tables" / "tasks.csv").set_index("task")["title"]
+    tasks = pd.read_parquet(study.results / "tables" / "tasks.parquet").set_index("task")
+    assert set(tasks.index[tasks["multitask_source"]]) == {"digits_rendered", "glasses"}
+    page, titles = (study.results / "report.html").read_text(), tasks["title"]
     assert f"The source tasks, which are no targets here: {titles['glasses']}, {titles['digits_rendered']}." in page
     assert "mean of all seeds" in page

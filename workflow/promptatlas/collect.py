@@ -32,7 +32,7 @@ WHOLE = {"failed": ""}
 TASKS = [
     "task", "title", "family", "metric", "classes", "n_train", "n_validation", "n_test", "chance", "zero_shot",
     "zero_shot_expected", "zero_shot_reference", "shots_min", "shots_max", "skipped", "split_source", "licence", "citation",
-    "drawn", "labelled", "failed",
+    "drawn", "labelled", "multitask_source", "failed",
 ]  # fmt: skip
 
 
@@ -143,10 +143,13 @@ def _history(path: Path) -> list[dict[str, Any]]:
 
 
 def tasks_table(study: Study, transfer: pd.DataFrame) -> pd.DataFrame:
-    """One row per task, in the order of the configuration."""
+    """One row per task, in the order of the configuration. multitask_source: whether a prompt of many tasks was tuned on its pictures."""
     chance = _by_target(transfer, "chance")
     zero_shot = _by_target(transfer[transfer["source"] == "template"], "score")
-    measured = ({"chance": chance[name], "zero_shot": zero_shot.get(name, float("nan"))} for name in study.tasks)
+    pooled = study.multitask_tasks() if study.multitask else ()
+    measured = (
+        {"chance": chance[name], "zero_shot": zero_shot.get(name, float("nan")), "multitask_source": name in pooled} for name in study.tasks
+    )
     rows = (_task_row(study, name) | _published(study, name) | own for name, own in zip(study.tasks, measured, strict=True))
     return _frame(rows, TASKS)
 
