@@ -18,6 +18,7 @@ SHARED = {
     "joint": [["shapes", "colors"]],
     "union": {"source_epochs": 1},
     "protocols": ["frozen", "init"],
+    "init": {"epochs": "method"},
 }
 
 
@@ -68,6 +69,7 @@ def test_the_row_multitask_stands_beside_the_matrix(shared):
 
 
 def test_the_joint_table_has_single_joint_and_source_initialised_scores(shared):
+    """Scores of an untrained model hardly differ; tests/core/test_shared_prompt_jobs.py compares some that do."""
     joint = pd.read_parquet(shared.results / "tables" / "joint.parquet")
     assert list(joint.columns) == JOINT and len(joint) == 4 * 4 and len(pd.read_csv(shared.results / "tables" / "joint.csv")) == 16
     transfer = pd.read_parquet(shared.results / "tables" / "transfer.parquet").set_index(["protocol", "source", "target"])["score"]
@@ -77,6 +79,12 @@ def test_the_joint_table_has_single_joint_and_source_initialised_scores(shared):
         assert score["multitask", "single", task] == transfer["init", "multitask", task]
     assert set(joint.loc[joint["task"] == "glasses", "group"]) == {"glasses"}
     assert set(joint.loc[(joint["task"] == "shapes") & (joint["adaptation"] == "joint"), "group"]) == {"colors+shapes"}
+
+
+def test_the_report_says_how_long_each_prompt_was_tuned(shared):
+    page = (shared.results / "report.html").read_text()
+    assert "tuned for 2 epochs, from any start; a prompt of many tasks before that for 1." in page
+    assert "Protocol init tunes for as many" in page and "<h3>By task</h3>" in page
 
 
 def test_nothing_is_left_to_do_and_the_old_cells_are_kept(shared, finished):
@@ -102,15 +110,24 @@ def test_a_changed_task_leaves_its_own_source_prompt_and_makes_the_others_anew(s
     assert changed == {f"multitask/coop/seed1/without-{task}.safetensors" for task in TASK_NAMES if task != "glasses"}
 
 
-def test_groups_are_found_and_seeds_averaged_when_asked_for(shared, tmp_path):
+def test_a_source_of_listed_tasks_serves_the_others_to_the_report(shared, tmp_path):
+    """With groups that are found and seeds that are averaged."""
     shutil.copytree(shared.folder, tmp_path / "study")
     study = Finished(tmp_path / "study")
-    changes = {"multitask": "all", "joint": "auto", "union": {"source_epochs": 1, "average_seeds": True, "classes": "union", "batches": "mixed"}}
-    study.configure(**SHARED | changes)
-    study.run("--until", "collect_joint")
+    union = {"source_epochs": 1, "average_seeds": True, "classes": "union", "batches": "mixed"}
+    study.configure(**SHARED | {"multitask": ["glasses", "digits_rendered"], "joint": "auto", "union": union})
+    study.run("--until", "page")
     found = json.loads((study.results / "joint" / "groups" / "coop.json").read_text())
-    assert sorted(task for group in found["groups"] for task in group) == sorted(TASK_NAMES)
+    assert sorted(task for group in found["groups"] for task in group) == ["colors", "shapes"]
     joint = pd.read_parquet(study.results / "tables" / "joint.parquet")
-    assert set(joint["source"]) == {"scratch", "multitask_all"} and set(joint["classes"]) == {"union"}
-    mean = promptatlas.load_prompt(study.results / "multitask" / "coop" / "average" / "all.safetensors").card
-    assert mean["seed"] is None and mean["task"] == "+".join(sorted(TASK_NAMES))
+    assert set(joint["source"]) == {"scratch", "multitask_of_averaged"} and set(joint["classes"]) == {"union"}
+    transfer = pd.read_parquet(study.results / "tables" / "transfer.parquet")
+    rows = transfer[transfer["source"] == "multitask_of_averaged"]
+    assert set(rows["target"]) == set(joint["task"]) == {"colors", "shapes"} and len(rows) == 4
+    mean = promptatlas.load_prompt(study.results / "multitask" / "coop" / "average" / "listed.safetensors").card
+    assert mean["seed"] is None and mean["task"] == "digits_rendered+glasses"
+    tasks = pd.read_parquet(study.results / "tables" / "tasks.parquet").set_index("task")
+    assert set(tasks.index[tasks["multitask_source"]]) == {"digits_rendered", "glasses"}
+    page, titles = (study.results / "report.html").read_text(), tasks["title"]
+    assert f"The source tasks, which are no targets here: {titles['glasses']}, {titles['digits_rendered']}." in page
+    assert "mean of all seeds" in page

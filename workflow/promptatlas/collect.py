@@ -32,7 +32,7 @@ WHOLE = {"failed": ""}
 TASKS = [
     "task", "title", "family", "metric", "classes", "n_train", "n_validation", "n_test", "chance", "zero_shot",
     "zero_shot_expected", "zero_shot_reference", "shots_min", "shots_max", "skipped", "split_source", "licence", "citation",
-    "drawn", "labelled", "failed",
+    "drawn", "labelled", "multitask_source", "failed",
 ]  # fmt: skip
 
 
@@ -108,13 +108,14 @@ def methods_table(transfer: pd.DataFrame, baselines: pd.DataFrame, as_long: Sequ
 
 def joint_table(study: Study) -> pd.DataFrame:
     """One row per method, task, seed, source and adaptation: a prompt of the task's own or of its group, tuned from scratch or
-    from the multitask source (MVLPT, Table 2)."""
+    from the multitask source (MVLPT, Table 2). Scores that there cannot be have no row."""
     about = {"study": study.name, "backbone": study.backbone_name, "shots": study.shots, "classes": study.union["classes"]}
     rows = [
         WHOLE | content | about | {"task": content["target"]}
         for job in study.joint_jobs
         for path in study.outputs(job)
         for content in [scores.read(path)]
+        if not scores.is_absent(content)
     ]
     return _numbers(_frame(rows, JOINT)).sort_values(["method", "source", "adaptation", "task", "seed"], ignore_index=True)
 
@@ -142,10 +143,13 @@ def _history(path: Path) -> list[dict[str, Any]]:
 
 
 def tasks_table(study: Study, transfer: pd.DataFrame) -> pd.DataFrame:
-    """One row per task, in the order of the configuration."""
+    """One row per task, in the order of the configuration. multitask_source: whether a prompt of many tasks was tuned on its pictures."""
     chance = _by_target(transfer, "chance")
     zero_shot = _by_target(transfer[transfer["source"] == "template"], "score")
-    measured = ({"chance": chance[name], "zero_shot": zero_shot.get(name, float("nan"))} for name in study.tasks)
+    pooled = study.multitask_tasks() if study.multitask else ()
+    measured = (
+        {"chance": chance[name], "zero_shot": zero_shot.get(name, float("nan")), "multitask_source": name in pooled} for name in study.tasks
+    )
     rows = (_task_row(study, name) | _published(study, name) | own for name, own in zip(study.tasks, measured, strict=True))
     return _frame(rows, TASKS)
 

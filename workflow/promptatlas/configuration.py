@@ -42,7 +42,7 @@ def complete(given: dict[str, Any]) -> dict[str, Any]:
     _resolve_init(config)
     _resolve_unions(config)
     if config["only"] is not None:
-        _known("source", config["only"], [*designs.design(config).learners, *designs.CALIBRATION, *unions.SOURCES.values()], "only")
+        _known("source", config["only"], [*designs.design(config).learners, *designs.CALIBRATION, *unions.ROWS], "only")
     return config
 
 
@@ -67,7 +67,7 @@ def _resolve_tasks(config: dict[str, Any]) -> None:
 
 def _distinct(tasks: Sequence[str]) -> None:
     """Tasks have rows, jobs and files of their own: job names have underscores for punctuation, some disks no upper case."""
-    reserved = (*designs.CALIBRATION, *unions.SOURCES.values())
+    reserved = (*designs.CALIBRATION, *unions.ROWS)
     called = dict.fromkeys(reserved, "a row of the tables")
     for task in tasks:
         alike = re.sub(r"\W", "_", task).lower()
@@ -168,6 +168,11 @@ def _resolve_unions(config: dict[str, Any]) -> None:
     paper = {"classes": "union", "batches": "mixed", "source_epochs": "method"}
     chosen = usual if config["preset"] == "mini" else paper
     config["union"] |= {key: value for key, value in chosen.items() if config["union"][key] == "auto"}
+    listed = config["multitask"] if isinstance(config["multitask"], list) else []
+    for task in listed:
+        _known("task", task, config["tasks"], "multitask")
+    if len(listed) == len(config["tasks"]):
+        raise UserError("`multitask` lists every task, which leaves none to try its prompt on; list fewer, or write `multitask: all`")
     joint = config["joint"]
     if joint == "auto":
         return
@@ -176,6 +181,10 @@ def _resolve_unions(config: dict[str, Any]) -> None:
     grouped = [task for group in joint for task in group]
     for task in grouped:
         _known("task", str(task), config["tasks"], "joint")
+        if task in listed:
+            raise UserError(
+                f"`joint` lists {task}, which is a source task under `multitask`, whose prompt is for other tasks; leave it out of one of the two"
+            )
         if grouped.count(task) > 1:
             raise UserError(f"`joint` lists {task} twice; a task adapts in one group only")
 
@@ -274,7 +283,7 @@ def _alternatives(error: jsonschema.ValidationError) -> str:
     names = []
     for schema in error.validator_value:
         if "const" in schema:
-            names.append(f"`{schema['const']}`")
+            names.append(f"`{'null' if schema['const'] is None else schema['const']}`")
         elif schema["type"] == "array":
             names.append(f"a list of at least {schema['minItems']} different names")
         else:

@@ -22,15 +22,19 @@ CALIBRATION = ("scratch", "template")
 
 @dataclass(frozen=True)
 class Design:
-    """given: tasks as configured; tasks: those that are measured on; learners: those on which prompts are learned."""
+    """given: tasks as configured; tasks: those that are measured on; learners: those on which prompts are learned; pooled: those
+    that are listed as the tasks of a multitask source, whose prompt is tried on the others only."""
 
     name: str
     given: tuple[str, ...]
     tasks: tuple[str, ...]
     learners: tuple[str, ...]
+    pooled: tuple[str, ...] = ()
 
     def measures(self, source: str, target: str) -> bool:
         """Whether the study has a cell of `source`'s prompt, which may be a row beside the tasks, on `target`."""
+        if target in self.pooled and source not in (*self.tasks, *CALIBRATION):
+            return False
         if self.name == FEW_SHOT:
             return source == target or source not in self.tasks
         return self.name != BASE_TO_NEW or source in CALIBRATION or whole_of(source) == whole_of(target)
@@ -46,7 +50,8 @@ def design(config: Mapping[str, Any]) -> Design:
     if name == BASE_TO_NEW:
         tasks = tuple(part_name(task, part) for task in given for part in PARTS)
         return Design(name, given, tasks, tuple(part_name(task, BASE) for task in given))
-    return Design(name, given, given, tuple(config["sources"]) if name in WITH_SOURCES else given)
+    pooled = tuple(config["multitask"]) if isinstance(config["multitask"], list) else ()
+    return Design(name, given, given, tuple(config["sources"]) if name in WITH_SOURCES else given, pooled)
 
 
 def check(config: Mapping[str, Any]) -> None:

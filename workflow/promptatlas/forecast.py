@@ -114,7 +114,7 @@ class _Plan:
         study, seeds = self.study, len(self.study.seeds)
         for job in study.multitask_jobs:
             method = Method.of(study, job.method, study.multitask_settings(job.method))
-            targets = job.targets if study.config["multitask"] == "leave_one_out" else job.targets[:1]
+            targets = job.targets if study.leaves_one_out else job.targets[:1]
             work = together(self._union(method, study.multitask_tasks(target)) for target in targets)
             self._compute(job.name, "multitask", work, self.ready, step=self._step(method, study.tasks, seeds))
             self._light(_index(job), "multitask", Work(), [job.name])
@@ -179,14 +179,15 @@ class _Plan:
         """Every target alone and in its group, from each start."""
         study, seeds, sizes = self.study, len(self.study.seeds), self.sizes
         starts, found = len(study.joint_sources), study.joint == "auto"
-        groups = len(study.tasks) // 2 if found else len(study.joint)
-        work = together(method.tuning(sizes[task], seeds) for task in study.tasks for _ in range(2 * starts - 1))
-        if study.config["multitask"] == "leave_one_out":
+        targets = study.multitask_targets
+        groups = len(targets) // 2 if found else len(study.joint)
+        work = together(method.tuning(sizes[task], seeds) for task in targets for _ in range(2 * starts - 1))
+        if study.leaves_one_out:
             source = Method.of(study, method.name, study.multitask_settings(method.name))
             work += together(self._union(source, study.tasks) for _ in range(groups))
-        asked = seeds * (2 * starts + found * len(study.tasks))
-        work += together(method.answers(sizes[task], asked) for task in study.tasks)
-        return work + _files(2 * starts * seeds * len(study.tasks))
+        asked = seeds * (2 * starts + found * len(targets))
+        work += together(method.answers(sizes[task], asked) for task in targets)
+        return work + _files(2 * starts * seeds * len(targets))
 
     def _tuned(self, job: TransferJob) -> Counter[tuple[str, int]]:
         """By target and seed, how many prompts are tuned on side by side."""

@@ -43,7 +43,7 @@ def groups(names: Sequence[str], gains: np.ndarray) -> list[tuple[str, ...]]:
     """
     gains = np.nan_to_num(np.asarray(gains, dtype=np.float64))
     mutual = (gains + gains.T) / 2
-    largest = mutual[~np.eye(len(names), dtype=bool)].max()
+    largest = mutual[~np.eye(len(names), dtype=bool)].max(initial=0.0)
     if largest <= 0:
         return [(name,) for name in names]
     distance = largest - mutual

@@ -1,7 +1,8 @@
 """The score of one method on one task with one seed, as a JSON record: for methods that have no place in the matrix.
 
 A record says what was chosen without the test pictures (epoch, alpha, beta) and carries the fingerprint of all that
-determines it. One that could not be computed has the score null and the key `failed`. Knows nothing of how a score is computed.
+determines it. One that could not be computed has the score null and the key `failed`; one that there is nothing to compute for has
+the score null and says in `absent` why. Knows nothing of how a score is computed.
 """
 
 from __future__ import annotations
@@ -16,6 +17,7 @@ from promptatlas.errors import Failed, UserError
 from promptatlas.failures import Holes
 from promptatlas.study import Study
 
+ABSENT = "absent"
 CHOICES = ("epoch", "alpha", "beta")
 KEYS = ("method", "seed", "target", "metric", "score", "chance", *CHOICES, "seconds", "fingerprint", "parts")
 
@@ -24,7 +26,7 @@ def read(path: Path) -> dict[str, Any]:
     """The record stored at `path`; UserError if it is missing or damaged."""
     try:
         content = json.loads(Path(path).read_bytes())
-        sound = isinstance(content, dict) and all(key in content for key in KEYS) and cells.sound_score(content)
+        sound = isinstance(content, dict) and all(key in content for key in KEYS) and (is_absent(content) or cells.sound_score(content))
     except FileNotFoundError:
         raise UserError(f"the score {path} is missing; run the study again to compute it") from None
     except (ValueError, TypeError, RecursionError):
@@ -32,6 +34,11 @@ def read(path: Path) -> dict[str, Any]:
     if not sound:
         raise UserError(f"the score {path} is corrupt; delete the file and run again to compute it anew")
     return content
+
+
+def is_absent(record: dict[str, Any]) -> bool:
+    """Whether the record says that there is no such score, which trying again would not change."""
+    return bool(record.get(ABSENT)) and record["score"] is None
 
 
 def holds(path: Path, parts: dict[str, str]) -> bool:

@@ -199,16 +199,16 @@ class Study(Layout, Unions):
 
     @cached_property
     def multitask_jobs(self) -> list[MultitaskJob]:
-        size = self._size("prompts") if self.config["multitask"] == "leave_one_out" else "all"
+        size = self._size("prompts") if self.leaves_one_out else "all"
         return [
             MultitaskJob(job_name(f"multitask_{method}", targets), method, targets.items)
             for method in (self.methods if self.multitask else ())
-            for targets in chunks(self.tasks, size)
+            for targets in chunks(self.multitask_targets, size)
         ]
 
     @cached_property
     def joint_jobs(self) -> list[JointJob]:
-        return [JointJob(f"joint_{method}", method, self.tasks) for method in (self.methods if self.joint else ())]
+        return [JointJob(f"joint_{method}", method, self.multitask_targets) for method in (self.methods if self.joint else ())]
 
     @cached_property
     def transfer_jobs(self) -> list[TransferJob]:

@@ -244,6 +244,11 @@ class _Looking(Joint):
         parts = lambda: multitask.average_parts([LearnedPrompt.load(one)[0] for one in paths.values()])  # noqa: E731
         self.found.append(self.survey.state(self.what, path, _in_prompt, parts))
 
+    def _leave_out(self, source: str, name: str, group: Group) -> None:
+        for seed in self.study.seeds:
+            place = self.study.joint_score(self.method, source, "joint", seed, name)
+            self.found.append(self.survey.state(f"joint scores {self.method}", place, _in_score, lambda: self.left_out_parts(group)))
+
     def _score(self, name: str, group: Group, prompts, forced) -> None:
         for place, about, path in self._places(name, group, prompts):
             parts = lambda about=about, path=path: self.score_parts(name, about, LearnedPrompt.load(path)[0])  # noqa: E731

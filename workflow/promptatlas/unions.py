@@ -12,8 +12,11 @@ from typing import Any
 
 from promptatlas.work import JointJob, MultitaskJob
 
-SOURCES = {"leave_one_out": "multitask", "all": "multitask_all"}
-AVERAGE = "average"
+LEAVE_ONE_OUT = "leave_one_out"
+SOURCES = {LEAVE_ONE_OUT: "multitask", "all": "multitask_all"}
+LISTED = "multitask_of"
+AVERAGE, AVERAGED = "average", "_averaged"
+ROWS = tuple(source + ending for ending in ("", AVERAGED) for source in (*SOURCES.values(), LISTED))
 MULTITASK = "multitask"  # what adapters call the multitask source prompt, whichever it is
 
 
@@ -28,8 +31,28 @@ class Unions:
 
     @property
     def multitask(self) -> str | None:
-        """What tables call the source that is tuned on many tasks: `multitask` never learned from the target itself."""
-        return SOURCES.get(self.config["multitask"])
+        """What tables call the source that is tuned on many tasks, one of `ROWS`, or nothing.
+
+        `multitask` and `multitask_of` never learned from the target itself; the ending says that it is the mean of all seeds' prompts.
+        """
+        row = LISTED if self.multitask_listed else SOURCES.get(self.config["multitask"])
+        return row and row + (AVERAGED if self.union["average_seeds"] else "")
+
+    @property
+    def multitask_listed(self) -> tuple[str, ...]:
+        """The tasks of the multitask source, where the configuration lists them."""
+        given = self.config["multitask"]
+        return tuple(given) if isinstance(given, list) else ()
+
+    @property
+    def leaves_one_out(self) -> bool:
+        """Whether every target has a multitask source of its own, tuned on all other tasks."""
+        return self.config["multitask"] == LEAVE_ONE_OUT
+
+    @property
+    def multitask_targets(self) -> tuple[str, ...]:
+        """The tasks that shared prompts serve: those that are not listed as source tasks."""
+        return tuple(task for task in self.tasks if task not in self.multitask_listed)
 
     @property
     def joint(self) -> str | list[list[str]]:
@@ -42,8 +65,8 @@ class Unions:
 
     def multitask_tasks(self, *targets: str) -> tuple[str, ...]:
         """The tasks on which the source prompt for these targets is tuned, in alphabetical order as in MVLPT."""
-        left_out = targets if self.config["multitask"] == "leave_one_out" else ()
-        return tuple(sorted(task for task in self.tasks if task not in left_out))
+        left_out = targets if self.leaves_one_out else ()
+        return tuple(sorted(task for task in self.multitask_listed or self.tasks if task not in left_out))
 
     def multitask_settings(self, method: str) -> dict[str, Any]:
         """The method's settings with the number of epochs of its multitask source prompts."""
@@ -52,7 +75,7 @@ class Unions:
 
     def multitask_prompt(self, method: str, which: int | str, target: str) -> Path:
         """The source prompt for `target` of a seed, or the average of those of all seeds."""
-        stem = f"without-{target}" if self.config["multitask"] == "leave_one_out" else "all"
+        stem = f"without-{target}" if self.leaves_one_out else "listed" if self.multitask_listed else "all"
         return self.folder / "multitask" / method / _seed(which) / f"{stem}.safetensors"
 
     def multitask_source(self, method: str, seed: int, target: str) -> Path:

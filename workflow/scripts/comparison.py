@@ -10,13 +10,13 @@ with reporting(snakemake.log[0]) as say:
     from promptatlas import figures
     from promptatlas.statistics import few_shot
     from promptatlas.study import Study
-    from promptatlas.unions import SOURCES
+    from promptatlas.unions import ROWS
 
     study = Study(snakemake.config)
     names = ("transfer", "tasks", "baselines", "methods")
     tables = {name: pd.read_parquet(snakemake.input[name]) for name in names}
     joint = pd.read_parquet(snakemake.input.joint) if snakemake.input.joint else None
     printed = few_shot.published_means(study.design, study.weights, study.shots, study.config)
-    summary = few_shot.summary(**tables, joint=joint, sources=tuple(SOURCES.values()), printed=printed)
+    summary = few_shot.summary(**tables, joint=joint, sources=ROWS, printed=printed)
     figures.draw_comparison(summary, Path(snakemake.output.figures))
     Path(snakemake.output.summary).write_text(json.dumps(summary, indent=1) + "\n")

@@ -9,7 +9,7 @@ with reporting(snakemake.log[0]) as say:
 
     from promptatlas import collect, statistics
     from promptatlas.study import Study
-    from promptatlas.unions import SOURCES
+    from promptatlas.unions import ROWS
 
     study = Study(snakemake.config)
     names = ("transfer", "similarity", "tasks", "baselines", "methods")
@@ -20,5 +20,5 @@ with reporting(snakemake.log[0]) as say:
         transfer, similarity, tasks, permutations=permutations, primary=snakemake.params.primary
     )
     collect.save(table, study.table("statistics"))
-    summary = statistics.summary(transfer, similarity, table, tasks, baselines, permutations, methods, joint, tuple(SOURCES.values()))
+    summary = statistics.summary(transfer, similarity, table, tasks, baselines, permutations, methods, joint, ROWS)
     Path(study.summary).write_text(json.dumps(summary, indent=1) + "\n")

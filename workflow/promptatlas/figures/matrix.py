@@ -21,7 +21,9 @@ from promptatlas.statistics.views import VIEWS, method_title, shown
 CELL = 0.36
 CALIBRATION = {
     "scratch": "untuned prompt", "template": "hand-written (zero-shot)", "shuffled": "shuffled labels",
-    "multitask": "all other tasks together", "multitask_all": "all tasks together",
+    "multitask": "all other tasks together", "multitask_all": "all tasks together", "multitask_of": "source tasks together",
+    "multitask_averaged": "all other tasks together (mean of seeds)", "multitask_all_averaged": "all tasks together, seeds averaged",
+    "multitask_of_averaged": "source tasks together (mean of seeds)",
 }  # fmt: skip
 # protocol -> words after the method in the title, labels of rows and of columns
 WORDS = {

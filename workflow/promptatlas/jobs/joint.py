@@ -30,6 +30,7 @@ from promptatlas.unions import AVERAGE
 from promptatlas.work import JointJob
 
 Group = tuple[str, ...]
+NO_OTHERS = "the group holds every task of the study, so there is no prompt of other tasks to start from"
 
 
 def adapt(study: Study, job: JointJob, threads: int, say: Say) -> None:
@@ -43,6 +44,8 @@ def adapt(study: Study, job: JointJob, threads: int, say: Say) -> None:
     say(f"joint {job.method}: {len(shared)} groups, {len(groups) - len(shared)} tasks alone")
     progress = Progress(f"joint {job.method}", len(groups), "groups", say)
     for group in groups:
+        if study.multitask and not study.multitask_tasks(*group):
+            say(f"joint {job.method}: no scores from {study.multitask} for {', '.join(group)}: {NO_OTHERS}")
         work.measure(group, forced)
         progress.step(", ".join(group))
     work.clean()
@@ -53,12 +56,12 @@ class Joint(Unions):
     """The shared prompts of one method, and their scores."""
 
     def groups(self) -> list[Group]:
-        """Every task of the study once, as configured or as found without test pictures, which is noted in a file."""
+        """Every target of the study once, as configured or as found without test pictures, which is noted in a file."""
         given = self.study.joint
         if given != "auto":
             listed = [tuple(sorted(group)) for group in given]
-            return listed + [(task,) for task in self.study.tasks if not any(task in group for group in listed)]
-        names = tuple(sorted(self.study.tasks))
+            return listed + [(task,) for task in self.study.multitask_targets if not any(task in group for group in listed)]
+        names = tuple(sorted(self.study.multitask_targets))
         path = self.study.joint_groups(self.method)
         parts = {
             "prompts": digest([self._own_mark(name, seed) for name in names for seed in self.study.seeds]),
@@ -114,13 +117,29 @@ class Joint(Unions):
         """The scores of every target of a group, single and joint, from scratch and from the multitask source."""
         prompts: dict[tuple[str, str, str], dict[int, Path]] = {}
         for source in self.study.joint_sources:
-            together = self._tuned(source, group) if len(group) > 1 else None
+            startless = source != "scratch" and not self.study.multitask_tasks(*group)
+            together = self._tuned(source, group) if len(group) > 1 and not startless else None
             for task in group:
-                alone = self._tuned(source, (task,))
-                prompts[source, "single", task] = alone
-                prompts[source, "joint", task] = together or alone
+                prompts[source, "single", task] = alone = self._tuned(source, (task,))
+                if startless:
+                    self._leave_out(source, task, group)
+                else:
+                    prompts[source, "joint", task] = together or alone
         for task in group:
             self._score(task, group, {key: paths for key, paths in prompts.items() if key[2] == task}, forced)
+
+    def _leave_out(self, source: str, name: str, group: Group) -> None:
+        """Say in place of the joint scores of a group why there are none."""
+        for seed in self.study.seeds:
+            place = self.study.joint_score(self.method, source, "joint", seed, name)
+            about = {"source": source, "adaptation": "joint", "group": "+".join(group), "seed": seed, "method": self.method}
+            parts = self.left_out_parts(group)
+            known = {"target": name, "metric": metric_of(self.tasks, name), "seconds": 0.0, "fingerprint": fingerprint(parts), "parts": parts}
+            cells.write(place, dict.fromkeys(scores.KEYS) | about | known | {scores.ABSENT: NO_OTHERS})
+
+    @staticmethod
+    def left_out_parts(group: Group) -> dict[str, str]:
+        return {"group": "+".join(group), scores.ABSENT: NO_OTHERS}
 
     def _tuned(self, source: str, group: Group) -> dict[int, Path]:
         """The prompts of a group by seed; those of single tasks from scratch are the source prompts of the study."""
@@ -128,7 +147,7 @@ class Joint(Unions):
         if source == "scratch" and len(group) == 1:
             return {seed: study.prompt(self.method, seed, group[0]) for seed in study.seeds}
         starts = None
-        if source != "scratch" and study.multitask_tasks(*group):  # a group of all tasks leaves nothing to learn from
+        if source != "scratch":
             starts = {seed: alone(lambda path=path: LearnedPrompt.load(path)[0]) for seed, path in self._sources(group).items()}
         paths = {seed: study.joint_prompt(self.method, source, seed, group) for seed in study.seeds}
         self.have(group, paths, study.settings(self.method), starts)
@@ -137,7 +156,7 @@ class Joint(Unions):
     def _sources(self, group: Group) -> dict[int, Path]:
         """Multitask source prompts by seed; where the target is left out, so is its whole group."""
         study, method = self.study, self.method
-        if len(group) == 1 or study.config["multitask"] == "all":
+        if len(group) == 1 or not study.leaves_one_out:
             return {seed: study.multitask_source(method, seed, group[0]) for seed in study.seeds}
         paths = {seed: study.joint_prompt(method, "without", seed, group) for seed in study.seeds}
         self.have(study.multitask_tasks(*group), paths, study.multitask_settings(method))

@@ -53,7 +53,7 @@ def go(work: Unions, job: MultitaskJob, forced: set[Path]) -> Iterator[tuple[str
 
 def _targets(study: Study, job: MultitaskJob) -> tuple[str, ...]:
     """A source prompt that leaves nothing out is the same for all targets."""
-    return job.targets if study.config["multitask"] == "leave_one_out" else job.targets[:1]
+    return job.targets if study.leaves_one_out else job.targets[:1]
 
 
 class Unions:

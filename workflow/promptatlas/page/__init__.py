@@ -44,7 +44,7 @@ def render(data: dict) -> str:
     parts = {
         "{{style}}": (FOLDER / "page.css").read_text(encoding="utf-8"),
         "{{script}}": "\n".join((FOLDER / name).read_text(encoding="utf-8") for name in SCRIPTS),
-        "{{joint}}": joint.section(shared, titles).html() if shared else "",
+        "{{joint}}": joint.section(shared, titles, data["config"]).html() if shared else "",
         "{{data}}": encoded,
     }
     for mark, content in parts.items():

@@ -38,7 +38,7 @@ def write(tasks: pd.DataFrame, config: Mapping, summary: Mapping, path: Path) ->
     if summary["published_means"]:
         sections.insert(2, static.Section("published", "Beside what was published", _published(summary["published_means"])))
     if summary["joint"]:
-        sections.append(joint.section(summary["joint"], titles))
+        sections.append(joint.section(summary["joint"], titles, config))
     static.write(TITLE, _lead(summary), sections, tasks, config, summary, path)
 
 

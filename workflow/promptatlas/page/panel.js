@@ -26,6 +26,11 @@ function drawPanel() {
     ),
   ];
   const failed = failures(source, target);
+  if (!measured.length && learnedFrom(source, target)) {
+    parts.push(element("p", {class: "quiet"}, "This prompt was tuned on pictures of this task among others, and is tried on other tasks only."));
+    fill("panel", parts);
+    return;
+  }
   if (!measured.length) {
     parts.push(
       element("p", {class: "big"}, failed.length ? "failed" : "not measured"),
@@ -46,6 +51,12 @@ function drawPanel() {
     ),
   );
   fill("panel", parts);
+}
+
+// Whether the source is a prompt of listed tasks of which the target is one.
+function learnedFrom(source, target) {
+  const listed = DATA.config.multitask;
+  return source.startsWith("multitask_of") && Array.isArray(listed) && listed.includes(target);
 }
 
 function cellNumbers(source, target, scores, measured) {

@@ -5,6 +5,8 @@
 numbers were read off the printed colours; which seeds they average is not known. The authors' code scores hateful-memes
 by accuracy and voc-2007-classification on raw logits, where ELEVATER takes the ROC AUC and softmax probabilities.
 
+`mvlpt_table2.csv` is its table 2 on the same tasks: prompts tuned on each task alone or jointly, from scratch or from a prompt of all tasks.
+
 `protocols.csv` holds base-to-new, cross-dataset and domain generalisation, `few_shot.csv` means over benchmarks; what is known
 of them is said there, and in `settings.yaml` with which settings they were measured.
 """
@@ -21,6 +23,10 @@ from promptatlas.tasks.catalogue.benchmarks import BENCHMARKS
 
 SOURCE = "Shen et al., Multitask Vision-Language Prompt Tuning, WACV 2024, arXiv 2211.11720, figure 4"
 PRECISION = 0.01
+TABLE2_SOURCE = "Shen et al. 2024 (MVLPT), Table 2"
+TABLE2_WEIGHTS = "ViT-B-16/openai"
+TABLE2_SHOTS = 20
+AVERAGE = "average"
 PROTOCOL_WEIGHTS = "ViT-B-16/openai"
 PROTOCOL_SHOTS = 16
 
@@ -58,6 +64,13 @@ def fig4(method: str) -> pd.DataFrame:
         raise UserError(f"Figure 4 of MVLPT has no method {method!r}; it has {', '.join(methods())}.")
     names = list(dict.fromkeys(rows["source"]))
     return rows.pivot(index="source", columns="target", values="ratio").reindex(index=names, columns=names)
+
+
+@cache
+def table2() -> pd.DataFrame:
+    """The printed table: method, source, adaptation, task (or `average`), metric, score and, of averages, deviation (0..1)."""
+    table = read(Path(__file__).parent / "mvlpt_table2.csv", ("method", "source", "adaptation", "task", "metric"), "percent", 100.0)
+    return table.assign(score=table.pop("percent") / 100, deviation=pd.to_numeric(table["deviation"]) / 100)
 
 
 @cache

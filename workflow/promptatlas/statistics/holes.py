@@ -5,7 +5,7 @@ from __future__ import annotations
 import pandas as pd
 
 from promptatlas.statistics.joint import FROZEN, way
-from promptatlas.unions import SOURCES
+from promptatlas.unions import ROWS
 
 UNTUNED = ("scratch", "template")
 
@@ -31,7 +31,7 @@ def holes(transfer: pd.DataFrame, baselines: pd.DataFrame, joint: pd.DataFrame |
 
 
 def _prompt(source: str, target: str) -> str:
-    if source in SOURCES.values():
+    if source in ROWS:
         return way(source, FROZEN)
     return "" if source == target else source
 

@@ -38,7 +38,12 @@ METHODS = {
     "coop_mt": "CoOp-MT", "tip_adapter": "Tip-Adapter", "tip_adapter_f": "Tip-Adapter-F", "prompt_adapter": "Prompt-Adapter",
     "prompt_adapter_f": "Prompt-Adapter-F", "linear_probe": "linear probe", "zero_shot": "zero-shot",
 }  # fmt: skip
-SOURCES = {"multitask": "a prompt of other tasks", "multitask_all": "a prompt of all tasks"}
+SOURCES = {
+    "multitask": "a prompt of other tasks", "multitask_all": "a prompt of all tasks", "multitask_of": "a prompt of the source tasks",
+    "multitask_averaged": "a prompt of other tasks (mean of all seeds)",
+    "multitask_all_averaged": "a prompt of all tasks (mean of all seeds)",
+    "multitask_of_averaged": "a prompt of the source tasks (mean of all seeds)",
+}  # fmt: skip
 ADAPTATIONS = {"single": "its own", "joint": "its group’s"}
 
 
