@@ -14,7 +14,6 @@ from promptatlas.backbone.architecture import Architecture
 from promptatlas.errors import UserError
 from promptatlas.methods import names, settings
 from promptatlas.methods.settings import module_class
-from promptatlas.schedule import learning_rate
 from promptatlas.sharing import SharedTask, _Learner, tune_shared
 from promptatlas.streams import stream, torch_stream
 
@@ -176,29 +175,6 @@ def test_initial_values_are_small_noise_from_a_seed_of_their_own():
     )
     assert torch.equal(first.meta, again.meta) and not torch.equal(first.meta, other.meta)
     assert abs(first.meta.std().item() - 0.02) < 1e-4 and abs(first.u.std().item() - 0.02) < 2e-3
-
-
-def torchs_rates(steps):
-    """One warm-up epoch at 1e-5 and torch's own cosine, each stepped `steps` times per epoch."""
-    optimizer = torch.optim.SGD([torch.zeros(1)], lr=2e-3)
-    cosine, rates, done = torch.optim.lr_scheduler.CosineAnnealingLR(optimizer, T_max=50), [], 0
-    for _ in range(50):
-        rates.append(1e-5 if done == 0 else cosine.get_last_lr()[0])
-        for _ in range(steps):
-            optimizer.step()
-            if done > 0:
-                cosine.step()
-            done += 1
-    return rates
-
-
-@pytest.mark.parametrize("steps", [1, 3])
-def test_learning_rates_follow_torchs_schedule_to_1e_12(steps):
-    complete = settings("softcpt")
-    ours = [learning_rate(complete, epoch * steps) for epoch in range(50)]
-    np.testing.assert_allclose(ours, torchs_rates(steps), rtol=0, atol=1e-12)
-    if steps == 3:  # reference: down to zero at epoch 17, back at 34, about zero at 49
-        assert ours[17] < 1e-9 and ours[34] > 1.99e-3 and ours[49] < 1e-4
 
 
 def test_left_out_classes_leave_the_positives_and_a_share_of_the_others(tiny_backbone):
