@@ -77,11 +77,11 @@ def equations(model, method, about, p, images, names=NAMES):
 
 
 @pytest.mark.parametrize("depth", ["deep", "shallow"])
-@pytest.mark.parametrize(("method", "own"), [("vpt", {}), ("upt", {"mixer": "as_released"}), ("upt", {"mixer": "joint"})])
-def test_logits_and_gradients_are_those_of_the_equations(tiny, method, own, depth):
+@pytest.mark.parametrize(("method", "mixer"), [("vpt", None), ("upt", "as_released"), ("upt", "joint")])
+def test_logits_and_gradients_are_those_of_the_equations(tiny, method, mixer, depth):
     model, backbone = doubled(tiny)
     torch.manual_seed(1)
-    about = settings(method, own | {"prompts": 3, "depth": depth})
+    about = settings(method, {"prompts": 3, "depth": depth} | ({"mixer": mixer} if mixer else {}))
     population = Population(method, about, backbone.architecture, [1, 2])
     population.parameters = {
         key: (value.detach().double() + 0.1 * torch.randn_like(value.double())).requires_grad_()
