@@ -160,25 +160,19 @@ def test_the_first_best_epoch_on_validation_is_taken():
 
 
 @pytest.mark.parametrize("method", ["tip_adapter", "tip_adapter_f"])
-def test_noise_in_test_labels_changes_no_choice_and_noise_in_validation_does(method):
-    """Whoever adapts is not even given test pictures; alpha, beta and the epoch come from validation."""
+def test_the_choice_follows_the_validation_labels_and_no_test_picture_is_given(method):
+    """That noise in the test labels changes no choice is shown on whole jobs by tests/workflow/test_methods_compared.py."""
     adapt = module_class(method)
     assert not any("test" in name for name in inspect.signature(adapt).parameters)
     assert not any("test" in name for name in inspect.signature(search).parameters)
     weights, train, validation = scene(spread=2.0)
-    _, _, test = scene(validation=60, spread=2.0)
     complete = settings(method, SMALL | ({"epochs": 3, "batch_size": 8} if method == "tip_adapter_f" else {}))
 
-    def study(test_labels, validation_labels):
+    def chosen(labels):
         order = [stream("order", "test", 1)] if method == "tip_adapter_f" else []
-        ours = adapt(complete, weights, train, Examples(validation.features, validation_labels), "accuracy", *order)
-        score = metrics.score("accuracy", ours.logits(test.features).numpy(), test_labels.numpy()).value
-        return ours, score
+        return adapt(complete, weights, train, Examples(validation.features, labels), "accuracy", *order).choice
 
-    noise = torch.randint(0, 5, (60,), generator=torch.Generator().manual_seed(0))
-    true, noisy = study(test.labels, validation.labels), study(noise, validation.labels)
-    assert true[0].choice == noisy[0].choice and true[0].best_epoch == noisy[0].best_epoch and true[1] > noisy[1]
-    assert study(test.labels, validation.labels.flip(0))[0].choice != true[0].choice
+    assert chosen(validation.labels) != chosen(validation.labels.flip(0))
 
 
 def test_what_the_cache_adds_helps_where_class_weights_are_off():

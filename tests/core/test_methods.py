@@ -5,6 +5,7 @@ import pytest
 
 from promptatlas.backbone.architecture import Architecture
 from promptatlas.errors import UserError
+from promptatlas import methods, tuning
 from promptatlas.methods import names, settings
 from promptatlas.population import Population
 from promptatlas.streams import torch_stream
@@ -85,7 +86,6 @@ def test_settings_are_complete_and_name_what_is_wrong():
 
 
 def test_coop_from_words_starts_as_the_hand_written_prompt(tiny_backbone):
-    from promptatlas import tuning
     from promptatlas.classifier import PromptedClassifier
 
     about = settings("coop", {"context": 4, "initial": "a photo of a", "position": "end"})
@@ -97,3 +97,43 @@ def test_coop_from_words_starts_as_the_hand_written_prompt(tiny_backbone):
         tuning.scratch(tiny_backbone, "coop", settings("coop"), 1).parameters["context"],
         torch.nn.init.normal_(torch.empty(16, 64), std=0.02, generator=torch_stream("initial", "coop", 1)),
     )
+
+
+@pytest.mark.parametrize(
+    ("method", "given", "context", "initial"),
+    [
+        ("coop", {"initial": "a photo of a"}, 4, "a photo of a"),
+        ("cocoop", {"initial": "this is a nice photo"}, 5, "this is a nice photo"),
+        ("coop", {"initial": "a photo of a", "context": 2}, 2, "a photo of a"),
+        ("cocoop", {"context": 2}, 2, "a photo of a"),
+        ("cocoop", {"context": 8}, 8, ""),
+        ("coop", {"initial": ""}, 16, ""),
+        ("coop", {}, 16, ""),
+        ("maple", {"context": 8}, 8, "a photo of a"),  # MaPLe's release starts it at random
+        ("maple", {"initial": "a nice photo of a"}, 2, "a nice photo of a"),
+    ],
+)
+def test_coops_words_say_how_many_vectors_there_are(tiny_backbone, method, given, context, initial):
+    """CoOp's and CoCoOp's releases: n is the number of words. No word that is asked for is left unused."""
+    about = settings(method, given)
+    assert (about["context"], about["initial"]) == (context, initial) and settings(method, about) == about
+    prompts = tuning.scratch(tiny_backbone, method, about, 1).prompts
+    words = initial.split() if context <= len(initial.split()) else []
+    assert prompts.text.shape[2] == context and prompts.words.split() == words[context:]
+    if words:
+        ids = torch.tensor(tiny_backbone.tokenizer.encode(" ".join(words[:context])))
+        assert torch.equal(prompts.text[0, 0], tiny_backbone.text.token_embedding(ids))
+
+
+@pytest.mark.parametrize("method", ["coop", "cocoop"])
+def test_more_vectors_than_words_are_refused_where_both_are_asked_for(method):
+    words = f"settings.{method}.context: 16 vectors cannot start from the 4 words of settings.{method}.initial; leave out one"
+    with pytest.raises(UserError, match=words):
+        settings(method, {"initial": "a photo of a", "context": 16})
+
+
+def test_the_registry_says_which_methods_give_every_picture_class_weights_of_its_own(tiny_backbone):
+    """A forecast of costs reads it without the classes; both must say the same."""
+    for method in names():
+        prompts = tuning.scratch(tiny_backbone, method, settings(method), 1).prompts
+        assert methods.is_by_picture(method) == bool(prompts.meta), method

@@ -4,6 +4,9 @@ import numpy as np
 import open_clip
 import pytest
 import torch
+from test_towers import naive_text
+from test_tuning import write_task
+from text_methods import assert_tuned_and_applied
 from twins import TINY, twin
 
 from promptatlas.backbone import export, load
@@ -81,3 +84,10 @@ def test_pictures_from_disk_are_resized_and_normalised_as_for_any_tower(small, t
 def test_visual_prompts_are_refused_with_the_remedy(small):
     with pytest.raises(UserError, match="'RN50' takes no visual prompts; choose text-only methods such as coop"):
         small[1].vision.embed(torch.randn(1, 3, 64, 64))
+
+
+@pytest.mark.parametrize("method", ["coop", "cocoop"])
+def test_text_prompts_are_tuned_and_applied(small, tmp_path, monkeypatch, method):
+    model, backbone = small
+    text = lambda names, context: naive_text(model, names, context[None], "end")  # noqa: E731
+    assert_tuned_and_applied(model, backbone, text, write_task(tmp_path), method, monkeypatch)

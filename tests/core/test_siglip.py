@@ -8,6 +8,8 @@ import timm
 import torch
 from open_clip.tokenizer import get_clean_fn
 from safetensors.torch import save_file
+from test_tuning import write_task
+from text_methods import assert_tuned_and_applied
 from timm.models.vision_transformer import VisionTransformer
 from tokenizers import Tokenizer as Rust, models, normalizers, pre_tokenizers, processors
 
@@ -173,6 +175,17 @@ def test_a_prompted_classifier_ranks_as_open_clip_does(siglip):
     ours = classifier.logits(backbone.vision.encode(images)[None], classifier.class_features(Prompts()))[0]
     theirs, _ = model.get_logits(images, reference_ids(texts))
     torch.testing.assert_close(ours.softmax(-1), theirs.softmax(-1), atol=1e-5, rtol=1e-4)
+
+
+@pytest.mark.parametrize("method", ["coop", "cocoop"])
+def test_text_prompts_are_tuned_and_applied(siglip, tmp_path, monkeypatch, method):
+    model, backbone = siglip
+
+    def text(names, context):
+        ids = torch.cat([torch.zeros(len(names), 4, dtype=torch.long), reference_ids(names)[:, : LENGTH - 4]], dim=1)
+        return naive_text(model, ids, context[None])
+
+    assert_tuned_and_applied(model, backbone, text, write_task(tmp_path), method, monkeypatch)
 
 
 @pytest.mark.parametrize("text", ["Québec's &amp; 2nd", " spaced\tout ", "a_b-dash", "ﬁne: caté?", "UPPER", ""])

@@ -4,6 +4,8 @@ import numpy as np
 import open_clip
 import pytest
 import torch
+import torch.nn.functional as F
+from doubled import doubled
 from twins import twin
 
 from promptatlas.backbone.text import plain_sentences, sentences
@@ -62,6 +64,16 @@ def test_plain_images_equal_open_clip(tiny):
     model, backbone = tiny
     images = torch.randn(5, 3, 32, 32)
     assert_close(backbone.vision(backbone.vision.embed(images).unsqueeze(0))[0], model.encode_image(images))
+
+
+def test_class_features_are_the_unit_mean_over_templates_of_unit_features(tiny):
+    model, backbone = doubled(tiny)
+    templates = ("a photo of a {}.", "{}", "an origami of many a {}, seen by night")
+    raw = torch.stack([model.encode_text(tokenize([t.replace("{}", name.replace("_", " ")) for name in NAMES])) for t in templates])
+    expected = raw / (raw**2).sum(-1, keepdim=True).sqrt()
+    expected = expected.sum(0) / (expected.sum(0) ** 2).sum(-1, keepdim=True).sqrt()
+    torch.testing.assert_close(backbone.class_features(tuple(NAMES), templates), expected, atol=1e-12, rtol=1e-12)
+    assert (F.normalize(raw.mean(0), dim=-1) - expected).abs().max() > 1e-3  # features of other lengths weigh differently
 
 
 @pytest.mark.slow

@@ -75,6 +75,47 @@ def test_an_added_method_runs_its_own_jobs_alone_and_a_deleted_score_comes_back_
     assert {k: v for k, v in again.items() if k != "seconds"} == {k: v for k, v in old.items() if k != "seconds"}
 
 
+@pytest.mark.parametrize("source", ["coop_mt", "coop"])
+def test_prompt_adapter_answers_with_the_class_weights_of_its_prompt(finished, tmp_path, source):
+    """100 f W + alpha exp(-beta (1 - f K)) V, with the stored W of the learner of all tasks or of the task's own prompt."""
+    from safetensors import safe_open
+
+    from promptatlas import backbone, features
+    from promptatlas.classifier import PromptedClassifier
+    from promptatlas.jobs import adapt, share
+    from promptatlas.learned import LearnedPrompt
+    from promptatlas.study import Study
+    from promptatlas.tasks.prepared import PreparedTask
+
+    shutil.copytree(finished.results, tmp_path / "tiny")
+    own = {name: SETTINGS[name] for name in ("coop", "coop_mt")}
+    own["prompt_adapter"] = SETTINGS["prompt_adapter"] | {"class_weights": source}
+    study = Study(CONFIG | {"methods": ["coop", "prompt_adapter"], "settings": own, "results": str(tmp_path), "device": "cpu"})
+    for job in study.share_jobs:
+        share.learn(study, job, 1, quiet)
+    (job,) = study.adapt_jobs
+    adapt.fit(study, job, 1, quiet)
+    model, differing_from_templates = backbone.load(study.backbone_folder), 0
+    for name in TASK_NAMES:
+        record, task = json.loads(study.score("prompt_adapter", 1, name).read_text()), PreparedTask.open(study.task_folder(name))
+        if source == "coop":
+            prompts = LearnedPrompt.load(study.prompt("coop", 1, name))[0].prompts
+            weights = PromptedClassifier(model, task.task.class_names, prompts).class_features(prompts)[0].numpy()
+        else:
+            with safe_open(study.shared("coop_mt", 1), framework="numpy") as file:
+                weights = file.get_tensor(f"weights.{name}")
+        held, drawn = features.load(study.encoded(name))[0], json.loads(study.draw(name, 1).read_text())
+        rows, f = task.rows("train", np.asarray(drawn["train"])), held["features_test"]
+        keys, values = held["features_train"][rows], np.eye(len(weights))[task.labels("train")[rows]]
+        remembered = record["alpha"] * np.exp(-record["beta"] * (1 - f @ keys.T)) @ values
+        right, otherwise = (
+            np.mean((100 * f @ w.T + remembered).argmax(1) == task.labels("test")) for w in (weights, held["class_features"])
+        )
+        assert record["score"] == pytest.approx(right)
+        differing_from_templates += right != otherwise
+    assert differing_from_templates >= 2  # with the templates' weights the scores would be others
+
+
 def in_process(folder, backbone, noise=False):
     """The choices of a real run of all jobs up to the scores, in this process; with `noise` the test labels are shuffled."""
     from promptatlas.jobs import adapt, prepare, share, tune

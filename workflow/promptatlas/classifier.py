@@ -7,7 +7,8 @@ import torch.nn.functional as F
 from torch import Tensor
 
 from promptatlas.backbone import Backbone
-from promptatlas.backbone.text import Layout, plain_sentences, sentences
+from promptatlas.backbone.siglip import Whole
+from promptatlas.backbone.text import Layout, sentences
 from promptatlas.prompts import Prompts
 
 # Tokens per pass through a tower: on a CPU what stays in the cache, on a GPU halved when memory runs out.
@@ -23,7 +24,7 @@ class PromptedClassifier:
 
     def __init__(self, backbone: Backbone, class_names: tuple[str, ...], prompts: Prompts) -> None:
         self.backbone = backbone
-        self.layout: Layout | None = None
+        self.layout: Layout | Whole | None = None
         if prompts.text is None:
             self.fixed = backbone.class_features(class_names, (prompts.template,))
         else:
@@ -66,7 +67,7 @@ class PromptedClassifier:
         The images of a pass are prompts side by side: what stands before the class name runs once per image, as ever.
         """
         squeeze, squeezed, expand, expanded = (part[0] for part in prompts.meta)
-        size = max(1, TOKENS_PER_PASS[features.device.type] // (len(self.layout.prefix) + len(self.layout.suffix)))
+        size = max(1, TOKENS_PER_PASS[features.device.type] // self.layout.tokens)
         parts = []
         for own in features.split(size):
             shift = F.linear(F.linear(own, squeeze, squeezed).relu(), expand, expanded)

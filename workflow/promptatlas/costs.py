@@ -128,7 +128,7 @@ class Method:
     @property
     def by_picture(self) -> bool:
         """Whether every picture has class weights of its own."""
-        return self.name == "cocoop"
+        return methods.is_by_picture(self.name)
 
     def tuning(self, size: Size, learners: int) -> Work:
         """`learners` prompts side by side on one task: forward and backward in each step, forward to validate each epoch."""

@@ -17,15 +17,13 @@ from torch import Tensor
 
 from promptatlas import metrics
 from promptatlas.backbone import Backbone
+from promptatlas.backbone.siglip import Whole
 from promptatlas.backbone.text import Layout, sentences
 from promptatlas.errors import UserError
 from promptatlas.methods.settings import module_class
-from promptatlas.methods.softcpt import SoftCPT
 from promptatlas.schedule import learning_rate, optimiser
 from promptatlas.streams import stream, torch_stream
 from promptatlas.tuning import loss
-
-RELEASED_STEPS = 3  # SoftCPT's release steps optimiser and schedule once for each of its three registered parts
 
 
 @dataclass(frozen=True)
@@ -56,7 +54,7 @@ class Shared:
 def tune_shared(backbone: Backbone, method: str, settings: dict, tasks: list[SharedTask], seed: int) -> Shared:
     """One learner of `method` on all tasks, with the streams of `seed`. Raises UserError if the loss is not a number."""
     learner = _Learner(backbone, method, settings, tasks, seed)
-    steps = RELEASED_STEPS if settings["steps"] == "as_released" else 1
+    steps = learner.module.released_steps if settings.get("steps") == "as_released" else 1
     optimizer = optimiser(settings, list(learner.module.parameters()))
     best: tuple[float, int, dict[str, Tensor]] = (float("-inf"), 0, {})
     history, order = [], stream("order", method, seed)
@@ -97,7 +95,7 @@ class Sentences:
         return self.text(layout, contexts.reshape(-1, 1, *contexts.shape[-2:]), owner)[0]
 
     @cached_property
-    def _all(self) -> Layout:
+    def _all(self) -> Layout | Whole:
         return self.text.layout(self.rows)
 
 
@@ -117,13 +115,11 @@ class _Learner:
         sizes = [len(task.train[1]) for task in tasks]
         self.owner = np.repeat(np.arange(len(tasks)), sizes)
         self.place = np.concatenate([np.arange(size) for size in sizes])
-        self.soft = isinstance(self.module, SoftCPT)
-        self.class_aware = self.soft and self.module.class_aware
-        self.rate = settings["class_rate"] if self.class_aware else 1.0
+        self.rate = settings["class_rate"] if self.module.class_aware else 1.0
         self.sampling = stream("classes", method, seed)
-        if self.soft:
+        if self.module.reads_names:
             self.named = Sentences(backbone, [task.name for task in tasks], settings["task_vectors"])
-        if self.class_aware:
+        if self.module.class_aware:
             self.described = Sentences(backbone, names, settings["class_vectors"])
 
     def loss(self, rows: np.ndarray) -> Tensor:
@@ -164,11 +160,11 @@ class _Learner:
     def _contexts(self, chosen: Tensor) -> Tensor:
         """(n, d_text) of all, (T, n, d_text) of the tasks to which the chosen classes (R,) belong, or (R, n, d_text) of each."""
         tasks, task = self._tasks_of(chosen)
-        if not self.soft:
+        if not self.module.reads_names:
             return self.module(tasks, chosen)
         context = self.module.task_context(tasks)
         task_features = self.named.features(context, tasks, _each(context))
-        if not self.class_aware:
+        if not self.module.class_aware:
             return self.module(task_features, None)
         context = self.module.class_context(chosen)
         return self.module(task_features[task], self.described.features(context, chosen, _each(context)))

@@ -64,7 +64,7 @@ def _class_features(classifier: PromptedClassifier, prompts: Prompts) -> torch.T
     if classifier.layout is None:
         return classifier.class_features(prompts)
     device = classifier.backbone.device
-    size = max(1, _budget(device) // len(classifier.layout.suffix))
+    size = max(1, _budget(device) // classifier.layout.tokens)
     return torch.cat([classifier.class_features(prompts[k : k + size]) for k in range(0, len(prompts), size)])
 
 

@@ -27,6 +27,11 @@ class Whole:
 
     ids: Tensor
 
+    @property
+    def tokens(self) -> int:
+        """What one prompt adds to a pass through the tower."""
+        return self.ids.numel()
+
 
 class SiglipText(nn.Module):
     """Frozen text encoder; state-dict names as published below `text.`."""

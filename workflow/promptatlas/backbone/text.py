@@ -60,6 +60,11 @@ class Layout:
     mask: Tensor
     last_mask: Tensor
 
+    @property
+    def tokens(self) -> int:
+        """What one prompt adds to a pass through the tower."""
+        return len(self.prefix) + len(self.suffix)
+
     @staticmethod
     def of(rows: list[list[int]], context_length: int, device: torch.device | str = "cpu") -> Layout:
         for row in rows:

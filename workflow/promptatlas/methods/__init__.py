@@ -3,9 +3,14 @@
 A method is an `nn.Module` built as `Method(architecture, settings, generator)`, whose `forward()` returns
 (text (depth, n, d_text) or None, visual (depth, n, d_vision) or None); a third value is `Prompts.meta`. Class attributes `text` and `visual` say which of
 them there are. An instance may have `fixed`, further fields of `Prompts`, and `initial`, words whose token embeddings its
-`start` is given. Knows nothing of optimisers or data.
+`start` is given.
+
+A method of kind "shared" is built as `Method(architecture, settings, generator, classes)`, classes being how many each task
+has, and gives contexts alone: one for all (n, d_text), or one by task or class, which `per` ("all", "task", "class") says.
+`forward(tasks, classes)` takes numbers; where `reads_names` and `class_aware` say so, the encoder's features of the tasks' and
+the classes' names instead, read after `task_context` and `class_context`. Knows nothing of optimisers or data.
 """
 
-from promptatlas.methods.settings import is_visual, kind, names, register, settings
+from promptatlas.methods.settings import is_by_picture, is_visual, kind, names, register, settings
 
-__all__ = ["is_visual", "kind", "names", "register", "settings"]
+__all__ = ["is_by_picture", "is_visual", "kind", "names", "register", "settings"]

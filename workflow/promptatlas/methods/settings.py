@@ -45,6 +45,7 @@ _CHOICES = {
     "class_weights": ("coop_mt", "softcpt", "coop", "multitask"),
 }
 _MAY_BE_ZERO = {"momentum", "weight_decay", "warmup_epochs", "warmup_learning_rate"}
+_SHARES = {"class_rate"}
 
 
 @dataclass(frozen=True)
@@ -52,14 +53,17 @@ class Entry:
     """A method: where its class or function is ("package.module:Class") and its own settings besides its kind's.
 
     kind: "prompt" learns from one task and runs in the matrix; "shared" learns from several tasks at once; "adapter" works
-    on frozen features of one task. visual: it puts prompts into the image tower, which has to be a ViT. presets: what a
-    preset sets otherwise for this method.
+    on frozen features of one task. visual: it puts prompts into the image tower, which has to be a ViT. by_picture: every
+    picture has class weights of its own. counts_words: there are as many context vectors as `initial` words. presets: what
+    a preset sets otherwise for this method.
     """
 
     module: str
     own: dict[str, object] = field(default_factory=dict)
     kind: str = "prompt"
     visual: bool = False
+    by_picture: bool = False
+    counts_words: bool = False
     presets: dict[str, dict[str, object]] = field(default_factory=dict)
 
     def defaults(self, preset: str) -> dict[str, object]:
@@ -77,15 +81,17 @@ def register(
     module: str,
     kind: str = "prompt",
     visual: bool = False,
+    by_picture: bool = False,
+    counts_words: bool = False,
     presets: dict[str, dict[str, object]] | None = None,
     **own: object,
 ) -> None:
     """Makes a method known by name; `own` are its settings with their defaults, or other defaults for TUNING's."""
-    _METHODS[name] = Entry(module, own, kind, visual, presets or {})
+    _METHODS[name] = Entry(module, own, kind, visual, by_picture, counts_words, presets or {})
 
 
 # Its *_ctxv1.yaml, which later papers compare with, is context 4, initial "a photo of a", position end.
-register("coop", "promptatlas.methods.coop:CoOp", context=16, initial="", position="middle")
+register("coop", "promptatlas.methods.coop:CoOp", counts_words=True, context=16, initial="", position="middle")
 register("vpt", "promptatlas.methods.vpt:VPT", visual=True, prompts=16, depth="deep", template="a photo of a {}.")
 register(
     "upt", "promptatlas.methods.upt:UPT", visual=True,
@@ -93,7 +99,7 @@ register(
 )  # fmt: skip
 # CoCoOp: configs/trainers/CoCoOp/vit_b16_c4_ep10_batch1_ctxv1.yaml.
 register(
-    "cocoop", "promptatlas.methods.cocoop:CoCoOp",
+    "cocoop", "promptatlas.methods.cocoop:CoCoOp", by_picture=True, counts_words=True,
     context=4, initial="a photo of a", reduction=16, epochs=10, batch_size=1, select="last",
 )  # fmt: skip
 # MaPLe: configs/trainers/MaPLe/vit_b16_c2_ep5_batch4_2ctx.yaml and IVLP/vit_b16_c2_ep5_batch4_2+2ctx.yaml.
@@ -101,11 +107,13 @@ MAPLE = {"learning_rate": 0.0035, "epochs": 5, "batch_size": 4, "select": "last"
 register("maple", "promptatlas.methods.maple:MaPLe", visual=True, context=2, layers=9, initial="a photo of a", **MAPLE)
 register("ivlp", "promptatlas.methods.ivlp:IVLP", visual=True, context=2, prompts=2, layers=12, initial="a photo of a", **MAPLE)
 # SoftCPT: configs/trainers/MTCoOp/*_ep50.yaml and scripts/main_mtcoop.sh. NATA by default; NATS, CA.. and CS.. by the contexts.
+# class_rate: the share of the classes on no picture of a batch that class-aware variants keep; the release's default is off (1.0 here).
 # On the mini benchmark, 1 shot, AdamW at 0.01 spoils the meta network: validation 0.66 at 0.001, 0.59 at 0.003, below it at 0.01.
-SHARED = {"context": 16, "epochs": 50, "select": "last", "steps": "paper"}
+SHARED = {"context": 16, "epochs": 50, "select": "last"}
 register(
     "softcpt", "promptatlas.methods.softcpt:SoftCPT", "shared",
-    task_context="agnostic", task_vectors=4, class_context="none", class_vectors=4, meta_input="lin", class_rate=0.1, **SHARED,
+    task_context="agnostic", task_vectors=4, class_context="none", class_vectors=4, meta_input="lin", class_rate=0.1,
+    steps="paper", **SHARED,
     presets={"mini": {"learning_rate": 0.001}},
 )  # fmt: skip
 register("coop_mt", "promptatlas.methods.softcpt:HardSharing", "shared", sharing="all", **SHARED)
@@ -138,6 +146,11 @@ def is_visual(method: str) -> bool:
     return _entry(method).visual
 
 
+def is_by_picture(method: str) -> bool:
+    """Whether every picture has class weights of its own."""
+    return _entry(method).by_picture
+
+
 def _entry(method: str) -> Entry:
     if method not in _METHODS:
         raise UserError(f"methods: unknown method {method!r}; {suggest(method, _METHODS)}")
@@ -146,13 +159,33 @@ def _entry(method: str) -> Entry:
 
 def settings(method: str, overrides: dict[str, object] | None = None, preset: str = "paper") -> dict[str, object]:
     """Complete settings of a method: a preset with `overrides` on top. Raises UserError naming the wrong key."""
-    complete = dict(_entry(method).defaults(preset))
-    for key, value in (overrides or {}).items():
+    complete, given = dict(_entry(method).defaults(preset)), overrides or {}
+    for key, value in given.items():
         place = f"settings.{method}.{plain(key)}"
         if key not in complete:
             raise UserError(f"{place}: unknown setting; {suggest(key, complete)}")
         complete[key] = _checked(place, value, key, complete[key])
+    if _entry(method).counts_words:
+        complete |= _counted(method, complete["initial"], complete["context"], given)
     return complete
+
+
+def _counted(method: str, initial: str, context: int, given: dict[str, object]) -> dict[str, object]:
+    """What follows for `initial` and `context` if one of the two is not given: CoOp's release counts the words.
+
+    Fewer vectors than words leave the last words as they are; more have no words to start from.
+    """
+    words = len(initial.split())
+    if words and "initial" in given and "context" not in given:
+        return {"context": words}
+    if not words or context <= words:
+        return {}
+    if "initial" not in given:
+        return {"initial": ""}
+    raise UserError(
+        f"settings.{method}.context: {context} vectors cannot start from the {words} words of settings.{method}.initial; leave out "
+        "one of the two."
+    )
 
 
 def _checked(place: str, value: object, key: str, default: object) -> object:
@@ -169,6 +202,8 @@ def _checked(place: str, value: object, key: str, default: object) -> object:
         raise UserError(f"{place}: {shown(value)} must be a {'whole ' if whole else ''}number.")
     if value < 0 or (value == 0 and key not in _MAY_BE_ZERO):
         raise UserError(f"{place}: {shown(value)} must be {'zero or more' if key in _MAY_BE_ZERO else 'above zero'}.")
+    if key in _SHARES and not value <= 1:
+        raise UserError(f"{place}: {shown(value)} must be above zero and at most 1.")
     return value if whole else float(value)
 
 

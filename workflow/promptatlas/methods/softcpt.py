@@ -20,6 +20,8 @@ class SoftCPT(nn.Module):
     classes: how many each of the T tasks has.
     """
 
+    reads_names = True
+
     def __init__(self, architecture: Architecture, settings: dict, generator: Generator, classes: list[int]) -> None:
         super().__init__()
         width, embed = architecture.text_width, architecture.embed_dim
@@ -35,6 +37,11 @@ class SoftCPT(nn.Module):
             self.v = nn.Parameter(random_context(count, settings["class_vectors"], width, generator))
         inputs = 2 * embed if self.class_aware and self.reads == "lin" else embed
         self.meta = nn.Parameter(random_context(1, inputs, self.n * width, generator)[0])
+
+    @property
+    def released_steps(self) -> int:
+        """The release steps optimiser and schedule once for each of its parts: class names, u, v if there is one, and Q."""
+        return 4 if self.class_aware else 3
 
     def task_context(self, tasks: Tensor) -> Tensor:
         """(m, d_text) of all tasks or (T, m, d_text) of those given by number (T,)."""
@@ -58,6 +65,8 @@ class SoftCPT(nn.Module):
 
 class HardSharing(nn.Module):
     """The baselines: the context vectors themselves, one set for all tasks, for each task or for each class."""
+
+    reads_names, class_aware = False, False
 
     def __init__(self, architecture: Architecture, settings: dict, generator: Generator, classes: list[int]) -> None:
         super().__init__()

@@ -7,7 +7,7 @@ def split_words(settings: dict) -> tuple[str, str]:
     """The words that become the n learned vectors, and the words that stay after them as they are.
 
     With n = 2 and "a photo of a" the sentence is V_1 V_2 "of a" <class>. More vectors than words start at random, and
-    then no word stays.
+    then no word stays (MaPLe's release; CoOp's settings never come to that).
     """
     words, n = settings["initial"].split(), settings["context"]
     return (" ".join(words[:n]), " ".join(words[n:])) if n <= len(words) else ("", "")
