@@ -237,4 +237,4 @@ def test_wrong_settings_are_named(tiny_backbone):
         wild = settings("softcpt", SMALL | {"learning_rate": 1e30, "warmup_learning_rate": 1e30})
         tune_shared(tiny_backbone, "softcpt", wild, tasks_of(torch.float32), 1)
     assert names("shared") == ["softcpt", "coop_mt"]
-    assert [settings(m, preset="mini")["learning_rate"] for m in names("shared")] == [0.001, 0.01]
+    assert [settings(m, preset="mini")["learning_rate"] for m in names("shared")] == [0.001, 0.003]

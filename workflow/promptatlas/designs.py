@@ -50,7 +50,8 @@ def design(config: Mapping[str, Any]) -> Design:
     if name == BASE_TO_NEW:
         tasks = tuple(part_name(task, part) for task in given for part in PARTS)
         return Design(name, given, tasks, tuple(part_name(task, BASE) for task in given))
-    pooled = tuple(config["multitask"]) if isinstance(config["multitask"], list) else ()
+    listed = config.get("multitask")
+    pooled = tuple(listed) if isinstance(listed, list) else ()
     return Design(name, given, given, tuple(config["sources"]) if name in WITH_SOURCES else given, pooled)
 
 
