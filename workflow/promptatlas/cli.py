@@ -107,7 +107,7 @@ def _status(options: argparse.Namespace) -> int:
 
     study = _study(options.configfile)
     if options.method is not None:
-        _known("method", options.method, [*study.config["settings"]])
+        _known("method", options.method, [*study.cell_methods, *study.shared_methods, *study.adapter_methods])
     found = list(survey.states(study, options.method))
     lines = status.counts(found) + status.reasons(study)
     if options.matrix or options.method:
@@ -212,7 +212,7 @@ def _export(options: argparse.Namespace) -> int:
 
 
 def _cells(study: Study, options: argparse.Namespace) -> list[Cell]:
-    _known("method", options.method, study.methods)
+    _known("method", options.method, study.cell_methods)
     _known("source", options.source, study.sources)
     _known("target", options.target, study.tasks)
     seeds = study.seeds if options.seed is None else (options.seed,)
