@@ -119,7 +119,7 @@ def _resolve_methods(config: dict[str, Any]) -> None:
             _known("method", method, every, key)
     listed = [method for method in config["methods"] if method not in baselines]
     if not any(methods.kind(method) == "prompt" for method in listed):
-        _do_without_prompts(config)
+        designs.check_without_prompts(config, methods.names())
     model = config["backbone"]["model"]
     visual = [method for method in listed if methods.is_visual(method)]
     if visual and kinds.kind(model) in NO_VISUAL_PROMPTS:
@@ -139,22 +139,6 @@ def _resolve_methods(config: dict[str, Any]) -> None:
                 f"choose {' or '.join(methods.names('shared'))}"
             )
     config["settings"] = complete
-
-
-def _do_without_prompts(config: dict[str, Any]) -> None:
-    """UserError unless the study can be one of methods without a prompt for each task."""
-    listed, prompts = ", ".join(config["methods"]), ", ".join(methods.names())
-    if config["design"] != designs.FEW_SHOT:
-        raise UserError(
-            f"`methods` must list at least one whose prompts can be moved from task to task ({prompts}), not only {listed}; add one in "
-            f"the configuration, or write `design: {designs.FEW_SHOT}` to compare methods on tasks of their own"
-        )
-    for key in ("multitask", "joint"):
-        if config[key]:
-            raise UserError(
-                f"`{key}` is about prompts that are tuned on several tasks, and `methods` lists none of {prompts}; add one, or leave "
-                f"`{key}` out of the configuration"
-            )
 
 
 def _resolve_init(config: dict[str, Any]) -> None:

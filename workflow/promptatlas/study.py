@@ -69,6 +69,11 @@ class Study(Layout, Unions):
         return self.methods or (ZERO_SHOT,)
 
     @property
+    def every_method(self) -> tuple[str, ...]:
+        """Methods with jobs of their own that compute cells or scores."""
+        return (*self.cell_methods, *self.shared_methods, *self.adapter_methods)
+
+    @property
     def ensemble(self) -> bool:
         """Whether hand-written class weights are the mean over all sentences of a task; otherwise of the first alone."""
         return self.settings(ZERO_SHOT)["templates"] == "ensemble"

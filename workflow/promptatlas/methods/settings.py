@@ -179,6 +179,17 @@ def _checked(place: str, value: object, key: str, default: object) -> object:
     return value if whole else float(value)
 
 
+def allowed(key: str, default: object) -> str:
+    """What `_checked` takes for a setting, in words."""
+    if key in _CHOICES:
+        return ", ".join(_CHOICES[key])
+    if isinstance(default, str):
+        return "text with {}" if key == "template" else "text"
+    number = "whole number" if isinstance(default, int) else "number"
+    most = f", at most {_AT_MOST[key]}" if key in _AT_MOST else ""
+    return f"{number}, {'0 or more' if key in _MAY_BE_ZERO else 'above 0'}{most}"
+
+
 def module_class(method: str) -> type:
     """The method's class or function; this is the step that imports torch."""
     module, _, name = _entry(method).module.partition(":")
