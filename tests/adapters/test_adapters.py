@@ -10,7 +10,7 @@ import torch.nn.functional as F
 from promptatlas import metrics
 from promptatlas.adapters import Examples, tip_adapter, tip_adapter_f
 from promptatlas.adapters.cache import cache, logits
-from promptatlas.adapters.search import axis, right_between, search
+from promptatlas.adapters.search import _sums, axis, right_between, search
 from promptatlas.errors import UserError
 from promptatlas.methods import names, settings
 from promptatlas.methods.settings import module_class
@@ -99,6 +99,28 @@ def test_the_whole_grid_at_once_equals_one_pair_at_a_time(metric, monkeypatch):
     ours = search(validation.features, validation.labels, weights, kept, alphas, betas, metric)
     assert (ours.alpha, ours.beta) == (expected[1], expected[2]) and ours.score == pytest.approx(expected[0])
     assert ours.alpha > alphas[0] or ours.beta > betas[0]
+
+
+@pytest.mark.parametrize("metric", ["accuracy", "mean_per_class"])
+def test_the_whole_grid_holds_for_classes_with_few_pictures_or_none(metric):
+    """What a class's pictures say is a sum over slots, and not every class fills its own."""
+    weights, train, validation = scene(spread=1.5)
+    there = torch.tensor([4, 0, 0, 2, 2, 2, 4, 2, 0, 4, 0])  # in no order; none of classes 1 and 3
+    kept = cache(train.features[:, [5 * i % 20 + int(label) for i, label in enumerate(there)]], there, 5)
+    alphas, betas = axis(60, 25), axis(12, 20)
+    expected = one_by_one(weights, kept, validation, alphas, betas, metric)
+    ours = search(validation.features, validation.labels, weights, kept, alphas, betas, metric)
+    assert (ours.alpha, ours.beta) == (expected[1], expected[2]) and ours.score == pytest.approx(expected[0])
+    assert ours.alpha > alphas[0] or ours.beta > betas[0]
+
+
+@pytest.mark.parametrize(("kind", "nearness"), [(torch.float64, 1e-13), (torch.float32, 5e-6)])
+def test_sums_from_beta_to_beta_are_those_of_each_beta(kind, nearness):
+    """The grid multiplies its way from one beta to the next; rounding must not add up along 200 of them."""
+    cosines = torch.rand(7, 12, 3, dtype=kind, generator=torch.Generator().manual_seed(0))
+    betas = axis(20, 200)
+    for beta, ours in zip(betas, _sums(cosines - 1, betas), strict=True):
+        torch.testing.assert_close(ours, torch.exp(beta * (cosines - 1)).sum(1), rtol=nearness, atol=0)
 
 
 def test_the_interval_of_alphas_is_where_argmax_answers_right():

@@ -1,11 +1,14 @@
 """The linear probe: the optimum of its own objective, chosen by validation alone, whole where classes are missing."""
 
 
+import inspect
+
 import numpy as np
 import pytest
 from promptatlas import metrics
-from promptatlas.baselines import DECADES, linear_probe
+from promptatlas.baselines import linear_probe
 from promptatlas.errors import UserError
+from promptatlas.methods import settings
 from scipy.optimize import minimize
 from scipy.special import expit, logsumexp, softmax
 
@@ -65,8 +68,18 @@ def test_validation_picks_the_strength_that_is_best_on_it(seed: int) -> None:
     def on_validation(value: float) -> float:
         return (regression_in_words(data[0], data[1], value, 5)(data[2]).argmax(axis=1) == data[3]).mean()
 
-    best = max(on_validation(10.0**decade) for decade in DECADES if -3 < decade < 5)
+    best = max(on_validation(10.0**decade) for decade in range(-6, 7, 2) if -3 < decade < 5)
     assert on_validation(strength) >= best - 0.026  # one of the forty pictures
+
+
+def test_settings_say_how_far_and_how_finely_the_strength_is_searched() -> None:
+    data = splits()
+    coarse, whole, half = (np.log10(linear_probe(*data, "accuracy", decades=3, halvings=count)[1]) for count in range(3))
+    assert coarse in (-3, -1, 1, 3)
+    assert whole in (coarse - 1, coarse, coarse + 1) and half in (whole - 0.5, whole, whole + 0.5)
+    assert linear_probe(*data, "accuracy", iterations=1) != linear_probe(*data, "accuracy")
+    usual = {name: one.default for name, one in inspect.signature(linear_probe).parameters.items() if one.default is not one.empty}
+    assert usual == settings("linear_probe")
 
 
 def test_test_pictures_do_not_choose_and_validation_pictures_do() -> None:

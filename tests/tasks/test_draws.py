@@ -120,3 +120,15 @@ def test_bad_settings_are_named(shots: int, scheme: str, words: str) -> None:
 def test_an_empty_pool_is_named() -> None:
     with pytest.raises(UserError, match="'flowers' has no validation pictures"):
         draw(labels(100, 4), labels(0, 4), 4, 1, "flowers")
+
+
+@pytest.mark.parametrize(("scheme", "shots"), [("elevater", 1), ("elevater", 2), ("coop", 1)])
+def test_where_pictures_validate_themselves_the_plan_says_so(scheme: str, shots: int, capsys) -> None:
+    """MVLPT's code trains and validates on the same picture when ELEVATER's scheme has one to give."""
+    from promptatlas import planning
+    from promptatlas.study import Study
+
+    drawn = draw(labels(200, 10), labels(200, 10, seed=1), shots, 1, "made up", scheme)
+    itself = drawn.validation_split == "train" and bool({*drawn.train.tolist()} & {*drawn.validation.tolist()})
+    planning.announce(Study({"study": "never_run", "draw": scheme, "shots": shots}))
+    assert ("validates, as in MVLPT's code" in capsys.readouterr().err) == itself == ((scheme, shots) == ("elevater", 1))

@@ -5,7 +5,7 @@ import re
 
 import pandas as pd
 import pytest
-from tiny_study import CONFIG, begin
+from tiny_study import CONFIG, begin, differing
 
 from promptatlas.configuration import complete
 from promptatlas.study import Study
@@ -63,6 +63,59 @@ def test_the_page_and_the_figures_show_it(few_shot):
     assert "{{" not in page and "http" not in page and ">nan" not in page.lower()
     assert {path.stem for path in (few_shot.results / "figures").glob("*.png")} == {"methods", "joint-coop"}
     assert "Nothing to be done" in few_shot.run()
+
+
+@pytest.mark.parametrize("methods", [["zero_shot"], ["linear_probe"], ["tip_adapter_f"], ["softcpt"], ["prompt_adapter", "zero_shot"]])
+def test_any_methods_may_be_compared_without_prompts_of_single_tasks(methods):
+    study = Study(CONFIG | {"design": "few_shot", "methods": methods})
+    assert not study.methods and not study.tune_jobs and {cell.source for cell in study.cells} == {"template"}
+    assert {cell.target for cell in study.cells} == {*CONFIG["tasks"]}
+    learned = {job.method for job in (*study.share_jobs, *study.adapt_jobs)}
+    assert learned == {*methods} - {"zero_shot"} - {"linear_probe"} | ({"coop_mt"} if "prompt_adapter" in methods else set())
+
+
+def test_adapters_alone_run_to_the_report_with_zero_shot_in_it(tmp_path, backbone, finished):
+    """Zero-shot is the template's cell of each task, as in any other study."""
+    about = {"design": "few_shot", "methods": ["tip_adapter"]}
+    study = begin(tmp_path / "adapters", backbone, **about)
+    assert "adapt tip_adapter" in study.run()
+    cells, matrix = study.measured(), finished.measured()
+    assert {*cells} == {f"cells/frozen/zero_shot/seed1/{task}/template.json" for task in CONFIG["tasks"]}
+    for name, cell in cells.items():
+        other = matrix[name.replace("zero_shot", "coop")]
+        assert all(cell[key] == other[key] for key in ("score", "per_class", "fingerprint"))
+    summary = json.loads((study.results / "summary.json").read_text())
+    means = {one["method"]: one["mean"] for one in summary["comparison"]["methods"]}
+    assert {*means} == {"tip_adapter", "linear_probe", "zero_shot"}
+    assert means["zero_shot"] == pytest.approx(sum(cell["score"] for cell in cells.values()) / len(cells))
+    page = (study.results / "report.html").read_text()
+    assert all(f">{100 * mean:.1f}<" in page for mean in means.values()) and ">nan" not in page.lower()
+
+
+def test_the_first_template_alone_changes_what_is_made_of_templates_and_nothing_else(study):
+    import numpy as np
+
+    from promptatlas import backbone, features
+    from promptatlas.jobs import prepare, transfer
+    from promptatlas.tasks.mini import MINI_TASKS
+
+    settings = CONFIG["settings"] | {"zero_shot": {"templates": "first"}}
+    first = Study(CONFIG | {"results": str(study.folder / "results"), "device": "cpu", "settings": settings})
+    model, old = backbone.load(first.backbone_folder, "cpu"), {name: features.load(first.encoded(name)) for name in first.tasks}
+    for job in first.encode_jobs:
+        prepare.encode(first, job, 1, lambda *words: None)
+    assert any(len(MINI_TASKS[name].task.templates) > 1 for name in first.tasks)
+    for name in first.tasks:
+        task, (arrays, marks) = MINI_TASKS[name].task, features.load(first.encoded(name))
+        expected = model.class_features(task.class_names, task.templates[:1]).detach().numpy()
+        np.testing.assert_allclose(arrays["class_features"], expected, atol=1e-6)
+        assert {key for key in marks if marks[key] != old[name][1][key]} <= {"class_features"}
+    before = study.measured()
+    for job in first.transfer_jobs:
+        transfer.fill(first, job, 1, lambda *words: None)
+    after = study.measured()
+    assert differing(before, after) == {name for name in before if name.endswith("/template.json")}
+    assert all(after[name]["parts"]["prompt"] == "first template" for name in differing(before, after))
 
 
 def test_without_shared_prompts_there_is_no_such_section():

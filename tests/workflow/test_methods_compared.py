@@ -219,6 +219,11 @@ def test_the_registry_says_which_methods_have_visual_prompts():
     ("changes", "words"),
     [
         ({"methods": ["tip_adapter", "softcpt"]}, "`methods` must list at least one whose prompts can be moved"),
+        ({"methods": ["zero_shot"], "design": "base_to_new"}, "`methods` must list at least one whose prompts can be moved"),
+        ({"methods": ["tip_adapter"], "design": "few_shot", "joint": "auto"}, "`joint` is about prompts"),
+        ({"methods": ["softcpt"], "design": "few_shot", "multitask": "all"}, "`multitask` is about prompts"),
+        ({"settings": {"zero_shot": {"templates": "last"}}}, "settings.zero_shot.templates: 'last' is not one of ensemble, first"),
+        ({"settings": {"linear_probe": {"decades": 400}}}, "settings.linear_probe.decades: 400 must be above zero and at most 30"),
         ({"methods": ["vpt", "prompt_adapter"], "settings": {"prompt_adapter": {"class_weights": "coop"}}}, "add coop"),
         (
             {"methods": ["coop", "prompt_adapter"], "settings": {"prompt_adapter": {"class_weights": "multitask"}}},
@@ -247,3 +252,13 @@ def test_what_an_adapter_builds_upon_is_learned_too_and_baselines_may_be_listed(
     study = Study({"methods": ["zero_shot", "coop", "linear_probe", "prompt_adapter_f"]})
     assert study.methods == ("coop",) and study.shared_methods == ("coop_mt",)
     assert study.adapter_methods == ("prompt_adapter_f",) and not Study({}).all_scores
+
+
+@pytest.mark.parametrize("design", ["matrix", "few_shot", "base_to_new", "cross_dataset", "domain"])
+def test_listing_what_is_always_measured_changes_nothing(design):
+    from promptatlas.study import Study
+
+    given = {"design": design, "tasks": TASK_NAMES, "sources": TASK_NAMES[:1] if design in ("cross_dataset", "domain") else []}
+    without, listed = (Study(given | {"methods": methods}) for methods in (["coop"], ["linear_probe", "coop", "zero_shot"]))
+    assert listed.every_job == without.every_job
+    assert listed.description == without.description | {"methods": ["linear_probe", "coop", "zero_shot"]}

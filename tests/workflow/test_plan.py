@@ -21,6 +21,7 @@ STUDIES = {
     "every method": {"methods": EVERY, "multitask": "leave_one_out", "joint": "auto", "settings": {}},
     "base to new": {"design": "base_to_new", "tasks": ["shapes", "letters"]},
     "few shot": {"design": "few_shot"},
+    "no prompts": {"design": "few_shot", "methods": ["tip_adapter"]},
 }
 
 

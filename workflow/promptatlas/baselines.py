@@ -1,8 +1,8 @@
 """What the frozen image features alone can do: a linear probe on the few-shot draw. Knows nothing of prompts or files.
 
 Logistic regression whose strength C is searched on the validation pictures as in CLIP's linear probe (Radford et al.
-2021): every second decade from 1e-6 to 1e6, then around the best one in halving steps. CLIP goes on to an eighth of a
-decade; with a handful of validation pictures per class a half is all they can tell.
+2021): every second decade from 1e-6 to 1e6, then around the best one in steps of a decade and of a half. CLIP goes on to an eighth
+of a decade; with a handful of validation pictures per class a half is all they can tell.
 """
 
 import warnings
@@ -15,8 +15,6 @@ from sklearn.linear_model import LogisticRegression
 from promptatlas import metrics
 from promptatlas.errors import UserError
 
-DECADES = tuple(range(-6, 7, 2))
-STEPS = (1.0, 0.5)
 # Of the gradient at the start. scikit-learn's own criterion is absolute, and with a thousand classes it is met there.
 TOLERANCE = 0.03
 # The chosen fit is taken this much closer to its optimum.
@@ -31,11 +29,15 @@ def linear_probe(
     test: np.ndarray,
     test_labels: np.ndarray,
     metric: str,
+    decades: int = 6,
+    halvings: int = 2,
+    iterations: int = 1000,
 ) -> tuple[float, float]:
     """Test score (0..1) of a linear probe and the C that the validation pictures chose, the smallest among equals.
 
     Features are (N, D), L2-normalised; labels are class numbers (N,), or marks (N, K) for ``map_11_point``, where each
-    class has a probe of its own and is ranked by it. A class without a training picture gets the lowest score.
+    class has a probe of its own and is ranked by it. A class without a training picture gets the lowest score. C goes from
+    10^-decades to 10^decades, and around the best in `halvings` steps, the first a decade and each half of that before.
     """
     if not len(train) or not len(validation):
         raise UserError("The linear probe needs a picture to learn from and one to validate on; raise shots.")
@@ -45,15 +47,15 @@ def linear_probe(
     train_labels = np.asarray(train_labels)
     probe: _Marks | _Classes
     if train_labels.ndim == 2:
-        probe = _Marks(train, train_labels)
+        probe = _Marks(train, train_labels, iterations)
     else:
         last = max(int(np.max(labels)) for labels in (train_labels, validation_labels, test_labels))
-        probe = _Classes(train, train_labels, classes=max(2, last + 1))
+        probe = _Classes(train, train_labels, max(2, last + 1), iterations)
     tried: dict[float, tuple[float, _Marks | _Classes]] = {}
-    for decade in DECADES:
+    for decade in range(-decades, decades + 1, 2):
         probe = probe.fitted(10.0**decade)
         tried[decade] = probe.score(metric, validation, validation_labels), probe
-    for step in STEPS:
+    for step in (0.5**k for k in range(halvings)):
         centre = _best(tried)
         for decade in (centre - step, centre + step):
             probe = tried[centre][1].fitted(10.0**decade)
@@ -70,9 +72,9 @@ def _best(tried: dict[float, tuple[float, "_Marks | _Classes"]]) -> float:
 class _Classes:
     """One probe over all classes. `fitted` starts from the own coefficients, so neighbouring strengths are cheap."""
 
-    def __init__(self, features: np.ndarray, labels: np.ndarray, classes: int):
+    def __init__(self, features: np.ndarray, labels: np.ndarray, classes: int, iterations: int):
         self.features, self.labels, self.classes = features, labels, classes
-        self.model = _unfitted(features, labels)
+        self.model = _unfitted(features, labels, iterations)
 
     def fitted(self, strength: float, closer: float = 1) -> "_Classes":
         other = copy(self)
@@ -93,9 +95,9 @@ class _Classes:
 class _Marks:
     """One probe per class, marked or not. Each class is ranked by its own probe: a softmax would mix them."""
 
-    def __init__(self, features: np.ndarray, marks: np.ndarray):
+    def __init__(self, features: np.ndarray, marks: np.ndarray, iterations: int):
         self.features, self.marks = features, marks
-        self.models = [_unfitted(features, column) for column in marks.T]
+        self.models = [_unfitted(features, column, iterations) for column in marks.T]
 
     def fitted(self, strength: float, closer: float = 1) -> "_Marks":
         other = copy(self)
@@ -116,7 +118,7 @@ class _Marks:
         return float(np.mean(there)) if there else float("nan")
 
 
-def _unfitted(features: np.ndarray, labels: np.ndarray) -> LogisticRegression | None:
+def _unfitted(features: np.ndarray, labels: np.ndarray, iterations: int) -> LogisticRegression | None:
     """A regression whose tolerance suits its data; None where there is one class only."""
     order = np.argsort(labels, kind="stable")
     starts = np.flatnonzero(np.diff(labels[order], prepend=labels[order[0]] - 1))
@@ -126,7 +128,7 @@ def _unfitted(features: np.ndarray, labels: np.ndarray) -> LogisticRegression | 
     sizes = np.diff(starts, append=len(labels))
     gradient = sums - sizes[:, None] * features.mean(axis=0)
     tolerance = TOLERANCE * float(np.abs(gradient).max()) / len(labels)
-    return LogisticRegression(tol=tolerance, max_iter=1000, warm_start=True)
+    return LogisticRegression(tol=tolerance, max_iter=iterations, warm_start=True)
 
 
 def _fitted(

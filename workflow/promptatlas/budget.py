@@ -98,7 +98,7 @@ def _head(budget: Budget) -> list[str]:
     unit = "GPU" if budget.device == "cuda" else "core of a processor"
     model = "" if budget.trained else ", with an untrained model of the same sizes"
     return [
-        f"{study.name}: {len(study.tasks)} tasks, {len(study.config['settings'])} methods, {len(study.seeds)} seeds, "
+        f"{study.name}: {len(study.tasks)} tasks, {len(study.every_method)} methods, {len(study.seeds)} seeds, "
         f"{len(study.cells)} cells, {study.backbone_name}",
         f"times are those of one {unit} as this one, measured in {budget.took:.0f} s{model}",
     ]

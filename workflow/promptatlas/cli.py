@@ -81,6 +81,9 @@ def _parser() -> argparse.ArgumentParser:
     ahead.add_argument("--gpus", type=int, metavar="N", help="GPUs, or cores without one, that work at once (default: those here)")
     ahead.set_defaults(run=_plan)
 
+    manual = commands.add_parser("settings", help="every setting of every method: defaults, values, meaning")
+    manual.set_defaults(run=_settings)
+
     archive = commands.add_parser("pack", help="put a finished study into one archive for publication")
     archive.add_argument("-o", "--output", type=Path, required=True, help="the archive to write, such as study.tar.gz")
     archive.set_defaults(run=_pack)
@@ -111,7 +114,7 @@ def _status(options: argparse.Namespace) -> int:
 
     study = _study(options.configfile)
     if options.method is not None:
-        _known("method", options.method, [*study.config["settings"]])
+        _known("method", options.method, study.every_method)
     found = list(survey.states(study, options.method))
     lines = status.counts(found) + status.reasons(study)
     if options.matrix or options.method:
@@ -140,6 +143,13 @@ def _plan(options: argparse.Namespace) -> int:
 
     found = budget.measured_here(study)
     print("\n".join(budget.lines(found, options.gpus or budget.devices_here(found))))
+    return 0
+
+
+def _settings(options: argparse.Namespace) -> int:
+    from promptatlas.methods import manual
+
+    print(manual.page(), end="")
     return 0
 
 
@@ -218,7 +228,7 @@ def _export(options: argparse.Namespace) -> int:
 
 
 def _cells(study: Study, options: argparse.Namespace) -> list[Cell]:
-    _known("method", options.method, study.methods)
+    _known("method", options.method, study.cell_methods)
     _known("source", options.source, study.sources)
     _known("target", options.target, study.tasks)
     seeds = study.seeds if options.seed is None else (options.seed,)

@@ -186,7 +186,7 @@ def _published(study: Study, name: str) -> dict[str, Any]:
     if study.is_embedded(name):
         return {"licence": "", "citation": "", "zero_shot_expected": float("nan"), "zero_shot_reference": ""}
     entry = study.entry(halves.whole_of(name))
-    known = {} if halves.part_of(name) else entry.expected_zero_shot
+    known = {} if halves.part_of(name) or not study.ensemble else entry.expected_zero_shot
     expected = known.get(study.weights, {"score": float("nan"), "source": ""})
     return {
         "licence": entry.licence,

@@ -21,7 +21,6 @@ from promptatlas.tasks import catalogue, halves
 from promptatlas.tasks.task import Task
 
 SCHEMA = Path(__file__).resolve().parents[1] / "schemas" / "config.schema.yaml"
-ALWAYS_MEASURED = ("zero_shot", "linear_probe")
 NO_VISUAL_PROMPTS = ("resnet", "siglip")
 MOST_VALUES = 100_000
 
@@ -85,7 +84,7 @@ def _resolve_design(config: dict[str, Any]) -> None:
         _known("task", source, config["tasks"], "sources")
     if config["design"] not in designs.WITH_OWN_TASKS:
         for method in config["methods"]:
-            if method not in ALWAYS_MEASURED and methods.kind(method) != "prompt":
+            if methods.kind(method) not in ("prompt", "baseline"):
                 raise UserError(
                     f"`methods` lists {method}, which is no prompt that could be tried on other classes; leave it out with "
                     f"`design: {config['design']}`"
@@ -113,17 +112,14 @@ def _resolve_backbone(config: dict[str, Any]) -> None:
 
 def _resolve_methods(config: dict[str, Any]) -> None:
     """Complete settings of every method that is needed: those listed, and the learners that adapters build upon."""
-    learned = [name for kind in ("prompt", "shared", "adapter") for name in methods.names(kind)]
-    for method in config["methods"]:
-        _known("method", method, [*learned, *ALWAYS_MEASURED], "methods")
-    for method in config["settings"]:
-        _known("method", method, learned, "settings")
-    listed = [method for method in config["methods"] if method not in ALWAYS_MEASURED]
+    baselines = methods.names("baseline")
+    every = [name for kind in ("prompt", "shared", "adapter") for name in methods.names(kind)] + baselines
+    for key in ("methods", "settings"):
+        for method in config[key]:
+            _known("method", method, every, key)
+    listed = [method for method in config["methods"] if method not in baselines]
     if not any(methods.kind(method) == "prompt" for method in listed):
-        raise UserError(
-            f"`methods` must list at least one whose prompts can be moved from task to task ({', '.join(methods.names())}), "
-            f"not only {', '.join(config['methods'])}; add one in the configuration"
-        )
+        designs.check_without_prompts(config, methods.names())
     model = config["backbone"]["model"]
     visual = [method for method in listed if methods.is_visual(method)]
     if visual and kinds.kind(model) in NO_VISUAL_PROMPTS:
@@ -132,7 +128,7 @@ def _resolve_methods(config: dict[str, Any]) -> None:
             f"that of {model}; leave {'it' if len(visual) == 1 else 'them'} out, or choose a `backbone.model` such as ViT-B-16"
         )
     given, preset = config["settings"], config["preset"]
-    complete = {method: methods.settings(method, given.get(method), preset) for method in listed}
+    complete = {method: methods.settings(method, given.get(method), preset) for method in (*listed, *baselines)}
     for method, settings in list(complete.items()):
         learner = settings.get("class_weights")
         if learner == unions.MULTITASK:

@@ -56,6 +56,7 @@ class Size:
 def size(study: Study, name: str) -> Size:
     """How large a task of a study is: from its prepared folder if there is one, else from its description."""
     task, pools, known = _described(study, halves.whole_of(name))
+    task = study.hand_written(task)
     names = [tokens(one) for one in task.class_names] or [2] * ASSUMED[0]
     pools = {split: pools.get(split, 0) for split in ("train", "validation", "test")}
     shots, whole, embedded = study.shots_of(halves.whole_of(name)), len(names), study.is_embedded(name)
@@ -165,11 +166,12 @@ class Method:
 
     def adapting(self, size: Size, width: int) -> Work:
         """One adapter: the search of alpha and beta, one beta at a time, and, if keys are trained, their epochs."""
-        grid = self.settings["beta_steps"]
+        grid, ranked = self.settings["beta_steps"], size.metric in RANKED
         work = Work({
             f"adapt {self.name}: betas": grid,
-            f"adapt {self.name}: looks": grid * size.validation * size.train * size.classes,
-            f"adapt {self.name}: pairs": grid * self.settings["alpha_steps"] * (size.metric in RANKED),
+            f"adapt {self.name}: looks": grid * size.validation * size.train * (size.classes if ranked else 1),
+            f"adapt {self.name}: logits": grid * size.validation * size.classes,
+            f"adapt {self.name}: pairs": grid * self.settings["alpha_steps"] * ranked,
         })  # fmt: skip
         if "epochs" in self.settings:
             epochs, seen = self.settings["epochs"], 2 * size.train + size.validation

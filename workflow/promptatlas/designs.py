@@ -7,7 +7,7 @@ wanted but test pictures.
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -72,4 +72,19 @@ def check(config: Mapping[str, Any]) -> None:
         if config.get(key) and name not in WITH_OWN_TASKS:
             raise UserError(
                 f"`{key}` is for `design: {MATRIX}` and `design: {FEW_SHOT}`, not for {name}; leave it out of the configuration"
+            )
+
+
+def check_without_prompts(config: Mapping[str, Any], prompts: Sequence[str]) -> None:
+    """UserError unless the study can be one whose `methods` lists none of those that have a prompt for each task, `prompts`."""
+    if config["design"] != FEW_SHOT:
+        raise UserError(
+            f"`methods` must list at least one whose prompts can be moved from task to task ({', '.join(prompts)}), not only "
+            f"{', '.join(config['methods'])}; add one in the configuration, or write `design: {FEW_SHOT}` to compare methods on tasks of their own"
+        )
+    for key in ("multitask", "joint"):
+        if config[key]:
+            raise UserError(
+                f"`{key}` is about prompts that are tuned on several tasks, and `methods` lists none of {', '.join(prompts)}; add one, or "
+                f"leave `{key}` out of the configuration"
             )

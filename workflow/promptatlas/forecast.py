@@ -128,7 +128,7 @@ class _Plan:
         for job in self.study.transfer_jobs:
             method = Method.of(self.study, job.method, self.study.init_settings(job.method))
             tuned = self._tuned(job)
-            step = self._step(method, job.targets, max(tuned.values(), default=0))
+            step = self._step(method, job.targets, max(tuned.values())) if tuned else Step()
             needs = [f"index_{path.stem}" for path in self.study.transfer_inputs(job)]
             self._compute(job.name, "transfer", self._cells(method, job, tuned), needs, step=step)
 

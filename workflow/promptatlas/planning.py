@@ -41,6 +41,9 @@ def announce(study: Study) -> None:
         print(f"{study.name}: {len(missing)} of {len(files)} {kind} are missing{names}", file=sys.stderr)
     if failed:
         print(f"{study.name}: {len(failed)} results failed earlier and count as missing", file=sys.stderr)
+    if study.config["draw"] == "elevater" and study.shots == 1:
+        told = "the only picture per class is also the one that validates, as in MVLPT's code; with `draw: coop` others do"
+        print(f"{study.name}: `draw: elevater` with `shots: 1`: {told}", file=sys.stderr)
     if study.folder.exists() and not os.access(study.folder, os.W_OK):
         told = f"{study.folder} may not be written; make it writable or set `results` to another folder"
         print(f"promptatlas: {told}", file=sys.stderr)

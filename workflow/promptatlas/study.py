@@ -3,6 +3,7 @@
 Knows nothing of torch, Snakemake or what is in the files.
 """
 
+from dataclasses import replace
 from functools import cached_property
 from os.path import expanduser
 from pathlib import Path
@@ -16,6 +17,7 @@ from promptatlas.configuration import complete
 from promptatlas.designs import Design, design
 from promptatlas.layout import Layout
 from promptatlas.tasks import catalogue, halves
+from promptatlas.tasks.task import Task
 from promptatlas.unions import MULTITASK, Unions
 from promptatlas.work import (
     AdaptJob,
@@ -33,8 +35,8 @@ from promptatlas.work import (
     job_name,
 )
 
+ZERO_SHOT, TEMPLATE = "zero_shot", "template"
 TUNED_TARGETS = 5  # per job of protocol init where the configuration leaves it open
-
 WHERE = ("results", "data_root", "download", "jobs", "device", "deterministic", "memory_mib", "minutes", "only")
 
 
@@ -54,13 +56,37 @@ class Study(Layout, Unions):
         self.protocols: tuple[str, ...] = tuple(self.config["protocols"])
         self.seeds: tuple[int, ...] = tuple(self.config["seeds"])
         self.shots: int = self.config["shots"]
-        self.sources: tuple[str, ...] = (*self.learners, *self.config["calibration"])
+        self.sources: tuple[str, ...] = (*self.learners, *self.config["calibration"]) if self.methods else (TEMPLATE,)
         if self.multitask:
             self.sources = (*self.sources, self.multitask)
 
     def _used(self, kind: str) -> tuple[str, ...]:
         """The methods of one kind that are listed, or that a listed one builds upon."""
         return tuple(method for method in self.config["settings"] if methods.kind(method) == kind)
+
+    @property
+    def cell_methods(self) -> tuple[str, ...]:
+        """Methods that have cells: those whose prompts are tried or, where there is none, zero-shot alone with the row `template`."""
+        return self.methods or (ZERO_SHOT,)
+
+    @property
+    def every_method(self) -> tuple[str, ...]:
+        """Methods with jobs of their own that compute cells or scores."""
+        return (*self.cell_methods, *self.shared_methods, *self.adapter_methods)
+
+    @property
+    def ensemble(self) -> bool:
+        """Whether hand-written class weights are the mean over all sentences of a task; otherwise of the first alone."""
+        return self.settings(ZERO_SHOT)["templates"] == "ensemble"
+
+    @property
+    def sentences(self) -> str:
+        """How fingerprints call the sentences that hand-written class weights are made of."""
+        return TEMPLATE if self.ensemble else f"first {TEMPLATE}"
+
+    def hand_written(self, task: Task) -> Task:
+        """A task with the sentences that its hand-written class weights are made of."""
+        return task if self.ensemble else replace(task, templates=task.templates[:1])
 
     def is_embedded(self, task: str) -> bool:
         """Whether promptatlas draws the pictures itself."""
@@ -108,7 +134,7 @@ class Study(Layout, Unions):
 
         With protocol init every prompt is, but one from scratch that is tuned as long as the target's source prompt: it is that one.
         """
-        if cell.protocol != "init" or cell.source == "template":
+        if cell.protocol != "init" or cell.source == TEMPLATE:
             return False
         return cell.source != "scratch" or not self.starts_from_targets(cell.method)
 
@@ -218,7 +244,7 @@ class Study(Layout, Unions):
                 *self._measured(sources.items, targets.items), seeds.items, self.design,
             )
             for protocol in self.protocols
-            for method in self.methods
+            for method in self.cell_methods
             for seeds in chunks(self.seeds, self._size("seeds"), "seed")
             for targets in chunks(self.tasks, self._targets_per_job(protocol))
             for sources in chunks(self.sources, self._size("sources"), "from_")

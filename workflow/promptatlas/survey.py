@@ -182,8 +182,8 @@ class _Survey:
 
     def _probe_mark(self, name: str) -> Parts:
         draws = {seed: read_draw(self.study.draw(name, seed)) for seed in self.study.seeds}
-        features = shared.metadata(self.study.encoded(name))
-        return {"inputs": fingerprint(probe.parts(features, self.tasks[name], draws))}
+        features, settings = shared.metadata(self.study.encoded(name)), self.study.settings("linear_probe")
+        return {"inputs": fingerprint(probe.parts(features, self.tasks[name], draws, settings))}
 
     def _adapted(self, job: AdaptJob) -> Iterator[State]:
         for name in job.tasks:

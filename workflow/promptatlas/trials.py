@@ -81,7 +81,7 @@ def trials(study: Study, model: Backbone, sizes: Mapping[str, Size]) -> dict[str
     if study.real_tasks:
         found["prepare decoded"] = _decoding(model.architecture.image_size)
     found["probe"] = _probing(typical, width)
-    learners_at_once = max(len(job.seeds) for job in study.tune_jobs)
+    learners_at_once = max((len(job.seeds) for job in study.tune_jobs), default=0)
     prompts_at_once = max(len(job.seeds) * len(job.sources) for job in study.transfer_jobs)
     for name in study.methods:
         method = Method.of(study, name)

@@ -36,7 +36,7 @@ for job in study.encode_jobs:
         benchmark:
             study.benchmark(job.name)
         params:
-            numerics=NUMERICS_VERSION,
+            **study.provenance("zero_shot"),
         resources:
             **planning.resources(study, gpus=study.gpus),
         message:
@@ -62,7 +62,7 @@ for job in study.probe_jobs:
         benchmark:
             study.benchmark(job.name)
         params:
-            numerics=NUMERICS_VERSION,
+            **study.provenance("linear_probe"),
         resources:
             **planning.resources(study),
         message:

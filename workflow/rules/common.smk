@@ -1,6 +1,6 @@
 # What every rule file uses: the checked study. A mistake in the configuration ends here, before any job.
 
-from promptatlas import NUMERICS_VERSION, planning
+from promptatlas import planning
 
 study = planning.plan(config)
 

@@ -7,6 +7,7 @@ logit, however many alphas there are, and the cosines are computed once for the 
 
 from __future__ import annotations
 
+from collections.abc import Iterator
 from dataclasses import dataclass
 
 import numpy as np
@@ -16,7 +17,8 @@ from torch import Tensor
 from promptatlas import metrics
 from promptatlas.adapters.cache import SCALE, Cache, affinity, remembered
 
-NUMBERS_AT_ONCE = 2**24  # cosines held at a time
+NUMBERS_AT_ONCE = 2**19  # numbers held at a time: what stays in a core's cache
+ANEW = 8  # betas after which rounding has had its chance to add up
 
 
 @dataclass(frozen=True)
@@ -36,7 +38,7 @@ def axis(upper: float, steps: int) -> np.ndarray:
 def search(
     features: Tensor, labels: Tensor, weights: Tensor, cache: Cache, alphas: np.ndarray, betas: np.ndarray, metric: str
 ) -> Choice:
-    """features (N, D) and labels (N,) or (N, C) of the validation pictures; weights (C, D); alphas ascending."""
+    """features (N, D) and labels (N,) or (N, C) of the validation pictures; weights (C, D); alphas ascending, betas evenly spaced."""
     scores = _argmax_scores if metric in ("accuracy", "mean_per_class") else _ranked_scores
     table = scores(features, labels, weights, cache, alphas, betas, metric)
     beta, alpha = np.unravel_index(table.argmax(), table.shape)
@@ -44,26 +46,65 @@ def search(
 
 
 def _argmax_scores(features, labels, weights, cache, alphas, betas, metric) -> np.ndarray:
-    """(len(betas), len(alphas)) by intervals of alpha; the pictures of a class weigh the same, or each picture does."""
-    counts = np.zeros((len(betas), len(weights), len(alphas) + 1), dtype=np.int64)
-    size = max(1, NUMBERS_AT_ONCE // len(cache.keys))
-    for start in range(0, len(features), size):
-        own, classes = features[start : start + size], labels[start : start + size].long()
-        cosines, plain = affinity(own, cache.keys), (SCALE * own @ weights.T).double()
-        truth = classes.cpu().numpy()
-        for i, beta in enumerate(betas):
-            low, high = right_between(plain, remembered(cosines, cache.values, beta).double(), classes)
-            first = np.searchsorted(alphas, low.cpu().numpy(), side="left")
-            after = np.searchsorted(alphas, high.cpu().numpy(), side="right")
-            held = first < after
-            np.add.at(counts[i], (truth[held], first[held]), 1)
-            np.add.at(counts[i], (truth[held], after[held]), -1)
+    """(len(betas), len(alphas)) by intervals of alpha."""
+    low, high = _intervals(features, labels.long(), weights, cache, betas)
+    first, after = np.searchsorted(alphas, low, side="left"), np.searchsorted(alphas, high, side="right")
+    held = first < after
+    kind, size = _weighing(labels.cpu().numpy(), metric)
+    beta, picture = np.nonzero(held)
+    counts = np.zeros((len(size), len(betas), len(alphas) + 1), dtype=np.int64)
+    np.add.at(counts, (kind[picture], beta, first[held]), 1)
+    np.add.at(counts, (kind[picture], beta, after[held]), -1)
     right = counts[:, :, :-1].cumsum(2)
+    return (right / size[:, None, None]).sum(0).round(12)  # equal scores stay equal whatever the order of the sum
+
+
+def _weighing(labels: np.ndarray, metric: str) -> tuple[np.ndarray, np.ndarray]:
+    """kind (N,) of each picture and, by kind, what one right picture is divided by. For the mean over classes, pictures of
+    equally large classes are of one kind; for accuracy all are.
+    """
     if metric == "accuracy":
-        return right.sum(1) / len(features)
-    totals = np.bincount(labels.cpu().numpy(), minlength=len(weights))
-    each = right[:, totals > 0] / totals[totals > 0][:, None]
-    return each.mean(1).round(12)  # equal scores stay equal whatever the order of the sum
+        return np.zeros(len(labels), dtype=np.int64), np.array([len(labels)])
+    totals = np.bincount(labels)
+    sizes, kind = np.unique(totals[labels], return_inverse=True)
+    return kind, sizes * np.count_nonzero(totals)
+
+
+def _intervals(features, labels, weights, cache, betas) -> tuple[np.ndarray, np.ndarray]:
+    """The lowest and the highest alpha (len(betas), N) with which each picture is right."""
+    slots, found = _slots(cache.values.argmax(1), len(weights)), []
+    size = max(1, NUMBERS_AT_ONCE // slots.numel())
+    for own, classes in zip(features.split(size), labels.split(size), strict=True):
+        plain = (SCALE * own @ weights.T).double()
+        sums = _sums(_in_slots(affinity(own, cache.keys), slots) - 1, betas)
+        found.append(torch.stack([torch.stack(right_between(plain, cached.double(), classes)) for cached in sums], 1))
+    low, high = torch.cat(found, 2).cpu().numpy()
+    return low, high
+
+
+def _sums(near: Tensor, betas: np.ndarray) -> Iterator[Tensor]:
+    """By beta, what `cache.remembered` gives, of affinity - 1 in slots, (N, S, C): (N, C), without a product with a one-hot matrix,
+    which for every key costs a multiplication per class. From one beta to the next exp(-beta (1 - a)) is multiplied by the same number.
+    """
+    step = torch.exp(float(betas[-1] - betas[0]) / max(1, len(betas) - 1) * near)
+    for i, beta in enumerate(betas):
+        held = held.mul_(step) if i % ANEW else torch.exp(float(beta) * near)
+        yield held.sum(1)
+
+
+def _slots(owners: Tensor, classes: int) -> Tensor:
+    """(S, C): which keys each class has, S the most of any; a class with fewer has M, one past the last of M keys."""
+    own = owners.cpu().numpy()
+    order, counts = own.argsort(kind="stable"), np.bincount(own, minlength=classes)
+    slots = np.full((counts.max(), classes), len(own))
+    slots[np.arange(len(own)) - (counts.cumsum() - counts)[own[order]], own[order]] = order
+    return torch.from_numpy(slots).to(owners.device)
+
+
+def _in_slots(cosines: Tensor, slots: Tensor) -> Tensor:
+    """(N, S, C) of cosines (N, M): where there is no key, as far away as can be."""
+    nowhere = cosines.new_full((len(cosines), 1), -torch.inf)
+    return torch.cat([cosines, nowhere], 1)[:, slots]
 
 
 def right_between(plain: Tensor, cached: Tensor, labels: Tensor) -> tuple[Tensor, Tensor]:

@@ -94,7 +94,7 @@ def _class_weights(
     """What the class weights of a task are made of, for the fingerprint, and how to get them."""
     source, name = settings.get("class_weights"), known.prepared.task.name
     if source is None:
-        return {"class_weights": "templates"}, lambda: known.class_features
+        return {"class_weights": f"{study.sentences}s"}, lambda: known.class_features
     if source in study.shared_methods:
         weights, mark = shared.class_weights(study.shared(source, seed), name)
         return {"class_weights": mark}, partial(weights.to, model.device)

@@ -68,7 +68,7 @@ class Joint(Unions):
             "data": digest([self._data_mark(name, seed) for name in names for seed in self.study.seeds]),
             "backbone": self.model.fingerprint,
             "numerics": str(NUMERICS_VERSION),
-        }
+        } | ({} if self.study.ensemble else {"zero_shot": self.study.sentences})
         if not (path.exists() and json.loads(path.read_bytes())["fingerprint"] == fingerprint(parts)):
             gains = self.gains(names)
             found = joint.groups(names, gains)

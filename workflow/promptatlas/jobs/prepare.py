@@ -147,6 +147,7 @@ def _encode(study: Study, model: Any, name: str) -> None:
     from promptatlas import encoding
 
     task, path = PreparedTask.open(study.task_folder(name)), study.encoded(name)
+    task.task = study.hand_written(task.task)
     marks = _encoding_marks(model.fingerprint, task)
     known, old = features.load(path) if path.exists() and not is_hole(path) else ({}, {})
     if old != marks:

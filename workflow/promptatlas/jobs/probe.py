@@ -36,18 +36,20 @@ def _fit(study: Study, name: str) -> None:
     task = PreparedTask.open(study.task_folder(name))
     encoded, about = features.load(study.encoded(name))
     draws = {seed: read_draw(study.draw(name, seed)) for seed in study.seeds}
-    path, mark = study.probe(name), fingerprint(parts(about, task, draws))
+    settings = study.settings("linear_probe")
+    path, mark = study.probe(name), fingerprint(parts(about, task, draws, settings))
     if not (path.exists() and json.loads(path.read_bytes())["fingerprint"] == mark):
-        rows = [{"seed": seed, **_scores(task, encoded, drawn)} for seed, drawn in draws.items()]
+        rows = [{"seed": seed, **_scores(task, encoded, drawn, settings)} for seed, drawn in draws.items()]
         _write(path, {"fingerprint": mark, "probes": rows})
 
 
-def parts(encoded: dict[str, str], task: PreparedTask, draws: dict[int, Draw]) -> dict[str, str]:
+def parts(encoded: dict[str, str], task: PreparedTask, draws: dict[int, Draw], settings: dict[str, int]) -> dict[str, str]:
     """Everything that determines the probes of a task, by name. encoded: what their file says of itself."""
     return {
         "features": digest(encoded),
         "metric": task.task.metric,
         "draws": digest({str(seed): drawn.sha256 for seed, drawn in draws.items()}),
+        "settings": digest(settings),
         "numerics": str(NUMERICS_VERSION),
     }
 
@@ -56,7 +58,7 @@ def _write(path: Path, record: dict) -> None:
     replace(path, json.dumps(record, indent=1).encode())
 
 
-def _scores(task: PreparedTask, encoded: dict[str, np.ndarray], drawn) -> dict[str, float]:
+def _scores(task: PreparedTask, encoded: dict[str, np.ndarray], drawn: Draw, settings: dict[str, int]) -> dict[str, float]:
     train = task.rows("train", drawn.train)
     held = task.rows(drawn.validation_split, drawn.validation)
     score, strength = linear_probe(
@@ -67,5 +69,6 @@ def _scores(task: PreparedTask, encoded: dict[str, np.ndarray], drawn) -> dict[s
         encoded["features_test"],
         task.labels("test"),
         task.task.metric,
+        **settings,
     )
     return {"score": score, "inverse_regularisation": strength}

@@ -84,7 +84,8 @@ class Transfer:
         self.settings, self.init_settings = study.settings(job.method), study.init_settings(job.method)
         self.tasks, self.draws = opened(study), drawn(study)
         self.prompts: dict[Path, LearnedPrompt] = {}
-        self.scratch = {seed: tuning.scratch(self.model, job.method, self.settings, seed) for seed in job.seeds}
+        seeds = job.seeds if "scratch" in job.sources else ()
+        self.scratch = {seed: tuning.scratch(self.model, job.method, self.settings, seed) for seed in seeds}
 
     def parts(self, cell: Cell) -> dict[str, str]:
         """Everything that determines the number in a cell, by name."""
@@ -98,7 +99,7 @@ class Transfer:
             "numerics": str(NUMERICS_VERSION),
         }
         if cell.source == "template":
-            return {**parts, "prompt": "template"}
+            return {**parts, "prompt": self.study.sentences}
         settings = self.init_settings if self.study.tunes(cell) else self.settings
         parts |= {"method": cell.method, "settings": digest(settings)}
         if not self.study.tunes(cell):

@@ -43,9 +43,10 @@ _CHOICES = {
     "steps": ("paper", "as_released"),
     "sharing": ("all", "task", "class"),
     "class_weights": ("coop_mt", "softcpt", "coop", "multitask"),
+    "templates": ("ensemble", "first"),
 }
-_MAY_BE_ZERO = {"momentum", "weight_decay", "warmup_epochs", "warmup_learning_rate"}
-_SHARES = {"class_rate"}
+_MAY_BE_ZERO = {"momentum", "weight_decay", "warmup_epochs", "warmup_learning_rate", "halvings"}
+_AT_MOST = {"class_rate": 1, "decades": 30, "halvings": 10}
 
 
 @dataclass(frozen=True)
@@ -53,9 +54,9 @@ class Entry:
     """A method: where its class or function is ("package.module:Class") and its own settings besides its kind's.
 
     kind: "prompt" learns from one task and runs in the matrix; "shared" learns from several tasks at once; "adapter" works
-    on frozen features of one task. visual: it puts prompts into the image tower, which has to be a ViT. by_picture: every
-    picture has class weights of its own. counts_words: there are as many context vectors as `initial` words. presets: what
-    a preset sets otherwise for this method.
+    on frozen features of one task; "baseline" is measured in every study. visual: it puts prompts into the image tower, which
+    has to be a ViT. by_picture: every picture has class weights of its own. counts_words: there are as many context vectors as
+    `initial` words. presets: what a preset sets otherwise for this method.
     """
 
     module: str
@@ -68,7 +69,7 @@ class Entry:
 
     def defaults(self, preset: str) -> dict[str, object]:
         """The paper's settings, then the preset's; presets are about prompts."""
-        if self.kind == "adapter":
+        if self.kind in ("adapter", "baseline"):
             return self.own
         return TUNING | self.own | PRESETS[preset] | self.presets.get(preset, {})
 
@@ -123,8 +124,9 @@ register(
     sharing="all", **SHARED,
     presets={"mini": {"learning_rate": 0.003}},
 )  # fmt: skip
-# Tip-Adapter: main.py and configs/. The first alpha and the grid differ there by data set; these are ImageNet's first
-# alpha and the widest grid that served several data sets (Prompt-Adapter's for EuroSAT).
+# Tip-Adapter: main.py and configs/. The first alpha and the grid differ there by data set: alpha from 1.17 to 10, grids that end
+# between 3 and 50, in Prompt-Adapter also at 100. Here all have ImageNet's first alpha and Prompt-Adapter's grid for EuroSAT,
+# which is wider than most, but not than those for Flowers and Food (50) and Pets (100).
 GRID = {"alpha_max": 20.0, "alpha_steps": 200, "beta_max": 20.0, "beta_steps": 200}
 CACHE = {"alpha": 1.17, "beta": 1.0, "epochs": 20, "batch_size": 256, "weight_decay": 0.01, "select": "best_validation"}
 register("tip_adapter", "promptatlas.adapters:tip_adapter", "adapter", **GRID)
@@ -135,6 +137,9 @@ register("tip_adapter_f", "promptatlas.adapters:tip_adapter_f", "adapter", **GRI
 PROMPT = {"class_weights": "coop_mt"}
 register("prompt_adapter", "promptatlas.adapters:tip_adapter", "adapter", **PROMPT, **GRID)
 register("prompt_adapter_f", "promptatlas.adapters:tip_adapter_f", "adapter", **PROMPT, **GRID, **CACHE, learning_rate=0.005)
+# CLIP's hand-written sentences, and its linear probe: C from 1e-6 to 1e6, iterations of L-BFGS (Radford et al. 2021, appendix A.3).
+register("zero_shot", "promptatlas.transfer:zero_shot", "baseline", templates="ensemble")
+register("linear_probe", "promptatlas.baselines:linear_probe", "baseline", decades=6, halvings=2, iterations=1000)
 
 
 def names(kind: str = "prompt") -> list[str]:
@@ -208,9 +213,20 @@ def _checked(place: str, value: object, key: str, default: object) -> object:
         raise UserError(f"{place}: {shown(value)} must be a {'whole ' if whole else ''}number.")
     if value < 0 or (value == 0 and key not in _MAY_BE_ZERO):
         raise UserError(f"{place}: {shown(value)} must be {'zero or more' if key in _MAY_BE_ZERO else 'above zero'}.")
-    if key in _SHARES and not value <= 1:
-        raise UserError(f"{place}: {shown(value)} must be above zero and at most 1.")
+    if key in _AT_MOST and not value <= _AT_MOST[key]:
+        raise UserError(f"{place}: {shown(value)} must be {'' if key in _MAY_BE_ZERO else 'above zero and '}at most {_AT_MOST[key]}.")
     return value if whole else float(value)
+
+
+def allowed(key: str, default: object) -> str:
+    """What `_checked` takes for a setting, in words."""
+    if key in _CHOICES:
+        return ", ".join(_CHOICES[key])
+    if isinstance(default, str):
+        return "text with {}" if key == "template" else "text"
+    number = "whole number" if isinstance(default, int) else "number"
+    most = f", at most {_AT_MOST[key]}" if key in _AT_MOST else ""
+    return f"{number}, {'0 or more' if key in _MAY_BE_ZERO else 'above 0'}{most}"
 
 
 def module_class(method: str) -> type:

@@ -1,0 +1,59 @@
+"""docs/settings.md and `promptatlas settings`: every setting with its default, its values and what it means."""
+
+import re
+import subprocess
+
+import pytest
+
+from promptatlas.errors import UserError
+from promptatlas.methods import manual, names, settings
+from tiny_study import PROMPTATLAS, ROOT
+
+EVERY = [name for kind in ("prompt", "shared", "adapter", "baseline") for name in names(kind)]
+
+
+def documented() -> dict[str, list[list[str]]]:
+    """By method the rows of its table, cell by cell."""
+    sections = re.split(r"^## (\w+).*$", (ROOT / "docs" / "settings.md").read_text(), flags=re.MULTILINE)[1:]
+    rows = ([[cell.strip() for cell in row.split("|")[1:-1]] for row in text.splitlines() if row.startswith("| `")] for text in sections[1::2])
+    return dict(zip(sections[::2], rows, strict=True))
+
+
+def test_the_page_is_what_the_command_prints():
+    done = subprocess.run([PROMPTATLAS, "settings"], text=True, capture_output=True, check=True)
+    assert done.stdout == (ROOT / "docs" / "settings.md").read_text(), "write it again: promptatlas settings > docs/settings.md"
+
+
+@pytest.mark.parametrize("method", EVERY)
+def test_every_setting_is_there_with_its_defaults_and_a_meaning(method):
+    rows = {key.strip("`"): (paper.strip('"'), mini.strip('"'), meaning) for key, paper, mini, _, meaning in documented()[method]}
+    paper, mini = settings(method), settings(method, preset="mini")
+    assert {key: row[0] for key, row in rows.items()} == {key: str(value) for key, value in paper.items()}
+    assert {key: row[1] or row[0] for key, row in rows.items()} == {key: str(value) for key, value in mini.items()}
+    assert all(row[2] for row in rows.values()) and method in manual.METHODS
+
+
+@pytest.mark.parametrize("method", EVERY)
+def test_the_values_it_names_are_those_that_are_taken(method):
+    for key, paper, _, values, _ in documented()[method]:
+        key = key.strip("`")
+
+        def taken(value) -> bool:
+            try:
+                return settings(method, {key: value})[key] == value
+            except UserError:
+                return False
+
+        if re.fullmatch(r"(whole )?number, (0 or more|above 0)(, at most \d+)?", values):
+            assert taken(1) and not taken(-1) and not taken("often")
+            assert taken(0) == ("0 or more" in values) and taken(1.5) == ("whole" not in values)
+            assert "at most" not in values or not taken(1 + int(values.split()[-1]))
+        elif values.startswith("text"):
+            assert taken("one {}") and taken("one") == (values == "text") and not taken(1)
+        else:
+            assert paper in values.split(", ") and all(map(taken, values.split(", "))) and not taken("often")
+
+
+def test_no_meaning_is_left_of_a_setting_that_is_gone():
+    known = {key for method in EVERY for key in settings(method)}
+    assert {*manual.MEANINGS, *(key for _, key in manual.OTHERWISE)} == known and {*manual.METHODS} == {*EVERY}
