@@ -258,7 +258,7 @@ def test_what_an_adapter_builds_upon_is_learned_too_and_baselines_may_be_listed(
 def test_listing_what_is_always_measured_changes_nothing(design):
     from promptatlas.study import Study
 
-    given = {"design": design, "tasks": TASK_NAMES, "sources": TASK_NAMES[:1] if design in ("cross_dataset", "domain") else []}
+    given = {"design": design, "tasks": TASK_NAMES[:3], "sources": TASK_NAMES[:1] if design in ("cross_dataset", "domain") else []}
     without, listed = (Study(given | {"methods": methods}) for methods in (["coop"], ["linear_probe", "coop", "zero_shot"]))
     assert listed.every_job == without.every_job
     assert listed.description == without.description | {"methods": ["linear_probe", "coop", "zero_shot"]}
