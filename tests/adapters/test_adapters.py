@@ -107,11 +107,12 @@ def test_the_whole_grid_holds_for_classes_with_few_pictures_or_none(metric):
     weights, train, validation = scene(spread=1.5)
     there = torch.tensor([4, 0, 0, 2, 2, 2, 4, 2, 0, 4, 0])  # in no order; none of classes 1 and 3
     kept = cache(train.features[:, [5 * i % 20 + int(label) for i, label in enumerate(there)]], there, 5)
-    alphas, betas = axis(60, 25), axis(12, 20)
-    expected = one_by_one(weights, kept, validation, alphas, betas, metric)
-    ours = search(validation.features, validation.labels, weights, kept, alphas, betas, metric)
-    assert (ours.alpha, ours.beta) == (expected[1], expected[2]) and ours.score == pytest.approx(expected[0])
-    assert ours.alpha > alphas[0] or ours.beta > betas[0]
+    alphas = axis(60, 25)
+    for betas in (axis(12, 20), axis(0.1, 3)):  # the second has one beta three times
+        expected = one_by_one(weights, kept, validation, alphas, betas, metric)
+        ours = search(validation.features, validation.labels, weights, kept, alphas, betas, metric)
+        assert (ours.alpha, ours.beta) == (expected[1], expected[2]) and ours.score == pytest.approx(expected[0])
+        assert ours.alpha > alphas[0] or ours.beta > betas[0]
 
 
 @pytest.mark.parametrize(("kind", "nearness"), [(torch.float64, 1e-13), (torch.float32, 5e-6)])

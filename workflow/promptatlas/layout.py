@@ -8,7 +8,6 @@ from typing import Any, Sequence
 
 from promptatlas.cells import Cell
 from promptatlas.designs import FEW_SHOT, MATRIX, Design
-from promptatlas.tasks import halves
 from promptatlas.tasks.prepared import ARRAYS, SPLITS, array_path
 
 TABLES = ("transfer", "baselines", "methods", "tuning", "tasks")

@@ -19,6 +19,7 @@ from promptatlas.adapters.cache import SCALE, Cache, affinity, remembered
 
 NUMBERS_AT_ONCE = 2**19  # numbers held at a time: what stays in a core's cache
 ANEW = 8  # betas after which rounding has had its chance to add up
+FAR = -1e30  # the cosine of no key: exp(beta (FAR - 1)) is zero for every beta, also times a step of no length
 
 
 @dataclass(frozen=True)
@@ -103,7 +104,7 @@ def _slots(owners: Tensor, classes: int) -> Tensor:
 
 def _in_slots(cosines: Tensor, slots: Tensor) -> Tensor:
     """(N, S, C) of cosines (N, M): where there is no key, as far away as can be."""
-    nowhere = cosines.new_full((len(cosines), 1), -torch.inf)
+    nowhere = cosines.new_full((len(cosines), 1), FAR)
     return torch.cat([cosines, nowhere], 1)[:, slots]
 
 
