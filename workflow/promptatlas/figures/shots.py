@@ -11,6 +11,7 @@ from matplotlib.lines import Line2D
 from promptatlas.statistics import shots
 from promptatlas.statistics.views import method_title, way_title
 
+ROUNDS = (("-", "o"), ("--", "s"), (":", "^"))
 SPREAD = 0.05  # of a doubling of shots, between neighbours
 
 
@@ -35,12 +36,14 @@ def _panel(axes: Axes, part: pd.DataFrame, title_of) -> None:
     axes.axhline(0, color="#999999", linewidth=0.9)
     last = part[part["shots"] == part["shots"].max()].set_index("method")["difference"]
     order = sorted(dict.fromkeys(part["method"]), key=lambda name: -last.get(name, -np.inf))
-    colours = sns.color_palette("colorblind", len(order))
+    colours = sns.color_palette("colorblind")
     for place, name in enumerate(order):
         own = part[part["method"] == name].sort_values("shots").astype({"difference": float, "low": float, "high": float})
         at = own["shots"] * 2 ** (SPREAD * (place - (len(order) - 1) / 2))
         around = np.abs(own[["low", "high"]].to_numpy() - own[["difference"]].to_numpy()).T
-        style = {"color": colours[place], "marker": "o", "markersize": 4.5, "linewidth": 1.5, "elinewidth": 1, "capsize": 2}
+        again, colour = divmod(place, len(colours))  # where colours begin again, lines and marks are others
+        style = {"color": colours[colour], "linestyle": ROUNDS[again][0], "marker": ROUNDS[again][1]}
+        style |= {"markersize": 4.5, "linewidth": 1.5, "elinewidth": 1, "capsize": 2}
         axes.errorbar(at, own["difference"], yerr=around, label=title_of(name), **style)
     axes.set_xscale("log", base=2)
     axes.set_xticks(sorted(set(part["shots"])), [str(count) for count in sorted(set(part["shots"]))])
