@@ -11,7 +11,7 @@ from promptatlas.backbone.siglip import Whole
 from promptatlas.backbone.text import Layout, sentences
 from promptatlas.prompts import Prompts
 
-# Tokens per pass through a tower: on a CPU what stays in the cache, on a GPU halved when memory runs out.
+# Tokens per pass through a tower: on a CPU what stays in the cache; on a GPU fewer pictures are evaluated at once when memory runs out.
 TOKENS_PER_PASS = {"cpu": 4_096, "cuda": 1_048_576}
 
 
