@@ -3,7 +3,7 @@
 import pytest
 import torch
 import torch.nn.functional as F
-from doubled import doubled, tokenize
+from doubled import assert_gradients_agree, doubled, tokenize
 from test_methods import B16
 
 from promptatlas.classifier import PromptedClassifier
@@ -78,11 +78,7 @@ def test_logits_and_gradients_are_those_of_the_equations(tiny, method, layers):
         f, g = naive_vision(model, images, visual), naive_text(model, NAMES, own["context"])
         expected = model.logit_scale.exp() * F.normalize(f, dim=-1) @ F.normalize(g, dim=-1).T
         torch.testing.assert_close(ours[k], expected, atol=1e-6, rtol=1e-6)  # our scale is a float32's exp
-        wanted = torch.autograd.grad(F.cross_entropy(expected, labels), list(own.values()))
-        leaves = [population.parameters[key] for key in own]
-        found = torch.autograd.grad(F.cross_entropy(ours[k], labels), leaves, retain_graph=True)
-        for name, one, other in zip(own, found, wanted, strict=True):
-            torch.testing.assert_close(one[k], other, atol=1e-6, rtol=1e-5, msg=name)
+        assert_gradients_agree(population, k, ours[k], own, expected, labels)
 
 
 def test_maple_of_one_layer_is_its_shallow_form(tiny):

@@ -6,7 +6,7 @@ import pytest
 import test_maple
 import torch
 import torch.nn.functional as F
-from doubled import doubled, tokenize
+from doubled import assert_gradients_agree, doubled, tokenize
 from test_towers import naive_text
 from test_tuning import SMALL, draws_of, write_task
 from twins import MEAN, STD
@@ -97,11 +97,7 @@ def test_logits_and_gradients_are_those_of_the_equations(tiny, method, mixer, de
         p = {key: value[k].detach().clone().requires_grad_() for key, value in population.parameters.items()}
         expected = equations(model, method, about, p, images)
         torch.testing.assert_close(ours[k], expected, atol=1e-6, rtol=1e-6)  # our scale is a float32's exp
-        wanted = torch.autograd.grad(F.cross_entropy(expected, labels), list(p.values()))
-        leaves = [population.parameters[key] for key in p]
-        found = torch.autograd.grad(F.cross_entropy(ours[k], labels), leaves, retain_graph=True)
-        for name, one, other in zip(p, found, wanted, strict=True):
-            torch.testing.assert_close(one[k], other, atol=1e-6, rtol=1e-5, msg=name)
+        assert_gradients_agree(population, k, ours[k], p, expected, labels)
 
 
 @pytest.mark.parametrize("method", ["vpt", "upt", "maple"])

@@ -45,7 +45,8 @@ def section(joint: Sequence[Mapping], titles: Mapping[str, str], config: Mapping
         content.append(f'<div class="scroll">{static.table(head, rows, numeric={1, 2, 3, 4})}</div>')
     content.append(f'<h3>By task</h3><p class="words">{BY_TASK}</p><div class="scroll">{_by_task(joint, titles)}</div>')
     if any(one["published"] for one in joint):
-        content.append(f'<p class="words quiet">{CARE} {escape(_other_metrics(joint, titles))}</p>')
+        derived = static.DERIVED if any(one["published"] and one["published"]["derived"] for one in joint) else ""
+        content.append(f'<p class="words quiet">{CARE} {escape(_other_metrics(joint, titles))} {derived}</p>')
     return static.Section("joint", "Shared prompts", "".join(content))
 
 
@@ -103,7 +104,9 @@ def _by_task(joint: Sequence[Mapping], titles: Mapping[str, str]) -> str:
         for way in one["published"]["ways"] if one["published"] else ():
             cells = [_cell(way["by_task"].get(task)) for task in tasks]
             by = f"published: {way_title(way['method'])} ({one['published']['reference']})"
-            rows.append(_row(by, [*cells, _cell(way["mean"], way["deviation"])], " class=quiet"))
+            average = _cell(way["mean"], way["deviation"])
+            mark = "<sup>†</sup>" if average and one["published"]["derived"] else ""
+            rows.append(_row(by, [*cells, mark + average], " class=quiet"))
     return (
         f'<table><thead><tr><th scope="col">prompt</th>{head}<th class="n" scope="col">Average</th></tr></thead>'
         f"<tbody>{''.join(rows)}</tbody></table>"

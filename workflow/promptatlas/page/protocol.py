@@ -38,7 +38,6 @@ HOVER = (
     "Numbers are percent, means over seeds; their standard deviation shows under the pointer and is in "
     "<code>tables/protocol.csv</code>."
 )
-DERIVED = "† The mean or harmonic mean of published scores, not itself published."
 
 
 def write(table: pd.DataFrame, tasks: pd.DataFrame, config: Mapping, summary: Mapping, path: Path) -> None:
@@ -59,7 +58,7 @@ def write(table: pd.DataFrame, tasks: pd.DataFrame, config: Mapping, summary: Ma
 def _of_the_published(table: pd.DataFrame) -> list[str]:
     """What is to be said of numbers that were not measured, if there are any."""
     origins = set(table["origin"]) - {MEASURED}
-    return ([static.CARE] if origins else []) + ([DERIVED] if origins - {PUBLISHED} else [])
+    return ([static.CARE] if origins else []) + ([static.DERIVED] if origins - {PUBLISHED} else [])
 
 
 def _place(method: str, wanted: Sequence[str]) -> int:

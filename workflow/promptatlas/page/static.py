@@ -21,6 +21,7 @@ CARE = (
     "picture is seen as it is. They are marked as published and never enter a measured number. Where other settings than this "
     "study’s are known, they stand beside them."
 )
+DERIVED = "† The mean or harmonic mean of published scores, not itself published."
 HOLES = "All other results are what they would be without these. The same command tries these again and nothing else."
 
 
