@@ -165,3 +165,10 @@ def test_a_task_with_test_pictures_only_is_a_target_and_no_more(pictures: Path, 
 def test_a_target_needs_no_training_picture_decoded(pictures: Path, tmp_path: Path) -> None:
     task, said = prepared(pictures, tmp_path / "task", replace(NEEDS, shots=0))
     assert len(task.images("train")) == len(task.images("validation")) == 0 and len(task.images("test")) == 18
+
+
+def test_what_a_reader_found_odd_is_said_and_noted(pictures: Path, tmp_path: Path, monkeypatch) -> None:
+    read = readers.reader({"reader": "folder"}).read
+    monkeypatch.setattr("promptatlas.tasks.readers.folder.read", lambda *given: replace(read(*given), notes=("2 files are no images",)))
+    task, said = prepared(pictures, tmp_path / "task")
+    assert task.notes == ["2 files are no images"] and "task animals: 2 files are no images" in said

@@ -9,6 +9,7 @@ import pytest
 
 from promptatlas.errors import UserError
 from promptatlas.tasks import catalogue, prepared
+from promptatlas.tasks.halves import write_part
 from promptatlas.tasks.mini import MINI_TASKS
 from promptatlas.tasks.preparation import prepare_embedded
 from promptatlas.tasks.prepared import Pool, PreparedTask, digests, fingerprint
@@ -117,3 +118,22 @@ def test_an_impossible_task_is_refused_in_words(change: dict, words: str) -> Non
     good = {"name": "t", "title": "T", "family": "f", "class_names": ("a", "b"), "templates": ("{}",)}
     with pytest.raises(UserError, match=words):
         Task(**(good | change))
+
+
+def test_what_is_odd_about_a_task_is_kept_and_enters_no_fingerprint(tmp_path: Path) -> None:
+    images = np.random.default_rng(0).integers(256, size=(8, 4, 4, 3), dtype=np.uint8)
+    task = Task(name="t", title="T", family="f", class_names=("a", "b", "c", "d"), templates=("{}",))
+    pools = dict.fromkeys(prepared.SPLITS, Pool.whole(images, np.arange(8) % 4))
+    noted = []
+    for folder, notes in (("plain", []), ("odd", ["2 files are no images: notes.txt, b.csv", "all alike"])):
+        prepared.write(tmp_path / folder, task, pools, [{"split": "train"}], dict.fromkeys(prepared.SPLITS, images), notes=notes)
+        noted.append(PreparedTask.open(tmp_path / folder))
+    assert [one.notes for one in noted] == [[], ["2 files are no images: notes.txt, b.csv", "all alike"]]
+    assert noted[0].fingerprint("test") == noted[1].fingerprint("test")
+    assert "notes" not in json.loads((tmp_path / "plain" / "task.json").read_text())
+    write_part(noted[1], "base", tmp_path / "odd@base")
+    assert PreparedTask.open(tmp_path / "odd@base").notes == noted[1].notes
+    record = json.loads((tmp_path / "odd" / "task.json").read_text())
+    (tmp_path / "odd" / "task.json").write_text(json.dumps(record | {"notes": [3]}))
+    with pytest.raises(UserError, match="is not a task description"):
+        PreparedTask.open(tmp_path / "odd")

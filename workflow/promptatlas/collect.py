@@ -32,7 +32,7 @@ WHOLE = {"failed": ""}
 TASKS = [
     "task", "title", "family", "metric", "classes", "n_train", "n_validation", "n_test", "chance", "zero_shot",
     "zero_shot_expected", "zero_shot_reference", "shots_min", "shots_max", "skipped", "split_source", "licence", "citation",
-    "drawn", "labelled", "multitask_source", "failed",
+    "drawn", "labelled", "multitask_source", "notes", "failed",
 ]  # fmt: skip
 
 
@@ -159,7 +159,7 @@ def _task_row(study: Study, name: str) -> dict[str, Any]:
     try:
         prepared = PreparedTask.open(study.task_folder(name))
     except Failed as why:
-        texts = dict.fromkeys(("family", "metric", "split_source", "drawn", "labelled"), "")
+        texts = dict.fromkeys(("family", "metric", "split_source", "drawn", "labelled", "notes"), "")
         numbers = dict.fromkeys(("classes", "n_train", "n_validation", "n_test", "shots_min", "shots_max", "skipped"), 0)
         whole, part = halves.whole_of(name), halves.part_of(name)
         title = f"{whole}, {part} classes" if part else whole
@@ -177,6 +177,7 @@ def _task_row(study: Study, name: str) -> dict[str, Any]:
         "shots_max": max(shots),
         "skipped": sum(len(prepared.skipped(split)) for split in SPLITS),
         **{key: ";".join(getattr(task, key)) for key in ("drawn", "labelled")},
+        "notes": "; ".join(prepared.notes),
         **WHOLE,
     }
 

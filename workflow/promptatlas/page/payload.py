@@ -28,6 +28,7 @@ CARD = (
     "split_source",
     "drawn",
     "labelled",
+    "notes",
 )
 
 

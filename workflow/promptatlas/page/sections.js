@@ -259,5 +259,9 @@ function drawStudy() {
       [4, 5, 6, 7],
     ),
   );
+  fill(
+    "odd",
+    DATA.tasks.filter(one => one.notes).map(one => para(element("strong", {}, one.title), `: ${one.notes}.`)),
+  );
   fill("config", JSON.stringify(DATA.config, null, 1));
 }

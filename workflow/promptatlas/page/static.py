@@ -52,7 +52,7 @@ def write(
     study = Section(
         "study",
         "The study",
-        f'<div class="scroll">{_tasks(tasks, summary)}</div>'
+        f'{_odd(tasks)}<div class="scroll">{_tasks(tasks, summary)}</div>'
         f"<details><summary>Configuration</summary><pre>{escape(json.dumps(config, indent=1))}</pre></details>",
     )
     every = [*sections, *_holes(summary["holes"], titles(tasks)), study]
@@ -114,6 +114,12 @@ def _tasks(tasks: pd.DataFrame, summary: Mapping) -> str:
         for row in tasks.itertuples()
     )  # fmt: skip
     return table(head, ([escape(text) for text in row] for row in rows), numeric={1, 2, 4, 5, 6})
+
+
+def _odd(tasks: pd.DataFrame) -> str:
+    """What is odd about the data of a task, one paragraph each; tables of earlier versions say nothing of it."""
+    rows = tasks[tasks["notes"] != ""].itertuples() if "notes" in tasks else ()
+    return "".join(f'<p class="words"><strong>{escape(row.title)}</strong>: {escape(row.notes)}.</p>' for row in rows)
 
 
 def table(head: Sequence[str], rows: Iterable[Sequence[str]], numeric: Collection[int]) -> str:

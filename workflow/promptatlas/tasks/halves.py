@@ -75,7 +75,7 @@ def write_part(whole: PreparedTask, part: str, folder: str | Path) -> None:
         title=f"{whole.task.title}, {part} classes",
         class_names=tuple(names[number] for number in own),
     )
-    write(folder, task, pools, factors=[], part_of=os.path.relpath(whole.folder, folder))
+    write(folder, task, pools, factors=[], part_of=os.path.relpath(whole.folder, folder), notes=whole.notes)
 
 
 def _pool(whole: PreparedTask, split: str, own: range, rows: np.ndarray, reference: np.ndarray) -> Pool:

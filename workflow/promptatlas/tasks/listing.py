@@ -37,9 +37,11 @@ class Split:
 class Listing:
     """All splits of a task ("train", "test", often "validation"); labels count `class_names`, spelt as in the source.
 
-    `split_source` says who decided which picture is a test picture: "official", "promptatlas", ...
+    `split_source` says who decided which picture is a test picture: "official", "promptatlas", ...; `notes` what is odd
+    about the source, in sentences without a full stop.
     """
 
     class_names: tuple[str, ...]
     splits: dict[str, Split]
     split_source: str
+    notes: tuple[str, ...] = ()

@@ -106,7 +106,9 @@ def prepare(
         pool = kept[split] if split in kept else _placed(work, decoded[split], array_path(folder, split, "images"))
         pools[split] = replace(pool, labels=labels, reference=_reference(task.name, pool.index, len(labels)))
         factors += [{"split": split, "number": n, "name": work.pictures.name(n)} for n in pool.index.tolist()]
-    write(folder, task, pools, factors, recipes=recipes)
+    for note in listing.notes:
+        say(f"task {task.name}: {note}")
+    write(folder, task, pools, factors, recipes=recipes, notes=listing.notes)
     shutil.rmtree(folder / ".partial", ignore_errors=True)
 
 

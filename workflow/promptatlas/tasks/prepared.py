@@ -11,7 +11,7 @@ import os
 import tempfile
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Callable
+from typing import Callable, Sequence
 
 import numpy as np
 
@@ -114,6 +114,11 @@ class PreparedTask:
         """Numbers in the pool of pictures that could not be read."""
         return self._record["skipped"][split]
 
+    @property
+    def notes(self) -> list[str]:
+        """What is odd about the data, in sentences without a full stop; no result depends on them."""
+        return self._record.get("notes", [])
+
     def rows(self, split: str, numbers: np.ndarray) -> np.ndarray:
         """Rows of the prepared arrays that hold the pictures with these `numbers` in the pool."""
         index = self.index(split)
@@ -155,7 +160,8 @@ def _is_whole(record: dict) -> bool:
     names = record["task"]["class_names"]
     by_split = all(isinstance(record["fingerprints"][s], str) and isinstance(record["skipped"][s], list) for s in SPLITS)
     others = isinstance(record["recipes"], dict) and isinstance(record["reference"], list)
-    return by_split and others and all(isinstance(text, str) for text in (*names, record.get("part_of", "")))
+    texts = (*names, *record.get("notes", ()), record.get("part_of", ""))
+    return by_split and others and all(isinstance(text, str) for text in texts)
 
 
 def array_path(folder: str | Path, split: str, kind: str) -> Path:
@@ -191,12 +197,14 @@ def write(
     images: dict[str, np.ndarray] | None = None,
     recipes: dict[str, str] | None = None,
     part_of: str | None = None,
+    notes: Sequence[str] = (),
 ) -> None:
     """Write the prepared folder of `task`; every file appears whole or not at all, `task.json` last.
 
     images: pictures by split; a split that is left out has its `{split}_images.npy` already. factors: one record per
     prepared picture, all splits, with a key ``split``. recipes: by split, any text that changes when it has to be
-    prepared anew. part_of: from `folder`, that of the task whose pictures number `{split}_rows.npy` are those of this one.
+    prepared anew. part_of: from `folder`, that of the task whose pictures number `{split}_rows.npy` are those of this one. notes: what
+    is odd about the data, in sentences without a full stop.
     """
     import pyarrow as pa
     import pyarrow.parquet as pq
@@ -223,7 +231,9 @@ def write(
         "skipped": {split: pool.skipped for split, pool in pools.items()},
         "reference": pools["train"].reference.tolist(),
         "recipes": recipes or {},
-    } | ({"part_of": part_of} if part_of else {})
+    }
+    record |= {"part_of": part_of} if part_of else {}
+    record |= {"notes": list(notes)} if notes else {}
     place(folder / "task.json", lambda path: Path(path).write_text(json.dumps(record) + "\n"))
 
 
