@@ -24,9 +24,11 @@ from promptatlas.tasks.draws import draw
 from promptatlas.tasks.labels import relabel
 from promptatlas.tasks.listing import Listing, Split
 from promptatlas.tasks.mini import MINI_TASKS
+from promptatlas.tasks.oddities import oddities
 from promptatlas.tasks.prepared import SPLITS, Pool, PreparedTask, array_path, write
 from promptatlas.tasks.splits import hold_out
 from promptatlas.tasks.task import Task
+from promptatlas.tasks.twins import same_images
 
 # A task is compared with others by this many of its training pictures; beyond that the measures hardly move.
 REFERENCE_PICTURES = 2000
@@ -106,9 +108,10 @@ def prepare(
         pool = kept[split] if split in kept else _placed(work, decoded[split], array_path(folder, split, "images"))
         pools[split] = replace(pool, labels=labels, reference=_reference(task.name, pool.index, len(labels)))
         factors += [{"split": split, "number": n, "name": work.pictures.name(n)} for n in pool.index.tolist()]
-    for note in listing.notes:
+    notes = [*listing.notes, *_oddities(folder, task, pools, works, needs.shots)]
+    for note in notes:
         say(f"task {task.name}: {note}")
-    write(folder, task, pools, factors, recipes=recipes, notes=listing.notes)
+    write(folder, task, pools, factors, recipes=recipes, notes=notes)
     shutil.rmtree(folder / ".partial", ignore_errors=True)
 
 
@@ -215,6 +218,12 @@ def _judge(name: str, works: dict[str, Work], decoded: dict[str, Decoded], needs
     if needs.broken_pictures == "stop":
         raise UserError(f"{found}; mend or remove them, or set `broken_pictures: skip` in the configuration")
     say(f"{found}; skipped")
+
+
+def _oddities(folder: Path, task: Task, pools: dict[str, Pool], works: dict[str, Work], shots: int) -> list[str]:
+    same = same_images(pools, {split: work.pictures for split, work in works.items()})
+    images = {split: np.load(array_path(folder, split, "images"), mmap_mode="r") for split in pools}
+    return oddities(task, pools, same, images, shots)
 
 
 def _placed(work: Work, result: Decoded, final: Path) -> Pool:

@@ -1,0 +1,158 @@
+"""What is odd about a task's data is said in one sentence per kind, with right numbers, and is no error; sound data get no word."""
+
+import shutil
+from dataclasses import replace
+from pathlib import Path
+
+import numpy as np
+import pytest
+from in_memory import picture
+from PIL import Image
+
+from promptatlas.tasks import catalogue, preparation, readers
+from promptatlas.tasks.preparation import Needs, prepare
+from promptatlas.tasks.prepared import Pool, PreparedTask
+from promptatlas.tasks.twins import UNKNOWN, same_images
+
+NEEDS = Needs(size=16, resize="crop", shots=2, seeds=(1,), scheme="coop")
+CLASSES = ("cat", "dog", "owl")
+
+
+@pytest.fixture
+def pictures(tmp_path: Path) -> Path:
+    """Three classes of 12 training, 5 validation and 10 test images, no two alike."""
+    root, number = tmp_path / "pictures", 0
+    for split, count in (("train", 12), ("val", 5), ("test", 10)):
+        for name in CLASSES:
+            (root / split / name).mkdir(parents=True)
+            for k in range(count):
+                picture(number, 30, 20).save(root / split / name / f"{k}.png")
+                number += 1
+    return root
+
+
+def notes(pictures: Path, needs: Needs = NEEDS, **about) -> list[str]:
+    """Of the task that `pictures` make; what is noted is said too."""
+    said: list[str] = []
+    entry = catalogue.described("animals", {"folder": str(pictures)} | about)
+    folder = pictures.parent / "task"
+    prepare(entry, readers.find(entry.sources, pictures.parent), pictures.parent, folder, needs, 1, said.append)
+    found = PreparedTask.open(folder).notes
+    assert [line for line in said if line.startswith("task animals: ")] == [f"task animals: {note}" for note in found]
+    return found
+
+
+def copy(pictures: Path, source: str, target: str) -> None:
+    shutil.copy(pictures / f"{source}.png", pictures / f"{target}.png")
+
+
+def test_sound_data_get_no_word(pictures: Path) -> None:
+    assert notes(pictures) == []
+
+
+def test_test_images_that_are_training_images_are_counted(pictures: Path) -> None:
+    for k in range(3):
+        copy(pictures, f"train/cat/{k}", f"test/cat/{k}")
+    assert notes(pictures) == ["3 of 30 test images are training images too"]
+    copy(pictures, "val/dog/0", "test/dog/9")
+    copy(pictures, "train/owl/1", "val/owl/4")
+    assert notes(pictures) == [
+        "3 of 30 test images are training images too",
+        "1 of 30 test images is a validation image too",
+        "1 of 15 validation images is a training image too",
+    ]
+
+
+def test_training_images_that_nobody_decodes_are_compared_as_files(pictures: Path, monkeypatch) -> None:
+    """Ten copies of one class: two are drawn, one is a reference, the others are only found by their bytes."""
+    monkeypatch.setattr(preparation, "REFERENCE_PICTURES", 1)
+    for k in range(10):
+        copy(pictures, f"train/cat/{k}", f"test/cat/{k}")
+    assert notes(pictures) == ["10 of 30 test images are training images too"]
+    assert len(PreparedTask.open(pictures.parent / "task").index("train")) < 10
+
+
+def test_the_same_values_in_another_file_are_the_same_image(pictures: Path) -> None:
+    Image.open(pictures / "train/dog/3.png").save(pictures / "test/dog/3.png", compress_level=0)
+    assert notes(pictures) == ["1 of 30 test images is a training image too"]
+
+
+def test_images_that_are_no_files_are_compared_as_far_as_they_are_prepared(pictures: Path, monkeypatch) -> None:
+    monkeypatch.setattr(preparation, "REFERENCE_PICTURES", 1)
+    monkeypatch.setattr("promptatlas.tasks.twins._size", lambda path: None)
+    for k in range(10):
+        copy(pictures, f"train/cat/{k}", f"test/cat/{k}")
+    index = len([row for row in (notes(pictures), PreparedTask.open(pictures.parent / "task").index("train"))[1] if row < 12])
+    (note,) = notes(pictures)
+    assert note.startswith("at least ") and int(note.split()[2]) <= index < 10
+
+
+def test_files_of_one_size_and_one_end_are_told_apart(tmp_path: Path) -> None:
+    """Uncompressed images with a white border: only their beginning differs."""
+    values = np.full((4, 80, 80, 3), 255, dtype=np.uint8)
+    values[:, 70:73] = np.arange(4)[:, None, None, None] // 2  # the lower part stands first in such a file
+    paths = [tmp_path / f"{k}.bmp" for k in range(4)]
+    for path, one in zip(paths, values, strict=True):
+        Image.fromarray(one).save(path)
+
+    class Listed:
+        def name(self, index: int) -> str:
+            return str(paths[index])
+
+    some = Pool(np.zeros(4, int), np.array([0]), np.zeros((1, 16), np.uint8), np.array([0]))
+    none = Pool(np.zeros(0, int), np.arange(0), np.zeros((0, 16), np.uint8), np.arange(0))
+    found = same_images({"train": some, "test": none}, {"train": Listed(), "test": Listed()})["train"]
+    assert found[0] == found[1] != found[2] == found[3] and UNKNOWN not in found
+
+
+def test_broken_and_empty_files_are_no_copies_of_each_other(pictures: Path, monkeypatch) -> None:
+    monkeypatch.setattr(preparation, "REFERENCE_PICTURES", 1)
+    for k in range(12):
+        (pictures / f"train/cat/x{k}.png").write_bytes(b"")
+    assert notes(pictures, replace(NEEDS, broken_pictures="skip", shots=1)) == []
+
+
+def test_copies_within_a_split_are_counted(pictures: Path) -> None:
+    for k in range(1, 12):
+        copy(pictures, "train/cat/0", f"train/cat/{k}")
+    copy(pictures, "test/dog/0", "test/dog/1")
+    assert notes(pictures) == ["11 of 36 training images and 1 of 30 test images are copies of others in the same split"]
+
+
+def test_an_image_in_two_classes_is_told_with_both(pictures: Path) -> None:
+    copy(pictures, "train/cat/0", "train/dog/0")
+    found = notes(pictures)
+    assert "1 image stands in more than one class, in cat and dog" in found and len(found) == 2
+    copy(pictures, "train/owl/1", "test/cat/1")
+    assert any(note.startswith("2 images stand in more than one class, such as in cat and ") for note in notes(pictures))
+
+
+def test_small_splits_are_told(pictures: Path) -> None:
+    shutil.rmtree(pictures / "test" / "owl")
+    for k in range(3):
+        (pictures / f"test/cat/{k}.png").unlink()
+    assert notes(pictures, replace(NEEDS, shots=16)) == [
+        "with only 17 test images chance alone moves a score by up to 12 points (one standard error)",
+        "1 of 3 classes have no test image (owl)",
+        "3 of 3 classes have fewer than 16 training images (cat, dog, owl)",
+    ]
+
+
+def test_images_of_one_colour_are_counted(pictures: Path) -> None:
+    for k in range(4):
+        Image.new("RGB", (30, 20), (k * 20, 7, 255)).save(pictures / f"train/cat/{k}.png")
+    assert notes(pictures) == ["4 of 72 images that were looked at are of one colour"]
+
+
+def test_classes_that_are_called_by_numbers_are_told_unless_the_template_says_number(pictures: Path) -> None:
+    for split in pictures.iterdir():
+        for number, name in enumerate(CLASSES):
+            (split / name).rename(split / str(number))
+    (note,) = notes(pictures)
+    assert "0, 1, 2" in note and "`classes`" in note
+    assert notes(pictures, templates=["a photo of the number {}."]) == []
+
+
+def test_a_mere_target_has_no_training_images_to_be_told_of(pictures: Path) -> None:
+    copy(pictures, "train/cat/0", "test/cat/0")
+    assert notes(pictures, replace(NEEDS, shots=0, seeds=())) == []

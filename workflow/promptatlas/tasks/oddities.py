@@ -1,0 +1,122 @@
+"""What is odd about the images and labels of a task, in sentences for its notes: nothing here is an error.
+
+One sentence per kind. Knows nothing of files, of other tasks or of what is measured.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping
+
+import numpy as np
+
+from promptatlas.tasks.prepared import Pool
+from promptatlas.tasks.task import Task
+from promptatlas.tasks.twins import UNKNOWN
+
+ADJECTIVES = {"train": "training", "validation": "validation", "test": "test"}
+FEW = 3
+FEW_TEST_IMAGES = 30
+LOOKED_AT = 256  # images per split that are looked at for one colour
+ONE_COLOUR = 3  # levels of 256 by which the values of each channel of such an image may differ
+
+
+def oddities(task: Task, pools: Mapping[str, Pool], same: Mapping[str, np.ndarray], images: Mapping[str, np.ndarray], shots: int) -> list[str]:
+    """Sentences without a full stop. same: what `twins.same_images` finds; images: (N, R, R, 3) by split; shots: per class
+    that are wanted for training, 0 for a mere target.
+    """
+    parts = (
+        _leaks(pools, same), _copies(pools, same), _contradictions(task, pools, same), _small(task, pools, shots),
+        _one_colour(images), _numbers(task),
+    )  # fmt: skip
+    return [note for part in parts for note in part]
+
+
+def _leaks(pools: Mapping[str, Pool], same: Mapping[str, np.ndarray]) -> Iterator[str]:
+    for split, others in (("test", ("train", "validation")), ("validation", ("train",))):
+        own = same[split][same[split] != UNKNOWN]
+        for other in others:
+            count = int(np.isin(own, same[other][same[other] != UNKNOWN]).sum())
+            if count:
+                least = "at least " if _partly_known(pools[other], same[other]) else ""
+                kind = f"is a {ADJECTIVES[other]} image" if count == 1 else f"are {ADJECTIVES[other]} images"
+                yield f"{least}{count:,} of {len(own):,} {ADJECTIVES[split]} images {kind} too"
+
+
+def _partly_known(pool: Pool, same: np.ndarray) -> bool:
+    """Whether some images that could be read were compared with none."""
+    return (same == UNKNOWN).sum() > len(pool.skipped)
+
+
+def _copies(pools: Mapping[str, Pool], same: Mapping[str, np.ndarray]) -> Iterator[str]:
+    found = []
+    for split in pools:
+        known = same[split][same[split] != UNKNOWN]
+        copies = len(known) - len(np.unique(known))
+        if copies:
+            found.append(f"{copies:,} of {len(known):,} {ADJECTIVES[split]} images")
+    if found:
+        yield f"{_all(found)} are copies of others in the same split"
+
+
+def _contradictions(task: Task, pools: Mapping[str, Pool], same: Mapping[str, np.ndarray]) -> Iterator[str]:
+    """The same image with other labels, in one split or in two."""
+    numbers = np.concatenate([same[split] for split in pools])
+    labels = np.concatenate([pools[split].labels for split in pools])
+    labels = labels if labels.ndim == 2 else labels[:, None]
+    numbers, labels = numbers[numbers != UNKNOWN], labels[numbers != UNKNOWN]
+    pairs = np.unique(np.column_stack([numbers, labels]), axis=0)
+    several, counts = np.unique(pairs[:, 0], return_counts=True)
+    several = several[counts > 1]
+    if not len(several):
+        return
+    one = len(several) == 1
+    if task.multilabel:
+        yield f"{len(several):,} {'image stands there' if one else 'images stand there'} more than once with other labels each time"
+        return
+    names = [task.class_names[number] for number in pairs[pairs[:, 0] == several[0], 1].astype(int)]
+    yield f"{len(several):,} {'image stands' if one else 'images stand'} in more than one class, {'in' if one else 'such as in'} {_all(names)}"
+
+
+def _small(task: Task, pools: Mapping[str, Pool], shots: int) -> Iterator[str]:
+    tested = pools["test"].labels[pools["test"].index]
+    if 0 < len(tested) < FEW_TEST_IMAGES:
+        error = 100 * np.sqrt(0.25 / len(tested))
+        yield f"with only {len(tested)} test images chance alone moves a score by up to {error:.0f} points (one standard error)"
+    absent = _fewer(task, tested, 1) if len(tested) else []
+    if absent:
+        yield f"{len(absent)} of {len(task.class_names)} classes have no test image ({_first(absent)})"
+    scarce = _fewer(task, pools["train"].labels, shots) if shots else []
+    if scarce:
+        yield f"{len(scarce)} of {len(task.class_names)} classes have fewer than {shots} training images ({_first(scarce)})"
+
+
+def _fewer(task: Task, labels: np.ndarray, wanted: int) -> list[str]:
+    """Classes with fewer images than `wanted`."""
+    counts = labels.sum(axis=0) if task.multilabel else np.bincount(labels, minlength=len(task.class_names))
+    return [name for name, count in zip(task.class_names, counts, strict=True) if count < wanted]
+
+
+def _one_colour(images: Mapping[str, np.ndarray]) -> Iterator[str]:
+    """Images without anything to see; of large splits some are looked at."""
+    looked, flat = 0, 0
+    for values in images.values():
+        rows = np.unique(np.linspace(0, len(values) - 1, min(len(values), LOOKED_AT)).round().astype(int))
+        looked += len(rows)
+        flat += sum(bool((np.ptp(np.asarray(values[row]), axis=(0, 1)) < ONE_COLOUR).all()) for row in rows)
+    if flat:
+        yield f"{flat:,} of {looked:,} images that were looked at are of one colour"
+
+
+def _numbers(task: Task) -> Iterator[str]:
+    said = any(word in template for template in task.templates for word in ("number", "digit"))
+    if not said and all(name.isdigit() for name in task.class_names):
+        yield f"its classes are called {_first(task.class_names)}, which says nothing to a prompt; name them with `classes`"
+
+
+def _first(names) -> str:
+    names = list(names)
+    return ", ".join(names[:FEW]) + (f" and {len(names) - FEW} more" if len(names) > FEW else "")
+
+
+def _all(names: list[str]) -> str:
+    return " and ".join(filter(None, (", ".join(names[:-1]), names[-1])))
