@@ -90,3 +90,52 @@ def test_a_class_without_pictures_does_not_count() -> None:
 def test_an_unknown_metric_is_named() -> None:
     with pytest.raises(UserError, match="'f1' is unknown"):
         metrics.score("f1", *guesses(10, 2))
+
+
+def no_answers(labels: np.ndarray, classes: int = 2) -> np.ndarray:
+    return np.random.default_rng(0).normal(size=(len(labels), classes))
+
+
+MARKED = np.array([[1, 0], [0, 0], [1, 0]], np.uint8)
+
+
+@pytest.mark.parametrize(
+    ("metric", "labels", "why"),
+    [
+        ("accuracy", np.array([], int), "there are none"),
+        ("mean_per_class", np.array([], int), "there are none"),
+        ("roc_auc", np.array([], int), "there are none"),
+        ("map_11_point", MARKED[:0], "there are none"),
+        ("roc_auc", np.array([0, 0, 0]), "all are of class 0"),
+        ("roc_auc", np.array([1]), "all are of class 1"),
+        ("map_11_point", 0 * MARKED, "none of them has a label"),
+    ],
+)
+def test_a_metric_says_where_it_has_no_value_and_gives_none(metric, labels, why) -> None:
+    assert why in metrics.undefined(metric, labels)
+    with pytest.raises(UserError, match=f"{metric} has no value on these pictures: {why}"):
+        metrics.score(metric, no_answers(labels), labels)
+
+
+@pytest.mark.parametrize(
+    ("metric", "labels", "absent"),
+    [
+        ("accuracy", np.array([0, 0]), []),
+        ("mean_per_class", np.array([0, 2, 0]), [1, 3]),
+        ("mean_per_class", np.array([3, 2, 1, 0]), []),
+        ("roc_auc", np.array([0, 1]), []),
+        ("map_11_point", MARKED, [1]),
+    ],
+)
+def test_a_mean_over_classes_names_those_that_it_leaves_out(metric, labels, absent) -> None:
+    assert metrics.undefined(metric, labels) == "" and metrics.absent(metric, labels, 4).tolist() == absent
+    classes = labels.shape[1] if labels.ndim == 2 else 4 if metric != "roc_auc" else 2
+    assert 0 <= metrics.score(metric, no_answers(labels, classes), labels).value <= 1
+
+
+@pytest.mark.parametrize("metric", ["accuracy", "roc_auc"])
+def test_an_answer_that_rules_every_class_out_is_no_number(metric) -> None:
+    logits = np.array([[0.0, -np.inf], [-np.inf, -np.inf], [-np.inf, 1.0]])
+    with pytest.raises(UserError, match="the answers for 1 of 3 pictures are not numbers"):
+        metrics.score(metric, logits, np.array([0, 1, 1]))
+    assert metrics.score(metric, logits[[0, 2]], np.array([0, 1])).value == 1

@@ -14,6 +14,7 @@ from sklearn.linear_model import LogisticRegression
 
 from promptatlas import metrics
 from promptatlas.errors import UserError
+from promptatlas.selection import Best
 
 # Of the gradient at the start. scikit-learn's own criterion is absolute, and with a thousand classes it is met there.
 TOLERANCE = 0.03
@@ -65,8 +66,11 @@ def linear_probe(
 
 
 def _best(tried: dict[float, tuple[float, "_Marks | _Classes"]]) -> float:
-    """The decade of the best score; a score that cannot be computed is worse than all others."""
-    return max(tried, key=lambda decade: (np.nan_to_num(tried[decade][0], nan=-1.0), -decade))
+    """The lowest decade with the best score."""
+    best: Best[float] = Best("regularisation")
+    for decade in sorted(tried):
+        best.offer(tried[decade][0], lambda decade=decade: decade)
+    return best.taken()
 
 
 class _Classes:
@@ -111,11 +115,11 @@ class _Marks:
         ranked = [
             np.zeros(len(features)) if model is None else model.decision_function(features) for model in self.models
         ]
+        metrics.require(metric, np.asarray(labels))
         each = [
             metrics.average_precision(marks, scores) for marks, scores in zip(np.asarray(labels).T, ranked, strict=True)
         ]
-        there = [value for value in each if np.isfinite(value)]
-        return float(np.mean(there)) if there else float("nan")
+        return float(np.mean([value for value in each if np.isfinite(value)]))
 
 
 def _unfitted(features: np.ndarray, labels: np.ndarray, iterations: int) -> LogisticRegression | None:

@@ -31,11 +31,12 @@ def score(metric: str, logits: np.ndarray, labels: np.ndarray) -> Score:
 
     The threshold-free metrics rank softmax probabilities, as ELEVATER does: the softmax changes how pictures rank
     against each other, which moves an 11-point mAP by several points. A class that is ruled out has the logit -inf. Raises
-    UserError for answers that are not numbers.
+    UserError for answers that are not numbers, and where the metric is not defined on the labels.
     """
     logits = np.asarray(logits, dtype=np.float64)
-    if not (logits < np.inf).all():
-        wrong = (~(logits < np.inf)).any(axis=1).sum()
+    require(metric, labels)
+    wrong = int((~np.isfinite(logits.max(axis=1))).sum())
+    if wrong:
         raise UserError(
             f"the answers for {wrong} of {len(logits)} pictures are not numbers; look at the learning rate, the weights and the pictures"
         )
@@ -50,6 +51,33 @@ def score(metric: str, logits: np.ndarray, labels: np.ndarray) -> Score:
     else:
         raise UserError(f"Metric {metric!r} is unknown; use accuracy, mean_per_class, roc_auc or map_11_point.")
     return Score(value, per_class, chance(metric, labels, classes))
+
+
+def undefined(metric: str, labels: np.ndarray) -> str:
+    """Why `metric` has no value on class numbers (N,) or marks (N, C), whatever the answers; nothing if it has one.
+
+    Every metric needs a picture; ROC AUC one of each of its two classes; mAP a picture with a label.
+    """
+    if not len(labels):
+        return "there are none"
+    if metric == "roc_auc" and len(there := np.unique(labels)) < 2:
+        return f"all are of class {there[0]}, and roc_auc compares two"
+    if metric == "map_11_point" and not labels.any():
+        return "none of them has a label"
+    return ""
+
+
+def require(metric: str, labels: np.ndarray) -> None:
+    """UserError where `metric` has no value."""
+    if why := undefined(metric, labels):
+        raise UserError(f"{metric} has no value on these pictures: {why}")
+
+
+def absent(metric: str, labels: np.ndarray, classes: int) -> np.ndarray:
+    """Numbers of the classes that are left out of a mean over classes, as no picture is of them."""
+    if metric == "map_11_point":
+        return np.flatnonzero(~labels.any(axis=0))
+    return np.setdiff1d(np.arange(classes), labels) if metric == "mean_per_class" else np.arange(0)
 
 
 def ranked(metric: str, logits: np.ndarray, labels: np.ndarray) -> np.ndarray:

@@ -15,13 +15,14 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor
 
-from promptatlas import metrics
+from promptatlas import metrics, selection
 from promptatlas.backbone import Backbone
 from promptatlas.backbone.siglip import Whole
 from promptatlas.backbone.text import Layout, sentences
 from promptatlas.errors import UserError
 from promptatlas.methods.settings import module_class
 from promptatlas.schedule import learning_rate, optimiser
+from promptatlas.selection import Best
 from promptatlas.streams import stream, torch_stream
 from promptatlas.tuning import loss
 
@@ -56,7 +57,7 @@ def tune_shared(backbone: Backbone, method: str, settings: dict, tasks: list[Sha
     learner = _Learner(backbone, method, settings, tasks, seed)
     steps = learner.module.released_steps if settings.get("steps") == "as_released" else 1
     optimizer = optimiser(settings, list(learner.module.parameters()))
-    best: tuple[float, int, dict[str, Tensor]] = (float("-inf"), 0, {})
+    best: Best[tuple[int, dict[str, Tensor]]] = selection.epochs(settings)
     history, order = [], stream("order", method, seed)
     for epoch in range(settings["epochs"]):
         rate = learning_rate(settings, epoch * steps)
@@ -71,14 +72,14 @@ def tune_shared(backbone: Backbone, method: str, settings: dict, tasks: list[Sha
                 optimizer.step()
             total += value.item() * len(rows)
         if not np.isfinite(total):
-            raise UserError(f"{method}: the loss is not a number for seed {seed}; lower settings.{method}.learning_rate.")
+            raise UserError(f"{method}: the loss is not a number; lower settings.{method}.learning_rate.")
         score = learner.validate()
         history.append({"epoch": epoch + 1, "loss": total / len(permutation), "learning_rate": rate, "validation_score": score})
-        if settings["select"] == "last" or score > best[0]:
-            best = (score, epoch + 1, {k: v.detach().clone() for k, v in learner.module.state_dict().items()})
-    learner.module.load_state_dict(best[2])
+        best.offer(score, lambda epoch=epoch: (epoch + 1, {k: v.detach().clone() for k, v in learner.module.state_dict().items()}))
+    chosen, parameters = best.taken()
+    learner.module.load_state_dict(parameters)
     weights, contexts = learner.result()
-    return Shared(best[2], weights, contexts, history, best[1])
+    return Shared(parameters, weights, contexts, history, chosen)
 
 
 class Sentences:

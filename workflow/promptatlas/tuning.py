@@ -14,7 +14,7 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor
 
-from promptatlas import metrics
+from promptatlas import metrics, selection
 from promptatlas.backbone import Backbone
 from promptatlas.classifier import PromptedClassifier
 from promptatlas.errors import UserError
@@ -23,6 +23,7 @@ from promptatlas.optimisers import Optimiser
 from promptatlas.population import Population
 from promptatlas.prompts import Prompts
 from promptatlas.schedule import learning_rate, optimiser
+from promptatlas.selection import Best
 from promptatlas.streams import stream
 from promptatlas.tasks.draws import Draw
 from promptatlas.tasks.prepared import PreparedTask
@@ -102,7 +103,7 @@ class Run:
         optimizer = optimiser(self.settings, list(parameters.values()))
         orders = [stream("order", self.task.name, seed) for seed in self.seeds]
         histories: list[list[dict]] = [[] for _ in learners]
-        best: list[tuple[float, int, dict[str, Tensor]]] = [(float("-inf"), 0, {}) for _ in learners]
+        best: list[Best[tuple[int, dict[str, Tensor]]]] = [selection.epochs(self.settings) for _ in learners]
         for epoch in range(self.settings["epochs"]):
             rate = learning_rate(self.settings, epoch)
             optimizer.rate = rate
@@ -112,19 +113,19 @@ class Run:
                 histories[k].append(
                     {"epoch": epoch + 1, "loss": losses[k], "learning_rate": rate, "validation_score": scores[k]}
                 )
-                if self.settings["select"] == "last" or scores[k] > best[k][0]:
-                    best[k] = (scores[k], epoch + 1, self.population.snapshot(k))
+                best[k].offer(scores[k], lambda k=k, epoch=epoch: (epoch + 1, self.population.snapshot(k)))
         seconds = (time.perf_counter() - started) / len(self.seeds)
-        self.population.load([chosen for _, _, chosen in best])
+        chosen = [own.taken() for own in best]
+        self.population.load([parameters for _, parameters in chosen])
         with torch.no_grad():
             prompts = self.population.prompts().detach().to("cpu")
         return [
             LearnedPrompt(
                 self.method,
-                {name: value.cpu() for name, value in best[k][2].items()},
+                {name: value.cpu() for name, value in chosen[k][1].items()},
                 prompts[k : k + 1],
                 histories[k],
-                best[k][1],
+                chosen[k][0],
                 seconds,
             )
             for k in learners
@@ -146,8 +147,7 @@ class Run:
     def _converge(self, what: str, sound: np.ndarray) -> None:
         """Raises UserError if a learner is not sound (K,)."""
         if not sound.all():
-            seed = self.seeds[int(np.argmin(sound))]
-            raise UserError(f"{self.method} on {self.task.name}: the {what} for seed {seed}; lower settings.{self.method}.learning_rate.")
+            raise UserError(f"{self.method} on {self.task.name}: the {what}; lower settings.{self.method}.learning_rate.")
 
     def _batches(self, permutations: list) -> Iterator[tuple[Tensor, Tensor]]:
         return self.train.batches(self.settings["batch_size"], permutations)

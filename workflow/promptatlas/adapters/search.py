@@ -16,6 +16,7 @@ from torch import Tensor
 
 from promptatlas import metrics
 from promptatlas.adapters.cache import SCALE, Cache, affinity, remembered
+from promptatlas.selection import best_of
 
 NUMBERS_AT_ONCE = 2**19  # numbers held at a time: what stays in a core's cache
 ANEW = 8  # betas after which rounding has had its chance to add up
@@ -42,7 +43,7 @@ def search(
     """features (N, D) and labels (N,) or (N, C) of the validation pictures; weights (C, D); alphas ascending, betas evenly spaced."""
     scores = _argmax_scores if metric in ("accuracy", "mean_per_class") else _ranked_scores
     table = scores(features, labels, weights, cache, alphas, betas, metric)
-    beta, alpha = np.unravel_index(table.argmax(), table.shape)
+    beta, alpha = best_of("alpha and beta", table)
     return Choice(float(alphas[alpha]), float(betas[beta]), float(table[beta, alpha]))
 
 
@@ -57,7 +58,9 @@ def _argmax_scores(features, labels, weights, cache, alphas, betas, metric) -> n
     np.add.at(counts, (kind[picture], beta, first[held]), 1)
     np.add.at(counts, (kind[picture], beta, after[held]), -1)
     right = counts[:, :, :-1].cumsum(2)
-    return (right / size[:, None, None]).sum(0).round(12)  # equal scores stay equal whatever the order of the sum
+    table = (right / size[:, None, None]).sum(0).round(12)  # equal scores stay equal whatever the order of the sum
+    table[np.isnan(low).any(1)] = np.nan
+    return table
 
 
 def _weighing(labels: np.ndarray, metric: str) -> tuple[np.ndarray, np.ndarray]:
@@ -72,13 +75,13 @@ def _weighing(labels: np.ndarray, metric: str) -> tuple[np.ndarray, np.ndarray]:
 
 
 def _intervals(features, labels, weights, cache, betas) -> tuple[np.ndarray, np.ndarray]:
-    """The lowest and the highest alpha (len(betas), N) with which each picture is right."""
+    """The lowest and the highest alpha (len(betas), N) with which each picture is right; NaN where its logits are no numbers."""
     slots, found = _slots(cache.values.argmax(1), len(weights)), []
     size = max(1, NUMBERS_AT_ONCE // slots.numel())
     for own, classes in zip(features.split(size), labels.split(size), strict=True):
         plain = (SCALE * own @ weights.T).double()
         sums = _sums(_in_slots(affinity(own, cache.keys), slots) - 1, betas)
-        found.append(torch.stack([torch.stack(right_between(plain, cached.double(), classes)) for cached in sums], 1))
+        found.append(torch.stack([torch.stack(_right_between_numbers(plain, cached.double(), classes)) for cached in sums], 1))
     low, high = torch.cat(found, 2).cpu().numpy()
     return low, high
 
@@ -108,6 +111,12 @@ def _in_slots(cosines: Tensor, slots: Tensor) -> Tensor:
     return torch.cat([cosines, nowhere], 1)[:, slots]
 
 
+def _right_between_numbers(plain: Tensor, cached: Tensor, labels: Tensor) -> tuple[Tensor, Tensor]:
+    low, high = right_between(plain, cached, labels)
+    numbers = (plain.sum(1) + cached.sum(1)).isfinite()
+    return torch.where(numbers, low, torch.nan), torch.where(numbers, high, torch.nan)
+
+
 def right_between(plain: Tensor, cached: Tensor, labels: Tensor) -> tuple[Tensor, Tensor]:
     """For logits plain + alpha * cached, (N, C) each: the lowest and the highest alpha >= 0 that answers `labels` (N,).
 
@@ -131,7 +140,10 @@ def _ranked_scores(features, labels, weights, cache, alphas, betas, metric) -> n
     size = max(1, NUMBERS_AT_ONCE // plain.size)
     for i, beta in enumerate(betas):
         cached = remembered(cosines, cache.values, beta).double().cpu().numpy()
+        if not np.isfinite(plain + cached).all():
+            table[i] = np.nan
+            continue
         for start in range(0, len(alphas), size):
             part = slice(start, start + size)
             table[i, part] = metrics.ranked(metric, plain + alphas[part, None, None] * cached, truth)
-    return np.nan_to_num(table, nan=-1.0)  # a score that cannot be computed is worse than all others
+    return table

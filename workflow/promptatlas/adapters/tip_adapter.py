@@ -13,12 +13,13 @@ import numpy as np
 import torch
 from torch import Tensor
 
-from promptatlas import metrics
+from promptatlas import metrics, selection
 from promptatlas.adapters import cache as model
 from promptatlas.adapters.cache import Cache
 from promptatlas.adapters.search import Choice, axis, search
 from promptatlas.errors import UserError
 from promptatlas.optimisers import AdamW
+from promptatlas.selection import Best
 from promptatlas.tuning import loss
 
 EPSILON = 1e-4  # of AdamW, as released
@@ -67,7 +68,7 @@ def tip_adapter_f(
     size, epochs, count = settings["batch_size"], settings["epochs"], train.passes.shape[1]
     steps, step = epochs * -(-count // size), 0
     alpha, beta, history = settings["alpha"], settings["beta"], []
-    best = (float("-inf"), 0, kept)
+    best: Best[tuple[int, Cache]] = selection.epochs(settings)
     for epoch in range(epochs):
         features = torch.nn.functional.normalize(train.passes[epoch % len(train.passes)], dim=-1)
         rows, total = torch.from_numpy(order.permutation(count)).to(features.device), 0.0
@@ -85,10 +86,9 @@ def tip_adapter_f(
         logits = model.logits(validation.features, weights, now, alpha, beta)
         score = metrics.score(metric, logits.cpu().numpy(), validation.labels.cpu().numpy()).value
         history.append({"epoch": epoch + 1, "loss": total / count, "validation_score": score})
-        if settings["select"] == "last" or score > best[0]:
-            best = (score, epoch + 1, now)
-    _, epoch, kept = best
-    return Adapter(weights, kept, _chosen(settings, weights, kept, validation, metric), history, epoch)
+        best.offer(score, lambda now=now, epoch=epoch: (epoch + 1, now))
+    chosen, kept = best.taken()
+    return Adapter(weights, kept, _chosen(settings, weights, kept, validation, metric), history, chosen)
 
 
 def _chosen(settings: dict, weights: Tensor, cache: Cache, validation: Examples, metric: str) -> Choice:
