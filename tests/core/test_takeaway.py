@@ -1,6 +1,7 @@
 """A prompt taken away: one file with a card becomes a classifier, with its own backbone only, and a damaged file one sentence."""
 
 import json
+import os
 import re
 import subprocess
 import sys
@@ -120,6 +121,63 @@ def test_arrays_pil_pictures_and_files_of_a_picture_give_one_answer(taken, pictu
     assert first.shape == (1, 3) and all(np.array_equal(first, other) for other in others)
     np.testing.assert_allclose(classifier(forms).logits, np.tile(first, (4, 1)), atol=1e-5)
     assert classifier([]).labels == [] and classifier([]).probabilities.shape == (0, 3)
+
+
+def every_mode(folder: Path) -> None:
+    """One image file of every mode that files have, each other than wide and high, two of them turned by their EXIF."""
+    folder.mkdir(parents=True)
+    values = np.random.default_rng(2).integers(0, 256, (40, 50, 4), dtype=np.uint8)
+    sideways = Image.Exif()
+    sideways[0x0112] = 6
+    colours, light = Image.fromarray(values[..., :3]), Image.fromarray(values[..., 0])
+    deep = Image.fromarray(values[..., :2].copy().view(np.uint16)[..., 0])
+    kinds = [(light.convert(mode), "png") for mode in ("1", "L")] + [(deep, "png"), (deep, "tif"), (deep, "jp2"), (deep, "pgm")]
+    kinds += [(Image.fromarray(values), kind) for kind in ("png", "tif", "webp", "gif")] + [(light.convert("LA"), "png")]
+    kinds += [(colours, "jpg"), (colours, "bmp"), (colours.convert("P"), "png"), (colours.convert("P"), "gif")]
+    kinds += [(colours.convert("CMYK"), "jpg"), (colours.convert("CMYK"), "tif"), (colours.convert("YCbCr"), "jpg")]
+    kinds += [(colours.convert("LAB"), "tif"), (Image.fromarray((values[..., 0] / 255).astype(np.float32)), "tif")]
+    for number, (image, kind) in enumerate(kinds):
+        image.save(folder / f"{number}.{kind}")
+    colours.save(folder / "turned.jpg", exif=sideways)
+    deep.save(folder / "turned.png", exif=sideways)
+    colours.convert("P").save(folder / "clear.png", transparency=3)
+
+
+@pytest.mark.parametrize("resize", ["crop", "squash"])
+def test_files_of_every_mode_are_read_as_preparation_reads_them(resize, model, tmp_path, monkeypatch):
+    from promptatlas.tasks import catalogue, preparation, readers
+    from promptatlas.tasks.prepared import PreparedTask
+
+    for place in ("train/a", "train/b", "test/a", "test/b"):
+        every_mode(tmp_path / "own" / place)
+    entry = catalogue.described("own", {"folder": "own"})
+    needs = preparation.Needs(size=TINY["vision_cfg"]["image_size"], resize=resize, shots=2, seeds=(1,), scheme="coop")
+    source = readers.find(entry.sources, tmp_path)
+    preparation.prepare(entry, source, tmp_path, tmp_path / "task", needs, 1, lambda line: None)
+    listed = readers.reader(source).read(source, tmp_path).splits["test"].pictures
+    names = [listed.name(row) for row in range(len(listed))]
+    prepared = np.array(PreparedTask.open(tmp_path / "task").images("test"))
+    assert len(prepared) == len(names) == 2 * 23
+    fresh("coop", model[1]).save(tmp_path / "p.safetensors", about(model[1], resize=resize))
+    classifier = promptatlas.load_prompt(tmp_path / "p.safetensors").classifier(backbone=model[1])
+    read = []
+    encode = model[1].vision.read
+    monkeypatch.setattr(model[1].vision, "read", lambda images: read.append(images) or encode(images))
+    classifier(names)
+    classifier([Image.open(name) for name in names])
+    for images in read:
+        np.testing.assert_array_equal(images, prepared)
+    assert len(read) == 2 and len({image.tobytes() for image in prepared}) > 10
+
+
+def test_a_file_that_nothing_says_how_to_read_is_named_and_so_is_a_name_of_any_bytes(taken, tmp_path):
+    classifier = promptatlas.load_prompt(taken).classifier()
+    odd = tmp_path / os.fsdecode(b"caf\xe9.tif")
+    Image.fromarray(np.arange(64, dtype=np.int32).reshape(8, 8)).save(odd)
+    with pytest.raises(UserError, match=r"caf\\xe9.tif cannot be read \(.*32 bits.*convert it to 8 bits"):
+        classifier(odd)
+    with pytest.raises(UserError, match="a picture cannot be read .*mode I"):
+        classifier(Image.fromarray(np.arange(64, dtype=np.int32).reshape(8, 8)))
 
 
 @pytest.mark.parametrize("resize", ["crop", "squash"])

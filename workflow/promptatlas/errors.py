@@ -19,7 +19,13 @@ DISK = {
 
 
 class UserError(Exception):
-    """One clear sentence that names the file or key and what to do; shown without a traceback."""
+    """One clear sentence that names the file or key and what to do; shown without a traceback.
+
+    Names of files are of any bytes, but the sentence can be printed and stored anywhere.
+    """
+
+    def __str__(self) -> str:
+        return super().__str__().encode("utf-8", "backslashreplace").decode()
 
 
 class Failed(UserError):

@@ -52,7 +52,7 @@ class _Log:
     def _put(self, mode: str, text: str) -> None:
         with suppress(OSError):
             self.path.parent.mkdir(parents=True, exist_ok=True)
-            with self.path.open(mode) as file:
+            with self.path.open(mode, encoding="utf-8", errors="backslashreplace") as file:
                 file.write(text)
 
 

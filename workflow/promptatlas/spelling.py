@@ -20,6 +20,17 @@ def plain(name: object) -> str:
     return _cut(repr(str(name))[1:-1], LONGEST_NAME)
 
 
+def printable(name: str) -> str:
+    """The name of a file, of any bytes, on one line: as it is as far as it can be printed, else with escapes such as \\xe9."""
+    return "".join(sign if sign.isprintable() else _escape(sign) for sign in name)
+
+
+def _escape(sign: str) -> str:
+    if "\udc80" <= sign <= "\udcff":  # stands for a byte that is no UTF-8
+        return f"\\x{ord(sign) - 0xDC00:02x}"
+    return sign.encode("unicode_escape").decode()
+
+
 def shown(value: Any) -> str:
     """A value as Python writes it."""
     return "nothing" if value is None else _cut(repr(value), LONGEST)

@@ -22,6 +22,7 @@ from promptatlas.classifier import PromptedClassifier
 from promptatlas.errors import UserError
 from promptatlas.learned import LearnedPrompt
 from promptatlas.prompts import Prompts
+from promptatlas.spelling import printable
 from promptatlas.tasks.decoding import fitted
 
 Picture = Image.Image | np.ndarray | str | Path
@@ -155,16 +156,17 @@ class Classifier:
                 shape = "x".join(map(str, picture.shape))
                 raise UserError(f"a picture is an array of {picture.dtype}, {shape}; give uint8 values, height x width x 3.")
             picture = Image.fromarray(picture)
-        if isinstance(picture, Image.Image):
-            return fitted(picture, size, self.resize)
-        if not isinstance(picture, (str, Path)):
+        if not isinstance(picture, (Image.Image, str, Path)):
             raise UserError(f"a picture is of type {type(picture).__name__}; give PIL pictures, uint8 arrays or paths.")
         try:
+            if isinstance(picture, Image.Image):
+                return fitted(picture, size, self.resize)
             with Image.open(picture) as opened:
                 return fitted(opened, size, self.resize)
         except Exception as error:  # Pillow raises many kinds; each is a picture that cannot be read
             reason = " ".join(str(error).split()) or type(error).__name__
-            raise UserError(f"the picture {picture} cannot be read ({reason}); give another or fetch it again.") from error
+            called = "a picture" if isinstance(picture, Image.Image) else f"the picture {printable(str(picture))}"
+            raise UserError(f"{called} cannot be read ({reason}); give another or fetch it again.") from error
 
 
 def misfitting(prompts: Prompts, model: Backbone) -> str:

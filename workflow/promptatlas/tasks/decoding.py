@@ -20,6 +20,7 @@ from PIL import Image
 from promptatlas.errors import UserError
 from promptatlas.tasks.listing import Pictures
 from promptatlas.tasks.prepared import DIGEST_BYTES, digest
+from promptatlas.tasks.upright import upright
 
 RESIZES = ("crop", "squash")
 CHUNK = 64
@@ -28,11 +29,10 @@ WAITING, DONE, BROKEN = 0, 1, 2
 
 
 def fitted(picture: Image.Image, size: int, resize: str) -> np.ndarray:
-    """RGB values (size, size, 3) uint8, bicubic as the papers' pipelines: `crop` scales the short side to `size` and cuts
-    out the centre (CLIP's own preprocessing), `squash` scales both sides (MVLPT on the ELEVATER tasks).
+    """RGB values (size, size, 3) uint8 of the image made upright, bicubic as the papers' pipelines: `crop` scales the short
+    side to `size` and cuts out the centre (CLIP's own preprocessing), `squash` scales both sides (MVLPT on the ELEVATER tasks).
     """
-    if picture.mode != "RGB":  # otherwise only a copy
-        picture = picture.convert("RGB")
+    picture = upright(picture)
     width, height = picture.size
     if resize == "squash":
         return np.asarray(picture.resize((size, size), Image.Resampling.BICUBIC))
