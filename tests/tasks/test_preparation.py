@@ -8,7 +8,7 @@ import pytest
 from in_memory import picture
 
 from promptatlas.errors import UserError
-from promptatlas.tasks import catalogue, preparation, readers
+from promptatlas.tasks import catalogue, preparation, readers, upright
 from promptatlas.tasks.decoding import fitted
 from promptatlas.tasks.draws import draw
 from promptatlas.tasks.preparation import Needs, prepare
@@ -172,3 +172,16 @@ def test_what_a_reader_found_odd_is_said_and_noted(pictures: Path, tmp_path: Pat
     monkeypatch.setattr("promptatlas.tasks.readers.folder.read", lambda *given: replace(read(*given), notes=("2 files are no images",)))
     task, said = prepared(pictures, tmp_path / "task")
     assert task.notes[0] == "2 files are no images" and "task animals: 2 files are no images" in said
+
+
+def test_what_was_prepared_when_images_were_read_in_another_way_is_prepared_again(
+    pictures: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    before, _ = prepared(pictures, tmp_path / "task")
+    kept, said = prepared(pictures, tmp_path / "task")
+    assert any("no pictures to decode" in line for line in said)
+    monkeypatch.setattr(upright, "VERSION", upright.VERSION + 1)
+    again, said = prepared(pictures, tmp_path / "task")
+    assert any("18 test pictures to decode" in line for line in said)
+    for split in ("train", "validation", "test"):
+        assert before.fingerprint(split) == kept.fingerprint(split) == again.fingerprint(split)

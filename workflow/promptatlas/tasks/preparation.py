@@ -17,7 +17,7 @@ import numpy as np
 from promptatlas.errors import UserError
 from promptatlas.reporting import Meter, Say
 from promptatlas.streams import stream
-from promptatlas.tasks import readers
+from promptatlas.tasks import readers, upright
 from promptatlas.tasks.catalogue import Entry
 from promptatlas.tasks.decoding import Decoded, Work, decode
 from promptatlas.tasks.draws import draw
@@ -157,7 +157,8 @@ def _reference(name: str, index: np.ndarray, count: int) -> np.ndarray:
 
 
 def _recipe(source: dict, split: Split | None, rows: np.ndarray, size: int, resize: str) -> str:
-    content = hashlib.sha256(json.dumps([source, split.stamp if split else "", size, resize], sort_keys=True).encode())
+    about = [source, split.stamp if split else "", size, resize, upright.VERSION]
+    content = hashlib.sha256(json.dumps(about, sort_keys=True).encode())
     content.update(rows.astype("<i8").tobytes())
     return content.hexdigest()
 

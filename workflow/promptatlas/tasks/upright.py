@@ -13,6 +13,9 @@ from PIL import ExifTags, Image
 
 from promptatlas.errors import UserError
 
+# Goes up when some kind of image is read in another way, so that what was prepared before is prepared again.
+VERSION = 2
+
 OPAQUE = ("1", "L", "P", "RGB", "RGBX", "CMYK", "YCbCr", "LAB", "HSV")
 WITH_ALPHA = ("LA", "PA", "RGBA")
 PREMULTIPLIED = {"La": "LA", "RGBa": "RGBA"}
