@@ -28,7 +28,8 @@ def curves(table: pd.DataFrame) -> Figure:
         below = {"loc": "upper left", "bbox_to_anchor": (0, -0.14), "ncols": 1 if printed else 2}
         axes.legend(handles=[*axes.containers, *printed], fontsize=8, frameon=False, **below)
         axes.set_title(f"{method_title(prompt)}: ways to share" if prompt else "Methods on their own tasks")
-        axes.set_ylabel(f"points over {'its own prompt from scratch' if prompt else 'zero-shot'}, 95 % interval")
+        bars = ", 95 % interval" if part["low"].notna().any() else ""
+        axes.set_ylabel(f"points over {'its own prompt from scratch' if prompt else 'zero-shot'}{bars}")
     return figure
 
 

@@ -18,9 +18,9 @@ from promptatlas.statistics.views import method_title
 TITLE = "How good are few-shot methods on tasks of their own?"
 WORDS = (
     "Scores in percent, means over seeds; the best of a task is bold. The differences are paired: the same task, the same few "
-    "pictures, the same seed. Their intervals count tasks and seeds as crossed random samples, one interval at a time. "
-    "Epochs, α and β are chosen on validation pictures alone."
+    "pictures, the same seed. {} Epochs, α and β are chosen on validation pictures alone."
 )
+INTERVALS = "Their intervals count tasks and seeds as crossed random samples, one interval at a time."
 PAIRS = (
     "Row minus column, points. Bold where the interval leaves zero out; with so many pairs some of these are due to chance. "
     "Intervals show under the pointer."
@@ -31,7 +31,7 @@ def write(tasks: pd.DataFrame, config: Mapping, summary: Mapping, path: Path) ->
     """Write the page at `path`: the table `tasks`, the resolved configuration, the dict of summary.json."""
     titles, comparison = static.titles(tasks), summary["comparison"]
     sections = [
-        static.Section("gains", "Gain over zero-shot", f'<p class="words">{WORDS}</p>{_gains(comparison, summary["methods"])}'),
+        static.Section("gains", "Gain over zero-shot", f'<p class="words">{WORDS.format(static.intervals(comparison, INTERVALS))}</p>{_gains(comparison, summary["methods"])}'),
         static.Section("scores", "Scores", f'{_left_out(comparison)}<div class="scroll">{_scores(comparison, titles)}</div>'),
         static.Section("pairs", "Each against each", f'<p class="words">{PAIRS}</p><div class="scroll">{_pairs(comparison)}</div>'),
     ]

@@ -13,8 +13,9 @@ from promptatlas.unions import LEAVE_ONE_OUT, ROWS
 
 WORDS = (
     "Targets of a group share one prompt, and a prompt may start from one that was tuned on many tasks. Each way to have a "
-    "prompt stands beside the target’s own prompt tuned from scratch: the same task, the same few pictures, the same seed."
+    "prompt stands beside the target’s own prompt tuned from scratch: the same task, the same few pictures, the same seed. "
 )
+INTERVALS = "Intervals of the differences count tasks and seeds as crossed random samples."
 LEFT_OUT = (
     "A prompt of other tasks was tuned on all tasks but the target; where it starts the prompt of a group, on all tasks but those of the group."
 )
@@ -30,7 +31,7 @@ ORDER = [called(SCRATCH, SINGLE), called(SCRATCH, JOINT), *(called(source, how) 
 
 def section(joint: Sequence[Mapping], titles: Mapping[str, str], config: Mapping) -> static.Section:
     """joint: records of `statistics.joint.compare_joint`; titles: of tasks by name; config: the resolved configuration."""
-    content = [f'<p class="words">{WORDS} {_care(joint[0])} {escape(_source(config, titles))}</p>']
+    content = [f'<p class="words">{WORDS}{static.intervals(joint[0], INTERVALS)} {_care(joint[0])} {escape(_source(config, titles))}</p>']
     for one in joint:
         words = f"{_groups(one, titles, config)} {_epochs(one['method'], config)}"
         content.append(f"<h3>{escape(method_title(one['method']))}</h3><p class='words'>{escape(words)}</p>")

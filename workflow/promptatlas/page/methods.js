@@ -54,16 +54,19 @@ function comparisonWords(base) {
       `Each method learns${few} and is tested on the same task. The best mean over ${COMPARED.n_tasks} tasks has ${nameOf(first.method)} (${percent(first.mean, 1)}), then ${nameOf(second.method)} (${percent(second.mean, 1)}); ` +
         (pair && isNumber(pair.low)
           ? `the difference of ${show(pair.difference, 1)} points is ${clear ? "" : "not "}beyond what tasks and seeds leave open (${show(pair.low, 1)} to ${show(pair.high, 1)}).`
-          : "how sure that is cannot be told from so few tasks.") +
+          : `how sure that is cannot be told from ${COMPARED.n_seeds > 1 ? "so few tasks" : "one seed"}.`) +
         (base && isNumber(COMPARED.methods.find(one => one.method !== BASE_METHOD).low)
           ? ` ${helped} of ${others} methods are clearly better than zero-shot.`
           : "") +
         (left ? ` ${left} ${left === 1 ? "task is" : "tasks are"} left out, as some methods have no score there.` : ""),
     ),
     quiet(
-      `Intervals are for ${percent(COMPARED.level)} and for the mean of paired differences: same task, same few pictures, same seed. They count tasks and seeds as crossed random samples` +
-        (COMPARED.n_seeds > 1 ? "" : " (here one seed, so what all tasks of a seed share is not in them)") +
-        ", one interval at a time. Epochs, \u03b1 and \u03b2 are chosen on validation pictures alone.",
+      (COMPARED.n_seeds > 1
+        ? `Intervals are for ${percent(COMPARED.level)} and for the mean of paired differences: same task, same few pictures, same seed. They count tasks and seeds as crossed random samples` +
+          (COMPARED.n_seeds > 2 ? "" : ", and two seeds make them wide") +
+          ", one interval at a time."
+        : "Differences are paired: same task, same few pictures. With one seed they have no interval: what all tasks of a seed have in common cannot be told from it.") +
+        " Epochs, \u03b1 and \u03b2 are chosen on validation pictures alone.",
     ),
   ];
 }

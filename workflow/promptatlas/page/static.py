@@ -21,6 +21,7 @@ CARE = (
     "picture is seen as it is. They are marked as published and never enter a measured number. Where other settings than this "
     "study’s are known, they stand beside them."
 )
+ONE_SEED = "With one seed they have no interval: what all tasks of a seed have in common cannot be told from it."
 DERIVED = "† The mean or harmonic mean of published scores, not itself published."
 HOLES = "All other results are what they would be without these. The same command tries these again and nothing else."
 
@@ -152,3 +153,8 @@ def points(value: float | None) -> str:
 def interval(one: Mapping) -> str:
     """`low` and `high` of a difference."""
     return "–" if one["low"] is None else f"{points(one['low'])} to {points(one['high'])}"
+
+
+def intervals(comparison: Mapping, words: str) -> str:
+    """What is to be said of the intervals of a dict of `statistics.methods.compare`: `words`, or why there are none."""
+    return words if comparison["n_seeds"] > 1 else ONE_SEED

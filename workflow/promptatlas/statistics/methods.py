@@ -2,7 +2,8 @@
 
 Methods are compared by paired differences: the same task, the same few-shot pictures, the same seed. Tasks and seeds are
 both a sample of those one could have had, and a difference depends on both, also jointly on all tasks of a seed (a learner
-that is shared by all tasks has one start). So the interval of a mean difference is that of two crossed random effects.
+that is shared by all tasks has one start). So the interval of a mean difference is that of two crossed random effects, and with
+one seed there is none; two methods that know no seed differ by tasks alone.
 """
 
 import itertools
@@ -10,11 +11,10 @@ import math
 
 import numpy as np
 import pandas as pd
-from scipy.special import stdtrit
+
+from promptatlas.statistics.crossed import LEVEL, crossed_interval, over_tasks
 
 BASE = "zero_shot"
-FEWEST_TASKS = 3
-LEVEL = 0.95
 
 
 def compare(table: pd.DataFrame, base: str = BASE) -> dict:
@@ -57,32 +57,6 @@ def compare(table: pd.DataFrame, base: str = BASE) -> dict:
     }
 
 
-def crossed_interval(values: np.ndarray, level: float = LEVEL) -> tuple[float, float]:
-    """Interval of the mean of values (T, S), T tasks crossed with S seeds, both random.
-
-    The mean of ``m + a_t + b_s + e_ts`` varies by ``var(a)/T + var(b)/S + var(e)/TS``, of which mean squares give the
-    unbiased estimate ``(MS_a + MS_b - MS_e)/TS``; degrees of freedom after Satterthwaite. Where seeds show no effect of
-    their own (MS_b <= MS_e, or one seed), this is the t interval over the tasks' means. NaN for fewer than three tasks.
-    """
-    tasks, seeds = values.shape
-    if tasks < FEWEST_TASKS or not np.isfinite(values).all():
-        return math.nan, math.nan
-    mean, by_task = float(values.mean()), values.mean(axis=1)
-    variance, freedom = by_task.var(ddof=1) / tasks, float(tasks - 1)
-    if seeds > 1:
-        by_seed = values.mean(axis=0)
-        rest = values - by_task[:, None] - by_seed + mean
-        squares = np.array([seeds * by_task.var(ddof=1), tasks * by_seed.var(ddof=1)])
-        error = (rest**2).sum() / ((tasks - 1) * (seeds - 1))
-        parts = np.array([*squares, error]) / (tasks * seeds)
-        if squares[1] > error:
-            variance = parts[0] + parts[1] - parts[2]
-            own = np.array([tasks - 1, seeds - 1, (tasks - 1) * (seeds - 1)])
-            freedom = max(1.0, variance**2 / float((parts**2 / own).sum()))
-    half = float(stdtrit(freedom, (1 + level) / 2) * np.sqrt(variance))
-    return mean - half, mean + half
-
-
 def _scores(table: pd.DataFrame) -> dict[str, dict[str, dict[int | None, float]]]:
     """method -> task -> seed (None where a method has none) -> score."""
     scores: dict[str, dict[str, dict[int | None, float]]] = {}
@@ -109,7 +83,7 @@ def _difference(scores: dict, method: str, other: str, tasks: list[str]) -> dict
     whole = values[:, np.isfinite(values).all(axis=0)]
     if not whole.shape[1]:
         return {"difference": math.nan, "low": math.nan, "high": math.nan, "better_on": None}
-    low, high = crossed_interval(whole)
+    low, high = crossed_interval(whole) if seeds else over_tasks(whole[:, 0])
     return {
         "difference": float(whole.mean()),
         "low": low,

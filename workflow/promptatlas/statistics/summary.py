@@ -10,12 +10,13 @@ import numpy as np
 import pandas as pd
 
 from promptatlas.statistics.checks import TOLERATED_POINTS, zero_shot_check
-from promptatlas.statistics.jackknife import interval, leave_one_out, without
+from promptatlas.statistics.crossed import crossed_interval
+from promptatlas.statistics.jackknife import leave_one_out, without
 from promptatlas.statistics.joint import compare_joint
 from promptatlas.statistics.matrices import Scores, collect, task_names, zero_shot
 from promptatlas.statistics.methods import compare as compare_methods
 from promptatlas.statistics.published import compare
-from promptatlas.statistics.relations import FEWEST_TASKS, effects, usable
+from promptatlas.statistics.relations import FEWEST_TASKS, effects, off_diagonal, usable
 from promptatlas.statistics.scales import PRIMARY, matrix, seed_mean
 from promptatlas.statistics.seriation import common_order
 from promptatlas.statistics.views import has
@@ -130,16 +131,25 @@ def _method(scores: Scores) -> dict:
 
 def _over_scratch(scores: Scores) -> dict | None:
     """What a start from another task's prompt gains over one from scratch that is tuned as long, in points, with its interval
-    over tasks; None for prompts that are used as they are.
+    over tasks and seeds; None for prompts that are used as they are.
     """
     if not has(scores, "over_scratch"):
         return None
-    gap = seed_mean(matrix(scores, "over_scratch"))
-    np.fill_diagonal(gap, np.nan)
-    low, high = interval(_mean(gap), leave_one_out(len(gap), lambda task: _mean(without(gap, task))))
+    by_seed = off_diagonal(matrix(scores, "over_scratch"))
+    gap = seed_mean(by_seed)
+    low, high = crossed_interval(np.array([_pseudo_values(one) for one in by_seed]).T)
     pairs = gap[np.isfinite(gap)]
     share = float((pairs > 0).mean()) if len(pairs) else math.nan
     return {"points_mean": _mean(gap), "low": low, "high": high, "helps_share": share}
+
+
+def _pseudo_values(gap: np.ndarray) -> np.ndarray:
+    """What each task adds to the mean of (n, n), as source and as target: (n,), the jackknife's pseudo-values.
+
+    Their mean is that of the matrix and their spread the jackknife's, so tasks stand in for cells that are not independent.
+    """
+    n = len(gap)
+    return n * _mean(gap) - (n - 1) * leave_one_out(n, lambda task: _mean(without(gap, task)))
 
 
 def _ranked(names: list[str], values: np.ndarray) -> list[dict]:
