@@ -10,7 +10,7 @@ import sys
 from pathlib import Path
 from typing import Any, Sequence
 
-from promptatlas import configuration
+from promptatlas import configuration, texts
 from promptatlas.cells import Cell
 from promptatlas.errors import UserError
 from promptatlas.spelling import plain, suggest
@@ -212,8 +212,8 @@ def _class_names(path: Path | None) -> list[str] | None:
     if path is None:
         return None
     try:
-        names = [line.strip() for line in path.read_text().splitlines() if line.strip()]
-    except (OSError, ValueError) as error:
+        names = [line.strip() for line in texts.read(path).splitlines() if line.strip()]
+    except OSError as error:
         raise UserError(f"{path} cannot be read; give a text file with one class name per line.") from error
     if not names:
         raise UserError(f"{path} is empty; give a text file with one class name per line.")

@@ -12,7 +12,7 @@ from typing import Any, Iterable, Sequence
 import jsonschema
 import yaml
 
-from promptatlas import designs, methods, unions
+from promptatlas import designs, methods, texts, unions
 from promptatlas.backbone import kinds
 from promptatlas.backbone.origin import origin
 from promptatlas.errors import UserError
@@ -188,7 +188,7 @@ def _resolve_unions(config: dict[str, Any]) -> None:
 def load(path: Path) -> dict[str, Any]:
     """The mapping in the YAML file at `path`, unchecked."""
     try:
-        config = yaml.safe_load(Path(path).read_text())
+        config = yaml.safe_load(texts.read(path))
     except FileNotFoundError:
         raise UserError(
             f"the configuration file {path} does not exist; run this in the project's folder or name a file with --configfile"

@@ -25,6 +25,15 @@ def printable(name: str) -> str:
     return "".join(sign if sign.isprintable() else _escape(sign) for sign in name)
 
 
+def is_text(name: str) -> bool:
+    """Whether the name is text, as against bytes that are no UTF-8."""
+    try:
+        name.encode()
+    except UnicodeEncodeError:
+        return False
+    return True
+
+
 def _escape(sign: str) -> str:
     if "\udc80" <= sign <= "\udcff":  # stands for a byte that is no UTF-8
         return f"\\x{ord(sign) - 0xDC00:02x}"

@@ -14,6 +14,7 @@ from dataclasses import replace
 import numpy as np
 
 from promptatlas.errors import UserError
+from promptatlas.spelling import is_text, printable
 from promptatlas.tasks.catalogue.entry import Entry
 from promptatlas.tasks.listing import Listing
 
@@ -50,7 +51,7 @@ def _places(found: Sequence[str], entry: Entry) -> np.ndarray:
     numbers = {shown: number for number, shown in enumerate(wanted)}
     exact = {spelling: numbers[shown] for spelling, shown in entry.spellings.items()} | numbers
     loose = _loose(exact)
-    matched = [exact.get(title, loose.get(normalise(title))) for title in found]
+    matched = [_place(title, exact, loose) for title in found]
     lone = [title for title, place in zip(found, matched, strict=True) if place is None]
     missing = [shown for number, shown in enumerate(wanted) if number not in matched]
     for place, count in Counter(place for place in matched if place is not None).items():
@@ -66,6 +67,13 @@ def _places(found: Sequence[str], entry: Entry) -> np.ndarray:
             "get the whole data set, or name its classes as the task does"
         )
     return np.array(matched, dtype=np.int64)
+
+
+def _place(title: str, exact: dict[str, int], loose: dict[str, int]) -> int | None:
+    """The class that a source calls `title`; a name that is no text is found as it is printed."""
+    if not is_text(title):
+        return exact.get(printable(title))
+    return exact.get(title, loose.get(normalise(title)))
 
 
 def _loose(exact: dict[str, int]) -> dict[str, int]:
@@ -104,6 +112,6 @@ def _difference(lone: Sequence[str], missing: Sequence[str]) -> str:
 
 
 def _listed(names: Iterable[str]) -> str:
-    names = [repr(name) for name in names]
+    names = [repr(name) if is_text(name) else f"'{printable(name)}'" for name in names]
     more = f" and {len(names) - FEW} more" if len(names) > FEW else ""
     return ", ".join(names[:FEW]) + more

@@ -18,7 +18,7 @@ class Pictures(Protocol):
         """The decoded picture, in its own size and mode. Raises OSError or another error of Pillow if it is broken."""
 
     def name(self, index: int) -> str:
-        """What a person calls it: a path, or data set, split and number."""
+        """What a person calls it: a path, of any bytes, or data set, split and number."""
 
 
 @dataclass(frozen=True)

@@ -16,6 +16,7 @@ import numpy as np
 
 from promptatlas.errors import UserError
 from promptatlas.reporting import Meter, Say
+from promptatlas.spelling import printable
 from promptatlas.streams import stream
 from promptatlas.tasks import readers, upright
 from promptatlas.tasks.catalogue import Entry
@@ -107,7 +108,7 @@ def prepare(
         labels = listing.splits[split].labels if split in listing.splits else listing.splits["test"].labels[:0]
         pool = kept[split] if split in kept else _placed(work, decoded[split], array_path(folder, split, "images"))
         pools[split] = replace(pool, labels=labels, reference=_reference(task.name, pool.index, len(labels)))
-        factors += [{"split": split, "number": n, "name": work.pictures.name(n)} for n in pool.index.tolist()]
+        factors += [{"split": split, "number": n, "name": printable(work.pictures.name(n))} for n in pool.index.tolist()]
     notes = [*listing.notes, *_oddities(folder, task, pools, works, needs.shots)]
     for note in notes:
         say(f"task {task.name}: {note}")
@@ -209,7 +210,7 @@ def _forget_others(folder: Path, works: dict[str, Work]) -> None:
 def _judge(name: str, works: dict[str, Work], decoded: dict[str, Decoded], needs: Needs, say: Say) -> None:
     """Name the pictures that cannot be read; whether that ends the study was decided in the configuration."""
     names = [
-        f"{work.pictures.name(int(work.rows[row]))} ({why})"
+        f"{printable(work.pictures.name(int(work.rows[row])))} ({why})"
         for split, work in works.items()
         for row, why in sorted(decoded[split].broken.items())
     ]

@@ -10,6 +10,7 @@ from dataclasses import dataclass, replace
 from typing import Any
 
 from promptatlas.errors import UserError
+from promptatlas.spelling import is_text, printable
 from promptatlas.tasks.task import Task
 
 
@@ -42,6 +43,11 @@ class Entry:
         """This entry with the classes `names`, as a source spells them; in prompts underscores are spaces."""
         spellings: dict[str, str] = {}
         for name in names:
+            if not is_text(name):
+                raise UserError(
+                    f"Task {self.task.name!r} has a class called '{printable(name)}' in its data, which is no text in UTF-8, so no "
+                    f"prompt can say it; rename it, or list all `classes`, this one as [its name in prompts, '{printable(name)}']."
+                )
             shown = " ".join(name.replace("_", " ").split())
             if shown in spellings.values():
                 raise UserError(f"Task {self.task.name!r} has two classes called {shown!r}; rename or merge them.")

@@ -57,7 +57,7 @@ def usage(dataset: Any) -> np.ndarray:
     if file is None:
         raise UserError(f"{folder} has no fer2013.csv or icml_face_data.csv, which say what a picture is for; add one")
     try:
-        with open(file, newline="", encoding="utf-8") as rows:
+        with open(file, newline="", encoding="utf-8-sig") as rows:
             reader = csv.DictReader(rows)
             column = next(name for name in reader.fieldnames or () if name.strip() == "Usage")
             used = np.array([row[column] or "" for row in reader])

@@ -54,6 +54,14 @@ def stamp(files: Iterable[File]) -> str:
     return digest.hexdigest()
 
 
+def is_name(path: str) -> bool:
+    """Whether a file can be called so."""
+    try:
+        return b"\0" not in os.fsencode(path)
+    except UnicodeEncodeError:
+        return False
+
+
 def stat(root: str | Path, paths: Iterable[str]) -> tuple[list[File], list[str]]:
     """The files at `paths` relative to `root`, and those of `paths` where no file is."""
     found, missing = [], []

@@ -14,6 +14,7 @@ from typing import Any
 
 from PIL import Image
 
+from promptatlas import texts
 from promptatlas.errors import UserError
 from promptatlas.tasks.listing import Listing
 from promptatlas.tasks.readers import repository
@@ -188,7 +189,7 @@ def _given_names(source: dict, place: Path) -> tuple[str, ...]:
         return given_names(source)
     file = place / source.get("names", "classnames.txt")
     if file.is_file():
-        return tuple(line.strip() for line in file.read_text(encoding="utf-8").splitlines() if line.strip())
+        return tuple(line.strip() for line in texts.read(file).splitlines() if line.strip())
     if "names" in source:
         raise UserError(f"{file} is missing; it should have one class name per line, in the order of the labels")
     return ()

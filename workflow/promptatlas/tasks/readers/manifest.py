@@ -1,23 +1,27 @@
 """A list of pictures with labels and splits in one JSON file, as CoOp publishes its splits; also for one's own data.
 
 {"train": [["cat/1.jpg", 0, "cat"], ...], "val": ..., "test": ...}; a multi-label row has lists: ["1.jpg", [0, 2],
-["cat", "dog"]]. Rows keep their order, since CoOp's draws depend on it. Knows nothing of trees of class folders.
+["cat", "dog"]]. Rows keep their order, since CoOp's draws depend on it. Paths may be written as Windows does, with \\.
+Knows nothing of trees of class folders.
 """
 
 from __future__ import annotations
 
 import json
 import os
+import re
 from pathlib import Path
 
 import numpy as np
 
+from promptatlas import texts
 from promptatlas.errors import UserError
 from promptatlas.spelling import plain
 from promptatlas.tasks.readers.assemble import FEW, Part
-from promptatlas.tasks.readers.files import Files, stamp, stat
+from promptatlas.tasks.readers.files import Files, is_name, stamp, stat
 
 KEYS = {"train": "train", "val": "validation", "validation": "validation", "test": "test"}
+ABSOLUTE = re.compile(r"[/\\]|[A-Za-z]:[/\\]")
 ROW = '["path", 0, "class name"], or ["path", [0, 2], ["one class", "another"]] if a picture can show several'
 
 
@@ -40,7 +44,9 @@ def read(source: dict, data_root: Path, root: Path) -> dict[str, list[Part]]:
 def _content(file: Path) -> dict[str, list]:
     """Rows by our names of the splits."""
     try:
-        content = json.loads(file.read_text(encoding="utf-8"))
+        content = json.loads(texts.read(file), object_pairs_hook=lambda pairs: _once(pairs, file))
+    except OSError as error:
+        raise UserError(f"{file} cannot be read ({error.strerror}); see that it is a readable file") from None
     except (ValueError, RecursionError):
         raise UserError(f"{file} is not a JSON file; see its format in the documentation") from None
     if not isinstance(content, dict) or not {"train", "test"} <= set(content) or set(content) - set(KEYS):
@@ -60,6 +66,16 @@ def _content(file: Path) -> dict[str, list]:
         if not splits[key]:
             raise UserError(f"{file} has no {key} pictures at all; add rows to {key!r}")
     return splits
+
+
+def _once(pairs: list[tuple[str, object]], file: Path) -> dict[str, object]:
+    """An object of the file; of a key that it has twice JSON keeps the last value and drops the others without a word."""
+    found = dict(pairs)
+    if len(found) < len(pairs):
+        keys = [key for key, _ in pairs]
+        twice = next(key for key in keys if keys.count(key) > 1)
+        raise UserError(f"{file} has the key {_short(twice)} twice; put the rows of both into one list")
+    return found
 
 
 def _names(content: dict[str, list], file: Path, multilabel: bool) -> dict[int, str]:
@@ -89,8 +105,8 @@ def _names(content: dict[str, list], file: Path, multilabel: bool) -> dict[int, 
 
 
 def _part(rows: list, root: Path, file: Path, order: dict[int, int], names: tuple[str, ...], multilabel: bool) -> Part:
-    paths = [row[0] for row in rows]
-    _require_inside(paths, root, file)
+    _require_inside([row[0] for row in rows], root, file)
+    paths = [_as_here(row[0], root) for row in rows]
     found, missing = stat(root, paths)
     if missing:
         more = f" and {len(missing) - FEW} more" if len(missing) > FEW else ""
@@ -107,13 +123,22 @@ def _part(rows: list, root: Path, file: Path, order: dict[int, int], names: tupl
     return Part(Files(root, paths), labels, names, stamp(found))
 
 
+def _as_here(path: str, root: Path) -> str:
+    """A path of Windows in the way of this system, unless a file is called as it stands."""
+    if "\\" not in path or os.path.lexists(os.path.join(root, path)):
+        return path
+    return path.replace("\\", "/")
+
+
 def _require_inside(paths: list[str], root: Path, file: Path) -> None:
     """A manifest may come from anyone: it must not make the study read, and its page show, other files of the user."""
     real_root = os.path.realpath(root)
     real_folders: dict[str, str] = {}
     for path in paths:
-        folder, name = os.path.split(path)
-        inside = not os.path.isabs(path) and ".." not in path.replace("\\", "/").split("/") and "\0" not in path
+        if ABSOLUTE.match(path):
+            raise UserError(f"{file} lists {_short(path)}, which is outside of {root} or does not start from it; list paths below it only")
+        folder, name = os.path.split(_as_here(path, root))
+        inside = ".." not in path.replace("\\", "/").split("/") and is_name(path)
         if inside:
             if folder not in real_folders:
                 real_folders[folder] = os.path.realpath(os.path.join(root, folder))
