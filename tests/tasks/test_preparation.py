@@ -185,3 +185,66 @@ def test_what_was_prepared_when_images_were_read_in_another_way_is_prepared_agai
     assert any("18 test pictures to decode" in line for line in said)
     for split in ("train", "validation", "test"):
         assert before.fingerprint(split) == kept.fingerprint(split) == again.fingerprint(split)
+
+
+ONE_BROKEN = replace(NEEDS, broken_pictures="skip")
+
+
+def break_all(folder: Path) -> None:
+    for file in folder.rglob("*.png"):
+        file.write_text("version https://git-lfs.github.com/spec/v1")
+
+
+def test_a_task_without_a_readable_test_picture_is_refused_by_name(pictures: Path, tmp_path: Path) -> None:
+    break_all(pictures / "test")
+    for _ in range(2):  # the same again, and nothing is decoded twice
+        with pytest.raises(UserError, match="task 'animals': none of its 18 test images can be read; mend them"):
+            prepared(pictures, tmp_path / "task", ONE_BROKEN)
+    assert not (tmp_path / "task" / "task.json").exists()
+
+
+def test_a_task_without_a_readable_training_picture_is_refused_by_name(pictures: Path, tmp_path: Path) -> None:
+    break_all(pictures / "train")
+    with pytest.raises(UserError, match="task 'animals': none of the .* training images that are needed can be read"):
+        prepared(pictures, tmp_path / "task", ONE_BROKEN)
+
+
+def two_classes(root: Path, **counts: tuple[int, int]) -> Path:
+    """Splits with so many pictures of `healthy` and of `tumour`."""
+    for split, own in counts.items():
+        for name, count in zip(("healthy", "tumour"), own, strict=True):
+            (root / split / name).mkdir(parents=True)
+            for number in range(count):
+                picture(number, 30, 20).save(root / split / name / f"{number}.png")
+    return root
+
+
+def test_a_metric_that_compares_classes_is_refused_where_the_test_has_one(tmp_path: Path) -> None:
+    root = two_classes(tmp_path / "scan", train=(9, 9), val=(5, 5), test=(4, 3))
+    break_all(root / "test" / "tumour")
+    told = "all 4 test images that can be read are of class 'healthy', but roc_auc compares two classes; add test images of 'tumour', mend"
+    with pytest.raises(UserError, match=f"task 'animals': {told}.*`metric: accuracy`"):
+        prepared(root, tmp_path / "task", ONE_BROKEN, metric="roc_auc")
+    task, said = prepared(root, tmp_path / "other", ONE_BROKEN)
+    assert len(task.images("test")) == 4 and any("have no test image" in line and "tumour" in line for line in said)
+
+
+def test_validation_pictures_of_one_class_are_said_with_the_remedy(tmp_path: Path) -> None:
+    """The test pictures are sound, so prompts of other tasks may still be tried on them."""
+    root = two_classes(tmp_path / "scan", train=(9, 9), val=(5, 0), test=(4, 3))
+    (root / "val" / "tumour").rmdir()
+    task, said = prepared(root, tmp_path / "task", metric="roc_auc")
+    (told,) = [line for line in said if "no prompt can be learned" in line]
+    assert "all 4 validation images that are drawn are of class 'healthy'" in told and "add validation images of 'tumour'" in told
+    assert "`draw: elevater`" in told and "`metric: accuracy`" in told and len(task.images("test")) == 7
+    assert not [line for line in prepared(root, tmp_path / "other")[1] if "no prompt can be learned" in line]
+
+
+def test_too_few_training_pictures_to_validate_on_are_said_with_the_remedy(tmp_path: Path) -> None:
+    root = two_classes(tmp_path / "oneshot", train=(1, 1), test=(4, 3))
+    task, said = prepared(root, tmp_path / "task", replace(NEEDS, shots=1))
+    (told,) = [line for line in said if "no prompt can be learned" in line]
+    assert "has no validation images" in told and "`draw: elevater`" in told and "add a folder `val`" in told
+    assert len(task.images("test")) == 7 and len(task.reference()) == 2
+    said = prepared(root, tmp_path / "other", replace(NEEDS, shots=1, scheme="elevater"))[1]
+    assert not [line for line in said if "no prompt can be learned" in line]

@@ -36,6 +36,11 @@ class Failed(UserError):
         self.details = details
 
 
+def cause(reason: str) -> str:
+    """What is left of why a result failed without what it is made of, as in "source prompt failed: draw failed: no pictures"."""
+    return re.sub(r"^(?:[a-z][a-z ]* failed: )+", "", reason)
+
+
 def of_the_disk(error: BaseException) -> UserError | None:
     """What to tell if files can no longer be read or written; None if `error` is about anything else.
 

@@ -15,7 +15,7 @@ from pathlib import Path
 from safetensors import SafetensorError, safe_open
 
 from promptatlas import cells
-from promptatlas.errors import FAILED, Failed
+from promptatlas.errors import FAILED, Failed, cause
 from promptatlas.reporting import Say
 from promptatlas.study import Study
 from promptatlas.work import Job
@@ -88,11 +88,11 @@ def is_hole(path: Path) -> bool:
 
 
 def lines(study: Study, failed: Iterable[Failure]) -> list[str]:
-    """One line per reason, with the first results that it kept from being computed; those first that others are made of."""
-    by_reason: dict[str, list[str]] = {}
-    for one in sorted(failed, key=lambda one: one.reason.count("failed: ")):
-        by_reason.setdefault(one.reason, []).append(str(one.path.relative_to(study.folder)))
-    return [f"  {reason}\n    {', '.join(names[:FEW])}{_more(names)}" for reason, names in by_reason.items()]
+    """One line per cause, with the first results that it kept from being computed; those first that others are made of."""
+    by_cause: dict[str, list[str]] = {}
+    for one in sorted(failed, key=lambda one: len(one.reason) - len(cause(one.reason))):
+        by_cause.setdefault(cause(one.reason), []).append(str(one.path.relative_to(study.folder)))
+    return [f"  {why}\n    {', '.join(names[:FEW])}{_more(names)}" for why, names in by_cause.items()]
 
 
 def _more(names: list[str]) -> str:

@@ -5,7 +5,7 @@ A task of which any of this cannot be had is recorded as failed; the others have
 
 import hashlib
 import json
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from contextlib import suppress
 from functools import partial
 from pathlib import Path
@@ -17,12 +17,13 @@ from promptatlas import NUMERICS_VERSION, features
 from promptatlas.cells import digest, fingerprint, replace
 from promptatlas.errors import FAILED, Failed, UserError
 from promptatlas.failures import Holes, is_hole
-from promptatlas.jobs.attempts import alone
+from promptatlas.jobs.attempts import alone, each
 from promptatlas.reporting import Progress, Say
 from promptatlas.study import Study
 from promptatlas.tasks import halves, preparation
 from promptatlas.tasks.draws import Draw, draw
 from promptatlas.tasks.prepared import SPLITS, PreparedTask, write_failed
+from promptatlas.tasks.sufficient import require_draw
 from promptatlas.tasks.task import Task
 from promptatlas.work import EncodeJob
 
@@ -78,28 +79,35 @@ def draws(study: Study, say: Say) -> None:
     """Write the few-shot draw of every task that is learned on and every seed; a draw that is the same stays as it is."""
     holes = Holes(study, study.draw_job, say)
     for name in study.learners:
-        failed = alone(partial(_draws, study, name))
-        for path in [study.draw(name, seed) for seed in study.seeds] if isinstance(failed, Failed) else ():
-            holes.note(path, failed)
-            replace(path, json.dumps({FAILED: str(failed)}).encode())
+        for seed, failed in zip(study.seeds, each(partial(_draws, study, name), study.seeds), strict=True):
+            if isinstance(failed, Failed):
+                path = study.draw(name, seed)
+                holes.note(path, failed)
+                replace(path, json.dumps({FAILED: str(failed)}).encode())
     holes.settle()
 
 
-def _draws(study: Study, name: str) -> None:
+def _draws(study: Study, name: str, seeds: Sequence[int]) -> list[None]:
     task = PreparedTask.open(study.task_folder(name))
     train, validation = task.pool_labels("train"), task.pool_labels("validation")
     pools = digest([hashlib.sha256(np.ascontiguousarray(labels).data).hexdigest() for labels in (train, validation)])
-    for seed in study.seeds:
-        if part := halves.part_of(name):
-            whole = PreparedTask.open(study.task_folder(halves.whole_of(name)))
-            drawn = halves.draw_part(whole, part, study.shots, seed, study.config["draw"])
-        else:
-            drawn = draw(train, validation, study.shots, seed, name, study.config["draw"])
-        drawn = drawn.without(task.skipped("train"), task.skipped("validation"))
-        content = _draw_json(drawn, len(task.task.class_names), pools)
-        path = study.draw(name, seed)
-        if not path.exists() or path.read_bytes() != content:
-            replace(path, content)
+    return [_draw(study, task, (train, validation), pools, seed) for seed in seeds]
+
+
+def _draw(study: Study, task: PreparedTask, labels: tuple[np.ndarray, np.ndarray], pools: str, seed: int) -> None:
+    """labels: of the train and of the validation pool, `pools` their hash."""
+    name = task.task.name
+    if part := halves.part_of(name):
+        whole = PreparedTask.open(study.task_folder(halves.whole_of(name)))
+        drawn = halves.draw_part(whole, part, study.shots, seed, study.config["draw"])
+    else:
+        drawn = draw(*labels, study.shots, seed, name, study.config["draw"])
+    readable = drawn.without(task.skipped("train"), task.skipped("validation"))
+    require_draw(task.task, drawn, readable)
+    content = _draw_json(readable, len(task.task.class_names), pools)
+    path = study.draw(name, seed)
+    if not path.exists() or path.read_bytes() != content:
+        replace(path, content)
 
 
 def _draw_json(drawn: Draw, classes: int, pools: str) -> bytes:

@@ -16,6 +16,11 @@ from promptatlas.errors import UserError
 
 SCHEMES = ("coop", "elevater")
 MOST_VALIDATION_SHOTS = 4
+EMPTY = {
+    "train": "add some or leave the task out",
+    "validation": "write `draw: elevater`, which validates on training images, add a folder `val` (or a validation list), or add training "
+    "images: where a class has two or more, some are set aside",
+}  # fmt: skip
 
 
 @dataclass(frozen=True)
@@ -70,7 +75,7 @@ def draw(
         raise UserError(f"shots is {shots}; a few-shot draw needs at least 1 picture per class.")
     for split, labels in (("train", labels_train), ("validation", labels_validation)):
         if len(labels) == 0 and (split == "train" or scheme == "coop"):
-            raise UserError(f"Task {task_name!r} has no {split} pictures to draw from.")
+            raise UserError(f"task {task_name!r} has no {split} images to draw from; {EMPTY[split]}")
     multilabel = labels_train.ndim == 2
     if scheme == "elevater":
         drawn = greedy(labels_train, shots, seed)

@@ -16,6 +16,7 @@ import numpy as np
 from promptatlas.errors import UserError
 from promptatlas.tasks.draws import Draw, draw
 from promptatlas.tasks.prepared import SPLITS, Pool, PreparedTask, array_path, place, write
+from promptatlas.tasks.sufficient import require_test
 
 BASE, NEW = "base", "new"
 PARTS = (BASE, NEW)
@@ -75,6 +76,7 @@ def write_part(whole: PreparedTask, part: str, folder: str | Path) -> None:
         title=f"{whole.task.title}, {part} classes",
         class_names=tuple(names[number] for number in own),
     )
+    require_test(task, pools["test"].labels[pools["test"].index], len(pools["test"].skipped))
     write(folder, task, pools, factors=[], part_of=os.path.relpath(whole.folder, folder), notes=whole.notes)
 
 

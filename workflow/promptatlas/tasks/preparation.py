@@ -21,13 +21,14 @@ from promptatlas.streams import stream
 from promptatlas.tasks import readers, upright
 from promptatlas.tasks.catalogue import Entry
 from promptatlas.tasks.decoding import Decoded, Work, decode
-from promptatlas.tasks.draws import draw
+from promptatlas.tasks.draws import Draw, draw
 from promptatlas.tasks.labels import relabel
 from promptatlas.tasks.listing import Listing, Split
 from promptatlas.tasks.mini import MINI_TASKS
 from promptatlas.tasks.oddities import oddities
 from promptatlas.tasks.prepared import SPLITS, Pool, PreparedTask, array_path, write
 from promptatlas.tasks.splits import hold_out
+from promptatlas.tasks.sufficient import require_draw, require_test, require_train
 from promptatlas.tasks.task import Task
 from promptatlas.tasks.twins import same_images
 
@@ -71,7 +72,8 @@ def prepare(
 
     Of train and validation pictures only those are decoded that some draw or the comparison of tasks needs; a split
     that is there already, from the same pictures, stays. Raises UserError for broken pictures (unless they are to be
-    skipped), classes without pictures, class names that do not match, and too little disk.
+    skipped), classes without pictures, class names that do not match, test pictures on which the metric has no value, and too
+    little disk. Of a draw from which no prompt can be learned it is said why.
     """
     folder = Path(folder)
     listing = readers.reader(source).read(source, data_root)
@@ -90,8 +92,8 @@ def prepare(
     if needs.shots:
         _require_every_class(task, listing.splits["train"].labels)
     size, resize = needs.size, entry.resize or needs.resize
-    works, recipes = {}, {}
-    for split, rows in _rows(task, listing, needs).items():
+    works, recipes, drawn = {}, {}, _drawn(task.name, listing, needs)
+    for split, rows in _rows(task.name, listing, needs, drawn).items():
         recipes[split] = _recipe(source, listing.splits.get(split), rows, size, resize)
         pictures = listing.splits[split].pictures if split in listing.splits else ()
         works[split] = Work(pictures, rows, size, resize, folder / ".partial", f"{split}-{recipes[split][:16]}")
@@ -103,6 +105,10 @@ def prepare(
         split: decode(work, workers, Meter(f"prepare {task.name} {split}", "pictures", say)) for split, work in fresh.items()
     }
     _judge(task.name, fresh, decoded, needs, say)
+    skipped = {split: kept[split].skipped if split in kept else _broken(works[split], decoded[split]) for split in works}
+    _require_enough(task, listing, works, skipped, needs.shots)
+    for why in dict.fromkeys(str(own) for own in (_whether_enough(task, own, skipped) for own in drawn.values()) if own):
+        say(f"no prompt can be learned with some seeds: {why}")
     pools, factors = {}, []
     for split, work in works.items():
         labels = listing.splits[split].labels if split in listing.splits else listing.splits["test"].labels[:0]
@@ -134,17 +140,27 @@ def _require_every_class(task: Task, labels: np.ndarray) -> None:
         )
 
 
-def _rows(task: Task, listing: Listing, needs: Needs) -> dict[str, np.ndarray]:
-    """Numbers of the pictures to decode, ascending, by split."""
+def _drawn(name: str, listing: Listing, needs: Needs) -> dict[int, Draw | UserError]:
+    """The few-shot draw of every seed, or why there is none."""
     labels = {split: part.labels for split, part in listing.splits.items()}
-    train = labels.get("train", labels["test"][:0])
-    wanted = {"train": _sample("reference", task.name, len(train), REFERENCE_PICTURES), "validation": np.arange(0)}
+    found: dict[int, Draw | UserError] = {}
     for seed in needs.seeds if needs.shots else ():
-        drawn = draw(train, labels.get("validation", train[:0]), needs.shots, seed, task.name, needs.scheme)
-        wanted["train"] = np.union1d(wanted["train"], drawn.train)
-        wanted[drawn.validation_split] = np.union1d(wanted[drawn.validation_split], drawn.validation)
-    most = len(labels["test"]) if needs.test_pictures == "all" else int(needs.test_pictures)
-    return wanted | {"test": _sample("test", task.name, len(labels["test"]), most)}
+        try:
+            found[seed] = draw(labels["train"], labels.get("validation", labels["train"][:0]), needs.shots, seed, name, needs.scheme)
+        except UserError as why:
+            found[seed] = why
+    return found
+
+
+def _rows(name: str, listing: Listing, needs: Needs, drawn: dict[int, Draw | UserError]) -> dict[str, np.ndarray]:
+    """Numbers of the pictures to decode, ascending, by split."""
+    count = {split: len(part.labels) for split, part in listing.splits.items()}
+    wanted = {"train": _sample("reference", name, count.get("train", 0), REFERENCE_PICTURES), "validation": np.arange(0)}
+    for one in (one for one in drawn.values() if isinstance(one, Draw)):
+        wanted["train"] = np.union1d(wanted["train"], one.train)
+        wanted[one.validation_split] = np.union1d(wanted[one.validation_split], one.validation)
+    most = count["test"] if needs.test_pictures == "all" else int(needs.test_pictures)
+    return wanted | {"test": _sample("test", name, count["test"], most)}
 
 
 def _sample(what: str, name: str, count: int, most: int) -> np.ndarray:
@@ -228,6 +244,30 @@ def _oddities(folder: Path, task: Task, pools: dict[str, Pool], works: dict[str,
     return oddities(task, pools, same, images, shots)
 
 
+def _broken(work: Work, result: Decoded) -> list[int]:
+    """Numbers in the pool of the pictures that cannot be read."""
+    return work.rows[sorted(result.broken)].tolist()
+
+
+def _require_enough(task: Task, listing: Listing, works: dict[str, Work], skipped: dict[str, list[int]], shots: int) -> None:
+    """UserError unless there are test pictures on which the metric has a value and, if prompts are learned, training pictures."""
+    rows = {split: np.setdiff1d(work.rows, skipped[split]) for split, work in works.items()}
+    require_test(task, listing.splits["test"].labels[rows["test"]], len(skipped["test"]))
+    if shots:
+        require_train(task, len(rows["train"]), len(skipped["train"]))
+
+
+def _whether_enough(task: Task, drawn: Draw | UserError, skipped: dict[str, list[int]]) -> UserError | None:
+    """Why no prompt can be learned from a draw."""
+    if isinstance(drawn, UserError):
+        return drawn
+    try:
+        require_draw(task, drawn, drawn.without(skipped["train"], skipped["validation"]))
+    except UserError as why:
+        return why
+    return None
+
+
 def _placed(work: Work, result: Decoded, final: Path) -> Pool:
     """Move the finished array to its name, without the rows of broken pictures; what is known of them but labels."""
     whole = np.setdiff1d(np.arange(len(work.rows)), list(result.broken))
@@ -241,8 +281,7 @@ def _placed(work: Work, result: Decoded, final: Path) -> Pool:
         os.replace(compact, final)
     else:
         os.replace(work.images, final)
-    skipped = work.rows[sorted(result.broken)].tolist()
-    return Pool(np.empty(0), work.rows[whole], result.digests[whole], np.empty(0), skipped)
+    return Pool(np.empty(0), work.rows[whole], result.digests[whole], np.empty(0), _broken(work, result))
 
 
 def _listed(names: list[str]) -> str:

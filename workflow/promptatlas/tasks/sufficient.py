@@ -1,0 +1,74 @@
+"""Whether the images of a task that can be read suffice: for a score on its test split, and for a prompt to learn from a draw and
+to be chosen by it. Knows labels only, nothing of files.
+
+What does not suffice is told in one sentence that names task and split, and says what to do.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+import numpy as np
+
+from promptatlas import metrics
+from promptatlas.errors import UserError
+from promptatlas.tasks.draws import Draw
+from promptatlas.tasks.task import Task
+
+FEW = 5
+
+
+def require_test(task: Task, labels: np.ndarray, broken: int) -> None:
+    """UserError if the metric has no value on the test images, of which `broken` more cannot be read. labels (N,) or marks (N, C)."""
+    if not len(labels):
+        found = f"none of its {broken} test images can be read; mend them" if broken else "it has no test images; add some"
+        raise UserError(f"task {task.name!r}: {found} or leave the task out")
+    if metrics.undefined(task.metric, labels):
+        raise UserError(f"task {task.name!r}: {_alike(task, labels, broken, 'test')}")
+
+
+def require_train(task: Task, count: int, broken: int) -> None:
+    """UserError if none of the training images that a study needs can be read."""
+    if not count:
+        raise UserError(f"task {task.name!r}: none of the {broken} training images that are needed can be read; mend them or leave the task out")
+
+
+def require_draw(task: Task, drawn: Draw, readable: Draw) -> None:
+    """UserError if nothing can be learned or chosen from a draw, or `readable`, what is left of it, lost a class."""
+    lost = _present(task, drawn.train_labels) & ~_present(task, readable.train_labels)
+    if lost.any():
+        names = _listed([repr(task.class_names[number]) for number in np.flatnonzero(lost)])
+        raise UserError(
+            f"task {task.name!r}: none of the training images drawn of {names} can be read; mend them, leave the class out or take other `seeds`"
+        )
+    labels, broken = readable.validation_labels, len(drawn.validation) - len(readable.validation)
+    if not len(labels):
+        found = f"none of the {broken} validation images that are drawn can be read; mend them" if broken else "no validation image is drawn; add some"
+        raise UserError(f"task {task.name!r}: {found}, or take other `seeds`")
+    if metrics.undefined(task.metric, labels):
+        raise UserError(f"task {task.name!r}: {_alike(task, labels, broken, 'validation')}")
+
+
+def _alike(task: Task, labels: np.ndarray, broken: int, split: str) -> str:
+    """Why the metric has no value on images of which there are some, and the remedy."""
+    mend = ", mend those that cannot be read" if broken else ""
+    if split == "validation":
+        mend += ", write `draw: elevater`, which validates on training images"
+    readable = (" and can be read" if split == "validation" else " that can be read") if broken else ""
+    those = f"{len(labels)} {split} images{' that are drawn' if split == 'validation' else ''}{readable}"
+    if labels.ndim == 2:
+        return f"none of the {those} has a label, so {task.metric} has no value; add {split} images with labels{mend}, or leave the task out"
+    own, other = (task.class_names[number] for number in (labels[0], 1 - labels[0]))
+    return (
+        f"all {those} are of class {own!r}, but {task.metric} compares two classes; "
+        f"add {split} images of {other!r}{mend}, or set `metric: accuracy`"
+    )
+
+
+def _present(task: Task, labels: np.ndarray) -> np.ndarray:
+    """(C,) whether any image is of a class."""
+    return labels.any(axis=0) if labels.ndim == 2 else np.isin(np.arange(len(task.class_names)), labels)
+
+
+def _listed(names: Sequence[str]) -> str:
+    return ", ".join(names[:FEW]) + (f" and {len(names) - FEW} more" if len(names) > FEW else "")
