@@ -138,6 +138,15 @@ def test_small_splits_are_told(pictures: Path) -> None:
     ]
 
 
+def test_a_mean_over_classes_says_which_it_leaves_out_and_what_to_do(pictures: Path) -> None:
+    shutil.rmtree(pictures / "test" / "owl")
+    shutil.rmtree(pictures / "val" / "dog")
+    found = notes(pictures, metric="mean_per_class")
+    assert "1 of 3 classes have no test image (owl), so mean_per_class is a mean over the others: add test images" in found
+    assert "1 of 3 classes have no validation image (dog), so epochs are chosen by the others" in found
+    assert not [note for note in notes(pictures, replace(NEEDS, scheme="elevater"), metric="mean_per_class") if "validation" in note]
+
+
 def test_images_of_one_colour_are_counted(pictures: Path) -> None:
     for k in range(4):
         Image.new("RGB", (30, 20), (k * 20, 7, 255)).save(pictures / f"train/cat/{k}.png")

@@ -73,13 +73,6 @@ def require(metric: str, labels: np.ndarray) -> None:
         raise UserError(f"{metric} has no value on these pictures: {why}")
 
 
-def absent(metric: str, labels: np.ndarray, classes: int) -> np.ndarray:
-    """Numbers of the classes that are left out of a mean over classes, as no picture is of them."""
-    if metric == "map_11_point":
-        return np.flatnonzero(~labels.any(axis=0))
-    return np.setdiff1d(np.arange(classes), labels) if metric == "mean_per_class" else np.arange(0)
-
-
 def ranked(metric: str, logits: np.ndarray, labels: np.ndarray) -> np.ndarray:
     """The value of a metric that ranks pictures, for many answers at once: logits (..., N, C) -> (...,), nan where there is none."""
     per_class = _ranked_by_class(metric, logits, labels)

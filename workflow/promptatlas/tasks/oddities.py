@@ -15,6 +15,7 @@ from promptatlas.tasks.twins import UNKNOWN
 
 ADJECTIVES = {"train": "training", "validation": "validation", "test": "test"}
 FEW = 3
+MEANS = ("mean_per_class", "map_11_point")  # metrics that are means over the classes with images
 FEW_TEST_IMAGES = 30
 LOOKED_AT = 256  # images per split that are looked at for one colour
 ONE_COLOUR = 3  # levels of 256 by which the values of each channel of such an image may differ
@@ -84,7 +85,12 @@ def _small(task: Task, pools: Mapping[str, Pool], shots: int) -> Iterator[str]:
         yield f"with only {len(tested)} test images chance alone moves a score by up to {error:.0f} points (one standard error)"
     absent = _fewer(task, tested, 1) if len(tested) else []
     if absent:
-        yield f"{len(absent)} of {len(task.class_names)} classes have no test image ({_first(absent)})"
+        left_out = f", so {task.metric} is a mean over the others: add test images" if task.metric in MEANS else ""
+        yield f"{len(absent)} of {len(task.class_names)} classes have no test image ({_first(absent)}){left_out}"
+    held = pools["validation"].labels
+    absent = _fewer(task, held, 1) if len(pools["validation"].index) and task.metric in MEANS else []
+    if absent:
+        yield f"{len(absent)} of {len(task.class_names)} classes have no validation image ({_first(absent)}), so epochs are chosen by the others"
     scarce = _fewer(task, pools["train"].labels, shots) if shots else []
     if scarce:
         yield f"{len(scarce)} of {len(task.class_names)} classes have fewer than {shots} training images ({_first(scarce)})"
