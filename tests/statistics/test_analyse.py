@@ -38,9 +38,10 @@ def pick(table, **wanted):
 def test_columns_are_those_of_the_contract(table):
     assert list(table.columns) == [
         "response", "method", "protocol", "measure", "estimate", "low", "high", "p", "test", "n_tasks", "n_permutations",
-        "confirmatory", "p_holm",
+        "confirmatory", "p_holm", "n_cells", "reason",
     ]  # fmt: skip
-    assert table["estimate"].notna().all()
+    assert table["estimate"].notna().all() and (table["reason"] == "").all()
+    assert (table["n_cells"] > 0).all()
     assert table["p"].dropna().between(0, 1).all()
     inside = table.dropna(subset=["low"])
     assert ((inside["low"] <= inside["estimate"] + 1e-12) & (inside["estimate"] <= inside["high"] + 1e-12)).all()
@@ -127,26 +128,34 @@ def test_a_few_missing_cells_change_little(study, table):
     found = statistics.analyse(transfer[~hole], similarity, tasks, permutations=99)
     wanted = {"test": "two_way", "response": "logit_gain", "method": "coop", "measure": "vis_frechet"}
     assert pick(found, **wanted)["estimate"].item() == pytest.approx(pick(table, **wanted)["estimate"].item(), abs=0.05)
-    assert pick(found, test="variance_share").empty
+    keys = ["response", "method", "test", "measure"]
+    before, after = (one[one["test"].isin(["variance_share", "reliability"])].set_index(keys)["estimate"] for one in (table, found))
+    assert after[before.index].to_numpy() == pytest.approx(before.to_numpy(), abs=0.03)
 
 
 @pytest.mark.parametrize("n", [1, 2, 3, 4, 5])
 def test_small_studies_give_what_can_be_given(n):
     found = statistics.analyse(transfer_table(n), similarity_table(n), tasks_table(n), permutations=99)
-    assert found["test"].isin(["two_way"]).any() == (n >= 4)
+    tried = pick(found, test="two_way")
+    assert (tried["estimate"].notna() == (n >= 4)).all() and ((tried["reason"] == "") == (n >= 4)).all()
+    assert set(tried["measure"]) == {"vis_frechet", "lab_cover", "factor_overlap"}
     assert statistics.summary(transfer_table(n), similarity_table(n), found, tasks_table(n))["n_tasks"] == n
 
 
-def test_constant_scores_and_measures_have_no_correlation_and_no_row(study):
+def test_constant_scores_and_measures_are_listed_with_their_reason(study):
     transfer, similarity, tasks = study
     flat = transfer.assign(score=0.5)
     found = statistics.analyse(flat, similarity, tasks, permutations=9)
-    assert pick(found, test="two_way").empty and pick(found, test="agreement").empty
-    assert found["estimate"].notna().all() and pick(found, test="reliability").empty
-    assert statistics.summary(flat, similarity, found, tasks)["correlations"] == []
+    for test in ("two_way", "agreement", "variance_share"):
+        rows = pick(found, test=test, response="raw")
+        assert rows["estimate"].isna().all() and set(rows["reason"]) == {"all scores are the same"}, test
+    assert (found["estimate"].isna() == (found["reason"] != "")).all()
+    told = statistics.summary(flat, similarity, found, tasks)
+    assert told["correlations"] == [] and {one["reason"] for one in told["not_tested"]} == set(pick(found, test="two_way")["reason"])
     alike = similarity.assign(value=similarity["value"].where(similarity["measure"] != "lab_cover", 1.0))
-    found = statistics.analyse(transfer, alike, tasks, permutations=9)
-    assert set(pick(found, test="two_way")["measure"]) == {"vis_frechet", "factor_overlap"}
+    found = pick(statistics.analyse(transfer, alike, tasks, permutations=9), test="two_way").set_index("measure")
+    assert found.loc[["vis_frechet", "factor_overlap"], "estimate"].notna().all()
+    assert found.loc["lab_cover", "estimate"].isna().all() and set(found.loc["lab_cover", "reason"]) == {"the same for all pairs of tasks"}
 
 
 def test_no_permutations_is_a_clear_error(study):

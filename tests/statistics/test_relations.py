@@ -3,7 +3,8 @@
 import numpy as np
 import pytest
 from promptatlas.errors import UserError
-from promptatlas.statistics.relations import components, effects, off_diagonal, relationships
+from promptatlas.statistics.moments import components
+from promptatlas.statistics.relations import effects, off_diagonal, relationships
 from promptatlas.statistics.reliability import decompose
 
 OFF = ~np.eye(8, dtype=bool)

@@ -10,10 +10,11 @@ from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 
 from promptatlas.figures.style import COLOURS, measure_title, number
+from promptatlas.statistics import masked
 from promptatlas.statistics.matrices import Scores, similarity_matrices
 from promptatlas.statistics.relations import relationships
-from promptatlas.statistics.scales import PRIMARY
-from promptatlas.statistics.views import method_title, relationship
+from promptatlas.statistics.scales import PRIMARY, matrix, seed_mean
+from promptatlas.statistics.views import method_title
 
 # part -> (words, colour of the bar, colour of the number in it)
 PARTS = {
@@ -27,7 +28,7 @@ RESPONSES = {PRIMARY: "gain in log odds", "raw": "raw score"}
 
 def similarity_scatter(group: Sequence[Scores], similarity: pd.DataFrame, statistics: pd.DataFrame) -> Figure | None:
     """Relationship part of transfer against that of each measure: a row of panels per method, a column per measure."""
-    found = statistics[(statistics["test"] == "two_way") & (statistics["response"] == PRIMARY)]
+    found = statistics[(statistics["test"] == "two_way") & (statistics["response"] == PRIMARY) & statistics["estimate"].notna()]
     found = found[found["protocol"].isin({scores.protocol for scores in group})]
     measures = list(dict.fromkeys(found["measure"]))
     if not measures:
@@ -41,7 +42,7 @@ def similarity_scatter(group: Sequence[Scores], similarity: pd.DataFrame, statis
         line[0].set_ylabel(f"{method_title(scores.method)}{how}: transfer\nrelationship part, s.d.")
         for axes, measure in zip(line, measures, strict=True):
             if (scores.method, measure) in found.index:
-                _scatter(axes, relationship(scores), matrices[measure], found.loc[(scores.method, measure)])
+                _scatter(axes, seed_mean(matrix(scores, PRIMARY)), matrices[measure], found.loc[(scores.method, measure)])
             else:
                 axes.set_axis_off()
     for axes, measure in zip(grid[-1], measures, strict=True):
@@ -52,7 +53,7 @@ def similarity_scatter(group: Sequence[Scores], similarity: pd.DataFrame, statis
 def _scatter(axes: Axes, transfer: np.ndarray, closeness: np.ndarray, row: pd.Series) -> None:
     axes.axhline(0, color="#cccccc", linewidth=0.8, zorder=0)
     axes.axvline(0, color="#cccccc", linewidth=0.8, zorder=0)
-    closeness = relationships(closeness)
+    transfer, closeness = map(relationships, masked.alike(transfer, closeness))
     there = np.isfinite(transfer) & np.isfinite(closeness)
     x, y = closeness[there] / closeness[there].std(), transfer[there] / transfer[there].std()
     axes.scatter(x, y, s=11, color=COLOURS[0], alpha=0.45, linewidths=0)
@@ -66,7 +67,7 @@ def _scatter(axes: Axes, transfer: np.ndarray, closeness: np.ndarray, row: pd.Se
 
 def variance_bars(statistics: pd.DataFrame) -> Figure | None:
     """Shares of the variance of transfer, one bar per method, protocol and scale."""
-    shares = statistics[(statistics["test"] == "variance_share") & statistics["response"].isin(RESPONSES)]
+    shares = statistics[(statistics["test"] == "variance_share") & statistics["response"].isin(RESPONSES) & statistics["estimate"].notna()]
     if shares.empty:
         return None
     table = shares.pivot_table(
@@ -105,7 +106,7 @@ def correlation_forest(statistics: pd.DataFrame) -> Figure | None:
     primary = statistics[statistics["response"] == PRIMARY]
     address = ["method", "protocol", "measure"]
     adjusted = primary[primary["test"] == "two_way_max_t"].set_index(address)["p"]
-    rows = primary[primary["test"] == "two_way"]
+    rows = primary[(primary["test"] == "two_way") & primary["estimate"].notna()]
     if rows.empty:
         return None
     measures = list(dict.fromkeys(rows["measure"]))

@@ -3,8 +3,10 @@
 Tests by name: `variance_share`, `reliability`, `social_relations` (giver-receiver and reciprocity correlations), `two_way`
 (permutation p, jackknife interval), `two_way_max_t` (the same, p adjusted for all measures), `two_way_blocks` (p of
 "beyond family"), `agreement` (between methods or protocols, their names joined by `~`), `regret@k` (points; p against the
-static list) and `regret@k_share` (mean over targets; 0 = best source known, 1 = one
-random pick). `p_holm` allows for all confirmatory tests of the study, over methods, protocols and primary measures.
+static list) and `regret@k_share` (mean over the targets whose sources differ, `n_tasks` of them; 0 = best source known, 1 =
+one random pick). `p_holm` allows for all confirmatory tests of the study, over methods, protocols and primary measures.
+`n_cells` counts the cells, mean over seeds, that an estimate rests on (of `variance_share` and its like, those of all seeds).
+What cannot be estimated has a row without an estimate, and `reason` says why.
 """
 
 from collections.abc import Iterator, Sequence
@@ -14,18 +16,19 @@ import numpy as np
 import pandas as pd
 
 from promptatlas.errors import UserError
-from promptatlas.statistics import permutation
+from promptatlas.statistics import masked, permutation
 from promptatlas.statistics.jackknife import correlation_interval, interval, leave_one_out, without
 from promptatlas.statistics.matrices import Scores, collect, similarity_matrices
-from promptatlas.statistics.regret import no_preference, regrets, static_list
-from promptatlas.statistics.relations import FEWEST_TASKS, usable
+from promptatlas.statistics.reasons import ALIKE_SOURCES, NO_PAIR, NO_SEEDS, why_no_correlation, why_no_variance
+from promptatlas.statistics.regret import differing, no_preference, regrets, static_list
+from promptatlas.statistics.relations import FEWEST_TASKS, off_diagonal, usable
 from promptatlas.statistics.reliability import decompose
 from promptatlas.statistics.scales import PRIMARY, RESPONSES, matrix, seed_mean
 from promptatlas.streams import stream
 
 COLUMNS = (
     "response", "method", "protocol", "measure", "estimate", "low", "high", "p", "test", "n_tasks", "n_permutations",
-    "confirmatory", "p_holm",
+    "confirmatory", "p_holm", "n_cells", "reason",
 )  # fmt: skip
 CONFIRMATORY_MEASURES = ("vis_frechet", "lab_cover")
 TOP = (1, 3, 5)
@@ -63,44 +66,57 @@ def analyse(
         rows += [common | row for row in _regret(seed_mean(scores.score), matrices, permutations)]
     rows += list(_agreement(collected, permutations))
     kinds = dict.fromkeys(COLUMNS, str) | dict.fromkeys(("estimate", "low", "high", "p", "p_holm"), float)
-    kinds |= {"n_tasks": int, "n_permutations": int, "confirmatory": bool}
+    kinds |= {"n_tasks": int, "n_cells": int, "n_permutations": int, "confirmatory": bool}
     table = pd.DataFrame(rows, columns=list(COLUMNS)).astype(kinds)
     confirmatory = table["confirmatory"]
-    table.loc[confirmatory, "p_holm"] = permutation.holm(table.loc[confirmatory, "p"].to_numpy())
+    tested = confirmatory & table["p"].notna()
+    table.loc[tested, "p_holm"] = permutation.holm(table.loc[tested, "p"].to_numpy())
     return table
 
 
 def _row(
-    measure: str, test: str, n: int, estimate: float, bounds=(NAN, NAN), p: float = NAN, permutations: int = 0
+    measure: str,
+    test: str,
+    n: int,
+    estimate: float,
+    bounds=(NAN, NAN),
+    p: float = NAN,
+    permutations: int = 0,
+    cells: int = 0,
+    reason: str = "",
 ) -> dict:
     return {
         "measure": measure, "estimate": float(estimate), "low": bounds[0], "high": bounds[1], "p": float(p), "test": test,
-        "n_tasks": n, "n_permutations": permutations, "confirmatory": False, "p_holm": NAN,
+        "n_tasks": n, "n_permutations": permutations, "confirmatory": False, "p_holm": NAN, "n_cells": cells, "reason": reason,
     }  # fmt: skip
 
 
 def _variance(values: np.ndarray) -> Iterator[dict]:
-    keep = usable(seed_mean(values))
-    n = len(keep)
-    if n < FEWEST_TASKS:
-        return
-    values = values[:, keep[:, None], keep]
+    """Of all cells that there are (S, n, n); tasks without any are left out."""
+    there = np.isfinite(off_diagonal(values)).any(axis=0)
+    keep = np.flatnonzero(there.any(axis=0) | there.any(axis=1))
+    n, values = len(keep), values[:, keep[:, None], keep]
+    count = int(np.isfinite(off_diagonal(values)).sum())
     whole = decompose(values)
-    if not np.isfinite(whole.relationship):
+    shares = whole.shares()
+    if not shares:
+        yield _row("relationship", "variance_share", n, NAN, cells=count, reason=why_no_variance(values))
         return
     parts = [decompose(without(values, task)) for task in range(n)] if n > FEWEST_TASKS else []
-    shares = [one.shares() for one in parts]
-    for part, share in whole.shares().items():
-        low, high = interval(share, [one.get(part, NAN) for one in shares])
-        yield _row(part, "variance_share", n, share, (max(low, 0.0), min(high, 1.0)))
+    left_out = [one.shares() for one in parts]
+    for part, share in shares.items():
+        low, high = interval(share, [one.get(part, NAN) for one in left_out])
+        yield _row(part, "variance_share", n, share, (max(low, 0.0), min(high, 1.0)), cells=count)
     if np.isfinite(whole.reliability):
         low, high = interval(whole.reliability, [one.reliability for one in parts])
-        yield _row("relationship", "reliability", n, whole.reliability, (low, min(high, 1.0)))
+        yield _row("relationship", "reliability", n, whole.reliability, (low, min(high, 1.0)), cells=count)
+    elif whole.n_seeds < 2:
+        yield _row("relationship", "reliability", n, NAN, cells=count, reason=NO_SEEDS)
     for name in ("giver_receiver", "reciprocity"):
         if not np.isfinite(getattr(whole, name)):
             continue
         bounds = correlation_interval(getattr(whole, name), [getattr(one, name) for one in parts])
-        yield _row(name, "social_relations", n, getattr(whole, name), bounds)
+        yield _row(name, "social_relations", n, getattr(whole, name), bounds, cells=count)
 
 
 def _similarity(
@@ -111,62 +127,70 @@ def _similarity(
     truth: set[str],
     permutations: int,
 ) -> Iterator[dict]:
-    """Correlation of the relationship parts. Measures that are defined for the same tasks share their permutations."""
+    """Correlation of the relationship parts. Measures that are defined for the same tasks share their permutations; where there
+    are several such groups, the p that allows for all measures allows for their number too (Bonferroni)."""
     response = seed_mean(values)
     groups: dict[tuple[int, ...], list[str]] = {}
     for measure, closeness in matrices.items():
-        groups.setdefault(tuple(usable(response, closeness)), []).append(measure)
+        keep = tuple(usable(response, closeness))
+        if reason := why_no_correlation(response, closeness, keep):
+            yield _row(measure, "two_way", len(keep), NAN, cells=_count(response, closeness), reason=reason)
+        else:
+            groups.setdefault(keep, []).append(measure)
+    tested = sum(any(measure not in truth for measure in measures) for measures in groups.values())
     for keep, measures in groups.items():
-        if len(keep) < FEWEST_TASKS:
-            continue
         part = np.ix_(keep, keep)
         inside = {measure: matrices[measure][part] for measure in measures}
-        yield from _tests(response[part], inside, [families[names[index]] for index in keep], truth, permutations)
+        yield from _tests(response[part], inside, [families[names[index]] for index in keep], truth, permutations, tested)
+
+
+def _count(one: np.ndarray, other: np.ndarray) -> int:
+    """Cells that both matrices (n, n) have."""
+    return int(np.isfinite(masked.alike(one, other)[0]).sum())
 
 
 def _tests(
-    response: np.ndarray, matrices: dict[str, np.ndarray], families: Sequence[str], truth: set[str], permutations: int
+    response: np.ndarray,
+    matrices: dict[str, np.ndarray],
+    families: Sequence[str],
+    truth: set[str],
+    permutations: int,
+    groups: int,
 ) -> Iterator[dict]:
-    n = len(response)
-    left = permutation.residual(response)
-    residuals = {measure: permutation.residual(closeness) for measure, closeness in matrices.items()}
-    measures = [measure for measure, one in residuals.items() if np.isfinite(one + left).all()]
-    if not measures:
-        return
-    predictors = np.stack([residuals[measure] for measure in measures])
-    observed = (predictors * left).sum(axis=(1, 2))
+    n, measures = len(response), list(matrices)
+    observed = np.array([masked.correlation(response, closeness) for closeness in matrices.values()])
     bounds = [
-        correlation_interval(value, _left_out(response, matrices[measure]))
-        for measure, value in zip(measures, observed, strict=True)
+        correlation_interval(value, _left_out(response, closeness))
+        for value, closeness in zip(observed, matrices.values(), strict=True)
     ]
+    cells = [_count(response, closeness) for closeness in matrices.values()]
     orders = permutation.relabellings(n, permutations, stream("statistics", "two_way", n))
     exact = permutation.is_exact(orders)
-    null = permutation.null_correlations(left, predictors, orders)
+    null = masked.null_correlations(response, list(matrices.values()), orders)
     predicting = [index for index, measure in enumerate(measures) if measure not in truth]
     blocks = permutation.block_relabellings(families, permutations, stream("statistics", "blocks", n))
-    within = permutation.p_values(observed, permutation.null_correlations(left, predictors, blocks), exact=False)
+    within = permutation.p_values(observed, masked.null_correlations(response, list(matrices.values()), blocks), exact=False)
     for index, p in enumerate(permutation.p_values(observed, null, exact)):
-        yield _row(measures[index], "two_way", n, observed[index], bounds[index], p, len(orders))
+        yield _row(measures[index], "two_way", n, observed[index], bounds[index], p, len(orders), cells[index])
     if predicting:
         adjusted = permutation.max_t_p_values(observed[predicting], null[:, predicting], exact)
-        for index, p in zip(predicting, adjusted, strict=True):
-            yield _row(measures[index], "two_way_max_t", n, observed[index], bounds[index], p, len(orders))
+        for index, p in zip(predicting, np.minimum(groups * adjusted, 1), strict=True):
+            yield _row(measures[index], "two_way_max_t", n, observed[index], bounds[index], p, len(orders), cells[index])
     if len(set(families)) < n:
         for index, p in enumerate(within):
-            yield _row(measures[index], "two_way_blocks", n, observed[index], bounds[index], p, len(blocks))
+            yield _row(measures[index], "two_way_blocks", n, observed[index], bounds[index], p, len(blocks), cells[index])
 
 
 def _left_out(one: np.ndarray, other: np.ndarray) -> np.ndarray:
-    """Correlation of the relationship parts without each task (n,); NaN where too few cells would be left."""
+    """Correlation of the relationship parts without each task (n,), over the cells that both have; NaN where too few would be
+    left."""
     n = len(one)
     if n <= FEWEST_TASKS:
         return np.full(n, NAN)
 
     def left_out(task: int) -> float:
         pair = without(one, task), without(other, task)
-        if any(len(usable(values)) < n - 1 for values in pair):
-            return NAN
-        return permutation.correlation(*pair)
+        return masked.correlation(*pair) if len(usable(*pair)) == n - 1 else NAN
 
     return leave_one_out(n, left_out)
 
@@ -176,60 +200,56 @@ def _agreement(collected: Sequence[Scores], permutations: int) -> Iterator[dict]
     for a, b in combinations(collected, 2):
         if (a.method == b.method) == (a.protocol == b.protocol):
             continue
+        method, protocol = ("~".join(sorted(set(pair))) for pair in ((a.method, b.method), (a.protocol, b.protocol)))
         for response in RESPONSES:
+            common = {"response": response, "method": method, "protocol": protocol}
             one, other = seed_mean(matrix(a, response)), seed_mean(matrix(b, response))
             keep = usable(one, other)
-            if len(keep) < FEWEST_TASKS:
+            count = _count(one, other)
+            if reason := why_no_correlation(one, other, keep, both_scores=True):
+                yield common | _row("relationship", "agreement", len(keep), NAN, cells=count, reason=reason)
                 continue
             one, other = one[np.ix_(keep, keep)], other[np.ix_(keep, keep)]
-            left, right = permutation.residual(one), permutation.residual(other)
-            value = (left * right).sum()
-            if not np.isfinite(value):
-                continue
+            value, count = masked.correlation(one, other), _count(one, other)
             orders = permutation.relabellings(len(keep), permutations, stream("statistics", "two_way", len(keep)))
-            null = permutation.null_correlations(left, right[None], orders)
+            null = masked.null_correlations(one, [other], orders)
             p = permutation.p_values(np.array([value]), null, permutation.is_exact(orders))[0]
-            row = _row(
-                "relationship",
-                "agreement",
-                len(keep),
-                value,
-                correlation_interval(value, _left_out(one, other)),
-                p,
-                len(orders),
-            )
-            method, protocol = (
-                "~".join(sorted(set(pair))) for pair in ((a.method, b.method), (a.protocol, b.protocol))
-            )
-            yield {"response": response, "method": method, "protocol": protocol} | row
+            bounds = correlation_interval(value, _left_out(one, other))
+            yield common | _row("relationship", "agreement", len(keep), value, bounds, p, len(orders), count)
 
 
 def _regret(scores: np.ndarray, matrices: dict[str, np.ndarray], permutations: int) -> Iterator[dict]:
-    """Regret of each measure and both controls in points; intervals over targets, p of the differences to `ctrl_static`."""
+    """Regret of each measure and both controls in points; intervals over targets, p of the differences to `ctrl_static`.
+
+    A source that a measure has no value for is no candidate, for that measure and for the controls that it is held against.
+    """
     keep = usable(scores)
     n = len(keep)
     if n < FEWEST_TASKS:
         return
     part = np.ix_(keep, keep)
     scores = 100 * scores[part]
-    predictions = {"ctrl_static": static_list(scores), "ctrl_random": no_preference(scores)}
+    static = static_list(scores)
+    predictions = {"ctrl_static": static, "ctrl_random": no_preference(scores)}
     predictions |= {measure: closeness[part] for measure, closeness in matrices.items()}
-    at_random = regrets(scores, no_preference(scores), 1)
     for k in (k for k in TOP if n > k + 1):
-        by_target = {measure: regrets(scores, predicted, k) for measure, predicted in predictions.items()}
-        for measure, each in by_target.items():
+        for measure, predicted in predictions.items():
+            own = np.where(np.isfinite(predicted), scores, NAN)
+            each = regrets(own, predicted, k)
             there = np.isfinite(each)
-            if not there.any():
+            cells, count = _count(own, predicted), int(there.sum())
+            if not count:
+                yield _row(measure, f"regret@{k}", 0, NAN, cells=cells, reason=NO_PAIR if measure in matrices else ALIKE_SOURCES)
                 continue
-            each, difference = each[there], (each - by_target["ctrl_static"])[there]
+            difference, at_random = (each - regrets(own, static, k))[there], regrets(own, no_preference(scores), 1)
             low, high = interval(
-                each.mean(), leave_one_out(len(each), lambda target, each=each: np.delete(each, target).mean())
+                each[there].mean(), leave_one_out(count, lambda target, each=each[there]: np.delete(each, target).mean())
             )
-            p, count = NAN, 0
+            p, flips = NAN, 0
             if measure != "ctrl_static":
-                rng, count = stream("statistics", "sign_flip", n), permutations
-                p = permutation.sign_flip_p_value(difference, count, rng)
-            yield _row(measure, f"regret@{k}", n, each.mean(), (max(low, 0.0), high), p, count)
-            differs = at_random[there] > 0
-            if differs.any():
-                yield _row(measure, f"regret@{k}_share", n, (each / at_random[there])[differs].mean())
+                rng, flips = stream("statistics", "sign_flip", n), permutations
+                p = permutation.sign_flip_p_value(difference, flips, rng)
+            yield _row(measure, f"regret@{k}", count, each[there].mean(), (max(low, 0.0), high), p, flips, cells)
+            differs = there & differing(own)
+            share, reason = ((each[differs] / at_random[differs]).mean(), "") if differs.any() else (NAN, ALIKE_SOURCES)
+            yield _row(measure, f"regret@{k}_share", int(differs.sum()), share, cells=cells, reason=reason)

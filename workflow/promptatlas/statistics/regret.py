@@ -9,6 +9,8 @@ import numpy as np
 
 from promptatlas.statistics.relations import off_diagonal
 
+ALIKE = 1e-12
+
 
 def expected_best(scores: np.ndarray, ranked_by: np.ndarray, k: int) -> float:
     """Best of `scores` (m,) among the k ranked highest by `ranked_by` (m,), on average over random orders of ties.
@@ -40,11 +42,22 @@ def regrets(scores: np.ndarray, predicted: np.ndarray, k: int) -> np.ndarray:
     return values
 
 
-def static_list(scores: np.ndarray) -> np.ndarray:
-    """Predictions (n, n) that ignore the target: mean standardised score of each source over all *other* targets."""
+def differing(scores: np.ndarray) -> np.ndarray:
+    """Which targets (n,) have sources that differ by more than rounding: to pick one of equals costs nothing."""
     scores = off_diagonal(scores)
-    spread = np.nanstd(scores, axis=0)
-    standard = (scores - np.nanmean(scores, axis=0)) / np.where(spread > 0, spread, np.inf)
+    there = np.isfinite(scores)
+    best, worst = np.where(there, scores, -np.inf).max(axis=0), np.where(there, scores, np.inf).min(axis=0)
+    return best - worst > ALIKE * np.abs(scores[there]).max(initial=0.0)
+
+
+def static_list(scores: np.ndarray) -> np.ndarray:
+    """Predictions (n, n) that ignore the target: mean standardised score of each source over all *other* targets.
+
+    Targets whose sources are all alike tell nothing of sources and are left out.
+    """
+    scores = off_diagonal(scores)
+    spread = np.where(differing(scores), np.nanstd(scores, axis=0), np.nan)
+    standard = (scores - np.nanmean(scores, axis=0)) / spread
     n = len(scores)
     predicted = np.empty((n, n))
     for target in range(n):

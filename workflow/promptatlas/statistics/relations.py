@@ -12,7 +12,6 @@ import numpy as np
 from promptatlas.errors import UserError
 
 FEWEST_TASKS = 4
-ROUNDING = 1e-13
 
 
 @dataclass(frozen=True)
@@ -23,17 +22,6 @@ class Effects:
     source: np.ndarray
     target: np.ndarray
     relationship: np.ndarray
-
-
-@dataclass(frozen=True)
-class Components:
-    """Variances of the three parts, the covariance of giving and receiving, and that of g_ij with g_ji."""
-
-    source: float
-    target: float
-    relationship: float
-    giver_receiver: float
-    reciprocity: float
 
 
 def off_diagonal(values: np.ndarray) -> np.ndarray:
@@ -50,6 +38,12 @@ def usable(*matrices: np.ndarray) -> np.ndarray:
         if good.all() or not len(keep):
             return keep
         keep = keep[good]
+
+
+def normal_equations(there: np.ndarray) -> np.ndarray:
+    """X'X (2n, 2n) of the model on the cells `there` (n, n), one column of X for each source, then one for each target."""
+    cells = there.astype(float)
+    return np.block([[np.diag(cells.sum(axis=1)), cells], [cells.T, np.diag(cells.sum(axis=0))]])
 
 
 def effects(values: np.ndarray) -> Effects:
@@ -102,25 +96,3 @@ def _least_squares(values: np.ndarray) -> Effects:
     mean = solution[0] + source.mean() + target.mean()
     source, target = source - source.mean(), target - target.mean()
     return Effects(np.array(mean), source, target, values - (mean + source[:, None] + target[None, :]))
-
-
-def components(values: np.ndarray) -> Components:
-    """Unbiased variance components of one complete matrix (n, n); all NaN where cells are missing or n < 4."""
-    n = len(values)
-    if n < FEWEST_TASKS or np.isnan(off_diagonal(values)).sum() > n:
-        return Components(*[float("nan")] * 5)
-    parts = effects(values)
-    g = np.nan_to_num(parts.relationship)
-    g[np.abs(g) <= ROUNDING * np.nanmax(np.abs(off_diagonal(values)))] = 0
-    symmetric = (((g + g.T) / 2) ** 2).sum() / ((n - 1) * (n - 2) / 2 - 1)
-    skew = ((g - g.T) ** 2).sum() / 2 / ((n - 1) * (n - 2))
-    relationship, reciprocity = (symmetric + skew) / 2, (symmetric - skew) / 2
-    noise = (relationship * (n - 1) + reciprocity) / (n * (n - 2))
-    cross = (reciprocity * (n - 1) + relationship) / (n * (n - 2))
-    return Components(
-        source=float((parts.source**2).sum() / (n - 1) - noise),
-        target=float((parts.target**2).sum() / (n - 1) - noise),
-        relationship=float(relationship),
-        giver_receiver=float((parts.source * parts.target).sum() / (n - 1) - cross),
-        reciprocity=float(reciprocity),
-    )

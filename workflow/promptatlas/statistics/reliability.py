@@ -1,19 +1,20 @@
 """How much of each variance is signal and how much would change with other seeds. Knows nothing of similarity.
 
-The components are quadratic forms, so those of the seeds' deviations from their mean, summed and divided by S - 1,
-estimate the components of the seed noise, whatever its structure (one source prompt serves a whole row, so its noise is
-a row effect). Noise over S is what the mean over seeds still carries, and is taken off again.
+What two seeds have in common is signal; what a seed has in common with itself is signal and noise, whatever the structure of
+the noise (one source prompt serves a whole row, so its noise is a row effect). Each seed is fitted on its own cells, so a
+hole costs that cell of that seed and nothing else.
 """
 
 from dataclasses import dataclass
+from itertools import combinations
 
 import numpy as np
 
-from promptatlas.statistics.relations import Components, components
-from promptatlas.statistics.scales import seed_mean
+from promptatlas.statistics.moments import fit, shared
+from promptatlas.statistics.relations import off_diagonal
 
 PARTS = ("target", "source", "relationship")
-FIELDS = tuple(Components.__dataclass_fields__)
+
 
 
 @dataclass(frozen=True)
@@ -21,7 +22,7 @@ class Decomposition:
     """Variances of one cell of one seed; `reliability` is that of the relationship part of the mean over seeds.
 
     giver_receiver and reciprocity are correlations; all are NaN where they cannot be estimated (one seed: the noise
-    cannot be told from the rest, so `seed` and `reliability` are NaN).
+    cannot be told from the rest, so `seed` and `reliability` are NaN). n_seeds: how many have any cell.
     """
 
     target: float
@@ -31,6 +32,7 @@ class Decomposition:
     reliability: float
     giver_receiver: float
     reciprocity: float
+    n_seeds: int
 
     def shares(self) -> dict[str, float]:
         """Shares of the total, negative estimates counted as zero; without seeds the three other parts make the total."""
@@ -40,26 +42,29 @@ class Decomposition:
 
 
 def decompose(values: np.ndarray) -> Decomposition:
-    """Variance decomposition of a stack of seeds (S, n, n)."""
-    mean = components(seed_mean(values))
-    seeds = len(values)
-    if seeds < 2:
-        signal, noise, reliability = mean, None, float("nan")
+    """Variance decomposition of a stack of seeds (S, n, n) with NaN in holes."""
+    count = np.isfinite(off_diagonal(values))
+    fits = [fit(one) for one, there in zip(values, count, strict=True) if there.any()]
+    total = shared([(one, one) for one in fits])
+    if len(fits) < 2:
+        signal, noise, reliability = total, float("nan"), float("nan")
     else:
-        deviations = [components(deviation) for deviation in values - values.mean(axis=0)]
-        noise = Components(*(sum(getattr(one, part) for one in deviations) / (seeds - 1) for part in FIELDS))
-        signal = Components(*(getattr(mean, part) - getattr(noise, part) / seeds for part in FIELDS))
-        reliability = (
-            float(np.clip(signal.relationship / mean.relationship, 0, 1)) if mean.relationship > 0 else float("nan")
-        )
+        signal = shared(list(combinations(fits, 2)))
+        parts = {part: getattr(total, part) - getattr(signal, part) for part in PARTS}
+        noise = float(sum(np.maximum(part, 0) for part in parts.values()))
+        seeds = count.sum(axis=0)
+        left = parts["relationship"] * (1 / seeds[seeds > 0]).mean()  # the noise that the mean over seeds still carries
+        mean = signal.relationship + left
+        reliability = float(np.clip(signal.relationship / mean, 0, 1)) if mean > 0 else float("nan")
     return Decomposition(
         target=signal.target,
         source=signal.source,
         relationship=signal.relationship,
-        seed=float("nan") if noise is None else float(sum(np.maximum(getattr(noise, part), 0) for part in PARTS)),
+        seed=noise,
         reliability=reliability,
         giver_receiver=_correlation(signal.giver_receiver, signal.source * signal.target),
         reciprocity=_correlation(signal.reciprocity, signal.relationship**2),
+        n_seeds=len(fits),
     )
 
 

@@ -68,6 +68,7 @@ def summary(
         "by_method": [_method(scores) for scores in collected],
         "variance": _records(statistics, "variance_share", "reliability", "social_relations"),
         "correlations": _correlations(statistics, similarity),
+        "not_tested": _not_tested(statistics),
         "mean_interval_width": _mean(_primary(statistics)["high"] - _primary(statistics)["low"]),
         "agreement": _records(statistics, "agreement"),
         "regret": _records(statistics, *(test for test in statistics["test"].unique() if test.startswith("regret"))),
@@ -165,8 +166,14 @@ def _records(statistics: pd.DataFrame, *tests: str) -> list[dict]:
     return chosen.drop(columns=["confirmatory", "p_holm"]).to_dict("records")
 
 
+def _not_tested(statistics: pd.DataFrame) -> list[dict]:
+    """Measures that could not be held against scores, and why."""
+    rows = statistics[(statistics["test"] == "two_way") & statistics["estimate"].isna()]
+    return rows[["response", "method", "protocol", "measure", "n_tasks", "n_cells", "reason"]].to_dict("records")
+
+
 def _correlations(statistics: pd.DataFrame, similarity: pd.DataFrame) -> list[dict]:
-    """One record per (response, method, protocol, measure): the correlation with its interval and its p values.
+    """One record per (response, method, protocol, measure) that has a correlation: with its interval and its p values.
 
     `significant` allows for all measures of a method and marks; `established` allows for all confirmatory tests.
     """
@@ -175,7 +182,8 @@ def _correlations(statistics: pd.DataFrame, similarity: pd.DataFrame) -> list[di
     p = statistics.pivot_table(index=keys, columns="test", values="p", aggfunc="first")
     reliability = statistics[statistics["test"] == "reliability"].set_index(keys[:3])["estimate"]
     records = []
-    for row in statistics[statistics["test"] == "two_way"].to_dict("records"):
+    rows = statistics[(statistics["test"] == "two_way") & statistics["estimate"].notna()]
+    for row in rows.drop(columns="reason").to_dict("records"):
         key = tuple(row[name] for name in keys)
         ceiling = math.sqrt(value) if (value := reliability.get(key[:3], math.nan)) > 0 else math.nan
         row |= {
