@@ -4,7 +4,8 @@ const CHECK = SUMMARY.zero_shot_check || [];
 const offTasks = CHECK.filter(one => one.warning);
 
 function drawCheck() {
-  const known = CHECK.filter(one => isNumber(one.expected));
+  const known = CHECK.filter(one => isNumber(one.expected) && isNumber(one.measured));
+  const unmeasured = CHECK.filter(one => isNumber(one.expected) && !isNumber(one.measured)).length;
   const probed = CHECK.some(one => isNumber(one.linear_probe));
   hide("check", !known.length && !probed);
   if (!known.length && !probed) return;
@@ -14,9 +15,12 @@ function drawCheck() {
     "check-words",
     known.length
       ? para(
-          `For ${known.length} of ${CHECK.length} tasks others have measured the zero-shot score with the same weights; ${within === known.length ? (known.length === 1 ? "it is" : "all are") : `${within} of them ${within === 1 ? "is" : "are"}`} within ${points} points here.`,
+          `For ${known.length} of ${CHECK.length} tasks others have measured the zero-shot score with the same weights; ${within === known.length ? (known.length === 1 ? "it is" : "all are") : `${within} of them ${within === 1 ? "is" : "are"}`} within ${points} points here.` +
+            (unmeasured ? ` Of ${unmeasured} more it is known, but not measured here.` : ""),
         )
-      : para("No one\u2019s zero-shot score with these weights is known for these tasks, so there is nothing to check against."),
+      : unmeasured
+        ? para("Others have measured zero-shot scores of these tasks with the same weights, but here none could be measured.")
+        : para("No one\u2019s zero-shot score with these weights is known for these tasks, so there is nothing to check against."),
     probed
       ? quiet(
           "The linear probe is a logistic regression on the frozen image features of the same few pictures, its strength chosen on the validation pictures; mean over seeds.",

@@ -54,11 +54,13 @@ function gains(source, target, view = mainView()) {
   ]);
 }
 
+const everyTask = () => (SUMMARY.n_missing_cells ? "every task that could be measured" : `all ${SUMMARY.n_tasks}`);
+
 // The prompts of a study, for the first sentence of the page.
 const usedHow = protocol =>
   protocol === "init"
-    ? `each taken as the start of tuning on all ${SUMMARY.n_tasks}`
-    : `each used on all ${SUMMARY.n_tasks}${DATA.protocols.length > 1 ? " as it is" : ""}`;
+    ? `each taken as the start of tuning on ${everyTask()}`
+    : `each used on ${everyTask()}${DATA.protocols.length > 1 ? " as it is" : ""}`;
 
 function frozenWords(one) {
   const helps = isNumber(one.transfer_helps_share)

@@ -11,11 +11,16 @@ function drawHeader() {
   document.title = `promptatlas: ${DATA.study}`;
   fill(
     "lead",
-    `Study \u201c${DATA.study}\u201d: prompts learned by ${methods} on each of ${SUMMARY.n_tasks} tasks, for a frozen CLIP (${list(DATA.backbones)}), ${list(DATA.protocols.map(usedHow))}. ` +
-      `${SUMMARY.n_cells.toLocaleString("en")} measured cells, ${SUMMARY.seeds.length} seed${SUMMARY.seeds.length === 1 ? "" : "s"}, ${SUMMARY.shots.join(", ")} images per class.` +
-      (SUMMARY.n_missing_cells ? ` ${SUMMARY.n_missing_cells} cells are missing.` : ""),
+    `Study \u201c${DATA.study}\u201d: prompts learned by ${methods} on each of ${measuredTasks()} tasks, for a frozen CLIP (${list(DATA.backbones)}), ${list(DATA.protocols.map(usedHow))}. ` +
+      `${SUMMARY.n_cells.toLocaleString("en")} measured cell${SUMMARY.n_cells === 1 ? "" : "s"}, ${SUMMARY.seeds.length} seed${SUMMARY.seeds.length === 1 ? "" : "s"}, ${SUMMARY.shots.join(", ")} images per class.` +
+      (SUMMARY.n_missing_cells ? ` ${SUMMARY.n_missing_cells.toLocaleString("en")} ${SUMMARY.n_missing_cells === 1 ? "cell is" : "cells are"} missing.` : ""),
   );
 }
+
+// Of how many tasks anything is measured, and of how many there are if that is not the same.
+const measuredTasks = () =>
+  SUMMARY.n_tasks_measured < SUMMARY.n_tasks ? `${SUMMARY.n_tasks_measured} of ${SUMMARY.n_tasks}` : `${SUMMARY.n_tasks}`;
+const oneSeed = () => bySummary().n_seeds < 2;
 
 function drawTiles() {
   const tile = (number, words) => element("div", {}, element("dt", {}, words), element("dd", {}, number));
@@ -73,7 +78,7 @@ function drawRanking() {
       })),
       -edge(-Math.min(...every)),
       edge(Math.max(...every)),
-      `points over ${baselineWords()}; small dots are seeds`,
+      `points over ${baselineWords()}` + (oneSeed() ? ", one seed" : "; small dots are seeds"),
     ),
   );
 }
@@ -84,7 +89,7 @@ function drawBest() {
       .filter(source => source !== target)
       .map(source => {
         const found = there(gains(source, target).map(one => one[1]));
-        return {source, at: mean(found), low: Math.min(...found), high: Math.max(...found)};
+        return {source, at: mean(found), seeds: found.length, low: Math.min(...found), high: Math.max(...found)};
       })
       .filter(one => isNumber(one.at))
       .sort((a, b) => b.at - a.at)
@@ -107,6 +112,7 @@ function drawBest() {
         const one = best[place];
         if (!one) return "\u2013";
         const [at, low, high] = [one.at, one.low, one.high].map(gain => signed(gain, 0));
+        if (one.seeds < 2) return element("span", {}, `${title(one.source)} `, element("span", {class: "quiet"}, at));
         return element(
           "span",
           {title: `seeds from ${low} to ${high}`},
@@ -122,18 +128,22 @@ function drawBest() {
       ["target", "best source", "second", "third"],
       rows,
       [],
-      `Other tasks only; points over ${baselineWords()}, in brackets the range over seeds.`,
+      `Other tasks only; points over ${baselineWords()}` +
+        (oneSeed() ? ". One seed, so how far they would move with another is not known." : ", in brackets the range over seeds."),
     ),
   );
 }
 
 function drawSourcesWords() {
   const found = SUMMARY.regret.find(one => here(one) && one.measure === "ctrl_static" && one.test === "regret@1");
+  const luck = oneSeed()
+    ? "With one seed the apparent best is partly luck, and nothing here says how much."
+    : "With few seeds the apparent best is partly luck; sources whose ranges over seeds overlap are not told apart.";
   fill(
     "sources-words",
-    found
-      ? `${methodTitle(state.method)}: always taking the source that was best on average for the other targets costs ${show(found.estimate, 1)} points against the best source. With few seeds the apparent best is partly luck; sources whose ranges overlap are not told apart.`
-      : "Sources whose ranges over seeds overlap are not told apart.",
+    found && isNumber(found.estimate)
+      ? `${methodTitle(state.method)}: always taking the source that was best on average for the other targets costs ${show(found.estimate, 1)} points against the best source. ${luck}`
+      : luck,
   );
 }
 
@@ -153,7 +163,8 @@ function drawVariance() {
             one.test === "variance_share" &&
             one.response === PRIMARY &&
             one.protocol === state.protocol &&
-            one.method === method,
+            one.method === method &&
+            isNumber(one.estimate),
         )
         .map(one => [one.measure, one.estimate]),
     );
@@ -161,12 +172,14 @@ function drawVariance() {
     .map(method => [methodTitle(method), shares(method)])
     .filter(row => Object.keys(row[1]).length);
   if (!rows.length) {
-    fill("variance-words", "This needs at least four tasks, scores that differ, and no missing cell.");
+    const why = SUMMARY.variance.find(one => here(one) && one.test === "variance_share" && one.response === PRIMARY);
+    fill("variance-words", `Where the differences come from cannot be told: ${why ? why.reason : "nothing is measured"}.`);
     fill("variance-plot");
     fill("givers");
     return;
   }
   const own = shares(state.method);
+  const why = SUMMARY.variance.find(one => here(one) && one.test === "variance_share" && one.response === PRIMARY && one.reason);
   const pick = (test, measure) =>
     SUMMARY.variance.find(one => here(one) && one.test === test && one.measure === measure && one.response === PRIMARY);
   const reliable = pick("reliability", "relationship"),
@@ -176,12 +189,15 @@ function drawVariance() {
   const words = [];
   if (Object.keys(own).length)
     words.push(
-      `${methodTitle(state.method)}, differences in gain (log odds): ${list(parts().filter(([part]) => part in own).map(([part, said]) => `${percent(own[part])} ${said}`))}.`,
+      `${methodTitle(state.method)}, differences in gain (log odds): ${list(parts().filter(([part]) => part in own).map(([part, said]) => `${percent(own[part])} ${said}`))}.` +
+        ("seed" in own ? "" : ` With one seed the share of \u201cwho helps whom\u201d includes the noise.`),
     );
+  else if (why) words.push(`${methodTitle(state.method)}: cannot be told, ${why.reason}.`);
   if (reliable && isNumber(reliable.estimate))
     words.push(
       `Repeating the study with other seeds, the \u201cwho helps whom\u201d part would correlate ${show(reliable.estimate)}${range(reliable)} with this one.`,
     );
+  else if (reliable) words.push(`How well the \u201cwho helps whom\u201d part would repeat cannot be told from one seed.`);
   if (giving && isNumber(giving.estimate))
     words.push(
       `Do tasks whose prompts give much also receive much? Correlation ${show(giving.estimate)}${range(giving)}.`,

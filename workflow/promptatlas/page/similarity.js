@@ -3,13 +3,14 @@
 
 function drawSimilarity() {
   const records = SUMMARY.correlations.filter(one => one.response === PRIMARY && one.protocol === state.protocol);
+  const name = measure => (DATA.similarity.find(one => one.measure === measure) || {title: measure}).title;
+  fill("similarity-untested", untested(name));
   if (!records.length) {
-    fill("similarity-words", para("This needs at least four tasks and scores that differ."));
+    fill("similarity-words", para("No measure could be held against transfer."));
     fill("similarity-table");
     fill("similarity-caveats");
     return;
   }
-  const name = measure => (DATA.similarity.find(one => one.measure === measure) || {title: measure}).title;
   fill(
     "similarity-words",
     para(
@@ -64,6 +65,19 @@ function drawSimilarity() {
   drawCaveats(records);
 }
 
+// Measures without a correlation, and why: one line per reason and method.
+function untested(name) {
+  const lines = {};
+  for (const one of SUMMARY.not_tested.filter(one => one.response === PRIMARY && one.protocol === state.protocol)) {
+    const line = `${methodTitle(one.method)}, ${one.reason}`;
+    (lines[line] ||= []).push(name(one.measure));
+  }
+  const found = Object.entries(lines);
+  return found.length
+    ? [para("Not tested:"), element("ul", {}, found.map(([line, measures]) => element("li", {}, `${list(measures)} (${line}).`)))]
+    : [];
+}
+
 function sentence(one, name) {
   const link = one.estimate > 0 ? "goes with better transfer" : "goes with worse transfer";
   const verdict = one.established
@@ -86,7 +100,9 @@ function sentence(one, name) {
 }
 
 function drawCaveats(records) {
-  const {n_tasks: tasks, n_permutations: count} = records[0];
+  const count = Math.max(...records.map(one => one.n_permutations));
+  const [fewest, most] = [Math.min, Math.max].map(of => of(...records.map(one => one.n_tasks)));
+  const tasks = fewest === most ? `${most}` : `${fewest} to ${most}`;
   const width = SUMMARY.mean_interval_width;
   const truth = records.some(one => one.family === "truth");
   fill(
@@ -111,7 +127,7 @@ function drawCaveats(records) {
 }
 
 function drawRegret() {
-  const records = SUMMARY.regret.filter(here);
+  const records = SUMMARY.regret.filter(one => here(one) && isNumber(one.estimate));
   if (!records.length) {
     fill("regret-words", "This needs at least four tasks and scores that differ.");
     fill("regret-table");
@@ -123,7 +139,7 @@ function drawRegret() {
   const get = (measure, test) => records.find(one => one.measure === measure && one.test === test);
   const tops = [1, 3, 5].filter(k => get("ctrl_static", `regret@${k}`));
   if (!tops.length) {
-    fill("regret-words", "This needs more tasks.");
+    fill("regret-words", "This needs more tasks, or targets whose sources differ.");
     fill("regret-table");
     return;
   }
@@ -149,6 +165,7 @@ function drawRegret() {
         name(one),
         ...tops.map(k => {
           const row = get(one, `regret@${k}`);
+          if (!row) return "\u2013";
           return isNumber(row.low)
             ? `${show(row.estimate, 1)} [${show(row.low, 1)}, ${show(row.high, 1)}]`
             : show(row.estimate, 1);
@@ -162,16 +179,17 @@ function drawRegret() {
 
 function drawAgreement() {
   const records = SUMMARY.agreement.filter(one => one.response === PRIMARY);
+  const told = one => (isNumber(one.estimate) ? `${show(one.estimate)}${isNumber(one.low) ? ` [${show(one.low)}, ${show(one.high)}]` : ""}, p = ${pText(one.p)}` : `cannot be told, ${one.reason}`);
   const words = records.map(one => {
     const pair = one.method.includes("~")
       ? `${methodTitle(one.method)}${DATA.protocols.length > 1 ? ` (${one.protocol})` : ""}`
       : `${methodTitle(one.method)}, protocols ${one.protocol.replace("~", " and ")}`;
-    return `${pair}: ${show(one.estimate)}${isNumber(one.low) ? ` [${show(one.low)}, ${show(one.high)}]` : ""}, p = ${pText(one.p)}`;
+    return `${pair}: ${told(one)}`;
   });
   fill(
     "agreement-words",
     words.length
       ? `Correlation of their \u201cwho helps whom\u201d parts. ${words.join("; ")}.`
-      : "There is one method only, or fewer than four tasks.",
+      : "There is one method only.",
   );
 }

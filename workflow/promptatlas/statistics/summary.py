@@ -50,12 +50,13 @@ def summary(
     order = common_order(collected) if collected else list(names)
     result = {
         "n_tasks": len(names),
-        "n_cells": int(transfer["source"].isin(names).sum()),
-        "n_calibration_cells": int((~transfer["source"].isin(names)).sum()),
+        "n_tasks_measured": int(np.any([_tasks_measured(scores) for scores in collected], axis=0).sum()) if collected else 0,
+        "n_cells": int(sum(np.isfinite(scores.score).sum() for scores in collected)),
+        "n_calibration_cells": int(transfer.loc[~transfer["source"].isin(names), "score"].notna().sum()),
         "n_missing_cells": int(sum(np.isnan(scores.score).sum() for scores in collected)),
         "methods": list(dict.fromkeys(scores.method for scores in collected)),
         "protocols": list(dict.fromkeys(scores.protocol for scores in collected)),
-        "seeds": sorted({seed for scores in collected for seed in scores.seeds}),
+        "seeds": sorted({seed for scores in collected for seed in _seeds_measured(scores)}),
         "shots": sorted({int(shots) for shots in transfer["shots"].dropna()}),
         "compute_seconds": float(transfer["seconds"].sum()),
         "primary_response": PRIMARY,
@@ -82,6 +83,17 @@ def summary(
 def _mean(values: np.ndarray) -> float:
     there = np.isfinite(values)
     return float(np.asarray(values)[there].mean()) if there.any() else math.nan
+
+
+def _seeds_measured(scores: Scores) -> list[int]:
+    """Seeds of which any cell is there."""
+    return [seed for seed, values in zip(scores.seeds, scores.score, strict=True) if np.isfinite(values).any()]
+
+
+def _tasks_measured(scores: Scores) -> np.ndarray:
+    """Which tasks have any cell, as source or as target: (n,)."""
+    there = np.isfinite(scores.score).any(axis=0)
+    return there.any(axis=0) | there.any(axis=1)
 
 
 def own_scores(scores: Scores) -> np.ndarray:
@@ -115,6 +127,9 @@ def _method(scores: Scores) -> dict:
     return {
         "method": scores.method,
         "protocol": scores.protocol,
+        "n_seeds": len(_seeds_measured(scores)),
+        "n_cells": int(np.isfinite(scores.score).sum()),
+        "n_pairs": len(others),
         "own_gain_points_mean": _mean(np.diagonal(gain)),
         "own_gain_points_worst": float(np.nanmin(np.diagonal(gain)))
         if np.isfinite(np.diagonal(gain)).any()
