@@ -20,6 +20,7 @@ from promptatlas.tasks.listing import Listing
 
 SEPARATORS = re.compile(r"[_\-/\s]+")
 FEW = 8
+SEVERAL = "map_11_point"  # the metric for images of several classes
 
 
 def normalise(name: str) -> str:
@@ -27,6 +28,30 @@ def normalise(name: str) -> str:
     plain = unicodedata.normalize("NFKD", name).casefold()
     kept = "".join(sign for sign in SEPARATORS.sub(" ", plain) if sign.isalnum() or sign == " ")
     return " ".join(kept.split())
+
+
+def with_metric(entry: Entry, listing: Listing) -> Entry:
+    """`entry` with a metric for the labels of `listing`: of one class per image, or of several.
+
+    Only a metric that nobody chose is changed. Raises UserError if the one that was chosen cannot score such labels.
+    """
+    task, several = entry.task, {split: part.labels.ndim == 2 for split, part in listing.splits.items()}
+    if len(set(several.values())) > 1:
+        kinds = ", ".join(f"{split} {'lists of classes' if many else 'one class'}" for split, many in several.items())
+        raise UserError(f"task {task.name!r}: not all splits are labelled alike ({kinds}); give every image a list of its classes")
+    if task.multilabel in several.values():
+        return entry
+    if task.multilabel:
+        raise UserError(
+            f"task {task.name!r} has one class per image, and the metric {task.metric} is for images of several; take "
+            "accuracy, mean_per_class or roc_auc, or list all classes of every image"
+        )
+    if entry.metric_given:
+        raise UserError(
+            f"task {task.name!r} has images of several classes, and the metric {task.metric} is for one class per image; take "
+            f"{SEVERAL}, or leave `metric` out"
+        )
+    return replace(entry, task=replace(task, metric=SEVERAL, multilabel=True))
 
 
 def relabel(listing: Listing, entry: Entry) -> Listing:

@@ -22,7 +22,7 @@ from promptatlas.tasks import readers, upright
 from promptatlas.tasks.catalogue import Entry
 from promptatlas.tasks.decoding import Decoded, Work, decode
 from promptatlas.tasks.draws import Draw, draw
-from promptatlas.tasks.labels import relabel
+from promptatlas.tasks.labels import relabel, with_metric
 from promptatlas.tasks.listing import Listing, Split
 from promptatlas.tasks.mini import MINI_TASKS
 from promptatlas.tasks.oddities import oddities
@@ -77,6 +77,9 @@ def prepare(
     """
     folder = Path(folder)
     listing = readers.reader(source).read(source, data_root)
+    chosen, entry = entry.task.metric, with_metric(entry, listing)
+    if entry.task.metric != chosen:
+        say(f"task {entry.task.name}: its images are of several classes each, so it is scored by {entry.task.metric}")
     if not needs.shots:
         listing = replace(listing, splits={"test": listing.splits["test"]})
     elif "train" not in listing.splits:

@@ -38,7 +38,9 @@ class Task:
         if self.multilabel != (self.metric == "map_11_point"):
             raise UserError(f"Task {self.name!r}: map_11_point is the metric of multi-label tasks and of no others.")
         if self.metric == "roc_auc" and len(self.class_names) not in (0, 2):
-            raise UserError(f"Task {self.name!r}: roc_auc needs exactly two classes.")
+            raise UserError(
+                f"Task {self.name!r}: roc_auc needs exactly two classes, not {len(self.class_names)}; take accuracy or mean_per_class."
+            )
 
     def to_dict(self) -> dict:
         """Plain JSON values; `from_dict` reads them back."""

@@ -30,7 +30,8 @@ def own(name: str, description: Mapping[str, Any]) -> Entry:
     defaults = {"title": name, "family": "own", "metric": "accuracy", "templates": OWN_TEMPLATES, "licence": "your own"}
     layout = {key: description[key] for key in LAYOUT if key in description}
     source = description["source"] if "source" in description else _folder(description)
-    return from_record(name, defaults | {**description, "sources": [source | layout]})
+    entry = from_record(name, defaults | {**description, "sources": [source | layout]})
+    return replace(entry, metric_given="metric" in description)
 
 
 def override(entry: Entry, description: Mapping[str, Any]) -> Entry:

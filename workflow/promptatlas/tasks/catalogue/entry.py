@@ -25,6 +25,7 @@ class Entry:
     resize: how pictures get the model's size, where the task demands it ("squash": no centre crop).
     sources: where the pictures are, first choice first; each a dictionary that `readers` understands.
     spellings: what sources call a class -> its name in prompts, where normalising does not tell.
+    metric_given: whether somebody chose `task.metric`; else it is one for images of one class, and labels may say otherwise.
     expected_zero_shot: by "model/pretrained", {"score": 0..1, "source": who measured it}, with `task.templates`.
     """
 
@@ -38,6 +39,7 @@ class Entry:
     sources: tuple[dict[str, Any], ...]
     spellings: dict[str, str]
     expected_zero_shot: dict[str, dict[str, Any]]
+    metric_given: bool = True
 
     def with_classes(self, names: Iterable[str]) -> Entry:
         """This entry with the classes `names`, as a source spells them; in prompts underscores are spaces."""

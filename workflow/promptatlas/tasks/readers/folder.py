@@ -6,6 +6,7 @@ Knows the two usual trees (train and test with class folders in them, or class f
 
 from __future__ import annotations
 
+from dataclasses import replace
 from os.path import expanduser, isdir, isfile
 from pathlib import Path
 
@@ -13,7 +14,7 @@ import numpy as np
 
 from promptatlas.errors import UserError
 from promptatlas.tasks.listing import Listing
-from promptatlas.tasks.readers import manifest
+from promptatlas.tasks.readers import manifest, others
 from promptatlas.tasks.readers.assemble import Part, assemble, wanted
 from promptatlas.tasks.readers.files import File, Files, folders, pictures, stamp
 
@@ -61,7 +62,8 @@ def read(source: dict, data_root: Path) -> Listing:
             source = source | {"redraw": COOP_SHARES}
             splits = {"all": ["."]}
     parts = {key: [_part(root / str(name)) for name in names] for key, names in splits.items()}
-    return assemble(source, parts, "own folders", str(root))
+    listing = assemble(source, parts, "own folders", str(root))
+    return replace(listing, notes=others.notes(root, [root / str(name) for names in splits.values() for name in names]))
 
 
 def _root(source: dict, data_root: Path) -> Path:
@@ -101,7 +103,7 @@ def _part(folder: Path) -> Part:
     for label, name in enumerate(names):
         members = pictures(folder / name)
         if not members:
-            raise UserError(f"class folder {folder / name} has no pictures; fill it or remove it")
+            raise UserError(f"class folder {folder / name} has no pictures; fill it or remove it{others.only(folder / name)}")
         files += [File(f"{name}/{path}", size, changed) for path, size, changed in members]
         labels += [label] * len(members)
     return Part(Files(folder, [file.path for file in files]), np.array(labels, np.int64), tuple(names), stamp(files))

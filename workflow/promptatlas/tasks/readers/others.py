@@ -1,0 +1,69 @@
+"""What a tree of class folders holds besides the images of its classes, in words. Knows nothing of what the files say."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Iterable, Iterator
+from pathlib import Path
+
+from promptatlas.spelling import printable
+from promptatlas.tasks.readers.files import EXTENSIONS
+from promptatlas.tasks.readers.names import natural
+
+FEW = 3
+
+
+def notes(root: Path, parts: Iterable[Path]) -> tuple[str, ...]:
+    """What is left out of the tree `root`, whose class folders are those in `parts`: no images, and images of no class.
+
+    By suffix, no file is opened; hidden files and folders, such as macOS puts beside images, are no images.
+    """
+    parts = list(dict.fromkeys(parts))
+    loose = [path for part in parts for path in _files(part) if _is_image(path)]
+    others = [path for part in parts for path in _below(part) if not _is_image(path)]
+    if root not in parts:
+        loose += [path for path in _files(root) if _is_image(path)]
+        others += [path for path in _files(root) if not _is_image(path)]
+    found = []
+    if others:
+        found.append(f"its folder holds {_counted(others, 'other file')} besides images, left out: {_named(others, root)}")
+    if loose:
+        found.append(f"{_counted(loose, 'image')} of its folder in no class folder, left out: {_named(loose, root)}")
+    return tuple(found)
+
+
+def only(folder: Path) -> str:
+    """What a folder without images holds instead, to end a sentence; empty if it holds nothing."""
+    others = list(_below(folder))
+    return f" (it holds only {_named(others, folder)})" if others else ""
+
+
+def _is_image(path: str) -> bool:
+    return path.lower().endswith(EXTENSIONS) and not os.path.basename(path).startswith(".")
+
+
+def _files(folder: Path) -> Iterator[str]:
+    with os.scandir(folder) as entries:
+        yield from (entry.path for entry in entries if not entry.is_dir())
+
+
+def _below(folder: str | Path) -> Iterator[str]:
+    """All files below `folder`; of a hidden folder its name with a slash."""
+    with os.scandir(folder) as entries:
+        for entry in entries:
+            if not entry.is_dir():
+                yield entry.path
+            elif entry.name.startswith("."):
+                yield entry.path + os.sep
+            else:
+                yield from _below(entry.path)
+
+
+def _counted(paths: list[str], what: str) -> str:
+    return f"{len(paths)} {what}{'s' if len(paths) > 1 else ''}"
+
+
+def _named(paths: list[str], root: Path) -> str:
+    names = sorted((path[len(str(root)) :].lstrip(os.sep) for path in paths), key=natural)
+    more = f" and {len(names) - FEW} more" if len(names) > FEW else ""
+    return ", ".join(map(printable, names[:FEW])) + more
