@@ -1,6 +1,7 @@
 """The table `statistics` and summary.json of made-up studies with planted effects."""
 
 import json
+import math
 
 import numpy as np
 import pandas as pd
@@ -214,10 +215,64 @@ def test_summary_prints_the_statistics_it_was_given(summary, table):
 
 
 def test_holm_allows_for_all_confirmatory_tests_and_for_no_other(table):
+    """Each counts with the larger of its two p: by renaming any task, and beyond family."""
     confirmed = table[table["confirmatory"]]
     assert len(confirmed) == 4  # two methods, two primary measures
-    assert confirmed["p_holm"].to_numpy() == pytest.approx(permutation.holm(confirmed["p"].to_numpy()))
+    keys = ["response", "method", "protocol", "measure"]
+    beyond = pick(table, test="two_way_blocks").set_index(keys)["p"]
+    both = [max(row["p"], beyond[tuple(row[key] for key in keys)]) for _, row in confirmed.iterrows()]
+    assert confirmed["p_holm"].to_numpy() == pytest.approx(permutation.holm(np.array(both)))
     assert table.loc[~table["confirmatory"], "p_holm"].isna().all()
+
+
+def families_alone(n=15, size=3) -> tuple[pd.DataFrame, pd.DataFrame, pd.DataFrame]:
+    """A study in which transfer and all measures know who is of one family, and nothing else in common."""
+    family = np.arange(n) // size
+    shared = 2.0 * (family[:, None] == family[None, :])
+    tasks = tasks_table(n).assign(family=[f"kind {one}" for one in family])
+    transfer, similarity = transfer_table(n, methods=("coop",), pair=0.0), similarity_table(n)
+    place = {name: index for index, name in enumerate(tasks["task"])}
+    pairs = [(place.get(one), place[other]) for one, other in zip(transfer["source"], transfer["target"], strict=True)]
+    moved = np.array([0.0 if i is None else shared[i, j] for i, j in pairs])
+    odds = np.log(transfer["score"] / (1 - transfer["score"])) + moved
+    values = [shared[place[one], place[other]] for one, other in zip(similarity["source"], similarity["target"], strict=True)]
+    close = np.random.default_rng(0).normal(size=len(values)) + np.array(values)
+    return transfer.assign(score=1 / (1 + np.exp(-odds))), similarity.assign(value=close), tasks
+
+
+def test_what_families_alone_explain_is_neither_established_nor_marked():
+    transfer, similarity, tasks = families_alone()
+    found = statistics.analyse(transfer, similarity, tasks, permutations=999)
+    records = [one for one in statistics.summary(transfer, similarity, found, tasks)["correlations"] if one["response"] == "logit_gain"]
+    assert len(records) == 3 and all(one["p"] < 0.01 and one["p_blocks"] > 0.05 for one in records)
+    assert not any(one["established"] or one["significant"] for one in records)
+    assert all(one["p_holm"] >= one["p_blocks"] for one in records if one["confirmatory"])
+    apart = tasks.assign(family="own")
+    found = statistics.analyse(transfer, similarity, apart, permutations=999)
+    told = statistics.summary(transfer, similarity, found, apart)
+    assert any(one["established"] for one in told["correlations"]) and not told["families"]["beyond"]
+
+
+@pytest.mark.parametrize("family", ["own", "", None, "birds"], ids=["own", "empty", "missing", "one"])
+def test_without_families_that_repeat_there_is_no_test_beyond_them(study, family):
+    """Tasks without a family are each their own; with one family for all, renaming inside it is renaming any task."""
+    transfer, similarity, tasks = study
+    alone = tasks.assign(family=family)
+    found = statistics.analyse(transfer, similarity, alone, permutations=99)
+    assert not any("blocks" in test for test in found["test"])
+    told = statistics.summary(transfer, similarity, found, alone)
+    assert told["families"] == {"n": 1 if family == "birds" else N, "beyond": False, "smallest_p": None}
+    assert all(one["p_blocks"] is None for one in [*told["correlations"], *told["agreement"]])
+    assert any(one["established"] for one in told["correlations"])
+
+
+def test_a_family_given_for_some_own_tasks_is_asked_for(study):
+    transfer, similarity, tasks = study
+    some = tasks.assign(family=["birds"] * 3 + ["own"] * (N - 3))
+    found = statistics.analyse(transfer, similarity, some, permutations=99)
+    assert {"two_way_blocks", "two_way_blocks_max_t", "agreement_blocks"} <= set(found["test"])
+    told = statistics.summary(transfer, similarity, found, some)["families"]
+    assert told == {"n": N - 2, "beyond": True, "smallest_p": pytest.approx(1 / (math.factorial(3) * math.factorial(N - 3)))}
 
 
 def test_only_a_confirmatory_link_is_called_established(summary):

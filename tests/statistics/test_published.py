@@ -9,6 +9,7 @@ import pytest
 import scipy.stats
 from promptatlas import published
 from promptatlas.errors import UserError
+from promptatlas.statistics.families import of_tasks
 from promptatlas.statistics.matrices import collect
 from promptatlas.statistics.published import beside, compare, rank_correlation
 from promptatlas.streams import stream
@@ -24,7 +25,7 @@ def study():
 
 def compared(tables, permutations=199, order=None) -> dict:
     collected = collect(tables["transfer"], tables["tasks"])
-    return compare(collected, order or collected[0].tasks, permutations)
+    return compare(collected, order or collected[0].tasks, of_tasks(tables["tasks"]), permutations)
 
 
 def off(values) -> np.ndarray:
@@ -132,6 +133,14 @@ def test_study_that_follows_the_figure_agrees_and_one_of_noise_does_not(study):
         assert abs(entry["relationship_rank_correlation"]) < 0.3 and entry["relationship_p"] > 0.01
 
 
+def test_beyond_family_is_asked_where_tasks_share_one(study):
+    for entry in compared(study)["by_method"]:
+        assert entry["p"] <= entry["p_blocks"] < 0.05 and entry["relationship_p_blocks"] < 0.05
+    apart = study | {"tasks": study["tasks"].assign(family="own")}
+    for entry in compared(apart)["by_method"]:
+        assert entry["p_blocks"] is None and entry["relationship_p_blocks"] is None
+
+
 def test_tasks_come_in_the_order_asked_for(study):
     order = list(reversed(sorted(study["tasks"]["task"])))
     turned, straight = compared(study, order=order)["by_method"][0], compared(study)["by_method"][0]
@@ -167,7 +176,8 @@ def test_missing_cells_are_left_out_and_counted(study):
 def test_nothing_is_said_of_too_few_tasks_other_tasks_other_methods_or_tuned_cells(study):
     assert compared(elevater_study(5))["by_method"][0]["n_tasks"] == 5
     assert compared(elevater_study(4)) is None
-    assert compare(collect(transfer_table(8), tasks_table(8)), tasks_table(8)["task"], 9) is None
+    tables = {"transfer": transfer_table(8), "tasks": tasks_table(8)}
+    assert compared(tables, 9) is None
     other = study["transfer"].replace({"method": {"coop": "maple"}})
     assert [entry["method"] for entry in compared(study | {"transfer": other})["by_method"]] == ["vpt"]
     assert compared(study | {"transfer": study["transfer"].assign(protocol="init")}) is None

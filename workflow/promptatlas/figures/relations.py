@@ -14,6 +14,7 @@ from promptatlas.statistics import masked
 from promptatlas.statistics.matrices import Scores, similarity_matrices
 from promptatlas.statistics.relations import relationships
 from promptatlas.statistics.scales import PRIMARY, matrix, seed_mean
+from promptatlas.statistics.verdicts import KEYS, MEANINGFUL, decisive
 from promptatlas.statistics.views import method_title
 
 # part -> (words, colour of the bar, colour of the number in it)
@@ -101,11 +102,10 @@ def variance_bars(statistics: pd.DataFrame) -> Figure | None:
 def correlation_forest(statistics: pd.DataFrame) -> Figure | None:
     """Two-way residual correlation of each measure with transfer, with its interval.
 
-    Filled where p < 0.05, all measures of a method allowed for.
+    Filled where p < 0.05, all measures of a method allowed for, also beyond family where tasks share one.
     """
     primary = statistics[statistics["response"] == PRIMARY]
-    address = ["method", "protocol", "measure"]
-    adjusted = primary[primary["test"] == "two_way_max_t"].set_index(address)["p"]
+    p = decisive(primary)
     rows = primary[(primary["test"] == "two_way") & primary["estimate"].notna()]
     if rows.empty:
         return None
@@ -122,8 +122,7 @@ def correlation_forest(statistics: pd.DataFrame) -> Figure | None:
         labels[place] = method_title(row["method"]) + (f", {row['protocol']}" if named else "")
         colour = COLOURS[which % len(COLOURS)]
         axes.plot([row["low"], row["high"]], [place, place], color=colour, linewidth=1.6, solid_capstyle="butt")
-        decisive = adjusted.get(tuple(row[key] for key in address), row["p"])
-        face = colour if decisive < 0.05 else "white"
+        face = colour if p[tuple(row[key] for key in KEYS)] < MEANINGFUL else "white"
         axes.plot(row["estimate"], place, "o", markersize=6, color=colour, markerfacecolor=face, markeredgewidth=1.4)
         at = {"xycoords": ("axes fraction", "data"), "va": "center", "fontsize": 8}
         axes.annotate(f"p = {row['p']:.2g}", (1.01, place), color="#555555", **at)

@@ -17,14 +17,15 @@ function drawPublished() {
     fill("published-words", publishedWords(found));
     fill("published-plot", twoMatrices(found));
   }
+  const both = (p, beyond) => pText(p) + (isNumber(beyond) ? ` (${pText(beyond)})` : "");
   const rows = PUBLISHED.by_method.map(one => [
     methodTitle(one.method),
     `${one.n_tasks}`,
     `${one.n_cells}`,
     show(one.rank_correlation),
-    pText(one.p),
+    both(one.p, one.p_blocks),
     show(one.relationship_rank_correlation),
-    pText(one.relationship_p),
+    both(one.relationship_p, one.relationship_p_blocks),
   ]);
   fill(
     "published-table",
@@ -37,7 +38,8 @@ function drawPublished() {
   );
   fill(
     "published-source",
-    `Printed: ${PUBLISHED.source}, read off its colours to about ${PUBLISHED.precision}. Both matrices are shares of the best score in the target\u2019s column, own prompt included, among the shared tasks. p comes from renaming the tasks ${PUBLISHED.by_method[0].n_permutations.toLocaleString("en")} times.`,
+    `Printed: ${PUBLISHED.source}, read off its colours to about ${PUBLISHED.precision}. Both matrices are shares of the best score in the target\u2019s column, own prompt included, among the shared tasks. p comes from renaming the tasks ${PUBLISHED.by_method[0].n_permutations.toLocaleString("en")} times` +
+      (PUBLISHED.by_method.some(one => isNumber(one.p_blocks)) ? ", in brackets those of one family among themselves and families of equal size." : "."),
   );
 }
 
@@ -52,7 +54,7 @@ function publishedWords(one) {
       `${methodTitle(one.method)}, prompts used unchanged, ${one.n_tasks} shared tasks: over ${one.n_cells} pairs of different tasks the ranks of measured and printed shares correlate ${show(one.rank_correlation)} (p = ${pText(one.p)}).`,
     ),
     para(
-      `Much of that may be how easy a target is. Freed of how easy targets are and how much sources give, the two matrices ${agree(one.relationship_rank_correlation, one.relationship_p)} on who helps whom: ${show(one.relationship_rank_correlation)} (p = ${pText(one.relationship_p)}).`,
+      `Much of that may be how easy a target is. Freed of how easy targets are and how much sources give, the two matrices ${agree(one.relationship_rank_correlation, Math.max(one.relationship_p, one.relationship_p_blocks || 0))} on who helps whom: ${show(one.relationship_rank_correlation)} (p = ${pText(one.relationship_p)}${isNumber(one.relationship_p_blocks) ? `, beyond family ${pText(one.relationship_p_blocks)}` : ""}).`,
     ),
   ];
 }

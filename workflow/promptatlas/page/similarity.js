@@ -54,7 +54,7 @@ function drawSimilarity() {
       plotted,
       Math.min(-0.4, Math.floor(Math.min(...edges) * 10) / 10),
       Math.max(0.8, Math.ceil(Math.max(...edges) * 10) / 10),
-      "r and its 95 % interval; filled where p < 0.05, all measures of a method allowed for",
+      "r and its 95 % interval; filled where p < 0.05, all measures of a method allowed for" + (SUMMARY.families.beyond ? ", also beyond family" : ""),
     ),
     table(
       ["method", "similarity", "r", "95 % interval", "p", "p, all measures", "p, beyond family", "p, confirmatory", ""],
@@ -78,25 +78,40 @@ function untested(name) {
     : [];
 }
 
+const decisive = (own, adjusted) => (isNumber(adjusted) ? adjusted : own);
+
 function sentence(one, name) {
   const link = one.estimate > 0 ? "goes with better transfer" : "goes with worse transfer";
+  const alone = decisive(one.p, one.p_max_t) < 0.05;
+  const within = isNumber(one.p_blocks) && decisive(one.p_blocks, one.p_blocks_max_t) >= 0.05;
   const verdict = one.established
     ? `${link}, as established by the confirmatory tests`
-    : !one.significant
+    : !alone
       ? "shows no clear link with transfer"
-      : one.confirmatory
-        ? `${link}, but not clearly enough to be established among all confirmatory tests`
-        : one.family === "truth"
-          ? link
-          : `${link}, as far as an exploratory test can tell`;
-  const family =
-    (one.significant || one.established) && isNumber(one.p_blocks)
-      ? one.p_blocks < 0.05
-        ? "; the link goes beyond tasks being of one family"
-        : "; beyond tasks being of one family there is no clear link"
-      : "";
+      : within
+        ? `${link}, but beyond tasks being of one family there is no clear link`
+        : one.confirmatory
+          ? `${link}, but not clearly enough to be established among all confirmatory tests`
+          : one.family === "truth"
+            ? link
+            : `${link}, as far as an exploratory test can tell`;
+  const family = isNumber(one.p_blocks) ? `, beyond family p = ${pText(one.p_blocks)}` : "";
   const range = isNumber(one.low) ? `, 95 % interval ${show(one.low)} to ${show(one.high)}` : "";
-  return `For ${methodTitle(one.method)}, ${name(one.measure)} ${verdict} (r = ${show(one.estimate)}${range}, p = ${pText(one.p)})${family}.`;
+  return `For ${methodTitle(one.method)}, ${name(one.measure)} ${verdict} (r = ${show(one.estimate)}${range}, p = ${pText(one.p)}${family}).`;
+}
+
+// What renaming whole families can tell, or why it is not asked.
+function familyWords() {
+  const {n, beyond, smallest_p: smallest} = SUMMARY.families;
+  if (!beyond)
+    return n === 1
+      ? "There is no p beyond family, since all tasks are of one family. "
+      : "There is no p beyond family, since no two tasks are of one family; where some of your own are alike, say so by `family` in their descriptions. ";
+  return (
+    "\u201cp, beyond family\u201d renames only whole families of equal size and the tasks inside a family, so that being of one family cannot explain the result; with small families it has little power" +
+    (smallest >= 0.05 ? `, and here too few ways to rename for any p below ${show(smallest)}, so that nothing can be established` : "") +
+    ". "
+  );
 }
 
 function drawCaveats(records) {
@@ -114,8 +129,9 @@ function drawCaveats(records) {
           : ""),
     ),
     quiet(
-      "\u201cp, all measures\u201d allows for having tried all measures at once. \u201cp, beyond family\u201d renames only whole families of equal size and the tasks inside a family, so that being of one family cannot explain the result; with small families it has little power. " +
-        "\u201cp, confirmatory\u201d allows for all confirmatory tests of the study, over methods and measures (Holm); below 0.05 a link counts as established. " +
+      "\u201cp, all measures\u201d allows for having tried all measures at once. " +
+        familyWords() +
+        "\u201cp, confirmatory\u201d allows for all confirmatory tests of the study, over methods and measures (Holm), each with the larger of its p and its p beyond family; below 0.05 a link counts as established. " +
         "A correlation is no cause: a similar task may also have more classes or be easier to learn.",
     ),
     truth
@@ -179,7 +195,7 @@ function drawRegret() {
 
 function drawAgreement() {
   const records = SUMMARY.agreement.filter(one => one.response === PRIMARY);
-  const told = one => (isNumber(one.estimate) ? `${show(one.estimate)}${isNumber(one.low) ? ` [${show(one.low)}, ${show(one.high)}]` : ""}, p = ${pText(one.p)}` : `cannot be told, ${one.reason}`);
+  const told = one => (isNumber(one.estimate) ? `${show(one.estimate)}${isNumber(one.low) ? ` [${show(one.low)}, ${show(one.high)}]` : ""}, p = ${pText(one.p)}${isNumber(one.p_blocks) ? `, beyond family ${pText(one.p_blocks)}` : ""}` : `cannot be told, ${one.reason}`);
   const words = records.map(one => {
     const pair = one.method.includes("~")
       ? `${methodTitle(one.method)}${DATA.protocols.length > 1 ? ` (${one.protocol})` : ""}`

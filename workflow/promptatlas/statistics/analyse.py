@@ -1,10 +1,12 @@
 """The table `statistics`: every estimate with its interval and p. Knows nothing of how any of them is computed.
 
 Tests by name: `variance_share`, `reliability`, `social_relations` (giver-receiver and reciprocity correlations), `two_way`
-(permutation p, jackknife interval), `two_way_max_t` (the same, p adjusted for all measures), `two_way_blocks` (p of
-"beyond family"), `agreement` (between methods or protocols, their names joined by `~`), `regret@k` (points; p against the
-static list) and `regret@k_share` (mean over the targets whose sources differ, `n_tasks` of them; 0 = best source known, 1 =
-one random pick). `p_holm` allows for all confirmatory tests of the study, over methods, protocols and primary measures.
+(permutation p, jackknife interval), `two_way_max_t` (the same, p adjusted for all measures), `two_way_blocks` and
+`two_way_blocks_max_t` (both "beyond family", where some tasks share a family), `agreement` (between methods or protocols, their
+names joined by `~`), `agreement_blocks`, `regret@k` (points; p of doing no better than the static list) and `regret@k_share`
+(mean over the targets whose sources differ, `n_tasks` of them; 0 = best source known, 1 = one random pick). `p_holm` allows for
+all confirmatory tests of the study, over methods, protocols and primary measures, each with the larger of its p of `two_way` and
+of `two_way_blocks`.
 `n_cells` counts the cells, mean over seeds, that an estimate rests on (of `variance_share` and its like, those of all seeds).
 What cannot be estimated has a row without an estimate, and `reason` says why.
 """
@@ -17,6 +19,7 @@ import pandas as pd
 
 from promptatlas.errors import UserError
 from promptatlas.statistics import masked, permutation
+from promptatlas.statistics.families import of_tasks, repeated
 from promptatlas.statistics.jackknife import correlation_interval, interval, leave_one_out, without
 from promptatlas.statistics.matrices import Scores, collect, similarity_matrices
 from promptatlas.statistics.reasons import ALIKE_SOURCES, NO_PAIR, NO_SEEDS, why_no_correlation, why_no_variance
@@ -49,7 +52,7 @@ def analyse(
     """
     if permutations < 1:
         raise UserError(f"'permutations' is {permutations}; give a whole number of at least 1 (9999 is usual)")
-    families = tasks.set_index("task")["family"]
+    families = of_tasks(tasks)
     truth = set(similarity.loc[similarity["family"] == "truth", "measure"])
     collected = collect(transfer, tasks)
     rows: list[dict] = []
@@ -64,14 +67,22 @@ def analyse(
                 rows.append(common | row | {"confirmatory": confirmatory})
         common = {"response": "raw", "method": scores.method, "protocol": scores.protocol}
         rows += [common | row for row in _regret(seed_mean(scores.score), matrices, permutations)]
-    rows += list(_agreement(collected, permutations))
+    rows += list(_agreement(collected, families, permutations))
     kinds = dict.fromkeys(COLUMNS, str) | dict.fromkeys(("estimate", "low", "high", "p", "p_holm"), float)
     kinds |= {"n_tasks": int, "n_cells": int, "n_permutations": int, "confirmatory": bool}
     table = pd.DataFrame(rows, columns=list(COLUMNS)).astype(kinds)
     confirmatory = table["confirmatory"]
     tested = confirmatory & table["p"].notna()
-    table.loc[tested, "p_holm"] = permutation.holm(table.loc[tested, "p"].to_numpy())
+    table.loc[tested, "p_holm"] = permutation.holm(_both(table)[tested].to_numpy())
     return table
+
+
+def _both(table: pd.DataFrame) -> pd.Series:
+    """The larger p of each row's own test and of the same beyond family, where that was asked."""
+    keys = ["response", "method", "protocol", "measure"]
+    blocks = table[table["test"] == "two_way_blocks"].set_index(keys)["p"]
+    beyond = blocks.reindex(pd.MultiIndex.from_frame(table[keys])).set_axis(table.index)
+    return table["p"].combine(beyond.fillna(0.0), max)
 
 
 def _row(
@@ -168,17 +179,16 @@ def _tests(
     exact = permutation.is_exact(orders)
     null = masked.null_correlations(response, list(matrices.values()), orders)
     predicting = [index for index, measure in enumerate(measures) if measure not in truth]
-    blocks = permutation.block_relabellings(families, permutations, stream("statistics", "blocks", n))
-    within = permutation.p_values(observed, masked.null_correlations(response, list(matrices.values()), blocks), exact=False)
-    for index, p in enumerate(permutation.p_values(observed, null, exact)):
-        yield _row(measures[index], "two_way", n, observed[index], bounds[index], p, len(orders), cells[index])
-    if predicting:
-        adjusted = permutation.max_t_p_values(observed[predicting], null[:, predicting], exact)
+    nulls = {"two_way": (null, exact, len(orders))}
+    if repeated(families):
+        blocks = permutation.block_relabellings(families, permutations, stream("statistics", "blocks", n))
+        nulls["two_way_blocks"] = masked.null_correlations(response, list(matrices.values()), blocks), False, len(blocks)
+    for test, (null, exact, count) in nulls.items():
+        for index, p in enumerate(permutation.p_values(observed, null, exact)):
+            yield _row(measures[index], test, n, observed[index], bounds[index], p, count, cells[index])
+        adjusted = permutation.max_t_p_values(observed[predicting], null[:, predicting], exact) if predicting else np.empty(0)
         for index, p in zip(predicting, np.minimum(groups * adjusted, 1), strict=True):
-            yield _row(measures[index], "two_way_max_t", n, observed[index], bounds[index], p, len(orders), cells[index])
-    if len(set(families)) < n:
-        for index, p in enumerate(within):
-            yield _row(measures[index], "two_way_blocks", n, observed[index], bounds[index], p, len(blocks), cells[index])
+            yield _row(measures[index], f"{test}_max_t", n, observed[index], bounds[index], p, count, cells[index])
 
 
 def _left_out(one: np.ndarray, other: np.ndarray) -> np.ndarray:
@@ -195,7 +205,7 @@ def _left_out(one: np.ndarray, other: np.ndarray) -> np.ndarray:
     return leave_one_out(n, left_out)
 
 
-def _agreement(collected: Sequence[Scores], permutations: int) -> Iterator[dict]:
+def _agreement(collected: Sequence[Scores], families: pd.Series, permutations: int) -> Iterator[dict]:
     """Do two methods (or two protocols of one method) have the same relationship part? On every scale."""
     for a, b in combinations(collected, 2):
         if (a.method == b.method) == (a.protocol == b.protocol):
@@ -209,13 +219,22 @@ def _agreement(collected: Sequence[Scores], permutations: int) -> Iterator[dict]
             if reason := why_no_correlation(one, other, keep, both_scores=True):
                 yield common | _row("relationship", "agreement", len(keep), NAN, cells=count, reason=reason)
                 continue
-            one, other = one[np.ix_(keep, keep)], other[np.ix_(keep, keep)]
-            value, count = masked.correlation(one, other), _count(one, other)
-            orders = permutation.relabellings(len(keep), permutations, stream("statistics", "two_way", len(keep)))
-            null = masked.null_correlations(one, [other], orders)
-            p = permutation.p_values(np.array([value]), null, permutation.is_exact(orders))[0]
-            bounds = correlation_interval(value, _left_out(one, other))
-            yield common | _row("relationship", "agreement", len(keep), value, bounds, p, len(orders), count)
+            part = np.ix_(keep, keep)
+            own = [families[a.tasks[index]] for index in keep]
+            yield from (common | row for row in _alike(one[part], other[part], own, permutations))
+
+
+def _alike(one: np.ndarray, other: np.ndarray, families: Sequence[str], permutations: int) -> Iterator[dict]:
+    """Agreement of two matrices (n, n) of scores, by renaming any task and, where some share a family, beyond family."""
+    n, value = len(one), masked.correlation(one, other)
+    bounds = correlation_interval(value, _left_out(one, other))
+    orders = {"agreement": permutation.relabellings(n, permutations, stream("statistics", "two_way", n))}
+    if repeated(families):
+        orders["agreement_blocks"] = permutation.block_relabellings(families, permutations, stream("statistics", "blocks", n))
+    for test, relabelled in orders.items():
+        null = masked.null_correlations(one, [other], relabelled)
+        p = permutation.p_values(np.array([value]), null, permutation.is_exact(relabelled))[0]
+        yield _row("relationship", test, n, value, bounds, p, len(relabelled), _count(one, other))
 
 
 def _regret(scores: np.ndarray, matrices: dict[str, np.ndarray], permutations: int) -> Iterator[dict]:

@@ -5,13 +5,14 @@ Columns differ most (how easy a target is), so the rank correlation of all cells
 relationship parts, freed of sources and targets, says more.
 """
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
 import numpy as np
 
 from promptatlas import published
 from promptatlas.statistics import permutation
+from promptatlas.statistics.families import repeated
 from promptatlas.statistics.matrices import Scores, among
 from promptatlas.statistics.relations import effects, usable
 from promptatlas.statistics.scales import matrix, seed_mean
@@ -47,10 +48,11 @@ def beside(scores: Scores, order: Sequence[str]) -> Beside | None:
     return Beside(part.method, part.tasks, seed_mean(matrix(part, "column_ratio")), values / values.max(axis=0))
 
 
-def compare(collected: Sequence[Scores], order: Sequence[str], permutations: int) -> dict | None:
+def compare(collected: Sequence[Scores], order: Sequence[str], families: Mapping[str, str], permutations: int) -> dict | None:
     """What summary.json says under `published`; None where no method can be compared.
 
-    p is two-sided, from renaming the tasks of the printed matrix.
+    families: by task, as `statistics.families.of_tasks` gives them. p is two-sided, from renaming the tasks of the printed
+    matrix: any task and, where some share a family, beyond family (`p_blocks`, else NaN).
     """
     pairs = [pair for scores in collected if (pair := beside(scores, order)) is not None]
     if not pairs:
@@ -59,17 +61,24 @@ def compare(collected: Sequence[Scores], order: Sequence[str], permutations: int
         "source": published.SOURCE,
         "precision": published.PRECISION,
         "protocol": PROTOCOL,
-        "by_method": [_compared(pair, permutations) for pair in pairs],
+        "by_method": [_compared(pair, [families[task] for task in pair.tasks], permutations) for pair in pairs],
     }
 
 
-def _compared(pair: Beside, permutations: int) -> dict:
+def _compared(pair: Beside, families: Sequence[str], permutations: int) -> dict:
     n = len(pair.tasks)
-    orders = permutation.relabellings(n, permutations, stream("statistics", "published", n))
+    orders = {"p": permutation.relabellings(n, permutations, stream("statistics", "published", n))}
+    if repeated(families):
+        orders["p_blocks"] = permutation.block_relabellings(families, permutations, stream("statistics", "published_blocks", n))
     there = np.isfinite(pair.measured) & ~np.eye(n, dtype=bool)
-    ranks, p = rank_correlation(pair.measured, pair.printed, there, orders)
-    left, printed_left = effects(pair.measured).relationship, effects(pair.printed).relationship
-    left_ranks, left_p = rank_correlation(left, printed_left, there, orders)
+    parts = {
+        "": (pair.measured, pair.printed),
+        "relationship_": (effects(pair.measured).relationship, effects(pair.printed).relationship),
+    }
+    found = dict.fromkeys(f"{part}{p}" for part in parts for p in ("p", "p_blocks"))
+    for part, (measured, printed) in parts.items():
+        for p, relabelled in orders.items():
+            found[f"{part}rank_correlation"], found[f"{part}{p}"] = rank_correlation(measured, printed, there, relabelled)
     return {
         "method": pair.method,
         "tasks": pair.tasks,
@@ -77,11 +86,8 @@ def _compared(pair: Beside, permutations: int) -> dict:
         "published": pair.printed.tolist(),
         "n_tasks": n,
         "n_cells": int(there.sum()),
-        "rank_correlation": ranks,
-        "p": p,
-        "relationship_rank_correlation": left_ranks,
-        "relationship_p": left_p,
-        "n_permutations": len(orders),
+        **found,
+        "n_permutations": len(orders["p"]),
     }
 
 

@@ -9,6 +9,7 @@ from collections.abc import Sequence
 import numpy as np
 import pandas as pd
 
+from promptatlas.statistics import families
 from promptatlas.statistics.checks import TOLERATED_POINTS, zero_shot_check
 from promptatlas.statistics.crossed import crossed_interval
 from promptatlas.statistics.jackknife import leave_one_out, without
@@ -19,10 +20,10 @@ from promptatlas.statistics.published import compare
 from promptatlas.statistics.relations import FEWEST_TASKS, effects, off_diagonal, usable
 from promptatlas.statistics.scales import PRIMARY, matrix, seed_mean
 from promptatlas.statistics.seriation import common_order
+from promptatlas.statistics.verdicts import KEYS, MEANINGFUL, decisive
 from promptatlas.statistics.views import has
 
 CEILING = 0.98
-MEANINGFUL = 0.05
 
 
 def summary(
@@ -71,9 +72,10 @@ def summary(
         "correlations": _correlations(statistics, similarity),
         "not_tested": _not_tested(statistics),
         "mean_interval_width": _mean(_primary(statistics)["high"] - _primary(statistics)["low"]),
-        "agreement": _records(statistics, "agreement"),
+        "families": families.summary(list(families.of_tasks(tasks))),
+        "agreement": _agreement(statistics),
         "regret": _records(statistics, *(test for test in statistics["test"].unique() if test.startswith("regret"))),
-        "published": compare(collected, order, permutations),
+        "published": compare(collected, order, families.of_tasks(tasks), permutations),
         "comparison": None if methods is None else compare_methods(methods),
         "joint": [] if joint is None else compare_joint(joint, transfer, sources),
     }
@@ -187,32 +189,37 @@ def _not_tested(statistics: pd.DataFrame) -> list[dict]:
     return rows[["response", "method", "protocol", "measure", "n_tasks", "n_cells", "reason"]].to_dict("records")
 
 
+def _agreement(statistics: pd.DataFrame) -> list[dict]:
+    """The rows `agreement`, each with its p beyond family (NaN where that is not asked)."""
+    keys = ["response", "method", "protocol"]
+    beyond = statistics[statistics["test"] == "agreement_blocks"].set_index(keys)["p"]
+    return [one | {"p_blocks": beyond.get(tuple(one[key] for key in keys), math.nan)} for one in _records(statistics, "agreement")]
+
+
 def _correlations(statistics: pd.DataFrame, similarity: pd.DataFrame) -> list[dict]:
     """One record per (response, method, protocol, measure) that has a correlation: with its interval and its p values.
 
-    `significant` allows for all measures of a method and marks; `established` allows for all confirmatory tests.
+    `significant` allows for all measures of a method and marks; `established` allows for all confirmatory tests. Where tasks
+    share a family either asks for both tests, by renaming any task and beyond family.
     """
-    families = similarity.drop_duplicates("measure").set_index("measure")["family"]
-    keys = ["response", "method", "protocol", "measure"]
-    p = statistics.pivot_table(index=keys, columns="test", values="p", aggfunc="first")
-    reliability = statistics[statistics["test"] == "reliability"].set_index(keys[:3])["estimate"]
+    kinds = similarity.drop_duplicates("measure").set_index("measure")["family"]
+    p = statistics.pivot_table(index=KEYS, columns="test", values="p", aggfunc="first")
+    deciding = decisive(statistics)
+    reliability = statistics[statistics["test"] == "reliability"].set_index(KEYS[:3])["estimate"]
     records = []
     rows = statistics[(statistics["test"] == "two_way") & statistics["estimate"].notna()]
     for row in rows.drop(columns="reason").to_dict("records"):
-        key = tuple(row[name] for name in keys)
+        key = tuple(row[name] for name in KEYS)
         ceiling = math.sqrt(value) if (value := reliability.get(key[:3], math.nan)) > 0 else math.nan
-        row |= {
-            "family": families[row["measure"]],
-            "noise_ceiling": ceiling,
-        }
-        row |= {
-            f"p_{test}": p.at[key, f"two_way_{test}"] if f"two_way_{test}" in p and key in p.index else math.nan
-            for test in ("max_t", "blocks")
-        }
-        decisive = row["p"] if math.isnan(row["p_max_t"]) else row["p_max_t"]
+        row |= {"family": kinds[row["measure"]], "noise_ceiling": ceiling}
+        row |= {f"p_{test}": _p_of(p, key, f"two_way_{test}") for test in ("max_t", "blocks", "blocks_max_t")}
         row["established"] = bool(row["confirmatory"] and row["p_holm"] < MEANINGFUL)
-        records.append(row | {"significant": bool(decisive < MEANINGFUL)})
+        records.append(row | {"significant": bool(deciding[key] < MEANINGFUL)})
     return records
+
+
+def _p_of(p: pd.DataFrame, key: tuple, test: str) -> float:
+    return float(p.at[key, test]) if test in p and key in p.index else math.nan
 
 
 def plain(value):
