@@ -165,3 +165,11 @@ def test_classes_that_are_called_by_numbers_are_told_unless_the_template_says_nu
 def test_a_mere_target_has_no_training_images_to_be_told_of(pictures: Path) -> None:
     copy(pictures, "train/cat/0", "test/cat/0")
     assert notes(pictures, replace(NEEDS, shots=0, seeds=())) == []
+
+
+def test_validation_images_that_promptatlas_set_aside_count_as_the_training_images_they_were_given_as(pictures: Path) -> None:
+    shutil.rmtree(pictures / "val")
+    for k in range(12):
+        copy(pictures, f"train/cat/{k}", f"test/cat/{k}")
+    copy(pictures, "train/dog/0", "train/dog/1")
+    assert notes(pictures) == ["12 of 32 test images are training images too", "1 of 36 training images are copies of others in the same split"]

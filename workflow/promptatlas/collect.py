@@ -4,15 +4,17 @@ What could not be computed has a row without a score; the column `failed` says w
 """
 
 import json
+from contextlib import suppress
 from pathlib import Path
 from typing import Any, Iterable, Sequence
 
 import pandas as pd
 from safetensors import SafetensorError, safe_open
 
-from promptatlas import cells, scores
+from promptatlas import cells, overlaps, scores
 from promptatlas.cells import replace
 from promptatlas.errors import Failed, UserError
+from promptatlas.reporting import Say
 from promptatlas.study import Study
 from promptatlas.tasks import halves
 from promptatlas.tasks.prepared import SPLITS, PreparedTask
@@ -41,14 +43,27 @@ def collect(study: Study) -> None:
     save(transfer_table(study), study.table("transfer"))
 
 
-def describe(study: Study, transfer: pd.DataFrame) -> None:
+def find_shared_images(study: Study, say: Say) -> None:
+    """Write the table `shared_images`, and say what is in it."""
+    tasks = {}
+    for name in study.tasks:
+        with suppress(Failed):
+            tasks[name] = PreparedTask.open(study.task_folder(name))
+    shared = overlaps.overlaps(tasks)
+    for name in tasks:
+        for note in overlaps.notes(shared, name):
+            say(f"task {name} {note}")
+    save(shared, study.table("shared_images"))
+
+
+def describe(study: Study, transfer: pd.DataFrame, shared: pd.DataFrame) -> None:
     """Write the tables `baselines`, `methods`, `tuning` and `tasks`, and the resolved configuration."""
     baselines = baselines_table(study, transfer)
     save(baselines, study.table("baselines"))
     as_long = [method for method in study.methods if study.starts_from_targets(method)]
     save(methods_table(transfer, baselines, as_long), study.table("methods"))
     save(tuning_table(study), study.table("tuning"))
-    save(tasks_table(study, transfer), study.table("tasks"))
+    save(tasks_table(study, transfer, shared), study.table("tasks"))
     replace(study.resolved_config, (json.dumps(study.description, indent=1) + "\n").encode())
 
 
@@ -142,15 +157,16 @@ def _history(path: Path) -> list[dict[str, Any]]:
         ) from None
 
 
-def tasks_table(study: Study, transfer: pd.DataFrame) -> pd.DataFrame:
-    """One row per task, in the order of the configuration. multitask_source: whether a prompt of many tasks was tuned on its pictures."""
+def tasks_table(study: Study, transfer: pd.DataFrame, shared: pd.DataFrame) -> pd.DataFrame:
+    """One row per task, in the order of the configuration. multitask_source: whether a prompt of many tasks was tuned on its pictures;
+    notes: what is odd about its data, images among them that other tasks have too (the table `shared_images`)."""
     chance = _by_target(transfer, "chance")
     zero_shot = _by_target(transfer[transfer["source"] == "template"], "score")
     pooled = study.multitask_tasks() if study.multitask else ()
     measured = (
         {"chance": chance[name], "zero_shot": zero_shot.get(name, float("nan")), "multitask_source": name in pooled} for name in study.tasks
     )
-    rows = (_task_row(study, name) | _published(study, name) | own for name, own in zip(study.tasks, measured, strict=True))
+    rows = (_noted(_task_row(study, name), shared) | _published(study, name) | own for name, own in zip(study.tasks, measured, strict=True))
     return _frame(rows, TASKS)
 
 
@@ -180,6 +196,10 @@ def _task_row(study: Study, name: str) -> dict[str, Any]:
         "notes": "; ".join(prepared.notes),
         **WHOLE,
     }
+
+
+def _noted(row: dict[str, Any], shared: pd.DataFrame) -> dict[str, Any]:
+    return row | {"notes": "; ".join(filter(None, (row["notes"], *overlaps.notes(shared, row["task"]))))}
 
 
 def _published(study: Study, name: str) -> dict[str, Any]:

@@ -73,6 +73,7 @@ class _Plan:
             else:
                 own = (costs.preparing(self.sizes[part]) for part in study.tasks if halves.whole_of(part) == task)
                 self._light(name, "prepare", together(own), [] if study.is_embedded(task) else ["backbone"])
+        self._light("shared_images", "prepare", Work(), self.prepared.values())
         self._light("draw", "prepare", Work(), self.prepared.values())
 
     def look(self) -> None:
@@ -135,7 +136,7 @@ class _Plan:
     def report(self) -> None:
         study, cells = self.study, _files(len(self.study.cells))
         self._light("collect", "report", cells, [job.name for job in study.transfer_jobs])
-        self._light("describe", "report", _files(len(study.all_prompts)), ["collect", *(job.name for job in study.probe_jobs)])
+        self._light("describe", "report", _files(len(study.all_prompts)), ["collect", "shared_images", *(job.name for job in study.probe_jobs)])
         if study.joint:
             self._light("collect_joint", "report", Work(), [job.name for job in study.joint_jobs])
         views = len(study.methods) * len(study.protocols)

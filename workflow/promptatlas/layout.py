@@ -10,7 +10,7 @@ from promptatlas.cells import Cell
 from promptatlas.designs import FEW_SHOT, MATRIX, Design
 from promptatlas.tasks.prepared import ARRAYS, SPLITS, array_path
 
-TABLES = ("transfer", "baselines", "methods", "tuning", "tasks")
+TABLES = ("transfer", "baselines", "methods", "tuning", "tasks", "shared_images")
 EXPLAINED = {MATRIX: ("similarity", "statistics"), FEW_SHOT: ()}
 PRINTED = ("protocol",)
 

@@ -15,6 +15,7 @@ localrules:
     fetch,
     backbone,
     prepare_part,
+    shared_images,
     draw,
     index,
     collect,

@@ -69,6 +69,25 @@ rule prepare_part:
         "../scripts/prepare_part.py"
 
 
+# Before anything is learned: who sees that two tasks share images may want to stop.
+rule shared_images:
+    input:
+        study.task_records(study.tasks),
+    output:
+        study.table("shared_images"),
+    log:
+        study.log("shared_images"),
+    benchmark:
+        study.benchmark("shared_images")
+    priority: 1
+    message:
+        f"See which of {len(study.tasks)} tasks share images"
+    conda:
+        "../../envs/environment.yaml"
+    script:
+        "../scripts/shared_images.py"
+
+
 rule draw:
     input:
         tasks=study.draw_inputs,

@@ -51,6 +51,7 @@ rule collect:
 rule describe:
     input:
         transfer=study.table("transfer")[0],
+        shared=study.table("shared_images")[0],
         tasks=study.task_records(study.tasks),
         prompts=[study.index(job.name) for job in study.tune_jobs],
         probes=[study.probe(task) for task in study.learners],

@@ -7,4 +7,5 @@ with reporting(snakemake.log[0]) as say:
     from promptatlas import collect
     from promptatlas.study import Study
 
-    collect.describe(Study(snakemake.config), pd.read_parquet(snakemake.input.transfer))
+    transfer, shared = (pd.read_parquet(snakemake.input[name]) for name in ("transfer", "shared"))
+    collect.describe(Study(snakemake.config), transfer, shared)

@@ -21,21 +21,42 @@ LOOKED_AT = 256  # images per split that are looked at for one colour
 ONE_COLOUR = 3  # levels of 256 by which the values of each channel of such an image may differ
 
 
-def oddities(task: Task, pools: Mapping[str, Pool], same: Mapping[str, np.ndarray], images: Mapping[str, np.ndarray], shots: int) -> list[str]:
+def oddities(
+    task: Task,
+    pools: Mapping[str, Pool],
+    same: Mapping[str, np.ndarray],
+    images: Mapping[str, np.ndarray],
+    shots: int,
+    held_out: bool = False,
+) -> list[str]:
     """Sentences without a full stop. same: what `twins.same_images` finds; images: (N, R, R, 3) by split; shots: per class
-    that are wanted for training, 0 for a mere target.
+    that are wanted for training, 0 for a mere target; held_out: whether the validation images were set aside from the
+    training images, of which whoever gave them knows nothing: they count as training images here.
     """
+    given, found = _as_given(pools, same) if held_out else (pools, same)
     parts = (
-        _leaks(pools, same), _copies(pools, same), _contradictions(task, pools, same), _small(task, pools, shots),
+        _leaks(given, found), _copies(given, found), _contradictions(task, given, found), _small(task, pools, shots),
         _one_colour(images), _numbers(task),
     )  # fmt: skip
     return [note for part in parts for note in part]
 
 
+def _as_given(pools: Mapping[str, Pool], same: Mapping[str, np.ndarray]) -> tuple[dict[str, Pool], dict[str, np.ndarray]]:
+    """The same with the validation images among the training images."""
+    train, held = pools["train"], pools["validation"]
+    first = len(train.labels)
+    joined = Pool(
+        np.concatenate([train.labels, held.labels]), np.concatenate([train.index, held.index + first]),
+        np.concatenate([train.digests, held.digests]), train.reference, [*train.skipped, *(number + first for number in held.skipped)],
+    )  # fmt: skip
+    return {"train": joined, "test": pools["test"]}, {"train": np.concatenate([same["train"], same["validation"]]), "test": same["test"]}
+
+
 def _leaks(pools: Mapping[str, Pool], same: Mapping[str, np.ndarray]) -> Iterator[str]:
-    for split, others in (("test", ("train", "validation")), ("validation", ("train",))):
-        own = same[split][same[split] != UNKNOWN]
-        for other in others:
+    pairs = (("test", "train"), ("test", "validation"), ("validation", "train"))
+    for split, other in pairs:
+        if split in pools and other in pools:
+            own = same[split][same[split] != UNKNOWN]
             count = int(np.isin(own, same[other][same[other] != UNKNOWN]).sum())
             if count:
                 least = "at least " if _partly_known(pools[other], same[other]) else ""

@@ -80,6 +80,7 @@ def prepare(
     chosen, entry = entry.task.metric, with_metric(entry, listing)
     if entry.task.metric != chosen:
         say(f"task {entry.task.name}: its images are of several classes each, so it is scored by {entry.task.metric}")
+    held_out = bool(needs.shots) and needs.scheme == "coop" and "validation" not in listing.splits
     if not needs.shots:
         listing = replace(listing, splits={"test": listing.splits["test"]})
     elif "train" not in listing.splits:
@@ -118,7 +119,7 @@ def prepare(
         pool = kept[split] if split in kept else _placed(work, decoded[split], array_path(folder, split, "images"))
         pools[split] = replace(pool, labels=labels, reference=_reference(task.name, pool.index, len(labels)))
         factors += [{"split": split, "number": n, "name": printable(work.pictures.name(n))} for n in pool.index.tolist()]
-    notes = [*listing.notes, *_oddities(folder, task, pools, works, needs.shots)]
+    notes = [*listing.notes, *_oddities(folder, task, pools, works, needs.shots, held_out)]
     for note in notes:
         say(f"task {task.name}: {note}")
     write(folder, task, pools, factors, recipes=recipes, notes=notes)
@@ -241,10 +242,10 @@ def _judge(name: str, works: dict[str, Work], decoded: dict[str, Decoded], needs
     say(f"{found}; skipped")
 
 
-def _oddities(folder: Path, task: Task, pools: dict[str, Pool], works: dict[str, Work], shots: int) -> list[str]:
+def _oddities(folder: Path, task: Task, pools: dict[str, Pool], works: dict[str, Work], shots: int, held_out: bool) -> list[str]:
     same = same_images(pools, {split: work.pictures for split, work in works.items()})
     images = {split: np.load(array_path(folder, split, "images"), mmap_mode="r") for split in pools}
-    return oddities(task, pools, same, images, shots)
+    return oddities(task, pools, same, images, shots, held_out)
 
 
 def _broken(work: Work, result: Decoded) -> list[int]:
