@@ -16,6 +16,7 @@ from promptatlas.methods import names, settings
 from promptatlas.methods.settings import module_class
 from promptatlas.streams import stream
 
+CLIP = 100.0  # the logit scale of OpenAI's weights, and the constant of the paper
 SMALL = {"alpha_steps": 7, "beta_steps": 5, "alpha_max": 6.0, "beta_max": 8.0}
 
 
@@ -47,26 +48,28 @@ def scene(classes=5, shots=4, width=12, passes=1, multilabel=False, validation=3
     return weights, Examples(features, torch.from_numpy(train)), Examples(checked, torch.from_numpy(valid))
 
 
-def formula(f, weights, passes, labels, alpha, beta):
+def formula(f, scale, weights, passes, labels, alpha, beta):
     """The paper's sum, picture by picture, class by class."""
     keys = [np.mean([p[m] for p in passes], axis=0) for m in range(len(labels))]
     keys = [key / np.sqrt(key @ key) for key in keys]
     result = np.zeros((len(f), len(weights)))
     for i in range(len(f)):
         for c in range(len(weights)):
-            result[i, c] = 100 * f[i] @ weights[c]
+            result[i, c] = scale * f[i] @ weights[c]
             for key, label in zip(keys, labels):
                 told = label[c] if np.ndim(label) else float(label == c)
                 result[i, c] += alpha * np.exp(-beta * (1 - f[i] @ key)) * told
     return result
 
 
+@pytest.mark.parametrize("scale", [CLIP, 31.9, 117.3])
 @pytest.mark.parametrize("multilabel", [False, True], ids=["single", "multi"])
-def test_logits_are_the_closed_formula(multilabel):
+def test_logits_are_the_closed_formula(multilabel, scale):
     weights, train, validation = scene(passes=3, multilabel=multilabel)
     kept = cache(train.features, train.labels, 5)
-    ours = logits(validation.features, weights, kept, 1.7, 3.2)
-    expected = formula(validation.features.numpy(), weights.numpy(), train.features.numpy(), train.labels.numpy(), 1.7, 3.2)
+    ours = logits(validation.features, scale, weights, kept, 1.7, 3.2)
+    arrays = (part.numpy() for part in (weights, train.features, train.labels))
+    expected = formula(validation.features.numpy(), scale, *arrays, 1.7, 3.2)
     np.testing.assert_allclose(ours.numpy(), expected, rtol=1e-12)
 
 
@@ -76,27 +79,28 @@ def test_the_grid_has_the_released_end_points():
     assert values[1] == pytest.approx(0.1 + 6.9 / 200) and values[-1] == pytest.approx(7 - 6.9 / 200)
 
 
-def one_by_one(weights, kept, validation, alphas, betas, metric):
+def one_by_one(scale, weights, kept, validation, alphas, betas, metric):
     """Beta outside, alpha inside, the first strict maximum is kept."""
     best = (-1.0, None, None)
     for beta in betas:
         for alpha in alphas:
-            table = logits(validation.features, weights, kept, alpha, beta).numpy()
+            table = logits(validation.features, scale, weights, kept, alpha, beta).numpy()
             value = metrics.score(metric, table, validation.labels.numpy()).value
             best = (value, alpha, beta) if value > best[0] + 1e-12 else best
     return best
 
 
+@pytest.mark.parametrize("scale", [CLIP, 31.9])
 @pytest.mark.parametrize("metric", ["accuracy", "mean_per_class", "map_11_point"])
-def test_the_whole_grid_at_once_equals_one_pair_at_a_time(metric, monkeypatch):
+def test_the_whole_grid_at_once_equals_one_pair_at_a_time(metric, scale, monkeypatch):
     multilabel = metric == "map_11_point"
     weights, train, validation = scene(multilabel=multilabel, spread=1.5)
     validation = Examples(validation.features[:27], validation.labels[:27])  # classes of different sizes
     kept = cache(train.features, train.labels, 5)
     alphas, betas = axis(60, 25), axis(12, 10)
-    expected = one_by_one(weights, kept, validation, alphas, betas, metric)
+    expected = one_by_one(scale, weights, kept, validation, alphas, betas, metric)
     monkeypatch.setattr("promptatlas.adapters.search.NUMBERS_AT_ONCE", 200)
-    ours = search(validation.features, validation.labels, weights, kept, alphas, betas, metric)
+    ours = search(validation.features, validation.labels, scale, weights, kept, alphas, betas, metric)
     assert (ours.alpha, ours.beta) == (expected[1], expected[2]) and ours.score == pytest.approx(expected[0])
     assert ours.alpha > alphas[0] or ours.beta > betas[0]
 
@@ -109,8 +113,8 @@ def test_the_whole_grid_holds_for_classes_with_few_pictures_or_none(metric):
     kept = cache(train.features[:, [5 * i % 20 + int(label) for i, label in enumerate(there)]], there, 5)
     alphas = axis(60, 25)
     for betas in (axis(12, 20), axis(0.1, 3)):  # the second has one beta three times
-        expected = one_by_one(weights, kept, validation, alphas, betas, metric)
-        ours = search(validation.features, validation.labels, weights, kept, alphas, betas, metric)
+        expected = one_by_one(CLIP, weights, kept, validation, alphas, betas, metric)
+        ours = search(validation.features, validation.labels, CLIP, weights, kept, alphas, betas, metric)
         assert (ours.alpha, ours.beta) == (expected[1], expected[2]) and ours.score == pytest.approx(expected[0])
         assert ours.alpha > alphas[0] or ours.beta > betas[0]
 
@@ -138,18 +142,19 @@ def test_the_whole_grid_is_searched_for_a_hundred_classes():
     """200 x 200 pairs, 100 classes x 16 shots, four validation pictures per class, 512 features."""
     weights, train, validation = scene(classes=100, shots=16, width=512, validation=400)
     train, validation = (Examples(part.features.float(), part.labels) for part in (train, validation))
-    adapter = tip_adapter(settings("tip_adapter"), weights.float(), train, validation, "accuracy")
+    adapter = tip_adapter(settings("tip_adapter"), CLIP, weights.float(), train, validation, "accuracy")
     plain = (100 * validation.features @ weights.float().T).argmax(1) == validation.labels
     assert adapter.choice.score >= plain.float().mean()
 
 
+@pytest.mark.parametrize("scale", [CLIP, 31.9])
 @pytest.mark.parametrize("multilabel", [False, True], ids=["single", "multi"])
-def test_trained_keys_equal_a_plain_loop_in_float64(multilabel):
+def test_trained_keys_equal_a_plain_loop_in_float64(multilabel, scale):
     """Tip-Adapter-F written out: only the keys move, AdamW with epsilon 1e-4, a cosine per step down to zero."""
     weights, train, validation = scene(passes=2, multilabel=multilabel)
     metric = "map_11_point" if multilabel else "accuracy"
     complete = settings("tip_adapter_f", SMALL | {"epochs": 4, "batch_size": 8, "learning_rate": 0.01, "select": "last"})
-    ours = tip_adapter_f(complete, weights, train, validation, metric, stream("order", "test", 1))
+    ours = tip_adapter_f(complete, scale, weights, train, validation, metric, stream("order", "test", 1))
     keys = F.normalize(train.features.mean(0), dim=-1)
     values = train.labels.double() if multilabel else torch.eye(5, dtype=torch.float64)[train.labels]
     m, v, order, t = torch.zeros_like(keys), torch.zeros_like(keys), stream("order", "test", 1), 0
@@ -159,7 +164,7 @@ def test_trained_keys_equal_a_plain_loop_in_float64(multilabel):
             batch = rows[start : start + 8]
             f = F.normalize(train.features[epoch % 2][batch], dim=-1)
             leaf = keys.clone().requires_grad_()
-            z = 100 * f @ weights.T + 1.17 * torch.exp(-(1 - f @ leaf.T)) @ values
+            z = scale * f @ weights.T + 1.17 * torch.exp(-(1 - f @ leaf.T)) @ values
             target = values[batch] / values[batch].sum(1, keepdim=True)
             value = -(target * z.log_softmax(1)).sum(1).mean()
             (g,) = torch.autograd.grad(value, leaf)
@@ -175,10 +180,10 @@ def test_trained_keys_equal_a_plain_loop_in_float64(multilabel):
 def test_the_first_best_epoch_on_validation_is_taken():
     weights, train, validation = scene(spread=1.5)
     complete = settings("tip_adapter_f", SMALL | {"epochs": 6, "batch_size": 8, "learning_rate": 0.05, "alpha": 20.0})
-    ours = tip_adapter_f(complete, weights, train, validation, "accuracy", stream("order", "test", 1))
+    ours = tip_adapter_f(complete, CLIP, weights, train, validation, "accuracy", stream("order", "test", 1))
     scores = [row["validation_score"] for row in ours.history]
     assert ours.best_epoch == 1 + int(np.argmax(scores)) and len(set(scores)) > 1
-    first = logits(validation.features, weights, ours.cache, complete["alpha"], complete["beta"]).argmax(1)
+    first = logits(validation.features, CLIP, weights, ours.cache, complete["alpha"], complete["beta"]).argmax(1)
     assert (first == validation.labels).double().mean() == max(scores)
 
 
@@ -193,7 +198,7 @@ def test_the_choice_follows_the_validation_labels_and_no_test_picture_is_given(m
 
     def chosen(labels):
         order = [stream("order", "test", 1)] if method == "tip_adapter_f" else []
-        return adapt(complete, weights, train, Examples(validation.features, labels), "accuracy", *order).choice
+        return adapt(complete, CLIP, weights, train, Examples(validation.features, labels), "accuracy", *order).choice
 
     assert chosen(validation.labels) != chosen(validation.labels.flip(0))
 
@@ -201,7 +206,7 @@ def test_the_choice_follows_the_validation_labels_and_no_test_picture_is_given(m
 def test_what_the_cache_adds_helps_where_class_weights_are_off():
     weights, train, validation = scene(classes=20, shots=16, width=32, validation=400, spread=1.0)
     plain = (validation.features @ weights.T).argmax(1) == validation.labels
-    ours = tip_adapter(settings("tip_adapter"), weights, train, validation, "accuracy")
+    ours = tip_adapter(settings("tip_adapter"), CLIP, weights, train, validation, "accuracy")
     assert ours.choice.score > plain.double().mean() + 0.02
 
 
@@ -209,7 +214,7 @@ def test_a_diverging_adapter_is_named():
     weights, train, validation = scene()
     complete = settings("tip_adapter_f", SMALL | {"learning_rate": 1e308, "epochs": 3, "batch_size": 8})
     with pytest.raises(UserError, match="lower its learning_rate"):
-        tip_adapter_f(complete, weights, train, validation, "accuracy", stream("order", "test", 1))
+        tip_adapter_f(complete, CLIP, weights, train, validation, "accuracy", stream("order", "test", 1))
 
 
 def test_adapters_are_methods_of_their_own_kind_with_checked_settings():

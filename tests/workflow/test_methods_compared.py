@@ -2,6 +2,7 @@
 
 import json
 import shutil
+from dataclasses import replace
 
 import numpy as np
 import pandas as pd
@@ -76,14 +77,16 @@ def test_an_added_method_runs_its_own_jobs_alone_and_a_deleted_score_comes_back_
 
 
 @pytest.mark.parametrize("source", ["coop_mt", "coop"])
-def test_prompt_adapter_answers_with_the_class_weights_of_its_prompt(finished, tmp_path, source):
-    """100 f W + alpha exp(-beta (1 - f K)) V, with the stored W of the learner of all tasks or of the task's own prompt."""
+def test_prompt_adapter_answers_with_the_class_weights_of_its_prompt(finished, tmp_path, source, monkeypatch):
+    """s f W + alpha exp(-beta (1 - f K)) V, with the stored W of the learner of all tasks or of the task's own prompt, and the
+    backbone's own scale s."""
     from safetensors import safe_open
 
-    from promptatlas import backbone, features
+    from promptatlas import adapters, backbone, features, survey
     from promptatlas.classifier import PromptedClassifier
     from promptatlas.jobs import adapt, share
     from promptatlas.learned import LearnedPrompt
+    from promptatlas.methods.settings import _METHODS
     from promptatlas.study import Study
     from promptatlas.tasks.prepared import PreparedTask
 
@@ -94,8 +97,11 @@ def test_prompt_adapter_answers_with_the_class_weights_of_its_prompt(finished, t
     for job in study.share_jobs:
         share.learn(study, job, 1, quiet)
     (job,) = study.adapt_jobs
+    fit, scales = adapters.tip_adapter, []
+    monkeypatch.setattr(adapters, "tip_adapter", lambda *given: scales.append(given[1]) or fit(*given))
     adapt.fit(study, job, 1, quiet)
     model, differing_from_templates = backbone.load(study.backbone_folder), 0
+    assert set(scales) == {model.logit_scale} and model.logit_scale < 50
     for name in TASK_NAMES:
         record, task = json.loads(study.score("prompt_adapter", 1, name).read_text()), PreparedTask.open(study.task_folder(name))
         if source == "coop":
@@ -109,11 +115,19 @@ def test_prompt_adapter_answers_with_the_class_weights_of_its_prompt(finished, t
         keys, values = held["features_train"][rows], np.eye(len(weights))[task.labels("train")[rows]]
         remembered = record["alpha"] * np.exp(-record["beta"] * (1 - f @ keys.T)) @ values
         right, otherwise = (
-            np.mean((100 * f @ w.T + remembered).argmax(1) == task.labels("test")) for w in (weights, held["class_features"])
+            np.mean((model.logit_scale * f @ w.T + remembered).argmax(1) == task.labels("test"))
+            for w in (weights, held["class_features"])
         )
         assert record["score"] == pytest.approx(right)
         differing_from_templates += right != otherwise
     assert differing_from_templates >= 2  # with the templates' weights the scores would be others
+    before = {state.path: state for state in survey.states(study)}
+    monkeypatch.setitem(_METHODS, "prompt_adapter", replace(_METHODS["prompt_adapter"], revision=3))
+    stale = {state.path for state in survey.states(study) if state != before[state.path]}
+    assert stale == {study.score("prompt_adapter", 1, name) for name in TASK_NAMES}
+    assert {before[path].kind for path in stale} == {survey.DONE}
+    assert {state.why for state in survey.states(study, "prompt_adapter")} == {("revision",)}
+    assert study.provenance("prompt_adapter")["revision"] == 3 and "revision" not in study.provenance("coop")
 
 
 def in_process(folder, backbone, noise=False):
@@ -185,10 +199,10 @@ def test_prompt_adapter_takes_its_class_weights_from_coops_prompt_of_all_tasks_a
         assert record["parts"]["class_weights"] == prompt.learned.fingerprint()
         task, drawn = PreparedTask.open(study.task_folder(name)), json.loads(study.draw(name, 1).read_text())
         held, classifier = features.load(study.encoded(name))[0], prompt.classifier(task.task.class_names)
-        cosines = classifier(np.asarray(task.images("test"))).logits / float(classifier.backbone.logit_scale)
+        plain = classifier(np.asarray(task.images("test"))).logits
         rows = task.rows("train", np.asarray(drawn["train"]))
         keys, values = held["features_train"][rows], np.eye(len(task.task.class_names))[task.labels("train")[rows]]
-        logits = 100 * cosines + record["alpha"] * np.exp(record["beta"] * (held["features_test"] @ keys.T - 1)) @ values
+        logits = plain + record["alpha"] * np.exp(record["beta"] * (held["features_test"] @ keys.T - 1)) @ values
         assert np.mean(logits.argmax(1) == task.labels("test")) == pytest.approx(record["score"])
     apart = Study(study.config | {"multitask": "leave_one_out"})
     assert {path.stem for path in apart.adapter_inputs(job)} == {f"without-{name}" for name in TASK_NAMES}

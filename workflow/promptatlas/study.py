@@ -306,7 +306,8 @@ class Study(Layout, JobList):
         return [self.index(one.name) for one in (*learned, *self.encode_jobs)]
 
     def provenance(self, method: str) -> dict[str, Any]:
-        return {"settings": self.settings(method), "numerics": NUMERICS_VERSION}
+        own = methods.revision(method)
+        return {"settings": self.settings(method), "numerics": NUMERICS_VERSION} | ({"revision": own} if own > 1 else {})
 
     def transfer_provenance(self, job: TransferJob) -> dict[str, Any]:
         tuned = {"init_settings": self.init_settings(job.method)} if job.protocol == "init" else {}

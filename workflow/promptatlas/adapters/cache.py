@@ -1,9 +1,12 @@
 """The cache model of Tip-Adapter (Zhang et al. 2022, arXiv 2207.09519, section 3.1). Knows nothing of how keys are trained
 or how alpha and beta are chosen.
 
-    logits = 100 f W^T + alpha exp(-beta (1 - f K^T)) V
+    logits = s f W^T + alpha exp(-beta (1 - f K^T)) V
 
-f image features, W class weights, K the features of the few-shot pictures, V their labels. 100 is the paper's constant.
+f image features, W class weights, K the features of the few-shot images, V their labels. s is the backbone's own logit
+scale. The paper writes 100, which is that of OpenAI's weights; with another backbone 100 would make its text more or less
+sure than it is. alpha is added to s f W^T, so it is in units of the backbone's logits: what one image like f adds to the
+log-odds of its class. So the paper's alphas mean the same for every backbone. beta has no s in it: cosines of images.
 """
 
 from __future__ import annotations
@@ -13,8 +16,6 @@ from dataclasses import dataclass
 import torch
 import torch.nn.functional as F
 from torch import Tensor
-
-SCALE = 100.0
 
 
 @dataclass(frozen=True)
@@ -42,6 +43,6 @@ def remembered(affinity: Tensor, values: Tensor, beta: float) -> Tensor:
     return torch.exp(beta * (affinity - 1)) @ values
 
 
-def logits(features: Tensor, weights: Tensor, cache: Cache, alpha: float, beta: float) -> Tensor:
-    """(N, C) of unit features (N, D) with class weights (C, D)."""
-    return SCALE * features @ weights.T + alpha * remembered(affinity(features, cache.keys), cache.values, beta)
+def logits(features: Tensor, scale: float, weights: Tensor, cache: Cache, alpha: float, beta: float) -> Tensor:
+    """(N, C) of unit features (N, D) with class weights (C, D) of unit length; scale: the factor on their cosines."""
+    return scale * features @ weights.T + alpha * remembered(affinity(features, cache.keys), cache.values, beta)

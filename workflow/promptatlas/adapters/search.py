@@ -15,7 +15,7 @@ import torch
 from torch import Tensor
 
 from promptatlas import metrics
-from promptatlas.adapters.cache import SCALE, Cache, affinity, remembered
+from promptatlas.adapters.cache import Cache, affinity, remembered
 from promptatlas.selection import best_of
 
 NUMBERS_AT_ONCE = 2**19  # numbers held at a time: what stays in a core's cache
@@ -38,18 +38,20 @@ def axis(upper: float, steps: int) -> np.ndarray:
 
 
 def search(
-    features: Tensor, labels: Tensor, weights: Tensor, cache: Cache, alphas: np.ndarray, betas: np.ndarray, metric: str
+    features: Tensor, labels: Tensor, scale: float, weights: Tensor, cache: Cache, alphas: np.ndarray, betas: np.ndarray, metric: str
 ) -> Choice:
-    """features (N, D) and labels (N,) or (N, C) of the validation pictures; weights (C, D); alphas ascending, betas evenly spaced."""
+    """features (N, D) and labels (N,) or (N, C) of the validation pictures; weights (C, D) and the scale of their cosines;
+    alphas ascending, in units of logits; betas evenly spaced.
+    """
     scores = _argmax_scores if metric in ("accuracy", "mean_per_class") else _ranked_scores
-    table = scores(features, labels, weights, cache, alphas, betas, metric)
+    table = scores(features, labels, scale, weights, cache, alphas, betas, metric)
     beta, alpha = best_of("alpha and beta", table)
     return Choice(float(alphas[alpha]), float(betas[beta]), float(table[beta, alpha]))
 
 
-def _argmax_scores(features, labels, weights, cache, alphas, betas, metric) -> np.ndarray:
+def _argmax_scores(features, labels, scale, weights, cache, alphas, betas, metric) -> np.ndarray:
     """(len(betas), len(alphas)) by intervals of alpha."""
-    low, high = _intervals(features, labels.long(), weights, cache, betas)
+    low, high = _intervals(features, labels.long(), scale, weights, cache, betas)
     first, after = np.searchsorted(alphas, low, side="left"), np.searchsorted(alphas, high, side="right")
     held = first < after
     kind, size = _weighing(labels.cpu().numpy(), metric)
@@ -74,12 +76,12 @@ def _weighing(labels: np.ndarray, metric: str) -> tuple[np.ndarray, np.ndarray]:
     return kind, sizes * np.count_nonzero(totals)
 
 
-def _intervals(features, labels, weights, cache, betas) -> tuple[np.ndarray, np.ndarray]:
+def _intervals(features, labels, scale, weights, cache, betas) -> tuple[np.ndarray, np.ndarray]:
     """The lowest and the highest alpha (len(betas), N) with which each picture is right; NaN where its logits are no numbers."""
     slots, found = _slots(cache.values.argmax(1), len(weights)), []
     size = max(1, NUMBERS_AT_ONCE // slots.numel())
     for own, classes in zip(features.split(size), labels.split(size), strict=True):
-        plain = (SCALE * own @ weights.T).double()
+        plain = (scale * own @ weights.T).double()
         sums = _sums(_in_slots(affinity(own, cache.keys), slots) - 1, betas)
         found.append(torch.stack([torch.stack(_right_between_numbers(plain, cached.double(), classes)) for cached in sums], 1))
     low, high = torch.cat(found, 2).cpu().numpy()
@@ -133,9 +135,9 @@ def right_between(plain: Tensor, cached: Tensor, labels: Tensor) -> tuple[Tensor
     return low, torch.where(never.any(1), -1.0, high)
 
 
-def _ranked_scores(features, labels, weights, cache, alphas, betas, metric) -> np.ndarray:
+def _ranked_scores(features, labels, scale, weights, cache, alphas, betas, metric) -> np.ndarray:
     """(len(betas), len(alphas)) for metrics that rank pictures against each other: every pair is scored, many alphas at once."""
-    cosines, plain = affinity(features, cache.keys), (SCALE * features @ weights.T).double().cpu().numpy()
+    cosines, plain = affinity(features, cache.keys), (scale * features @ weights.T).double().cpu().numpy()
     truth, table = labels.cpu().numpy(), np.empty((len(betas), len(alphas)))
     size = max(1, NUMBERS_AT_ONCE // plain.size)
     for i, beta in enumerate(betas):

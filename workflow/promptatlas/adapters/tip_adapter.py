@@ -39,8 +39,9 @@ class Examples:
 
 @dataclass(frozen=True)
 class Adapter:
-    """A ready classifier. history: a row per epoch of training; best_epoch: the chosen one, 1-based, 0 without training."""
+    """A ready classifier. scale: the factor on cosines with the weights (C, D); history: a row per epoch of training; best_epoch: the chosen one, 1-based, 0 without training."""
 
+    scale: float
     weights: Tensor
     cache: Cache
     choice: Choice
@@ -49,17 +50,17 @@ class Adapter:
 
     def logits(self, features: Tensor) -> Tensor:
         """(N, C) of unit image features (N, D)."""
-        return model.logits(features, self.weights, self.cache, self.choice.alpha, self.choice.beta)
+        return model.logits(features, self.scale, self.weights, self.cache, self.choice.alpha, self.choice.beta)
 
 
-def tip_adapter(settings: dict, weights: Tensor, train: Examples, validation: Examples, metric: str) -> Adapter:
-    """weights (C, D) of unit length; validation has one pass of unit features. Nothing is trained."""
+def tip_adapter(settings: dict, scale: float, weights: Tensor, train: Examples, validation: Examples, metric: str) -> Adapter:
+    """scale: the backbone's; weights (C, D) of unit length; validation has one pass of unit features. Nothing is trained."""
     kept = model.cache(train.features, train.labels, len(weights))
-    return Adapter(weights, kept, _chosen(settings, weights, kept, validation, metric))
+    return Adapter(scale, weights, kept, _chosen(settings, scale, weights, kept, validation, metric))
 
 
 def tip_adapter_f(
-    settings: dict, weights: Tensor, train: Examples, validation: Examples, metric: str, order: np.random.Generator
+    settings: dict, scale: float, weights: Tensor, train: Examples, validation: Examples, metric: str, order: np.random.Generator
 ) -> Adapter:
     """Trains the keys under the first alpha and beta, one augmented pass per epoch in turn, then searches both again."""
     kept = model.cache(train.features, train.labels, len(weights))
@@ -74,7 +75,7 @@ def tip_adapter_f(
         rows, total = torch.from_numpy(order.permutation(count)).to(features.device), 0.0
         for batch in rows.split(size):
             optimizer.rate = 0.5 * settings["learning_rate"] * (1 + math.cos(math.pi * step / steps))
-            logits = model.logits(features[batch], weights, Cache(keys, kept.values), alpha, beta)
+            logits = model.logits(features[batch], scale, weights, Cache(keys, kept.values), alpha, beta)
             value = loss(logits[None], train.labels[batch][None], torch.ones(1, len(batch), device=logits.device))[0]
             optimizer.zero_grad()
             value.backward()
@@ -83,15 +84,15 @@ def tip_adapter_f(
         if not math.isfinite(total):
             raise UserError("The adapter's loss is not a number; lower its learning_rate.")
         now = Cache(keys.detach().clone(), kept.values)
-        logits = model.logits(validation.features, weights, now, alpha, beta)
+        logits = model.logits(validation.features, scale, weights, now, alpha, beta)
         score = metrics.score(metric, logits.cpu().numpy(), validation.labels.cpu().numpy()).value
         history.append({"epoch": epoch + 1, "loss": total / count, "validation_score": score})
         best.offer(score, lambda now=now, epoch=epoch: (epoch + 1, now))
     chosen, kept = best.taken()
-    return Adapter(weights, kept, _chosen(settings, weights, kept, validation, metric), history, chosen)
+    return Adapter(scale, weights, kept, _chosen(settings, scale, weights, kept, validation, metric), history, chosen)
 
 
-def _chosen(settings: dict, weights: Tensor, cache: Cache, validation: Examples, metric: str) -> Choice:
+def _chosen(settings: dict, scale: float, weights: Tensor, cache: Cache, validation: Examples, metric: str) -> Choice:
     alphas = axis(settings["alpha_max"], settings["alpha_steps"])
     betas = axis(settings["beta_max"], settings["beta_steps"])
-    return search(validation.features, validation.labels, weights, cache, alphas, betas, metric)
+    return search(validation.features, validation.labels, scale, weights, cache, alphas, betas, metric)

@@ -18,7 +18,7 @@ from promptatlas.failures import Holes
 from promptatlas.jobs.attempts import alone
 from promptatlas.jobs.known import Described, Known, numerics, record
 from promptatlas.learned import LearnedPrompt
-from promptatlas.methods.settings import module_class
+from promptatlas.methods.settings import module_class, revision
 from promptatlas.reporting import Progress, Say
 from promptatlas.streams import stream
 from promptatlas.study import Study
@@ -61,7 +61,7 @@ def _score(
     if not anew and (scores.holds(path, parts) or scores.resumed(study, path, parts)):
         return
     started = time.perf_counter()
-    adapter = adapted(method, settings, weights(), known, seed)
+    adapter = adapted(method, settings, model.logit_scale, weights(), known, seed)
     choice, logits = adapter.choice, adapter.logits(known.test)
     content = record(
         method, seed, known, logits, parts, time.perf_counter() - started,
@@ -77,15 +77,19 @@ def score_parts(
     settings = study.settings(method)
     made_of, weights = _class_weights(study, settings, model, known, seed)
     parts = numerics(model.fingerprint) | known.learned_from(seed) | known.tested_on() | made_of
-    return parts | {"method": method, "settings": digest(settings), "seed": str(seed)}, weights
+    own = {"method": method, "settings": digest(settings), "seed": str(seed), "revision": str(revision(method))}
+    return parts | own, weights
 
 
-def adapted(method: str, settings: dict, weights: Tensor, known: Known, seed: int) -> Adapter:
-    """The adapter that the few-shot pictures of one seed give with class weights (C, D). No test picture is looked at."""
+def adapted(method: str, settings: dict, scale: float, weights: Tensor, known: Known, seed: int) -> Adapter:
+    """The adapter that the few-shot pictures of one seed give with class weights (C, D) and the scale of their cosines.
+
+    No test picture is looked at.
+    """
     own = known.few_shot[seed]
     task = known.prepared.task
     further = (stream("order", method, task.name, seed),) if "epochs" in settings else ()
-    return module_class(method)(settings, weights, Examples(*own.train), Examples(*own.validation), task.metric, *further)
+    return module_class(method)(settings, scale, weights, Examples(*own.train), Examples(*own.validation), task.metric, *further)
 
 
 def _class_weights(

@@ -11,6 +11,6 @@ has, and gives contexts alone: one for all (n, d_text), or one by task or class,
 the classes' names instead, read after `task_context` and `class_context`. Knows nothing of optimisers or data.
 """
 
-from promptatlas.methods.settings import is_by_picture, is_visual, kind, names, register, settings
+from promptatlas.methods.settings import is_by_picture, is_visual, kind, names, register, revision, settings
 
-__all__ = ["is_by_picture", "is_visual", "kind", "names", "register", "settings"]
+__all__ = ["is_by_picture", "is_visual", "kind", "names", "register", "revision", "settings"]

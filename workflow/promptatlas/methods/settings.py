@@ -56,7 +56,8 @@ class Entry:
     kind: "prompt" learns from one task and runs in the matrix; "shared" learns from several tasks at once; "adapter" works
     on frozen features of one task; "baseline" is measured in every study. visual: it puts prompts into the image tower, which
     has to be a ViT. by_picture: every picture has class weights of its own. counts_words: there are as many context vectors as
-    `initial` words. presets: what a preset sets otherwise for this method.
+    `initial` words. presets: what a preset sets otherwise for this method. revision: of an adapter, raised by hand when a change may move
+    what this method alone gives; its results become stale, and no other's.
     """
 
     module: str
@@ -66,6 +67,7 @@ class Entry:
     by_picture: bool = False
     counts_words: bool = False
     presets: dict[str, dict[str, object]] = field(default_factory=dict)
+    revision: int = 1
 
     def defaults(self, preset: str) -> dict[str, object]:
         """The paper's settings, then the preset's; presets are about prompts."""
@@ -85,10 +87,11 @@ def register(
     by_picture: bool = False,
     counts_words: bool = False,
     presets: dict[str, dict[str, object]] | None = None,
+    revision: int = 1,
     **own: object,
 ) -> None:
     """Makes a method known by name; `own` are its settings with their defaults, or other defaults for TUNING's."""
-    _METHODS[name] = Entry(module, own, kind, visual, by_picture, counts_words, presets or {})
+    _METHODS[name] = Entry(module, own, kind, visual, by_picture, counts_words, presets or {}, revision)
 
 
 # Its *_ctxv1.yaml, which later papers compare with, is context 4, initial "a photo of a", position end.
@@ -129,14 +132,14 @@ register(
 # which is wider than most, but not than those for Flowers and Food (50) and Pets (100).
 GRID = {"alpha_max": 20.0, "alpha_steps": 200, "beta_max": 20.0, "beta_steps": 200}
 CACHE = {"alpha": 1.17, "beta": 1.0, "epochs": 20, "batch_size": 256, "weight_decay": 0.01, "select": "best_validation"}
-register("tip_adapter", "promptatlas.adapters:tip_adapter", "adapter", **GRID)
-register("tip_adapter_f", "promptatlas.adapters:tip_adapter_f", "adapter", **GRID, **CACHE, learning_rate=0.001)
+register("tip_adapter", "promptatlas.adapters:tip_adapter", "adapter", revision=2, **GRID)
+register("tip_adapter_f", "promptatlas.adapters:tip_adapter_f", "adapter", revision=2, **GRID, **CACHE, learning_rate=0.001)
 # Prompt-Adapter's class weights come from one CoOp prompt learned on many tasks; here these are the study's own, and the
 # prompt has seen the same few-shot pictures, never more. "multitask" is the authors' kind of prompt, CoOp's of MVLPT (with
 # `multitask: all`: best epoch, class name in the middle, union of all classes); "coop" is the task's own prompt instead.
 PROMPT = {"class_weights": "coop_mt"}
-register("prompt_adapter", "promptatlas.adapters:tip_adapter", "adapter", **PROMPT, **GRID)
-register("prompt_adapter_f", "promptatlas.adapters:tip_adapter_f", "adapter", **PROMPT, **GRID, **CACHE, learning_rate=0.005)
+register("prompt_adapter", "promptatlas.adapters:tip_adapter", "adapter", revision=2, **PROMPT, **GRID)
+register("prompt_adapter_f", "promptatlas.adapters:tip_adapter_f", "adapter", revision=2, **PROMPT, **GRID, **CACHE, learning_rate=0.005)
 # CLIP's hand-written sentences, and its linear probe: C from 1e-6 to 1e6, iterations of L-BFGS (Radford et al. 2021, appendix A.3).
 register("zero_shot", "promptatlas.transfer:zero_shot", "baseline", templates="ensemble")
 register("linear_probe", "promptatlas.baselines:linear_probe", "baseline", decades=6, halvings=2, iterations=1000)
@@ -150,6 +153,11 @@ def names(kind: str = "prompt") -> list[str]:
 def kind(method: str) -> str:
     """What a method learns from; see `Entry`. Raises UserError for an unknown one."""
     return _entry(method).kind
+
+
+def revision(method: str) -> int:
+    """How often what this method alone gives was changed, from 1; see `Entry`."""
+    return _entry(method).revision
 
 
 def is_visual(method: str) -> bool:
