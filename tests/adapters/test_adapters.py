@@ -237,7 +237,7 @@ def test_nothing_is_chosen_by_a_metric_that_has_no_value(method):
     trained = method == "tip_adapter_f"
     complete = settings(method, SMALL | ({"epochs": 2, "batch_size": 8} if trained else {}))
     with pytest.raises(UserError, match="roc_auc has no value on these pictures|no alpha and beta has a score that is a number"):
-        module_class(method)(complete, weights, train, of_one_class(validation), "roc_auc", *[stream("order", "test", 1)][:trained])
+        module_class(method)(complete, CLIP, weights, train, of_one_class(validation), "roc_auc", *[stream("order", "test", 1)][:trained])
 
 
 @pytest.mark.parametrize("metric", ["accuracy", "mean_per_class", "roc_auc", "map_11_point"])
@@ -248,7 +248,7 @@ def test_no_pair_is_chosen_among_answers_that_are_no_numbers(metric, where):
     kept = cache(train.features, train.labels, 2)
     {"features": validation.features, "weights": weights, "keys": kept.keys}[where][0, 0] = torch.nan
     with pytest.raises(UserError, match="no alpha and beta has a score that is a number"):
-        search(validation.features, validation.labels, weights, kept, axis(60, 5), axis(12, 4), metric)
+        search(validation.features, validation.labels, CLIP, weights, kept, axis(60, 5), axis(12, 4), metric)
 
 
 @pytest.mark.parametrize("metric", ["accuracy", "roc_auc"])
@@ -257,7 +257,7 @@ def test_a_beta_whose_answers_overflow_is_passed_over(metric):
     weights, train, validation = scene(classes=2)
     kept = cache(train.features, train.labels, 2)
     kept = type(kept)(kept.keys * 4, kept.values)
-    ours = search(validation.features, validation.labels, weights, kept, axis(6, 5), np.array([1.0, 1000.0]), metric)
+    ours = search(validation.features, validation.labels, CLIP, weights, kept, axis(6, 5), np.array([1.0, 1000.0]), metric)
     assert ours.beta == 1.0 and 0 <= ours.score <= 1
 
 
@@ -265,5 +265,5 @@ def test_equal_scores_choose_the_first_pair():
     weights, train, validation = scene(classes=2)
     same = Examples(validation.features[:1].expand(6, -1), torch.tensor([0, 1, 0, 1, 0, 1]))
     for metric in ("accuracy", "mean_per_class", "roc_auc"):
-        ours = search(same.features, same.labels, weights, cache(train.features, train.labels, 2), axis(6, 5), axis(8, 4), metric)
+        ours = search(same.features, same.labels, CLIP, weights, cache(train.features, train.labels, 2), axis(6, 5), axis(8, 4), metric)
         assert (ours.alpha, ours.beta, ours.score) == (0.1, 0.1, 0.5)

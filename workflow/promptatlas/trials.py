@@ -90,7 +90,7 @@ def trials(study: Study, model: Backbone, sizes: Mapping[str, Size]) -> dict[str
     for name in study.shared_methods:
         found[f"share {name}"] = _sharing(model, Method.of(study, name), typical)
     for name in study.adapter_methods:
-        found[f"adapt {name}"] = _adapting(Method.of(study, name), typical, width)
+        found[f"adapt {name}"] = _adapting(Method.of(study, name), typical, model.logit_scale, width)
     if study.design.name == MATRIX:
         found["similarity"] = _comparing(width)
         found["statistics"] = _permuting(len(study.tasks))
@@ -173,7 +173,7 @@ def _features(count: int, width: int) -> np.ndarray:
     return rows / np.linalg.norm(rows, axis=1, keepdims=True)
 
 
-def _adapting(method: Method, typical: Sequence[Size], width: int) -> Trial:
+def _adapting(method: Method, typical: Sequence[Size], scale: float, width: int) -> Trial:
     """Small grids and few epochs, each varied alone; one task ranks pictures, which makes every pair of alpha and beta a step."""
     tiny, own = _sized(2, 4, 4, 0), [replace(size, metric="accuracy") for size in typical]
     shapes = [(tiny, 5, 2), (tiny, 20, 2), (tiny, 5, 8), (replace(tiny, metric="roc_auc"), 5, 2)]
@@ -192,7 +192,7 @@ def _adapting(method: Method, typical: Sequence[Size], width: int) -> Trial:
         order = (stream("order", "made up"),) if "epochs" in settings else ()
         adapter = module_class(method.name)
         yield replace(method, settings=settings).adapting(size, width), partial(
-            adapter, settings, weights, *known, size.metric, *order
+            adapter, settings, scale, weights, *known, size.metric, *order
         )
 
 
