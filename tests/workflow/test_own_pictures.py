@@ -90,15 +90,15 @@ def test_another_picture_changes_its_split_only(wardrobe):
 
 def test_missing_data_end_the_run_before_any_job_in_one_message(tmp_path, backbone):
     study = begin(tmp_path / "study", backbone)
-    study.configure(
-        tasks=["mnist", "clothing", "shapes"], download=False, data={"clothing": {"folder": "pictures/clothing"}}
-    )
+    (study.results / "missing.txt").write_text("of an earlier run")
+    study.configure(tasks=["mnist", "fer-2013", "shapes"], download=False)
     done = study.snakemake()
     message = done.stderr[done.stderr.index("promptatlas: ") :]
     assert done.returncode == 1 and "lacks 2 of 2 data sets" in message
-    assert re.search(r"mnist: .*data.*train-images-idx3-ubyte", message) and "pictures/clothing" in message
-    assert "`download` is false" in message and "Traceback" not in done.stderr
-    assert "put one folder of pictures per class" in (study.results / "missing.txt").read_text()
+    assert re.search(r"mnist: .*data.*train-images-idx3-ubyte", message) and re.search(r"fer-2013: .*fer2013\.csv", message)
+    assert "`download` is false" in message and "Traceback" not in done.stderr and "the report is" not in done.stderr
+    listed = (study.results / "missing.txt").read_text()
+    assert "fer-2013\n  - " in listed and "mnist\n  - " in listed and "earlier" not in listed and "missing.txt" in message
     assert not list(study.results.glob("prompts/**/*.safetensors"))
 
 

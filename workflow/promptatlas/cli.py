@@ -7,10 +7,11 @@ import argparse
 import os
 import subprocess
 import sys
+from importlib.metadata import version
 from pathlib import Path
-from typing import Any, Sequence
+from typing import Any, Iterable, Sequence
 
-from promptatlas import configuration, texts
+from promptatlas import configuration, places, sources, texts
 from promptatlas.cells import Cell
 from promptatlas.errors import UserError
 from promptatlas.spelling import plain, suggest
@@ -28,9 +29,14 @@ def main(arguments: Sequence[str] | None = None) -> None:
 
 def _parser() -> argparse.ArgumentParser:
     parser = argparse.ArgumentParser(prog="promptatlas", description=__doc__.splitlines()[0])
+    parser.add_argument("--version", action="version", version=f"promptatlas {version('promptatlas')}")
     commands = parser.add_subparsers(required=True, metavar="command")
 
-    status = commands.add_parser("status", help="count what is done, missing, stale and failed, and say why")
+    status = commands.add_parser(
+        "status", help="count what is done, missing, stale and failed, and say why",
+        epilog="exit status: 0 everything is done, 3 something failed, 4 something is stale, 5 something is missing (the first that "
+        "holds); 1 it cannot be said, for the reason that is told; 2 the command is not typed as it has to be",
+    )  # fmt: skip
     status.add_argument("--matrix", action="store_true", help="show the cells of all methods as matrices")
     status.add_argument("--method", help="only this method, with its matrix")
     status.set_defaults(run=_status)
@@ -94,8 +100,22 @@ def _parser() -> argparse.ArgumentParser:
 
 
 def _study(configfile: Path | None) -> Study:
-    config = configuration.load(Path("config.yaml"))
-    return Study(config if configfile is None else merged(config, configuration.load(configfile)))
+    """The study of config.yaml and of the file on top of it, which may stand alone."""
+    usual = Path("config.yaml")
+    files = [path for path in (usual, configfile) if path is not None and (path.exists() or path == configfile)] or [usual]
+    config: dict[str, Any] = {}
+    for path in files:
+        config = merged(config, configuration.load(path))
+    config, wrong = places.counted(config, files)
+    if wrong:
+        _tell(wrong[:-1])
+        raise wrong[-1]
+    return Study(config)
+
+
+def _tell(sentences: Iterable[object]) -> None:
+    for sentence in sentences:
+        print(f"promptatlas: {sentence}", file=sys.stderr)
 
 
 def merged(below: dict[str, Any], above: dict[str, Any]) -> dict[str, Any]:
@@ -120,7 +140,9 @@ def _status(options: argparse.Namespace) -> int:
     if options.matrix or options.method:
         lines += ["", *status.matrices(study, found)]
     print("\n".join(lines))
-    return 0
+    wrong = sources.wrong(study)
+    _tell([*sources.remarks(study), *wrong])
+    return status.code(found) or (1 if wrong else 0)
 
 
 def _rerun(options: argparse.Namespace) -> int:
@@ -137,6 +159,10 @@ def _plan(options: argparse.Namespace) -> int:
     if options.gpus is not None and options.gpus < 1:
         raise UserError(f"--gpus must be at least 1, not {options.gpus}")
     study = _study(options.configfile)
+    _tell(sources.remarks(study))
+    if wrong := sources.wrong(study):
+        _tell(wrong[:-1])
+        raise wrong[-1]
     print(f"measuring what {study.name} needs on this device, about 20 s ...", file=sys.stderr)
 
     from promptatlas import budget

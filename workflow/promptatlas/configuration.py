@@ -4,7 +4,9 @@ Knows names of tasks and methods; knows nothing of files in a study, of torch or
 """
 
 import copy
+import json
 import re
+from contextlib import suppress
 from functools import cache
 from pathlib import Path
 from typing import Any, Iterable, Sequence
@@ -48,8 +50,11 @@ def complete(given: dict[str, Any]) -> dict[str, Any]:
 def _resolve_tasks(config: dict[str, Any]) -> None:
     """Names in place of `all`; every name is known, and every description under `data` is sound and used."""
     own = [name for name in config["data"] if name not in catalogue.every()]
+    for name in config["data"]:
+        if name in catalogue.names("mini"):
+            catalogue.described(name, {})
     if config["tasks"] == "all":
-        config["tasks"] = own if config["benchmark"] == "own" else catalogue.names(config["benchmark"])
+        config["tasks"] = [*config["data"]] if config["benchmark"] == "own" else catalogue.names(config["benchmark"])
     if len(config["tasks"]) < 2:
         raise UserError("a study needs at least 2 tasks; describe your own under `data` or list others under `tasks`")
     for task in config["tasks"]:
@@ -185,22 +190,60 @@ def _resolve_unions(config: dict[str, Any]) -> None:
             raise UserError(f"`joint` lists {task} twice; a task adapts in one group only")
 
 
+class _Twice(yaml.YAMLError):
+    """A key that a mapping has twice, of which YAML would take the last without a word. about: the rest of a sentence."""
+
+    def __init__(self, about: str) -> None:
+        self.about = about
+
+
+class _Loader(yaml.SafeLoader):
+    def construct_mapping(self, node: yaml.MappingNode, deep: bool = False) -> dict:
+        lines: dict[str, int] = {}
+        for key in (key for key, _ in node.value if isinstance(key, yaml.ScalarNode)):
+            line = key.start_mark.line + 1
+            if key.value in lines and key.value != "<<":
+                raise _Twice(f"gives `{plain(key.value)}` twice, at lines {lines[key.value]} and {line}; keep one of them")
+            lines[key.value] = line
+        return super().construct_mapping(node, deep)
+
+
 def load(path: Path) -> dict[str, Any]:
     """The mapping in the YAML file at `path`, unchecked."""
+    content = ""
     try:
-        config = yaml.safe_load(texts.read(path))
+        content = texts.read(path)
+        config = _parsed(content)
     except FileNotFoundError:
         raise UserError(
             f"the configuration file {path} does not exist; run this in the project's folder or name a file with --configfile"
         ) from None
     except OSError as error:
         raise UserError(f"the configuration file {path} cannot be read ({error.strerror}); name another with --configfile") from None
+    except _Twice as twice:
+        raise UserError(f"the configuration file {path} {twice.about}") from None
     except (yaml.YAMLError, ValueError, RecursionError) as error:
-        where = f" at line {error.problem_mark.line + 1}" if getattr(error, "problem_mark", None) else ""
-        raise UserError(f"the configuration file {path} is not valid YAML{where}; mend it and run again") from None
+        raise UserError(f"the configuration file {path} is not valid YAML{_where(error, content)}; mend it and run again") from None
     if not isinstance(config, dict):
         raise UserError(f"the configuration file {path} must hold keys and values, such as `study: mini`")
     return config
+
+
+def _parsed(content: str) -> Any:
+    """YAML, or JSON, of which YAML does not take the tabs."""
+    with suppress(ValueError):
+        return json.loads(content)
+    return yaml.load(content, _Loader)
+
+
+def _where(error: Exception, content: str) -> str:
+    """The line of a mistake, and what it is most often."""
+    mark = getattr(error, "problem_mark", None)
+    if mark is None:
+        return ""
+    lines = content.splitlines()
+    tab = mark.line < len(lines) and "\t" in lines[mark.line]
+    return f" at line {mark.line + 1}" + (", which has a tab where YAML wants spaces" if tab else "")
 
 
 def _known(kind: str, name: str, known: Iterable[str], key: str) -> None:

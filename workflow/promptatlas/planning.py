@@ -3,14 +3,15 @@
 Knows of Snakemake only that it is the one who asks.
 """
 
+import atexit
 import fcntl
 import os
 import sys
 from contextlib import suppress
 from pathlib import Path
-from typing import Any, Iterable, NoReturn
+from typing import Any, Iterable, NoReturn, Sequence
 
-from promptatlas import failures
+from promptatlas import failures, places, sources
 from promptatlas.errors import UserError, of_the_disk
 from promptatlas.study import Study
 
@@ -21,12 +22,32 @@ FEW = 5
 _locks: list[Any] = []
 
 
-def plan(config: dict[str, Any]) -> Study:
-    """The study that `config` describes; a user's mistake ends the process with one sentence and status 1."""
+def plan(config: dict[str, Any], files: Iterable[str | Path] = ()) -> Study:
+    """The study that `config` describes; a user's mistake ends the process with one sentence and status 1.
+
+    files: those that `config` was made from, each on top of the one before. Relative folders in `config` change into what the
+    working directory sees: it is what jobs get.
+    """
     try:
-        return Study(config)
+        placed, wrong = places.counted(config, [Path(file) for file in files if Path(file).exists()])
+        config.update(placed)
+        study = Study(config)
     except UserError as error:
-        end(error)
+        wrong = [error]
+    end_if_any(wrong)
+    return study
+
+
+def require_data(study: Study) -> None:
+    """Every folder that is not there, or holds something else than pictures by class, is told in a sentence, and nothing runs."""
+    end_if_any(sources.wrong(study))
+
+
+def end_if_any(wrong: Sequence[UserError]) -> None:
+    for error in wrong[:-1]:
+        print(f"promptatlas: {error}", file=sys.stderr)
+    if wrong:
+        end(wrong[-1])
 
 
 def announce(study: Study) -> None:
@@ -41,6 +62,8 @@ def announce(study: Study) -> None:
         print(f"{study.name}: {len(missing)} of {len(files)} {kind} are missing{names}", file=sys.stderr)
     if failed:
         print(f"{study.name}: {len(failed)} results failed earlier and count as missing", file=sys.stderr)
+    for remark in sources.remarks(study):
+        print(f"{study.name}: {remark}", file=sys.stderr)
     if study.config["draw"] == "elevater" and study.shots == 1:
         told = "the only picture per class is also the one that validates, as in MVLPT's code; with `draw: coop` others do"
         print(f"{study.name}: `draw: elevater` with `shots: 1`: {told}", file=sys.stderr)
@@ -88,6 +111,24 @@ def conclude(study: Study) -> None:
         )
 
 
+def abandon(study: Study) -> None:
+    """After a job that stopped: no report is pointed to, the one that is there may be of an earlier run."""
+    atexit.unregister(_point_to_report)
+    conclude(study)
+
+
+def end_with_report(study: Study) -> None:
+    """The last line of a run is the place of its report, also of one that has nothing to do and calls no hook."""
+    atexit.register(_point_to_report, study)
+
+
+def _point_to_report(study: Study) -> None:
+    with suppress(FileNotFoundError):
+        written = study.report.stat().st_mtime
+        if all(path.stat().st_mtime <= written for path in study.tables):
+            print(f"{study.name}: the report is {study.report}", file=sys.stderr)
+
+
 def resources(study: Study, gpus: int = 0) -> dict[str, Any]:
     """What a job asks of a cluster, or of `--resources` on one machine: a repeated one asks for more memory and time."""
     return {
@@ -113,11 +154,11 @@ def lock(study: Study) -> None:
         study.folder.mkdir(parents=True, exist_ok=True)
         file = (study.folder / ".lock").open("w")
     except OSError as error:
-        end(of_the_disk(error) or UserError(f"{study.folder} cannot be written ({error.strerror}); set `results` to another folder"))
+        _turn_away(of_the_disk(error) or UserError(f"{study.folder} cannot be written ({error.strerror}); set `results` to another folder"))
     try:
         fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
     except BlockingIOError:
-        end(UserError(f"another run is working on {study.folder}; wait for it to end or stop it, then run again"))
+        _turn_away(UserError(f"another run is working on {study.folder}; wait for it to end or stop it, then run again"))
     except OSError:
         print(
             f"promptatlas: {study.folder} cannot be locked on this file system; do not run it twice at once",
@@ -136,6 +177,12 @@ def _is_busy(study: Study) -> bool:
     except OSError:
         return False
     return False
+
+
+def _turn_away(error: UserError) -> NoReturn:
+    """The end of a run that never began."""
+    atexit.unregister(_point_to_report)
+    end(error)
 
 
 def end(error: UserError) -> NoReturn:

@@ -15,6 +15,7 @@ from promptatlas.survey import DONE, FAILED, MISSING, STALE, State, ended
 KINDS = (DONE, MISSING, STALE, FAILED)
 SIGNS = {DONE: "\u00b7", MISSING: "-", STALE: "s", FAILED: "F"}
 WORST = (FAILED, MISSING, STALE, DONE)
+CODES = {FAILED: 3, STALE: 4, MISSING: 5}  # 1 is for what cannot be looked at, 2 for what cannot be understood
 LAST = 8
 
 
@@ -33,6 +34,12 @@ def _count(what: str, some: list[State], width: int) -> str:
     why = Counter(name for state in some if state.kind == STALE for name in state.why)
     reasons = ", ".join(f"{name} ({count})" for name, count in why.most_common())
     return f"{what:<{width}}{''.join(f'{kinds[kind]:>9}' for kind in KINDS)}  {reasons}".rstrip()
+
+
+def code(found: Iterable[State]) -> int:
+    """The exit status: 0 if everything is done, else that of the first of `CODES` which there is."""
+    kinds = {state.kind for state in found}
+    return next((number for kind, number in CODES.items() if kind in kinds), 0)
 
 
 def reasons(study: Study) -> list[str]:

@@ -13,6 +13,7 @@ rule backbone:
         study.benchmark("backbone")
     params:
         **study.config["backbone"],
+    localrule: True
     message:
         f"Export the backbone {study.backbone_name}"
     conda:

@@ -2,33 +2,17 @@
 
 from promptatlas import planning
 
-study = planning.plan(config)
+study = planning.plan(config, ["config.yaml", *workflow.overwrite_configfiles])
 
 if workflow.is_main_process:
+    planning.require_data(study)
     planning.announce(study)
     if not workflow.output_settings.dryrun:
         planning.reclaim(study)
+        planning.end_with_report(study)
 
-
-# On a cluster, what wants a network or is done in seconds runs where Snakemake runs, the rest as profiles/slurm says.
-localrules:
-    fetch,
-    backbone,
-    prepare_part,
-    shared_images,
-    draw,
-    index,
-    collect,
-    describe,
-    collect_joint,
-    statistics,
-    figures,
-    page,
-    protocol,
-    protocol_page,
-    comparison,
-    comparison_page,
-    provenance,
+# Rules with `localrule: True` want a network or are done in seconds: on a cluster they run where Snakemake runs, the others
+# as profiles/slurm says.
 
 
 def made_by(jobs):
@@ -51,4 +35,4 @@ onsuccess:
 
 
 onerror:
-    planning.conclude(study)
+    planning.abandon(study)

@@ -12,6 +12,7 @@ rule comparison:
         study.log("comparison"),
     benchmark:
         study.benchmark("comparison")
+    localrule: True
     message:
         "Compare the methods"
     conda:
@@ -31,6 +32,7 @@ rule comparison_page:
         study.log("comparison_page"),
     benchmark:
         study.benchmark("comparison_page")
+    localrule: True
     message:
         f"Write {study.report}"
     conda:

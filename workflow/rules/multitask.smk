@@ -71,6 +71,7 @@ if study.joint:
             study.log("collect_joint"),
         benchmark:
             study.benchmark("collect_joint")
+        localrule: True
         message:
             "Collect single, joint and source-initialised scores into a table"
         conda:

@@ -13,6 +13,7 @@ rule protocol:
         study.log("protocol"),
     benchmark:
         study.benchmark("protocol")
+    localrule: True
     message:
         f"Put the scores into the layout of {study.design.name}"
     conda:
@@ -33,6 +34,7 @@ rule protocol_page:
         study.log("protocol_page"),
     benchmark:
         study.benchmark("protocol_page")
+    localrule: True
     message:
         f"Write {study.report}"
     conda:

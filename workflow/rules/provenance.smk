@@ -1,10 +1,6 @@
 # What the results were made with, noted when everything else is done.
 
 
-localrules:
-    provenance,
-
-
 rule provenance:
     input:
         study.tables,
@@ -17,6 +13,7 @@ rule provenance:
         study.log("provenance"),
     benchmark:
         study.benchmark("provenance")
+    localrule: True
     message:
         "Note versions, code, hashes and devices"
     conda:

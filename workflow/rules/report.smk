@@ -10,6 +10,7 @@ rule figures:
         study.log("figures"),
     benchmark:
         study.benchmark("figures")
+    localrule: True
     message:
         "Draw the heatmaps and correlations"
     conda:
@@ -29,6 +30,7 @@ rule page:
         study.log("page"),
     benchmark:
         study.benchmark("page")
+    localrule: True
     message:
         f"Write {study.report}"
     conda:

@@ -18,6 +18,7 @@ rule statistics:
         study.benchmark("statistics")
     params:
         **study.config["statistics"],
+    localrule: True
     message:
         "Relate similarity to transfer: effects, permutation tests, intervals"
     conda:

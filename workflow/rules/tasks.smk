@@ -14,6 +14,7 @@ if study.needs_fetching:
             tasks=study.real_tasks,
             data=study.config["data"],
             backbone=study.config["backbone"],
+        localrule: True
         message:
             f"Find or download the data of {len(study.real_tasks)} tasks and the weights"
         conda:
@@ -61,6 +62,7 @@ rule prepare_part:
     wildcard_constraints:
         whole="[^/@]+",
         part="base|new",
+    localrule: True
     message:
         "Take the {wildcards.part} classes of task {wildcards.whole}"
     conda:
@@ -80,6 +82,7 @@ rule shared_images:
     benchmark:
         study.benchmark("shared_images")
     priority: 1
+    localrule: True
     message:
         f"See which of {len(study.tasks)} tasks share images"
     conda:
@@ -101,6 +104,7 @@ rule draw:
         shots=study.shots,
         scheme=study.config["draw"],
         seeds=study.seeds,
+    localrule: True
     message:
         f"Draw {study.shots} training pictures per class for {len(study.learners)} tasks and {len(study.seeds)} seeds"
     conda:

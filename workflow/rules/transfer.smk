@@ -40,6 +40,7 @@ rule collect:
         study.log("collect"),
     benchmark:
         study.benchmark("collect")
+    localrule: True
     message:
         f"Collect {len(study.cells)} cells into a table"
     conda:
@@ -66,6 +67,7 @@ rule describe:
         study.benchmark("describe")
     params:
         config=study.description,
+    localrule: True
     message:
         "Describe tasks, tuning and baselines in tables"
     conda:

@@ -41,6 +41,7 @@ rule index:
         study.log("index_{job}"),
     benchmark:
         study.benchmark("index_{job}")
+    localrule: True
     message:
         "Note the contents of what {wildcards.job} made"
     conda:

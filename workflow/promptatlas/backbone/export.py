@@ -6,6 +6,7 @@ from __future__ import annotations
 
 import hashlib
 import json
+import os
 import re
 from dataclasses import fields
 from pathlib import Path
@@ -16,6 +17,7 @@ import timm
 import timm.layers
 import torch
 from huggingface_hub import hf_hub_download
+from huggingface_hub.constants import HF_HUB_CACHE
 from open_clip.constants import INCEPTION_MEAN, INCEPTION_STD, OPENAI_DATASET_MEAN, OPENAI_DATASET_STD
 from open_clip.pretrained import download_pretrained, get_pretrained_cfg
 from open_clip.tokenizer import SimpleTokenizer
@@ -36,6 +38,7 @@ from promptatlas.errors import UserError
 from promptatlas.streams import stream
 
 MINI = kinds.MINI
+HUB_NAMES = ("open_clip_model.safetensors", "open_clip_pytorch_model.bin")  # as open_clip looks for them
 
 
 def open_clip_model(config: dict) -> open_clip.CLIP:
@@ -105,13 +108,27 @@ def _download(model: str, tag: str, published: dict) -> Path:
         path = Path(download_pretrained(published))
     except Exception as error:  # every kind of trouble on the way to a hub; each needs the same remedy
         raise UserError(
-            f"backbone.pretrained: the weights {tag!r} of {model!r} cannot be fetched ({_one_line(error)}); fetch them "
-            "on a machine with a network, or name a file of weights."
+            f"backbone.pretrained: the weights {tag!r} of {model!r} are not here and cannot be fetched ({_one_line(error)}); "
+            f"name a file of weights: on a machine with a network {_by_hand(model, published)}."
         ) from error
     kept = path.resolve()
     if re.fullmatch(r"[0-9a-f]{64}", kept.name) and _sha256(kept) != kept.name:  # how the hub's cache names what it keeps
         raise UserError(f"backbone.pretrained: {kept} is not what its name, a SHA-256, says; delete the file and run again.")
     return path
+
+
+def _by_hand(model: str, published: dict) -> str:
+    """Which file to get from where, where to put it and what to write."""
+    repository, given = os.path.split(published.get("hf_hub", ""))
+    if not repository:
+        url = published.get("url", "")
+        return f"get {url} and write where the file lies: `backbone: {{model: {model}, pretrained: <folder>/{url.rpartition('/')[2]}}}`"
+    names = given or f"{HUB_NAMES[0]} (or {HUB_NAMES[1]})"
+    cached = Path(HF_HUB_CACHE) / f"models--{repository.replace('/', '--')}"
+    return (
+        f"get {names} and {kinds.CONFIG} from https://huggingface.co/{repository}, put both into a folder and write "
+        f"`backbone: {{model: {model}, pretrained: <folder>}}`; or bring the hub's cache of it to {cached}"
+    )
 
 
 def _sha256(path: Path) -> str:

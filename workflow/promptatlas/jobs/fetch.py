@@ -7,6 +7,7 @@ import json
 import os
 import socket
 from collections import Counter
+from pathlib import Path
 from typing import Any
 
 from promptatlas.cells import replace
@@ -40,6 +41,7 @@ def fetch(study: Study, say: Say) -> None:
         sources[name] = source
         say(f"data {number:>3}/{len(study.real_tasks)}  {name}: {source['reader']}")
     weights = _missing_weights(study) if study.is_published_backbone else ""
+    _list(study).unlink(missing_ok=True)
     if missing or weights:
         raise UserError(_message(study, missing, weights, reasons))
     replace(study.fetched, (json.dumps(sources, indent=1, sort_keys=True) + "\n").encode())
@@ -84,18 +86,24 @@ def _missing_weights(study: Study) -> str:
 
 
 def _message(study: Study, missing: dict[str, Entry], weights: str, reasons: Counter[str]) -> str:
-    """One line for each thing that is missing with the first way to get it; all ways go to a file beside the results."""
-    lines = [f"  {name}: {_ways(study, entry)[0]}" for name, entry in missing.items()]
-    lines += [f"  weights: {weights}"] if weights else []
-    every = [f"{name}\n" + "".join(f"  - {way}\n" for way in _ways(study, entry)) for name, entry in missing.items()]
-    path = study.folder / "missing.txt"
-    replace(path, "\n".join(every).encode())
+    """One line for each thing that is missing with the first way to get it; if there are others, all go to a file beside the results."""
+    ways = {name: _ways(study, entry) for name, entry in missing.items()} | ({"weights": [weights]} if weights else {})
+    lines = [f"  {name}: {several[0]}" for name, several in ways.items()]
     tried = "; ".join(f"{reason} ({count} times)" if count > 1 else reason for reason, count in reasons.items())
+    told = f"No download: {tried}. " if tried else ""
+    path, others = _list(study), any(len(several) > 1 for several in ways.values())
+    if others:
+        replace(path, "\n".join(f"{name}\n" + "".join(f"  - {way}\n" for way in several) for name, several in ways.items()).encode())
+        told += f"Other ways to get them are in {path}. "
     return (
         f"the study {study.name} lacks {len(lines)} of {len(study.real_tasks) + study.is_published_backbone} data sets and "
-        f"weights, so nothing was started:\n" + "\n".join(lines) + f"\nNo download: {tried or 'nothing to download'}. "
-        f"Every other way to get them is in {path}; then run again."
+        f"weights, so nothing was started:\n" + "\n".join(lines) + f"\n{told}Run again when they are there."
     )
+
+
+def _list(study: Study) -> Path:
+    """Every way to get what is missing, while it is."""
+    return study.folder / "missing.txt"
 
 
 def _ways(study: Study, entry: Entry) -> list[str]:

@@ -65,9 +65,17 @@ def entry(name: str) -> Entry:
 
 def described(name: str, description: Mapping[str, Any]) -> Entry:
     """The task `name` as a study's configuration describes it: one's own if the catalogue does not know the name."""
-    if name in every():
+    if name in MINI_TASKS:
+        raise UserError(
+            f"`data` describes `{name}`, but the task {name!r} is drawn by promptatlas and has no folder or other data; give your own "
+            f"task another name, such as `my-{name}`, or leave `{name}` out of `data`"
+        )
+    if name not in published():
+        return own(name, description)
+    try:
         return override(entry(name), description)
-    return own(name, description)
+    except UserError as error:
+        raise UserError(f"{error} (`{name}` is the name of a published task; a task of your own needs another, such as `my-{name}`)") from None
 
 
 def prepare(name: str, folder: str | Path) -> None:

@@ -12,6 +12,7 @@ from promptatlas.errors import UserError
 from promptatlas.spelling import plain, shown, suggest
 
 SCHEMA = Path(__file__).resolve().parents[3] / "schemas" / "task.schema.yaml"
+MANUAL = "see docs/data.md"  # every key and format of the data of a task
 
 
 def check(definition: Any, kind: str, where: str) -> None:
@@ -25,7 +26,7 @@ def check(definition: Any, kind: str, where: str) -> None:
         # a misspelt key before the missing one that it stands for
         urgent = ("additionalProperties", "required")
         first = min(errors, key=lambda error: (len(error.path), error.validator not in urgent, str(error.path)))
-        raise UserError(_sentence(first, where))
+        raise UserError(_sentence(first, where) + ("" if kind == "file" else f", {MANUAL}"))
 
 
 @cache

@@ -6,19 +6,24 @@ Knows the two usual trees (train and test with class folders in them, or class f
 
 from __future__ import annotations
 
+from contextlib import suppress
 from dataclasses import replace
+from os import listdir
 from os.path import expanduser, isdir, isfile
 from pathlib import Path
 
 import numpy as np
 
 from promptatlas.errors import UserError
+from promptatlas.spelling import suggest
+from promptatlas.tasks.catalogue.checking import MANUAL
 from promptatlas.tasks.listing import Listing
 from promptatlas.tasks.readers import manifest, others
 from promptatlas.tasks.readers.assemble import Part, assemble, wanted
-from promptatlas.tasks.readers.files import File, Files, folders, pictures, stamp
+from promptatlas.tasks.readers.files import EXTENSIONS, File, Files, folders, pictures, stamp
 
 SPLIT_FOLDERS = {"train": "train", "test": "test"} | dict.fromkeys(("val", "valid", "validation"), "validation")
+PACKED = (".zip", ".tar", ".gz", ".tgz", ".bz2", ".xz", ".7z", ".rar")
 # CoOp's shares for data sets without splits: half to learn from, a fifth to choose by, the rest to test.
 COOP_SHARES = {"train": 0.5, "validation": 0.2}
 
@@ -66,6 +71,66 @@ def read(source: dict, data_root: Path) -> Listing:
     return replace(listing, notes=others.notes(root, [root / str(name) for names in splits.values() for name in names]))
 
 
+def glance(source: dict, data_root: Path) -> None:
+    """UserError for what a look at the upper two levels of folders tells, so that it is told before any job; opens no picture."""
+    root = _root(source, data_root)
+    if "manifest" in source:
+        _require_list(manifest.path(source, data_root))
+        _require_folder(root)
+        return
+    _require_folder(root)
+    if not _entries(root):
+        raise UserError(f"{root} is empty; put one folder of pictures per class there, {MANUAL}")
+    if "splits" in source or "redraw" in source:
+        parts = [str(name) for names in wanted(source, {"all": "."}).values() for name in names]
+        for name in parts:
+            _require_folder(root / name)
+    else:
+        parts = [name for names in (_found(root) or {"all": ["."]}).values() for name in names]
+    for name in parts:
+        classes = folders(root / name)
+        if len(classes) == 1 and len(folders(root / name / classes[0])) > 1:
+            deeper = root / name / classes[0]
+            raise UserError(f"{root / name} holds one folder only, {classes[0]!r}; if the classes are in it, write {deeper}, {MANUAL}")
+        if not classes:
+            some = any(one.lower().endswith(EXTENSIONS) for one in _entries(root / name))
+            loose = "pictures that belong to no class" if some else "no folders"
+            raise UserError(f"{root / name} holds {loose}; make one folder per class and put its pictures there, {MANUAL}")
+
+
+def _require_list(path: Path) -> None:
+    if not isfile(path):
+        raise UserError(f"the list {path} does not exist{_near(path)}")
+
+
+def _require_folder(path: Path) -> None:
+    if isfile(path):
+        packed = path.name.lower().endswith(PACKED)
+        remedy = "unpack it and name the folder" if packed else "name the folder that holds the classes, or a list that ends in .json"
+        raise UserError(f"{path} is a file and no folder; {remedy}, {MANUAL}")
+    if not isdir(path):
+        raise UserError(f"the folder {path} does not exist{_near(path)}")
+
+
+def _near(path: Path) -> str:
+    """What may have been meant."""
+    above = path.parent
+    while not isdir(above) and above != above.parent:
+        above = above.parent
+    missing = path.relative_to(above).parts[0]
+    with suppress(UserError):
+        return f": {above} has no {missing!r}; {suggest(missing, _entries(above), 'look for a misspelt name')}"
+    return "; look for a misspelt name"
+
+
+def _entries(folder: Path) -> list[str]:
+    """Names in a folder but for hidden ones."""
+    try:
+        return sorted(name for name in listdir(folder) if not name.startswith("."))
+    except OSError as error:
+        raise UserError(f"{folder} cannot be listed ({error.strerror}); see that it is a readable folder") from None
+
+
 def _root(source: dict, data_root: Path) -> Path:
     if "path" in source:
         return Path(data_root) / expanduser(str(source["path"]))
@@ -89,7 +154,7 @@ def _found(root: Path) -> dict[str, list] | None:
     if "train" not in named:
         return None
     if "test" not in named:
-        raise UserError(f"{root} has a train folder but no test folder; add one, or say in `splits` which it is")
+        raise UserError(f"{root} has a train folder but no test folder; add one, or say in `splits` which it is, {MANUAL}")
     return named
 
 

@@ -1,0 +1,369 @@
+"""What goes wrong in the first minutes ends in one sentence that says what to do, before any job."""
+
+import os
+import re
+import zipfile
+from pathlib import Path
+
+import pytest
+import yaml
+from tiny_study import CONFIG, ROOT
+
+from promptatlas import cli, configuration, planning, sources
+from promptatlas.cells import write
+from promptatlas.errors import UserError
+from promptatlas.study import Study
+from promptatlas.tasks import catalogue
+
+
+@pytest.fixture
+def here(tmp_path, monkeypatch) -> Path:
+    """An empty folder in which commands are typed."""
+    folder = tmp_path / "a study of ours, größer"
+    folder.mkdir()
+    monkeypatch.chdir(folder)
+    return folder
+
+
+def pictures(folder: Path, *classes: str) -> Path:
+    """Class folders; nobody looks into them before a run."""
+    for name in classes or ("cat", "dog"):
+        (folder / name).mkdir(parents=True)
+    return folder
+
+
+def own(**folders: str) -> dict:
+    return {"study": "ours", "benchmark": "own", "data": {task: {"folder": folder} for task, folder in folders.items()}}
+
+
+def put(path: Path, config: dict) -> Path:
+    path.parent.mkdir(parents=True, exist_ok=True)
+    path.write_text(yaml.safe_dump(config))
+    return path
+
+
+def sentence(call) -> str:
+    with pytest.raises(UserError) as caught:
+        call()
+    text = str(caught.value)
+    assert "\n" not in text and "Traceback" not in text
+    return text
+
+
+def typed(capsys, *arguments: str) -> tuple[int, str, str]:
+    """What `promptatlas` with these arguments ends with and prints."""
+    with pytest.raises(SystemExit) as ended:
+        cli.main(arguments)
+    printed = capsys.readouterr()
+    return ended.value.code or 0, printed.out, printed.err
+
+
+# Names
+
+
+@pytest.mark.parametrize("name", ["shapes", "colors", "digits_handwritten"])
+def test_a_task_of_ones_own_named_like_an_embedded_one_is_refused(name):
+    told = sentence(lambda: Study(own(**{name: "a", "b": "c"})))
+    assert f"the task '{name}' is drawn by promptatlas" in told and f"`my-{name}`" in told
+    assert f"'{name}' is drawn" in sentence(lambda: Study({"data": {name: {"templates": ["a {}."]}}}))
+
+
+def test_a_folder_under_the_name_of_a_published_task_is_that_task_and_a_line_says_so(here, capsys):
+    pictures(here / "a"), pictures(here / "b")
+    study = planning.plan(own(mnist="a", roses="b"))
+    assert study.tasks == ("mnist", "roses") and study.entry("mnist").task.title == "MNIST"
+    planning.announce(study)
+    assert "`mnist` is the published task 'MNIST'" in capsys.readouterr().err
+    assert not sources.remarks(Study(CONFIG)) and not sources.remarks(Study({"tasks": ["mnist", "shapes"], "data": {"mnist": {"source": "huggingface"}}}))
+
+
+def test_what_only_a_task_of_ones_own_may_say_names_the_clash():
+    told = sentence(lambda: catalogue.described("mnist", {"folder": "a", "title": "Ours"}))
+    assert "unknown key `title`" in told and "`my-mnist`" in told and "docs/data.md" in told
+
+
+# Folders
+
+
+def broken(here: Path) -> dict[str, str]:
+    """By what is wrong with it, a folder."""
+    pictures(here / "roses")
+    (here / "file").write_text("")
+    with zipfile.ZipFile(here / "all.zip", "w") as packed:
+        packed.writestr("cat/1.jpg", "")
+    (here / "nothing").mkdir()
+    (here / "loose").mkdir()
+    (here / "loose" / "1.JPG").touch()
+    pictures(here / "deep" / "images")
+    pictures(here / "half" / "train")
+    pictures(here / "shallow" / "train"), (here / "shallow" / "test").mkdir()
+    return {
+        "misspelt": "rosse", "file": "file", "zip": "all.zip", "nothing": "nothing", "loose": "loose", "deep": "deep",
+        "half": "half", "list": "roses.json",
+    }  # fmt: skip
+
+
+WORDS = {
+    "misspelt": ("does not exist", "did you mean 'roses'?"),
+    "file": ("is a file and no folder", "name the folder"),
+    "zip": ("is a file and no folder", "unpack it"),
+    "nothing": ("is empty", "one folder of pictures per class"),
+    "loose": ("pictures that belong to no class", "one folder per class"),
+    "deep": ("one folder only, 'images'", "deep/images"),
+    "half": ("train folder but no test folder", "`splits`"),
+    "list": ("the list", "does not exist"),
+}
+
+
+def test_every_wrong_folder_is_one_sentence_with_its_remedy(here, capsys):
+    study = planning.plan(own(**broken(here), sound="roses"))
+    with pytest.raises(SystemExit) as ended:
+        planning.require_data(study)
+    lines = capsys.readouterr().err.splitlines()
+    assert ended.value.code == 1 and len(lines) == len(WORDS)
+    for line, (task, words) in zip(lines, WORDS.items(), strict=True):
+        assert line.startswith(f"promptatlas: task `{task}`: ") and all(word in line for word in words), line
+
+
+def test_wrong_folders_are_told_by_plan_and_status(here, capsys):
+    put(here / "ours.yaml", own(**broken(here), sound="roses"))
+    for command, codes in (("plan", {1}), ("status", {5})):
+        code, _, told = typed(capsys, command, "--configfile", "ours.yaml")
+        assert code in codes and sum(line.startswith("promptatlas: task `") for line in told.splitlines()) == len(WORDS), command
+
+
+def test_a_named_split_that_is_not_there_is_told(here):
+    pictures(here / "roses" / "learn"), pictures(here / "roses" / "check")
+    config = own(roses="roses", tulips="roses")
+    config["data"]["roses"] |= {"splits": {"train": "learn", "test": "chek"}}
+    config["data"]["tulips"] |= {"splits": {"train": "learn", "test": "check"}}
+    (told,) = map(str, sources.wrong(Study(config)))
+    assert "roses/chek does not exist" in told and "did you mean 'check'?" in told
+
+
+def test_a_folder_that_may_not_be_read_is_told(here, monkeypatch):
+    pictures(here / "roses"), pictures(here / "tulips")
+
+    def refuse(path):
+        raise PermissionError(13, "Permission denied")
+
+    monkeypatch.setattr("promptatlas.tasks.readers.folder.listdir", refuse)
+    assert all("cannot be listed (Permission denied)" in str(one) for one in sources.wrong(Study(own(a="roses", b="tulips"))))
+
+
+def test_data_that_are_gone_after_they_were_prepared_stop_nothing(here):
+    pictures(here / "roses"), pictures(here / "tulips")
+    study = Study(own(a="roses", b="tulips"))
+    write(study.fetched, {task: study.entry(task).sources[0] for task in study.tasks})
+    write(study.task_records(["a"])[0], {"task": {}})
+    (here / "roses" / "cat").rmdir(), (here / "roses" / "dog").rmdir(), (here / "roses").rmdir()
+    assert not sources.wrong(study) and "prepared earlier are used" in sources.remarks(study)[0]
+    (told,) = sources.wrong(Study(own(a="rosse", b="tulips")))
+    assert "rosse does not exist" in str(told)
+
+
+# Where folders count from
+
+
+def test_relative_folders_count_from_the_file_that_names_them(here):
+    pictures(here / "work" / "roses"), pictures(here / "roses"), pictures(here / "mine")
+    usual = put(here / "config.yaml", {"data": {"tulips": {"folder": "roses"}}, "benchmark": "own"})
+    above = put(here / "work" / "ours.yaml", {"data": {"roses": {"folder": "roses"}}})
+    given = configuration.load(usual)
+    given["data"] |= configuration.load(above)["data"] | {"mine": {"folder": "mine"}}  # as with --config
+    study = planning.plan(given, [usual, above])
+    assert {task: about["folder"] for task, about in study.config["data"].items()} == {
+        "tulips": "roses", "roses": "work/roses", "mine": "mine",
+    }  # fmt: skip
+    assert given["data"]["roses"]["folder"] == "work/roses", "jobs do not get what was found out"
+    assert study.entry("roses").sources[0]["path"] == str(here / "work" / "roses")
+
+
+def test_where_a_study_lies_changes_nothing_in_it(here, tmp_path, monkeypatch):
+    """The folder is what the working directory sees of it: the same in a copy of both."""
+    written = []
+    for place in ("one", "other"):
+        work = tmp_path / place
+        pictures(work / "pics" / "roses"), pictures(work / "pics" / "tulips")
+        path = put(work / "pics" / "ours.yaml", own(roses="roses", tulips="tulips"))
+        (work / "run").mkdir()
+        monkeypatch.chdir(work / "run")
+        written.append(planning.plan(configuration.load(path), [path]).description)
+    assert written[0] == written[1] and written[0]["data"]["roses"]["folder"] == "../pics/roses"
+
+
+def test_a_folder_that_only_the_working_directory_has_is_told_with_what_to_write(here, capsys):
+    pictures(here / "roses"), pictures(here / "tulips")
+    path = put(here / "studies" / "ours.yaml", own(a="roses", b="tulips"))
+    with pytest.raises(SystemExit):
+        planning.plan(configuration.load(path), [path])
+    lines = capsys.readouterr().err.splitlines()
+    assert len(lines) == 2 and "task `a`" in lines[0] and "write `../roses`" in lines[0] and str(here / "roses") in lines[0]
+    code, _, told = typed(capsys, "status", "--configfile", str(path))
+    assert code == 1 and told.count("folders count from the file that names them") == 2
+
+
+def test_a_file_in_the_working_directory_leaves_folders_as_they_are_written(here):
+    pictures(here / "roses")
+    path = put(here / "ours.yaml", own(a="./roses", b="roses/../roses", c=str(here / "roses"), d="~/roses"))
+    study = planning.plan(configuration.load(path), [path])
+    assert [about["folder"] for about in study.config["data"].values()] == ["./roses", "roses/../roses", str(here / "roses"), "~/roses"]
+
+
+def test_weights_beside_the_file_that_names_them_are_found(here):
+    (here / "work").mkdir(), (here / "work" / "vit.pt").touch(), (here / "mine.pt").touch()
+    base = {"model": "ViT-B-16"}
+    for named, found in (("vit.pt", "work/vit.pt"), ("mine.pt", "mine.pt"), ("openai", "openai")):
+        path = put(here / "work" / "ours.yaml", {"backbone": base | {"pretrained": named}})
+        assert planning.plan(configuration.load(path), [path]).config["backbone"]["pretrained"] == found
+
+
+# Files
+
+
+@pytest.mark.parametrize(
+    ("content", "words"),
+    [
+        ("study: a\n\tshots: 1\n", ("line 2", "a tab where YAML wants spaces")),
+        ("shots: 1\nseeds: [1]\nshots: 2\n", ("`shots` twice", "lines 1 and 3")),
+        ("data:\n  a: {folder: x}\n  a: {folder: y}\n", ("`a` twice", "lines 2 and 3")),
+        ("seeds: [1\n", ("not valid YAML",)),
+        ("", ("must hold keys and values",)),
+        ("- a\n", ("must hold keys and values",)),
+    ],
+)
+def test_a_file_that_is_no_sound_yaml_is_told_by_line(here, content, words):
+    (here / "ours.yaml").write_text(content)
+    told = sentence(lambda: configuration.load(here / "ours.yaml"))
+    assert all(word in told for word in ("ours.yaml", *words))
+
+
+@pytest.mark.parametrize("content", ['{"study": "a",\n\t"shots": 1}', "{study: a, shots: 1}", "\ufeffstudy: a\nshots: 1\n", "x: &x {shots: 1}\n"])
+def test_what_yaml_and_json_allow_is_read(here, content):
+    (here / "ours.yaml").write_text(content)
+    assert configuration.load(here / "ours.yaml")
+
+
+@pytest.mark.parametrize(
+    ("changes", "words"),
+    [
+        ({"shots": 0}, ("`shots` must be at least 1",)),
+        ({"seeds": []}, ("`seeds` must list at least 1",)),
+        ({"methods": ["copo"]}, ("unknown method `copo`", "`coop`")),
+        ({"benchmark": "own"}, ("at least 2 tasks", "`data`")),
+        ({"benchmark": "own", "data": {"roses": {"folder": "x"}}}, ("at least 2 tasks",)),
+        ({"tasks": ["shapse", "colors"]}, ("unknown task `shapse`", "`shapes`")),
+        ({"data": {"roses": {"foldr": "x"}}, "benchmark": "own", "tasks": ["roses", "shapes"]}, ("`foldr`", "`folder`", "docs/data.md")),
+        ({"data": {"roses": "x"}, "benchmark": "own", "tasks": ["roses", "shapes"]}, ("`data.roses`", "keys and values")),
+        ({"data": {"roses": {"title": "x"}}, "tasks": ["roses", "shapes"]}, ("needs either `folder`", "docs/data.md")),
+    ],
+)
+def test_first_mistakes_in_a_configuration_have_one_sentence(changes, words):
+    told = sentence(lambda: Study(changes))
+    assert all(word in told for word in words), told
+
+
+# Commands
+
+
+def test_a_study_file_needs_no_config_yaml_beside_it(here, capsys):
+    put(here / "ours.yaml", CONFIG)
+    code, printed, _ = typed(capsys, "status", "--configfile", "ours.yaml")
+    assert code == 5 and re.search(r"frozen cells coop +0 +24 +0 +0", printed)
+    code, _, told = typed(capsys, "status")
+    assert code == 1 and "config.yaml does not exist" in told
+    code, _, told = typed(capsys, "status", "--configfile", "owers.yaml")
+    assert code == 1 and "owers.yaml does not exist" in told
+
+
+def test_a_version_is_told(capsys):
+    code, printed, _ = typed(capsys, "--version")
+    assert code == 0 and re.fullmatch(r"promptatlas \d+\.\d+\.\d+\n", printed)
+
+
+def test_packing_before_any_run_says_to_run(here, capsys):
+    put(here / "config.yaml", CONFIG)
+    code, _, told = typed(capsys, "pack", "-o", "a.tar.gz")
+    assert code == 1 and "is not finished" in told and "run the study" in told and not (here / "a.tar.gz").exists()
+
+
+# Weights
+
+
+def fetching(study: Study, monkeypatch, error: Exception | None) -> str:
+    """What is told where weights cannot be had."""
+    from promptatlas.backbone import export
+    from promptatlas.jobs import fetch
+
+    def download(published):
+        if error:
+            raise error
+        return ROOT / "README.md"
+
+    monkeypatch.setattr(export, "download_pretrained", download)
+    monkeypatch.delenv("HF_HUB_OFFLINE", raising=False)
+    said: list[str] = []
+    try:
+        fetch.fetch(study, said.append)
+    except UserError as told:
+        return str(told)
+    return ""
+
+
+@pytest.mark.parametrize(
+    ("model", "tag", "words"),
+    [
+        ("ViT-B-16", "openai", ("open_clip_model.safetensors", "open_clip_config.json", "huggingface.co/timm/vit_base_patch16_clip_224.openai",
+                                "models--timm--vit_base_patch16_clip_224.openai", "backbone: {model: ViT-B-16, pretrained: <folder>}")),
+        ("ViT-B-32", "laion2b_s34b_b79k", ("huggingface.co/laion/CLIP-ViT-B-32-laion2B-s34B-b79K", "pretrained: <folder>")),
+        ("RN50", "cc12m", ("huggingface.co/timm/resnet50_clip.cc12m",)),
+    ],
+)  # fmt: skip
+def test_weights_without_a_network_name_file_place_and_what_to_write(here, monkeypatch, model, tag, words):
+    study = Study(CONFIG | {"backbone": {"model": model, "pretrained": tag}, "methods": ["coop"], "settings": {}, "download": False})
+    study.folder.mkdir(parents=True)
+    (study.folder / "missing.txt").write_text("of an earlier run")
+    told = fetching(study, monkeypatch, OSError("no route to host"))
+    assert "lacks 1 of 1 data sets and weights" in told and "no route to host" in told and "`download` is false" in told
+    assert all(word in told for word in words), told
+    assert not (study.folder / "missing.txt").exists() and "missing.txt" not in told
+    assert not fetching(study, monkeypatch, None) and study.fetched.exists()
+
+
+def test_weights_that_only_have_an_address_name_it():
+    from promptatlas.backbone.export import _by_hand
+
+    told = _by_hand("ViT-X", {"url": "https://somewhere.org/models/x.pt"})
+    assert "https://somewhere.org/models/x.pt" in told and "pretrained: <folder>/x.pt" in told
+
+
+# The end of a run
+
+
+def test_a_run_ends_with_the_place_of_its_report(study):
+    """Also when there was nothing to do; and no rule is told that the study does not have."""
+    told = study.run()
+    assert "Nothing to be done" in told and told.splitlines()[-1] == "tiny: the report is results/tiny/report.html"
+    assert "localrules" not in told
+
+
+def test_a_report_older_than_the_tables_is_not_pointed_to(here, capsys):
+    study = Study(CONFIG)
+    planning._point_to_report(study)
+    for path in (*study.tables, study.report):
+        path.parent.mkdir(parents=True, exist_ok=True)
+        path.touch()
+    os.utime(study.report, (1, 1))
+    planning._point_to_report(study)
+    assert not capsys.readouterr().err
+    os.utime(study.report)
+    planning._point_to_report(study)
+    assert capsys.readouterr().err == "tiny: the report is results/tiny/report.html\n"
+
+
+def test_no_list_of_rules_names_one_that_a_study_may_not_have():
+    """Snakemake warns of every such name, in each study that leaves its rule out."""
+    rules = [path.read_text() for path in [ROOT / "Snakefile", *(ROOT / "workflow" / "rules").glob("*.smk")]]
+    assert not any(re.search(r"^localrules:", text, re.M) for text in rules)
+    local = re.findall(r"rule (\w+):\n(?:(?!^ *rule )[\s\S])*?localrule: True", "\n".join(rules), re.M)
+    assert {"fetch", "backbone", "draw", "index", "collect", "page", "provenance"} <= {*local}
