@@ -8,7 +8,7 @@ import torch
 from safetensors import SafetensorError
 
 from promptatlas import metrics
-from promptatlas.errors import Failed, UserError, of_the_disk
+from promptatlas.errors import Failed, UserError, cause, of_the_disk
 from promptatlas.jobs.attempts import alone, each
 from promptatlas.learned import LearnedPrompt, holds, save_failed
 
@@ -100,3 +100,15 @@ def test_a_failed_prompt_says_why_and_never_holds(tmp_path):
     with pytest.raises(Failed, match="the loss is not a number"):
         LearnedPrompt.load(path)
     assert not holds(path, "any fingerprint") and [*tmp_path.iterdir()] == [path]
+
+
+@pytest.mark.parametrize("error", [MemoryError(), None])
+def test_memory_of_the_machine_that_runs_out_is_a_reason(error):
+    failed = each(halved({1}, error)[0] if error else lambda _: [torch.empty(2**60)], [1])[0]
+    assert str(failed).startswith("memory runs out even for a single result") and not failed.details
+
+
+def test_of_a_chain_of_failures_the_cause_is_what_counts():
+    assert cause("source prompt failed: draw failed: task 'scan' has no validation images") == "task 'scan' has no validation images"
+    assert cause("the prompt of a seed failed: coop on a: the loss is not a number") == "coop on a: the loss is not a number"
+    assert cause("task 'x': what failed: is part of the sentence") == "task 'x': what failed: is part of the sentence"

@@ -10,20 +10,29 @@ import numpy as np
 import torch
 
 from promptatlas.backbone import Backbone
+from promptatlas.errors import UserError
 from promptatlas.features import ARRAYS, CLASSES
 from promptatlas.tasks.prepared import PreparedTask
 
 
 @torch.no_grad()
 def encode_task(backbone: Backbone, task: PreparedTask, names: Iterable[str] = ARRAYS) -> dict[str, np.ndarray]:
-    """The arrays called `names`: features_<split> (N, D) of the prepared pictures, class_features (C, D); float32, normalised."""
+    """The arrays called `names`: features_<split> (N, D) of the prepared pictures, class_features (C, D); float32, normalised.
+
+    UserError if some are not numbers.
+    """
 
     def array(name: str) -> np.ndarray:
         if name == CLASSES:
             return backbone.class_features(task.task.class_names, task.task.templates).cpu().numpy()
         return encode_images(backbone, task.images(name.removeprefix("features_")))
 
-    return {name: array(name) for name in names}
+    found = {name: array(name) for name in names}
+    for name, values in found.items():
+        if wrong := int((~np.isfinite(values).all(axis=1)).sum()):
+            what = "class names" if name == CLASSES else f"{name.removeprefix('features_')} images"
+            raise UserError(f"task {task.task.name!r}: the model's features of {wrong} of {len(values)} {what} are not numbers; look at its weights")
+    return found
 
 
 @torch.no_grad()

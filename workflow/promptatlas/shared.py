@@ -21,6 +21,7 @@ from promptatlas.prompts import Prompts
 from promptatlas.sharing import Shared
 from promptatlas.spelling import plain
 
+LEFT_OUT = "left_out"
 SAID = ("fingerprint", "method", "seed", "seconds", "history", "best_epoch")
 
 
@@ -43,6 +44,16 @@ def metadata(path: Path) -> dict[str, str]:
             return file.metadata() or {}
     except (OSError, SafetensorError) as error:
         raise UserError(f"{path} is not a whole file of shared prompts ({error}); delete it and run again.") from error
+
+
+def leaving_out(tasks: Mapping[str, Failed]) -> dict[str, str]:
+    """How a file says which tasks of the study its learner has not learned from, and why; nothing if it has learned from all."""
+    return {LEFT_OUT: json.dumps({name: str(why) for name, why in tasks.items()})} if tasks else {}
+
+
+def left_out(about: Mapping[str, str]) -> dict[str, str]:
+    """By task that a learner has not learned from the reason, from what its file says of itself."""
+    return json.loads(about.get(LEFT_OUT, "{}"))
 
 
 def class_weights(path: Path, task: str) -> tuple[Tensor, str]:
@@ -84,9 +95,11 @@ def instead(path: str | Path) -> str:
 
 
 def _of_task(path: Path, key: str) -> tuple[Tensor, dict[str, str]]:
-    """A tensor of a learner's file, and what the file says of itself. Raises Failed if it says why there is no learner."""
+    """A tensor of a learner's file, and what the file says of itself. Raises Failed if it says why there is none for a task."""
     if reason := metadata(path).get(FAILED):
         raise Failed(f"shared prompt failed: {reason}")
+    if reason := left_out(metadata(path)).get(key.partition(".")[2]):
+        raise Failed(reason)
     try:
         with safe_open(path, framework="pt") as file:
             about = file.metadata()

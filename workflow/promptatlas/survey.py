@@ -8,7 +8,7 @@ from __future__ import annotations
 import json
 from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass
-from functools import cached_property
+from functools import cached_property, partial
 from pathlib import Path
 
 import torch
@@ -18,6 +18,7 @@ from promptatlas.backbone import Backbone
 from promptatlas.cells import Cell, changed, fingerprint
 from promptatlas.errors import Failed, UserError
 from promptatlas.jobs import adapt, multitask, probe, share
+from promptatlas.jobs.attempts import alone
 from promptatlas.jobs.joint import Group, Joint
 from promptatlas.jobs.known import Described
 from promptatlas.jobs.prepare import opened, read_draw
@@ -144,14 +145,14 @@ class _Survey:
     def _shared(self, job: ShareJob) -> Iterator[State]:
         study, method = self.study, job.method
 
-        def described() -> dict[str, Described]:
-            return {name: Described.read(study, name, job.seeds) for name in study.tasks}
+        def learned_from(seed: int) -> dict[str, Described]:
+            return share.apart({name: alone(partial(Described.read, study, name)) for name in study.tasks}, seed)[0]
 
         for seed in job.seeds:
             path = study.shared(method, seed)
             yield self.state(
                 f"shared {method}", path, _in_metadata,
-                lambda seed=seed: share.learner_parts(study, method, self.model, described(), seed),
+                lambda seed=seed: share.learner_parts(study, method, self.model, learned_from(seed), seed),
             )  # fmt: skip
             for place in study.prompts_given(method, [seed]):
                 yield self.state(
@@ -162,7 +163,7 @@ class _Survey:
                 yield self.state(
                     f"scores {method}", study.score(method, seed, name), _in_score,
                     lambda path=path, name=name: share.score_parts(
-                        shared.metadata(path).get("fingerprint", ""), name, self.model, Described.read(study, name, ())
+                        shared.metadata(path).get("fingerprint", ""), name, self.model, Described.read(study, name)
                     ),
                 )  # fmt: skip
 
@@ -191,7 +192,7 @@ class _Survey:
                 yield self.state(
                     f"scores {job.method}", self.study.score(job.method, seed, name), _in_score,
                     lambda name=name, seed=seed: adapt.score_parts(
-                        self.study, job.method, self.model, Described.read(self.study, name, [seed]), seed
+                        self.study, job.method, self.model, Described.read(self.study, name), seed
                     )[0],
                 )  # fmt: skip
 

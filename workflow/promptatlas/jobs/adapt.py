@@ -34,7 +34,7 @@ def fit(study: Study, job: AdaptJob, threads: int, say: Say) -> None:
     holes, used = Holes(study, job, say), []
     progress = Progress(f"adapt {job.method}", len(job.tasks), "tasks", say)
     for name in job.tasks:
-        known = alone(lambda name=name: Known.of(study, name, study.seeds, model.device))
+        known = alone(lambda name=name: Known.of(study, name, model.device))
         for seed in study.seeds:
             path = study.score(job.method, seed, name)
             failed = alone(

@@ -14,6 +14,7 @@ from promptatlas.errors import Failed, UserError, of_the_disk
 Item = TypeVar("Item")
 Result = TypeVar("Result")
 LONGEST = 300
+NO_MEMORY = "can't allocate memory"  # what torch calls it on a processor
 
 
 def each(compute: Callable[[Sequence[Item]], Sequence[Result]], items: Sequence[Item]) -> list[Result | Failed]:
@@ -51,6 +52,8 @@ def failed(error: Exception) -> Failed:
         return Failed(str(error))
     if (torch := _torch()) and isinstance(error, torch.OutOfMemoryError):
         return Failed("GPU memory runs out even for a single result; use a GPU with more memory")
+    if isinstance(error, MemoryError) or NO_MEMORY in str(error):
+        return Failed("memory runs out even for a single result; close other programs or use a machine with more memory")
     return Failed(f"{type(error).__name__}: {short(error)} (an error of the program)", traceback.format_exc())
 
 

@@ -1,7 +1,8 @@
 """The job that lets groups of targets share one prompt (MVLPT's joint adaptation), beside each target's own prompt, both from
 scratch and from the multitask source; every prompt is scored on every target of its group.
 
-Knows nothing of how a prompt is tuned or groups are found.
+A task of a group that failed is left out of its prompts, which its scores say, and has no score itself. Knows nothing of how a
+prompt is tuned or groups are found.
 """
 
 from __future__ import annotations
@@ -168,23 +169,24 @@ class Joint(Unions):
 
     def _score(self, name: str, group: Group, prompts: dict[tuple[str, str, str], dict[int, Path]], forced: set[Path]) -> None:
         study = self.study
-        wanted: dict[Path, tuple[dict[str, Any], dict[str, str], LearnedPrompt]] = {}
+        wanted: dict[Path, tuple[dict[str, Any], dict[str, str], LearnedPrompt, list[str]]] = {}
         for place, about, path in self._places(name, group, prompts):
             try:
-                prompt = self._prompt_of(path)
+                self.learned_from(name, about["seed"])
+                prompt, left = self._prompt_of(path, group if about["adaptation"] == "joint" else (name,))
                 parts = self.score_parts(name, about, prompt)
             except Failed as why:
                 self._no_score(place, why, name, about)
                 continue
             self.used.add(study.resume(fingerprint(parts), "json"))
             if place in forced or not (scores.holds(place, parts) or scores.resumed(study, place, parts)):
-                wanted[place] = about, parts, prompt
+                wanted[place] = about, parts, prompt, left
         if not wanted:
             return
         started = time.perf_counter()
-        results = each(partial(self._evaluated, name), [prompt for _, _, prompt in wanted.values()])
+        results = each(partial(self._evaluated, name), [prompt for _, _, prompt, _ in wanted.values()])
         seconds = (time.perf_counter() - started) / len(wanted)
-        for (place, (about, parts, prompt)), result in zip(wanted.items(), results, strict=True):
+        for (place, (about, parts, prompt, left)), result in zip(wanted.items(), results, strict=True):
             if isinstance(result, Failed):
                 self._no_score(place, result, name, about)
                 continue
@@ -200,12 +202,15 @@ class Joint(Unions):
                 "seconds": round(seconds + prompt.seconds, 6),
                 "fingerprint": fingerprint(parts),
                 "parts": parts,
-            }
+            } | ({"left_out": left} if left else {})
             scores.keep(study, place, content)
 
-    def _prompt_of(self, path: Path) -> LearnedPrompt:
+    def _prompt_of(self, path: Path, group: Group) -> tuple[LearnedPrompt, list[str]]:
+        """The prompt of a group, and which of its tasks were left out."""
         try:
-            return LearnedPrompt.load(path)[0]
+            prompt, about = LearnedPrompt.load(path)
+            seen = json.loads(about.get("parts", "{}")).get("tasks")
+            return prompt, [name for name in group if seen and name not in seen.split(";")]
         except Failed as why:
             raise Failed(f"its prompt failed: {why}") from None
 

@@ -5,7 +5,7 @@ Knows nothing of how a method learns.
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any
 
@@ -14,7 +14,7 @@ from torch import Tensor
 
 from promptatlas import NUMERICS_VERSION, features, metrics
 from promptatlas.cells import fingerprint
-from promptatlas.jobs.prepare import classes, read_draw
+from promptatlas.jobs.prepare import OnDemand, classes, read_draw
 from promptatlas.jobs.tune import PRECISION
 from promptatlas.scores import CHOICES
 from promptatlas.study import Study
@@ -32,15 +32,18 @@ class FewShot:
 
 @dataclass(frozen=True)
 class Described:
-    """What tells whether results on a task still hold, by seed where draws differ; no picture is looked at."""
+    """What tells whether results on a task still hold, by seed where draws differ; no picture is looked at.
+
+    Of a seed whose draw failed, `draws` raises why; the others are there.
+    """
 
     prepared: PreparedTask
-    draws: dict[int, Draw]
+    draws: Mapping[int, Draw]
 
     @classmethod
-    def read(cls, study: Study, name: str, seeds: Iterable[int]) -> Described:
+    def read(cls, study: Study, name: str) -> Described:
         prepared = PreparedTask.open(study.task_folder(name))
-        return Described(prepared, {seed: read_draw(study.draw(name, seed)) for seed in seeds})
+        return Described(prepared, OnDemand(lambda seed: read_draw(study.draw(name, seed))))
 
     def learned_from(self, seed: int) -> dict[str, str]:
         """All of a task that a method learns from, by name."""
@@ -65,11 +68,11 @@ class Known(Described):
 
     class_features: Tensor
     test: Tensor
-    few_shot: dict[int, FewShot]
+    few_shot: Mapping[int, FewShot]
 
     @classmethod
-    def of(cls, study: Study, name: str, seeds: Iterable[int], device: torch.device) -> Known:
-        described, encoded = Described.read(study, name, seeds), features.load(study.encoded(name))[0]
+    def of(cls, study: Study, name: str, device: torch.device) -> Known:
+        described, encoded = Described.read(study, name), features.load(study.encoded(name))[0]
         prepared = described.prepared
         arrays = {key: torch.from_numpy(array).to(device) for key, array in encoded.items()}
 
@@ -77,14 +80,14 @@ class Known(Described):
             rows = torch.from_numpy(prepared.rows(split, numbers)).to(device)
             return arrays[f"features_{split}"][rows], torch.from_numpy(labels).to(device)
 
-        few_shot = {
-            seed: FewShot(
+        def few_shot(seed: int) -> FewShot:
+            drawn = described.draws[seed]
+            return FewShot(
                 pictures("train", drawn.train, drawn.train_labels),
                 pictures(drawn.validation_split, drawn.validation, drawn.validation_labels),
             )
-            for seed, drawn in described.draws.items()
-        }
-        return cls(prepared, described.draws, arrays["class_features"], arrays["features_test"], few_shot)
+
+        return cls(prepared, described.draws, arrays["class_features"], arrays["features_test"], OnDemand(few_shot))
 
 
 def numerics(backbone: str) -> dict[str, str]:

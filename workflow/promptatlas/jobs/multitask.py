@@ -1,12 +1,14 @@
 """The job that learns multitask source prompts: one prompt on the union of tasks, without the target where one is left out.
 
-Also what other jobs need to have a prompt of several tasks. Knows nothing of how a prompt is tuned or used.
+Also what other jobs need to have a prompt of several tasks. A task that failed, or whose draw of a seed did, is left out: the
+prompt says on which tasks it was tuned, which is part of its fingerprint. Knows nothing of how a prompt is tuned or used.
 """
 
 from __future__ import annotations
 
 import json
 from collections.abc import Iterator, Mapping, Sequence
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -68,7 +70,8 @@ class Unions:
     def parts(
         self, names: Sequence[str], seed: int, settings: Mapping[str, Any], start: LearnedPrompt | Failed | None
     ) -> dict[str, str]:
-        """Everything that determines a prompt of several tasks, by name; `tasks` are those that it sees."""
+        """Everything that determines a prompt of several tasks, by name; `tasks` are those of `names` that it sees."""
+        names = self.apart(names, seed)[0]
         if isinstance(start, Failed):
             raise Failed(f"source prompt failed: {start}")
         started = {} if start is None else {"start": start.parameter_fingerprint()}
@@ -82,6 +85,14 @@ class Unions:
             "precision": PRECISION,
             "numerics": str(NUMERICS_VERSION),
         }
+
+    def apart(self, names: Sequence[str], seed: int) -> tuple[list[str], dict[str, Failed]]:
+        """The tasks from which a prompt of a seed can learn, and why the others are left out. Failed if all are."""
+        found = {name: alone(partial(self.learned_from, name, seed)) for name in names}
+        left = {name: why for name, why in found.items() if isinstance(why, Failed)}
+        if len(left) == len(found):
+            raise Failed(f"every task failed: {next(iter(left.values()))}" if len(left) > 1 else str(*left.values()))
+        return [name for name in names if name not in left], left
 
     def learned_from(self, name: str, seed: int) -> list[str]:
         """All of a task that a prompt learns from."""
@@ -105,26 +116,38 @@ class Unions:
         self.used |= {*resumes.values()}
         wanted = [seed for seed, own in parts.items() if paths[seed] in forced or not holds(paths[seed], fingerprint(own))]
         fresh = [seed for seed in wanted if paths[seed] in forced or not resumes[seed].exists()]
-        if fresh:
-            tasks = [self.tasks[name] for name in names]
-            learned = each(
-                lambda seeds: multitask.tune_union(
-                    self.model, self.method, settings, self.manner, tasks,
-                    [[self.draws[name, seed] for name in names] for seed in seeds], seeds, starts and [starts[seed] for seed in seeds],
-                ),
-                fresh,
-            )  # fmt: skip
-            for seed, prompt in zip(fresh, learned, strict=True):
-                if isinstance(prompt, Failed):
-                    failed[seed] = prompt
-                else:
-                    save(prompt, resumes[seed], parts[seed], self.card(names, settings, prompt, seed))
+        for seed, prompt in self._tuned_together(names, fresh, settings, starts):
+            if isinstance(prompt, Failed):
+                failed[seed] = prompt
+            else:
+                save(prompt, resumes[seed], parts[seed], self.card(self.apart(names, seed)[0], settings, prompt, seed))
         for seed in wanted:
             if seed not in failed:
                 replace(paths[seed], resumes[seed].read_bytes())
         for seed, why in failed.items():
             self.fail(paths[seed], why)
         return len(fresh)
+
+    def _tuned_together(
+        self, names: Sequence[str], seeds: Sequence[int], settings: dict[str, Any], starts: Mapping[int, LearnedPrompt | Failed] | None
+    ) -> Iterator[tuple[int, LearnedPrompt | Failed]]:
+        """The prompts of all seeds; those that learn from the same tasks are tuned at once."""
+        groups: dict[tuple[str, ...], list[int]] = {}
+        for seed in seeds:
+            sound, left = self.apart(names, seed)
+            groups.setdefault(tuple(sound), []).append(seed)
+            if left:
+                self.holes.say(f"{self.method}: the prompt of {'+'.join(names)}, seed {seed}, learns without {', '.join(left)}, which failed")
+        for sound, own in groups.items():
+            tasks = [self.tasks[name] for name in sound]
+            learned = each(
+                lambda some, sound=sound, tasks=tasks: multitask.tune_union(
+                    self.model, self.method, settings, self.manner, tasks,
+                    [[self.draws[name, seed] for name in sound] for seed in some], some, starts and [starts[seed] for seed in some],
+                ),
+                own,
+            )  # fmt: skip
+            yield from zip(own, learned, strict=True)
 
     def fail(self, path: Path, why: Failed) -> None:
         self.holes.note(path, why)

@@ -1,7 +1,7 @@
 """The job that fits linear probes: what the few-shot pictures alone give without any prompt. Knows nothing of transfer."""
 
 import json
-from pathlib import Path
+from functools import partial
 
 import numpy as np
 
@@ -23,24 +23,24 @@ def fit(study: Study, job: ProbeJob, say: Say) -> None:
     """Write the probe scores of the tasks of `job`, all seeds; those that still hold are kept."""
     holes, progress = Holes(study, job, say), Progress("linear probe", len(job.tasks), "tasks", say)
     for name in job.tasks:
-        failed = alone(lambda name=name: _fit(study, name))
-        if isinstance(failed, Failed):
-            holes.note(study.probe(name), failed)
-            rows = [{"seed": seed, "score": None, "failed": str(failed)} for seed in study.seeds]
-            _write(study.probe(name), {"fingerprint": "", "probes": rows, "failed": str(failed)})
+        _fit(study, name, holes)
         progress.step(name)
     holes.settle()
 
 
-def _fit(study: Study, name: str) -> None:
-    task = PreparedTask.open(study.task_folder(name))
-    encoded, about = features.load(study.encoded(name))
-    draws = {seed: read_draw(study.draw(name, seed)) for seed in study.seeds}
-    settings = study.settings("linear_probe")
-    path, mark = study.probe(name), fingerprint(parts(about, task, draws, settings))
-    if not (path.exists() and json.loads(path.read_bytes())["fingerprint"] == mark):
-        rows = [{"seed": seed, **_scores(task, encoded, drawn, settings)} for seed, drawn in draws.items()]
-        _write(path, {"fingerprint": mark, "probes": rows})
+def _fit(study: Study, name: str, holes: Holes) -> None:
+    """See to it that the probes of a task are there; in the place of one that cannot be had stands why."""
+    known = alone(lambda: (PreparedTask.open(study.task_folder(name)), *features.load(study.encoded(name))))
+    if isinstance(known, Failed):
+        return _write(study, name, dict.fromkeys(study.seeds, known), "", holes)
+    task, encoded, about = known
+    draws = {seed: alone(partial(read_draw, study.draw(name, seed))) for seed in study.seeds}
+    settings, sound = study.settings("linear_probe"), {seed: drawn for seed, drawn in draws.items() if isinstance(drawn, Draw)}
+    path, mark = study.probe(name), fingerprint(parts(about, task, sound, settings))
+    if len(sound) == len(draws) and path.exists() and json.loads(path.read_bytes())["fingerprint"] == mark:
+        return
+    rows = {seed: alone(partial(_scores, task, encoded, drawn, settings)) for seed, drawn in sound.items()}
+    _write(study, name, draws | rows, mark, holes)
 
 
 def parts(encoded: dict[str, str], task: PreparedTask, draws: dict[int, Draw], settings: dict[str, int]) -> dict[str, str]:
@@ -54,8 +54,16 @@ def parts(encoded: dict[str, str], task: PreparedTask, draws: dict[int, Draw], s
     }
 
 
-def _write(path: Path, record: dict) -> None:
-    replace(path, json.dumps(record, indent=1).encode())
+def _write(study: Study, name: str, found: dict[int, dict[str, float] | Failed], mark: str, holes: Holes) -> None:
+    """found: what is known of the probe of each seed. A file that lacks one is to be tried again, so it has no fingerprint."""
+    failed = [one for one in found.values() if isinstance(one, Failed)]
+    rows = [
+        {"seed": seed} | ({"score": None, "failed": str(one)} if isinstance(one, Failed) else one) for seed, one in found.items()
+    ]
+    whole = {"fingerprint": "", "probes": rows, "failed": str(failed[0])} if failed else {"fingerprint": mark, "probes": rows}
+    if failed:
+        holes.note(study.probe(name), failed[0])
+    replace(study.probe(name), json.dumps(whole, indent=1).encode())
 
 
 def _scores(task: PreparedTask, encoded: dict[str, np.ndarray], drawn: Draw, settings: dict[str, int]) -> dict[str, float]:

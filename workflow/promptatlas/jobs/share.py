@@ -1,12 +1,15 @@
 """The job that trains a learner on all tasks of a study at once, one per seed, and scores it on each of them.
 
-Knows nothing of how a learner works, nor of the matrix.
+A task that failed, or whose draw of a seed did, is left out: the learner's file says so, and its fingerprint is another one, so
+that the learner is trained again when the task is mended. The task itself has no score. Knows nothing of how a learner works, nor of the matrix.
 """
 
 from __future__ import annotations
 
 import json
 import time
+from collections.abc import Mapping
+from functools import partial
 from pathlib import Path
 
 from promptatlas import backbone, card, devices, planning, scores, shared
@@ -28,17 +31,19 @@ def learn(study: Study, job: ShareJob, threads: int, say: Say) -> None:
     method, forced = job.method, planning.forced(study, job.name, study.outputs(job))
     model = backbone.load(study.backbone_folder, devices.chosen(study.config["device"], threads))
     holes = Holes(study, job, say)
-    tasks = {name: alone(lambda name=name: Known.of(study, name, job.seeds, model.device)) for name in study.tasks}
+    tasks = {name: alone(lambda name=name: Known.of(study, name, model.device)) for name in study.tasks}
     progress = Progress(f"share {method}", len(job.seeds), "seeds", say)
     say(f"share {method}: {len(study.tasks)} tasks together, {len(job.seeds)} seeds")
     used: list[Path] = []
     for seed in job.seeds:
-        path = study.shared(method, seed)
-        failed = alone(lambda path=path, seed=seed: _have(study, method, model, tasks, seed, path in forced, used))
+        path, (sound, left) = study.shared(method, seed), apart(tasks, seed)
+        if left:
+            say(f"share {method}: seed {seed} learns without {', '.join(left)}, which failed")
+        failed = alone(lambda at=(path, sound, left, seed): _have(study, method, model, *at, at[0] in forced, used))
         if isinstance(failed, Failed):
             _fail(holes, path, failed, method)
         for place in study.prompts_given(method, [seed]):
-            failed = alone(lambda place=place, seed=seed: _give(study, method, model, tasks, seed, place, place in forced))
+            failed = alone(lambda at=(sound, seed, place): _give(study, method, model, *at, at[-1] in forced))
             if isinstance(failed, Failed):
                 _fail(holes, place, failed, method)
         for name, known in tasks.items():
@@ -58,26 +63,31 @@ def _fail(holes: Holes, path: Path, failed: Failed, method: str) -> None:
     save_failed(path, method, failed)
 
 
+def apart(tasks: Mapping[str, Described | Failed], seed: int) -> tuple[dict[str, Described], dict[str, Failed]]:
+    """The tasks from which a learner of a seed can learn, and why the others are left out."""
+    found = {name: known if isinstance(known, Failed) else alone(partial(known.learned_from, seed)) for name, known in tasks.items()}
+    left = {name: why for name, why in found.items() if isinstance(why, Failed)}
+    return {name: known for name, known in tasks.items() if name not in left}, left
+
+
 def _have(
-    study: Study, method: str, model: Backbone, tasks: dict[str, Known | Failed], seed: int, anew: bool, used: list[Path]
-) -> None:
+    study: Study, method: str, model: Backbone, path: Path, tasks: dict[str, Known], left: dict[str, Failed], seed: int, anew: bool,
+    used: list[Path],
+) -> None:  # fmt: skip
     """See to it that the learner of a seed is there; `used` gets what is kept for the case of an interruption."""
-    for name, known in tasks.items():
-        if isinstance(known, Failed):
-            raise Failed(f"{name}: {known}", known.details)
+    if not tasks:
+        raise Failed(f"every task failed: {next(iter(left.values()))}")
     parts = learner_parts(study, method, model, tasks, seed)
-    path, mark = study.shared(method, seed), fingerprint(parts)
-    left = study.resume(mark, "safetensors")
-    used.append(left)
+    mark = fingerprint(parts)
+    kept = study.resume(mark, "safetensors")
+    used.append(kept)
     if anew or shared.metadata(path).get("fingerprint") != mark:
-        if anew or not left.exists():
-            _train(study, method, model, tasks, seed, left, parts)
-        replace(path, left.read_bytes())
+        if anew or not kept.exists():
+            _train(study, method, model, tasks, seed, kept, parts, left)
+        replace(path, kept.read_bytes())
 
 
-def _give(
-    study: Study, method: str, model: Backbone, tasks: dict[str, Known | Failed], seed: int, place: Path, anew: bool
-) -> None:
+def _give(study: Study, method: str, model: Backbone, tasks: dict[str, Known], seed: int, place: Path, anew: bool) -> None:
     """See to it that what the learner of a seed puts before the class names of a task is there as a prompt of its own."""
     name = place.stem
     given, learner = shared.prompt(study.shared(method, seed), name)
@@ -119,12 +129,14 @@ def _score(
     if not anew and (scores.holds(place, own) or scores.resumed(study, place, own)):
         return
     about, logits = shared.metadata(path), model.logit_scale * known.test @ weights.to(model.device).T
-    seconds = float(about["seconds"]) / len(study.tasks) + time.perf_counter() - started
-    scores.keep(study, place, record(method, seed, known, logits, own, seconds, epoch=int(about["best_epoch"])))
+    left = shared.left_out(about)
+    seconds = float(about["seconds"]) / (len(study.tasks) - len(left)) + time.perf_counter() - started
+    content = record(method, seed, known, logits, own, seconds, epoch=int(about["best_epoch"]))
+    scores.keep(study, place, content | ({"left_out": sorted(left)} if left else {}))
 
 
 def learner_parts(study: Study, method: str, model: Backbone, tasks: dict[str, Described], seed: int) -> dict[str, str]:
-    """Everything that determines a learner, by name."""
+    """Everything that determines a learner, by name; tasks: those that it learns from."""
     given = [known.learned_from(seed) | {"title": known.prepared.task.title} for known in tasks.values()]
     return numerics(model.fingerprint) | {
         "method": method,
@@ -145,8 +157,9 @@ def score_parts(learner: str, name: str, model: Backbone, known: Described) -> d
 
 
 def _train(
-    study: Study, method: str, model: Backbone, tasks: dict[str, Known], seed: int, path: Path, parts: dict[str, str]
-) -> None:
+    study: Study, method: str, model: Backbone, tasks: dict[str, Known], seed: int, path: Path, parts: dict[str, str],
+    left: dict[str, Failed],
+) -> None:  # fmt: skip
     started, together = time.perf_counter(), []
     for known in tasks.values():
         task, own = known.prepared.task, known.few_shot[seed]
@@ -158,5 +171,5 @@ def _train(
         "method": method,
         "seed": str(seed),
         "seconds": f"{time.perf_counter() - started:.6f}",
-    }
+    } | shared.leaving_out(left)
     shared.save(path, learned, list(tasks), about)
