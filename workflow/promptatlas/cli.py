@@ -7,6 +7,7 @@ import argparse
 import os
 import subprocess
 import sys
+from contextlib import suppress
 from importlib.metadata import version
 from pathlib import Path
 from typing import Any, Iterable, Sequence
@@ -20,6 +21,8 @@ from promptatlas.study import Study
 
 def main(arguments: Sequence[str] | None = None) -> None:
     options = _parser().parse_args(arguments)
+    with suppress(AttributeError):  # a stand-in of a notebook or a test takes any text
+        sys.stdout.reconfigure(errors="backslashreplace")  # as stderr does: no name of a file ends the command
     try:
         sys.exit(options.run(options))
     except UserError as error:

@@ -24,6 +24,7 @@ from promptatlas.learned import LearnedPrompt
 from promptatlas.prompts import Prompts
 from promptatlas.spelling import printable
 from promptatlas.tasks.decoding import fitted
+from promptatlas.tasks.readers.files import opened
 
 Picture = Image.Image | np.ndarray | str | Path
 PICTURES_PER_PASS = 64
@@ -159,10 +160,7 @@ class Classifier:
         if not isinstance(picture, (Image.Image, str, Path)):
             raise UserError(f"a picture is of type {type(picture).__name__}; give PIL pictures, uint8 arrays or paths.")
         try:
-            if isinstance(picture, Image.Image):
-                return fitted(picture, size, self.resize)
-            with Image.open(picture) as opened:
-                return fitted(opened, size, self.resize)
+            return fitted(picture if isinstance(picture, Image.Image) else opened(picture), size, self.resize)
         except Exception as error:  # Pillow raises many kinds; each is a picture that cannot be read
             reason = " ".join(str(error).split()) or type(error).__name__
             called = "a picture" if isinstance(picture, Image.Image) else f"the picture {printable(str(picture))}"

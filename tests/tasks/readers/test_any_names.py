@@ -1,16 +1,18 @@
 """Names of files and folders are of any bytes, lists are saved by any editor: they work, or one sentence names them."""
 
+import io
 import json
 import os
+import sys
 from pathlib import Path
+from types import SimpleNamespace
 
 import numpy as np
 import pyarrow.parquet as pq
 import pytest
 from PIL import Image
 
-from promptatlas import configuration, texts
-from promptatlas.cli import _class_names
+from promptatlas import cli, configuration, texts
 from promptatlas.errors import UserError
 from promptatlas.reporting import reporting
 from promptatlas.spelling import printable
@@ -219,13 +221,13 @@ def test_a_class_name_that_is_no_text_is_refused(listed: Path, tmp_path: Path) -
 def test_texts_and_configurations_are_read_with_and_without_a_mark(tmp_path: Path, encoding: str) -> None:
     (tmp_path / "names.txt").write_text("Kätzchen\nHund\n", encoding=encoding)
     assert texts.read(tmp_path / "names.txt") == "Kätzchen\nHund\n"
-    assert _class_names(tmp_path / "names.txt") == ["Kätzchen", "Hund"]
+    assert cli._class_names(tmp_path / "names.txt") == ["Kätzchen", "Hund"]
     (tmp_path / "study.yaml").write_text("study: über\nseeds: [1]\n", encoding=encoding)
     assert configuration.load(tmp_path / "study.yaml") == {"study": "über", "seeds": [1]}
 
 
 def test_configurations_and_class_files_in_other_encodings_say_how_to_save_them(tmp_path: Path) -> None:
-    for load in (configuration.load, _class_names, texts.read):
+    for load in (configuration.load, cli._class_names, texts.read):
         for encoding, words in (("utf-16", "saved as UTF-16"), ("latin-1", "not saved as UTF-8 .see line 2")):
             (tmp_path / "text").write_text("study: a\nname: ü\n", encoding=encoding)
             with pytest.raises(UserError, match=words):
@@ -235,3 +237,13 @@ def test_configurations_and_class_files_in_other_encodings_say_how_to_save_them(
 def test_what_is_printed_of_a_name_is_one_line_of_text() -> None:
     assert [printable(os.fsdecode(name)) for name in NASTY] == [*NASTY.values()]
     assert printable("\ud800") == r"\ud800" and str(UserError("caf\udce9")).encode()
+
+
+def test_the_command_prints_names_of_any_bytes_in_any_locale(monkeypatch: pytest.MonkeyPatch) -> None:
+    name, printed = os.fsdecode("prömpt-".encode() + b"\xe9"), io.BytesIO()
+    options = SimpleNamespace(run=lambda options: print(name, flush=True) or 0)
+    monkeypatch.setattr(cli, "_parser", lambda: SimpleNamespace(parse_args=lambda given: options))
+    monkeypatch.setattr(sys, "stdout", io.TextIOWrapper(printed, encoding="ascii"))
+    with pytest.raises(SystemExit, match="0"):
+        cli.main([])
+    assert printed.getvalue() == rb"pr\xf6mpt-\udce9" + b"\n"

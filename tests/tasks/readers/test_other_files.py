@@ -58,7 +58,17 @@ def test_many_others_are_counted_and_the_first_named(tree: Path) -> None:
 
 def test_a_hidden_folder_counts_once_whatever_is_in_it(tree: Path) -> None:
     shutil.copytree(tree / "own/train/cat", tree / "own/train/cat/.ipynb_checkpoints")
-    assert folder.read(TREE, tree).notes == ("its folder holds 1 other file besides images, left out: train/cat/.ipynb_checkpoints/",)
+    assert folder.read(TREE, tree).notes == ("its folder holds 1 other file or folder besides images, left out: train/cat/.ipynb_checkpoints/",)
+
+
+def test_folders_that_are_no_split_are_named(tree: Path) -> None:
+    shutil.copytree(tree / "own/train", tree / "own/unlabelled")
+    (tree / "own/.git").mkdir()
+    put(tree, {"README.txt": b""})
+    assert folder.read(TREE, tree).notes == ("its folder holds 3 other files and folders besides images, left out: .git/, README.txt, unlabelled/",)
+    given = TREE | {"splits": {"train": "train", "test": "deep/test"}}
+    shutil.copytree(tree / "own/test", tree / "own/deep/test")
+    assert folder.read(given, tree).notes == ("its folder holds 4 other files and folders besides images, left out: .git/, README.txt, test/ and 1 more",)
 
 
 def test_images_in_no_class_folder_are_named(tree: Path) -> None:
@@ -92,3 +102,19 @@ def test_the_note_is_said_once_and_kept_with_the_task(tree: Path) -> None:
         prepare(catalogue.described("pets", {"folder": "own"}), TREE, tree, tree / "task", needs, 1, said.append)
     notes = [note for note in PreparedTask.open(tree / "task").notes if "other file" in note]
     assert len(notes) == 1 and said.count(f"task pets: {notes[0]}") == 2
+
+
+@pytest.mark.parametrize(
+    ("content", "words"),
+    [
+        (b"", "the file is empty"),
+        (b"version https://git-lfs.github.com/spec/v1\noid sha256:0\nsize 9\n", "a pointer of Git LFS .* `git lfs pull`"),
+        (b"<html>404</html>", "of no kind of image that can be read"),
+        (b"\0\5\x16\7\0\2\0\0Mac OS X", "of no kind of image"),
+    ],
+)
+def test_a_file_with_the_suffix_of_an_image_that_is_none_is_named_with_what_it_is(tree: Path, content: bytes, words: str) -> None:
+    put(tree, {"test/dog/0.jpg": content})
+    needs = Needs(size=8, resize="crop", shots=1, seeds=(1,), scheme="coop")
+    with pytest.raises(UserError, match=f"test/dog/0.jpg .{words}.*broken_pictures: skip"):
+        prepare(catalogue.described("pets", {"folder": "own"}), TREE, tree, tree / "task", needs, 1, print)

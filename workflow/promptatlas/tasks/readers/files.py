@@ -8,7 +8,7 @@ from collections.abc import Iterable, Sequence
 from pathlib import Path
 from typing import NamedTuple
 
-from PIL import Image
+from PIL import Image, UnidentifiedImageError
 
 from promptatlas.errors import UserError
 from promptatlas.tasks.readers.names import natural
@@ -17,6 +17,9 @@ EXTENSIONS = (
     ".jpg", ".jpeg", ".jpe", ".jfif", ".png", ".webp", ".gif", ".bmp", ".tif", ".tiff",
     ".ppm", ".pgm", ".pbm", ".pnm", ".jp2", ".j2k", ".avif",
 )  # fmt: skip
+
+
+POINTER = b"version https://git-lfs"
 
 
 class File(NamedTuple):
@@ -38,12 +41,29 @@ class Files:
         return len(self.paths)
 
     def open(self, index: int) -> Image.Image:
-        with Image.open(self.name(index)) as image:
-            image.load()
-        return image
+        return opened(self.name(index))
 
     def name(self, index: int) -> str:
         return os.path.join(self.root, self.paths[index])
+
+
+def opened(path: str | Path) -> Image.Image:
+    """The decoded image in the file. Raises OSError or another error of Pillow if it is broken or none."""
+    try:
+        with Image.open(path) as image:
+            image.load()
+    except UnidentifiedImageError:
+        raise OSError(_instead(path)) from None
+    return image
+
+
+def _instead(path: str | Path) -> str:
+    """What a file is that is no image."""
+    with open(path, "rb") as file:
+        start = file.read(len(POINTER))
+    if start == POINTER:
+        return "a pointer of Git LFS in the image's place, run `git lfs pull`"
+    return "of no kind of image that can be read" if start else "the file is empty"
 
 
 def stamp(files: Iterable[File]) -> str:

@@ -24,9 +24,11 @@ def notes(root: Path, parts: Iterable[Path]) -> tuple[str, ...]:
     if root not in parts:
         loose += [path for path in _files(root) if _is_image(path)]
         others += [path for path in _files(root) if not _is_image(path)]
+        others += [path + os.sep for path in _folders(root) if not any(Path(path) in (part, *part.parents) for part in parts)]
     found = []
     if others:
-        found.append(f"its folder holds {_counted(others, 'other file')} besides images, left out: {_named(others, root)}")
+        what = "other file or folder" if any(path.endswith(os.sep) for path in others) else "other file"
+        found.append(f"its folder holds {_counted(others, what)} besides images, left out: {_named(others, root)}")
     if loose:
         found.append(f"{_counted(loose, 'image')} of its folder in no class folder, left out: {_named(loose, root)}")
     return tuple(found)
@@ -47,6 +49,11 @@ def _files(folder: Path) -> Iterator[str]:
         yield from (entry.path for entry in entries if not entry.is_dir())
 
 
+def _folders(folder: Path) -> Iterator[str]:
+    with os.scandir(folder) as entries:
+        yield from (entry.path for entry in entries if entry.is_dir())
+
+
 def _below(folder: str | Path) -> Iterator[str]:
     """All files below `folder`; of a hidden folder its name with a slash."""
     with os.scandir(folder) as entries:
@@ -60,7 +67,7 @@ def _below(folder: str | Path) -> Iterator[str]:
 
 
 def _counted(paths: list[str], what: str) -> str:
-    return f"{len(paths)} {what}{'s' if len(paths) > 1 else ''}"
+    return f"1 {what}" if len(paths) == 1 else f"{len(paths)} {what.replace(' or ', 's and ')}s"
 
 
 def _named(paths: list[str], root: Path) -> str:
