@@ -270,7 +270,7 @@ def test_a_family_given_for_some_own_tasks_is_asked_for(study):
     transfer, similarity, tasks = study
     some = tasks.assign(family=["birds"] * 3 + ["own"] * (N - 3))
     found = statistics.analyse(transfer, similarity, some, permutations=99)
-    assert {"two_way_blocks", "two_way_blocks_max_t", "agreement_blocks"} <= set(found["test"])
+    assert {"two_way_blocks", "two_way_blocks_min_p", "agreement_blocks"} <= set(found["test"])
     told = statistics.summary(transfer, similarity, found, some)["families"]
     assert told == {"n": N - 2, "beyond": True, "smallest_p": pytest.approx(1 / (math.factorial(3) * math.factorial(N - 3)))}
 

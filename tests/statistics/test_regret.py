@@ -5,9 +5,17 @@ from itertools import combinations, permutations
 import numpy as np
 import pytest
 from promptatlas.statistics.matrices import collect
-from promptatlas.statistics.regret import expected_best, no_preference, regrets, static_list
+from promptatlas.statistics import permutation
+from promptatlas.statistics.regret import no_preference, outdone, regrets, static_list
+from promptatlas.streams import stream
 from promptatlas.statistics.seriation import common_order, profiles, seriate
 from synthetic_study import tasks_table, transfer_table
+
+
+def expected_best(scores: np.ndarray, ranked_by: np.ndarray, k: int) -> float:
+    """Best score among the k ranked highest, of one target with sources (m,)."""
+    measured, predicted = (np.hstack([np.zeros((len(one) + 1, len(one))), np.append(one, 0.0)[:, None]]) for one in (scores, ranked_by))
+    return float(scores.max() - regrets(measured, predicted, k)[-1])
 
 
 def test_ties_are_averaged_over_all_orders():
@@ -85,3 +93,57 @@ def test_a_task_without_cells_stands_behind_the_others_in_their_order():
     there = (transfer["source"] != "task_01") & (transfer["target"] != "task_01")
     alone = common_order(collect(transfer[there], tasks[tasks["task"] != "task_01"]))
     assert common_order(collect(transfer.assign(score=transfer["score"].where(there)), tasks)) == [*alone, "task_01"]
+
+
+def test_stacks_of_predictions_equal_one_after_the_other_with_holes_and_ties():
+    rng = np.random.default_rng(8)
+    scores = np.where(rng.random((7, 7)) < 0.1, np.nan, rng.normal(size=(7, 7)))
+    predicted = np.where(rng.random((5, 7, 7)) < 0.2, np.nan, rng.integers(0, 3, (5, 7, 7)).astype(float))
+    for k in (1, 3, 5):
+        assert regrets(scores, predicted, k) == pytest.approx(np.stack([regrets(scores, one, k) for one in predicted]), nan_ok=True)
+
+
+NULLS = ("iid", "effects", "latent", "heavy", "families")
+
+
+def no_better(kind: str, n: int, rng: np.random.Generator) -> tuple[np.ndarray, np.ndarray]:
+    """Scores (n, n) and a measure that picks no better than the static list of the scores."""
+    if kind == "effects":  # the measure is the list that other targets would give of the same sources: as good, not better
+        strength = rng.normal(size=(n, 1))
+        scores, others = (strength + 2 * rng.normal(size=n) + rng.normal(size=(n, n)) for _ in range(2))
+        return scores, static_list(others)
+    if kind == "latent":
+        return tuple(-((one[:, None] - one[None]) ** 2).sum(axis=2) for one in rng.normal(size=(2, n, 3)))
+    if kind == "heavy":
+        return tuple(rng.standard_t(2.2, size=(2, n, n)))
+    if kind == "families":
+        kin = np.arange(n) // 4
+        return tuple(one[kin][:, kin] + 0.3 * rng.normal(size=(n, n)) for one in rng.normal(size=(2, n // 4, n // 4)))
+    return tuple(rng.normal(size=(2, n, n)))
+
+
+def beaten(pairs, k: int) -> float:
+    """Share of the (scores, measure) in which the measure is said to beat the static list at 5 %."""
+    orders = permutation.relabellings(20, 99, stream("test"))
+    return float(np.mean([outdone(scores, measure, static_list(scores), k, orders) <= 0.05 for scores, measure in pairs]))
+
+
+@pytest.mark.parametrize("kind", NULLS)
+def test_no_measure_beats_the_static_list_by_chance(kind):
+    rng = np.random.default_rng(9)
+    assert beaten([no_better(kind, 20, rng) for _ in range(150)], 1) <= 0.08
+
+
+def test_a_measure_that_knows_who_helps_whom_beats_the_static_list():
+    rng = np.random.default_rng(10)
+    pairs = []
+    for _ in range(40):
+        measure = rng.normal(size=(20, 20))
+        pairs.append((0.5 * rng.normal(size=(20, 1)) + 2 * measure + rng.normal(size=(20, 20)), measure))
+    assert beaten(pairs, 1) > 0.8
+
+
+def test_nothing_is_beaten_by_itself():
+    scores = np.random.default_rng(11).normal(size=(8, 8))
+    orders = permutation.relabellings(8, 99, stream("test"))
+    assert outdone(scores, static_list(scores), static_list(scores), 1, orders) >= 0.5

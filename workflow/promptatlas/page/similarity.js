@@ -83,7 +83,7 @@ const decisive = (own, adjusted) => (isNumber(adjusted) ? adjusted : own);
 function sentence(one, name) {
   const link = one.estimate > 0 ? "goes with better transfer" : "goes with worse transfer";
   const alone = decisive(one.p, one.p_max_t) < 0.05;
-  const within = isNumber(one.p_blocks) && decisive(one.p_blocks, one.p_blocks_max_t) >= 0.05;
+  const within = isNumber(one.p_blocks) && decisive(one.p_blocks, one.p_blocks_min_p) >= 0.05;
   const verdict = one.established
     ? `${link}, as established by the confirmatory tests`
     : !alone
@@ -168,7 +168,7 @@ function drawRegret() {
   );
   fill(
     "regret-words",
-    `Regret at k is how many points are lost when only the k sources that a measure ranks highest are tried, against the best source of all. The list to beat is the static one, which ignores the target: ` +
+    `Regret at k is how many points are lost when only the k sources that a measure ranks highest are tried, against the best source of all. The list to beat is the static one, which ignores the target; its p (one-sided) allows for targets having sources in common: ` +
       (better.length
         ? `for ${methodTitle(state.method)}, ${list(better.map(name))} beat${better.length === 1 ? "s" : ""} it.`
         : `for ${methodTitle(state.method)}, no measure beats it beyond chance.`),
@@ -176,7 +176,7 @@ function drawRegret() {
   fill(
     "regret-table",
     table(
-      ["sources ranked by", ...tops.map(k => `regret at ${k}, points`), "p against static, k = 1"],
+      ["sources ranked by", ...tops.map(k => `regret at ${k}, points`), "p, no better than static, k = 1"],
       measures.map(one => [
         name(one),
         ...tops.map(k => {

@@ -2,7 +2,7 @@
 
 Tests by name: `variance_share`, `reliability`, `social_relations` (giver-receiver and reciprocity correlations), `two_way`
 (permutation p, jackknife interval), `two_way_max_t` (the same, p adjusted for all measures), `two_way_blocks` and
-`two_way_blocks_max_t` (both "beyond family", where some tasks share a family), `agreement` (between methods or protocols, their
+`two_way_blocks_min_p` (both "beyond family", where some tasks share a family), `agreement` (between methods or protocols, their
 names joined by `~`), `agreement_blocks`, `regret@k` (points; p of doing no better than the static list) and `regret@k_share`
 (mean over the targets whose sources differ, `n_tasks` of them; 0 = best source known, 1 = one random pick). `p_holm` allows for
 all confirmatory tests of the study, over methods, protocols and primary measures, each with the larger of its p of `two_way` and
@@ -23,7 +23,7 @@ from promptatlas.statistics.families import of_tasks, repeated
 from promptatlas.statistics.jackknife import correlation_interval, interval, leave_one_out, without
 from promptatlas.statistics.matrices import Scores, collect, similarity_matrices
 from promptatlas.statistics.reasons import ALIKE_SOURCES, NO_PAIR, NO_SEEDS, why_no_correlation, why_no_variance
-from promptatlas.statistics.regret import differing, no_preference, regrets, static_list
+from promptatlas.statistics.regret import differing, no_preference, outdone, regrets, static_list
 from promptatlas.statistics.relations import FEWEST_TASKS, off_diagonal, usable
 from promptatlas.statistics.reliability import decompose
 from promptatlas.statistics.scales import PRIMARY, RESPONSES, matrix, seed_mean
@@ -35,6 +35,7 @@ COLUMNS = (
 )  # fmt: skip
 CONFIRMATORY_MEASURES = ("vis_frechet", "lab_cover")
 TOP = (1, 3, 5)
+MOST_REGRETS = 999  # renamings of a measure whose picks are tried on all targets
 NAN = float("nan")
 
 
@@ -179,16 +180,17 @@ def _tests(
     exact = permutation.is_exact(orders)
     null = masked.null_correlations(response, list(matrices.values()), orders)
     predicting = [index for index, measure in enumerate(measures) if measure not in truth]
-    nulls = {"two_way": (null, exact, len(orders))}
+    nulls = {"two_way": (null, exact, len(orders), permutation.max_t_p_values, "max_t")}
     if repeated(families):
         blocks = permutation.block_relabellings(families, permutations, stream("statistics", "blocks", n))
-        nulls["two_way_blocks"] = masked.null_correlations(response, list(matrices.values()), blocks), False, len(blocks)
-    for test, (null, exact, count) in nulls.items():
+        null = masked.null_correlations(response, list(matrices.values()), blocks)
+        nulls["two_way_blocks"] = null, False, len(blocks), permutation.min_p_values, "min_p"
+    for test, (null, exact, count, allowing, name) in nulls.items():
         for index, p in enumerate(permutation.p_values(observed, null, exact)):
             yield _row(measures[index], test, n, observed[index], bounds[index], p, count, cells[index])
-        adjusted = permutation.max_t_p_values(observed[predicting], null[:, predicting], exact) if predicting else np.empty(0)
+        adjusted = allowing(observed[predicting], null[:, predicting], exact) if predicting else np.empty(0)
         for index, p in zip(predicting, np.minimum(groups * adjusted, 1), strict=True):
-            yield _row(measures[index], f"{test}_max_t", n, observed[index], bounds[index], p, count, cells[index])
+            yield _row(measures[index], f"{test}_{name}", n, observed[index], bounds[index], p, count, cells[index])
 
 
 def _left_out(one: np.ndarray, other: np.ndarray) -> np.ndarray:
@@ -238,7 +240,7 @@ def _alike(one: np.ndarray, other: np.ndarray, families: Sequence[str], permutat
 
 
 def _regret(scores: np.ndarray, matrices: dict[str, np.ndarray], permutations: int) -> Iterator[dict]:
-    """Regret of each measure and both controls in points; intervals over targets, p of the differences to `ctrl_static`.
+    """Regret of each measure and both controls in points; intervals over targets, p of losing no less than `ctrl_static`.
 
     A source that a measure has no value for is no candidate, for that measure and for the controls that it is held against.
     """
@@ -251,6 +253,7 @@ def _regret(scores: np.ndarray, matrices: dict[str, np.ndarray], permutations: i
     static = static_list(scores)
     predictions = {"ctrl_static": static, "ctrl_random": no_preference(scores)}
     predictions |= {measure: closeness[part] for measure, closeness in matrices.items()}
+    orders = permutation.relabellings(n, min(permutations, MOST_REGRETS), stream("statistics", "regret", n))
     for k in (k for k in TOP if n > k + 1):
         for measure, predicted in predictions.items():
             own = np.where(np.isfinite(predicted), scores, NAN)
@@ -260,15 +263,12 @@ def _regret(scores: np.ndarray, matrices: dict[str, np.ndarray], permutations: i
             if not count:
                 yield _row(measure, f"regret@{k}", 0, NAN, cells=cells, reason=NO_PAIR if measure in matrices else ALIKE_SOURCES)
                 continue
-            difference, at_random = (each - regrets(own, static, k))[there], regrets(own, no_preference(scores), 1)
+            at_random = regrets(own, no_preference(scores), 1)
             low, high = interval(
                 each[there].mean(), leave_one_out(count, lambda target, each=each[there]: np.delete(each, target).mean())
             )
-            p, flips = NAN, 0
-            if measure != "ctrl_static":
-                rng, flips = stream("statistics", "sign_flip", n), permutations
-                p = permutation.sign_flip_p_value(difference, flips, rng)
-            yield _row(measure, f"regret@{k}", count, each[there].mean(), (max(low, 0.0), high), p, flips, cells)
+            p, renamed = (NAN, 0) if measure == "ctrl_static" else (outdone(scores, predicted, static, k, orders), len(orders))
+            yield _row(measure, f"regret@{k}", count, each[there].mean(), (max(low, 0.0), high), p, renamed, cells)
             differs = there & differing(own)
             share, reason = ((each[differs] / at_random[differs]).mean(), "") if differs.any() else (NAN, ALIKE_SOURCES)
             yield _row(measure, f"regret@{k}_share", int(differs.sum()), share, cells=cells, reason=reason)

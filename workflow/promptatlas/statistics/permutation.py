@@ -83,6 +83,23 @@ def max_t_p_values(observed: np.ndarray, null: np.ndarray, exact: bool) -> np.nd
     return p_values(observed, np.broadcast_to(largest, null.shape), exact)
 
 
+def min_p_values(observed: np.ndarray, null: np.ndarray, exact: bool) -> np.ndarray:
+    """Single-step minP: as maxT, but each measure counts by how rare its correlation is under its own null (R, K).
+
+    Keeping families together, what a measure says of them stays: its null correlations are not around zero, and the largest of
+    all measures would always be that of the same one.
+    """
+    extreme = np.nan_to_num(np.abs(null))
+    ranked = np.sort(extreme, axis=0)
+    below = np.stack([np.searchsorted(ranked[:, k], extreme[:, k] - TOLERANCE) for k in range(null.shape[1])], axis=1)
+    rare = 1 - below / len(null)
+    own = p_values(observed, null, True)
+    smallest = np.where(np.isfinite(own), rare, 1.0).min(axis=1)
+    as_rare = (smallest[:, None] <= own + TOLERANCE).sum(axis=0)
+    p = as_rare / len(null) if exact else (1 + as_rare) / (len(null) + 1)
+    return np.where(np.isfinite(own), p, np.nan)
+
+
 def holm(p: np.ndarray) -> np.ndarray:
     """Holm's step-down p (K,): any false alarm among the K tests is controlled, however they depend on each other."""
     order = np.argsort(p, kind="stable")
@@ -90,14 +107,3 @@ def holm(p: np.ndarray) -> np.ndarray:
     adjusted = np.empty(len(p))
     adjusted[order] = np.minimum(stepped, 1.0)
     return adjusted
-
-
-def sign_flip_p_value(differences: np.ndarray, count: int, rng: np.random.Generator) -> float:
-    """Two-sided p that paired `differences` (n,) are symmetric about zero; all 2^n signs if at most `count`."""
-    n = len(differences)
-    if not np.abs(differences).any():
-        return 1.0
-    exact = 2**n <= count
-    bits = (np.arange(2**n)[:, None] >> np.arange(n)) & 1 if exact else rng.integers(0, 2, size=(count, n))
-    null = (2 * bits - 1) @ differences
-    return float(p_values(np.array([differences.sum()]), null[:, None], exact)[0])

@@ -212,7 +212,7 @@ def _correlations(statistics: pd.DataFrame, similarity: pd.DataFrame) -> list[di
         key = tuple(row[name] for name in KEYS)
         ceiling = math.sqrt(value) if (value := reliability.get(key[:3], math.nan)) > 0 else math.nan
         row |= {"family": kinds[row["measure"]], "noise_ceiling": ceiling}
-        row |= {f"p_{test}": _p_of(p, key, f"two_way_{test}") for test in ("max_t", "blocks", "blocks_max_t")}
+        row |= {f"p_{test}": _p_of(p, key, f"two_way_{test}") for test in ("max_t", "blocks", "blocks_min_p")}
         row["established"] = bool(row["confirmatory"] and row["p_holm"] < MEANINGFUL)
         records.append(row | {"significant": bool(deciding[key] < MEANINGFUL)})
     return records
