@@ -4,6 +4,7 @@ import re
 import subprocess
 
 import pytest
+import yaml
 
 from promptatlas.errors import UserError
 from promptatlas.methods import manual, names, settings
@@ -52,6 +53,26 @@ def test_the_values_it_names_are_those_that_are_taken(method):
             assert taken("one {}") and taken("one") == (values == "text") and not taken(1)
         else:
             assert paper in values.split(", ") and all(map(taken, values.split(", "))) and not taken("often")
+
+
+def apart() -> str:
+    return (ROOT / "docs" / "settings.md").read_text().split("## Where settings are not the papers'")[1]
+
+
+def test_whoever_speaks_of_a_papers_settings_points_to_what_differs():
+    text = (ROOT / "docs" / "settings.md").read_text() + (ROOT / "README.md").read_text()
+    assert set(re.findall(r"#where[\w-]+", text)) == {"#where-settings-are-not-the-papers"} and len(apart()) > 1000
+    papers = {path: path.read_text() for path in (ROOT / "workflow" / "studies").glob("*.yaml") if " et al." in path.read_text()}
+    assert len(papers) >= 8
+    for path, study in papers.items():
+        assert "Where settings are not the papers'" in " ".join(study.replace("#", " ").split()), path.name
+
+
+def test_keys_that_bring_the_authors_way_are_keys_of_a_study():
+    keys = {key for method in EVERY for key in settings(method)} | {*yaml.safe_load((ROOT / "config.yaml").read_text())}
+    last = [row.split("|")[-2] for row in apart().splitlines() if row.startswith("|")]
+    named = [re.split(r"[:,{ ]+", entry)[0] for cell in last for entry in re.findall("`([^`]+)`", cell)]
+    assert len(named) > 15 and {*named} <= keys, {*named} - keys
 
 
 def test_no_meaning_is_left_of_a_setting_that_is_gone():

@@ -20,10 +20,49 @@ on top of a `preset`: `paper` is each method's own paper or release, and the usu
 which `mini` changes what its column says. An unknown setting or value is refused before anything runs. Settings belong to the
 fingerprint of a result: whatever is changed is computed again, and nothing else.
 
-Where papers differ: CoOp, VPT and UPT are tuned as MVLPT tunes them (200 epochs whatever the number of pictures, the class
-name in the middle, the epoch that is best on validation); CoOp's own papers use fewer epochs with fewer pictures, and the last. Adapters
-have one first alpha and one grid for all tasks, where the authors have them by data set, and the pictures in their cache are not
-augmented."""
+Where the authors did something else: [below](#where-settings-are-not-the-papers)."""
+
+APART = """## Where settings are not the papers'
+
+With `preset: paper` the tables above hold what the papers and releases say. Everything else that is known to differ stands here;
+where a study can have it the authors' way, the last column says by which key.
+
+| of | the authors' runs | here | the authors' way |
+|---|---|---|---|
+| all that learns from images | training images are cropped and flipped at random (but for MVLPT's on ELEVATER) | every image is seen as it was prepared | |
+| prompts | an incomplete last batch of an epoch is left out (but for MVLPT's on ELEVATER) | it is used | |
+| all releases | half precision (fp16), mostly also of what is learned | float32 | |
+| prompts | one stream of random numbers for everything | a stream of its own for each draw, start and order, so other values for a seed; draws of CoOp's scheme are the same | |
+| ImageNet, and what else has no validation images | MVLPT, Tip-Adapter and Prompt-Adapter validate on ImageNet's test images | a fifth of the training images is set aside before the draw | |
+| CoOp | 200 epochs with 16 and 8 images per class, 100 with 4 and 2, 50 with 1 and always on ImageNet; class name at the end; the last epoch | MVLPT's CoOp: 200 epochs, class name in the middle, the epoch that is best on validation | `epochs`, `position`, `select` |
+| CoOp in later papers | 4 vectors that start from "a photo of a" | 16 random ones | `context`, `initial` |
+| VPT, UPT | papers of their own | MVLPT's release, in which the small transformer of UPT sees each token alone | `mixer: joint` |
+| CoOp of MVLPT on ELEVATER | the release does not load the source prompt of CoOp | it is loaded | |
+| MVLPT's prompts of several ELEVATER tasks | batches of 64 in the same order every epoch; a fifth of the joint draw validates, with 1 image per class none | batches of 32 in a new order; each task's draw is as for the task alone | `batch_size` |
+| MVLPT's source prompts | parameters averaged over seeds | each seed its own | `union: {average_seeds: true}` |
+| MVLPT's groups of tasks | not released | found on validation images, or given | `joint` |
+| Hateful Memes | ELEVATER: ROC AUC; MVLPT's release: accuracy | ROC AUC | |
+| MaPLe, IVLP | 5 epochs and batches of 4 from base to new classes; for few-shot learning of all classes not released (users report 50 epochs) | those of base to new everywhere | `epochs` |
+| MaPLe on other data sets and domains | 3 layers, 2 epochs, rate .0026 | as from base to new, but in the studies `cross_dataset` and `domain` | `layers`, `epochs`, `learning_rate` |
+| SoftCPT | three steps of optimiser and schedule per batch (four with a `class_context`) | one | `steps: as_released` |
+| SoftCPT with a `class_context` | the release looks at all classes unless told otherwise | at a tenth of the classes without an image in the batch | `class_rate: 1.0` |
+| SoftCPT | names of tasks and splits, not published | titles of the catalogue; CoOp's splits, or drawn ones | |
+| SoftCPT's general tasks | scores by class on Caltech-101, Aircraft, Flowers and Pets | accuracy, as CoOp has it | |
+| all adapters | factor 100 on the cosines of text | the backbone's own logit scale, which is 100 for OpenAI's weights; alpha is in units of its logits | |
+| all adapters | keys are means of ten random crops; trained on new crops in each epoch | one image as it was prepared | |
+| all adapters | first alpha by data set, 1.17 to 10 | 1.17, that of ImageNet | `alpha` |
+| all adapters | grids by data set: alpha to between 3 and 50, beta to between 7 and 50 (Prompt-Adapter also to 100), 20 or 200 alphas and 200 betas | both to 20, 200 each | `alpha_max`, `alpha_steps`, `beta_max`, `beta_steps` |
+| Tip-Adapter-F, Prompt-Adapter-F | 100 epochs on EuroSAT, else 20 | 20 | `epochs` |
+| Prompt-Adapter-F | rate .001 on Aircraft, Flowers and ImageNet, .01 on UCF101, else .005 | .005 | `learning_rate` |
+| Prompt-Adapter-F | batches of 64 on ImageNet, else 256 | 256 | `batch_size` |
+| Tip-Adapter-F, Prompt-Adapter-F | the epoch is chosen on test images; the better of it and of the searched alpha and beta is reported | on validation images; alpha and beta are always searched | |
+| all adapters | alpha and beta are searched on all validation images of a data set | on the few of the draw | |
+| all adapters | one seed; a class with too few images has some twice | the study's seeds; every image once | |
+| Tip-Adapter on ImageNet | class weights from seven sentences | from the catalogue's one | `templates` of the task |
+| Prompt-Adapter | a prompt of MVLPT from up to 20 images per class of the 11 tasks, for any number of pictures | a prompt that saw the study's own draws; by default CoOp-MT's, 50 epochs, the last, class name at the end | `class_weights: multitask`, `multitask: all` |
+| linear probe | features as the image tower gives them, in CLIP's paper those before the projection | after it, of length one, centred | |
+| linear probe | C searched to an eighth of a decade | to a half | `halvings: 4` |
+| linear probe | draws of its own | those of the prompts | |"""
 
 METHODS = {
     "coop": "context vectors in place of a sentence around the class name",
@@ -69,9 +108,9 @@ MEANINGS = {
     "class_rate": "with a class_context, share of the classes without a picture in the batch that a step looks at",
     "steps": "one step per batch, or the release's three (four with a class_context), of optimiser and schedule alike",
     "sharing": "who has the same vectors: all tasks, the classes of a task, or none (each class its own)",
-    "alpha": "weight of the cache while keys are trained",
+    "alpha": "weight of the cache while keys are trained, in units of the backbone's logits",
     "beta": "sharpness of the cache while keys are trained",
-    "alpha_max": "end of the grid of alpha, left out; it begins at 0.1",
+    "alpha_max": "end of the grid of alpha, in units of the backbone's logits, left out; it begins at 0.1",
     "alpha_steps": "alphas in the grid",
     "beta_max": "end of the grid of beta, left out; it begins at 0.1",
     "beta_steps": "betas in the grid",
@@ -92,7 +131,7 @@ OTHERWISE = {
 def page() -> str:
     """The whole of docs/settings.md."""
     every = [name for kind in ("prompt", "shared", "adapter", "baseline") for name in names(kind)]
-    return "\n\n".join([HEAD, *map(section, every)]) + "\n"
+    return "\n\n".join([HEAD, *map(section, every), APART]) + "\n"
 
 
 def section(method: str) -> str:

@@ -129,7 +129,8 @@ register(
 )  # fmt: skip
 # Tip-Adapter: main.py and configs/. The first alpha and the grid differ there by data set: alpha from 1.17 to 10, grids that end
 # between 3 and 50, in Prompt-Adapter also at 100. Here all have ImageNet's first alpha and Prompt-Adapter's grid for EuroSAT,
-# which is wider than most, but not than those for Flowers and Food (50) and Pets (100).
+# which is wider than most, but not than those for Aircraft (30), Flowers and Food (50) and Pets (100). Alphas are in units of
+# logits, so they mean the same for a backbone of any logit scale.
 GRID = {"alpha_max": 20.0, "alpha_steps": 200, "beta_max": 20.0, "beta_steps": 200}
 CACHE = {"alpha": 1.17, "beta": 1.0, "epochs": 20, "batch_size": 256, "weight_decay": 0.01, "select": "best_validation"}
 register("tip_adapter", "promptatlas.adapters:tip_adapter", "adapter", revision=2, **GRID)

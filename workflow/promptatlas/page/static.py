@@ -17,9 +17,9 @@ from promptatlas.tasks.halves import whole_of
 FOLDER = Path(__file__).parent
 HOLE = '<a class="hole" href="#holes">failed</a>'
 CARE = (
-    "Published numbers come from the authors’ own runs, which crop and flip the training pictures at random; here every "
-    "picture is seen as it is. They are marked as published and never enter a measured number. Where other settings than this "
-    "study’s are known, they stand beside them."
+    "Published numbers come from the authors’ own runs, which crop and flip the training images at random and compute in half "
+    "precision; here every image is seen as it is, in single precision. They are marked as published and never enter a measured "
+    "number. Where other settings than this study’s are known, they stand beside them."
 )
 ONE_SEED = "With one seed they have no interval: what all tasks of a seed have in common cannot be told from it."
 DERIVED = "† The mean or harmonic mean of published scores, not itself published."
