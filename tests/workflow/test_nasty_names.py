@@ -1,6 +1,7 @@
 """Names are data: whatever they hold, a study runs to its end or is refused in one sentence, and nothing is executed."""
 
 import json
+import os
 import re
 import shutil
 from pathlib import Path
@@ -16,6 +17,7 @@ STUDY = "help.--_..x"
 TASK = "0-.--rm_-rf..X"
 PICTURES = "pictures; touch pwned 'x' \"y\" $(touch pwned) {0} {wildcards} ü\n"
 CLASSES = ("-rf ; touch pwned", "$(touch pwned) {} {x}", "<img src=x onerror=alert(1)>", "日本 'a' \"b\" \\ %s *")
+LATIN = os.fsdecode(b"caf\xe9; $(touch pwned).png")
 TITLE = "</script><script>alert(1)</script> {} $(touch pwned)"
 
 
@@ -31,6 +33,7 @@ def nasty(backbone, tmp_path_factory) -> Finished:
             for picture in range(number):
                 noise = rng.normal(60 * shade, 20, (20, 20, 3)).clip(0, 255).astype(np.uint8)
                 Image.fromarray(noise).save(folder / f"-{picture} ; $(touch pwned) '\".png")
+            Image.fromarray(255 - noise).save(folder / LATIN)
     described = {TASK: {"folder": PICTURES, "title": TITLE, "family": "<b>&", "templates": ["a $(touch pwned) `x` {}."]}}
     study.configure(study=STUDY, results=RESULTS, tasks=[TASK, "shapes"], data=described, methods=["coop"])
     shutil.copytree(backbone, study.folder / RESULTS / STUDY / "backbone")
@@ -44,6 +47,8 @@ def test_a_study_of_nasty_names_runs_to_its_end(nasty):
     assert set(transfer["target"]) == {TASK, "shapes"} and transfer["score"].notna().all()
     task = json.loads((results / "tasks" / TASK / "task.json").read_text())["task"]
     assert set(task["class_names"]) == {" ".join(name.split()) for name in CLASSES} and task["title"] == TITLE
+    factors = pd.read_parquet(results / "tasks" / TASK / "factors.parquet")
+    assert factors["name"].str.endswith(r"caf\xe9; $(touch pwned).png").sum() == len(CLASSES) * 2
     assert "Nothing to be done" in nasty.run()
 
 

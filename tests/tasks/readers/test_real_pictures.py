@@ -8,12 +8,15 @@ from pathlib import Path
 
 import numpy as np
 import pytest
+from PIL import Image
 
 from promptatlas.errors import UserError
 from promptatlas.tasks import readers
 from promptatlas.tasks.catalogue import entry
 from promptatlas.tasks.labels import relabel
 from promptatlas.tasks.listing import Listing
+from promptatlas.tasks.readers.files import opened
+from promptatlas.tasks.upright import upright
 
 REAL = Path(__file__).parents[4] / "shared" / "realdata"
 pytestmark = pytest.mark.skipif(not REAL.exists(), reason="the real pictures are not beside this checkout")
@@ -136,3 +139,19 @@ def test_the_characters_of_an_alphabet_are_classes_of_twenty_drawings(omniglot: 
     assert counts(listing) == {"train": [10] * characters, "validation": [4] * characters, "test": [6] * characters}
     image = listing.splits["train"].pictures.open(0)
     assert image.size == (105, 105) and image.mode == "1"
+
+
+def test_photographs_are_read_as_before_and_turned_ones_as_upright_ones(tmp_path: Path) -> None:
+    paths = sorted((REAL / "clothing_small").rglob("*.jpg"))[::97] + sorted((REAL / "caltech101").rglob("*.jpg"))[::211]
+    assert len(paths) > 15
+    sideways = Image.Exif()
+    sideways[0x0112] = 6
+    for path in paths:
+        photograph = opened(path)
+        plain = np.asarray(photograph.convert("RGB"))
+        np.testing.assert_array_equal(np.asarray(upright(photograph)), plain)
+        Image.fromarray(np.rot90(plain)).save(tmp_path / "turned.png", exif=sideways)
+        np.testing.assert_array_equal(np.asarray(upright(opened(tmp_path / "turned.png"))), plain)
+        light = np.asarray(photograph.convert("L"))
+        Image.fromarray(light.astype(np.uint16) * 257).save(tmp_path / "deep.png")
+        np.testing.assert_array_equal(np.asarray(upright(opened(tmp_path / "deep.png"))), np.repeat(light[..., None], 3, axis=2))
