@@ -173,3 +173,14 @@ def test_validation_images_that_promptatlas_set_aside_count_as_the_training_imag
         copy(pictures, f"train/cat/{k}", f"test/cat/{k}")
     copy(pictures, "train/dog/0", "train/dog/1")
     assert notes(pictures) == ["12 of 32 test images are training images too", "1 of 36 training images are copies of others in the same split"]
+
+
+def test_a_class_of_most_test_images_is_told_with_the_remedy(pictures: Path) -> None:
+    for k in range(1, 10):
+        (pictures / f"test/dog/{k}.png").unlink()
+        (pictures / f"test/owl/{k}.png").unlink()
+    for k in range(30):
+        picture(1000 + k, 30, 20).save(pictures / f"test/cat/more{k}.png")
+    (note,) = notes(pictures)
+    assert note.startswith("95 % of the test images are of class cat") and "`metric: mean_per_class`" in note
+    assert notes(pictures, metric="mean_per_class") == []

@@ -11,8 +11,10 @@ from typing import Any, Iterable, Sequence
 import pandas as pd
 from safetensors import SafetensorError, safe_open
 
-from promptatlas import cells, overlaps, scores
+from promptatlas import cells, metrics, overlaps, scores
+from promptatlas.blind import beats, records, sentence
 from promptatlas.cells import replace
+from promptatlas.designs import LARGEST_CLASS
 from promptatlas.errors import Failed, UserError
 from promptatlas.reporting import Say
 from promptatlas.study import Study
@@ -23,6 +25,7 @@ TRANSFER = [
     "study", "backbone", "protocol", "method", "source", "target", "seed", "shots", "metric", "score", "chance", "n_test",
     "seconds", "peak_mib", "fingerprint", "failed",
 ]  # fmt: skip
+BEATS = "beats_largest_class"
 BASELINES = ["study", "backbone", "method", "target", "seed", "shots", "metric", "score", "failed"]
 METHODS = ["method", "task", "seed", "shots", "metric", "score", "chance"]
 JOINT = [
@@ -32,7 +35,7 @@ JOINT = [
 TUNING = ["method", "task", "seed", "epoch", "loss", "learning_rate", "validation_score"]
 WHOLE = {"failed": ""}
 TASKS = [
-    "task", "title", "family", "metric", "classes", "n_train", "n_validation", "n_test", "chance", "zero_shot",
+    "task", "title", "family", "metric", "classes", "n_train", "n_validation", "n_test", "chance", "largest_class", "zero_shot",
     "zero_shot_expected", "zero_shot_reference", "shots_min", "shots_max", "skipped", "split_source", "licence", "citation",
     "drawn", "labelled", "multitask_source", "notes", "failed",
 ]  # fmt: skip
@@ -56,14 +59,19 @@ def find_shared_images(study: Study, say: Say) -> None:
     save(shared, study.table("shared_images"))
 
 
-def describe(study: Study, transfer: pd.DataFrame, shared: pd.DataFrame) -> None:
-    """Write the tables `baselines`, `methods`, `tuning` and `tasks`, and the resolved configuration."""
+def describe(study: Study, transfer: pd.DataFrame, shared: pd.DataFrame, say: Say) -> None:
+    """Write the tables `baselines`, `methods`, `tuning` and `tasks`, and the resolved configuration; say where no prompt beats
+    always answering the largest class."""
     baselines = baselines_table(study, transfer)
     save(baselines, study.table("baselines"))
     as_long = [method for method in study.methods if study.starts_from_targets(method)]
     save(methods_table(transfer, baselines, as_long), study.table("methods"))
     save(tuning_table(study), study.table("tuning"))
-    save(tasks_table(study, transfer, shared), study.table("tasks"))
+    tasks = tasks_table(study, transfer, shared)
+    for one in records(transfer, tasks):
+        if one["none_above"]:
+            say(f"task {one['task']}: {sentence(one)}")
+    save(tasks, study.table("tasks"))
     replace(study.resolved_config, (json.dumps(study.description, indent=1) + "\n").encode())
 
 
@@ -72,7 +80,20 @@ def transfer_table(study: Study) -> pd.DataFrame:
     # A kept cell may have been measured under another name, or for another number of shots on which it does not depend.
     now = {"study": study.name, "backbone": study.backbone_name, "shots": study.shots}
     rows = (WHOLE | _sound(study, cell) | now for cell in sorted(study.cells))
-    return _numbers(_frame(rows, TRANSFER))
+    table = _numbers(_frame(rows, TRANSFER))
+    blind = table["target"].map(_largest_classes(study)).astype(float)
+    return table.assign(**{BEATS: beats(table["score"], blind)})
+
+
+def _largest_classes(study: Study) -> dict[str, float]:
+    """By task what always answering its largest class scores; NaN for one that could not be prepared."""
+    found = {}
+    for name in study.tasks:
+        found[name] = float("nan")
+        with suppress(Failed):
+            prepared = PreparedTask.open(study.task_folder(name))
+            found[name] = metrics.largest_class(prepared.task.metric, prepared.labels("test"), len(prepared.task.class_names))
+    return found
 
 
 def _sound(study: Study, cell: cells.Cell) -> dict[str, Any]:
@@ -84,12 +105,13 @@ def _sound(study: Study, cell: cells.Cell) -> dict[str, Any]:
 
 
 def baselines_table(study: Study, transfer: pd.DataFrame) -> pd.DataFrame:
-    """What a target's score is compared with: guessing, the hand-written prompt without any training, a linear probe,
-    and the methods that have no place in the matrix."""
+    """What a target's score is compared with: guessing, always answering the largest class, the hand-written prompt without
+    any training, a linear probe, and the methods that have no place in the matrix."""
     targets = transfer.drop_duplicates("target")
     chance = targets.assign(method="chance", score=targets["target"].map(_by_target(transfer, "chance")), failed="")
     template = transfer[(transfer["source"] == "template") & transfer["score"].notna()]
-    untrained = pd.concat([chance, template.drop_duplicates("target").assign(method="zero_shot")]).assign(seed=pd.NA, shots=0)
+    blind = targets.assign(method=LARGEST_CLASS, score=targets["target"].map(_largest_classes(study)).astype(float), failed="")
+    untrained = pd.concat([chance, blind, template.drop_duplicates("target").assign(method="zero_shot")]).assign(seed=pd.NA, shots=0)
     about = targets.set_index("target")[["study", "backbone", "metric"]]
     probes = [
         {**WHOLE, **about.loc[name], "method": "linear_probe", "target": name, "shots": study.shots, **probe}
@@ -114,7 +136,7 @@ def methods_table(transfer: pd.DataFrame, baselines: pd.DataFrame, as_long: Sequ
     own = (transfer["protocol"] == "frozen") & (transfer["source"] == transfer["target"])
     if not own.any():
         own = (transfer["protocol"] == "init") & (transfer["source"] == "scratch") & transfer["method"].isin(as_long)
-    others = baselines[baselines["method"] != "chance"]
+    others = baselines[~baselines["method"].isin(("chance", LARGEST_CLASS))]
     table = pd.concat([transfer[own].astype({"seed": "Int64"}), others])
     table["chance"] = table["target"].map(_by_target(transfer, "chance"))
     table = table.rename(columns={"target": "task"})[METHODS].astype({"seed": "Int64"})
@@ -163,11 +185,12 @@ def tasks_table(study: Study, transfer: pd.DataFrame, shared: pd.DataFrame) -> p
     chance = _by_target(transfer, "chance")
     zero_shot = _by_target(transfer[transfer["source"] == "template"], "score")
     pooled = study.multitask_tasks() if study.multitask else ()
+    blind = _largest_classes(study)
     measured = (
-        {"chance": chance[name], "zero_shot": zero_shot.get(name, float("nan")), "multitask_source": name in pooled} for name in study.tasks
+        {"chance": chance[name], LARGEST_CLASS: blind[name], "zero_shot": zero_shot.get(name, float("nan")), "multitask_source": name in pooled} for name in study.tasks
     )
-    rows = (_noted(_task_row(study, name), shared) | _published(study, name) | own for name, own in zip(study.tasks, measured, strict=True))
-    return _frame(rows, TASKS)
+    rows = (_task_row(study, name) | _published(study, name) | own for name, own in zip(study.tasks, measured, strict=True))
+    return _noted(_frame(rows, TASKS), transfer, shared)
 
 
 def _task_row(study: Study, name: str) -> dict[str, Any]:
@@ -198,8 +221,12 @@ def _task_row(study: Study, name: str) -> dict[str, Any]:
     }
 
 
-def _noted(row: dict[str, Any], shared: pd.DataFrame) -> dict[str, Any]:
-    return row | {"notes": "; ".join(filter(None, (row["notes"], *overlaps.notes(shared, row["task"]))))}
+def _noted(tasks: pd.DataFrame, transfer: pd.DataFrame, shared: pd.DataFrame) -> pd.DataFrame:
+    """The table with notes also of what is only known when all tasks are prepared, and measured."""
+    blind = {one["task"]: sentence(one) for one in records(transfer, tasks) if one["none_above"]}
+    more = {name: filter(None, (*overlaps.notes(shared, name), blind.get(name))) for name in tasks["task"]}
+    notes = ["; ".join(filter(None, (own, *more[name]))) for name, own in zip(tasks["task"], tasks["notes"], strict=True)]
+    return tasks.assign(notes=notes)
 
 
 def _published(study: Study, name: str) -> dict[str, Any]:

@@ -71,7 +71,7 @@ def _resolve_tasks(config: dict[str, Any]) -> None:
 
 def _distinct(tasks: Sequence[str]) -> None:
     """Tasks have rows, jobs and files of their own: job names have underscores for punctuation, some disks no upper case."""
-    reserved = (*designs.CALIBRATION, *unions.ROWS)
+    reserved = (*designs.BESIDE, *unions.ROWS)
     called = dict.fromkeys(reserved, "a row of the tables")
     for task in tasks:
         alike = re.sub(r"\W", "_", task).lower()

@@ -18,6 +18,8 @@ MATRIX, FEW_SHOT, BASE_TO_NEW, CROSS_DATASET, DOMAIN = "matrix", "few_shot", "ba
 WITH_OWN_TASKS = (MATRIX, FEW_SHOT)  # each task's own prompt is measured, so methods and ways to share prompts can be compared
 WITH_SOURCES = (CROSS_DATASET, DOMAIN)
 CALIBRATION = ("scratch", "template")
+LARGEST_CLASS = "largest_class"
+BESIDE = (*CALIBRATION, LARGEST_CLASS)  # what rows beside the tasks may be called
 
 
 @dataclass(frozen=True)

@@ -15,6 +15,7 @@ from promptatlas.streams import stream
 
 RECALL_LEVELS = np.linspace(1, 0, 11)
 CHANCE_RANKINGS = 500
+BALANCED = "`metric: mean_per_class` counts all classes alike"  # what to say where accuracy is easily had
 
 
 @dataclass(frozen=True)
@@ -100,6 +101,22 @@ def chance(metric: str, labels: np.ndarray, classes: int) -> float:
         positives = labels.sum(axis=0)
         return float(np.mean([_random_average_precision(len(labels), int(p)) for p in positives if p]))
     return 1.0 / classes
+
+
+def largest_class(metric: str, labels: np.ndarray, classes: int) -> float:
+    """What the best answer scores that is the same for every picture; nan where the metric has no value.
+
+    Accuracy: the share of the class that most of these pictures are of, which nobody knows who does not look at their labels:
+    the most that can be had without looking at pictures. Mean per class: all of one class and none of the others, 1 / C where
+    every class has a picture. The metrics that rank see all pictures tied: 0.5 for ROC AUC, and for ``map_11_point`` with p
+    the share of pictures of a class (1 + 10 p) / 11, mean over classes: recall 0 counts as precision 1.
+    """
+    if undefined(metric, labels):
+        return float("nan")
+    if metric in RANKED:
+        return float(ranked(metric, np.zeros((len(labels), classes)), labels))
+    counts = np.bincount(labels, minlength=classes)
+    return float(counts.max() / len(labels)) if metric == "accuracy" else 1.0 / int((counts > 0).sum())
 
 
 def average_precision(marks: np.ndarray, scores: np.ndarray) -> np.ndarray:

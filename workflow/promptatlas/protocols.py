@@ -19,7 +19,7 @@ from promptatlas.designs import BASE_TO_NEW, Design
 from promptatlas.published.settings import difference
 from promptatlas.statistics.checks import TOLERATED_POINTS, zero_shot_check
 from promptatlas.statistics.holes import holes
-from promptatlas.statistics.summary import plain
+from promptatlas.statistics.summary import cautions, plain
 from promptatlas.tasks.halves import BASE, NEW, PARTS, part_name
 
 COLUMNS = (
@@ -149,7 +149,7 @@ def _of_targets(values: Printed, design: Design) -> dict[str, Printed]:
 
 
 def summary(
-    table: pd.DataFrame, transfer: pd.DataFrame, tasks: pd.DataFrame, baselines: pd.DataFrame, design: Design
+    table: pd.DataFrame, transfer: pd.DataFrame, tasks: pd.DataFrame, baselines: pd.DataFrame, design: Design, shared: pd.DataFrame | None = None
 ) -> dict:
     """The dict written to summary.json: what was measured, and the averages beside the printed ones."""
     template = transfer[transfer["source"] == TEMPLATE].drop_duplicates("target").set_index("target")["score"]
@@ -169,5 +169,6 @@ def summary(
             "averages": table[table["target"] == AVERAGE].drop(columns=["design", "target"]).to_dict("records"),
             "zero_shot_check": zero_shot_check(tasks, template, baselines),
             "zero_shot_tolerated_points": TOLERATED_POINTS,
+            **cautions(transfer, tasks, shared),
         }
     )

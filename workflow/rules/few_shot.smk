@@ -4,6 +4,7 @@
 rule comparison:
     input:
         **{name: study.table(name)[0] for name in ("transfer", "tasks", "baselines", "methods")},
+        shared=study.table("shared_images")[0],
         joint=study.table("joint")[:1] if study.joint else [],
     output:
         summary=study.summary,

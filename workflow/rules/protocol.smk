@@ -6,6 +6,7 @@ rule protocol:
         transfer=study.table("transfer")[0],
         tasks=study.table("tasks")[0],
         baselines=study.table("baselines")[0],
+        shared=study.table("shared_images")[0],
     output:
         table=study.table("protocol"),
         summary=study.summary,

@@ -7,6 +7,7 @@ rule statistics:
         similarity=study.table("similarity")[0],
         tasks=study.table("tasks")[0],
         baselines=study.table("baselines")[0],
+        shared=study.table("shared_images")[0],
         methods=study.table("methods")[0],
         joint=study.table("joint")[:1] if study.joint else [],
     output:

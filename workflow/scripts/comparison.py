@@ -13,7 +13,7 @@ with reporting(snakemake.log[0]) as say:
     from promptatlas.unions import ROWS
 
     study = Study(snakemake.config)
-    names = ("transfer", "tasks", "baselines", "methods")
+    names = ("transfer", "tasks", "baselines", "methods", "shared")
     tables = {name: pd.read_parquet(snakemake.input[name]) for name in names}
     joint = pd.read_parquet(snakemake.input.joint) if snakemake.input.joint else None
     printed = few_shot.published_means(study.design, study.weights, study.shots, study.config)

@@ -8,4 +8,4 @@ with reporting(snakemake.log[0]) as say:
     from promptatlas.study import Study
 
     transfer, shared = (pd.read_parquet(snakemake.input[name]) for name in ("transfer", "shared"))
-    collect.describe(Study(snakemake.config), transfer, shared)
+    collect.describe(Study(snakemake.config), transfer, shared, say)

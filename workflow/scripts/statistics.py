@@ -12,13 +12,13 @@ with reporting(snakemake.log[0]) as say:
     from promptatlas.unions import ROWS
 
     study = Study(snakemake.config)
-    names = ("transfer", "similarity", "tasks", "baselines", "methods")
-    transfer, similarity, tasks, baselines, methods = (pd.read_parquet(snakemake.input[name]) for name in names)
+    names = ("transfer", "similarity", "tasks", "baselines", "methods", "shared")
+    transfer, similarity, tasks, baselines, methods, shared = (pd.read_parquet(snakemake.input[name]) for name in names)
     joint = pd.read_parquet(snakemake.input.joint) if snakemake.input.joint else None
     permutations = snakemake.params.permutations
     table = statistics.analyse(
         transfer, similarity, tasks, permutations=permutations, primary=snakemake.params.primary
     )
     collect.save(table, study.table("statistics"))
-    summary = statistics.summary(transfer, similarity, table, tasks, baselines, permutations, methods, joint, ROWS)
+    summary = statistics.summary(transfer, similarity, table, tasks, baselines, permutations, methods, joint, ROWS, shared)
     Path(study.summary).write_text(json.dumps(summary, indent=1) + "\n")

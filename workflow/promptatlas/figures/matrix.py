@@ -1,7 +1,7 @@
 """One transfer matrix as a heatmap: sources as rows, targets as columns. Knows nothing of similarity or tests.
 
 Blue is better and red is worse than the stated baseline; viridis where there is none. The diagonal is framed, missing
-cells are hatched, calibration rows stand apart below.
+cells are hatched, calibration rows stand apart below; a corner marks scores that do not beat always answering the largest class.
 """
 
 from collections.abc import Callable, Sequence
@@ -12,15 +12,18 @@ from matplotlib import pyplot as plt
 from matplotlib.axes import Axes
 from matplotlib.colors import Colormap, Normalize
 from matplotlib.figure import Figure
-from matplotlib.patches import Rectangle
+from matplotlib.patches import Polygon, Rectangle
 
+from promptatlas.blind import SAME
+from promptatlas.designs import LARGEST_CLASS
 from promptatlas.figures.style import number
 from promptatlas.statistics.matrices import Scores
+from promptatlas.statistics.scales import seed_mean
 from promptatlas.statistics.views import VIEWS, method_title, shown
 
 CELL = 0.36
 CALIBRATION = {
-    "scratch": "untuned prompt", "template": "hand-written (zero-shot)", "shuffled": "shuffled labels",
+    "largest_class": "always the largest class", "scratch": "untuned prompt", "template": "hand-written (zero-shot)", "shuffled": "shuffled labels",
     "multitask": "all other tasks together", "multitask_all": "all tasks together", "multitask_of": "source tasks together",
     "multitask_averaged": "all other tasks together (mean of seeds)", "multitask_all_averaged": "all tasks together, seeds averaged",
     "multitask_of_averaged": "source tasks together (mean of seeds)",
@@ -50,6 +53,8 @@ def heatmap(
     )
     axes = figure.add_subplot(grid[0, 0])
     draw_cells(axes, values[np.ix_(index, index)], labels, _text(view), colours, norm)
+    below = _below(scores, scores.score)[np.ix_(index, index)]
+    _mark(axes, below)
     undefined = view == "relationship"
     for place in range(n):
         box = Rectangle((place, place), 1, 1, fill=undefined, facecolor="#e9e9e9", edgecolor="#111111", linewidth=1.2)
@@ -64,12 +69,28 @@ def heatmap(
         lowest = figure.add_subplot(grid[1, 0])
         table = np.stack(list(rows.values()))[:, index]
         draw_cells(lowest, table, [row_title(scores.protocol, row) for row in rows], _text(view), colours, norm)
-    lowest.set_xlabel(column_words, labelpad=8)
+        beside = np.stack([_below(scores, scores.calibration[row]) & (row != LARGEST_CLASS) for row in rows])[:, index]
+        _mark(lowest, beside)
+        below = np.concatenate([below, beside])
+    lowest.set_xlabel(column_words + ("\n\u25e3 no better than always answering the largest class" if below.any() else ""), labelpad=8)
     ends = "both" if VIEWS[view].diverging else "neither"
     bar = figure.colorbar(matplotlib.cm.ScalarMappable(norm, colours), cax=figure.add_subplot(grid[0, 1]), extend=ends)
     bar.outline.set_visible(False)
     bar.set_label(VIEWS[view].meaning + (" (cells in %)" if VIEWS[view].unit == "%" else ""))
     return figure
+
+
+def _below(scores: Scores, values: np.ndarray) -> np.ndarray:
+    """Which scores (S, ..., n), mean over seeds, are no better than always answering the target's largest class: (..., n)."""
+    if LARGEST_CLASS not in scores.calibration:
+        return np.zeros(values.shape[1:], dtype=bool)
+    return seed_mean(values) <= scores.calibration[LARGEST_CLASS][0] + SAME
+
+
+def _mark(axes: Axes, cells: np.ndarray) -> None:
+    """A dark corner at the lower left of each of the marked cells (R, C)."""
+    for row, column in np.argwhere(cells):
+        axes.add_patch(Polygon([(column + 0.06, row + 0.66), (column + 0.06, row + 0.94), (column + 0.34, row + 0.94)], color="#333333", lw=0))
 
 
 def row_title(protocol: str, row: str) -> str:

@@ -15,7 +15,7 @@ from promptatlas.page.payload import payload
 
 FOLDER = Path(__file__).parent
 SCRIPTS = (
-    "protocols.js", "state.js", "colours.js", "heatmap.js", "plots.js", "panel.js", "sections.js", "similarity.js",
+    "protocols.js", "state.js", "colours.js", "heatmap.js", "plots.js", "panel.js", "sections.js", "cautions.js", "similarity.js",
     "published.js", "check.js", "methods.js", "main.js",
 )  # fmt: skip
 

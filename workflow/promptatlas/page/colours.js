@@ -68,6 +68,16 @@ function paint(number, view) {
 }
 
 // The legend: a bar of colour with what its ends and its middle mean.
+// What the marks in the corners of cells mean, as far as there are any.
+function cautionKeys() {
+  const rows = [...Object.keys(TASKS), ...calibration()];
+  const any = found => rows.some(source => Object.keys(TASKS).some(target => found(source, target)));
+  return [
+    any(beatsNothing) ? element("span", {}, "\u25e3 no better than always the largest class") : null,
+    any(sharedImages) ? element("span", {}, "\u25cf the two tasks share images") : null,
+  ].filter(Boolean);
+}
+
 function drawLegend() {
   const {diverging, meaning, unit} = DATA.views[state.view];
   const [low, high] = limitsOf(state.view);
@@ -86,5 +96,6 @@ function drawLegend() {
     element("span", {}, meaning + (unit === "%" ? " (cells in %)" : "")),
     element("span", {}, element("span", {class: "sample own"}), ownPrompt()),
     element("span", {}, element("span", {class: "sample hole-sample"}), "not measured"),
+    ...cautionKeys(),
   );
 }

@@ -32,7 +32,7 @@ def write(tasks: pd.DataFrame, config: Mapping, summary: Mapping, path: Path) ->
     titles, comparison = static.titles(tasks), summary["comparison"]
     sections = [
         static.Section("gains", "Gain over zero-shot", f'<p class="words">{WORDS.format(static.intervals(comparison, INTERVALS))}</p>{_gains(comparison, summary["methods"])}'),
-        static.Section("scores", "Scores", f'{_left_out(comparison)}<div class="scroll">{_scores(comparison, titles)}</div>'),
+        static.Section("scores", "Scores", f'{_left_out(comparison)}<div class="scroll">{_scores(comparison, titles, static.largest_classes(summary))}</div>'),
         static.Section("pairs", "Each against each", f'<p class="words">{PAIRS}</p><div class="scroll">{_pairs(comparison)}</div>'),
     ]
     if summary["published_means"]:
@@ -68,15 +68,15 @@ def _gains(comparison: Mapping, methods: Sequence[str]) -> str:
     return f'<div class="scroll">{static.table(head, rows, numeric={1, 2, 3, 4, 5})}</div>'
 
 
-def _scores(comparison: Mapping, titles: Mapping[str, str]) -> str:
+def _scores(comparison: Mapping, titles: Mapping[str, str], blind: Mapping[str, float]) -> str:
     """Tasks with a score of every method, and below them those that are left out of all comparisons."""
     methods = comparison["methods"]
     rows = []
     for task in methods[0]["by_task"]:
         best = max(one["by_task"][task] for one in methods)
         cells = [
-            f"<b>{static.percent(one['by_task'][task])}</b>" if one["by_task"][task] == best else static.percent(one["by_task"][task])
-            for one in methods
+            (f"<b>{static.percent(score)}</b>" if score == best else static.percent(score)) + static.below(score, blind.get(task))
+            for score in (one["by_task"][task] for one in methods)
         ]
         rows.append([escape(titles.get(task, task)), *cells])
     for task in comparison["tasks_left_out"]:

@@ -89,6 +89,7 @@ function drawCell(source, target, x, y, line, column, choose) {
       ? "failed"
       : viewText(number, state.view, true);
   const chosen = state.source === source && state.target === target;
+  const [below, shared] = [beatsNothing(source, target), sharedImages(source, target)];
   const cell = element(
     "g",
     {
@@ -99,7 +100,7 @@ function drawCell(source, target, x, y, line, column, choose) {
       "data-column": column,
       "data-missing": !isNumber(number) && !undefinedHere,
       "aria-selected": chosen ? "true" : "false",
-      "aria-label": `${title(source)} to ${title(target)}: ${words}`,
+      "aria-label": [`${title(source)} to ${title(target)}: ${words}`, ...cautions(source, target)].join(". "),
       onclick: () => choose(source, target),
       onkeydown: event => {
         if (event.key === "Enter" || event.key === " ") {
@@ -116,6 +117,10 @@ function drawCell(source, target, x, y, line, column, choose) {
     element("rect", {x: x + 0.75, y: y + 0.75, width: SIZE - 1.5, height: SIZE - 1.5, rx: 2, fill: colours.fill}),
     element("rect", {class: "frame", x: x + 0.75, y: y + 0.75, width: SIZE - 1.5, height: SIZE - 1.5, rx: 2}),
   );
+  const ink = isNumber(number) ? colours.ink : "var(--ink)";
+  if (below)
+    cell.append(element("path", {class: "below", d: `M${x + 3} ${y + SIZE - 3}h8l-8 -8z`, style: `fill:${ink}`}));
+  if (shared) cell.append(element("circle", {class: "shared", cx: x + SIZE - 6, cy: y + 6, r: 2.5, style: `fill:${ink}`}));
   if (state.numbers && isNumber(number)) {
     cell.append(
       element(
@@ -156,6 +161,7 @@ function hover(source, target, words, event) {
           `score ${percent(score, 1)}, ${baselineWords()} ${percent(mean(there(Object.values(baseline(target, mainView())))), 1)}`,
         )
       : "",
+    ...cautions(source, target).map(words => element("div", {}, words)),
   );
   tip.hidden = false;
   placeTip(event);

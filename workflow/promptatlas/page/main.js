@@ -136,6 +136,7 @@ addEventListener("hashchange", () => {
 
 drawHeader();
 drawAlarm();
+drawCautions();
 drawCheck();
 drawStudy();
 update();

@@ -44,11 +44,7 @@ function drawPanel() {
   parts.push(
     ...cellClasses(source, target),
     ...cellTuning(source),
-    ...cellCommands(
-      source,
-      target,
-      scores.map(one => one[0]),
-    ),
+    ...(source === "largest_class" ? [] : cellCommands(source, target, scores.map(one => one[0]))),
   );
   fill("panel", parts);
 }
@@ -84,8 +80,10 @@ function cellNumbers(source, target, scores, measured) {
       ? element("p", {}, `Source ${better + 1} of ${others.length} for this target.`)
       : null,
     betterStart(source, target),
+    ...cautions(source, target).map(words => element("p", {class: "warning"}, words)),
     ...ruler(measured, [
       [chance, "chance", "var(--faint)"],
+      ...(isNumber(largestClass(target)) ? [[largestClass(target), "largest class", "var(--soft)"]] : []),
       [zero, "zero-shot", "var(--warm)"],
       ...(againstStart() ? [[start, "untrained start", "var(--ink)"]] : []),
       [own, ownPrompt(), "var(--relationship)"],
@@ -94,7 +92,9 @@ function cellNumbers(source, target, scores, measured) {
     element(
       "p",
       {class: "quiet"},
-      `Chance ${percent(chance, 1)}, zero-shot ${percent(zero, 1)}, ` +
+      `Chance ${percent(chance, 1)}, ` +
+        (isNumber(largestClass(target)) ? `always the largest class ${percent(largestClass(target), 1)}, ` : "") +
+        `zero-shot ${percent(zero, 1)}, ` +
         (againstStart() ? `tuned from an untrained start ${percent(start, 1)}, ` : "") +
         `${ownPrompt()} ${percent(own, 1)}; ${TASKS[target].n_test} test images.`,
     ),
@@ -103,7 +103,7 @@ function cellNumbers(source, target, scores, measured) {
 
 // In how many seeds a source is a better start than none.
 function betterStart(source, target) {
-  if (!againstStart() || ["scratch", "template"].includes(source)) return null;
+  if (!againstStart() || ["scratch", "template", "largest_class"].includes(source)) return null;
   const found = there(gains(source, target).map(one => one[1]));
   const better = found.filter(gain => gain > 0).length;
   return found.length

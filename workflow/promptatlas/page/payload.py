@@ -24,6 +24,7 @@ CARD = (
     "n_train",
     "n_test",
     "chance",
+    "largest_class",
     "zero_shot",
     "split_source",
     "drawn",

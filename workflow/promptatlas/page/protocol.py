@@ -17,7 +17,7 @@ from promptatlas.designs import BASE_TO_NEW, CROSS_DATASET, DOMAIN
 from promptatlas.page import static
 from promptatlas.protocols import AVERAGE, HARMONIC, MEASURED, PUBLISHED, SCORE, ZERO_SHOT
 from promptatlas.statistics.views import method_title
-from promptatlas.tasks.halves import BASE, NEW
+from promptatlas.tasks.halves import BASE, NEW, part_name
 
 TITLES = {
     BASE_TO_NEW: "Do prompts hold for classes they have not seen?",
@@ -48,7 +48,7 @@ def write(table: pd.DataFrame, tasks: pd.DataFrame, config: Mapping, summary: Ma
         "scores",
         "Scores",
         f"<p class='words'>{escape(WORDS[summary['design']])} {HOVER}</p>"
-        f'<div class="scroll">{protocol_table(table, titles, summary["design"])}</div>'
+        f'<div class="scroll">{protocol_table(table, titles, summary["design"], static.largest_classes(summary))}</div>'
         + "".join(f'<p class="words quiet">{escape(text)}</p>' for text in _of_the_published(table)),
     )
     lead = _lead(summary, config["methods"])
@@ -75,9 +75,12 @@ def _lead(summary: Mapping, wanted: Sequence[str]) -> str:
     )
 
 
-def protocol_table(table: pd.DataFrame, titles: Mapping[str, str], design: str) -> str:
-    """Percent: methods within tasks for base-to-new, targets as columns otherwise; published rows below measured ones."""
-    return _by_task(table, titles) if design == BASE_TO_NEW else _by_target(table, titles)
+def protocol_table(table: pd.DataFrame, titles: Mapping[str, str], design: str, blind: Mapping[str, float]) -> str:
+    """Percent: methods within tasks for base-to-new, targets as columns otherwise; published rows below measured ones.
+
+    blind: by task what always answering the largest class scores; what does not beat it is marked.
+    """
+    return _by_task(table, titles, blind) if design == BASE_TO_NEW else _by_target(table, titles, blind)
 
 
 def _cells(table: pd.DataFrame) -> dict[tuple[bool, str, str, str, str], Any]:
@@ -85,7 +88,7 @@ def _cells(table: pd.DataFrame) -> dict[tuple[bool, str, str, str, str], Any]:
     return {(row.origin == MEASURED, row.method, row.source, row.target, row.measure): row for row in table.itertuples()}
 
 
-def _by_task(table: pd.DataFrame, titles: Mapping[str, str]) -> str:
+def _by_task(table: pd.DataFrame, titles: Mapping[str, str], blind: Mapping[str, float]) -> str:
     """A block per task, the average first; rows are methods, columns base, new and H, measured and published."""
     known, printed = _cells(table), (table["origin"] != MEASURED).any()
     groups = {"measured": True, **({"published": False} if printed else {})}
@@ -98,7 +101,11 @@ def _by_task(table: pd.DataFrame, titles: Mapping[str, str]) -> str:
         name = "Average" if target == AVERAGE else titles.get(target, target)
         rows.append(f'<tr class="group"><td colspan="{2 + 3 * len(groups)}">{escape(name)}</td></tr>')
         for method in dict.fromkeys(table["method"]):
-            cells = [_cell(known.get((own, method, "", target, measure))) for own in groups.values() for measure in MEASURES]
+            cells = [
+                _cell(known.get((own, method, "", target, measure)), blind.get(part_name(target, measure)))
+                for own in groups.values()
+                for measure in MEASURES
+            ]
             by = f'<td class="quiet">{_by(known.get((False, method, "", target, BASE)))}</td>' if printed else ""
             rows.append(f'<tr><th scope="row">{escape(method_title(method))}</th>{"".join(cells)}{by}</tr>')
     return (
@@ -107,7 +114,7 @@ def _by_task(table: pd.DataFrame, titles: Mapping[str, str]) -> str:
     )
 
 
-def _by_target(table: pd.DataFrame, titles: Mapping[str, str]) -> str:
+def _by_target(table: pd.DataFrame, titles: Mapping[str, str], blind: Mapping[str, float]) -> str:
     """A row per method and source, and below it the published one; columns are targets, the average last."""
     targets = list(dict.fromkeys(table.loc[(table["origin"] == MEASURED) & (table["target"] != AVERAGE), "target"]))
     averaged = (table["target"] == AVERAGE).any()
@@ -121,10 +128,11 @@ def _by_target(table: pd.DataFrame, titles: Mapping[str, str]) -> str:
             part = [known.get((own, method, source, target, SCORE)) for target in columns]
             if not any(part):
                 continue
+            cells = [_cell(one, blind.get(target)) for one, target in zip(part, columns, strict=True)]
             by = "measured" if own else f"published: {_by(next(filter(None, part)))}"
             rows.append(
                 f'<tr{"" if own else " class=quiet"}><th scope="row">{escape(method_title(method))}</th>'
-                f"<td>{by}</td><td>{escape(titles.get(source, source))}</td>{''.join(map(_cell, part))}</tr>"
+                f"<td>{by}</td><td>{escape(titles.get(source, source))}</td>{''.join(cells)}</tr>"
             )
     return (
         f'<table><thead><tr><th scope="col">method</th><th></th><th scope="col">source</th>{head}</tr></thead>'
@@ -137,8 +145,11 @@ def _by(row: Any) -> str:
     return "" if row is None else escape("; ".join(filter(None, (row.reference, row.note))))
 
 
-def _cell(row: Any) -> str:
-    """A number in percent, with its deviation over seeds, or what was made of published ones, for who hovers over it."""
+def _cell(row: Any, blind: float | None) -> str:
+    """A number in percent, with its deviation over seeds, or what was made of published ones, for who hovers over it.
+
+    blind: what always answering the largest class of the measured task scores, if there is one such task.
+    """
     if row is None:
         return '<td class="n"></td>'
     if not np.isfinite(row.score):
@@ -146,4 +157,5 @@ def _cell(row: Any) -> str:
     if row.origin not in (MEASURED, PUBLISHED):
         return f'<td class="n" title="{row.origin}"><sup>†</sup>{100 * row.score:.2f}</td>'
     hint = f' title="standard deviation over seeds {100 * row.deviation:.2f}"' if np.isfinite(row.deviation) else ""
-    return f'<td class="n"{hint}>{100 * row.score:.2f}</td>'
+    mark = static.below(row.score, blind) if row.origin == MEASURED else ""
+    return f'<td class="n"{hint}>{100 * row.score:.2f}{mark}</td>'

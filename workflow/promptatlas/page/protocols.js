@@ -19,6 +19,7 @@ const protocolTitle = protocol => (protocol === "init" ? `init: started from and
 
 // What was done for one cell, as part of a sentence.
 function howMade(source, target) {
+  if (source === "largest_class") return "the class of most test images is the answer to every image";
   if (source === "template") return "hand-written prompt, nothing tuned";
   if (!tuned()) return "prompt applied unchanged";
   if (source === "scratch") return `untrained prompt ${onTarget(state.method)}`;

@@ -256,6 +256,7 @@ function drawStudy() {
         "classes",
         "test images",
         "chance",
+        "largest class",
         "zero-shot",
         "drawn from",
         "label depends on",
@@ -268,11 +269,12 @@ function drawStudy() {
         `${one.classes}`,
         `${one.n_test}`,
         percent(one.chance),
+        percent(one.largest_class),
         percent(one.zero_shot),
         (one.drawn || "").replace(/;/g, ", ") || one.split_source || "",
         (one.labelled || "").replace(/;/g, ", "),
       ]),
-      [4, 5, 6, 7],
+      [4, 5, 6, 7, 8],
     ),
   );
   fill(

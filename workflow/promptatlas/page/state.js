@@ -4,7 +4,7 @@ const DATA = JSON.parse(document.getElementById("data").textContent);
 const SUMMARY = DATA.summary;
 const TASKS = Object.fromEntries(DATA.tasks.map((task, index) => [task.name, {...task, index}]));
 const ROWS = {
-  scratch: "untuned prompt", template: "hand-written (zero-shot)", shuffled: "shuffled labels",
+  largest_class: "always the largest class", scratch: "untuned prompt", template: "hand-written (zero-shot)", shuffled: "shuffled labels",
   multitask: "all other tasks together", multitask_all: "all tasks together", multitask_of: "source tasks together",
   multitask_averaged: "all other tasks together (mean of seeds)", multitask_all_averaged: "all tasks together, seeds averaged",
   multitask_of_averaged: "source tasks together (mean of seeds)",

@@ -11,10 +11,13 @@ from pathlib import Path
 import numpy as np
 import pandas as pd
 
+from promptatlas.blind import SAME
+from promptatlas.designs import LARGEST_CLASS
 from promptatlas.statistics.views import method_title, way_title
 from promptatlas.tasks.halves import whole_of
 
 FOLDER = Path(__file__).parent
+FEW = 5
 HOLE = '<a class="hole" href="#holes">failed</a>'
 CARE = (
     "Published numbers come from the authors’ own runs, which crop and flip the training images at random and compute in half "
@@ -62,7 +65,7 @@ def write(
         "{{title}}": escape(title),
         "{{lead}}": escape(lead),
         "{{links}}": "".join(f'<a href="#{one.name}">{escape(one.title)}</a>' for one in every),
-        "{{warnings}}": _warnings(summary, titles(tasks)),
+        "{{warnings}}": _warnings(summary, titles(tasks)) + _cautions(summary, titles(tasks)),
         "{{sections}}": "".join(one.html() for one in every),
     }
     for mark, content in parts.items():
@@ -104,17 +107,48 @@ def _warnings(summary: Mapping, titles: Mapping[str, str]) -> str:
     )
 
 
+def _cautions(summary: Mapping, titles: Mapping[str, str]) -> str:
+    """One line per kind of what makes scores worth less than they look, with the tasks it is about."""
+    below = [one for one in summary.get("largest_class", ()) if one["none_above"]]
+    pairs = dict.fromkeys(frozenset((one["source"], one["target"])) for one in summary.get("shared_images", ()))
+    lines = {
+        "No prompt scores more than always answering the largest class does": [
+            f"{titles[one['task']]} ({percent(one['score'])} %{'; metric: mean_per_class counts all classes alike' if one['remedy'] else ''})" for one in below
+        ],
+        "Tasks that share images": [" and ".join(sorted(titles[name] for name in pair)) for pair in pairs],
+        "Data that need a look": [titles[one["task"]] for one in summary.get("odd_data", ())],
+    }  # fmt: skip
+    return "".join(
+        f'<p class="warning" role="note">{what}: {escape(", ".join(which[:FEW]))}{f" and {len(which) - FEW} more" if len(which) > FEW else ""}.</p>'
+        for what, which in lines.items()
+        if which
+    )
+
+
+def largest_classes(summary: Mapping) -> dict[str, float]:
+    """By task what always answering its largest class scores."""
+    return {one["task"]: one["score"] for one in summary.get("largest_class", ())}
+
+
+def below(value: float | None, blind: float | None) -> str:
+    """The mark of a score that is no better than always answering the largest class."""
+    if value is None or blind is None or not np.isfinite(value) or value > blind + SAME:
+        return ""
+    return f'<sup title="no better than always answering the largest class ({percent(blind)} %)">▽</sup>'
+
+
 def _tasks(tasks: pd.DataFrame, summary: Mapping) -> str:
     probes = {one["task"]: one["linear_probe"] for one in summary["zero_shot_check"]}
-    head = ("task", "classes", "test pictures", "metric", "chance", "zero-shot", "linear probe", "split")
+    head = ("task", "classes", "test pictures", "metric", "chance", "largest class", "zero-shot", "linear probe", "split")
     rows = (
         [
-            row.title, str(row.classes), str(row.n_test), row.metric, percent(row.chance), percent(row.zero_shot),
+            row.title, str(row.classes), str(row.n_test), row.metric, percent(row.chance),
+            percent(getattr(row, LARGEST_CLASS, None)), percent(row.zero_shot),
             percent(probes.get(row.task)), row.split_source,
         ]
         for row in tasks.itertuples()
     )  # fmt: skip
-    return table(head, ([escape(text) for text in row] for row in rows), numeric={1, 2, 4, 5, 6})
+    return table(head, ([escape(text) for text in row] for row in rows), numeric={1, 2, 4, 5, 6, 7})
 
 
 def _odd(tasks: pd.DataFrame) -> str:

@@ -12,7 +12,7 @@ from promptatlas.statistics.checks import TOLERATED_POINTS, zero_shot_check
 from promptatlas.statistics.holes import holes
 from promptatlas.statistics.joint import compare_joint
 from promptatlas.statistics.methods import compare
-from promptatlas.statistics.summary import plain
+from promptatlas.statistics.summary import cautions, plain
 
 
 def summary(
@@ -23,9 +23,10 @@ def summary(
     joint: pd.DataFrame | None,
     sources: Sequence[str],
     printed: Sequence[Mapping] = (),
+    shared: pd.DataFrame | None = None,
 ) -> dict:
     """The dict written to summary.json, from the tables of those names; `sources` are those tuned on many tasks, `printed`
-    means that others published."""
+    means that others published, `shared` is the table `shared_images`."""
     scores = methods["score"] if joint is None else pd.concat([methods["score"], joint["score"]])
     template = transfer[transfer["source"] == "template"].drop_duplicates("target").set_index("target")["score"]
     comparison = compare(methods)
@@ -45,6 +46,7 @@ def summary(
             "holes": holes(transfer, baselines, joint),
             "zero_shot_check": zero_shot_check(tasks, template, baselines),
             "zero_shot_tolerated_points": TOLERATED_POINTS,
+            **cautions(transfer, tasks, shared),
         }
     )
 

@@ -1,7 +1,8 @@
 """From tidy tables to dense task x task arrays. Knows nothing of statistics.
 
 Rows are sources, columns are targets; the tasks are those of the `tasks` table, sorted by name, so that results do
-not depend on the order in which a study lists them. Every other source is a calibration row (`scratch`, `template`).
+not depend on the order in which a study lists them. Every other source is a calibration row (`scratch`, `template`), and so
+is always answering the largest class.
 """
 
 from collections.abc import Sequence
@@ -10,6 +11,7 @@ from dataclasses import dataclass, replace
 import numpy as np
 import pandas as pd
 
+from promptatlas.designs import LARGEST_CLASS
 from promptatlas.errors import UserError
 
 ZERO_SHOT = "template"
@@ -79,6 +81,10 @@ def _scores(
         group["source"], group["target"], group["seed"], group["score"], strict=True
     ):
         dense[source][seeds.index(seed), columns[target]] = score
+    if LARGEST_CLASS in tasks:
+        blind = tasks.set_index("task")[LARGEST_CLASS].reindex(names).to_numpy(float)
+        dense[LARGEST_CLASS] = np.tile(blind, (len(seeds), 1))
+        calibration.append(LARGEST_CLASS)
     by_target = transfer.groupby("target")
     return Scores(
         protocol=protocol,

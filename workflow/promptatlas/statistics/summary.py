@@ -9,6 +9,7 @@ from collections.abc import Sequence
 import numpy as np
 import pandas as pd
 
+from promptatlas.blind import records
 from promptatlas.statistics import families
 from promptatlas.statistics.checks import TOLERATED_POINTS, zero_shot_check
 from promptatlas.statistics.crossed import crossed_interval
@@ -36,12 +37,13 @@ def summary(
     methods: pd.DataFrame | None = None,
     joint: pd.DataFrame | None = None,
     sources: Sequence[str] = (),
+    shared: pd.DataFrame | None = None,
 ) -> dict:
     """The dict written to summary.json, from the tables of a study; `baselines` may give the scores of a linear probe.
 
     permutations: of the comparison with printed matrices, the only test that is not in `statistics`. methods: the table of
     that name, whose comparison is the key `comparison`. joint: the table of that name, whose comparison is the key `joint`;
-    sources: those in `transfer` that were tuned on many tasks.
+    sources: those in `transfer` that were tuned on many tasks. shared: the table `shared_images`.
     """
     collected = collect(transfer, tasks)
     names = task_names(tasks)
@@ -78,8 +80,19 @@ def summary(
         "published": compare(collected, order, families.of_tasks(tasks), permutations),
         "comparison": None if methods is None else compare_methods(methods),
         "joint": [] if joint is None else compare_joint(joint, transfer, sources),
+        **cautions(transfer, tasks, shared),
     }
     return plain(result)
+
+
+def cautions(transfer: pd.DataFrame, tasks: pd.DataFrame, shared: pd.DataFrame | None) -> dict[str, list[dict]]:
+    """What makes scores worth less than they look: odd data, images that tasks share, a largest class that is hard to beat."""
+    odd = tasks[tasks["notes"] != ""] if "notes" in tasks else tasks[:0].assign(notes="")
+    return {
+        "odd_data": odd[["task", "notes"]].to_dict("records"),
+        "shared_images": [] if shared is None else shared.to_dict("records"),
+        "largest_class": records(transfer, tasks),
+    }
 
 
 def _mean(values: np.ndarray) -> float:

@@ -9,6 +9,7 @@ from collections.abc import Iterator, Mapping
 
 import numpy as np
 
+from promptatlas.metrics import BALANCED
 from promptatlas.tasks.prepared import Pool
 from promptatlas.tasks.task import Task
 from promptatlas.tasks.twins import UNKNOWN
@@ -17,6 +18,7 @@ ADJECTIVES = {"train": "training", "validation": "validation", "test": "test"}
 FEW = 3
 MEANS = ("mean_per_class", "map_11_point")  # metrics that are means over the classes with images
 FEW_TEST_IMAGES = 30
+LARGE, LARGER = 0.5, 1.5  # a share of the test images, and times what it would be were all classes of one size
 LOOKED_AT = 256  # images per split that are looked at for one colour
 ONE_COLOUR = 3  # levels of 256 by which the values of each channel of such an image may differ
 
@@ -36,7 +38,7 @@ def oddities(
     given, found = _as_given(pools, same) if held_out else (pools, same)
     parts = (
         _leaks(given, found), _copies(given, found), _contradictions(task, given, found), _small(task, pools, shots),
-        _one_colour(images), _numbers(task),
+        _unbalanced(task, pools), _one_colour(images), _numbers(task),
     )  # fmt: skip
     return [note for part in parts for note in part]
 
@@ -115,6 +117,18 @@ def _small(task: Task, pools: Mapping[str, Pool], shots: int) -> Iterator[str]:
     scarce = _fewer(task, pools["train"].labels, shots) if shots else []
     if scarce:
         yield f"{len(scarce)} of {len(task.class_names)} classes have fewer than {shots} training images ({_first(scarce)})"
+
+
+def _unbalanced(task: Task, pools: Mapping[str, Pool]) -> Iterator[str]:
+    """A class of which so many test images are that to name it always looks like a good score."""
+    labels = pools["test"].labels[pools["test"].index]
+    if task.metric != "accuracy" or not len(labels):
+        return
+    counts = np.bincount(labels, minlength=len(task.class_names))
+    share = counts.max() / len(labels)
+    if share >= max(LARGE, LARGER / len(counts)):
+        name = task.class_names[int(counts.argmax())]
+        yield f"{100 * share:.0f} % of the test images are of class {name}, so to answer it always scores that much; {BALANCED}"
 
 
 def _fewer(task: Task, labels: np.ndarray, wanted: int) -> list[str]:

@@ -1,0 +1,43 @@
+// What makes a score worth less than it looks: a largest class that it does not beat, images that two tasks share, odd data.
+// Knows nothing of where it is shown.
+
+const SHARED = Object.fromEntries((SUMMARY.shared_images || []).map(one => [`${one.source}\n${one.target}`, one]));
+const sharedImages = (source, target) => SHARED[`${source}\n${target}`];
+const largestClass = target => TASKS[target].largest_class;
+
+// Whether a prompt scores no more than always answering the largest class.
+function beatsNothing(source, target) {
+  const found = there(seedScores(source, target).map(one => one[1]));
+  return source !== "largest_class" && found.length > 0 && isNumber(largestClass(target)) && mean(found) <= largestClass(target) + 1e-6;
+}
+
+// Sentences about one cell, empty if there is nothing to say.
+function cautions(source, target) {
+  const shared = sharedImages(source, target);
+  const words = [];
+  if (beatsNothing(source, target))
+    words.push(`No better than always answering the largest class (${percent(largestClass(target), 1)}).`);
+  if (shared)
+    words.push(
+      `The two tasks share ${shared.all_compared ? "" : "at least "}${shared.shared} images` +
+        (shared.tested ? `: ${shared.tested} of ${shared.n_test} test images are training or validation images of the source.` : "."),
+    );
+  return words;
+}
+
+// A line at the top of the page for each kind of caution, with the tasks it is about.
+function drawCautions() {
+  const named = names => list(names.slice(0, 5)) + (names.length > 5 ? ` and ${names.length - 5} more` : "");
+  const odd = (SUMMARY.odd_data || []).map(one => title(one.task));
+  const pairs = [...new Set((SUMMARY.shared_images || []).map(one => list([one.source, one.target].sort().map(title))))];
+  const below = (SUMMARY.largest_class || []).filter(one => one.none_above);
+  const more = element("a", {href: "#study"}, "What is known of the tasks");
+  const lines = [
+    below.length &&
+      `No prompt scores more than always answering the largest class does: ${named(below.map(one => `${title(one.task)} (${percent(one.score, 1)})`))}.` +
+        (below.some(one => one.remedy) ? " \u201cmetric: mean_per_class\u201d counts all classes alike." : ""),
+    pairs.length && `Tasks that share images: ${named(pairs)}. Their cells have a dot.`,
+    odd.length && [`Data that need a look: ${named(odd)}. `, more],
+  ];
+  fill("cautions", lines.filter(Boolean).map(line => element("p", {class: "warning", role: "note"}, line)));
+}
