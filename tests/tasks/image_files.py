@@ -8,12 +8,16 @@ import numpy as np
 COLOUR = {1: 0, 2: 4, 3: 2, 4: 6}  # of PNG, by the number of bands
 
 
-def png(values: np.ndarray, transparent: tuple[int, ...] = ()) -> bytes:
-    """Values (H, W) or (H, W, bands), uint8 or uint16, as they are; `transparent` is the colour key."""
+def png(values: np.ndarray, transparent: tuple[int, ...] = (), bits: int | None = None) -> bytes:
+    """Values (H, W) or (H, W, bands), uint8 or uint16, as they are; `transparent` is the colour key; `bits`: 2 or 4, that
+    several grey values share a byte.
+    """
     height, width = values.shape[:2]
     bands = values.shape[2] if values.ndim == 3 else 1
+    if bits:
+        values = sum(values[:, place :: 8 // bits] << (8 - bits * (place + 1)) for place in range(8 // bits)).astype(np.uint8)
     rows = b"".join(b"\0" + row.astype(values.dtype.newbyteorder(">")).tobytes() for row in values)
-    head = struct.pack(">IIBBBBB", width, height, values.dtype.itemsize * 8, COLOUR[bands], 0, 0, 0)
+    head = struct.pack(">IIBBBBB", width, height, bits or values.dtype.itemsize * 8, COLOUR[bands], 0, 0, 0)
     key = _chunk(b"tRNS", struct.pack(f">{bands}H", *transparent)) if transparent else b""
     return b"\x89PNG\r\n\x1a\n" + _chunk(b"IHDR", head) + key + _chunk(b"IDAT", zlib.compress(rows)) + _chunk(b"IEND", b"")
 

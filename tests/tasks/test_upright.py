@@ -175,6 +175,14 @@ def test_a_colour_that_stands_for_transparent_is_white() -> None:
     np.testing.assert_array_equal(seen(image_files.png(light, (10,))), grey(np.where(light == 10, 255, 90) / 255))
     deep = np.where(numbers(1), 1000, 30000).astype(np.uint16)
     np.testing.assert_array_equal(seen(image_files.png(deep, (1000,))), grey(np.where(deep == 1000, 65535, 30000) / 65535))
+    colours = np.where(numbers(1)[..., None], 40000, np.array([200, 30000, 60000])).astype(np.uint16)
+    expected = np.where((colours == 40000).all(-1, keepdims=True), 255, colours >> 8)
+    assert near(seen(image_files.png(colours, (40000,) * 3)), expected)
+    assert near(seen(image_files.png(colours, (200,) * 3)), colours >> 8)
+    for bits in (2, 4):
+        few = numbers(2**bits - 1).astype(np.uint8)
+        shares = np.where(few == 1, 1, few / (2**bits - 1))
+        np.testing.assert_array_equal(seen(image_files.png(few, (1,), bits)), grey(shares))
     table = Image.frombytes("P", SHAPE[::-1], numbers(2).astype(np.uint8).tobytes())
     table.putpalette([0, 0, 0, 200, 30, 40, 10, 20, 30])
     shown = np.array([[255, 255, 255], [200, 30, 40], [10, 20, 30]])[numbers(2)]

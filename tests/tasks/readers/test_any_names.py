@@ -3,6 +3,7 @@
 import io
 import json
 import os
+import pickle
 import sys
 from pathlib import Path
 from types import SimpleNamespace
@@ -62,6 +63,14 @@ def test_files_of_any_name_become_a_task_and_are_called_by_what_can_be_printed(t
     names = pq.read_table(tmp_path / "task/factors.parquet").to_pydict()["name"]
     assert {os.path.basename(name) for name in names} == {*NASTY.values()}
     assert all(name.isprintable() for name in names)
+
+
+def test_files_of_any_name_are_opened_in_other_processes_too(tree: Path, tmp_path: Path) -> None:
+    source = {"reader": "folder", "path": str(tree)}
+    pictures = readers.reader(source).read(source, tmp_path).splits["test"].pictures
+    copy = pickle.loads(pickle.dumps(pictures))
+    for row in range(len(pictures)):
+        assert copy.name(row) == pictures.name(row) and copy.open(row).tobytes() == pictures.open(row).tobytes()
 
 
 def test_a_broken_file_of_any_name_is_named_on_the_terminal_in_the_log_and_in_the_reason(tree: Path, tmp_path: Path, capsys) -> None:

@@ -24,6 +24,9 @@ WORDS = ("I;16", "I;16L", "I;16B", "I;16N")
 FULL_RANGE = ("PNG", "PPM")
 MOST = 65535
 
+# By how PNG stores its values, from a stored value to the decoded one, where the two differ and Pillow does not say so.
+KEYS = {"RGB;16B": lambda value: value >> 8, "L;2": lambda value: value * 85, "L;4": lambda value: value * 17}
+
 TURNS = {
     2: Image.Transpose.FLIP_LEFT_RIGHT,
     3: Image.Transpose.ROTATE_180,
@@ -43,10 +46,19 @@ def upright(image: Image.Image) -> Image.Image:
     Colours of 8 bits stay as they are; colour profiles are not applied, as in the papers' pipelines. Raises UserError for
     numbers of which nothing says what is black and what is white, and what Pillow raises for a broken file.
     """
-    image.load()
+    load(image)
     turn = TURNS.get(_orientation(image))
     colours = _on_white(_eight_bit(image))
     return colours.transpose(turn) if turn is not None else colours
+
+
+def load(image: Image.Image) -> None:
+    """Decode `image`, a file just opened. Its transparent colour, which Pillow gives as the file writes it, then counts decoded values."""
+    tile, key = getattr(image, "tile", ()), image.info.get("transparency")
+    scale = KEYS.get(tile[0][3]) if tile and image.format == "PNG" else None
+    if scale and key is not None:
+        image.info["transparency"] = tuple(map(scale, key)) if isinstance(key, tuple) else scale(key)
+    image.load()
 
 
 def _orientation(image: Image.Image) -> int:
@@ -61,12 +73,11 @@ def _eight_bit(image: Image.Image) -> Image.Image:
     if _tag(image, SAMPLE_FORMAT) == SIGNED:
         _refuse(f"signed whole numbers of {_tag(image, BITS)} bits")
     if image.mode in WORDS:
-        most = 2 ** (_tag(image, BITS) or 16) - 1
-        return _grey(image, np.asarray(image).astype(np.uint32), most)
+        return _grey(image, np.asarray(image), 2 ** (_tag(image, BITS) or 16) - 1)
     if image.mode == "I":
         if image.format not in FULL_RANGE:
             _refuse("whole numbers of 32 bits (mode I)")
-        return _grey(image, np.asarray(image).clip(0, MOST).astype(np.uint32), MOST)
+        return _grey(image, np.asarray(image).clip(0, MOST), MOST)
     if image.mode == "F":
         values = np.asarray(image)
         if not (values >= 0).all() or not (values <= 1).all():
@@ -79,7 +90,10 @@ def _eight_bit(image: Image.Image) -> Image.Image:
 
 def _grey(image: Image.Image, values: np.ndarray, most: int) -> Image.Image:
     """Values (H, W) from 0 to `most` as grey of 8 bits, to the nearest; the transparent one, if there is any, in an alpha band."""
-    grey = np.rint(values * (255 / most)).clip(0, 255).astype(np.uint8)
+    if values.dtype.kind == "f":
+        grey = np.rint(values * 255).astype(np.uint8)
+    else:
+        grey = np.rint(np.arange(most + 1) * (255 / most)).astype(np.uint8)[values]
     if _tag(image, INTERPRETATION) == WHITE_IS_ZERO:  # which Pillow sees to for 8 bits only
         grey = 255 - grey
     if "transparency" not in image.info:

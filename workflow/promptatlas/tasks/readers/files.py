@@ -12,6 +12,7 @@ from PIL import Image, UnidentifiedImageError
 
 from promptatlas.errors import UserError
 from promptatlas.tasks.readers.names import natural
+from promptatlas.tasks.upright import load
 
 EXTENSIONS = (
     ".jpg", ".jpeg", ".jpe", ".jfif", ".png", ".webp", ".gif", ".bmp", ".tif", ".tiff",
@@ -51,7 +52,7 @@ def opened(path: str | Path) -> Image.Image:
     """The decoded image in the file. Raises OSError or another error of Pillow if it is broken or none."""
     try:
         with Image.open(path) as image:
-            image.load()
+            load(image)
     except UnidentifiedImageError:
         raise OSError(_instead(path)) from None
     return image

@@ -21,6 +21,7 @@ from promptatlas.tasks.readers import repository
 from promptatlas.tasks.readers.assemble import Part, assemble, given_names, wanted
 from promptatlas.tasks.readers.files import stamp, stat
 from promptatlas.tasks.readers.marks import labels_and_names
+from promptatlas.tasks.upright import load
 
 LABELS = ("label", "cls", "npy")
 
@@ -45,7 +46,7 @@ class ArrowRows:
         if value is None:
             raise OSError("the row has no picture")
         with Image.open(io.BytesIO(value) if isinstance(value, bytes) else self._inside(value)) as image:
-            image.load()
+            load(image)
         return image
 
     def name(self, index: int) -> str:
