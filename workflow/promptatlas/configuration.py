@@ -40,6 +40,8 @@ def complete(given: dict[str, Any]) -> dict[str, Any]:
     _resolve_backbone(config)
     _resolve_methods(config)
     _resolve_design(config)
+    # No prompt is said to help that does not beat the untuned one: a study that left it out has it measured all the same.
+    config["calibration"] = list(dict.fromkeys((*config["calibration"], *designs.CALIBRATION)))
     _resolve_init(config)
     _resolve_unions(config)
     if config["only"] is not None:
