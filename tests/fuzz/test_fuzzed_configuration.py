@@ -31,7 +31,7 @@ def planned(config) -> list:
     files = [study.all_cells, study.all_prompts, study.all_scores, study.prepared, study.draws, study.tables, study.conclusions]
     assert study.data_root
     for task in study.design.given:
-        study.preparation(task), study.preparation_inputs(task), study.is_embedded(task) or study.entry(task)
+        study.preparation_inputs(task), study.is_embedded(task) or study.entry(task)
     inside = [str(path) for paths in files for path in paths]
     assert all(path.startswith(f"{study.folder}/") and ".." not in path[len(str(study.folder)) :].split("/") for path in inside)
     return inside

@@ -59,6 +59,17 @@ class Layout:
     def factors(self, task: str) -> Path:
         return self.task_folder(task) / "factors.parquet"
 
+    def made_from(self, task: str) -> Path:
+        """What was noted of the files and the description that a task was prepared from."""
+        return self.task_folder(task) / "made_from.json"
+
+    def looks(self, what: str) -> Path:
+        """Empty files, named by the look at the sources of a task for which something was made."""
+        return self.folder / "looks" / what
+
+    def look(self, what: str, mark: str) -> Path:
+        return self.looks(what) / mark
+
     def draw(self, task: str, seed: int) -> Path:
         return self.folder / "draws" / f"shots{self.shots}-seed{seed}" / f"{task}.json"
 

@@ -5,19 +5,22 @@ Knows of Snakemake only that it is the one who asks.
 
 import atexit
 import fcntl
+import json
 import os
 import sys
 from contextlib import suppress
 from pathlib import Path
 from typing import Any, Iterable, NoReturn, Sequence
 
-from promptatlas import failures, places, sources
+from promptatlas import changes, failures, places, sources
 from promptatlas.errors import UserError, of_the_disk
 from promptatlas.study import Study
 
 # Jobs may run in other processes, also on other machines; the environment reaches them all and is no provenance.
 FORCED = "PROMPTATLAS_FORCED"
 DETERMINISTIC = "PROMPTATLAS_DETERMINISTIC"
+LOOKS = "PROMPTATLAS_LOOKS"
+FETCHED = "@fetched"  # no task is called so
 FEW = 5
 _locks: list[Any] = []
 
@@ -48,6 +51,24 @@ def end_if_any(wrong: Sequence[UserError]) -> None:
         print(f"promptatlas: {error}", file=sys.stderr)
     if wrong:
         end(wrong[-1])
+
+
+def looks(study: Study, first: bool, dry: bool) -> dict[str, Path]:
+    """By task, and for what is fetched, the file that stands for a look at its sources: one that is not there yet when anything
+    differs. `first` looks, says what differs, and hands on to the processes of jobs what it saw.
+    """
+    if not first and LOOKS in os.environ:
+        marks = json.loads(os.environ[LOOKS])
+    else:
+        found = changes.of_tasks(study)
+        marks = {task: change.mark for task, change in found.items()} | {FETCHED: changes.of_fetched(study)}
+        os.environ[LOOKS] = json.dumps(marks)
+        if first:
+            print(*(f"{study.name}: {line}\n" for line in changes.told(study, found)), sep="", end="", file=sys.stderr)
+        if first and not dry:
+            with suppress(OSError):  # a folder that may not be written; `announce` says so
+                changes.refresh(study, found)
+    return {name: study.look(name, mark) for name, mark in marks.items()}
 
 
 def announce(study: Study) -> None:

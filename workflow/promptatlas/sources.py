@@ -4,10 +4,8 @@ carry a name that the catalogue has. Knows nothing of what is in pictures.
 
 from __future__ import annotations
 
-import json
-
+from promptatlas import changes
 from promptatlas.errors import UserError
-from promptatlas.failures import is_hole
 from promptatlas.spelling import plain
 from promptatlas.study import Study
 from promptatlas.tasks import catalogue
@@ -36,12 +34,8 @@ def _odd(study: Study) -> dict[str, UserError]:
 
 
 def _kept(study: Study, task: str) -> bool:
-    (record,) = study.task_records([task])
-    try:
-        read_from = json.loads(study.fetched.read_bytes()).get(task)
-    except (OSError, ValueError, AttributeError):
-        return False
-    return read_from in study.entry(task).sources and record.exists() and not is_hole(record)
+    source = study.source(task)
+    return source is not None and study.found[task]["place"] == changes.place(source) and changes.is_prepared(study, task)
 
 
 def remarks(study: Study) -> list[str]:

@@ -3,6 +3,7 @@
 Knows nothing of torch, Snakemake or what is in the files.
 """
 
+import json
 from dataclasses import replace
 from functools import cached_property
 from os.path import expanduser
@@ -102,6 +103,21 @@ class Study(Layout, JobList):
         given = self.config["data"].get(task, {})
         folders = {key: str(Path(expanduser(given[key])).absolute()) for key in ("folder", "root") if key in given}
         return catalogue.described(task, given | folders)
+
+    @cached_property
+    def found(self) -> dict[str, dict[str, Any]] | None:
+        """By task which of its sources was found; None before anything was."""
+        try:
+            return json.loads(self.fetched.read_bytes())["tasks"]
+        except FileNotFoundError:
+            return None
+        except (OSError, ValueError, LookupError, TypeError):
+            return {}
+
+    def source(self, task: str) -> dict[str, Any] | None:
+        """The source of a task's data that was found, as it is described now; None if it is to be found anew."""
+        number, sources = (self.found or {}).get(task, {}).get("source"), self.entry(task).sources
+        return sources[number] if isinstance(number, int) and number < len(sources) else None
 
     def resize_of(self, task: str) -> str:
         """How the pictures of a task are fitted to the model; drawn ones are square."""
@@ -265,13 +281,6 @@ class Study(Layout, JobList):
     def preparation_inputs(self, task: str) -> list[Path]:
         """Embedded tasks need nothing; others their data and the model's picture size."""
         return [] if self.is_embedded(task) else [self.architecture]
-
-    def preparation(self, task: str) -> dict[str, Any]:
-        """What of the configuration decides which pictures are prepared, and how."""
-        keys = ("shots", "seeds", "draw", "resize", "test_pictures", "broken_pictures")
-        if self.is_embedded(task):
-            return {}
-        return {key: self.config[key] for key in keys} | {"data": self.config["data"].get(task), "shots": self.shots_of(task)}
 
     def shots_of(self, task: str) -> int:
         """Training pictures per class that are wanted of a task: none of a mere target."""

@@ -11,6 +11,8 @@ if workflow.is_main_process:
         planning.reclaim(study)
         planning.end_with_report(study)
 
+looks = planning.looks(study, workflow.is_main_process, workflow.output_settings.dryrun)
+
 # Rules with `localrule: True` want a network or are done in seconds: on a cluster they run where Snakemake runs, the others
 # as profiles/slurm says.
 

@@ -1,19 +1,29 @@
 # From task definitions to arrays: data found or downloaded, pictures, labels and few-shot draws.
 
 
+# What was seen of names, sizes and times of source files, and of the descriptions of tasks: another look is another file.
+rule look:
+    output:
+        touch(study.look("{what}", "{mark}")),
+    wildcard_constraints:
+        what="[^/]+",
+        mark="[0-9a-f]+",
+    localrule: True
+    message:
+        "Something new is seen of {wildcards.what}"
+
+
 if study.needs_fetching:
 
     rule fetch:
+        input:
+            looks[planning.FETCHED],
         output:
             study.fetched,
         log:
             study.log("fetch"),
         benchmark:
             study.benchmark("fetch")
-        params:
-            tasks=study.real_tasks,
-            data=study.config["data"],
-            backbone=study.config["backbone"],
         localrule: True
         message:
             f"Find or download the data of {len(study.real_tasks)} tasks and the weights"
@@ -26,7 +36,8 @@ if study.needs_fetching:
 rule prepare:
     input:
         lambda wildcards: study.preparation_inputs(wildcards.task),
-        fetched=lambda wildcards: [] if study.is_embedded(wildcards.task) else ancient(study.fetched),
+        look=lambda wildcards: [] if study.is_embedded(wildcards.task) else looks[wildcards.task],
+        fetched=lambda wildcards: [] if study.is_embedded(wildcards.task) else study.fetched,
     output:
         update(study.task_files("{task}")),
         factors=update(study.factors("{task}")),
@@ -36,8 +47,6 @@ rule prepare:
         study.benchmark("prepare_{task}")
     wildcard_constraints:
         task="[^/@]+",
-    params:
-        needs=lambda wildcards: study.preparation(wildcards.task),
     threads: lambda wildcards: 1 if study.is_embedded(wildcards.task) else 8
     resources:
         **planning.resources(study),

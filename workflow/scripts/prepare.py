@@ -1,3 +1,5 @@
+from pathlib import Path
+
 from promptatlas.reporting import reporting
 
 if __name__ == "__main__":  # the processes that decode import this file again
@@ -6,4 +8,5 @@ if __name__ == "__main__":  # the processes that decode import this file again
         from promptatlas.jobs import prepare
         from promptatlas.study import Study
 
-        prepare.prepare(Study(snakemake.config), snakemake.wildcards.task, snakemake.threads, say)
+        mark = Path(snakemake.input.look).name if snakemake.input.look else ""
+        prepare.prepare(Study(snakemake.config), snakemake.wildcards.task, snakemake.threads, say, mark)

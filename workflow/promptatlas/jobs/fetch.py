@@ -10,6 +10,7 @@ from collections import Counter
 from pathlib import Path
 from typing import Any
 
+from promptatlas import changes
 from promptatlas.cells import replace
 from promptatlas.errors import UserError
 from promptatlas.reporting import Say
@@ -22,13 +23,13 @@ PROXIES = ("https_proxy", "HTTPS_PROXY", "all_proxy", "ALL_PROXY", "HF_ENDPOINT"
 
 
 def fetch(study: Study, say: Say) -> None:
-    """Write where the data of every task are, and see that the weights are there. One UserError says everything that is
+    """Write which source of every task is there, and see that the weights are there. One UserError says everything that is
     missing and how to get each; what was found or downloaded stays.
     """
     may_download, reasons = _network(study)
     if not may_download:
         os.environ["HF_HUB_OFFLINE"] = "1"  # read when the hub's library is imported, which happens below
-    sources: dict[str, dict[str, Any]] = {}
+    found: dict[str, dict[str, Any]] = {}
     missing: dict[str, Entry] = {}
     for number, name in enumerate(study.real_tasks, start=1):
         entry = study.entry(name)
@@ -38,13 +39,18 @@ def fetch(study: Study, say: Say) -> None:
         if source is None:
             missing[name] = entry
             continue
-        sources[name] = source
+        found[name] = {
+            "reader": source["reader"],
+            "source": entry.sources.index(source),
+            "of": changes.sought(entry),
+            "place": changes.place(source),
+        }
         say(f"data {number:>3}/{len(study.real_tasks)}  {name}: {source['reader']}")
     weights = _missing_weights(study) if study.is_published_backbone else ""
     _list(study).unlink(missing_ok=True)
     if missing or weights:
         raise UserError(_message(study, missing, weights, reasons))
-    replace(study.fetched, (json.dumps(sources, indent=1, sort_keys=True) + "\n").encode())
+    replace(study.fetched, (json.dumps({"tasks": found}, indent=1, sort_keys=True) + "\n").encode())
 
 
 def _network(study: Study) -> tuple[bool, Counter[str]]:

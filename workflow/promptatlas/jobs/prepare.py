@@ -13,14 +13,14 @@ from typing import Any, Iterable
 
 import numpy as np
 
-from promptatlas import NUMERICS_VERSION, features
+from promptatlas import NUMERICS_VERSION, changes, features
 from promptatlas.cells import digest, fingerprint, replace
 from promptatlas.errors import FAILED, Failed, UserError
 from promptatlas.failures import Holes, is_hole
 from promptatlas.jobs.attempts import alone, each
 from promptatlas.reporting import Progress, Say
 from promptatlas.study import Study
-from promptatlas.tasks import halves, preparation
+from promptatlas.tasks import halves, preparation, seen
 from promptatlas.tasks.draws import Draw, draw
 from promptatlas.tasks.prepared import SPLITS, PreparedTask, write_failed
 from promptatlas.tasks.sufficient import require_draw
@@ -30,9 +30,12 @@ from promptatlas.work import EncodeJob
 ARRAYS = ("train", "validation", "train_labels", "validation_labels")
 
 
-def prepare(study: Study, name: str, workers: int, say: Say) -> None:
-    """Write the arrays of a task, or why there are none."""
-    _prepared(study, name, partial(_prepare, study, name, workers, say), say)
+def prepare(study: Study, name: str, workers: int, say: Say, mark: str = "") -> None:
+    """Write the arrays of a task, or why there are none. mark: of the look at its sources that asked for it."""
+    for earlier in study.looks(name).glob("*"):
+        if earlier.name != mark:
+            earlier.unlink(missing_ok=True)
+    _prepared(study, name, partial(_prepare, study, name, workers, say, mark), say)
 
 
 def prepare_part(study: Study, name: str, say: Say) -> None:
@@ -53,7 +56,7 @@ def _prepared(study: Study, name: str, attempt: Callable[[], None], say: Say) ->
     holes.settle()
 
 
-def _prepare(study: Study, name: str, workers: int, say: Say) -> None:
+def _prepare(study: Study, name: str, workers: int, say: Say, mark: str) -> None:
     if study.is_embedded(name):
         preparation.prepare_embedded(name, study.task_folder(name))
         return
@@ -66,8 +69,20 @@ def _prepare(study: Study, name: str, workers: int, say: Say) -> None:
         test_pictures=study.config["test_pictures"],
         broken_pictures=study.config["broken_pictures"],
     )
-    source = json.loads(study.fetched.read_text())[name]
-    preparation.prepare(study.entry(name), source, study.data_root, study.task_folder(name), needs, workers, say)
+    source = study.source(name)
+    if source is None:
+        raise UserError(f"where the data of task {name!r} are is not known any more; delete {study.fetched} and run again")
+    study.made_from(name).unlink(missing_ok=True)
+    before = changes.look(source, study.data_root) or {}
+    images = preparation.prepare(study.entry(name), source, study.data_root, study.task_folder(name), needs, workers, say)
+    described, files = changes.description(study, name, source), _with_unpacked(study, source, before)
+    seen.write(study.made_from(name), changes.noted(files, images, described, source, mark))
+
+
+def _with_unpacked(study: Study, source: dict[str, Any], before: seen.Look) -> seen.Look:
+    """What was there before the files were read, and what the reader itself unpacked from archives."""
+    after = changes.look(source, study.data_root) or {}
+    return before | {name: file for name, file in after.items() if name not in before and not changes.is_image(name)}
 
 
 def _prepare_part(study: Study, name: str) -> None:

@@ -67,8 +67,9 @@ def prepare_embedded(name: str, folder: str | Path) -> None:
 
 def prepare(
     entry: Entry, source: dict, data_root: Path, folder: str | Path, needs: Needs, workers: int, say: Say
-) -> None:
-    """Write the prepared folder of a task that `source` lists below `data_root`.
+) -> set[str]:
+    """Write the prepared folder of a task that `source` lists below `data_root`, and return what its images are called: the paths of those
+    that are files.
 
     Of train and validation pictures only those are decoded that some draw or the comparison of tasks needs; a split
     that is there already, from the same pictures, stays. Raises UserError for broken pictures (unless they are to be
@@ -124,6 +125,7 @@ def prepare(
         say(f"task {task.name}: {note}")
     write(folder, task, pools, factors, recipes=recipes, notes=notes)
     shutil.rmtree(folder / ".partial", ignore_errors=True)
+    return {work.pictures.name(row) for work in works.values() for row in work.rows.tolist()}
 
 
 def _with_validation(listing: Listing, needs: Needs, name: str) -> Listing:
@@ -178,10 +180,15 @@ def _reference(name: str, index: np.ndarray, count: int) -> np.ndarray:
 
 
 def _recipe(source: dict, split: Split | None, rows: np.ndarray, size: int, resize: str) -> str:
-    about = [source, split.stamp if split else "", size, resize, upright.VERSION]
+    about = [_without_place(source), split.stamp if split else "", size, resize, upright.VERSION]
     content = hashlib.sha256(json.dumps(about, sort_keys=True).encode())
     content.update(rows.astype("<i8").tobytes())
     return content.hexdigest()
+
+
+def _without_place(source: dict) -> dict:
+    """The stamp of a split tells its files apart, wherever they are."""
+    return {key: value for key, value in source.items() if key not in ("path", "manifest", "root")}
 
 
 def _kept(folder: Path, recipes: dict[str, str]) -> dict[str, Pool]:

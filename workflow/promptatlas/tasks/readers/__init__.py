@@ -1,7 +1,7 @@
 """Readers: each lists the pictures of a task that lie in one kind of place. Knows nothing of class names in prompts.
 
 A source is a plain dictionary, see `source` in workflow/schemas/task.schema.yaml; its `reader` names a module here.
-Every module has `present`, `download`, `advice` and `read`; none imports torch or a data-set library before it must.
+Every module has `present`, `download`, `advice`, `look` and `read`; none imports torch or a data-set library before it must.
 """
 
 from __future__ import annotations
@@ -18,7 +18,7 @@ READERS = ("folder", "torchvision", "huggingface")
 
 
 def reader(source: dict) -> ModuleType:
-    """The module that reads `source`: present(source, data_root), download(...), advice(...) and read(...)."""
+    """The module that reads `source`: present(source, data_root), download(...), advice(...), look(...) and read(...)."""
     name = source.get("reader")
     if name not in READERS:
         raise UserError(f"reader {name!r} is unknown; {suggest(name, READERS)}")

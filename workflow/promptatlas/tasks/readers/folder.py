@@ -21,6 +21,7 @@ from promptatlas.tasks.listing import Listing
 from promptatlas.tasks.readers import manifest, others
 from promptatlas.tasks.readers.assemble import Part, assemble, wanted
 from promptatlas.tasks.readers.files import EXTENSIONS, File, Files, folders, pictures, stamp
+from promptatlas.tasks.seen import Look, tree
 
 SPLIT_FOLDERS = {"train": "train", "test": "test"} | dict.fromkeys(("val", "valid", "validation"), "validation")
 PACKED = (".zip", ".tar", ".gz", ".tgz", ".bz2", ".xz", ".7z", ".rar")
@@ -129,6 +130,14 @@ def _entries(folder: Path) -> list[str]:
         return sorted(name for name in listdir(folder) if not name.startswith("."))
     except OSError as error:
         raise UserError(f"{folder} cannot be listed ({error.strerror}); see that it is a readable folder") from None
+
+
+def look(source: dict, data_root: Path) -> Look:
+    """Names, sizes and times of all files that `read` depends on."""
+    root = _root(source, data_root)
+    if "manifest" in source:
+        return manifest.look(source, data_root, root)
+    return tree(root, lambda name: name.lower().endswith(EXTENSIONS))
 
 
 def _root(source: dict, data_root: Path) -> Path:

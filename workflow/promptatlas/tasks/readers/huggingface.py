@@ -21,6 +21,7 @@ from promptatlas.tasks.readers import repository
 from promptatlas.tasks.readers.assemble import Part, assemble, given_names, wanted
 from promptatlas.tasks.readers.files import stamp, stat
 from promptatlas.tasks.readers.marks import labels_and_names
+from promptatlas.tasks.seen import Look, tree
 from promptatlas.tasks.upright import load
 
 LABELS = ("label", "cls", "npy")
@@ -107,6 +108,12 @@ def read(source: dict, data_root: Path) -> Listing:
         for key, several in splits.items()
     }
     return assemble(source, parts, "mirror", f"{source['repository']} in {place}")
+
+
+def look(source: dict, data_root: Path) -> Look:
+    """Names, sizes and times of the files of the repository."""
+    place = repository.folder(source, data_root)
+    return tree(place) if place else {}
 
 
 def _load(source: dict, place: Path, data_root: Path) -> dict[str, Any]:

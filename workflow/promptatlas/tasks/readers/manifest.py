@@ -19,6 +19,7 @@ from promptatlas.errors import UserError
 from promptatlas.spelling import plain
 from promptatlas.tasks.readers.assemble import FEW, Part
 from promptatlas.tasks.readers.files import Files, is_name, stamp, stat
+from promptatlas.tasks.seen import Look, single
 
 KEYS = {"train": "train", "val": "validation", "validation": "validation", "test": "test"}
 ABSOLUTE = re.compile(r"[/\\]|[A-Za-z]:[/\\]")
@@ -39,6 +40,18 @@ def read(source: dict, data_root: Path, root: Path) -> dict[str, list[Part]]:
     order = {label: position for position, label in enumerate(sorted(names))}
     listed = tuple(names[label] for label in sorted(names))
     return {split: [_part(rows, root, file, order, listed, multilabel)] for split, rows in content.items()}
+
+
+def look(source: dict, data_root: Path, root: Path) -> Look:
+    """The list, and the files that it names as far as they are there."""
+    file = path(source, data_root)
+    try:
+        content = json.loads(texts.read(file))
+        named = dict.fromkeys(_as_here(row[0], root) for rows in content.values() for row in rows)
+    except (OSError, ValueError, LookupError, TypeError, AttributeError, RecursionError, UserError):
+        named = {}  # reading it says what is wrong
+    found = {name: single(os.path.join(root, name)) for name in named} | {f"the list {file.name}": single(file)}
+    return {name: seen for name, seen in found.items() if seen}
 
 
 def _content(file: Path) -> dict[str, list]:

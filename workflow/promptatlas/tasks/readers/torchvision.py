@@ -28,6 +28,7 @@ from promptatlas.tasks.readers.assemble import FEW, Part, assemble, given_names,
 from promptatlas.tasks.readers.contents import content, usage
 from promptatlas.tasks.readers.files import Files, stamp, stat
 from promptatlas.tasks.readers.layouts import LAYOUTS, Layout
+from promptatlas.tasks.seen import Look, single, tree
 from promptatlas.tasks.splits import subset
 
 SILENCE_SECONDS = 30
@@ -103,6 +104,19 @@ def read(source: dict, data_root: Path) -> Listing:
         key: [_part(source, data_root, dict(arguments)) for arguments in several] for key, several in splits.items()
     }
     return assemble(source, parts, "official", f"torchvision's {name} in {root}")
+
+
+def look(source: dict, data_root: Path) -> Look:
+    """Names, sizes and times of the files of the data set; of one that keeps them in a place of its own, all below its root."""
+    root = _root(source, data_root)
+    tops = {name.split("/")[0] for names in _files(source) for name in names.split("|")} if source["dataset"] in LAYOUTS else ()
+    found: Look = {}
+    for name in sorted(tops):
+        if (root / name).is_dir():
+            found |= {f"{name}/{below}": seen for below, seen in tree(root / name).items()}
+        elif seen := single(root / name):
+            found[name] = seen
+    return found if tops else tree(root)
 
 
 def _part(source: dict, data_root: Path, arguments: dict[str, Any]) -> Part:
