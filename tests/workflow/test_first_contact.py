@@ -154,7 +154,10 @@ def test_a_folder_that_may_not_be_read_is_told(here, monkeypatch):
 def test_data_that_are_gone_after_they_were_prepared_stop_nothing(here):
     pictures(here / "roses"), pictures(here / "tulips")
     study = Study(own(a="roses", b="tulips"))
-    write(study.fetched, {task: study.entry(task).sources[0] for task in study.tasks})
+    from promptatlas.jobs import fetch
+
+    fetch.fetch(study, lambda line: None)
+    study = Study(own(a="roses", b="tulips"))
     write(study.task_records(["a"])[0], {"task": {}})
     (here / "roses" / "cat").rmdir(), (here / "roses" / "dog").rmdir(), (here / "roses").rmdir()
     assert not sources.wrong(study) and "prepared earlier are used" in sources.remarks(study)[0]

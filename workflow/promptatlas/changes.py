@@ -6,7 +6,6 @@ remembers. Reads only; knows nothing of torch, nor of what follows from a change
 from __future__ import annotations
 
 import json
-import os
 from collections.abc import Mapping
 from dataclasses import dataclass, field, replace
 from pathlib import Path
@@ -66,7 +65,7 @@ def of_task(study: Study, task: str) -> Change:
         return Change({FOLDER: str(error)}, mark=digest([described, str(error)]))
     if note is None:
         return Change({"what it was prepared from": "not noted"}, mark=_mark(described, files))
-    change = compared(note, described, source, files)
+    change = compared(note, described, place(study, task), files)
     return replace(change, mark=_mark(described, files) if change.parts else note["mark"])
 
 
@@ -76,15 +75,15 @@ def _mark(described: Mapping[str, str], files: seen.Look | None) -> str:
 
 
 def compared(
-    note: Mapping[str, Any], described: Mapping[str, str], source: Mapping[str, Any], files: seen.Look | None
+    note: Mapping[str, Any], described: Mapping[str, str], where: list[str], files: seen.Look | None
 ) -> Change:
-    """note: as `noted` made it; described and files: as `description` and `look` give them now."""
+    """note: as `noted` made it; described, where and files: as `description`, `place` and `look` give them now."""
     old = note.get("description", {})
     parts = dict.fromkeys((part for part in described if old.get(part) != described[part]), "")
-    if files is None and note.get("place") == place(source):
+    if files is None and note.get("place") == where:
         return Change(parts, gone=True)
     if files is None:
-        return Change(parts | {FOLDER: f"{' and '.join(place(source))} is not there"})
+        return Change(parts | {FOLDER: f"{' and '.join(where)} is not there"})
     found, later = seen.differences(note, files)
     for part, mine in ((IMAGES, is_image), (LABELS, lambda name: not is_image(name))):
         if some := {name: what for name, what in found.items() if mine(name)}:
@@ -104,10 +103,11 @@ def look(source: Mapping[str, Any], data_root: Path) -> seen.Look | None:
     return reader.look(source, data_root) if reader.present(source, data_root) else None
 
 
-def place(source: Mapping[str, Any]) -> list[str]:
-    """Where a source is: below the working directory as seen from there, otherwise as it is written."""
-    here = os.getcwd() + os.sep
-    return [str(source[key]).removeprefix(here) for key in PLACES if key in source]
+def place(study: Study, task: str, source: Mapping[str, Any] | None = None) -> list[str]:
+    """Where a source of a task, or the one that was found, is: as it is written in the configuration or in the catalogue."""
+    given, source = study.config["data"].get(task, {}), source or study.source(task) or {}
+    written = [str(given[key]) for key in ("folder", "root") if key in given]
+    return written or [str(source[key]) for key in PLACES if key in source]
 
 
 def description(study: Study, task: str, source: Mapping[str, Any]) -> dict[str, str]:
@@ -116,7 +116,7 @@ def description(study: Study, task: str, source: Mapping[str, Any]) -> dict[str,
     Of the places the last name counts: images that are divided by promptatlas are divided by it.
     """
     entry = study.entry(task)
-    names = [Path(one).name for one in place(source)]
+    names = [Path(one).name for one in place(study, task)]
     about = {key: value for key, value in source.items() if key not in (*PLACES, "splits", "redraw", "classes")}
     values = {
         "templates": entry.task.templates,
@@ -147,7 +147,7 @@ def _image_size(study: Study) -> int | None:
 
 
 def noted(
-    files: seen.Look, prepared: set[str], described: Mapping[str, str], source: Mapping[str, Any], mark: str
+    files: seen.Look, prepared: set[str], described: Mapping[str, str], where: list[str], mark: str
 ) -> dict[str, Any]:
     """What to remember of a task. prepared: what the images are called that were read; of images that are no files, in archives,
     every file counts; mark: of the look for which it was prepared.
@@ -157,14 +157,14 @@ def noted(
     def used(name: str, file: Seen) -> bool:
         return archived or file.path in prepared or not is_image(name)
 
-    return {"mark": mark, "place": place(source), "description": dict(described), **seen.noted(files, used)}
+    return {"mark": mark, "place": where, "description": dict(described), **seen.noted(files, used)}
 
 
 def of_fetched(study: Study) -> str:
     """A mark that changes when other data, or other weights, have to be found or fetched than were found before."""
     found, wanted = study.found, {name: sought(study.entry(name)) for name in study.real_tasks}
     elsewhere = [
-        place(study.source(name) or {}) for name in wanted
+        place(study, name) for name in wanted
         if found and name in found and found[name].get("of") == wanted[name] and not _still(study, name, found[name])
     ]  # fmt: skip
     return digest([wanted, elsewhere, study.config["backbone"] if study.is_published_backbone else None])
@@ -173,7 +173,7 @@ def of_fetched(study: Study) -> str:
 def _still(study: Study, name: str, found: Mapping[str, Any]) -> bool:
     """Whether the data of a task are in the place where they were, or are gone from where they still should be."""
     source = study.source(name)
-    return source is not None and (found.get("place") == place(source) or look(source, study.data_root) is not None)
+    return source is not None and (found.get("place") == place(study, name) or look(source, study.data_root) is not None)
 
 
 def sought(entry: Entry) -> str:

@@ -34,8 +34,11 @@ def _odd(study: Study) -> dict[str, UserError]:
 
 
 def _kept(study: Study, task: str) -> bool:
-    source = study.source(task)
-    return source is not None and study.found[task]["place"] == changes.place(source) and changes.is_prepared(study, task)
+    return (
+        study.source(task) is not None
+        and study.found[task]["place"] == changes.place(study, task)
+        and changes.is_prepared(study, task)
+    )
 
 
 def remarks(study: Study) -> list[str]:

@@ -43,7 +43,7 @@ def fetch(study: Study, say: Say) -> None:
             "reader": source["reader"],
             "source": entry.sources.index(source),
             "of": changes.sought(entry),
-            "place": changes.place(source),
+            "place": changes.place(study, name, source),
         }
         say(f"data {number:>3}/{len(study.real_tasks)}  {name}: {source['reader']}")
     weights = _missing_weights(study) if study.is_published_backbone else ""

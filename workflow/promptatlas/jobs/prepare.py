@@ -76,7 +76,7 @@ def _prepare(study: Study, name: str, workers: int, say: Say, mark: str) -> None
     before = changes.look(source, study.data_root) or {}
     images = preparation.prepare(study.entry(name), source, study.data_root, study.task_folder(name), needs, workers, say)
     described, files = changes.description(study, name, source), _with_unpacked(study, source, before)
-    seen.write(study.made_from(name), changes.noted(files, images, described, source, mark))
+    seen.write(study.made_from(name), changes.noted(files, images, described, changes.place(study, name), mark))
 
 
 def _with_unpacked(study: Study, source: dict[str, Any], before: seen.Look) -> seen.Look:
