@@ -1,7 +1,8 @@
 """The table `protocol`: scores in the layout of papers, with what papers printed beside. Knows nothing of how they are shown.
 
 One row per method, source, target and measure; `target` may be `average`. Scores are means over the seeds that did not fail,
-0..1; `deviation` is the standard deviation over seeds of the same quantity. A harmonic mean is that of the two means, so the one of `average` is
+0..1; an average is the mean over tasks of these, so a seed that lacks one task counts on the others. `deviation` is the standard
+deviation over the `n_seeds` seeds that have all of the same quantity. A harmonic mean is that of the two means, so the one of `average` is
 not the average of those of the tasks: this is how the papers report it. `origin` is `measured`, `published`, or how a number
 that was not itself published was made of some that were. `note` says in which settings these differ from the study's.
 """
@@ -20,7 +21,7 @@ from promptatlas.published.settings import difference
 from promptatlas.statistics.checks import TOLERATED_POINTS, zero_shot_check
 from promptatlas.statistics.holes import holes
 from promptatlas.statistics.summary import cautions, plain
-from promptatlas.tasks.halves import BASE, NEW, PARTS, part_name
+from promptatlas.tasks.halves import BASE, NEW, PARTS, part_name, whole_of
 
 COLUMNS = (
     "design", "origin", "reference", "method", "source", "target", "measure", "score", "deviation", "n_seeds", "note",
@@ -71,6 +72,11 @@ def _mean(by_seed: np.ndarray) -> float:
     return float(np.mean(by_seed)) if len(by_seed) else NAN
 
 
+def _over_tasks(scores: np.ndarray) -> float:
+    """Mean over tasks of each one's mean over its seeds, from (T, S); NaN where a task has none."""
+    return float(np.mean([_mean(own[np.isfinite(own)]) for own in scores]))
+
+
 def _halves(transfer: pd.DataFrame, design: Design) -> Iterator[dict]:
     """Base, new and their harmonic mean, by task and for the averages over tasks."""
     scores: dict[str, dict[str, list[np.ndarray]]] = {}
@@ -80,13 +86,19 @@ def _halves(transfer: pd.DataFrame, design: Design) -> Iterator[dict]:
             if source in ("", names[0]):
                 scores.setdefault(method, {})[task] = [table.loc[name].to_numpy(float) for name in names]
     for method, by_task in scores.items():
-        both = np.array(list(by_task.values()))
-        for target, (base, new) in (by_task | {AVERAGE: both.mean(axis=0)}).items():
+        for target, (base, new) in by_task.items():
             yield _row(method, "", target, BASE, base)
             yield _row(method, "", target, NEW, new)
             there = np.isfinite(base) & np.isfinite(new)
             of_means = harmonic_mean(_mean(base[there]), _mean(new[there]))
             yield _row(method, "", target, HARMONIC, harmonic_mean(base, new), of_means)
+        every = np.array(list(by_task.values()))  # (T, 2, S)
+        base, new = every.mean(axis=0)
+        yield _row(method, "", AVERAGE, BASE, base, _over_tasks(every[:, 0]))
+        yield _row(method, "", AVERAGE, NEW, new, _over_tasks(every[:, 1]))
+        both = np.where(np.isfinite(every).all(axis=1, keepdims=True), every, NAN)
+        of_means = harmonic_mean(_over_tasks(both[:, 0]), _over_tasks(both[:, 1]))
+        yield _row(method, "", AVERAGE, HARMONIC, harmonic_mean(base, new), of_means)
 
 
 def _targets(transfer: pd.DataFrame, design: Design) -> Iterator[dict]:
@@ -96,7 +108,8 @@ def _targets(transfer: pd.DataFrame, design: Design) -> Iterator[dict]:
         for target in design.tasks:
             yield _row(method, source, target, SCORE, table.loc[target].to_numpy(float))
         if others:
-            yield _row(method, source, AVERAGE, SCORE, table.loc[others].to_numpy(float).mean(axis=0))
+            scores = table.loc[others].to_numpy(float)
+            yield _row(method, source, AVERAGE, SCORE, scores.mean(axis=0), _over_tasks(scores))
 
 
 def with_published(
@@ -153,16 +166,18 @@ def summary(
 ) -> dict:
     """The dict written to summary.json: what was measured, and the averages beside the printed ones."""
     template = transfer[transfer["source"] == TEMPLATE].drop_duplicates("target").set_index("target")["score"]
+    there = transfer[transfer["score"].notna()]
     return plain(
         {
             "design": design.name,
             "tasks": list(design.given),
             "sources": list(design.learners),
             "methods": list(dict.fromkeys(transfer["method"])),
-            "seeds": sorted({int(seed) for seed in transfer["seed"]}),
+            "seeds": sorted({int(seed) for seed in there["seed"]}),
             "shots": sorted({int(shots) for shots in transfer["shots"]}),
             "backbone": transfer["backbone"].iloc[0],
-            "n_cells": len(transfer),
+            "n_tasks_measured": len({whole_of(name) for name in there["target"]} & set(design.given)),
+            "n_cells": len(there),
             "n_missing_cells": int(transfer["score"].isna().sum()),
             "compute_seconds": float(transfer["seconds"].sum()),
             "holes": holes(transfer, baselines),

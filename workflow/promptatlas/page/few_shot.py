@@ -43,11 +43,13 @@ def write(tasks: pd.DataFrame, config: Mapping, summary: Mapping, path: Path) ->
 
 
 def _lead(summary: Mapping) -> str:
-    seeds, shots = len(summary["seeds"]), summary["shots"][0]
-    missing = f" {summary['n_missing_scores']} scores are missing." if summary["n_missing_scores"] else ""
+    missing, shots = summary["n_missing_scores"], summary["shots"][0]
+    methods = static.counted(summary["n_methods_measured"], len(summary["methods"]), "method")
+    tasks = static.counted(summary["n_tasks_measured"], len(summary["tasks"]), "task")
+    seeds, scores = (static.counted(count, count, what) for count, what in ((len(summary["seeds"]), "seed"), (summary["n_scores"], "score")))
     return (
-        f"{len(summary['methods'])} methods on {len(summary['tasks'])} tasks with {summary['backbone']}, {shots} "
-        f"{'picture' if shots == 1 else 'pictures'} per class, {seeds} {'seed' if seeds == 1 else 'seeds'}: {summary['n_scores']} scores.{missing}"
+        f"{methods} on {tasks} with {summary['backbone']}, {shots} {'picture' if shots == 1 else 'pictures'} per class, {seeds}: {scores}."
+        + (f" {missing} {'score is' if missing == 1 else 'scores are'} missing." if missing else "")
     )
 
 
@@ -58,7 +60,7 @@ def _gains(comparison: Mapping, methods: Sequence[str]) -> str:
             escape(method_title(one["method"])), static.percent(one["mean"]), f"{one['mean_rank']:.1f}",
             *(
                 ["", "", ""] if one["method"] == BASE
-                else [static.points(one["difference"]), static.interval(one), f"{one['better_on']} of {comparison['n_tasks']}"]
+                else [static.points(one["difference"]), static.interval(one), f"{one['better_on']} of {one['n_tasks']}"]
             ),
         ]
         for one in comparison["methods"]
@@ -72,7 +74,7 @@ def _scores(comparison: Mapping, titles: Mapping[str, str], blind: Mapping[str, 
     """Tasks with a score of every method, and below them those that are left out of all comparisons."""
     methods = comparison["methods"]
     rows = []
-    for task in methods[0]["by_task"]:
+    for task in methods[0]["by_task"] if methods else ():
         best = max(one["by_task"][task] for one in methods)
         cells = [
             (f"<b>{static.percent(score)}</b>" if score == best else static.percent(score)) + static.below(score, blind.get(task))
@@ -115,7 +117,7 @@ def _pairs(comparison: Mapping) -> str:
         if (row, column) not in known:
             return ""
         one = known[row, column]
-        text = f'<span title="{static.interval(one)}, better on {one["better_on"]} of {comparison["n_tasks"]}">{static.points(one["difference"])}</span>'
+        text = f'<span title="{static.interval(one)}, better on {one["better_on"]} of {one["n_tasks"]} tasks, {one["n_pairs"]} pairs">{static.points(one["difference"])}</span>'
         return f"<b>{text}</b>" if one["low"] is not None and one["low"] > 0 else text
 
     rows = [[escape(method_title(row)), *(cell(row, column) for column in order[1:])] for row in order[:-1]]

@@ -39,7 +39,7 @@ def section(joint: Sequence[Mapping], titles: Mapping[str, str], config: Mapping
         rows = [
             [
                 escape(way_title(way["method"])), static.percent(way["mean"]), static.points(way["difference"]),
-                static.interval(way), "–" if way["better_on"] is None else f"{way['better_on']} of {one['n_tasks']}",
+                static.interval(way), "–" if way["better_on"] is None else f"{way['better_on']} of {way['n_tasks']}",
             ]
             for way in one["methods"]
         ]  # fmt: skip

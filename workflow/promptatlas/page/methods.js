@@ -105,15 +105,16 @@ function pairTable() {
     {},
     element("summary", {}, "Each method against the next one"),
     table(
-      ["method", "against", "difference, points", "interval", "better on"],
+      ["method", "against", "difference, points", "interval", "better on", "pairs of scores"],
       rows.map(one => [
         nameOf(one.better),
         nameOf(one.worse),
         signed(one.difference, 1),
         isNumber(one.low) ? `${signed(one.low, 1)} to ${signed(one.high, 1)}` : "\u2013",
-        `${one.better_on} of ${COMPARED.n_tasks}`,
+        `${one.better_on} of ${one.n_tasks}`,
+        `${one.n_pairs}`,
       ]),
-      [2, 3, 4],
+      [2, 3, 4, 5],
     ),
   );
 }

@@ -68,10 +68,12 @@ def _place(method: str, wanted: Sequence[str]) -> int:
 
 def _lead(summary: Mapping, wanted: Sequence[str]) -> str:
     methods = ", ".join(map(method_title, sorted(summary["methods"], key=lambda method: _place(method, wanted))))
-    seeds, cells, missing = len(summary["seeds"]), summary["n_cells"], summary["n_missing_cells"]
+    cells, missing = summary["n_cells"], summary["n_missing_cells"]
+    tasks = static.counted(summary["n_tasks_measured"], len(summary["tasks"]), "task")
+    seeds, measured = (static.counted(count, count, what) for count, what in ((len(summary["seeds"]), "seed"), (cells, "measurement")))
     return (
-        f"{methods} on {len(summary['tasks'])} tasks with {summary['backbone']}, {summary['shots'][0]} pictures per class, "
-        f"{seeds} {'seed' if seeds == 1 else 'seeds'}: {cells} measurements{f', of which {missing} are missing' if missing else ''}."
+        f"{methods} on {tasks} with {summary['backbone']}, {summary['shots'][0]} pictures per class, {seeds}: {measured}"
+        f"{f', and {missing} missing' if missing else ''}."
     )
 
 

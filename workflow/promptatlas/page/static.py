@@ -91,6 +91,11 @@ def _kept_back(results: Iterable[Mapping], titles: Mapping[str, str]) -> str:
     return "<br>".join(f"{escape(name)}: {escape(', '.join(tasks))}" for name, tasks in lines.items())
 
 
+def counted(measured: int, every: int, what: str) -> str:
+    """How many there are, and of how many where not all were measured: "4 of 5 tasks", "1 seed"."""
+    return f"{measured if measured == every else f'{measured} of {every}'} {what if every == 1 else what + 's'}"
+
+
 def titles(tasks: pd.DataFrame) -> dict[str, str]:
     """Titles of the tasks; a whole task is called as its parts without their ending."""
     titles = dict(zip(tasks["task"], tasks["title"], strict=True))

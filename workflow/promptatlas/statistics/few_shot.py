@@ -27,7 +27,8 @@ def summary(
 ) -> dict:
     """The dict written to summary.json, from the tables of those names; `sources` are those tuned on many tasks, `printed`
     means that others published, `shared` is the table `shared_images`."""
-    scores = methods["score"] if joint is None else pd.concat([methods["score"], joint["score"]])
+    every = methods if joint is None else pd.concat([methods, joint])
+    measured = every[every["score"].notna()]
     template = transfer[transfer["source"] == "template"].drop_duplicates("target").set_index("target")["score"]
     comparison = compare(methods)
     return plain(
@@ -35,11 +36,13 @@ def summary(
             "design": FEW_SHOT,
             "tasks": list(tasks["task"]),
             "methods": list(dict.fromkeys(methods["method"])),
-            "seeds": sorted({int(seed) for seed in transfer["seed"]}),
+            "n_methods_measured": int(methods.loc[methods["score"].notna(), "method"].nunique()),
+            "n_tasks_measured": int(measured["task"].nunique()),
+            "seeds": sorted({int(seed) for seed in measured["seed"].dropna()}),
             "shots": sorted({int(shots) for shots in transfer["shots"]}),
             "backbone": transfer["backbone"].iloc[0],
-            "n_scores": int(scores.notna().sum()),
-            "n_missing_scores": int(scores.isna().sum()),
+            "n_scores": len(measured),
+            "n_missing_scores": len(every) - len(measured),
             "comparison": comparison,
             "published_means": _beside(comparison, printed),
             "joint": [] if joint is None else compare_joint(joint, transfer, sources),

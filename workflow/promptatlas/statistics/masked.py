@@ -5,7 +5,7 @@ left (true r .50 would be .41 with 30 % holes). Under relabelling the holes move
 is that of the predictor's residual on the moved cells; it is never refitted cell by cell, since counts of cells are enough.
 """
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 
 import numpy as np
 
@@ -22,6 +22,18 @@ def alike(one: np.ndarray, other: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
 def correlation(one: np.ndarray, other: np.ndarray) -> float:
     """Correlation of the relationship parts of two matrices (n, n) over the cells that both have."""
     return permutation.correlation(*alike(one, other))
+
+
+def residuals_on(there: np.ndarray) -> Callable[[np.ndarray], np.ndarray]:
+    """What takes source and target effects, fitted on the cells `there` (n, n), from matrices (..., n, n) that have them all."""
+    inverse, n = np.linalg.pinv(normal_equations(there), rcond=1e-10, hermitian=True), len(there)
+
+    def residuals(values: np.ndarray) -> np.ndarray:
+        kept = np.where(there, values, 0.0)
+        effects = np.concatenate([kept.sum(axis=-1), kept.sum(axis=-2)], axis=-1) @ inverse
+        return np.where(there, values - effects[..., :n, None] - effects[..., None, n:], np.nan)
+
+    return residuals
 
 
 def null_correlations(response: np.ndarray, predictors: Sequence[np.ndarray], orders: np.ndarray) -> np.ndarray:

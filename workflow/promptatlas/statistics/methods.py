@@ -20,12 +20,14 @@ BASE = "zero_shot"
 def compare(table: pd.DataFrame, base: str = BASE) -> dict:
     """The table `methods` in numbers; scores are 0..1, differences from `base` and their intervals in points of 100.
 
-    Only tasks on which every method is measured count; what a method has on the others is `by_task_left_out`. `methods` is
-    ordered from the best mean to the worst, and `pairs` has each method beside every worse one. What cannot be estimated is NaN.
+    Only tasks on which every method is measured count; what a method has on the others is `by_task_left_out`. A seed that lacks
+    some of these tasks counts on the others: a difference is the mean over tasks of what its pairs (of the same task and seed)
+    differ by, and says on how many pairs, tasks and seeds it rests. `methods` is ordered from the best mean to the worst, and
+    `pairs` has each method beside every worse one. What cannot be estimated is NaN.
     """
     scores = _scores(table)
     names = sorted(set(table["task"]))
-    tasks = [name for name in names if all(name in own for own in scores.values())]
+    tasks = [name for name in names if scores and all(name in own for own in scores.values())]
     means = {method: np.array([np.mean(list(own[task].values())) for task in tasks]) for method, own in scores.items()}
     overall = {method: float(values.mean()) if tasks else math.nan for method, values in means.items()}
     order = sorted(scores, key=lambda method: (-np.nan_to_num(overall[method], nan=-1.0), method))
@@ -49,7 +51,7 @@ def compare(table: pd.DataFrame, base: str = BASE) -> dict:
     return {
         "n_tasks": len(tasks),
         "tasks_left_out": [name for name in names if name not in tasks],
-        "n_seeds": int(table["seed"].nunique()),
+        "n_seeds": int(table.loc[table["score"].notna(), "seed"].nunique()),
         "shots": sorted({int(shots) for shots in table["shots"] if shots}),
         "level": LEVEL,
         "methods": methods,
@@ -68,9 +70,10 @@ def _scores(table: pd.DataFrame) -> dict[str, dict[str, dict[int | None, float]]
 
 
 def _difference(scores: dict, method: str, other: str, tasks: list[str]) -> dict:
-    """Paired difference in points of two methods: mean, interval, and on how many tasks the first is better."""
+    """Paired difference in points of two methods: mean, interval, on how many tasks the first is better, and of how much."""
+    nothing = {"difference": math.nan, "low": math.nan, "high": math.nan, "better_on": None, "n_pairs": 0, "n_tasks": 0, "n_seeds": 0}
     if not tasks or method == other or other not in scores:
-        return {"difference": math.nan, "low": math.nan, "high": math.nan, "better_on": None}
+        return nothing
     seeds = sorted({seed for one in (method, other) for task in tasks for seed in scores[one][task] if seed is not None})
 
     def of(one: str) -> np.ndarray:
@@ -80,13 +83,18 @@ def _difference(scores: dict, method: str, other: str, tasks: list[str]) -> dict
         )
 
     values = of(method) - of(other)
-    whole = values[:, np.isfinite(values).all(axis=0)]
-    if not whole.shape[1]:
-        return {"difference": math.nan, "low": math.nan, "high": math.nan, "better_on": None}
-    low, high = crossed_interval(whole) if seeds else over_tasks(whole[:, 0])
+    there = np.isfinite(values)
+    values, there = values[there.any(axis=1)], there[there.any(axis=1)]
+    if not len(values):
+        return nothing
+    by_task = np.nansum(values, axis=1) / there.sum(axis=1)
+    low, high = crossed_interval(values) if seeds else over_tasks(by_task)
     return {
-        "difference": float(whole.mean()),
+        "difference": float(by_task.mean()),
         "low": low,
         "high": high,
-        "better_on": int((whole.mean(axis=1) > 0).sum()),
+        "better_on": int((by_task > 0).sum()),
+        "n_pairs": int(there.sum()),
+        "n_tasks": len(values),
+        "n_seeds": int(there.any(axis=0).sum()) if seeds else 0,
     }

@@ -5,16 +5,16 @@ Columns differ most (how easy a target is), so the rank correlation of all cells
 relationship parts, freed of sources and targets, says more.
 """
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 
 import numpy as np
 
 from promptatlas import published
-from promptatlas.statistics import permutation
+from promptatlas.statistics import masked, permutation
 from promptatlas.statistics.families import repeated
 from promptatlas.statistics.matrices import Scores, among
-from promptatlas.statistics.relations import effects, usable
+from promptatlas.statistics.relations import usable
 from promptatlas.statistics.scales import matrix, seed_mean
 from promptatlas.streams import stream
 
@@ -71,14 +71,11 @@ def _compared(pair: Beside, families: Sequence[str], permutations: int) -> dict:
     if repeated(families):
         orders["p_blocks"] = permutation.block_relabellings(families, permutations, stream("statistics", "published_blocks", n))
     there = np.isfinite(pair.measured) & ~np.eye(n, dtype=bool)
-    parts = {
-        "": (pair.measured, pair.printed),
-        "relationship_": (effects(pair.measured).relationship, effects(pair.printed).relationship),
-    }
-    found = dict.fromkeys(f"{part}{p}" for part in parts for p in ("p", "p_blocks"))
-    for part, (measured, printed) in parts.items():
+    kinds = {"": [], "relationship_": [masked.residuals_on(there)]}
+    found = dict.fromkeys(f"{kind}{p}" for kind in kinds for p in ("p", "p_blocks"))
+    for kind, part in kinds.items():
         for p, relabelled in orders.items():
-            found[f"{part}rank_correlation"], found[f"{part}{p}"] = rank_correlation(measured, printed, there, relabelled)
+            found[f"{kind}rank_correlation"], found[f"{kind}{p}"] = rank_correlation(pair.measured, pair.printed, there, relabelled, *part)
     return {
         "method": pair.method,
         "tasks": pair.tasks,
@@ -91,17 +88,23 @@ def _compared(pair: Beside, families: Sequence[str], permutations: int) -> dict:
     }
 
 
-def rank_correlation(one: np.ndarray, other: np.ndarray, there: np.ndarray, orders: np.ndarray) -> tuple[float, float]:
-    """Spearman's correlation of two matrices (n, n) over the cells `there`, and its p by relabelling `other`.
+def rank_correlation(
+    one: np.ndarray,
+    other: np.ndarray,
+    there: np.ndarray,
+    orders: np.ndarray,
+    part: Callable[[np.ndarray], np.ndarray] = lambda values: values,
+) -> tuple[float, float]:
+    """Spearman's correlation of the same `part` of two matrices (n, n) over the cells `there`, and its p by relabelling `other`.
 
     `other` has no gaps off the diagonal; `orders` are (R, n).
     """
-    left = _unit_ranks(one[there][None])[0]
-    observed = (_unit_ranks(other[there][None]) @ left)[0]
+    left = _unit_ranks(part(one)[there][None])[0]
+    observed = (_unit_ranks(part(other)[there][None]) @ left)[0]
     parts = []
     for start in range(0, len(orders), permutation.CHUNK):
         order = orders[start : start + permutation.CHUNK]
-        parts.append(_unit_ranks(other[order[:, :, None], order[:, None, :]][:, there]) @ left)
+        parts.append(_unit_ranks(part(other[order[:, :, None], order[:, None, :]])[:, there]) @ left)
     null = np.concatenate(parts)[:, None]
     p = permutation.p_values(np.array([observed]), null, permutation.is_exact(orders))[0]
     return float(observed), float(p)

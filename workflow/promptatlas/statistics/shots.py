@@ -13,14 +13,15 @@ from promptatlas.protocols import MEASURED, PUBLISHED
 from promptatlas.statistics.methods import BASE
 
 COLUMNS = (
-    "study", "shots", "prompt", "method", "base", "mean", "difference", "low", "high", "better_on", "n_tasks", "n_seeds",
+    "study", "shots", "prompt", "method", "base", "mean", "difference", "low", "high", "better_on", "n_pairs", "n_tasks", "n_seeds",
     "origin", "form", "reference", "note",
 )  # fmt: skip
 HERE = {"origin": MEASURED, "form": "", "reference": "", "note": ""}
 
 
 def table(folders: Sequence[str | Path]) -> pd.DataFrame:
-    """One row per study, pair of methods (`method` minus `base`) and, for ways to share prompts, prompt method.
+    """One row per study, pair of methods (`method` minus `base`) and, for ways to share prompts, prompt method; a difference
+    rests on `n_pairs` pairs of scores of the same task and seed.
 
     folders: results of finished studies. `mean` is 0..1; `difference`, `low` and `high` are points of 100. `prompt` is empty
     where whole methods are compared; `base` is empty in a row that holds a mean alone. `origin` is `measured`, or `published`
@@ -29,7 +30,7 @@ def table(folders: Sequence[str | Path]) -> pd.DataFrame:
     studies = {Path(folder): _summary(Path(folder)) for folder in folders}
     _same(studies)
     rows = [
-        {"study": folder.name, "shots": summary["shots"][0], "n_tasks": one["n_tasks"], "n_seeds": one["n_seeds"], **HERE, **row}
+        {"study": folder.name, "shots": summary["shots"][0], "n_tasks": one["n_tasks"], "n_seeds": one["n_seeds"]} | HERE | row
         for folder, summary in studies.items()
         for prompt, one in [("", summary["comparison"]), *((joint["method"], joint) for joint in summary["joint"])]
         for row in _rows(prompt, one)
@@ -56,6 +57,7 @@ def _rows(prompt: str, comparison: dict) -> list[dict]:
             low, high = (None if pair[end] is None else sign * pair[end] for end in ("low", "high")[::sign])
             difference = None if pair["difference"] is None else sign * pair["difference"]
             known = {"prompt": prompt, "method": method, "base": base, "mean": means[method]}
+            known |= {name: pair[name] for name in ("n_pairs", "n_tasks", "n_seeds") if name in pair}  # earlier studies do not say
             better = pair["better_on"] if sign == 1 else None  # tasks on which both are equal are nobody's
             rows.append(known | {"difference": difference, "low": low, "high": high, "better_on": better})
     return rows
@@ -77,8 +79,14 @@ def _same(studies: dict[Path, dict]) -> None:
     first, *others = studies
     tasks = {folder: set(summary["comparison"]["methods"][0]["by_task"]) for folder, summary in studies.items()}
     for other in others:
-        if different := tasks[first] ^ tasks[other]:
-            raise UserError(f"{first} and {other} have different tasks ({sorted(different)[0]} is in one alone); compare others")
+        if different := sorted(tasks[first] ^ tasks[other]):
+            for folder in (first, other):
+                if different[0] in studies[folder]["comparison"].get("tasks_left_out", ()):
+                    raise UserError(
+                        f"{first} and {other} cannot be compared: in {folder} a method has no score of {different[0]}; run that study again, "
+                        "or both without the task"
+                    )
+            raise UserError(f"{first} and {other} have different tasks ({different[0]} is in one alone); compare others")
 
 
 def baselines(found: pd.DataFrame) -> pd.DataFrame:
