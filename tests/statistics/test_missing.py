@@ -7,7 +7,7 @@ from promptatlas import statistics
 from promptatlas.statistics import masked, permutation
 from promptatlas.statistics.matrices import collect
 from promptatlas.statistics.moments import components, fit, shared
-from promptatlas.statistics.relations import effects, off_diagonal
+from promptatlas.statistics.relations import effects, off_diagonal, usable
 from promptatlas.statistics.reliability import PARTS, decompose
 from promptatlas.statistics.scales import seed_mean
 from synthetic_study import similarity_table, tasks_table, transfer_table
@@ -104,13 +104,14 @@ def test_the_coefficients_are_the_expectations_of_the_sums(share):
 @pytest.mark.parametrize("share", [0.0, 0.05, 0.2])
 def test_variances_are_unbiased_under_holes(share):
     rng = np.random.default_rng(3)
-    draws = [decompose(punched(rng, study(rng), share)) for _ in range(400)]
+    draws = [decompose(punched(rng, study(rng, n=10), share)) for _ in range(400)]
     found = {part: np.mean([getattr(one, part) for one in draws]) for part in PARTS}
     assert found == pytest.approx({part: TRUTH[part] for part in PARTS}, abs=0.08)
     assert np.mean([one.seed for one in draws]) == pytest.approx(0.25 + 0.1 + 0.8, abs=0.06)
-    seeds = 3 * (1 - share)  # about as many as a cell has
-    assert np.mean([one.reliability for one in draws]) == pytest.approx(1 / (1 + 0.8 / seeds), abs=0.03)
-    one_seed = [components(punched(rng, study(rng, seeds=1)[0], share)) for _ in range(400)]
+    seeds = rng.binomial(3, 1 - share, 10_000)
+    carried = NOISE["cell"] * (1 / seeds[seeds > 0]).mean()  # the noise in the mean of the seeds that a cell has
+    assert np.mean([one.reliability for one in draws]) == pytest.approx(1 / (1 + carried), abs=0.03)
+    one_seed = [components(punched(rng, study(rng, n=10, seeds=1)[0], share)) for _ in range(400)]
     total = TRUTH | {"source": 1.25, "target": 0.6, "relationship": 1.8}
     assert {part: np.mean([getattr(one, part) for one in one_seed]) for part in total} == pytest.approx(total, abs=0.1)
 
@@ -224,7 +225,9 @@ def test_p_values_hold_under_holes(mine, theirs):
     for _ in range(300):
         response, predictor = rng.normal(size=(2, 14, 14)) + 2 * rng.normal(size=(2, 1, 14)) + 2 * rng.normal(size=(2, 14, 1))
         response, predictor = punched(rng, response, mine), punched(rng, predictor, theirs)
-        orders = permutation.relabellings(14, 99, rng)
+        keep = usable(response, predictor)
+        response, predictor = response[np.ix_(keep, keep)], predictor[np.ix_(keep, keep)]
+        orders = permutation.relabellings(len(keep), 99, rng)
         null = masked.null_correlations(response, [predictor], orders)
         rejected.append(permutation.p_values(np.array([masked.correlation(response, predictor)]), null, False)[0] <= 0.05)
     assert 0.015 <= np.mean(rejected) <= 0.09
@@ -290,7 +293,7 @@ def test_a_target_without_zero_shot_score_has_no_gain_and_keeps_its_other_scales
     tasks = tasks_table(N)
     found = table_of(bare, tasks=tasks.assign(zero_shot=tasks["zero_shot"].where(tasks["task"] != "task_02")))
     tested = found[(found["test"] == "two_way") & (found["measure"] == "vis_frechet")].set_index(["response", "method"])["n_tasks"]
-    assert (tested["logit_gain"] == N - 1).all() and (tested.drop("logit_gain") == N).all()
+    assert all(n == (N - 1 if response == "logit_gain" else N) for (response, _), n in tested.items())
     shares = found[(found["test"] == "variance_share") & (found["response"] == "logit_gain") & (found["measure"] == "source")]
     assert shares["estimate"].notna().all() and (shares["n_tasks"] == N).all()
 
