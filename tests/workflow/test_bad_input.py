@@ -116,11 +116,32 @@ def test_only_the_embedded_model_is_tuned_with_its_own_preset():
     assert published["settings"]["vpt"]["optimizer"] == "sgd" and published["settings"]["vpt"]["epochs"] == 200
 
 
-def test_the_measures_that_the_configuration_knows_are_those_there_are():
-    import yaml
+def test_measures_are_accepted_by_the_name_they_are_registered_with(monkeypatch):
+    """Also one from outside the package; any other name is refused with the nearest that there is."""
+    from promptatlas.configuration import complete
+    from promptatlas.errors import UserError
+    from promptatlas.similarity import lookup, measure, registered, registry
 
-    from promptatlas.similarity import registry
+    assert complete({"similarity": registered(), "statistics": {"primary": registered()}})["similarity"] == registered()
+    with pytest.raises(UserError, match="unknown measure `by_title` under `similarity`"):
+        complete({"similarity": ["by_title"]})
+    monkeypatch.setattr(registry, "_MEASURES", dict(registry._MEASURES))
+    measure("by_title", title="titles", family="label", directed=False)(lambda corpus: None)
+    assert complete({"similarity": ["by_title"], "statistics": {"primary": ["by_title"]}})["similarity"] == ["by_title"]
+    assert lookup("by_title").title == "titles"
+    for wrong in ({"similarity": ["by_titel"]}, {"statistics": {"primary": ["by_titel"]}}):
+        with pytest.raises(UserError, match="unknown measure `by_titel` under .*; did you mean `by_title`"):
+            complete(wrong)
 
-    schema = yaml.safe_load((ROOT / "workflow/schemas/config.schema.yaml").read_text())["properties"]
-    listed = schema["similarity"]["anyOf"][1]["items"]["enum"]
-    assert listed == schema["statistics"]["properties"]["primary"]["items"]["enum"] == list(registry.registered())
+
+def test_class_weights_of_adapters_may_come_from_any_registered_learner_of_all_tasks(monkeypatch):
+    from promptatlas import methods
+    from promptatlas.errors import UserError
+    from promptatlas.methods import settings
+
+    given = {"class_weights": "toy_together"}
+    with pytest.raises(UserError, match="is not one of coop_mt, softcpt, coop, multitask"):
+        methods.settings("prompt_adapter", given)
+    monkeypatch.setattr(settings, "_METHODS", dict(settings._METHODS))
+    methods.register("toy_together", "somewhere:Toy", "shared")
+    assert methods.settings("prompt_adapter", given)["class_weights"] == "toy_together"

@@ -14,7 +14,7 @@ from typing import Any, Iterable, Sequence
 import jsonschema
 import yaml
 
-from promptatlas import designs, methods, texts, unions
+from promptatlas import designs, methods, similarity, texts, unions
 from promptatlas.backbone import kinds
 from promptatlas.backbone.origin import origin
 from promptatlas.errors import UserError
@@ -44,6 +44,7 @@ def complete(given: dict[str, Any]) -> dict[str, Any]:
     config["calibration"] = list(dict.fromkeys((*config["calibration"], *designs.CALIBRATION)))
     _resolve_init(config)
     _resolve_unions(config)
+    _check_measures(config)
     if config["only"] is not None:
         _known("source", config["only"], [*designs.design(config).learners, *designs.CALIBRATION, *unions.ROWS], "only")
     return config
@@ -148,6 +149,14 @@ def _resolve_methods(config: dict[str, Any]) -> None:
                 f"choose {' or '.join(methods.names('shared'))}"
             )
     config["settings"] = complete
+
+
+def _check_measures(config: dict[str, Any]) -> None:
+    """Measures of similarity are those that are registered, here or by whoever calls."""
+    chosen = [] if config["similarity"] == "all" else config["similarity"]
+    for key, names in (("similarity", chosen), ("statistics.primary", config["statistics"]["primary"])):
+        for name in names:
+            _known("measure", name, similarity.registered(), key)
 
 
 def _multitask_coop(config: dict[str, Any], listed: Sequence[str], method: str) -> None:

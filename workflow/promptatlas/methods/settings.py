@@ -208,10 +208,16 @@ def _counted(method: str, initial: str, context: int, given: dict[str, object]) 
     )
 
 
+def _choices(key: str) -> tuple[str, ...]:
+    """The values of a setting that takes some names only; class weights may come from any shared learner that is registered."""
+    learners = names("shared") if key == "class_weights" else []
+    return tuple(dict.fromkeys((*_CHOICES[key], *learners)))
+
+
 def _checked(place: str, value: object, key: str, default: object) -> object:
     if key in _CHOICES:
-        if value not in _CHOICES[key]:
-            raise UserError(f"{place}: {shown(value)} is not one of {', '.join(_CHOICES[key])}.")
+        if value not in _choices(key):
+            raise UserError(f"{place}: {shown(value)} is not one of {', '.join(_choices(key))}.")
         return value
     if isinstance(default, str):
         if not isinstance(value, str) or (key == "template" and "{}" not in value):
@@ -230,7 +236,7 @@ def _checked(place: str, value: object, key: str, default: object) -> object:
 def allowed(key: str, default: object) -> str:
     """What `_checked` takes for a setting, in words."""
     if key in _CHOICES:
-        return ", ".join(_CHOICES[key])
+        return ", ".join(_choices(key))
     if isinstance(default, str):
         return "text with {}" if key == "template" else "text"
     number = "whole number" if isinstance(default, int) else "number"

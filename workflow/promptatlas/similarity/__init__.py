@@ -1,14 +1,21 @@
 """Similarity of tasks from cached features: a table with one row per (measure, source, target).
 
-Knows nothing of transfer results. Each file holds one family of measures and registers them by decorator.
+Knows nothing of transfer results. Each file holds one family of measures and registers them by decorator. pandas is imported
+where a table is made: every plan of a study asks for the names.
 """
 
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
 import numpy as np
-import pandas as pd
 
 from promptatlas.errors import UserError
 from promptatlas.similarity import label, truth, visual  # noqa: F401  (importing registers the measures)
 from promptatlas.similarity.registry import Corpus, Measure, lookup, measure, registered
+
+if TYPE_CHECKING:
+    import pandas as pd
 
 __all__ = ["COLUMNS", "Corpus", "Measure", "compute", "lookup", "measure", "registered"]
 
@@ -41,6 +48,8 @@ def compute(tasks: dict, names: list[str] | None = None) -> pd.DataFrame:
     One row per measure and ordered pair, the pair of a task with itself included. A measure that is defined for no
     pair (`factor_overlap` without ground truth) is left out.
     """
+    import pandas as pd
+
     if not tasks:
         return pd.DataFrame(columns=list(COLUMNS))
     gathered = corpus(tasks)
