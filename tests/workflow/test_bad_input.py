@@ -137,11 +137,11 @@ def test_measures_are_accepted_by_the_name_they_are_registered_with(monkeypatch)
 def test_class_weights_of_adapters_may_come_from_any_registered_learner_of_all_tasks(monkeypatch):
     from promptatlas import methods
     from promptatlas.errors import UserError
-    from promptatlas.methods import settings
 
     given = {"class_weights": "toy_together"}
     with pytest.raises(UserError, match="is not one of coop_mt, softcpt, coop, multitask"):
         methods.settings("prompt_adapter", given)
-    monkeypatch.setattr(settings, "_METHODS", dict(settings._METHODS))
+    known = sys.modules["promptatlas.methods.settings"]
+    monkeypatch.setattr(known, "_METHODS", dict(known._METHODS))
     methods.register("toy_together", "somewhere:Toy", "shared")
     assert methods.settings("prompt_adapter", given)["class_weights"] == "toy_together"
