@@ -12,13 +12,16 @@ from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Any, Mapping
 
-from promptatlas.errors import UserError
+from promptatlas import records
 
 # What every cell file holds. `parts` says why a fingerprint changed.
 KEYS = (
     "study", "backbone", "protocol", "method", "source", "target", "seed", "shots", "metric", "score", "chance", "n_test",
     "seconds", "peak_mib", "fingerprint", "parts", "per_class", "correct",
 )  # fmt: skip
+# Without these it is none; what else a file lacks is not known, as of one that was written before there was such a key.
+REQUIRED = ("protocol", "method", "source", "target", "seed", "metric", "score", "chance", "fingerprint", "parts")
+DEFAULTS = dict.fromkeys(key for key in KEYS if key not in REQUIRED) | {"study": "", "backbone": ""}
 TEXTS = ("study", "backbone", "metric", "fingerprint")
 NUMBERS = ("shots", "score", "chance", "n_test", "seconds", "peak_mib")
 LARGEST = 1e15
@@ -71,22 +74,17 @@ def replace(path: Path, content: bytes) -> None:
 
 
 def read(path: Path) -> dict[str, Any]:
-    """The cell stored at `path`, measured or failed; UserError if it is missing or not a whole, sound cell."""
-    try:
-        cell = json.loads(Path(path).read_bytes())
-    except FileNotFoundError:
-        raise UserError(f"the cell {path} is missing; run the study again to compute it") from None
-    except (ValueError, RecursionError):
-        raise UserError(_corrupt(path)) from None
-    if not (isinstance(cell, dict) and all(key in cell for key in KEYS) and sound_score(cell) and _of_its_kinds(cell)):
-        raise UserError(_corrupt(path))
-    return cell
+    """The cell stored at `path`, measured or failed; UserError if it is missing, not a whole, sound cell, or of a newer version."""
+    cell = records.read(path, "the cell")
+    if not (all(key in cell for key in REQUIRED) and sound_score(cell) and _of_its_kinds(cell)):
+        raise records.corrupt(path, "the cell")
+    return DEFAULTS | cell
 
 
 def _of_its_kinds(cell: Mapping[str, Any]) -> bool:
     """Whether what becomes a row of a table is text or a number where it should be."""
-    texts = all(isinstance(cell[key], str) for key in TEXTS) and isinstance(cell.get("failed") or "", str)
-    known = [cell[key] for key in NUMBERS if not (cell.get("failed") and cell[key] is None)]
+    texts = all(isinstance(cell.get(key, ""), str) for key in TEXTS) and isinstance(cell.get("failed") or "", str)
+    known = [cell[key] for key in NUMBERS if key in cell and not (cell.get("failed") and cell[key] is None)]
     numbers = all(type(number) in (int, float) and abs(number) < LARGEST for number in known)
     return texts and numbers and isinstance(cell["parts"], dict)
 
@@ -102,7 +100,3 @@ def sound_score(record: Mapping[str, Any]) -> bool:
 def holds(record: Mapping[str, Any], mark: str) -> bool:
     """Whether a record was measured from what has this fingerprint; one that failed is to be tried again."""
     return not record.get("failed") and record["fingerprint"] == mark
-
-
-def _corrupt(path: Path) -> str:
-    return f"the cell {path} is corrupt; delete the file and run again to compute it anew"

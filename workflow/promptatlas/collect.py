@@ -16,6 +16,8 @@ from promptatlas.blind import beats, records, sentence
 from promptatlas.cells import replace
 from promptatlas.designs import LARGEST_CLASS
 from promptatlas.errors import Failed, UserError
+from promptatlas.records import read as read_record
+from promptatlas.records import require_known
 from promptatlas.reporting import Say
 from promptatlas.study import Study
 from promptatlas.tasks import halves
@@ -116,7 +118,7 @@ def baselines_table(study: Study, transfer: pd.DataFrame) -> pd.DataFrame:
     probes = [
         {**WHOLE, **about.loc[name], "method": "linear_probe", "target": name, "shots": study.shots, **probe}
         for name in study.learners
-        for probe in json.loads(study.probe(name).read_text())["probes"]
+        for probe in read_record(study.probe(name), "the probe")["probes"]
     ]
     others = [
         {**WHOLE, **scores.read(path), "study": study.name, "backbone": study.backbone_name, "shots": study.shots}
@@ -172,8 +174,10 @@ def tuning_table(study: Study) -> pd.DataFrame:
 def _history(path: Path) -> list[dict[str, Any]]:
     try:
         with safe_open(path, framework="np") as file:
-            return json.loads(file.metadata()["history"])
-    except (OSError, SafetensorError, KeyError, TypeError, ValueError):
+            about = file.metadata()
+        require_known(about, path)
+        return json.loads(about.get("history", "[]"))
+    except (OSError, SafetensorError, AttributeError, TypeError, ValueError):
         raise UserError(
             f"the prompt {path} is missing or corrupt; delete the file and run again to learn it anew"
         ) from None

@@ -10,6 +10,7 @@ from safetensors import SafetensorError, safe_open
 from safetensors.numpy import save_file
 
 from promptatlas.errors import FAILED, Failed, UserError
+from promptatlas.records import require_known
 from promptatlas.tasks.prepared import SPLITS
 
 CLASSES = "class_features"
@@ -32,6 +33,7 @@ def load(path: str | Path) -> tuple[dict[str, np.ndarray], dict[str, str]]:
             arrays, metadata = {key: file.get_tensor(key) for key in file.keys()}, file.metadata() or {}
     except (OSError, SafetensorError) as error:
         raise UserError(f"{path} is not a whole feature file ({error}); delete it and run again.") from error
+    require_known(metadata, path)
     if FAILED in metadata:
         raise Failed(f"features failed: {metadata[FAILED]}")
     return arrays, metadata

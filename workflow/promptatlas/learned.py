@@ -15,6 +15,7 @@ from torch import Tensor
 from promptatlas.cells import replace
 from promptatlas.errors import FAILED, Failed, UserError
 from promptatlas.prompts import Prompts
+from promptatlas.records import require_known
 
 POSITIONS = ("end", "middle", "front")
 
@@ -71,6 +72,7 @@ class LearnedPrompt:
         try:
             with safe_open(path, framework="pt") as file:
                 metadata = file.metadata()
+                require_known(metadata or {}, path)
                 tensors = {key: file.get_tensor(key) for key in file.keys()}
             if FAILED in metadata:
                 raise Failed(metadata[FAILED])
@@ -81,8 +83,8 @@ class LearnedPrompt:
             prompts = manner.with_tensors(_below("prompts.", tensors))
             parameters = _below("parameters.", tensors)
             learned = LearnedPrompt(
-                metadata["method"], parameters, prompts, json.loads(metadata["history"]),
-                int(metadata["best_epoch"]), float(metadata["seconds"]),
+                metadata["method"], parameters, prompts, json.loads(metadata.get("history", "[]")),
+                int(metadata.get("best_epoch", 0)), float(metadata.get("seconds", 0)),
             )  # fmt: skip
             _check(learned)
         except FileNotFoundError as error:

@@ -7,32 +7,30 @@ the score null and says in `absent` why. Knows nothing of how a score is compute
 
 from __future__ import annotations
 
-import json
 from pathlib import Path
 from typing import Any
 
-from promptatlas import cells
+from promptatlas import cells, records
 from promptatlas.cells import fingerprint
-from promptatlas.errors import Failed, UserError
+from promptatlas.errors import Failed
 from promptatlas.failures import Holes
 from promptatlas.study import Study
 
 ABSENT = "absent"
 CHOICES = ("epoch", "alpha", "beta")
 KEYS = ("method", "seed", "target", "metric", "score", "chance", *CHOICES, "seconds", "fingerprint", "parts")
+DEFAULTS = dict.fromkeys((*CHOICES, "seconds"))  # of what a file lacks that was written before there was such a key
 
 
 def read(path: Path) -> dict[str, Any]:
-    """The record stored at `path`; UserError if it is missing or damaged."""
+    """The record stored at `path`; UserError if it is missing, damaged or of a newer version."""
+    content = DEFAULTS | records.read(path, "the score")
     try:
-        content = json.loads(Path(path).read_bytes())
-        sound = isinstance(content, dict) and all(key in content for key in KEYS) and (is_absent(content) or cells.sound_score(content))
-    except FileNotFoundError:
-        raise UserError(f"the score {path} is missing; run the study again to compute it") from None
-    except (ValueError, TypeError, RecursionError):
+        sound = all(key in content for key in KEYS) and (is_absent(content) or cells.sound_score(content))
+    except TypeError:
         sound = False
     if not sound:
-        raise UserError(f"the score {path} is corrupt; delete the file and run again to compute it anew")
+        raise records.corrupt(path, "the score")
     return content
 
 

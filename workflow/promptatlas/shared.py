@@ -18,6 +18,7 @@ from promptatlas.errors import FAILED, Failed, UserError
 from promptatlas.layout import Layout
 from promptatlas.learned import LearnedPrompt
 from promptatlas.prompts import Prompts
+from promptatlas.records import require_known
 from promptatlas.sharing import Shared
 from promptatlas.spelling import plain
 
@@ -41,9 +42,11 @@ def metadata(path: Path) -> dict[str, str]:
         return {}
     try:
         with safe_open(path, framework="pt") as file:
-            return file.metadata() or {}
+            about = file.metadata() or {}
     except (OSError, SafetensorError) as error:
         raise UserError(f"{path} is not a whole file of shared prompts ({error}); delete it and run again.") from error
+    require_known(about, path)
+    return about
 
 
 def leaving_out(tasks: Mapping[str, Failed]) -> dict[str, str]:

@@ -13,7 +13,7 @@ from pathlib import Path
 
 import torch
 
-from promptatlas import backbone, cells, failures, scores, shared
+from promptatlas import backbone, cells, failures, records, scores, shared
 from promptatlas.backbone import Backbone
 from promptatlas.cells import Cell, changed, fingerprint
 from promptatlas.errors import Failed, UserError
@@ -25,6 +25,7 @@ from promptatlas.jobs.prepare import opened, read_draw
 from promptatlas.jobs.transfer import Transfer
 from promptatlas.jobs.tune import order
 from promptatlas.learned import LearnedPrompt
+from promptatlas.records import Newer
 from promptatlas.study import Study
 from promptatlas.work import AdaptJob, JointJob, MultitaskJob, ProbeJob, ShareJob, TransferJob, TuneJob
 
@@ -123,6 +124,8 @@ class _Survey:
             old = stored(path)
         except Failed as failed:
             return State(what, path, FAILED, (str(failed),), cell)
+        except Newer:
+            return State(what, path, STALE, ("written by a newer promptatlas: update it",), cell)
         except UserError:
             return State(what, path, STALE, ("corrupt file",), cell)
         try:
@@ -262,10 +265,7 @@ def _in_prompt(path: Path) -> Parts:
 
 def _in_probe(path: Path) -> Parts:
     """Probes do not tell the parts of their fingerprint."""
-    try:
-        return {"inputs": json.loads(path.read_bytes())["fingerprint"]}
-    except (ValueError, KeyError, TypeError) as error:
-        raise UserError(f"{path} is corrupt") from error
+    return {"inputs": records.read(path, "the probe").get("fingerprint", "")}
 
 
 def _in_metadata(path: Path) -> Parts:

@@ -7,6 +7,8 @@ from dataclasses import asdict, dataclass, fields
 from pathlib import Path
 
 from promptatlas.errors import UserError
+from promptatlas.records import newer
+from promptatlas.spelling import plain
 
 
 @dataclass(frozen=True)
@@ -53,6 +55,9 @@ class Architecture:
     def read(path: Path) -> Architecture:
         try:
             values = json.loads(Path(path).read_text())
+            unknown = values.keys() - {field.name for field in fields(Architecture)}
+            if unknown:
+                raise newer(path, f"of `{plain(min(unknown))}` this one knows nothing")
             lists = {key: tuple(value) for key, value in values.items() if isinstance(value, list)}
             return Architecture(**values | lists)
         except (OSError, ValueError, TypeError, AttributeError) as error:

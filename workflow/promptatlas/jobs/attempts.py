@@ -10,6 +10,7 @@ from types import ModuleType
 from typing import TypeVar
 
 from promptatlas.errors import Failed, UserError, of_the_disk
+from promptatlas.records import Newer
 
 Item = TypeVar("Item")
 Result = TypeVar("Result")
@@ -21,7 +22,8 @@ def each(compute: Callable[[Sequence[Item]], Sequence[Result]], items: Sequence[
     """What `compute` makes of all `items` at once. If that fails, half of them after the other half, down to single ones; in
     place of what cannot be computed stands why.
 
-    A full disk or a broken GPU is nobody's fault and ends the job.
+    A full disk or a broken GPU is nobody's fault and ends the job. So does a file of a newer promptatlas, which a failed result
+    would take the place of.
     """
     try:
         return list(compute(items))
@@ -29,7 +31,7 @@ def each(compute: Callable[[Sequence[Item]], Sequence[Result]], items: Sequence[
         if (torch := _torch()) and isinstance(error, torch.AcceleratorError):
             told = f"the GPU stopped working ({short(error)}); run the same command again: what is finished is kept"
             raise UserError(told) from error
-        if of_the_disk(error):
+        if of_the_disk(error) or isinstance(error, Newer):
             raise
         if len(items) == 1:
             return [failed(error)]

@@ -7,7 +7,6 @@ prompt is tuned or groups are found.
 
 from __future__ import annotations
 
-import json
 import time
 from collections.abc import Iterator, Sequence
 from functools import partial
@@ -16,7 +15,7 @@ from typing import Any
 
 import numpy as np
 
-from promptatlas import NUMERICS_VERSION, backbone, cells, devices, features, joint, planning, scores, transfer
+from promptatlas import NUMERICS_VERSION, backbone, cells, devices, features, joint, planning, records, scores, transfer
 from promptatlas.cells import digest, fingerprint
 from promptatlas.errors import Failed
 from promptatlas.failures import Holes
@@ -70,7 +69,7 @@ class Joint(Unions):
             "backbone": self.model.fingerprint,
             "numerics": str(NUMERICS_VERSION),
         } | ({} if self.study.ensemble else {"zero_shot": self.study.sentences})
-        if not (path.exists() and json.loads(path.read_bytes())["fingerprint"] == fingerprint(parts)):
+        if not (path.exists() and records.read(path, "the groups").get("fingerprint") == fingerprint(parts)):
             gains = self.gains(names)
             found = joint.groups(names, gains)
             noted = np.round(np.nan_to_num(gains), 3).tolist()
@@ -81,7 +80,7 @@ class Joint(Unions):
     def noted_groups(self) -> list[Group]:
         """Those that were found; none as long as nothing was looked for."""
         path = self.study.joint_groups(self.method)
-        return [tuple(group) for group in json.loads(path.read_bytes())["groups"]] if path.exists() else []
+        return [tuple(group) for group in records.read(path, "the groups")["groups"]] if path.exists() else []
 
     def gains(self, names: Sequence[str]) -> np.ndarray:
         """What each task's prompt gains on each other's validation pictures, mean over seeds, (n, n); NaN if it cannot be said."""

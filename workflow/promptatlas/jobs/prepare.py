@@ -18,6 +18,7 @@ from promptatlas.cells import digest, fingerprint, replace
 from promptatlas.errors import FAILED, Failed, UserError
 from promptatlas.failures import Holes, is_hole
 from promptatlas.jobs.attempts import alone, each
+from promptatlas.records import require_known
 from promptatlas.reporting import Progress, Say
 from promptatlas.study import Study
 from promptatlas.tasks import halves, preparation, seen
@@ -135,6 +136,7 @@ def read_draw(path: Path) -> Draw:
     """The draw stored at `path`; UserError if it is missing or damaged, Failed if it says why there is none."""
     try:
         record = json.loads(path.read_bytes())
+        require_known(record, path)
         if FAILED in record:
             raise Failed(f"draw failed: {record[FAILED]}")
         drawn = Draw(

@@ -16,6 +16,7 @@ from typing import Callable, Sequence
 import numpy as np
 
 from promptatlas.errors import FAILED, Failed, UserError
+from promptatlas.records import Newer, require_known
 from promptatlas.tasks.task import Task
 
 SPLITS = ("train", "validation", "test")
@@ -75,13 +76,14 @@ class PreparedTask:
         path = Path(folder) / "task.json"
         try:
             record = json.loads(path.read_text())
+            require_known(record, path)
             if FAILED in record:
                 raise Failed(f"task failed: {record[FAILED]}")
             if _is_whole(record):
                 return cls(Path(folder), record)
         except FileNotFoundError:
             raise UserError(f"{path} is missing; prepare the task again.") from None
-        except Failed:
+        except (Failed, Newer):
             raise
         except (ValueError, LookupError, TypeError, AttributeError, RecursionError, UserError):
             pass

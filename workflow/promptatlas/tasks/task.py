@@ -1,6 +1,6 @@
 """What a task is: names of classes, prompts to describe them, a metric. Knows nothing of files, pictures or models."""
 
-from dataclasses import dataclass
+from dataclasses import dataclass, fields
 
 from promptatlas.errors import UserError
 
@@ -48,5 +48,6 @@ class Task:
 
     @classmethod
     def from_dict(cls, record: dict) -> "Task":
-        """The task that `to_dict` wrote."""
-        return cls(**{key: tuple(value) if isinstance(value, list) else value for key, value in record.items()})
+        """The task that `to_dict` wrote; what a later version says beyond that is passed over."""
+        known = {field.name for field in fields(cls)} & record.keys()
+        return cls(**{key: tuple(value) if isinstance(value, list) else value for key, value in record.items() if key in known})
