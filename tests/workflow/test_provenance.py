@@ -95,6 +95,97 @@ def test_a_study_packs_to_the_same_bytes_whenever_it_is_packed(study):
     assert not any(name.endswith(".npy") or "/backbone/" in name or "/tasks/" in name for name in names)
 
 
+def test_a_study_with_holes_is_packed_without_them_and_without_the_folders_of_the_machine(study, monkeypatch):
+    """The hole is named; where a text names a folder of the machine, whatever kind of file it is in, the archive does not."""
+    import pandas as pd
+
+    from promptatlas import packing
+    from promptatlas.cells import write
+    from promptatlas.study import Study
+
+    monkeypatch.chdir(study.folder)
+    here, home = str(study.folder), os.path.expanduser("~")
+    configured = Study(CONFIG)
+    cell = configured.all_cells[5]
+    cell.unlink()
+    reason = f"{here}/pictures/3.jpg cannot be read"
+    write(configured.failure(cell), {"result": str(cell.relative_to(configured.folder)), "job": "x", "reason": reason, "details": ""})
+    for path in configured.table("tasks"):
+        table = (pd.read_parquet if path.suffix == ".parquet" else pd.read_csv)(path)
+        table["failed"] = reason
+        table.to_parquet(path) if path.suffix == ".parquet" else table.to_csv(path, index=False)
+    configured.report.write_text(f"<p>{here}/results &quot;{home}/data&quot;</p>{configured.report.read_text()}")
+    provenance.write(configured)
+    done = pack(study)
+    assert done.returncode == 0 and "1 results failed" in done.stdout and str(cell.relative_to(configured.folder)) in done.stdout
+    with tarfile.open("tiny.tar.gz") as archive:
+        content = {name.removeprefix("tiny/"): archive.extractfile(name).read() for name in archive.getnames()}
+    assert [*content] == sorted(content) and packing.HOLES in content
+    assert str(cell.relative_to(configured.folder)).encode() in content[packing.HOLES]
+    for name, held in content.items():
+        assert here.encode() not in held and home.encode() + b"/" not in held, name
+    (study.folder / "unpacked.parquet").write_bytes(content["tables/tasks.parquet"])
+    assert set(pd.read_parquet("unpacked.parquet")["failed"]) == {"./pictures/3.jpg cannot be read"}
+    told = json.loads(content["provenance.json"])["results"]
+    assert all(hashlib.sha256(content[name]).hexdigest() == digest for name, digest in told.items())
+    assert content["prompts/coop/seed1/shapes.safetensors"] == configured.prompt("coop", 1, "shapes").read_bytes()
+
+
+def test_folders_of_the_machine_are_found_however_they_are_written(tmp_path, monkeypatch):
+    import html
+
+    import pyarrow as pa
+    import pyarrow.parquet as pq
+    import torch
+    from safetensors.torch import load_file, save_file
+
+    from promptatlas.private import Private
+    from promptatlas.study import Study
+
+    place = tmp_path / "größer & 'besser'"
+    (place / "pics").mkdir(parents=True)
+    monkeypatch.chdir(tmp_path)
+    data = {"roses": {"folder": str(place / "pics" / "roses")}, "tulips": {"folder": "~/tulips"}}
+    weights = {"model": "ViT-B-16", "pretrained": str(place / "vit.pt")}
+    (place / "vit.pt").touch()
+    study = Study({"benchmark": "own", "data": data, "methods": ["coop"], "backbone": weights, "results": str(place)})
+    private, told = Private(study), f"{place}/pics/roses/a.jpg cannot be read; {place}/vit.pt; ~/x"
+    clean = private.clean(told)
+    assert clean == "roses/a.jpg cannot be read; vit.pt; ~/x"
+    assert private.clean(f"{tmp_path}/other.txt") == "./other.txt" and private.clean("https://a.org/pics") == "https://a.org/pics"
+    assert private.clean(f"{tmp_path}-not-mine/x") == f"{tmp_path}-not-mine/x"
+    forms = {"a.csv": told, "a.json": json.dumps({"why": told}), "a.svg": html.escape(told), "a.html": html.escape(json.dumps(told))}
+    cleaned = {"a.csv": clean, "a.json": json.dumps({"why": clean}), "a.svg": html.escape(clean), "a.html": html.escape(json.dumps(clean))}
+    for name, text in forms.items():
+        (tmp_path / name).write_text(text)
+        assert private.content(tmp_path / name).decode() == cleaned[name], name
+    pq.write_table(pa.table({"why": [told, None], "n": [1, 2]}), tmp_path / "a.parquet")
+    (tmp_path / "b.parquet").write_bytes(private.content(tmp_path / "a.parquet"))
+    assert pq.read_table(tmp_path / "b.parquet").to_pydict() == {"why": [clean, None], "n": [1, 2]}
+    held = {"x": torch.arange(7.0), "y": torch.ones(2, 3)}
+    save_file(held, tmp_path / "a.safetensors", {"card": json.dumps({"origin": told}), "method": "coop"})
+    (tmp_path / "b.safetensors").write_bytes(private.content(tmp_path / "a.safetensors"))
+    back = load_file(tmp_path / "b.safetensors")
+    assert all(torch.equal(back[name], value) for name, value in held.items())
+    assert str(place).encode() not in (tmp_path / "b.safetensors").read_bytes() and b"roses/a.jpg" in (tmp_path / "b.safetensors").read_bytes()
+    for name in ("a.parquet", "a.safetensors"):
+        assert private.content(tmp_path / name) == private.content(tmp_path / name)
+
+
+def test_a_key_that_the_configuration_has_had_since_is_no_other_configuration(study, monkeypatch):
+    from promptatlas import packing
+    from promptatlas.cells import write
+    from promptatlas.study import Study
+
+    monkeypatch.chdir(study.folder)
+    configured = Study(CONFIG)
+    then = json.loads(configured.resolved_config.read_bytes())
+    write(configured.resolved_config, {key: value for key, value in then.items() if key != "broken_pictures"})
+    packing.require_finished(configured)
+    study.configure(broken_pictures="skip")
+    assert "another configuration" in refused(study)
+
+
 def test_an_unfinished_study_is_not_packed(study):
     missing = study.results / "cells" / "frozen" / "vpt" / "seed1" / "colors" / "shapes.json"
     missing.unlink()

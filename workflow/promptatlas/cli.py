@@ -12,7 +12,7 @@ from importlib.metadata import version
 from pathlib import Path
 from typing import Any, Iterable, Sequence
 
-from promptatlas import configuration, places, sources, texts
+from promptatlas import configuration, failures, places, sources, texts
 from promptatlas.cells import Cell
 from promptatlas.errors import UserError
 from promptatlas.spelling import plain, suggest
@@ -188,6 +188,9 @@ def _pack(options: argparse.Namespace) -> int:
     study = _study(options.configfile)
     files = packing.pack(study, options.output)
     print(f"{options.output}: {len(files)} files of {study.name}")
+    if holes := packing.holes(study):
+        print(f"{len(holes)} results failed and are holes in it, which {packing.HOLES} names:")
+        print("\n".join(failures.lines(study, holes)))
     return 0
 
 

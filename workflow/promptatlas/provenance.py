@@ -31,7 +31,11 @@ CODE = ("Snakefile", "workflow")
 
 
 def write(study: Study) -> None:
-    replace(study.provenance_file, (json.dumps(gathered(study), indent=1, sort_keys=True) + "\n").encode())
+    replace(study.provenance_file, written(gathered(study)))
+
+
+def written(told: dict[str, Any]) -> bytes:
+    return (json.dumps(told, indent=1, sort_keys=True) + "\n").encode()
 
 
 def gathered(study: Study) -> dict[str, Any]:
