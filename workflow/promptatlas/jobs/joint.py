@@ -7,6 +7,7 @@ prompt is tuned or groups are found.
 
 from __future__ import annotations
 
+import json
 import time
 from collections.abc import Iterator, Sequence
 from functools import partial
