@@ -103,7 +103,7 @@ def table(study: Study) -> pd.DataFrame:
     """All scores with their reasons, but for chance."""
     cells_ = collect.transfer_table(study)
     others = collect.baselines_table(study, cells_)
-    return pd.concat([cells_.rename(columns={"target": "task"}), others[others["method"] != "chance"].rename(columns={"target": "task"})])
+    return pd.concat([cells_.rename(columns={"target": "task"}), others[~others["method"].isin(["chance", "largest_class"])].rename(columns={"target": "task"})])
 
 
 def test_only_what_needs_the_failed_task_or_draw_is_a_hole(ground):
@@ -115,7 +115,7 @@ def test_only_what_needs_the_failed_task_or_draw_is_a_hole(ground):
     assert found.loc[lost & ~degenerate, "failed"].str.contains(UNREADABLE).all()
     assert found.loc[degenerate & ~lost, "failed"].str.contains(ONE_CLASS).all()
     others = collect.baselines_table(study, found)
-    others = others[~others["method"].isin(["chance", "zero_shot"])]
+    others = others[~others["method"].isin(["chance", "largest_class", "zero_shot"])]
     assert {*others["method"]} == {"linear_probe", *CONFIG["methods"]} - {"coop"} and len(others) == 6 * 4 * 2
     hole = (others["target"] == "lost") | ((others["target"] == "scan") & (others["seed"] == 2))
     assert (others["score"].isna() == hole).all() and (others.loc[hole, "failed"] != "").all()
@@ -211,3 +211,17 @@ def test_where_every_task_failed_the_learner_says_why(folder):
     assert record["score"] is None and UNREADABLE in record["failed"]
     told = failures.lines(study, failures.listed(study))
     assert len(told) == len(NAMES) and cells.read(study.cell(study.cells[0]))["score"] is None
+
+
+def test_groups_are_found_from_the_seeds_of_which_something_is_known(ground):
+    """A draw that failed costs the gains of its seed, a task that failed its row and column; a row stays that of a source."""
+    study = study_in(ground[0])
+    names = ("hues", "kinds", "lost", "scan")
+    gains = joint.Joint(study, "coop", backbone.load(study.backbone_folder)).gains(names)
+    lost = np.arange(4) == names.index("lost")
+    assert (np.isnan(gains) == (lost[:, None] | lost)).all()
+    first = joint.Joint(study_in(ground[0], seeds=[1]), "coop", backbone.load(study.backbone_folder)).gains(names)
+    second = joint.Joint(study_in(ground[0], seeds=[2]), "coop", backbone.load(study.backbone_folder)).gains(names)
+    assert np.isnan(second[3]).all() and np.isnan(second[:, 3]).all() and not np.isnan(second[:2, :2]).any()
+    np.testing.assert_allclose(gains[:2, :2], (first + second)[:2, :2] / 2)
+    np.testing.assert_array_equal(gains[3], first[3])

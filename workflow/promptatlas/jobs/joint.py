@@ -84,20 +84,19 @@ class Joint(Unions):
         return [tuple(group) for group in records.read(path, "the groups")["groups"]] if path.exists() else []
 
     def gains(self, names: Sequence[str]) -> np.ndarray:
-        """What each task's prompt gains on each other's validation pictures, mean over seeds, (n, n); NaN if it cannot be said."""
-        columns = [each(partial(self._gains_on, target), names) for target in names]
-        return np.array([[np.nan if isinstance(one, Failed) else one for one in column] for column in columns]).T
+        """What each task's prompt gains on each other's validation pictures, (n, n), mean over the seeds of which it can be said; NaN if
+        it cannot be said of any.
+        """
+        found = [[each(partial(self._gains_on, target, seed), names) for target in names] for seed in self.study.seeds]
+        by_seed = np.array([[[np.nan if isinstance(one, Failed) else one for one in column] for column in own] for own in found])
+        said = ~np.isnan(by_seed)
+        with np.errstate(invalid="ignore"):
+            return (np.where(said, by_seed, 0).sum(axis=0) / said.sum(axis=0)).T
 
-    def _gains_on(self, target: str, sources: Sequence[str]) -> list[float]:
+    def _gains_on(self, target: str, seed: int, sources: Sequence[str]) -> list[float]:
         encoded = features.load(self.study.encoded(target))[0]
-        by_seed = [
-            joint.validation_gains(
-                self.model, self.tasks[target], encoded, self.draws[target, seed],
-                [self.own(source, seed).prompts for source in sources],
-            )
-            for seed in self.study.seeds
-        ]  # fmt: skip
-        return np.mean(by_seed, axis=0).tolist()
+        prompts = [self.own(source, seed).prompts for source in sources]
+        return joint.validation_gains(self.model, self.tasks[target], encoded, self.draws[target, seed], prompts).tolist()
 
     def own(self, task: str, seed: int) -> LearnedPrompt:
         return LearnedPrompt.load(self.study.prompt(self.method, seed, task))[0]
