@@ -230,3 +230,30 @@ def test_the_page_marks_what_was_published_and_names_who_did(name: str, sources:
     assert text.index(">MaPLe</th>") < text.index(">CoOp</th>") and "<coop" not in text and "&lt;coop" in text
     page.write(protocols.measured(cells, plan), tasks, {"methods": ["coop", "maple"]}, told, tmp_path / "report.html")
     assert "Khattak" not in (tmp_path / "report.html").read_text()
+
+
+def test_a_seed_that_lacks_one_task_counts_on_the_others() -> None:
+    """In averages: the mean over tasks of the mean over the seeds of each; without holes that is the mean over seeds."""
+    plan = a_design("base_to_new", ["caltech101", "dtd", "eurosat"])
+    cells = transfer(plan, methods=("coop",))
+    gone = (cells["target"] == "dtd@new") & (cells["seed"] == 2) & (cells["source"] == "dtd@base")
+    found = protocols.measured(cells.assign(score=cells["score"].where(~gone)), plan)
+    own = cells[(cells["source"].str.partition("@")[0] == cells["target"].str.partition("@")[0]) & ~gone]
+    means = own.groupby("target")["score"].mean()
+    for part in ("base", "new"):
+        wanted = np.mean([means[f"{task}@{part}"] for task in plan.given])
+        assert number(found, method="coop", target="average", measure=part) == pytest.approx(wanted)
+    row = found[(found["method"] == "coop") & (found["target"] == "average") & (found["measure"] == "new")]
+    assert row["n_seeds"].item() == 2
+
+
+def test_an_average_lacks_no_target_that_was_measured_in_some_seed() -> None:
+    plan = a_design("cross_dataset", ["caltech101", "dtd", "eurosat"], ("caltech101",))
+    cells = transfer(plan, methods=("coop",))
+    gone = ((cells["target"] == "dtd") & (cells["seed"] != 1)) | ((cells["target"] == "eurosat") & (cells["seed"] == 1))
+    holed = cells.assign(score=cells["score"].where(~gone))
+    own = holed[(holed["source"] == "caltech101") & (holed["target"] != "caltech101")]
+    found = protocols.measured(holed, plan)
+    assert number(found, method="coop", target="average") == pytest.approx(own.groupby("target")["score"].mean().mean())
+    nothing = protocols.measured(holed.assign(score=holed["score"].where(holed["target"] != "dtd")), plan)
+    assert np.isnan(number(nothing, method="coop", target="average"))

@@ -135,3 +135,54 @@ def test_a_task_of_which_nothing_could_be_measured_is_left_out_by_name(table):
     for one in found["methods"]:
         wanted = {} if one["method"] == "vpt" else {"task_02": wide.loc["task_02", one["method"]]}
         assert one["by_task_left_out"] == pytest.approx(wanted)
+
+
+def by_hand(table: pd.DataFrame, one: str, other: str) -> pd.Series:
+    """Mean difference in points by task, over the pairs of the same task and seed."""
+    wide = table[table["seed"].notna()].pivot_table(index=["task", "seed"], columns="method", values="score")
+    return 100 * (wide[one] - wide[other]).groupby(level="task").mean()
+
+
+GONE = {
+    "a seed lacks one task": [("vpt", "task_02", 2)],
+    "seeds differ between tasks": [("vpt", f"task_0{task}", 1 + task % 3) for task in range(6)],
+    "both methods lack another": [("vpt", "task_01", 1), ("coop", "task_01", 3), ("coop", "task_04", 1)],
+    "a seed has one task left": [("vpt", f"task_0{task}", 3) for task in range(5)],
+}
+
+
+@pytest.mark.parametrize("gone", GONE)
+def test_a_seed_that_lacks_a_task_counts_on_the_others(table, gone):
+    """And the comparison says of how many pairs, tasks and seeds it is."""
+    keys = pd.MultiIndex.from_frame(table[["method", "task", "seed"]].astype({"seed": object}))
+    holed = table.assign(score=table["score"].where(~keys.isin(GONE[gone])))
+    found = compare(holed)
+    pair = next(one for one in found["pairs"] if {one["better"], one["worse"]} == {"coop", "vpt"})
+    gaps = by_hand(holed, pair["better"], pair["worse"])
+    assert pair["difference"] == pytest.approx(gaps.mean()) and pair["better_on"] == (gaps > 0).sum()
+    assert pair["n_pairs"] == 6 * 3 - len(GONE[gone]) and (pair["n_tasks"], pair["n_seeds"]) == (6, 3)
+    assert pair["low"] < pair["difference"] < pair["high"]
+    assert found["tasks_left_out"] == [] and found["n_seeds"] == 3
+    whole = next(one for one in compare(table)["pairs"] if one["better"] == pair["better"])
+    assert whole["n_pairs"] == 18
+
+
+def test_tasks_without_a_common_seed_are_in_no_difference(table):
+    other = {"vpt": 1, "coop": 2}
+    gone = (table["task"] == "task_03") & (table["seed"] != table["method"].map(other)) & table["method"].isin(other)
+    pair = next(one for one in compare(table[~gone])["pairs"] if {one["better"], one["worse"]} == {"coop", "vpt"})
+    assert (pair["n_tasks"], pair["n_pairs"], pair["n_seeds"]) == (5, 15, 3)
+
+
+def test_seeds_are_counted_where_anything_was_measured(table):
+    failed = table.assign(score=table["score"].where(table["seed"].fillna(0) != 3))
+    assert compare(failed)["n_seeds"] == 2 and compare(failed)["pairs"][0]["n_seeds"] == 2
+    nothing = compare(table.assign(score=np.nan))
+    assert nothing["n_tasks"] == 0 and nothing["n_seeds"] == 0 and nothing["methods"] == [] == nothing["pairs"]
+
+
+@pytest.mark.parametrize("n", [1, 2, 3])
+def test_few_tasks_have_differences_and_from_three_on_an_interval(n):
+    found = compare(methods_table(transfer_table(n), baselines_table(tasks_table(n))))
+    assert all(pair["n_tasks"] == n and pair["n_pairs"] == 3 * n for pair in found["pairs"] if "zero_shot" not in pair.values())
+    assert all(np.isfinite(pair["difference"]) and np.isfinite(pair["low"]) == (n == 3) for pair in found["pairs"])

@@ -53,6 +53,29 @@ def test_methods_are_held_against_zero_shot_and_shared_prompts_against_their_own
     }  # fmt: skip
 
 
+def test_a_difference_says_of_how_many_pairs_it_is_where_its_study_does(two):
+    """Summaries of earlier versions do not."""
+    path = two[0] / "summary.json"
+    summary = json.loads(path.read_text())
+    for pair in summary["comparison"]["pairs"]:
+        pair |= {"n_pairs": 5, "n_tasks": 3, "n_seeds": 2}
+    path.write_text(json.dumps(summary))
+    table = shots.table(two).set_index(["prompt", "method", "base", "shots"])
+    assert table.loc["", "vpt", "coop", 4][["n_pairs", "n_tasks", "n_seeds"]].tolist() == [5, 3, 2]
+    earlier = table.loc["", "vpt", "coop", 1]
+    assert earlier["n_tasks"] == 3 and earlier["n_pairs"] != earlier["n_pairs"]
+
+
+def test_a_task_that_one_study_lost_is_named_with_that_study(two):
+    path = two[1] / "summary.json"
+    summary = json.loads(path.read_text())
+    for one in summary["comparison"]["methods"]:
+        del one["by_task"]["b"]
+    path.write_text(json.dumps(summary | {"comparison": summary["comparison"] | {"tasks_left_out": ["b"]}}))
+    with pytest.raises(UserError, match="in .*one a method has no score of b"):
+        shots.table(two)
+
+
 def test_the_command_writes_a_table_and_a_figure(two, tmp_path, capsys):
     with pytest.raises(SystemExit) as ended:
         cli.main(["compare", *map(str, two), "-o", str(tmp_path / "both")])
