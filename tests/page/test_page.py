@@ -132,6 +132,46 @@ def browse(path, tmp_path, address="") -> str:
 needs_browser = pytest.mark.skipif(CHROMIUM is None, reason="no Chromium on this machine")
 
 
+def seen(document: str) -> str:
+    """The document without its scripts, which hold every word that they may write."""
+    return re.sub(r"<script.*?</script>", "", document, flags=re.S)
+
+
+def words(document: str, name: str) -> str:
+    """The text of an element without elements of its own name inside."""
+    return re.sub(r"<[^>]+>", "", re.search(rf'id="{name}"[^>]*>(.*?)</(?:p|div)>\s*<(?:p|div|h3|/section)', document, re.S)[1])
+
+
+@needs_browser
+def test_one_seed_prints_no_range_and_says_what_it_cannot_tell(tmp_path):
+    tables, summary = study(holes=False, seeds=(1,))
+    page.write(tables, CONFIG, cells(tables["transfer"], tables["tasks"]), tmp_path / "report.html", summary)
+    document = seen(browse(tmp_path / "report.html", tmp_path))
+    assert "not told apart" not in document and "range over seeds" not in document and "seeds from" not in document
+    assert "With one seed the apparent best is partly luck" in document
+    assert "includes the noise" in document and "cannot be told from one seed" in document and "CoOp, with noise" in document
+
+
+@needs_browser
+def test_measures_that_cannot_be_tested_and_counts_of_what_was_measured(tmp_path):
+    tables, summary = study(holes=False)
+    tables["similarity"] = tables["similarity"].assign(
+        value=tables["similarity"]["value"].mask(tables["similarity"]["measure"] == "lab_cover", 1.0).mask(tables["similarity"]["measure"] == "factor_overlap")
+    )
+    lost = (tables["transfer"]["method"] == "coop") & (tables["transfer"]["seed"] != 1)
+    lost |= (tables["transfer"]["source"] == "task_02") | (tables["transfer"]["target"] == "task_02")
+    tables["transfer"] = tables["transfer"].assign(score=tables["transfer"]["score"].mask(lost))
+    table = statistics.analyse(*(tables[name] for name in ("transfer", "similarity", "tasks")), permutations=99)
+    summary = statistics.summary(tables["transfer"], tables["similarity"], table, tables["tasks"])
+    page.write(tables, CONFIG, cells(tables["transfer"], tables["tasks"]), tmp_path / "report.html", summary)
+    document = seen(browse(tmp_path / "report.html", tmp_path))
+    told = words(document, "similarity-untested")
+    assert "label similarity (CoOp, the same for all pairs of tasks)" in told
+    assert "known factor overlap (VPT, not defined for any pair of tasks)" in told
+    lead = words(document, "lead")
+    assert "on each of 5 of 6 tasks" in lead and "100 measured cells, 3 seeds" in lead and "116 cells are missing" in lead
+
+
 @needs_browser
 def test_browser_draws_all_cells_and_the_hole(written, tmp_path):
     document = browse(written[2], tmp_path, "#method=vpt&view=gain_points")

@@ -7,6 +7,7 @@ import pytest
 import scipy.linalg
 from promptatlas import similarity
 from promptatlas.errors import UserError
+from promptatlas.similarity.registry import _MEASURES, Measure
 from promptatlas.similarity.truth import jaccard
 from promptatlas.similarity.visual import equal_samples, frechet
 from synthetic_study import encoded_tasks
@@ -93,6 +94,12 @@ def test_table_has_every_pair_of_every_measure_with_the_agreed_columns():
     assert list(dict.fromkeys(table["measure"])) == ["vis_frechet", "lab_cover", "factor_overlap"]
     assert table.groupby("measure").size().to_dict() == {"vis_frechet": 16, "lab_cover": 16, "factor_overlap": 16}
     assert table["value"].notna().all()
+
+
+def test_a_measure_that_is_defined_nowhere_is_no_silent_gap(monkeypatch):
+    monkeypatch.setitem(_MEASURES, "nowhere", Measure("nowhere", "nowhere", "visual", False, lambda corpus: np.full((4, 4), np.nan)))
+    table = similarity.compute(encoded_tasks(4), ["nowhere"])
+    assert len(table) == 16 and table["value"].isna().all()
 
 
 def test_factor_overlap_is_left_out_where_no_truth_is_known():

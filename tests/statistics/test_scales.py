@@ -111,3 +111,15 @@ def test_a_cell_given_twice_is_a_clear_error(transfer):
 def test_an_unknown_target_is_a_clear_error(transfer):
     with pytest.raises(UserError, match="task_04"):
         collect(transfer, tasks_table(N).iloc[:-1])
+
+
+def test_where_guessing_is_perfect_nothing_is_corrected_for_it(transfer):
+    sure = transfer.assign(chance=transfer["chance"].where(transfer["target"] != "task_02", 1.0))
+    scores = collect(sure, tasks_table(N))[0]
+    corrected = matrix(scores, "chance_corrected")
+    assert np.isnan(corrected[:, :, 2]).all() and np.isfinite(np.delete(corrected, 2, axis=2)).all()
+
+
+def test_what_is_infinite_enters_no_mean():
+    values = np.array([[1.0, np.inf, np.nan], [3.0, 2.0, np.nan]])
+    assert seed_mean(values) == pytest.approx(np.array([2.0, 2.0, np.nan]), nan_ok=True)

@@ -24,6 +24,7 @@ PARTS = {
     "relationship": ("relationship: who helps whom", "#2a9d8f", "white"),
     "seed": ("seed noise", "#c8c8c8", "#111111"),
 }
+ONE_SEED = "\n(one seed: relationship with noise)"
 RESPONSES = {PRIMARY: "gain in log odds", "raw": "raw score"}
 
 
@@ -85,9 +86,10 @@ def variance_bars(statistics: pd.DataFrame) -> Figure | None:
             centre = left[place] + width[place] / 2
             axes.text(centre, place, f"{100 * width[place]:.0f}", ha="center", va="center", fontsize=8, color=ink)
         left += width
+    noisy = np.ones(len(table), dtype=bool) if "seed" not in table else table["seed"].isna()
     labels = [
-        f"{method_title(method)}, {RESPONSES[response]}" + (f", {protocol}" if named else "")
-        for protocol, response, method in table.index
+        f"{method_title(method)}, {RESPONSES[response]}" + (f", {protocol}" if named else "") + (ONE_SEED if one else "")
+        for (protocol, response, method), one in zip(table.index, noisy, strict=True)
     ]
     axes.set_yticks(places, labels)
     axes.invert_yaxis()

@@ -242,7 +242,7 @@ function stackedBars(rows, parts) {
     const y = 30 * index + 30;
     let x = left;
     svg.append(element("text", {class: "name", x: left - 12, y: y + 15, "text-anchor": "end"}, name));
-    for (const [part, words] of parts) {
+    for (const [part, words] of parts.filter(([part]) => part in shares)) {
       const wide = (shares[part] || 0) * (width - left);
       svg.append(
         element(

@@ -170,7 +170,8 @@ function drawVariance() {
     );
   const rows = Object.keys(DATA.methods)
     .map(method => [methodTitle(method), shares(method)])
-    .filter(row => Object.keys(row[1]).length);
+    .filter(row => Object.keys(row[1]).length)
+    .map(([name, parts]) => ["seed" in parts ? name : `${name}, with noise`, parts]);
   if (!rows.length) {
     const why = SUMMARY.variance.find(one => here(one) && one.test === "variance_share" && one.response === PRIMARY);
     fill("variance-words", `Where the differences come from cannot be told: ${why ? why.reason : "nothing is measured"}.`);

@@ -20,6 +20,7 @@ if TYPE_CHECKING:
 __all__ = ["COLUMNS", "Corpus", "Measure", "compute", "lookup", "measure", "registered"]
 
 COLUMNS = ("measure", "family", "directed", "source", "target", "method", "seed", "value")
+TRUTH = "truth"
 
 
 def corpus(tasks: dict) -> Corpus:
@@ -45,8 +46,8 @@ def corpus(tasks: dict) -> Corpus:
 def compute(tasks: dict, names: list[str] | None = None) -> pd.DataFrame:
     """The table `similarity` for `tasks` (see `corpus`) and the measures called `names` (None: all that are registered).
 
-    One row per measure and ordered pair, the pair of a task with itself included. A measure that is defined for no
-    pair (`factor_overlap` without ground truth) is left out.
+    One row per measure and ordered pair, the pair of a task with itself included. What is defined for no pair
+    has no values; the ground truth (`factor_overlap`) is left out there, as only drawn tasks have it.
     """
     import pandas as pd
 
@@ -56,7 +57,7 @@ def compute(tasks: dict, names: list[str] | None = None) -> pd.DataFrame:
     blocks = []
     for chosen in [lookup(name) for name in (registered() if names is None else names)]:
         values = np.asarray(chosen.compute(gathered), dtype=np.float64)
-        if not np.isfinite(values).any():
+        if chosen.family == TRUTH and not np.isfinite(values).any():
             continue
         source, target = np.meshgrid(gathered.names, gathered.names, indexing="ij")
         blocks.append(

@@ -18,9 +18,14 @@ def raw(score: np.ndarray, scores: Scores, best: np.ndarray) -> np.ndarray:
     return score
 
 
+def beyond_chance(score: np.ndarray, chance: np.ndarray) -> np.ndarray:
+    """``(s - c) / (1 - c)`` (..., n) with c (n,); NaN where guessing is perfect."""
+    return (score - chance) / np.where(chance < 1, 1 - chance, np.nan)
+
+
 def chance_corrected(score: np.ndarray, scores: Scores, best: np.ndarray) -> np.ndarray:
     """``(s - c) / (1 - c)``: 0 is guessing, 1 is perfect."""
-    return (score - scores.chance) / (1 - scores.chance)
+    return beyond_chance(score, scores.chance)
 
 
 def column_ratio(score: np.ndarray, scores: Scores, best: np.ndarray) -> np.ndarray:
@@ -80,5 +85,6 @@ def calibration_rows(scores: Scores, scale: str) -> dict[str, np.ndarray]:
 
 def seed_mean(values: np.ndarray) -> np.ndarray:
     """Mean over the seeds that are there, (S, ...) -> (...); NaN where none is."""
-    count = np.isfinite(values).sum(axis=0)
-    return np.divide(np.nansum(values, axis=0), count, out=np.full(values.shape[1:], np.nan), where=count > 0)
+    there = np.isfinite(values)
+    count = there.sum(axis=0)
+    return np.divide(np.where(there, values, 0).sum(axis=0), count, out=np.full(values.shape[1:], np.nan), where=count > 0)

@@ -19,7 +19,7 @@ from promptatlas.statistics.matrices import Scores, collect, task_names, zero_sh
 from promptatlas.statistics.methods import compare as compare_methods
 from promptatlas.statistics.published import compare
 from promptatlas.statistics.relations import FEWEST_TASKS, effects, off_diagonal, usable
-from promptatlas.statistics.scales import PRIMARY, matrix, seed_mean
+from promptatlas.statistics.scales import PRIMARY, beyond_chance, matrix, seed_mean
 from promptatlas.statistics.seriation import common_order
 from promptatlas.statistics.verdicts import KEYS, MEANINGFUL, decisive
 from promptatlas.statistics.views import has
@@ -49,7 +49,7 @@ def summary(
     names = task_names(tasks)
     base = zero_shot(transfer, tasks, names)
     chance = collected[0].chance if collected else np.full(len(names), np.nan)
-    corrected = (base - chance) / (1 - chance)
+    corrected = beyond_chance(base, chance)
     order = common_order(collected) if collected else list(names)
     result = {
         "n_tasks": len(names),
@@ -120,7 +120,7 @@ def _at_ceiling(collected: list[Scores], names: tuple[str, ...]) -> list[str]:
     """Tasks whose own prompts reach `CEILING`, chance-corrected, on average over the methods of any protocol."""
     reached: set[str] = set()
     for protocol in {scores.protocol for scores in collected}:
-        own = [(own_scores(s) - s.chance) / (1 - s.chance) for s in collected if s.protocol == protocol]
+        own = [beyond_chance(own_scores(s), s.chance) for s in collected if s.protocol == protocol]
         reached |= {name for name, value in zip(names, seed_mean(np.array(own)), strict=True) if value >= CEILING}
     return sorted(reached)
 
