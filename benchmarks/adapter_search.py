@@ -18,10 +18,11 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor
 
-from promptatlas.adapters.cache import SCALE, Cache, affinity, cache, remembered
+from promptatlas.adapters.cache import Cache, affinity, cache, remembered
 from promptatlas.adapters.search import Choice, axis, right_between, search
 
 WIDTH, VALIDATION, AT_ONCE = 512, 4, 2**24
+SCALE = 100.0  # of OpenAI's weights
 
 
 def scene(classes: int, shots: int) -> tuple[Tensor, Tensor, Tensor, Cache]:
@@ -63,7 +64,7 @@ def main() -> None:
     torch.set_num_threads(arguments.threads)
     torch.manual_seed(0)
     given = (*scene(arguments.classes, arguments.shots), axis(20, 200), axis(20, arguments.betas))
-    sides = {"products": lambda: by_products(*given), "sums over keys": lambda: search(*given, "accuracy")}
+    sides = {"products": lambda: by_products(*given), "sums over keys": lambda: search(*given[:2], SCALE, *given[2:], "accuracy")}
     seconds: dict[str, list[float]] = {name: [] for name in sides}
     choices = {}
     for _ in range(arguments.rounds + 1):

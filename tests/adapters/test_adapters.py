@@ -1,6 +1,9 @@
 """Tip-Adapter and Prompt-Adapter: the closed formula, the whole grid against one pair at a time, validation only."""
 
 import inspect
+import re
+import runpy
+from pathlib import Path
 
 import numpy as np
 import pytest
@@ -215,6 +218,15 @@ def test_a_diverging_adapter_is_named():
     complete = settings("tip_adapter_f", SMALL | {"learning_rate": 1e308, "epochs": 3, "batch_size": 8})
     with pytest.raises(UserError, match="lower its learning_rate"):
         tip_adapter_f(complete, CLIP, weights, train, validation, "accuracy", stream("order", "test", 1))
+
+
+def test_the_benchmark_of_the_search_makes_the_same_choice_both_ways(monkeypatch, capsys):
+    path = Path(__file__).parents[2] / "benchmarks" / "adapter_search.py"
+    monkeypatch.setattr("sys.argv", [str(path), "--classes", "4", "--shots", "2", "--betas", "5", "--rounds", "1"])
+    with torch.random.fork_rng():
+        runpy.run_path(str(path), run_name="__main__")
+    choices = [re.search("alpha.*", line).group() for line in capsys.readouterr().out.splitlines()[:2]]
+    assert choices[0] == choices[1]
 
 
 def test_adapters_are_methods_of_their_own_kind_with_checked_settings():
