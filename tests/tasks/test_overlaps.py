@@ -40,12 +40,12 @@ def test_pairs_are_counted_from_source_to_target(tasks) -> None:
     assert tuple(table.columns) == COLUMNS
     rows = {(row.source, row.target): tuple(row)[3:] for row in table.itertuples()}
     assert rows == {
-        ("dups", "twin"): (6, 6, 2, 4, True),
-        ("twin", "dups"): (6, 6, 2, 4, True),
-        ("other", "dups"): (2, 6, 1, 4, True),  # 0 and 4, of which 4 is learned from there and tested here
-        ("other", "twin"): (2, 6, 1, 4, True),
-        ("dups", "other"): (2, 6, 1, 3, True),
-        ("twin", "other"): (2, 6, 1, 3, True),
+        ("dups", "twin"): (6, 6, 2, 4, True, True),
+        ("twin", "dups"): (6, 6, 2, 4, True, True),
+        ("other", "dups"): (2, 6, 1, 4, True, True),  # 0 and 4, of which 4 is learned from there and tested here
+        ("other", "twin"): (2, 6, 1, 4, True, True),
+        ("dups", "other"): (2, 6, 1, 3, True, True),
+        ("twin", "other"): (2, 6, 1, 3, True, True),
     }
 
 
@@ -61,7 +61,10 @@ def test_each_task_has_one_sentence_or_none(tasks) -> None:
 
 def test_what_is_not_prepared_is_no_proof_of_the_contrary(tmp_path: Path) -> None:
     both = {name: task(tmp_path / name, [0, 1], [2], left_out=5) for name in ("one", "two")}
-    assert notes(overlaps(both), "one") == ["shares at least 3 of its images with two"]
+    assert notes(overlaps(both), "one") == ["shares all its 3 prepared images with two"]
+    table = overlaps(both | {"whole": task(tmp_path / "whole", [0, 1], [2]), "more": task(tmp_path / "more", [0, 5], [6])})
+    assert notes(table, "whole")[0].startswith("shares all its images with one, all its images with two, 1 of its 3 images with more")
+    assert notes(table[table["source"] == "more"], "one") == ["shares at least 1 of its images with more"]
 
 
 def test_many_partners_are_counted_not_listed(tmp_path: Path) -> None:

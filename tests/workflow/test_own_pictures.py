@@ -74,6 +74,23 @@ def test_a_linear_probe_stands_beside_every_task(wardrobe):
     assert {row["task"] for row in summary["zero_shot_check"]} == set(readme_study()["data"])
 
 
+def test_images_that_two_tasks_share_and_what_always_one_class_scores_are_told(wardrobe):
+    """Both folders begin with the same noise: every image of the first is a training image of the second."""
+    whole, split = readme_study()["data"]
+    tables = {name: pd.read_parquet(results(wardrobe) / "tables" / f"{name}.parquet") for name in ("tasks", "transfer", "baselines", "shared_images")}
+    row = tables["shared_images"].set_index(["source", "target"]).loc[(split, whole)]
+    assert row["shared"] == row["target_images"] == 36 and row["tested"] == row["n_test"] > 0
+    words = f"shares all its images with {split} ({row['n_test']} of its {row['n_test']} test images are training or validation images there)"
+    log = (results(wardrobe) / "logs" / "shared_images.log").read_text()
+    assert words in tables["tasks"].set_index("task")["notes"][whole] and f"task {whole} {words}" in log
+    summary, page = json.loads((results(wardrobe) / "summary.json").read_text()), (results(wardrobe) / "report.html").read_text()
+    assert {(one["source"], one["target"]) for one in summary["shared_images"]} == {(whole, split), (split, whole)} and words in page
+    blind = tables["baselines"].query("method == 'largest_class'").set_index("target")["score"]
+    assert blind.to_dict() == pytest.approx(dict.fromkeys((whole, split), 1 / 3))
+    transfer = tables["transfer"]
+    assert (transfer["beats_largest_class"] == (transfer["score"] > transfer["target"].map(blind) + 1e-9)).all()
+
+
 def test_another_picture_changes_its_split_only(wardrobe):
     """Snakemake touches every output of a job that ran, so the numbers of files and not their times tell."""
     before = {path: path.stat().st_ino for path in results(wardrobe).rglob("*_images.npy")}

@@ -23,11 +23,11 @@ from promptatlas.study import Study
 from promptatlas.tasks import halves
 from promptatlas.tasks.prepared import SPLITS, PreparedTask
 
+BEATS = "beats_largest_class"
 TRANSFER = [
     "study", "backbone", "protocol", "method", "source", "target", "seed", "shots", "metric", "score", "chance", "n_test",
-    "seconds", "peak_mib", "fingerprint", "failed",
+    "seconds", "peak_mib", "fingerprint", "failed", BEATS,
 ]  # fmt: skip
-BEATS = "beats_largest_class"
 BASELINES = ["study", "backbone", "method", "target", "seed", "shots", "metric", "score", "failed"]
 METHODS = ["method", "task", "seed", "shots", "metric", "score", "chance"]
 JOINT = [
@@ -78,11 +78,13 @@ def describe(study: Study, transfer: pd.DataFrame, shared: pd.DataFrame, say: Sa
 
 
 def transfer_table(study: Study) -> pd.DataFrame:
-    """One row per cell, calibration rows included, in the order of protocol, method, seed, target and source."""
+    """One row per cell, calibration rows included, in the order of protocol, method, seed, target and source.
+
+    beats_largest_class: whether the score is above that of always answering the largest class, empty without a score."""
     # A kept cell may have been measured under another name, or for another number of shots on which it does not depend.
     now = {"study": study.name, "backbone": study.backbone_name, "shots": study.shots}
     rows = (WHOLE | _sound(study, cell) | now for cell in sorted(study.cells))
-    table = _numbers(_frame(rows, TRANSFER))
+    table = _numbers(_frame(rows, TRANSFER[:-1]))
     blind = table["target"].map(_largest_classes(study)).astype(float)
     return table.assign(**{BEATS: beats(table["score"], blind)})
 

@@ -15,7 +15,7 @@ import pandas as pd
 from promptatlas.tasks.halves import whole_of
 from promptatlas.tasks.prepared import DIGEST_BYTES, SPLITS, PreparedTask
 
-COLUMNS = ("source", "target", "shared", "target_images", "tested", "n_test", "all_compared")
+COLUMNS = ("source", "target", "shared", "target_images", "tested", "n_test", "source_is_whole", "target_is_whole")
 FEW = 3
 
 
@@ -23,8 +23,8 @@ def overlaps(tasks: Mapping[str, PreparedTask]) -> pd.DataFrame:
     """One row per ordered pair of tasks that share images; halves of one task are no pair.
 
     shared: how many of the `target_images` different prepared images of the target are images of the source; tested: how
-    many of its `n_test` test images are training or validation images of the source; all_compared: whether every image of
-    both tasks is prepared, otherwise there may be more.
+    many of its `n_test` test images are training or validation images of the source; source_is_whole, target_is_whole: whether
+    every image of the task is prepared, otherwise there may be more.
     """
     numbers = _numbered(tasks)
     names, count = list(tasks), 1 + max((int(own.max()) for by_split in numbers.values() for own in by_split.values() if len(own)), default=0)
@@ -33,6 +33,7 @@ def overlaps(tasks: Mapping[str, PreparedTask]) -> pd.DataFrame:
         for split, own in numbers[name].items():
             there[row, own] = True
             learned[row, own] |= split != "test"
+    whole = {name: _is_whole(task) for name, task in tasks.items()}
     rows = []
     for target_row, target in enumerate(names):
         tested = numbers[target]["test"]
@@ -41,9 +42,9 @@ def overlaps(tasks: Mapping[str, PreparedTask]) -> pd.DataFrame:
             if shared[source_row] and whole_of(source) != whole_of(target):
                 rows.append((
                     source, target, int(shared[source_row]), int(there[target_row].sum()), int(learned[source_row, tested].sum()),
-                    len(tested), _is_whole(tasks[source]) and _is_whole(tasks[target]),
+                    len(tested), whole[source], whole[target],
                 ))  # fmt: skip
-    kinds = dict.fromkeys(COLUMNS[:2], str) | dict.fromkeys(COLUMNS[2:6], int) | {"all_compared": bool}
+    kinds = dict.fromkeys(COLUMNS[:2], str) | dict.fromkeys(COLUMNS[2:6], int) | dict.fromkeys(COLUMNS[6:], bool)
     return pd.DataFrame(rows, columns=list(COLUMNS)).astype(kinds)
 
 
@@ -74,9 +75,11 @@ def notes(table: pd.DataFrame, task: str) -> list[str]:
 
 
 def _share(row: Any) -> str:
-    if not row.all_compared:
-        share = f"at least {row.shared:,} of its images"
+    if row.shared == row.target_images:
+        share = "all its images" if row.target_is_whole else f"all its {row.shared:,} prepared images"
+    elif row.source_is_whole and row.target_is_whole:
+        share = f"{row.shared:,} of its {row.target_images:,} images"
     else:
-        share = "all its images" if row.shared == row.target_images else f"{row.shared:,} of its {row.target_images:,} images"
+        share = f"at least {row.shared:,} of its images"
     tested = f" ({row.tested:,} of its {row.n_test:,} test images are training or validation images there)" if row.tested else ""
     return f"{share} with {row.source}{tested}"
