@@ -266,6 +266,15 @@ def test_first_mistakes_in_a_configuration_have_one_sentence(changes, words):
     assert all(word in told for word in words), told
 
 
+def test_what_is_called_by_a_number_is_written_in_quotes(here):
+    described = {"folder": "2024", "classes": ["0", "1"], "title": "1e3", "splits": {"train": "2023", "test": "2024"}}
+    study = Study({"benchmark": "own", "data": {"years": described, "b": {"folder": "b"}}})
+    assert study.entry("years").task.class_names == ("0", "1") and study.entry("years").task.title == "1e3"
+    assert study.entry("years").sources[0]["splits"] == {"train": "2023", "test": "2024"}
+    told = sentence(lambda: Study({"benchmark": "own", "data": {"years": {"folder": 2024}, "b": {"folder": "b"}}}))
+    assert "put it in quotes" in told and "not 2024" in told
+
+
 # Commands
 
 

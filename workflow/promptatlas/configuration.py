@@ -33,7 +33,9 @@ def complete(given: dict[str, Any]) -> dict[str, Any]:
     Raises UserError with one sentence that names the first wrong key.
     """
     _reasonable(given)
-    config = {key: _numbers(value) if isinstance(value, (list, dict)) else value for key, value in given.items()}
+    config = {
+        key: _numbers(value) if isinstance(value, (list, dict)) and key != "data" else value for key, value in given.items()
+    }
     _check(config, _schema())
     _fill(config, _schema())
     _resolve_tasks(config)
@@ -354,7 +356,10 @@ def _words(types: str | list[str]) -> str:
 
 
 def _numbers(value: Any) -> Any:
-    """Numbers that arrive as text: inside lists on Snakemake's command line, and 1e-3, which YAML takes for text."""
+    """Numbers that arrive as text: inside lists on Snakemake's command line, and 1e-3, which YAML takes for text.
+
+    Not under `data`, where a class, a folder or a title may be called by a number.
+    """
     if isinstance(value, dict):
         return {key: _numbers(part) for key, part in value.items()}
     if isinstance(value, list):

@@ -98,7 +98,7 @@ class Study(Layout, JobList):
     def entry(self, task: str) -> catalogue.Entry:
         """What the catalogue and the configuration say of a task that is not embedded.
 
-        Folders in the configuration start from where Snakemake runs, those of the catalogue from `data_root`.
+        Folders in the configuration start from where Snakemake runs (`places` has seen to that), those of the catalogue from `data_root`.
         """
         given = self.config["data"].get(task, {})
         folders = {key: str(Path(expanduser(given[key])).absolute()) for key in ("folder", "root") if key in given}

@@ -55,7 +55,7 @@ def _sentence(error, where: str) -> str:
         given = next(name for name in rule if name in value)
         return f"{place} gives `{given}`, which needs `{rule[given][0]}` too"
     wanted = {
-        "type": lambda: f"must be {_words(rule)}",
+        "type": lambda: f"must be {_words(rule)}{' (put it in quotes)' if rule == 'string' and isinstance(value, int | float) else ''}",
         "enum": lambda: f"must be one of {', '.join(map(str, rule))}",
         "pattern": lambda: error.schema.get("description", f"must match {rule}"),
         "minItems": lambda: f"must list at least {rule}",

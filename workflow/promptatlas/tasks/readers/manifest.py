@@ -61,7 +61,7 @@ def _content(file: Path) -> dict[str, list]:
     except OSError as error:
         raise UserError(f"{file} cannot be read ({error.strerror}); see that it is a readable file") from None
     except (ValueError, RecursionError):
-        raise UserError(f"{file} is not a JSON file; see its format in the documentation") from None
+        raise UserError(f"{file} is not a JSON file; docs/data.md has the format of a list") from None
     if not isinstance(content, dict) or not {"train", "test"} <= set(content) or set(content) - set(KEYS):
         raise UserError(f'{file} must be an object with "train", "test" and perhaps "val", each a list of rows')
     splits: dict[str, list] = {}
