@@ -271,6 +271,9 @@ def test_what_is_called_by_a_number_is_written_in_quotes(here):
     study = Study({"benchmark": "own", "data": {"years": described, "b": {"folder": "b"}}})
     assert study.entry("years").task.class_names == ("0", "1") and study.entry("years").task.title == "1e3"
     assert study.entry("years").sources[0]["splits"] == {"train": "2023", "test": "2024"}
+    typed_in = {"folder": "b", "redraw": {"train": "20", "validation": "0.1"}}  # as --config gives it
+    (source,) = Study({"benchmark": "own", "data": {"years": described, "b": typed_in}}).entry("b").sources
+    assert source["redraw"] == {"train": 20, "validation": 0.1}
     told = sentence(lambda: Study({"benchmark": "own", "data": {"years": {"folder": 2024}, "b": {"folder": "b"}}}))
     assert "put it in quotes" in told and "not 2024" in told
 

@@ -33,9 +33,9 @@ def complete(given: dict[str, Any]) -> dict[str, Any]:
     Raises UserError with one sentence that names the first wrong key.
     """
     _reasonable(given)
-    config = {
-        key: _numbers(value) if isinstance(value, (list, dict)) and key != "data" else value for key, value in given.items()
-    }
+    config = {key: _numbers(value) if isinstance(value, (list, dict)) and key != "data" else value for key, value in given.items()}
+    if "data" in config:
+        config["data"] = _redraws(config["data"])
     _check(config, _schema())
     _fill(config, _schema())
     _resolve_tasks(config)
@@ -356,10 +356,7 @@ def _words(types: str | list[str]) -> str:
 
 
 def _numbers(value: Any) -> Any:
-    """Numbers that arrive as text: inside lists on Snakemake's command line, and 1e-3, which YAML takes for text.
-
-    Not under `data`, where a class, a folder or a title may be called by a number.
-    """
+    """Numbers that arrive as text: inside lists on Snakemake's command line, and 1e-3, which YAML takes for text."""
     if isinstance(value, dict):
         return {key: _numbers(part) for key, part in value.items()}
     if isinstance(value, list):
@@ -369,6 +366,13 @@ def _numbers(value: Any) -> Any:
     if isinstance(value, str) and re.fullmatch(r"[-+]?(\d+\.?\d*|\.\d+)(e[-+]?\d+)?", value, re.IGNORECASE | re.ASCII):
         return float(value)
     return value
+
+
+def _redraws(value: Any) -> Any:
+    """The same under `data`, but for `redraw` only: a class, a folder or a title may be called by a number."""
+    if not isinstance(value, dict):
+        return value
+    return {key: _numbers(part) if key == "redraw" else _redraws(part) for key, part in value.items()}
 
 
 def _fill(config: dict[str, Any], schema: dict[str, Any]) -> None:
