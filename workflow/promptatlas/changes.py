@@ -25,7 +25,7 @@ from promptatlas.tasks.seen import Seen
 # Where a source is, as against what it is: the same files elsewhere are no change.
 PLACES = ("path", "manifest", "root")
 IMAGES, LABELS, FOLDER = "image files", "label files", "folder"
-WORDS = ("templates", "title", "family")  # of a description, from which no image and no label is read
+DESCRIBED = ("templates", "metric", "title", "family")  # known without reading any image or label
 
 
 @dataclass(frozen=True)

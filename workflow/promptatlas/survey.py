@@ -7,13 +7,14 @@ from __future__ import annotations
 
 import json
 from collections.abc import Callable, Iterator, Mapping
-from dataclasses import dataclass
+from copy import copy
+from dataclasses import dataclass, replace
 from functools import cached_property, partial
 from pathlib import Path
 
 import torch
 
-from promptatlas import backbone, cells, failures, records, scores, shared
+from promptatlas import backbone, cells, changes, failures, records, scores, shared
 from promptatlas.backbone import Backbone
 from promptatlas.cells import Cell, changed, fingerprint
 from promptatlas.errors import Failed, UserError
@@ -21,12 +22,14 @@ from promptatlas.jobs import adapt, multitask, probe, share
 from promptatlas.jobs.attempts import alone
 from promptatlas.jobs.joint import Group, Joint
 from promptatlas.jobs.known import Described
-from promptatlas.jobs.prepare import opened, read_draw
+from promptatlas.jobs.prepare import OnDemand, draw_content, encoding_marks, read_draw
 from promptatlas.jobs.transfer import Transfer
 from promptatlas.jobs.tune import order
 from promptatlas.learned import LearnedPrompt
 from promptatlas.records import Newer
 from promptatlas.study import Study
+from promptatlas.tasks import halves
+from promptatlas.tasks.prepared import PreparedTask
 from promptatlas.work import AdaptJob, JointJob, MultitaskJob, ProbeJob, ShareJob, TransferJob, TuneJob
 
 DONE, STALE, FAILED, MISSING = "done", "stale", "failed", "missing"
@@ -81,6 +84,14 @@ def ended(study: Study, last: int = 5) -> list[Ended]:
     return found
 
 
+class _Changed(UserError):
+    """What of a task differs, so that everything made from it is to be looked at again when it is prepared."""
+
+    def __init__(self, *parts: str) -> None:
+        super().__init__(", ".join(parts))
+        self.parts = parts
+
+
 class _Survey:
     """What all results are compared with, read once."""
 
@@ -97,7 +108,21 @@ class _Survey:
             for path in study.outputs(job)
             if not path.exists()
         } | {one.path: one.reason for one in failures.listed(study)}
-        self.tasks = opened(self.study)
+        self.changes = changes.of_tasks(self.study)
+        self.tasks = OnDemand(self._task)
+
+    def _task(self, name: str) -> PreparedTask:
+        """A task as it would be prepared now; _Changed if that cannot be known before its images or labels are read."""
+        task, about = PreparedTask.open(self.study.task_folder(name)), self.changes.get(halves.whole_of(name), changes.Change())
+        if unread := [part for part in about.parts if part not in changes.DESCRIBED]:
+            raise _Changed(*unread)
+        if about.parts:
+            now = self.study.entry(halves.whole_of(name)).task
+            task.task = replace(task.task, **{part: getattr(now, part) for part in changes.DESCRIBED})
+        return task
+
+    def _described(self, name: str) -> Described:
+        return Described(self.tasks[name], OnDemand(lambda seed: read_draw(self.study.draw(name, seed))))
 
     @cached_property
     def model(self) -> Backbone:
@@ -108,6 +133,8 @@ class _Survey:
             TuneJob: self._prompts, ShareJob: self._shared, MultitaskJob: self._multitask, ProbeJob: self._probes,
             AdaptJob: self._adapted, TransferJob: self._cells, JointJob: self._joint,
         }  # fmt: skip
+        if self.method is None:
+            yield from (*self._prepared(), *self._draws(), *self._encoded())
         for job in (job for kind in ways for job in self.study.every_job if isinstance(job, kind)):
             if self.method in (None, getattr(job, "method", None)):
                 yield from ways[type(job)](job)
@@ -132,9 +159,34 @@ class _Survey:
             why = tuple(changed(old, current()))
         except Failed:
             why = ("inputs failed",)
+        except _Changed as known:
+            why = known.parts
         except UserError:
             why = ("inputs missing",)
         return State(what, path, STALE if why else DONE, why, cell)
+
+    def _prepared(self) -> Iterator[State]:
+        for job in self.study.prepare_jobs:
+            (path,) = self.study.task_records([job.task])
+            told = self.changes[job.task].told if job.task in self.changes else []
+            yield self.state("prepared tasks", path, _in_task, lambda told=told: dict.fromkeys(told, ""))
+
+    def _draws(self) -> Iterator[State]:
+        for name in self.study.learners:
+            for seed in self.study.seeds:
+                yield self.state("draws", self.study.draw(name, seed), _in_draw, lambda name=name, seed=seed: self._draw(name, seed))
+
+    def _draw(self, name: str, seed: int) -> Parts:
+        return json.loads(draw_content(self.study, self.tasks[name], seed))
+
+    def _encoded(self) -> Iterator[State]:
+        for name in self.study.tasks:
+            yield self.state("encoded tasks", self.study.encoded(name), shared.metadata, lambda name=name: self._marks(name))
+
+    def _marks(self, name: str) -> Parts:
+        task = copy(self.tasks[name])
+        task.task = self.study.hand_written(task.task)
+        return encoding_marks(self.model.fingerprint, task)
 
     def _prompts(self, job: TuneJob) -> Iterator[State]:
         for task in job.tasks:
@@ -149,7 +201,7 @@ class _Survey:
         study, method = self.study, job.method
 
         def learned_from(seed: int) -> dict[str, Described]:
-            return share.apart({name: alone(partial(Described.read, study, name)) for name in study.tasks}, seed)[0]
+            return share.apart({name: alone(partial(self._described, name)) for name in study.tasks}, seed)[0]
 
         for seed in job.seeds:
             path = study.shared(method, seed)
@@ -166,7 +218,7 @@ class _Survey:
                 yield self.state(
                     f"scores {method}", study.score(method, seed, name), _in_score,
                     lambda path=path, name=name: share.score_parts(
-                        shared.metadata(path).get("fingerprint", ""), name, self.model, Described.read(study, name)
+                        shared.metadata(path).get("fingerprint", ""), name, self.model, self._described(name)
                     ),
                 )  # fmt: skip
 
@@ -195,13 +247,15 @@ class _Survey:
                 yield self.state(
                     f"scores {job.method}", self.study.score(job.method, seed, name), _in_score,
                     lambda name=name, seed=seed: adapt.score_parts(
-                        self.study, job.method, self.model, Described.read(self.study, name), seed
+                        self.study, job.method, self.model, self._described(name), seed
                     )[0],
                 )  # fmt: skip
 
     def _cells(self, job: TransferJob) -> Iterator[State]:
         def transfer() -> Transfer:
-            known.append(known[0] if known else Transfer(self.study, job, self.model))
+            if not known:
+                known.append(Transfer(self.study, job, self.model))
+                known[0].tasks = self.tasks
             return known[0]
 
         known: list[Transfer] = []
@@ -236,6 +290,7 @@ class _Looking(Joint):
     def __init__(self, survey: _Survey, method: str, what: str) -> None:
         super().__init__(survey.study, method, survey.model)
         self.survey, self.what, self.found = survey, what, []
+        self.tasks = survey.tasks
 
     def have(self, names, paths, settings, starts=None, forced=frozenset()) -> int:
         for seed, path in paths.items():
@@ -257,6 +312,17 @@ class _Looking(Joint):
         for place, about, path in self._places(name, group, prompts):
             parts = lambda about=about, path=path: self.score_parts(name, about, LearnedPrompt.load(path)[0])  # noqa: E731
             self.found.append(self.survey.state(f"joint scores {self.method}", place, _in_score, parts))
+
+
+def _in_task(path: Path) -> Parts:
+    """Only what differs has a part."""
+    PreparedTask.open(path.parent)
+    return {}
+
+
+def _in_draw(path: Path) -> Parts:
+    read_draw(path)
+    return json.loads(path.read_bytes())
 
 
 def _in_prompt(path: Path) -> Parts:

@@ -105,13 +105,17 @@ def draws(study: Study, say: Say) -> None:
 
 def _draws(study: Study, name: str, seeds: Sequence[int]) -> list[None]:
     task = PreparedTask.open(study.task_folder(name))
-    train, validation = task.pool_labels("train"), task.pool_labels("validation")
-    pools = digest([hashlib.sha256(np.ascontiguousarray(labels).data).hexdigest() for labels in (train, validation)])
-    return [_draw(study, task, (train, validation), pools, seed) for seed in seeds]
+    for seed in seeds:
+        content, path = draw_content(study, task, seed), study.draw(name, seed)
+        if not path.exists() or path.read_bytes() != content:
+            replace(path, content)
+    return [None] * len(seeds)
 
 
-def _draw(study: Study, task: PreparedTask, labels: tuple[np.ndarray, np.ndarray], pools: str, seed: int) -> None:
-    """labels: of the train and of the validation pool, `pools` their hash."""
+def draw_content(study: Study, task: PreparedTask, seed: int) -> bytes:
+    """What the file of a draw holds."""
+    labels = task.pool_labels("train"), task.pool_labels("validation")
+    pools = digest([hashlib.sha256(np.ascontiguousarray(some).data).hexdigest() for some in labels])
     name = task.task.name
     if part := halves.part_of(name):
         whole = PreparedTask.open(study.task_folder(halves.whole_of(name)))
@@ -120,10 +124,7 @@ def _draw(study: Study, task: PreparedTask, labels: tuple[np.ndarray, np.ndarray
         drawn = draw(*labels, study.shots, seed, name, study.config["draw"])
     readable = drawn.without(task.skipped("train"), task.skipped("validation"))
     require_draw(task.task, drawn, readable)
-    content = _draw_json(readable, len(task.task.class_names), pools)
-    path = study.draw(name, seed)
-    if not path.exists() or path.read_bytes() != content:
-        replace(path, content)
+    return _draw_json(readable, len(task.task.class_names), pools)
 
 
 def _draw_json(drawn: Draw, classes: int, pools: str) -> bytes:
@@ -173,7 +174,7 @@ def _encode(study: Study, model: Any, name: str) -> None:
 
     task, path = PreparedTask.open(study.task_folder(name)), study.encoded(name)
     task.task = study.hand_written(task.task)
-    marks = _encoding_marks(model.fingerprint, task)
+    marks = encoding_marks(model.fingerprint, task)
     known, old = features.load(path) if path.exists() and not is_hole(path) else ({}, {})
     if old != marks:
         stale = [array for array in marks if old.get(array) != marks[array]]
@@ -234,7 +235,7 @@ def _hash(file: str) -> str:
         return hashlib.file_digest(stream, "sha256").hexdigest()
 
 
-def _encoding_marks(backbone: str, task: PreparedTask) -> dict[str, str]:
+def encoding_marks(backbone: str, task: PreparedTask) -> dict[str, str]:
     """By array of an encoded task: the fingerprint of all that determines it."""
     inputs = {f"features_{split}": task.fingerprint(split) for split in SPLITS} | {"class_features": classes(task)}
     return {
