@@ -177,7 +177,7 @@ def test_data_in_another_folder_of_that_name_are_the_same_data(place):
 def test_times_of_the_same_files_are_noted_by_a_run_so_that_contents_are_compared_once(place):
     touch(place)
     study = made()
-    changes.refresh(study, changes.of_tasks(study))
+    changes.refresh(study, changes.of_tasks(study), changes.of_backbone(study))
     assert not changes.of_task(made(), "a").later and differs() == {}
     image(place / "pictures/a/test/cat/0.png", 63)
     assert differs() == {"a": ["image files (1 replaced)"]}
@@ -259,3 +259,30 @@ def test_the_processes_of_jobs_take_over_what_the_first_one_saw(place, monkeypat
     os.remove("pictures/a/test/dog/2.png")
     assert planning.looks(made(), first=False, dry=True) == first
     assert first["b"].name == "first" and not first["a"].exists()
+
+
+def weighted(folder: str = "weights") -> Study:
+    return made(backbone={"model": "mini", "pretrained": folder})
+
+
+def test_another_file_of_weights_is_named_wherever_it_lies(place):
+    os.mkdir("weights")
+    for name in ("mini.safetensors", "config.json"):
+        Path("weights", name).write_text("as it was")
+    assert changes.of_backbone(weighted()).parts == {} and not changes.backbone_is_given(weighted())
+    changes.note_backbone(weighted(), "first")
+    assert changes.of_backbone(weighted()).mark == "first"
+    os.rename("weights", "moved")
+    os.utime("moved/config.json", ns=(1, 1))
+    held = changes.of_backbone(weighted("moved"))
+    assert held.mark == "first" and not held.parts
+    Path("moved/mini.safetensors").write_text("as it is.")
+    other = changes.of_backbone(weighted("moved"))
+    assert other.told == ["backbone file (1 replaced)"] and other.mark != "first"
+
+
+def test_a_backbone_that_others_put_there_is_taken_as_it_is(place):
+    study = weighted()
+    for path in (*study.backbone_files, study.backbone_record):
+        path.write_text("x")
+    assert changes.backbone_is_given(study)

@@ -12,6 +12,7 @@ from pathlib import Path
 from typing import Any
 
 from promptatlas import NUMERICS_VERSION
+from promptatlas.backbone.kinds import LOCAL
 from promptatlas.cells import digest
 from promptatlas.errors import UserError
 from promptatlas.failures import is_hole
@@ -160,6 +161,40 @@ def noted(
     return {"mark": mark, "place": where, "description": dict(described), **seen.noted(files, used)}
 
 
+def of_backbone(study: Study) -> Change:
+    """How the files that the frozen model was made from differ. One without a note, put there by others, is taken as it is."""
+    note, files = seen.read(study.backbone_made_from), _backbone_files(study)
+    described = _backbone_description(study)
+    mark = digest([described, sorted((name, *file[1:]) for name, file in files.items())])
+    if note is None:
+        return Change(mark=mark)
+    found, later = seen.differences(note, files)
+    parts = {"backbone file": seen.counted(found)} if found else {}
+    parts |= {} if note.get("description") == described else {"backbone": ""}
+    return Change(parts, later, mark=mark if parts else note["mark"])
+
+
+def backbone_is_given(study: Study) -> bool:
+    """Whether the frozen model is there without a note of what it was made from."""
+    return all(path.exists() for path in (*study.backbone_files, study.backbone_record)) and seen.read(study.backbone_made_from) is None
+
+
+def note_backbone(study: Study, mark: str) -> None:
+    note = {"mark": mark, "description": _backbone_description(study), **seen.noted(_backbone_files(study))}
+    seen.write(study.backbone_made_from, note)
+
+
+def _backbone_files(study: Study) -> seen.Look:
+    found = {path.name: seen.single(path) for path in study.backbone_sources}
+    return {name: file for name, file in found.items() if file}
+
+
+def _backbone_description(study: Study) -> list[str]:
+    """Names of published weights; files count by what is in them, wherever they are."""
+    model, pretrained = study.config["backbone"]["model"], study.config["backbone"]["pretrained"]
+    return [LOCAL if model.startswith(LOCAL) else model, "" if study.backbone_sources else pretrained]
+
+
 def of_fetched(study: Study) -> str:
     """A mark that changes when other data, or other weights, have to be found or fetched than were found before."""
     found, wanted = study.found, {name: sought(study.entry(name)) for name in study.real_tasks}
@@ -181,11 +216,12 @@ def sought(entry: Entry) -> str:
     return digest([{key: value for key, value in source.items() if key not in PLACES} for source in entry.sources])
 
 
-def refresh(study: Study, found: Mapping[str, Change]) -> None:
+def refresh(study: Study, found: Mapping[str, Change], backbone: Change) -> None:
     """Note the new times of files that are the same."""
-    for task, change in found.items():
+    notes = [(study.made_from(task), change) for task, change in found.items()] + [(study.backbone_made_from, backbone)]
+    for path, change in notes:
         if change.later and not change.parts:
-            seen.write(study.made_from(task), seen.with_times(seen.read(study.made_from(task)), change.later))
+            seen.write(path, seen.with_times(seen.read(path), change.later))
 
 
 def told(study: Study, found: Mapping[str, Change]) -> list[str]:

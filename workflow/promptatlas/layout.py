@@ -81,6 +81,15 @@ class Layout:
     def backbone_files(self) -> list[Path]:
         return [self.backbone_folder / "backbone.safetensors", self.architecture, self.backbone_folder / "tokenizer.json"]
 
+    @property
+    def backbone_record(self) -> Path:
+        """What is in those files, as hashes: small, and another one whenever they change."""
+        return self.backbone_folder / "sha256.json"
+
+    @property
+    def backbone_made_from(self) -> Path:
+        return self.backbone_folder / "made_from.json"
+
     def index(self, job: str) -> Path:
         """The hashes of everything that the job of that name made."""
         return self.folder / "index" / f"{job}.json"

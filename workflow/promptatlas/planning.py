@@ -20,7 +20,7 @@ from promptatlas.study import Study
 FORCED = "PROMPTATLAS_FORCED"
 DETERMINISTIC = "PROMPTATLAS_DETERMINISTIC"
 LOOKS = "PROMPTATLAS_LOOKS"
-FETCHED = "@fetched"  # no task is called so
+FETCHED, BACKBONE = "@fetched", "@backbone"  # no task is called so
 FEW = 5
 _locks: list[Any] = []
 
@@ -54,20 +54,24 @@ def end_if_any(wrong: Sequence[UserError]) -> None:
 
 
 def looks(study: Study, first: bool, dry: bool) -> dict[str, Path]:
-    """By task, and for what is fetched, the file that stands for a look at its sources: one that is not there yet when anything
+    """By task, for what is fetched and for the backbone, the file that stands for a look at its sources: one that is not there yet when anything
     differs. `first` looks, says what differs, and hands on to the processes of jobs what it saw.
     """
     if not first and LOOKS in os.environ:
         marks = json.loads(os.environ[LOOKS])
     else:
         found = changes.of_tasks(study)
+        backbone = changes.of_backbone(study)
         marks = {task: change.mark for task, change in found.items()} | {FETCHED: changes.of_fetched(study)}
+        marks |= {} if changes.backbone_is_given(study) else {BACKBONE: backbone.mark}
         os.environ[LOOKS] = json.dumps(marks)
         if first:
-            print(*(f"{study.name}: {line}\n" for line in changes.told(study, found)), sep="", end="", file=sys.stderr)
+            lines = [f"the backbone is made again, because of {', '.join(backbone.told)}"] if backbone.parts else []
+            for line in lines + changes.told(study, found):
+                print(f"{study.name}: {line}", file=sys.stderr)
         if first and not dry:
             with suppress(OSError):  # a folder that may not be written; `announce` says so
-                changes.refresh(study, found)
+                changes.refresh(study, found, backbone)
     return {name: study.look(name, mark) for name, mark in marks.items()}
 
 

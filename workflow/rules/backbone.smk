@@ -3,16 +3,15 @@
 
 rule backbone:
     input:
-        study.backbone_sources,
-        fetched=ancient(study.fetched) if study.is_published_backbone else [],
+        look=looks.get(planning.BACKBONE, []),
+        fetched=study.fetched if study.is_published_backbone else [],
     output:
         study.backbone_files,
+        study.backbone_record,
     log:
         study.log("backbone"),
     benchmark:
         study.benchmark("backbone")
-    params:
-        **study.config["backbone"],
     localrule: True
     message:
         f"Export the backbone {study.backbone_name}"
@@ -28,7 +27,7 @@ for job in study.encode_jobs:
         name:
             job.name
         input:
-            backbone=study.backbone_files,
+            backbone=backbone_files,
             tasks=study.task_records(job.tasks),
         output:
             update(study.outputs(job)),

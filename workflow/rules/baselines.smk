@@ -7,7 +7,7 @@ for job in study.share_jobs:
         name:
             job.name
         input:
-            backbone=study.backbone_files,
+            backbone=backbone_files,
             encoded=[study.encoded(task) for task in study.tasks],
             draws=study.tuning_draws(job),
         output:
@@ -37,7 +37,7 @@ for job in study.adapt_jobs:
         name:
             job.name
         input:
-            backbone=study.backbone_files,
+            backbone=backbone_files,
             encoded=[study.encoded(task) for task in job.tasks],
             draws=study.tuning_draws(job),
             weights=study.adapter_inputs(job),

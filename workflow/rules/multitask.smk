@@ -6,7 +6,7 @@ for job in study.multitask_jobs:
         name:
             job.name
         input:
-            backbone=study.backbone_files,
+            backbone=backbone_files,
             tasks=study.task_records(study.tasks),
             draws=study.draws,
         output:
@@ -36,7 +36,7 @@ for job in study.joint_jobs:
         name:
             job.name
         input:
-            backbone=study.backbone_files,
+            backbone=backbone_files,
             indices=study.joint_inputs(job),
             draws=study.draws,
         output:

@@ -6,7 +6,7 @@ for job in study.transfer_jobs:
         name:
             job.name
         input:
-            backbone=study.backbone_files,
+            backbone=backbone_files,
             indices=study.transfer_inputs(job),
         output:
             update(study.outputs(job)),

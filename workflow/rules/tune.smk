@@ -6,7 +6,7 @@ for job in study.tune_jobs:
         name:
             job.name
         input:
-            backbone=study.backbone_files,
+            backbone=backbone_files,
             tasks=study.task_records(job.tasks),
             draws=study.tuning_draws(job),
         output:

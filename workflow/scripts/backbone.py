@@ -1,8 +1,9 @@
+from pathlib import Path
+
 from promptatlas.reporting import reporting
 
 with reporting(snakemake.log[0]) as say:
-    say(f"export the backbone {snakemake.params.model}")
-    from promptatlas.backbone import export
+    from promptatlas.jobs import backbone
     from promptatlas.study import Study
 
-    export.export(snakemake.params.model, snakemake.params.pretrained, Study(snakemake.config).backbone_folder)
+    backbone.export(Study(snakemake.config), Path(snakemake.input.look).name if snakemake.input.look else "", say)

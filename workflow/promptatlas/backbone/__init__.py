@@ -15,6 +15,7 @@ if TYPE_CHECKING:
 __all__ = ["ARCHITECTURE", "TOKENIZER", "WEIGHTS", "Backbone", "fingerprint", "load"]
 
 WEIGHTS, ARCHITECTURE, TOKENIZER = "backbone.safetensors", "architecture.json", "tokenizer.json"
+RECORD = "sha256.json"  # of the contents of the others
 
 
 def fingerprint(folder: Path) -> str:

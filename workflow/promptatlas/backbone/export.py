@@ -27,13 +27,14 @@ from safetensors.torch import save_file
 from tokenizers import Tokenizer as Rust
 from torch import Tensor
 
-from promptatlas.backbone import ARCHITECTURE, TOKENIZER, WEIGHTS, checkpoints, kinds
+from promptatlas.backbone import ARCHITECTURE, RECORD, TOKENIZER, WEIGHTS, checkpoints, kinds
 from promptatlas.backbone.architecture import Architecture
 from promptatlas.backbone.checkpoints import Checkpoint
 from promptatlas.backbone.model import shapes
 from promptatlas.backbone.origin import Origin, origin
 from promptatlas.backbone.resnet import STRIDE
 from promptatlas.backbone.tokenizer import SiglipTokenizer, Tokenizer
+from promptatlas.cells import replace
 from promptatlas.errors import UserError
 from promptatlas.streams import stream
 
@@ -192,6 +193,13 @@ def write(
     (words or tokenizer()).write(folder / f"{TOKENIZER}.tmp")
     for name in (TOKENIZER, ARCHITECTURE, WEIGHTS):
         (folder / f"{name}.tmp").replace(folder / name)
+    record = {name: _sha256(folder / name) for name in (TOKENIZER, ARCHITECTURE, WEIGHTS)}
+    replace(folder / RECORD, (json.dumps(record, indent=1) + "\n").encode())
+
+
+def _sha256(path: Path) -> str:
+    with open(path, "rb") as file:
+        return hashlib.file_digest(file, "sha256").hexdigest()
 
 
 def tokenizer() -> Tokenizer:
