@@ -157,6 +157,28 @@ def test_a_loss_that_is_no_number_is_named(tiny_backbone, task):
         tuning.tune_task(tiny_backbone, "coop", complete, task, draws_of(task, [1]), [1])
 
 
+def test_a_prompt_that_is_no_number_is_never_learned_whatever_it_scores(tiny_backbone, task, monkeypatch):
+    """A file of it could not be read again and would be called damaged."""
+
+    def spoilt(run, *given):
+        with torch.no_grad():
+            next(iter(run.population.parameters.values())).fill_(torch.inf)
+        return [0.5] * len(run.seeds)
+
+    monkeypatch.setattr(tuning.Run, "_validate", spoilt)
+    with pytest.raises(UserError, match="coop on colours: the learned prompt is not a number; lower settings.coop.learning_rate"):
+        tuning.tune_task(tiny_backbone, "coop", settings("coop", SMALL | {"epochs": 1}), task, draws_of(task, [1]), [1])
+
+
+@pytest.mark.parametrize(("scores", "expected"), [([np.nan, 0.2, 0.4], 3), ([0.2, np.nan, 0.2], 1), ([np.inf, 0.1, np.nan], 2)])
+def test_an_epoch_without_a_score_is_never_the_chosen_one(tiny_backbone, task, monkeypatch, scores, expected):
+    """Whatever a validation returns; none of those that there are returns such a thing."""
+    given = iter(scores)
+    monkeypatch.setattr(tuning.Run, "_validate", lambda run: [next(given)] * len(run.seeds))
+    complete = settings("coop", SMALL | {"epochs": 3})
+    assert tuning.tune_task(tiny_backbone, "coop", complete, task, draws_of(task, [1]), [1])[0].best_epoch == expected
+
+
 def test_a_prompt_file_comes_back_whole(tiny_backbone, task, tmp_path):
     complete = settings("upt", SMALL)
     (learned,) = tuning.tune_task(tiny_backbone, "upt", complete, task, draws_of(task, [1]), [1])

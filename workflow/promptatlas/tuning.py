@@ -116,6 +116,8 @@ class Run:
                 best[k].offer(scores[k], lambda k=k, epoch=epoch: (epoch + 1, self.population.snapshot(k)))
         seconds = (time.perf_counter() - started) / len(self.seeds)
         chosen = [own.taken() for own in best]
+        finite = [all(bool(value.isfinite().all()) for value in parameters.values()) for _, parameters in chosen]
+        self._converge("learned prompt is not a number", np.array(finite))
         self.population.load([parameters for _, parameters in chosen])
         with torch.no_grad():
             prompts = self.population.prompts().detach().to("cpu")
