@@ -74,9 +74,23 @@ def test_the_numbers_are_those_of_the_recorded_run():
         shown = next(text for text in README.splitlines() if text.startswith(f"| {line} |"))
         for method, cell in zip(("coop", "vpt", "upt"), shown.split("|")[2:5], strict=True):
             row = rows[measure, method]
-            assert cell.strip() == f"{short(row['estimate'])} ({short(row['low'])} to {short(row['high'])}), {p_value(row['p'])}"
-    helps = [100 * row["transfer_helps_share"] for row in summary["by_method"]]
-    assert f"{min(helps):.0f} to {max(helps):.0f} %" in README
+            assert cell.strip() == f"{short(row['estimate'])} ({short(row['low'])} to {short(row['high'])}), {p_value(row['p'])}, {p_value(row['p_blocks'])}"
+
+
+def test_the_sentences_on_help_and_on_what_is_established_are_those_of_the_recorded_run():
+    summary = json.loads((ROOT / "docs" / "mini.json").read_text())
+    words = " ".join(README.split())
+    for count, sentence in {
+        "helps": "A prompt of another task helps in {} of the pairs: it beats both the target's zero-shot score and the untuned prompt, in every seed.",
+        "every_seed_over_zero_shot": "Zero-shot alone is beaten in {} in every seed",
+        "mean_over_zero_shot": "in every seed and in {} on the mean of seeds",
+    }.items():
+        shares = [100 * one["transfer_helps"][count] for one in summary["by_method"]]
+        assert sentence.format(f"{min(shares):.0f} to {max(shares):.0f} %") in words
+    confirmatory = [one for one in summary["correlations"] if one["confirmatory"]]
+    nearest = min(confirmatory, key=lambda one: one["p_holm"])
+    assert not any(one["established"] for one in confirmatory) and nearest["measure"] == "vis_frechet"
+    assert f"nothing is (similarity of pictures comes nearest, p = {short(nearest['p_holm'])})" in words
 
 
 def short(value: float) -> str:

@@ -64,10 +64,25 @@ const usedHow = protocol =>
     : `each used on ${everyTask()}${DATA.protocols.length > 1 ? " as it is" : ""}`;
 
 function frozenWords(one) {
-  const helps = isNumber(one.transfer_helps_share)
-    ? `A ${methodTitle(state.method)} prompt of another task beats the target\u2019s zero-shot score in ${percent(one.transfer_helps_share)} of the pairs (on average ${signed(one.transfer_gain_points_mean)} points); a task\u2019s own prompt gains ${signed(one.own_gain_points_mean)} points. `
+  const gains = isNumber(one.transfer_gain_points_mean)
+    ? `On average it gains ${signed(one.transfer_gain_points_mean)} points over zero-shot; a task\u2019s own prompt gains ${signed(one.own_gain_points_mean)} points. `
     : "";
-  return helps + "Prompts are used as they are, with the class names of the target.";
+  return `${helpWords(one)}${gains}Prompts are used as they are, with the class names of the target.`;
+}
+
+// In how many pairs another task's prompt helps, and by weaker counts: summary.json has them from one function.
+function helpWords(one) {
+  const counts = one.transfer_helps;
+  if (!counts || !counts.pairs) return "";
+  const untuned = againstStart() ? "the untrained start" : "the untuned prompt";
+  const seeds = counts.seeds > 1 ? `in every one of ${counts.seeds} seeds` : "in the one seed there is";
+  const weaker = counts.seeds > 1 ? ` in every seed, in ${percent(counts.mean_over_zero_shot)} on the mean of seeds` : "";
+  const alone = `zero-shot alone in ${percent(counts.every_seed_over_zero_shot)}${weaker}`;
+  const pairs = `of the ${counts.pairs} pairs that are measured in all seeds`;
+  return isNumber(counts.helps)
+    ? `A ${methodTitle(state.method)} prompt of another task helps in ${percent(counts.helps)} ${pairs}: it beats both the target\u2019s zero-shot score and ${untuned}, ${seeds}. ` +
+        `It beats ${untuned} alone in ${percent(counts.every_seed_over_untuned)}${counts.seeds > 1 ? " in every seed" : ""}, ${alone}. `
+    : `A ${methodTitle(state.method)} prompt of another task beats ${alone} ${pairs}; whether it beats ${untuned} too is not measured. `;
 }
 
 // With protocol init zero-shot is beaten by tuning alone; whether the source is of use shows beside a start from nothing.
@@ -78,8 +93,9 @@ function startWords(one) {
   ];
   if (over && isNumber(over.points_mean))
     words.push(
-      `Is another task\u2019s prompt a better start than an untrained one that is tuned as long? In ${percent(over.helps_share)} of the pairs; on average it gains ${signed(over.points_mean)} points${intervalWords(over)}.`,
+      `Is another task\u2019s prompt a better start than an untrained one that is tuned as long? On the mean of seeds in ${percent(over.helps_share)} of the pairs; on average it gains ${signed(over.points_mean)} points${intervalWords(over)}.`,
     );
+  words.push(helpWords(one).trim());
   if (isNumber(one.transfer_gain_points_mean))
     words.push(
       `Over zero-shot, starts from other tasks gain ${signed(one.transfer_gain_points_mean)} points` +
@@ -89,7 +105,7 @@ function startWords(one) {
           : "") +
         ".",
     );
-  return words.join(" ");
+  return words.filter(Boolean).join(" ");
 }
 
 function intervalWords(one) {

@@ -13,6 +13,7 @@ from promptatlas.blind import records
 from promptatlas.statistics import families
 from promptatlas.statistics.checks import TOLERATED_POINTS, zero_shot_check
 from promptatlas.statistics.crossed import crossed_interval
+from promptatlas.statistics.helping import helping
 from promptatlas.statistics.jackknife import leave_one_out, without
 from promptatlas.statistics.joint import compare_joint
 from promptatlas.statistics.matrices import Scores, collect, task_names, zero_shot
@@ -139,6 +140,7 @@ def _method(scores: Scores) -> dict:
         parts = effects(primary[np.ix_(keep, keep)])
         named = [scores.tasks[index] for index in keep]
         givers, receivers = _ranked(named, parts.source), _ranked(named, parts.target)
+    counts = helping(scores)
     return {
         "method": scores.method,
         "protocol": scores.protocol,
@@ -150,7 +152,8 @@ def _method(scores: Scores) -> dict:
         if np.isfinite(np.diagonal(gain)).any()
         else math.nan,
         "transfer_gain_points_mean": _mean(others),
-        "transfer_helps_share": float((others > 0).mean()) if len(others) else math.nan,
+        "transfer_helps_share": counts["helps"],
+        "transfer_helps": counts,
         "scratch_gain_points_mean": _mean(100 * (seed_mean(scores.calibration["scratch"]) - scores.zero_shot))
         if "scratch" in scores.calibration
         else math.nan,
