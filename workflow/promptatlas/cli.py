@@ -93,6 +93,13 @@ def _parser() -> argparse.ArgumentParser:
     manual = commands.add_parser("settings", help="every setting of every method: defaults, values, meaning")
     manual.set_defaults(run=_settings)
 
+    errors = commands.add_parser("calibrate", help="how often tests and intervals are wrong in made-up studies like yours")
+    errors.add_argument("--from", dest="finished", type=Path, metavar="FOLDER", help="a finished study, such as results/mini, whose families to take")
+    errors.add_argument("--tasks", type=int, default=20, help="number of tasks without --from (default: 20)")
+    errors.add_argument("--families", type=int, default=5, help="number of families of equal size without --from (default: 5)")
+    errors.add_argument("--simulations", type=int, default=400, help="made-up studies per case (default: 400)")
+    errors.set_defaults(run=_calibrate)
+
     archive = commands.add_parser("pack", help="put a finished study into one archive for publication")
     archive.add_argument("-o", "--output", type=Path, required=True, help="the archive to write, such as study.tar.gz")
     archive.set_defaults(run=_pack)
@@ -172,6 +179,23 @@ def _plan(options: argparse.Namespace) -> int:
 
     found = budget.measured_here(study)
     print("\n".join(budget.lines(found, options.gpus or budget.devices_here(found))))
+    return 0
+
+
+def _calibrate(options: argparse.Namespace) -> int:
+    from promptatlas.reporting import Meter
+    from promptatlas.statistics import calibrate
+
+    families = calibrate.families_of(options.finished) if options.finished else calibrate.equal_families(options.tasks, options.families)
+    if options.simulations < 1:
+        raise UserError(f"--simulations must be at least 1, not {options.simulations}")
+
+    def meter(label: str) -> Meter:
+        return Meter(label, "studies", lambda line: print(line, file=sys.stderr))
+
+    wrong = calibrate.error_rates(families, options.simulations, meter("tests"))
+    held = calibrate.coverage(len(families), options.simulations, meter("intervals"))
+    print("\n".join(calibrate.lines(wrong, held, families, options.simulations)))
     return 0
 
 

@@ -168,7 +168,7 @@ function drawRegret() {
   );
   fill(
     "regret-words",
-    `Regret at k is how many points are lost when only the k sources that a measure ranks highest are tried, against the best source of all. The list to beat is the static one, which ignores the target; its p (one-sided) allows for targets having sources in common: ` +
+    `Regret at k is how many points are lost when only the k sources that a measure ranks highest are tried, against the best source of all. The list to beat is the static one, which ignores the target; its p (one-sided) allows for targets having sources in common, and so do the intervals, which are about other tasks of the kind: ` +
       (better.length
         ? `for ${methodTitle(state.method)}, ${list(better.map(name))} beat${better.length === 1 ? "s" : ""} it.`
         : `for ${methodTitle(state.method)}, no measure beats it beyond chance.`),

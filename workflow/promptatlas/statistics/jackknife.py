@@ -17,6 +17,11 @@ def without(values: np.ndarray, task: int) -> np.ndarray:
     return np.delete(np.delete(values, task, axis=-1), task, axis=-2)
 
 
+def without_each(values: np.ndarray) -> np.ndarray:
+    """(n, n) without each task in turn: (n, n - 1, n - 1)."""
+    return np.stack([without(values, task) for task in range(len(values))])
+
+
 def standard_error(left_out: np.ndarray) -> float:
     """Jackknife standard error from the n estimates with one task left out, (n,)."""
     n = len(left_out)

@@ -171,13 +171,13 @@ def _over_scratch(scores: Scores) -> dict | None:
         return None
     by_seed = off_diagonal(matrix(scores, "over_scratch"))
     gap = seed_mean(by_seed)
-    low, high = crossed_interval(np.array([_pseudo_values(one) for one in by_seed]).T)
+    low, high = crossed_interval(np.array([pseudo_values(one) for one in by_seed]).T)
     pairs = gap[np.isfinite(gap)]
     share = float((pairs > 0).mean()) if len(pairs) else math.nan
     return {"points_mean": _mean(gap), "low": low, "high": high, "helps_share": share}
 
 
-def _pseudo_values(gap: np.ndarray) -> np.ndarray:
+def pseudo_values(gap: np.ndarray) -> np.ndarray:
     """What each task adds to the mean of (n, n), as source and as target: (n,), the jackknife's pseudo-values.
 
     Their mean is that of the matrix and their spread the jackknife's, so tasks stand in for cells that are not independent.
