@@ -23,7 +23,10 @@ from promptatlas.errors import UserError
 
 @dataclass(frozen=True)
 class Backbone:
-    """Both towers on one device; logit_scale is the factor on cosines (exp of the stored parameter)."""
+    """Both towers on one device; logit_scale is the factor on cosines (exp of the stored parameter).
+
+    A SigLIP adds a bias to its logits, the same for all classes and images. It is left out: no answer, rank or softmax sees it.
+    """
 
     architecture: Architecture
     text: TextTower | SiglipText
