@@ -47,14 +47,14 @@ function comparisonWords(base) {
   const clear = pair && isNumber(pair.low) && pair.low > 0;
   const few = COMPARED.shots.length ? ` with ${COMPARED.shots.join(", ")} images per class` : "";
   const helped = COMPARED.methods.filter(one => isNumber(one.low) && one.low > 0).length;
-  const others = beside().length;
+  const others = beside().filter(one => isNumber(one.low)).length;
   const left = COMPARED.tasks_left_out.length;
   return [
     para(
       `Each method learns${few} and is tested on the same task. The best mean over ${COMPARED.n_tasks} tasks has ${nameOf(first.method)} (${percent(first.mean, 1)}), then ${nameOf(second.method)} (${percent(second.mean, 1)}); ` +
         (pair && isNumber(pair.low)
           ? `the difference of ${show(pair.difference, 1)} points is ${clear ? "" : "not "}beyond what tasks and seeds leave open (${show(pair.low, 1)} to ${show(pair.high, 1)}).`
-          : `how sure that is cannot be told from ${COMPARED.n_seeds > 1 ? "so few tasks" : "one seed"}.`) +
+          : `how sure that is cannot be told from ${pair && pair.n_seeds === 1 ? "one seed" : "so few tasks"}.`) +
         (base && isNumber(COMPARED.methods.find(one => one.method !== BASE_METHOD).low)
           ? ` ${helped} of ${others} methods are clearly better than zero-shot.`
           : "") +
