@@ -115,6 +115,9 @@ def test_only_what_needs_the_failed_task_or_draw_is_a_hole(ground):
     assert found.loc[lost & ~degenerate, "failed"].str.contains(UNREADABLE).all()
     assert found.loc[degenerate & ~lost, "failed"].str.contains(ONE_CLASS).all()
     others = collect.baselines_table(study, found)
+    blind = others[others["method"].isin(["chance", "largest_class"])]
+    assert (blind["score"].isna() == (blind["target"] == "lost")).all() and len(blind) == 8
+    assert (blind["failed"].str.contains(UNREADABLE) == (blind["target"] == "lost")).all()
     others = others[~others["method"].isin(["chance", "largest_class", "zero_shot"])]
     assert {*others["method"]} == {"linear_probe", *CONFIG["methods"]} - {"coop"} and len(others) == 6 * 4 * 2
     hole = (others["target"] == "lost") | ((others["target"] == "scan") & (others["seed"] == 2))

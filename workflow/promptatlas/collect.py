@@ -6,7 +6,7 @@ What could not be computed has a row without a score; the column `failed` says w
 import json
 from contextlib import suppress
 from pathlib import Path
-from typing import Any, Iterable, Sequence
+from typing import Any, Iterable, Mapping, Sequence
 
 import pandas as pd
 from safetensors import SafetensorError, safe_open
@@ -112,9 +112,9 @@ def baselines_table(study: Study, transfer: pd.DataFrame) -> pd.DataFrame:
     """What a target's score is compared with: guessing, always answering the largest class, the hand-written prompt without
     any training, a linear probe, and the methods that have no place in the matrix."""
     targets = transfer.drop_duplicates("target")
-    chance = targets.assign(method="chance", score=targets["target"].map(_by_target(transfer, "chance")), failed="")
+    chance = _blind(targets, "chance", _by_target(transfer, "chance"))
     template = transfer[(transfer["source"] == "template") & transfer["score"].notna()]
-    blind = targets.assign(method=LARGEST_CLASS, score=targets["target"].map(_largest_classes(study)).astype(float), failed="")
+    blind = _blind(targets, LARGEST_CLASS, _largest_classes(study))
     untrained = pd.concat([chance, blind, template.drop_duplicates("target").assign(method="zero_shot")]).assign(seed=pd.NA, shots=0)
     about = targets.set_index("target")[["study", "backbone", "metric"]]
     probes = [
@@ -129,6 +129,12 @@ def baselines_table(study: Study, transfer: pd.DataFrame) -> pd.DataFrame:
     measured = _numbers(pd.DataFrame([*probes, *others])[BASELINES])
     table = pd.concat([untrained[BASELINES], measured]).astype({"seed": "Int64"})
     return table.sort_values(["method", "target", "seed"], ignore_index=True)
+
+
+def _blind(targets: pd.DataFrame, method: str, by_target: Mapping[str, float]) -> pd.DataFrame:
+    """Rows of what looks at no picture; of a target that has no such score the reason is that of its first cell."""
+    score = targets["target"].map(by_target).astype(float)
+    return targets.assign(method=method, score=score, failed=targets["failed"].where(score.isna(), ""))
 
 
 def methods_table(transfer: pd.DataFrame, baselines: pd.DataFrame, as_long: Sequence[str] = ()) -> pd.DataFrame:
