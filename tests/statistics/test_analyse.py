@@ -295,3 +295,21 @@ def test_very_sparse_similarity_gives_no_interval_but_an_estimate(study):
     row = pick(found, test="two_way", response="logit_gain", method="coop", measure="vis_frechet").iloc[0]
     assert np.isfinite([row["estimate"], row["p"]]).all() and np.isnan([row["low"], row["high"]]).all()
     statistics.summary(transfer, sparse, found, tasks)
+
+
+def test_starts_of_one_seed_have_no_interval(study):
+    """What all tasks of a seed have in common cannot be told from one seed."""
+    transfer, similarity, tasks = study
+    tuned = transfer[transfer["seed"] == 1].assign(protocol="init")
+    found = statistics.analyse(tuned, similarity, tasks, permutations=9)
+    over = statistics.summary(tuned, similarity, found, tasks)["by_method"][0]["over_scratch"]
+    assert over["low"] is None and over["high"] is None and over["points_mean"] is not None
+
+
+def test_every_p_of_the_page_has_a_test_of_its_own_in_the_calibration(table):
+    """A test that is added to the table `statistics` is added to `promptatlas calibrate` as well."""
+    tested = set(table.loc[table["p"].notna(), "test"])
+    assert tested == {
+        "two_way", "two_way_max_t", "two_way_blocks", "two_way_blocks_min_p", "agreement", "agreement_blocks",
+        "regret@1", "regret@3", "regret@5",
+    }  # fmt: skip
