@@ -352,6 +352,42 @@ def test_weights_that_only_have_an_address_name_it():
     assert "https://somewhere.org/models/x.pt" in told and "pretrained: <folder>/x.pt" in told
 
 
+# Failures
+
+
+def test_what_failed_is_said_once_and_not_again_by_each_result_that_is_made_of_it(here):
+    """Five tasks that cannot be prepared are five sentences, however many cells, prompts and scores lack them."""
+    from promptatlas.errors import Failed
+    from promptatlas.failures import Holes, lines, listed
+
+    study, said = Study(CONFIG), []
+    for task in study.tasks:
+        holes = Holes(study, study.job(f"prepare_{task}"), said.append)
+        holes.note(study.task_records([task])[0], Failed(f"task {task} is broken"))
+        holes.settle()
+    for job in (*study.tune_jobs, *study.transfer_jobs):
+        holes = Holes(study, job, said.append)
+        for path in study.outputs(job):
+            holes.note(path, Failed(f"task failed: task {path.stem if path.stem in study.tasks else 'shapes'} is broken"))
+        holes.settle()
+    assert sum(line.startswith("failed: ") for line in said) == len(study.tasks)
+    assert [line for line in said if "left out" in line] == [
+        f"left out: {count} results that are made of what failed before" for count in (4, 4, 24, 24)
+    ]  # fmt: skip
+    assert sum("is broken" in line for line in lines(study, listed(study))) == len(study.tasks)
+
+
+def test_a_disk_that_takes_no_results_is_one_sentence(here, monkeypatch, capsys):
+    def refuse(self, *_, **__):
+        raise OSError(30, "Read-only file system")
+
+    monkeypatch.setattr(Path, "mkdir", refuse)
+    with pytest.raises(SystemExit):
+        planning.lock(Study(CONFIG))
+    (told,) = capsys.readouterr().err.splitlines()
+    assert told.startswith("promptatlas: the file system is read-only")
+
+
 # The end of a run
 
 

@@ -39,11 +39,15 @@ class Holes:
     def __init__(self, study: Study, job: Job, say: Say) -> None:
         self.study, self.job, self.say = study, job, say
         self.whole = {*study.outputs(job)}
+        self.left_out = 0
 
     def note(self, path: Path, failed: Failed) -> None:
         """To be called before the failed result is written: who is killed between the two tries again either way."""
         name = str(path.relative_to(self.study.folder))
-        self.say(f"failed: {name}: {failed}")
+        if cause(str(failed)) == str(failed):
+            self.say(f"failed: {name}: {failed}")
+        else:
+            self.left_out += 1  # the job that it comes from has said why
         if path in self.whole:
             self.whole.remove(path)
             record = {"result": name, "job": self.job.name, "reason": str(failed), "details": failed.details}
@@ -51,6 +55,8 @@ class Holes:
 
     def settle(self) -> None:
         """To be called at the end: all other results of the job are sound, whatever was noted of them before."""
+        if self.left_out:
+            self.say(f"left out: {self.left_out} results that are made of what failed before")
         if self.study.failures.exists():
             for path in self.whole:
                 self.study.failure(path).unlink(missing_ok=True)
