@@ -74,15 +74,24 @@ function frozenWords(one) {
 function helpWords(one) {
   const counts = one.transfer_helps;
   if (!counts || !counts.pairs) return "";
-  const untuned = againstStart() ? "the untrained start" : "the untuned prompt";
-  const seeds = counts.seeds > 1 ? `in every one of ${counts.seeds} seeds` : "in the one seed there is";
-  const weaker = counts.seeds > 1 ? ` in every seed, in ${percent(counts.mean_over_zero_shot)} on the mean of seeds` : "";
-  const alone = `zero-shot alone in ${percent(counts.every_seed_over_zero_shot)}${weaker}`;
-  const pairs = `of the ${counts.pairs} pairs that are measured in all seeds`;
+  const several = counts.seeds > 1;
+  const alone =
+    `zero-shot alone in ${percent(counts.every_seed_over_zero_shot)}` +
+    (several ? ` in every seed, and in ${percent(counts.mean_over_zero_shot)} on the mean of seeds` : "");
+  const pairs = `of the ${counts.pairs} pairs that are measured${several ? " in all seeds" : ""}`;
   return isNumber(counts.helps)
-    ? `A ${methodTitle(state.method)} prompt of another task helps in ${percent(counts.helps)} ${pairs}: it beats both the target\u2019s zero-shot score and ${untuned}, ${seeds}. ` +
-        `It beats ${untuned} alone in ${percent(counts.every_seed_over_untuned)}${counts.seeds > 1 ? " in every seed" : ""}, ${alone}. `
-    : `A ${methodTitle(state.method)} prompt of another task beats ${alone} ${pairs}; whether it beats ${untuned} too is not measured. `;
+    ? `A ${methodTitle(state.method)} prompt of another task helps in ${percent(counts.helps)} ${pairs}: it beats both the target\u2019s zero-shot score and the untuned prompt, ${inEvery(counts)}. ` +
+        `It beats the untuned prompt alone in ${percent(counts.every_seed_over_untuned)}${several ? " in every seed" : ""}, ${alone}. `
+    : `A ${methodTitle(state.method)} prompt of another task beats ${alone} ${pairs}; whether it beats the untuned prompt too is not measured. `;
+}
+
+const inEvery = counts => (counts.seeds > 1 ? `in every one of ${counts.seeds} seeds` : "in the one seed there is");
+
+// The same of prompts that start from another task's: the untuned prompt is then an untrained start that is tuned as long.
+function startHelpWords(one) {
+  const counts = one.transfer_helps;
+  if (!counts || !counts.pairs || !isNumber(counts.helps)) return "";
+  return `It is better than the untrained start ${inEvery(counts)} in ${percent(counts.every_seed_over_untuned)}, and than zero-shot as well in ${percent(counts.helps)}.`;
 }
 
 // With protocol init zero-shot is beaten by tuning alone; whether the source is of use shows beside a start from nothing.
@@ -95,7 +104,7 @@ function startWords(one) {
     words.push(
       `Is another task\u2019s prompt a better start than an untrained one that is tuned as long? On the mean of seeds in ${percent(over.helps_share)} of the pairs; on average it gains ${signed(over.points_mean)} points${intervalWords(over)}.`,
     );
-  words.push(helpWords(one).trim());
+  words.push(startHelpWords(one));
   if (isNumber(one.transfer_gain_points_mean))
     words.push(
       `Over zero-shot, starts from other tasks gain ${signed(one.transfer_gain_points_mean)} points` +
