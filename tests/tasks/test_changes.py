@@ -286,3 +286,22 @@ def test_a_backbone_that_others_put_there_is_taken_as_it_is(place):
     for path in (*study.backbone_files, study.backbone_record):
         path.write_text("x")
     assert changes.backbone_is_given(study)
+
+
+def test_status_names_what_differs_of_prepared_tasks_and_draws_before_anything_runs(place):
+    from promptatlas import survey
+
+    def found(**changed) -> dict[tuple[str, str], tuple[str, tuple[str, ...]]]:
+        wanted = ("prepared tasks", "draws")
+        states = [state for state in survey.states(made(**changed)) if state.what in wanted]
+        tasks = [state.path.parent.name if state.what == "prepared tasks" else state.path.stem for state in states]
+        return {(state.what, task): (state.kind, state.why) for state, task in zip(states, tasks, strict=True)}
+
+    prepare.draws(made(), quiet)
+    done = {(what, task): (survey.DONE, ()) for what in ("prepared tasks", "draws") for task in "ab"}
+    assert found() == done
+    words = {"a": {"templates": ["an odd photo of a {}."], "title": "Animals"}}
+    assert found(**words) == done | {("prepared tasks", "a"): (survey.STALE, ("templates", "title"))}
+    os.remove("pictures/a/test/dog/3.png")
+    told, parts = (survey.STALE, ("image files (1 removed)",)), (survey.STALE, ("image files",))
+    assert found() == done | {("prepared tasks", "a"): told, ("draws", "a"): parts}
