@@ -36,3 +36,15 @@ def test_a_note_stands_on_a_page_without_scripts(tmp_path):
     document = (tmp_path / "report.html").read_text()
     assert "<strong>Task 1</strong>: 6 of 12 test images are training images too; 2 files are no images: a&lt;b&gt;.txt." in document
     assert "<strong>Task 2</strong>" not in document
+
+
+def test_scores_that_do_not_beat_the_largest_class_are_marked(tmp_path):
+    """Task 1's largest class takes all there is to have, the others' next to nothing."""
+    tasks = tasks_table(5).assign(largest_class=[0.01, 1.0, 0.01, 0.01, 0.01])
+    transfer, baselines = transfer_table(5).assign(failed=""), baselines_table(tasks).assign(failed="")
+    summary = comparison.summary(transfer, tasks, baselines, methods_table(transfer, baselines), None, ())
+    few_shot.write(tasks, {"study": "synthetic"}, summary, tmp_path / "report.html")
+    document = (tmp_path / "report.html").read_text()
+    marked = re.findall(r"<tr><td>(Task \d)</td>(?:(?!</tr>).)*\u25bd", document)
+    assert marked == ["Task 1"] and document.count("\u25bd") == len(summary["comparison"]["methods"])
+    assert "No prompt scores more than always answering the largest class does: Task 1 (100.0 %; metric: mean_per_class" in document

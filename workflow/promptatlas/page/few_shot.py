@@ -77,7 +77,7 @@ def _scores(comparison: Mapping, titles: Mapping[str, str], blind: Mapping[str, 
     for task in methods[0]["by_task"] if methods else ():
         best = max(one["by_task"][task] for one in methods)
         cells = [
-            (f"<b>{static.percent(score)}</b>" if score == best else static.percent(score)) + static.below(score, blind.get(task))
+            static.below(score, blind.get(task)) + (f"<b>{static.percent(score)}</b>" if score == best else static.percent(score))
             for score in (one["by_task"][task] for one in methods)
         ]
         rows.append([escape(titles.get(task, task)), *cells])

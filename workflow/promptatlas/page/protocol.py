@@ -160,4 +160,4 @@ def _cell(row: Any, blind: float | None) -> str:
         return f'<td class="n" title="{row.origin}"><sup>†</sup>{100 * row.score:.2f}</td>'
     hint = f' title="standard deviation over seeds {100 * row.deviation:.2f}"' if np.isfinite(row.deviation) else ""
     mark = static.below(row.score, blind) if row.origin == MEASURED else ""
-    return f'<td class="n"{hint}>{100 * row.score:.2f}{mark}</td>'
+    return f'<td class="n"{hint}>{mark}{100 * row.score:.2f}</td>'
