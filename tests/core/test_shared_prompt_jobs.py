@@ -11,7 +11,7 @@ import torch
 from test_multitask import NAMES
 from twins import TINY, twin
 
-from promptatlas import backbone, cells, collect, failures, joint, survey
+from promptatlas import backbone, cells, changes, collect, failures, joint, survey
 from promptatlas.jobs import multitask, prepare, transfer, tune
 from promptatlas.jobs.joint import NO_OTHERS, adapt
 from promptatlas.learned import LearnedPrompt
@@ -89,6 +89,12 @@ def model(ground):
 def loaded_once(model, monkeypatch):
     """All studies here have the same frozen model."""
     monkeypatch.setattr(backbone, "load", lambda *given: model)
+
+
+@pytest.fixture(autouse=True)
+def made_from_nothing(monkeypatch):
+    """The tasks here are arrays without a source whose files could change."""
+    monkeypatch.setattr(changes, "of_tasks", lambda study: {})
 
 
 @pytest.fixture
