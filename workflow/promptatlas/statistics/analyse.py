@@ -243,7 +243,7 @@ def regret_rows(scores: np.ndarray, matrices: dict[str, np.ndarray], permutation
     """Regret of each measure and both controls in points, p of losing no less than `ctrl_static`.
 
     Intervals leave out each task as a source and as a target, since targets share sources: over targets alone they hold the
-    truth in 65 to 95 of 100 cases. They are wide, as the best source jumps.
+    truth in 67 to 94 of 100 cases. They are wide, as the best source jumps.
 
     A source that a measure has no value for is no candidate, for that measure and for the controls that it is held against.
     """
