@@ -277,6 +277,10 @@ def test_another_file_of_weights_is_named_wherever_it_lies(place):
     held = changes.of_backbone(weighted("moved"))
     assert held.mark == "first" and not held.parts
     Path("moved/mini.safetensors").write_text("as it is.")
+    weighted("moved").backbone_record.write_text("{}")
+    from promptatlas import survey
+
+    assert next(survey.states(weighted("moved"))).why == ("backbone file (1 replaced)",)
     other = changes.of_backbone(weighted("moved"))
     assert other.told == ["backbone file (1 replaced)"] and other.mark != "first"
 

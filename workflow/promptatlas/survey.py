@@ -134,7 +134,7 @@ class _Survey:
             AdaptJob: self._adapted, TransferJob: self._cells, JointJob: self._joint,
         }  # fmt: skip
         if self.method is None:
-            yield from (*self._prepared(), *self._draws(), *self._encoded())
+            yield from (*self._backbone(), *self._prepared(), *self._draws(), *self._encoded())
         for job in (job for kind in ways for job in self.study.every_job if isinstance(job, kind)):
             if self.method in (None, getattr(job, "method", None)):
                 yield from ways[type(job)](job)
@@ -164,6 +164,12 @@ class _Survey:
         except UserError:
             why = ("inputs missing",)
         return State(what, path, STALE if why else DONE, why, cell)
+
+    def _backbone(self) -> Iterator[State]:
+        """The frozen model, if it is to be made again."""
+        told = changes.of_backbone(self.study).told
+        if told and self.study.backbone_record.exists():
+            yield State("backbone", self.study.backbone_record, STALE, tuple(told))
 
     def _prepared(self) -> Iterator[State]:
         for job in self.study.prepare_jobs:
