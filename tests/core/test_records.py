@@ -141,7 +141,9 @@ def test_a_prompt_from_before_there_was_a_curve_is_read(tmp_path):
 
 @pytest.mark.parametrize("version", ["x", None, True, -1, 0, 1, "1", [2], {"a": 2}, "9" * 5000])
 def test_what_is_no_version_of_a_later_time_is_no_obstacle(version):
-    records.require_known({"version": version}, "file")
+    assert records.require_known({"version": version}, "file") is None
+    with pytest.raises(records.Newer):
+        records.require_known({"version": 2}, "file")
 
 
 def test_a_newer_file_is_not_replaced_by_a_failure(tmp_path):
