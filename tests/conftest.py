@@ -1,7 +1,7 @@
 """What takes longest is tested first: files are dealt out to the cores, and one core would else wait at the end for the other."""
 
 LONG_FILES = (
-    "test_slurm", "test_failures", "test_every_stage_fails", "test_study_runs", "test_readme", "test_protocol_studies", "test_interruptions", "test_bad_input",
+    "test_slurm", "test_failures", "test_every_stage_fails", "test_what_changes_touch", "test_study_runs", "test_readme", "test_protocol_studies", "test_interruptions", "test_bad_input",
     "test_few_shot", "test_own_pictures", "test_nasty_names", "test_shared_prompts", "test_other_queues", "test_pretraining",
 )  # fmt: skip
 LONG_FOLDERS = ("cluster", "workflow", "core")

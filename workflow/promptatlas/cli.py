@@ -146,7 +146,7 @@ def _status(options: argparse.Namespace) -> int:
     if options.method is not None:
         _known("method", options.method, study.every_method)
     found = list(survey.states(study, options.method))
-    lines = status.counts(found) + status.reasons(study)
+    lines = status.counts(found) + status.remarks(found) + status.reasons(study)
     if options.matrix or options.method:
         lines += ["", *status.matrices(study, found)]
     print("\n".join(lines))

@@ -36,6 +36,13 @@ def _count(what: str, some: list[State], width: int) -> str:
     return f"{what:<{width}}{''.join(f'{kinds[kind]:>9}' for kind in KINDS)}  {reasons}".rstrip()
 
 
+def remarks(found: Iterable[State]) -> list[str]:
+    """What counts as stale beforehand may hold."""
+    number = sum(state.open for state in found)
+    told = f"of {number} stale results, what they are made from is made again first; the run keeps those whose fingerprint then still holds"
+    return ["", told] if number else []
+
+
 def code(found: Iterable[State]) -> int:
     """The exit status: 0 if everything is done, else that of the first of `CODES` which there is."""
     kinds = {state.kind for state in found}

@@ -6,7 +6,7 @@ Goes the way of the jobs, with their own fingerprints. Knows nothing of how it i
 from __future__ import annotations
 
 import json
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from copy import copy
 from dataclasses import dataclass, replace
 from functools import cached_property, partial
@@ -17,13 +17,14 @@ import torch
 from promptatlas import backbone, cells, changes, failures, records, scores, shared
 from promptatlas.backbone import Backbone
 from promptatlas.cells import Cell, changed, fingerprint
+from promptatlas.coming import SAME_LABELS, Changed, ComingTask
 from promptatlas.errors import Failed, UserError
 from promptatlas.jobs import adapt, multitask, probe, share
 from promptatlas.jobs.attempts import alone
 from promptatlas.jobs.joint import Group, Joint
 from promptatlas.jobs.known import Described
 from promptatlas.jobs.prepare import OnDemand, draw_content, encoding_marks, read_draw
-from promptatlas.jobs.transfer import Transfer
+from promptatlas.jobs.transfer import Transfer, prompt_file
 from promptatlas.jobs.tune import order
 from promptatlas.learned import LearnedPrompt
 from promptatlas.records import Newer
@@ -39,13 +40,16 @@ Parts = Mapping[str, str]
 
 @dataclass(frozen=True)
 class State:
-    """How one result stands. why: the parts of a stale fingerprint that differ, or the reason of a failure."""
+    """How one result stands. why: the parts of a stale fingerprint that differ, or the reason of a failure; open: whether a
+    stale one may turn out to hold when what it is made from is made again.
+    """
 
     what: str
     path: Path
     kind: str
     why: tuple[str, ...] = ()
     cell: Cell | None = None
+    open: bool = False
 
 
 @dataclass(frozen=True)
@@ -84,14 +88,6 @@ def ended(study: Study, last: int = 5) -> list[Ended]:
     return found
 
 
-class _Changed(UserError):
-    """What of a task differs, so that everything made from it is to be looked at again when it is prepared."""
-
-    def __init__(self, *parts: str) -> None:
-        super().__init__(", ".join(parts))
-        self.parts = parts
-
-
 class _Survey:
     """What all results are compared with, read once."""
 
@@ -108,14 +104,19 @@ class _Survey:
             for path in study.outputs(job)
             if not path.exists()
         } | {one.path: one.reason for one in failures.listed(study)}
-        self.changes = changes.of_tasks(self.study)
+        self.changes, self.backbone = changes.of_tasks(self.study), changes.of_backbone(self.study)
         self.tasks = OnDemand(self._task)
+        self.stale: set[Path] = set()
 
     def _task(self, name: str) -> PreparedTask:
-        """A task as it would be prepared now; _Changed if that cannot be known before its images or labels are read."""
-        task, about = PreparedTask.open(self.study.task_folder(name)), self.changes.get(halves.whole_of(name), changes.Change())
-        if unread := [part for part in about.parts if part not in changes.DESCRIBED]:
-            raise _Changed(*unread)
+        """A task as it would be prepared now; Changed if that cannot be known before its images or labels are read."""
+        about = self.changes.get(halves.whole_of(name), changes.Change())
+        unread = tuple(part for part in about.parts if part not in changes.DESCRIBED)
+        task = (ComingTask if unread else PreparedTask).open(self.study.task_folder(name))
+        if not SAME_LABELS.issuperset(unread):
+            raise Changed(*unread)
+        if unread:
+            task.unread = unread
         if about.parts:
             now = self.study.entry(halves.whole_of(name)).task
             task.task = replace(task.task, **{part: getattr(now, part) for part in changes.DESCRIBED})
@@ -126,6 +127,8 @@ class _Survey:
 
     @cached_property
     def model(self) -> Backbone:
+        if self.backbone.parts:
+            raise Changed(*self.backbone.parts)
         return backbone.load(self.study.backbone_folder)
 
     def states(self) -> Iterator[State]:
@@ -140,9 +143,18 @@ class _Survey:
                 yield from ways[type(job)](job)
 
     def state(
-        self, what: str, path: Path, stored: Callable[[Path], Parts], current: Callable[[], Parts], cell: Cell | None = None
+        self, what: str, path: Path, stored: Callable[[Path], Parts], current: Callable[[], Parts], cell: Cell | None = None,
+        of: Path | None = None,
     ) -> State:
-        """stored: the parts of the fingerprint in the file; current: what they would be now."""
+        """stored: the parts of the fingerprint in the file; current: what they would be now; of: a result that `current` reads."""
+        found = self._state(what, path, stored, current, cell)
+        if found.kind == DONE and of in self.stale:
+            found = replace(found, kind=STALE, why=("inputs stale",), open=True)
+        if found.kind == STALE:
+            self.stale.add(path)
+        return found
+
+    def _state(self, what: str, path: Path, stored: Callable[[Path], Parts], current: Callable[[], Parts], cell: Cell | None) -> State:
         if path in self.failed:
             return State(what, path, FAILED, (self.failed[path],), cell)
         if not path.exists():
@@ -159,17 +171,16 @@ class _Survey:
             why = tuple(changed(old, current()))
         except Failed:
             why = ("inputs failed",)
-        except _Changed as known:
-            why = known.parts
+        except Changed as known:
+            return State(what, path, STALE, known.parts, cell, open=True)
         except UserError:
             why = ("inputs missing",)
         return State(what, path, STALE if why else DONE, why, cell)
 
     def _backbone(self) -> Iterator[State]:
         """The frozen model, if it is to be made again."""
-        told = changes.of_backbone(self.study).told
-        if told and self.study.backbone_record.exists():
-            yield State("backbone", self.study.backbone_record, STALE, tuple(told))
+        if self.backbone.told and self.study.backbone_record.exists():
+            yield State("backbone", self.study.backbone_record, STALE, tuple(self.backbone.told))
 
     def _prepared(self) -> Iterator[State]:
         for job in self.study.prepare_jobs:
@@ -185,6 +196,12 @@ class _Survey:
     def _draw(self, name: str, seed: int) -> Parts:
         return json.loads(draw_content(self.study, self.tasks[name], seed))
 
+    def _need_draws(self, name: str, seeds: Sequence[int]) -> None:
+        """Changed if the draws of other shots or seeds are still to come."""
+        about = self.changes.get(halves.whole_of(name), changes.Change())
+        if about.parts and not all(self.study.draw(name, seed).exists() for seed in seeds):
+            raise Changed(*about.parts)
+
     def _encoded(self) -> Iterator[State]:
         for name in self.study.tasks:
             yield self.state("encoded tasks", self.study.encoded(name), shared.metadata, lambda name=name: self._marks(name))
@@ -195,13 +212,14 @@ class _Survey:
         return encoding_marks(self.model.fingerprint, task)
 
     def _prompts(self, job: TuneJob) -> Iterator[State]:
+        def ordered(task: str, seed: int) -> Parts:
+            self._need_draws(task, [seed])
+            return order(self.study, job.method, self.model, self.tasks[task], seed).parts
+
         for task in job.tasks:
             for seed in job.seeds:
                 path = self.study.prompt(job.method, seed, task)
-                yield self.state(
-                    f"prompts {job.method}", path, _in_prompt,
-                    lambda task=task, seed=seed: order(self.study, job.method, self.model, self.tasks[task], seed).parts,
-                )  # fmt: skip
+                yield self.state(f"prompts {job.method}", path, _in_prompt, partial(ordered, task, seed))
 
     def _shared(self, job: ShareJob) -> Iterator[State]:
         study, method = self.study, job.method
@@ -218,14 +236,14 @@ class _Survey:
             for place in study.prompts_given(method, [seed]):
                 yield self.state(
                     f"prompts {method}", place, _in_prompt,
-                    lambda path=path, name=place.stem: share.given_parts(*shared.prompt(path, name), name),
+                    lambda path=path, name=place.stem: share.given_parts(*shared.prompt(path, name), name), of=path,
                 )  # fmt: skip
             for name in study.tasks:
                 yield self.state(
                     f"scores {method}", study.score(method, seed, name), _in_score,
                     lambda path=path, name=name: share.score_parts(
                         shared.metadata(path).get("fingerprint", ""), name, self.model, self._described(name)
-                    ),
+                    ), of=path,
                 )  # fmt: skip
 
     def _multitask(self, job: MultitaskJob) -> Iterator[State]:
@@ -243,19 +261,21 @@ class _Survey:
             yield self.state("linear probes", self.study.probe(name), _in_probe, lambda name=name: self._probe_mark(name))
 
     def _probe_mark(self, name: str) -> Parts:
+        self._need_draws(name, self.study.seeds)
         draws = {seed: read_draw(self.study.draw(name, seed)) for seed in self.study.seeds}
-        features, settings = shared.metadata(self.study.encoded(name)), self.study.settings("linear_probe")
-        return {"inputs": fingerprint(probe.parts(features, self.tasks[name], draws, settings))}
+        settings = self.study.settings("linear_probe")
+        return {"inputs": fingerprint(probe.parts(self._marks(name), self.tasks[name], draws, settings))}
 
     def _adapted(self, job: AdaptJob) -> Iterator[State]:
+        def adapted(name: str, seed: int) -> Parts:
+            self._need_draws(name, [seed])
+            return adapt.score_parts(self.study, job.method, self.model, self._described(name), seed)[0]
+
         for name in job.tasks:
             for seed in self.study.seeds:
-                yield self.state(
-                    f"scores {job.method}", self.study.score(job.method, seed, name), _in_score,
-                    lambda name=name, seed=seed: adapt.score_parts(
-                        self.study, job.method, self.model, self._described(name), seed
-                    )[0],
-                )  # fmt: skip
+                path = self.study.score(job.method, seed, name)
+                of = adapt.weights_file(self.study, self.study.settings(job.method), seed, name)
+                yield self.state(f"scores {job.method}", path, _in_score, partial(adapted, name, seed), of=of)
 
     def _cells(self, job: TransferJob) -> Iterator[State]:
         def transfer() -> Transfer:
@@ -268,7 +288,7 @@ class _Survey:
         for cell in job.cells():
             yield self.state(
                 f"{job.protocol} cells {job.method}", self.study.cell(cell), _in_cell,
-                lambda cell=cell: transfer().parts(cell), cell,
+                lambda cell=cell: transfer().parts(cell), cell, of=prompt_file(self.study, cell),
             )  # fmt: skip
 
     def _joint(self, job: JointJob) -> Iterator[State]:
@@ -317,7 +337,7 @@ class _Looking(Joint):
     def _score(self, name: str, group: Group, prompts, forced) -> None:
         for place, about, path in self._places(name, group, prompts):
             parts = lambda about=about, path=path: self.score_parts(name, about, LearnedPrompt.load(path)[0])  # noqa: E731
-            self.found.append(self.survey.state(f"joint scores {self.method}", place, _in_score, parts))
+            self.found.append(self.survey.state(f"joint scores {self.method}", place, _in_score, parts, of=path))
 
 
 def _in_task(path: Path) -> Parts:

@@ -92,18 +92,27 @@ def adapted(method: str, settings: dict, scale: float, weights: Tensor, known: K
     return module_class(method)(settings, scale, weights, Examples(*own.train), Examples(*own.validation), task.metric, *further)
 
 
+def weights_file(study: Study, settings: dict, seed: int, name: str) -> Path | None:
+    """Where the prompt or learner is that class weights are made of; None if they are those of sentences."""
+    source = settings.get("class_weights")
+    if source is None:
+        return None
+    return study.shared(source, seed) if source in study.shared_methods else study.adapter_prompt(source, seed, name)
+
+
 def _class_weights(
     study: Study, settings: dict, model: Backbone, known: Described, seed: int
 ) -> tuple[dict[str, str], Callable[[], Tensor]]:
     """What the class weights of a task are made of, for the fingerprint, and how to get them."""
     source, name = settings.get("class_weights"), known.prepared.task.name
-    if source is None:
+    path = weights_file(study, settings, seed, name)
+    if path is None:
         return {"class_weights": f"{study.sentences}s"}, lambda: known.class_features
     if source in study.shared_methods:
-        weights, mark = shared.class_weights(study.shared(source, seed), name)
+        weights, mark = shared.class_weights(path, name)
         return {"class_weights": mark}, partial(weights.to, model.device)
     try:
-        learned = LearnedPrompt.load(study.adapter_prompt(source, seed, name))[0]
+        learned = LearnedPrompt.load(path)[0]
     except Failed as why:
         raise Failed(f"source prompt failed: {why}") from None
     names = known.prepared.task.class_names

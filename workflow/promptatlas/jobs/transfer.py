@@ -76,6 +76,15 @@ def _resumed(study: Study, cell: Cell, parts: dict[str, str]) -> bool:
     return True
 
 
+def prompt_file(study: Study, cell: Cell) -> Path | None:
+    """Where the prompt is that a cell applies or starts from; None if it is not learned."""
+    if cell.source == "template" or cell.source == "scratch" and (cell.protocol == "frozen" or study.tunes(cell)):
+        return None
+    if cell.source == study.multitask:
+        return study.multitask_source(cell.method, cell.seed, cell.target)
+    return study.prompt(cell.method, cell.seed, cell.target if cell.source == "scratch" else cell.source)
+
+
 class Transfer:
     """The backbone, tasks and prompts that the cells of one job share."""
 
@@ -116,12 +125,9 @@ class Transfer:
 
     def prompt(self, cell: Cell) -> LearnedPrompt:
         """The prompt that a cell applies or, with `init`, starts from."""
-        if cell.source == "scratch" and (cell.protocol == "frozen" or self.study.tunes(cell)):
+        path = prompt_file(self.study, cell)
+        if path is None:
             return self.scratch[cell.seed]
-        if cell.source == self.study.multitask:
-            path = self.study.multitask_source(cell.method, cell.seed, cell.target)
-        else:
-            path = self.study.prompt(cell.method, cell.seed, cell.target if cell.source == "scratch" else cell.source)
         if path not in self.prompts:
             try:
                 self.prompts[path] = LearnedPrompt.load(path)[0]
