@@ -19,6 +19,7 @@ from tiny_study import ENVIRONMENT, PROMPTATLAS, ROOT
 
 from promptatlas import NUMERICS_VERSION, changes, survey
 from promptatlas.jobs import backbone, fetch, prepare, probe, transfer, tune
+from promptatlas.status import remarks
 from promptatlas.study import Study
 
 CONFIG = {
@@ -245,6 +246,8 @@ def test_a_change_is_told_before_and_exactly_what_it_touches_is_computed_again(p
     assert {name.split("/")[1] for name in written - made} == {*differs} - {BACKBONE}
     sure = {name for name, one in beforehand.items() if not one.open and name.startswith(RESULTS)}
     assert sure <= made <= beforehand.keys()
+    unsure = sum(one.open for one in beforehand.values())
+    assert [f"made again first: {unsure};" in line for line in remarks(beforehand.values())] == ([False, True] if unsure else [])
     assert stands() == {} and told() == []
 
 

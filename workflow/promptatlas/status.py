@@ -39,7 +39,7 @@ def _count(what: str, some: list[State], width: int) -> str:
 def remarks(found: Iterable[State]) -> list[str]:
     """What counts as stale beforehand may hold."""
     number = sum(state.open for state in found)
-    told = f"of {number} stale results, what they are made from is made again first; the run keeps those whose fingerprint then still holds"
+    told = f"stale because what they are made from is made again first: {number}; the run keeps those whose fingerprint then still holds"
     return ["", told] if number else []
 
 
