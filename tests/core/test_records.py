@@ -127,6 +127,12 @@ def test_a_score_from_before_there_was_a_field_has_its_default(tmp_path, key):
     assert old["score"] == 0.5 and old[key] is None
 
 
+@pytest.mark.parametrize(("record", "read"), [(CELL, cells.read), (SCORE, scores.read)], ids=["cell", "score"])
+def test_a_whole_record_that_is_read_and_written_again_keeps_its_bytes(tmp_path, record, read):
+    path = json_file(tmp_path / "r", record)
+    assert json.dumps(read(path)) == json.dumps(record)
+
+
 @pytest.mark.parametrize("key", cells.REQUIRED)
 def test_a_cell_without_what_makes_it_one_is_corrupt(tmp_path, key):
     with pytest.raises(UserError, match="corrupt; delete"):

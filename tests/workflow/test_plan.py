@@ -44,6 +44,7 @@ def test_the_jobs_are_those_that_snakemake_would_run(tmp_path, backbone, changes
     told = own.run("--dry-run").partition("Job stats:")[2]
     counted = {name: int(count) for name, count in re.findall(r"^(\w+) +(\d+)$", told, re.M)}
     assert counted.pop("all") == 1 and counted.pop("total") == sum(counted.values()) + 1
+    assert counted.pop("look") == 1  # an empty file that Snakemake touches by itself: no process
     study = Study(complete(CONFIG | changes))
     planned = forecast.jobs(study, {task: costs.size(study, task) for task in study.tasks}, 32, 1)
     assert Counter(rule(job.name) for job in planned) == counted

@@ -17,12 +17,26 @@ def described(name: str) -> Study:
     return Study(below | yaml.safe_load((ROOT / "workflow" / "studies" / f"{name}.yaml").read_text()))
 
 
-@pytest.mark.parametrize("path", STUDIES, ids=lambda path: path.stem)
+OWN_FOLDERS = ROOT / "workflow" / "studies" / "pictures.yaml"
+
+
+@pytest.mark.parametrize("path", [path for path in STUDIES if path != OWN_FOLDERS], ids=lambda path: path.stem)
 def test_a_ready_study_can_be_planned_on_a_machine_that_has_nothing(path, tmp_path):
     study = Finished(tmp_path)
     (tmp_path / "config.yaml").write_text((ROOT / "config.yaml").read_text())
     printed = study.run("--dry-run", "--configfile", str(path))
     assert "This was a dry-run" in printed
+    assert not list(tmp_path.glob("results/*/*/*")), "a dry run writes nothing"
+
+
+def test_a_study_of_folders_that_are_not_there_names_each_before_any_job(tmp_path):
+    study = Finished(tmp_path)
+    (tmp_path / "config.yaml").write_text((ROOT / "config.yaml").read_text())
+    ended = study.snakemake("--dry-run", "--configfile", str(OWN_FOLDERS))
+    told = [line for line in ended.stderr.splitlines() if line.startswith("promptatlas: ")]
+    given = [name for name, about in yaml.safe_load(OWN_FOLDERS.read_text())["data"].items() if "folder" in about]
+    assert ended.returncode == 1 and len(told) == len(given)
+    assert all(f"task `{name}`" in line and "does not exist" in line for name, line in zip(given, told, strict=True))
     assert not list(tmp_path.glob("results/*/*/*")), "a dry run writes nothing"
 
 

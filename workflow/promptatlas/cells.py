@@ -78,7 +78,7 @@ def read(path: Path) -> dict[str, Any]:
     cell = records.read(path, "the cell")
     if not (all(key in cell for key in REQUIRED) and sound_score(cell) and _of_its_kinds(cell)):
         raise records.corrupt(path, "the cell")
-    return DEFAULTS | cell
+    return records.completed(cell, DEFAULTS)
 
 
 def _of_its_kinds(cell: Mapping[str, Any]) -> bool:

@@ -47,5 +47,10 @@ def read(path: str | Path, what: str) -> dict[str, Any]:
     return record
 
 
+def completed(record: Mapping[str, Any], defaults: Mapping[str, Any]) -> dict[str, Any]:
+    """The record with the default of each key that it lacks behind its own: a whole one that is written again keeps its bytes."""
+    return {**record, **{key: value for key, value in defaults.items() if key not in record}}
+
+
 def corrupt(path: str | Path, what: str) -> UserError:
     return UserError(f"{what} {path} is corrupt; delete the file and run again to compute it anew")

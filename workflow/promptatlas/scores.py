@@ -24,7 +24,7 @@ DEFAULTS = dict.fromkeys((*CHOICES, "seconds"))  # of what a file lacks that was
 
 def read(path: Path) -> dict[str, Any]:
     """The record stored at `path`; UserError if it is missing, damaged or of a newer version."""
-    content = DEFAULTS | records.read(path, "the score")
+    content = records.completed(records.read(path, "the score"), DEFAULTS)
     try:
         sound = all(key in content for key in KEYS) and (is_absent(content) or cells.sound_score(content))
     except TypeError:

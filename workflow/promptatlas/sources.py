@@ -11,10 +11,12 @@ from promptatlas.study import Study
 from promptatlas.tasks import catalogue
 from promptatlas.tasks.readers import folder
 
+GIVEN = {"folder", "root"}  # keys under `data` that say where the images are
+
 
 def wrong(study: Study) -> list[UserError]:
     """One sentence for each task whose folder, or list of pictures, could not be read, unless its pictures were read from there
-    earlier and are kept. Data that could be downloaded are none of these.
+    earlier and are kept. Data that could be downloaded, or that the catalogue places below `data_root`, are none of these.
     """
     return [error for task, error in _odd(study).items() if not _kept(study, task)]
 
@@ -23,7 +25,7 @@ def _odd(study: Study) -> dict[str, UserError]:
     found = {}
     for task in study.real_tasks:
         listed = study.entry(task).sources
-        if any(source["reader"] != "folder" for source in listed):
+        if not GIVEN & study.config["data"].get(task, {}).keys() or any(source["reader"] != "folder" for source in listed):
             continue
         try:
             for source in listed:
