@@ -116,6 +116,7 @@ def test_a_truncated_picture_stops_the_study_by_name(pictures: Path, tmp_path: P
     task, said = prepared(pictures, tmp_path / "task", replace(NEEDS, broken_pictures="skip"))
     assert len(task.images("test")) == len(task.labels("test")) == 17 and len(task.skipped("test")) == 1
     assert any("dog/3.png" in line and line.endswith("skipped") for line in said)
+    assert any(note.startswith("1 of ") and note.endswith("images cannot be read and are left out") for note in task.notes)
 
 
 def test_a_drawn_picture_that_is_broken_leaves_the_draw_one_shorter(pictures: Path, tmp_path: Path) -> None:

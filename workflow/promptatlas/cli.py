@@ -5,6 +5,7 @@ Running a study is Snakemake's part; this module only calls it.
 
 import argparse
 import os
+import signal
 import subprocess
 import sys
 from contextlib import suppress
@@ -24,10 +25,15 @@ def main(arguments: Sequence[str] | None = None) -> None:
     with suppress(AttributeError):  # a stand-in of a notebook or a test takes any text
         sys.stdout.reconfigure(errors="backslashreplace")  # as stderr does: no name of a file ends the command
     try:
-        sys.exit(options.run(options))
+        status = options.run(options)
+        sys.stdout.flush()
+        sys.exit(status)
     except UserError as error:
         print(f"promptatlas: {error}", file=sys.stderr)
         sys.exit(1)
+    except BrokenPipeError:  # who reads has enough, as `head` does
+        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+        sys.exit(128 + signal.SIGPIPE)
 
 
 def _parser() -> argparse.ArgumentParser:

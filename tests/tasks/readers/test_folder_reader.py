@@ -84,6 +84,36 @@ def test_a_class_may_be_called_train(tmp_path: Path) -> None:
     assert folder.read(TREE | {"redraw": {"train": 1}}, tmp_path).class_names == ("bus", "test", "train")
 
 
+@pytest.mark.parametrize(
+    ("names", "told"),
+    [
+        (("training", "validation", "Test"), "'Test' and 'training' and 'validation'"),
+        (("dev", "eval"), "'dev' and 'eval'"),
+        (("Training", "images", "labels"), "'Training'"),
+        (("testing", "Holdout"), "'Holdout' and 'testing'"),
+    ],
+)
+def test_folders_of_folders_that_are_called_like_splits_are_never_classes(tmp_path: Path, names, told: str) -> None:
+    for name in names:
+        formats.tree(tmp_path / "own", NAMES, {"train": name})
+    assert refused(TREE, tmp_path, f"{told} with folders in them.*splits: {{train: ..., test: ...}}")
+    with pytest.raises(UserError, match=told):
+        folder.glance(TREE, tmp_path)
+
+
+def test_a_tree_that_is_split_already_is_not_redrawn_as_if_its_splits_were_classes(tree: Path) -> None:
+    assert refused(TREE | {"redraw": {"train": 0.5}}, tree, "splits: {all: .test, train, val.}")
+    whole = folder.read(TREE | {"redraw": {"train": 0.5}, "splits": {"all": ["train", "val", "test"]}}, tree)
+    assert sorted(whole.class_names) == sorted(NAMES)
+
+
+def test_class_folders_that_hold_folders_only_are_noted(tmp_path: Path, tree: Path) -> None:
+    for year in ("2023", "2024"):
+        formats.tree(tmp_path / "years", NAMES, {"train": year})
+    assert any("no class folder (2023, 2024) holds images itself" in note for note in folder.read(TREE | {"path": "years"}, tmp_path).notes)
+    assert not any("holds images itself" in note for note in folder.read(TREE, tree).notes)
+
+
 def test_pictures_of_a_class_are_in_natural_order_and_found_in_its_sub_folders(tmp_path: Path) -> None:
     for path in ("a/10.png", "a/9.png", "a/sub 2/1.PNG", "a/sub 10/1.jpeg", "b/1.png"):
         for split in ("train", "test"):

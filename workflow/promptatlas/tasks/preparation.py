@@ -120,7 +120,7 @@ def prepare(
         pool = kept[split] if split in kept else _placed(work, decoded[split], array_path(folder, split, "images"))
         pools[split] = replace(pool, labels=labels, reference=_reference(task.name, pool.index, len(labels)))
         factors += [{"split": split, "number": n, "name": printable(work.pictures.name(n))} for n in pool.index.tolist()]
-    notes = [*listing.notes, *_oddities(folder, task, pools, works, needs.shots, held_out)]
+    notes = [*listing.notes, *_left_out(works, skipped), *_oddities(folder, task, pools, works, needs.shots, held_out)]
     for note in notes:
         say(f"task {task.name}: {note}")
     write(folder, task, pools, factors, recipes=recipes, notes=notes)
@@ -247,6 +247,11 @@ def _judge(name: str, works: dict[str, Work], decoded: dict[str, Decoded], needs
     if needs.broken_pictures == "stop":
         raise UserError(f"{found}; mend or remove them, or set `broken_pictures: skip` in the configuration")
     say(f"{found}; skipped")
+
+
+def _left_out(works: dict[str, Work], skipped: dict[str, list[int]]) -> list[str]:
+    count, read = sum(map(len, skipped.values())), sum(len(work.rows) for work in works.values())
+    return [f"{count} of {read} images cannot be read and are left out"] if count else []
 
 
 def _oddities(folder: Path, task: Task, pools: dict[str, Pool], works: dict[str, Work], shots: int, held_out: bool) -> list[str]:

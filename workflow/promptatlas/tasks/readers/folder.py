@@ -15,7 +15,7 @@ from pathlib import Path
 import numpy as np
 
 from promptatlas.errors import UserError
-from promptatlas.spelling import suggest
+from promptatlas.spelling import printable, suggest
 from promptatlas.tasks.catalogue.checking import MANUAL
 from promptatlas.tasks.listing import Listing
 from promptatlas.tasks.readers import manifest, others
@@ -24,6 +24,8 @@ from promptatlas.tasks.readers.files import EXTENSIONS, File, Files, folders, pi
 from promptatlas.tasks.seen import Look, tree
 
 SPLIT_FOLDERS = {"train": "train", "test": "test"} | dict.fromkeys(("val", "valid", "validation"), "validation")
+# Folders of these names that hold folders are splits, whatever they are called; only those above are found without a word.
+SPLIT_WORDS = {*SPLIT_FOLDERS, "training", "testing", "tst", "dev", "eval", "evaluation", "holdout"}
 PACKED = (".zip", ".tar", ".gz", ".tgz", ".bz2", ".xz", ".7z", ".rar")
 # CoOp's shares for data sets without splits: half to learn from, a fifth to choose by, the rest to test.
 COOP_SHARES = {"train": 0.5, "validation": 0.2}
@@ -60,16 +62,14 @@ def read(source: dict, data_root: Path) -> Listing:
     if "manifest" in source:
         listed = manifest.read(source, data_root, root)
         return assemble(source, listed, "manifest", str(manifest.path(source, data_root)))
-    if "splits" in source or "redraw" in source:
-        splits = wanted(source, {"all": "."})
-    else:
-        splits = _found(root)
-        if splits is None:
-            source = source | {"redraw": COOP_SHARES}
-            splits = {"all": ["."]}
+    splits = _splits(source, root)
+    if splits is None:
+        source = source | {"redraw": source.get("redraw", COOP_SHARES)}
+        splits = {"all": ["."]}
     parts = {key: [_part(root / str(name)) for name in names] for key, names in splits.items()}
     listing = assemble(source, parts, "own folders", str(root))
-    return replace(listing, notes=others.notes(root, [root / str(name) for names in splits.values() for name in names]))
+    used = [root / str(name) for names in splits.values() for name in names]
+    return replace(listing, notes=(*others.notes(root, used), *_deep(used)))
 
 
 def glance(source: dict, data_root: Path) -> None:
@@ -82,13 +82,9 @@ def glance(source: dict, data_root: Path) -> None:
     _require_folder(root)
     if not _entries(root):
         raise UserError(f"{root} is empty; put one folder of pictures per class there, {MANUAL}")
-    if "splits" in source or "redraw" in source:
-        parts = [str(name) for names in wanted(source, {"all": "."}).values() for name in names]
-        for name in parts:
-            _require_folder(root / name)
-    else:
-        parts = [name for names in (_found(root) or {"all": ["."]}).values() for name in names]
+    parts = [str(name) for names in (_splits(source, root) or {"all": ["."]}).values() for name in names]
     for name in parts:
+        _require_folder(root / name)
         classes = folders(root / name)
         if len(classes) == 1 and len(folders(root / name / classes[0])) > 1:
             deeper = root / name / classes[0]
@@ -146,6 +142,30 @@ def _root(source: dict, data_root: Path) -> Path:
     if "manifest" in source:
         return manifest.path(source, data_root).parent
     raise UserError("a source of reader `folder` needs `path`, the folder of its pictures, or `manifest`")
+
+
+def _splits(source: dict, root: Path) -> dict[str, list] | None:
+    """The folders of each split, as they are given or found; None if all folders of the tree are classes.
+
+    UserError if some of these have the names of splits and folders in them.
+    """
+    if "splits" in source:
+        return wanted(source, {"all": "."})
+    found = None if "redraw" in source else _found(root)
+    if found is None and (odd := [name for name in folders(root) if name.lower() in SPLIT_WORDS and folders(root / name)]):
+        remedy = f"splits: {{all: [{', '.join(odd)}]}}" if "redraw" in source else "splits: {train: ..., test: ...}"
+        names = " and ".join(map(repr, odd))
+        raise UserError(f"{root} holds {names} with folders in them, so splits and not classes; say which in `{remedy}`, {MANUAL}")
+    return found
+
+
+def _deep(parts: list[Path]) -> list[str]:
+    """A note where no class has images of its own: what is below may be classes, or tasks, by themselves."""
+    names = {name: part / name for part in parts for name in folders(part)}
+    if any(pictures(folder, deep=False) for folder in names.values()):
+        return []
+    some = ", ".join([printable(name) for name in names][:3]) + (", ..." if len(names) > 3 else "")
+    return [f"no class folder ({some}) holds images itself; each has those of all folders below it"]
 
 
 def _found(root: Path) -> dict[str, list] | None:
