@@ -1,5 +1,7 @@
 """A user's mistake gives one clear sentence and status 1, before any work where possible, and nothing is lost."""
 
+import json
+import re
 import subprocess
 import sys
 
@@ -61,31 +63,68 @@ def test_planning_imports_no_torch():
     assert subprocess.run([sys.executable, "-c", code], env=ENVIRONMENT).returncode == 0
 
 
-@pytest.mark.parametrize(
-    ("damaged", "forced"),
-    [
-        ("cells/frozen/vpt/seed1/shapes/colors.json", "cells/frozen/vpt/seed1/shapes/glasses.json"),
-        ("prompts/vpt/seed1/shapes.safetensors", "cells/frozen/vpt/seed1/shapes/glasses.json"),
-        ("backbone/backbone.safetensors", "cells/frozen/vpt/seed1/shapes/glasses.json"),
-        ("encoded/shapes.safetensors", "tables/similarity.parquet"),
-    ],
-)
-def test_a_damaged_file_is_named_and_nothing_is_lost(study, damaged, forced):
-    path = study.results / damaged
+def test_a_damaged_backbone_is_named_and_nothing_is_lost(study):
+    """Weights that were given are not the study's to make again."""
+    path = study.results / "backbone/backbone.safetensors"
     path.write_bytes(path.read_bytes()[: path.stat().st_size // 2])
     before = study.contents("cells", "prompts")
-    sentence = study.fails(f"results/tiny/{forced}", "--force")
-    assert damaged in sentence and "delete" in sentence
+    sentence = study.fails("results/tiny/cells/frozen/vpt/seed1/shapes/glasses.json", "--force")
+    assert "backbone/backbone.safetensors" in sentence and "delete" in sentence
     assert study.contents("cells", "prompts") == before
 
 
-def test_a_corrupt_cell_is_never_collected(study):
-    cell = study.results / "cells/frozen/coop/seed1/shapes/colors.json"
-    cell.write_text(cell.read_text()[:100])
-    sentence = study.fails("--until", "collect")
-    assert str(cell.relative_to(study.folder)) in sentence and "delete the file and run again" in sentence
-    cell.unlink()
-    study.run("--until", "collect")
+def test_damaged_results_are_named_beforehand_kept_aside_and_computed_again(study):
+    """Files that are cut off, a score that is no number, a cell of another place: `-n`, `status` and the run say the same."""
+    cells, measured = study.results / "cells/frozen/coop/seed1", study.measured()
+    damaged = [
+        "tasks/shapes/task.json", "tasks/colors/train_labels.npy", "draws/shots2-seed1/glasses.json", "encoded/shapes.safetensors",
+        "probes/colors.json", "prompts/vpt/seed1/shapes.safetensors", "cells/frozen/vpt/seed1/shapes/colors.json",
+        "tables/similarity.parquet", "summary.json",
+    ]  # fmt: skip
+    for name in damaged:
+        path = study.results / name
+        path.write_bytes(path.read_bytes()[: path.stat().st_size // 2])
+    undefined = json.loads((cells / "shapes/colors.json").read_text()) | {"score": float("nan")}
+    (cells / "shapes/colors.json").write_text(json.dumps(undefined))
+    (cells / "colors/shapes.json").write_bytes((cells / "colors/glasses.json").read_bytes())
+    damaged += [f"cells/frozen/coop/seed1/{name}.json" for name in ("shapes/colors", "colors/shapes")]
+    before = study.contents(".")
+
+    dry = study.run("-n")
+    assert "tiny: damaged, and counted as missing: tasks/shapes/task.json" in dry and f"and {len(damaged) - 5} more" in dry
+    rules = ("prepare", "draw", "encode", "probe", "tune_vpt", "transfer_frozen_coop", "transfer_frozen_vpt", "similarity", "statistics")
+    assert all(re.search(rf"^{rule} +[12]$", dry, re.MULTILINE) for rule in rules)
+    told = subprocess.run([PROMPTATLAS, "status"], cwd=study.folder, env=ENVIRONMENT, text=True, capture_output=True)
+    assert told.returncode == 4 and f"damaged, kept aside and made again by the next run: {len(damaged)}" in told.stdout
+    assert "results/tiny/cells/frozen/coop/seed1/shapes/colors.json" in told.stdout
+    assert study.contents(".") == before
+
+    assert "kept in results/tiny/damaged" in study.run()
+    assert study.measured() == measured
+    kept = study.contents("damaged")
+    assert kept == {f"damaged/{name}": before[name] for name in damaged}
+    assert "damaged" not in study.run("-n")
+
+
+def test_a_corrupt_cell_is_never_collected(tmp_path):
+    from promptatlas import collect
+    from promptatlas.errors import UserError
+    from promptatlas.study import Study
+
+    study = Study(CONFIG | {"results": str(tmp_path)})
+    for cell in study.cells:
+        content = cell.address() | {"metric": "accuracy", "score": 0.5, "chance": 0.25, "fingerprint": "", "parts": {}}
+        study.cell(cell).parent.mkdir(parents=True, exist_ok=True)
+        study.cell(cell).write_text(json.dumps(content))
+    path = study.cell(cell)
+    for broken, words in (
+        (path.read_text()[:100], "corrupt"),
+        (json.dumps(content | {"score": float("nan")}), "corrupt"),
+        (json.dumps(content | {"source": "shapes"}), "belongs to another place"),
+    ):
+        path.write_text(broken)
+        with pytest.raises(UserError, match=f"{path.name} .*{words}.*delete the file and run again"):
+            collect.transfer_table(study)
 
 
 def test_a_missing_configuration_file_is_said_in_one_sentence(tmp_path):

@@ -13,6 +13,7 @@ from pathlib import Path
 from typing import Any, Mapping
 
 from promptatlas import records
+from promptatlas.errors import UserError
 
 # What every cell file holds. `parts` says why a fingerprint changed.
 KEYS = (
@@ -79,6 +80,14 @@ def read(path: Path) -> dict[str, Any]:
     if not (all(key in cell for key in REQUIRED) and sound_score(cell) and _of_its_kinds(cell)):
         raise records.corrupt(path, "the cell")
     return records.completed(cell, DEFAULTS)
+
+
+def read_own(path: Path, cell: Cell) -> dict[str, Any]:
+    """The same, and UserError also if it is another cell than that of its place."""
+    content = read(path)
+    if any(content[key] != value for key, value in cell.address().items()):
+        raise UserError(f"the cell {path} belongs to another place; delete the file and run again to compute it anew")
+    return content
 
 
 def _of_its_kinds(cell: Mapping[str, Any]) -> bool:

@@ -16,7 +16,6 @@ from promptatlas.blind import beats, records, sentence
 from promptatlas.cells import replace
 from promptatlas.designs import LARGEST_CLASS
 from promptatlas.errors import Failed, UserError
-from promptatlas.records import read as read_record
 from promptatlas.records import require_known
 from promptatlas.reporting import Say
 from promptatlas.study import Study
@@ -83,7 +82,7 @@ def transfer_table(study: Study) -> pd.DataFrame:
     beats_largest_class: whether the score is above that of always answering the largest class, empty without a score."""
     # A kept cell may have been measured under another name, or for another number of shots on which it does not depend.
     now = {"study": study.name, "backbone": study.backbone_name, "shots": study.shots}
-    rows = (WHOLE | _sound(study, cell) | now for cell in sorted(study.cells))
+    rows = (WHOLE | cells.read_own(study.cell(cell), cell) | now for cell in sorted(study.cells))
     table = _numbers(_frame(rows, TRANSFER[:-1]))
     blind = table["target"].map(_largest_classes(study)).astype(float)
     return table.assign(**{BEATS: beats(table["score"], blind)})
@@ -100,14 +99,6 @@ def _largest_classes(study: Study) -> dict[str, float]:
     return found
 
 
-def _sound(study: Study, cell: cells.Cell) -> dict[str, Any]:
-    path = study.cell(cell)
-    content = cells.read(path)
-    if any(content[key] != value for key, value in cell.address().items()):
-        raise UserError(f"the cell {path} belongs to another place; delete the file and run again to compute it anew")
-    return content
-
-
 def baselines_table(study: Study, transfer: pd.DataFrame) -> pd.DataFrame:
     """What a target's score is compared with: guessing, always answering the largest class, the hand-written prompt without
     any training, a linear probe, and the methods that have no place in the matrix."""
@@ -120,7 +111,7 @@ def baselines_table(study: Study, transfer: pd.DataFrame) -> pd.DataFrame:
     probes = [
         {**WHOLE, **about.loc[name], "method": "linear_probe", "target": name, "shots": study.shots, **probe}
         for name in study.learners
-        for probe in read_record(study.probe(name), "the probe")["probes"]
+        for probe in scores.read_probes(study.probe(name))["probes"]
     ]
     others = [
         {**WHOLE, **scores.read(path), "study": study.name, "backbone": study.backbone_name, "shots": study.shots}

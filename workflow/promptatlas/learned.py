@@ -15,7 +15,7 @@ from torch import Tensor
 from promptatlas.cells import replace
 from promptatlas.errors import FAILED, Failed, UserError
 from promptatlas.prompts import Prompts
-from promptatlas.records import require_known
+from promptatlas.records import Newer, require_known
 
 POSITIONS = ("end", "middle", "front")
 
@@ -105,6 +105,16 @@ def holds(path: Path, mark: str) -> bool:
     try:
         return path.exists() and LearnedPrompt.load(path)[1].get("fingerprint") == mark
     except Failed:
+        return False
+
+
+def is_left(path: Path, mark: str) -> bool:
+    """Whether an interrupted job left a whole prompt of this fingerprint at `path`; a damaged one is as good as none."""
+    try:
+        return holds(path, mark)
+    except Newer:
+        raise
+    except UserError:
         return False
 
 

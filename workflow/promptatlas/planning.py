@@ -12,7 +12,7 @@ from contextlib import suppress
 from pathlib import Path
 from typing import Any, Iterable, NoReturn, Sequence
 
-from promptatlas import changes, failures, places, sources
+from promptatlas import changes, damage, failures, places, sources
 from promptatlas.errors import UserError, of_the_disk
 from promptatlas.study import Study
 
@@ -20,7 +20,7 @@ from promptatlas.study import Study
 FORCED = "PROMPTATLAS_FORCED"
 DETERMINISTIC = "PROMPTATLAS_DETERMINISTIC"
 LOOKS = "PROMPTATLAS_LOOKS"
-FETCHED, BACKBONE = "@fetched", "@backbone"  # no task is called so
+FETCHED, BACKBONE, DAMAGED = "@fetched", "@backbone", "@damaged"  # no task is called so
 FEW = 5
 _locks: list[Any] = []
 
@@ -75,12 +75,31 @@ def looks(study: Study, first: bool, dry: bool) -> dict[str, Path]:
     return {name: study.look(name, mark) for name, mark in marks.items()}
 
 
-def announce(study: Study) -> None:
+def mended(study: Study, dry: bool) -> set[Path]:
+    """Say which files are damaged and move them out of the way, so that they are missing. A dry run moves nothing and gets them."""
+    damaged = damage.found(study)
+    if damaged:
+        told = f"damaged, and counted as missing: {damage.named(study, damaged)}"
+        if not dry and not _is_busy(study):
+            with suppress(OSError):  # a folder that may not be written; `announce` says so
+                damage.set_aside(study, damaged)
+                told += f"; they are kept in {damage.place(study, study.folder)}"
+        print(f"{study.name}: {told}", file=sys.stderr)
+    return set(damaged) if dry else set()
+
+
+def again(study: Study, damaged: set[Path], files: Iterable[Path]) -> list[Path]:
+    """A file that is not there, if any of the `files` of a rule is damaged: whoever needs it is to run."""
+    return [study.look(DAMAGED, "0")] if not damaged.isdisjoint(files) else []
+
+
+def announce(study: Study, damaged: Iterable[Path] = ()) -> None:
     """Say which results do not exist yet, also in a dry run; whether existing ones still hold is for their jobs to find out."""
     everything = {"prompts": study.all_prompts, "cells": study.all_cells, "scores": study.score_records}
     failed = {one.path for one in failures.listed(study)}
+    gone = failed.union(damaged)
     for kind, files in ((kind, files) for kind, files in everything.items() if files):
-        missing = [path for path in files if path in failed or not path.exists()]
+        missing = [path for path in files if path in gone or not path.exists()]
         names = (
             ": " + ", ".join(str(path.relative_to(study.folder)) for path in missing) if 0 < len(missing) <= FEW else ""
         )

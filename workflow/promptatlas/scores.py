@@ -12,7 +12,7 @@ from typing import Any
 
 from promptatlas import cells, records
 from promptatlas.cells import fingerprint
-from promptatlas.errors import Failed
+from promptatlas.errors import Failed, UserError
 from promptatlas.failures import Holes
 from promptatlas.study import Study
 
@@ -34,6 +34,18 @@ def read(path: Path) -> dict[str, Any]:
     return content
 
 
+def read_probes(path: Path) -> dict[str, Any]:
+    """The linear probes of a task, all seeds; UserError if they are missing, damaged or of a newer version."""
+    content = records.completed(records.read(path, "the probe"), {"fingerprint": ""})
+    try:
+        sound = isinstance(content["fingerprint"], str) and all("seed" in one and cells.sound_score(one) for one in content["probes"])
+    except (LookupError, TypeError):
+        sound = False
+    if not sound:
+        raise records.corrupt(path, "the probe")
+    return content
+
+
 def is_absent(record: dict[str, Any]) -> bool:
     """Whether the record says that there is no such score, which trying again would not change."""
     return bool(record.get(ABSENT)) and record["score"] is None
@@ -45,9 +57,14 @@ def holds(path: Path, parts: dict[str, str]) -> bool:
 
 
 def resumed(study: Study, path: Path, parts: dict[str, str]) -> bool:
-    """Take over a record that an interrupted job left."""
+    """Take over a record that an interrupted job left; a damaged one is as good as none."""
     left = study.resume(fingerprint(parts), "json")
-    if not left.exists():
+    try:
+        if not holds(left, parts):
+            return False
+    except records.Newer:
+        raise
+    except UserError:
         return False
     cells.write(path, read(left))
     return True

@@ -18,7 +18,7 @@ from promptatlas.errors import FAILED, Failed, UserError
 from promptatlas.layout import Layout
 from promptatlas.learned import LearnedPrompt
 from promptatlas.prompts import Prompts
-from promptatlas.records import require_known
+from promptatlas.records import Newer, require_known
 from promptatlas.sharing import Shared
 from promptatlas.spelling import plain
 
@@ -47,6 +47,16 @@ def metadata(path: Path) -> dict[str, str]:
         raise UserError(f"{path} is not a whole file of shared prompts ({error}); delete it and run again.") from error
     require_known(about, path)
     return about
+
+
+def is_left(path: Path, mark: str) -> bool:
+    """Whether an interrupted job left a whole file of this fingerprint at `path`; a damaged one is as good as none."""
+    try:
+        return metadata(path).get("fingerprint") == mark
+    except Newer:
+        raise
+    except UserError:
+        return False
 
 
 def leaving_out(tasks: Mapping[str, Failed]) -> dict[str, str]:

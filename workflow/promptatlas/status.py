@@ -10,13 +10,13 @@ from collections.abc import Iterable
 
 from promptatlas import failures
 from promptatlas.study import Study
-from promptatlas.survey import DONE, FAILED, MISSING, STALE, State, ended
+from promptatlas.survey import DAMAGED, DONE, FAILED, MISSING, STALE, State, ended
 
 KINDS = (DONE, MISSING, STALE, FAILED)
 SIGNS = {DONE: "\u00b7", MISSING: "-", STALE: "s", FAILED: "F"}
 WORST = (FAILED, MISSING, STALE, DONE)
 CODES = {FAILED: 3, STALE: 4, MISSING: 5}  # 1 is for what cannot be looked at, 2 for what cannot be understood
-LAST = 8
+LAST, NAMED = 8, 20
 
 
 def counts(found: Iterable[State]) -> list[str]:
@@ -37,10 +37,15 @@ def _count(what: str, some: list[State], width: int) -> str:
 
 
 def remarks(found: Iterable[State]) -> list[str]:
-    """What counts as stale beforehand may hold."""
-    number = sum(state.open for state in found)
+    """What counts as stale beforehand may hold; what is damaged, by name."""
+    found = list(found)
+    number, damaged = sum(state.open for state in found), [state.path for state in found if DAMAGED in state.why]
     told = f"stale because what they are made from is made again first: {number}; the run keeps those whose fingerprint then still holds"
-    return ["", told] if number else []
+    lines = ["", told] if number else []
+    if damaged:
+        lines += ["", f"damaged, kept aside and made again by the next run: {len(damaged)}", *(f"  {path}" for path in damaged[:NAMED])]
+        lines += [f"  and {len(damaged) - NAMED} more"] if len(damaged) > NAMED else []
+    return lines
 
 
 def code(found: Iterable[State]) -> int:

@@ -14,7 +14,7 @@ from pathlib import Path
 
 import torch
 
-from promptatlas import backbone, cells, changes, failures, records, scores, shared
+from promptatlas import backbone, cells, changes, damage, failures, scores, shared
 from promptatlas.backbone import Backbone
 from promptatlas.cells import Cell, changed, fingerprint
 from promptatlas.coming import SAME_LABELS, Changed, ComingTask
@@ -35,6 +35,7 @@ from promptatlas.work import AdaptJob, JointJob, MultitaskJob, ProbeJob, ShareJo
 
 DONE, STALE, FAILED, MISSING = "done", "stale", "failed", "missing"
 TOLD = "promptatlas: "
+DAMAGED = "damaged file"
 Parts = Mapping[str, str]
 
 
@@ -107,6 +108,7 @@ class _Survey:
         self.changes, self.backbone = changes.of_tasks(self.study), changes.of_backbone(self.study)
         self.tasks = OnDemand(self._task)
         self.stale: set[Path] = set()
+        self.damaged = dict.fromkeys(damage.found(self.study))
 
     def _task(self, name: str) -> PreparedTask:
         """A task as it would be prepared now; Changed if that cannot be known before its images or labels are read."""
@@ -132,6 +134,14 @@ class _Survey:
         return backbone.load(self.study.backbone_folder)
 
     def states(self) -> Iterator[State]:
+        seen: set[Path] = set()
+        for state in self._by_job():
+            seen.add(state.path)
+            yield state
+        if self.method is None:
+            yield from (State("other files", path, STALE, (DAMAGED,)) for path in self.damaged if path not in seen)
+
+    def _by_job(self) -> Iterator[State]:
         ways = {
             TuneJob: self._prompts, ShareJob: self._shared, MultitaskJob: self._multitask, ProbeJob: self._probes,
             AdaptJob: self._adapted, TransferJob: self._cells, JointJob: self._joint,
@@ -155,6 +165,8 @@ class _Survey:
         return found
 
     def _state(self, what: str, path: Path, stored: Callable[[Path], Parts], current: Callable[[], Parts], cell: Cell | None) -> State:
+        if path in self.damaged:
+            return State(what, path, STALE, (DAMAGED,), cell)
         if path in self.failed:
             return State(what, path, FAILED, (self.failed[path],), cell)
         if not path.exists():
@@ -166,7 +178,7 @@ class _Survey:
         except Newer:
             return State(what, path, STALE, ("written by a newer promptatlas: update it",), cell)
         except UserError:
-            return State(what, path, STALE, ("corrupt file",), cell)
+            return State(what, path, STALE, (DAMAGED,), cell)
         try:
             why = tuple(changed(old, current()))
         except Failed:
@@ -186,6 +198,7 @@ class _Survey:
         for job in self.study.prepare_jobs:
             (path,) = self.study.task_records([job.task])
             told = self.changes[job.task].told if job.task in self.changes else []
+            told += ["damaged arrays"] if self.damaged.keys() & {*self.study.prepared_files(job.task)} - {path} else []
             yield self.state("prepared tasks", path, _in_task, lambda told=told: dict.fromkeys(told, ""))
 
     def _draws(self) -> Iterator[State]:
@@ -357,7 +370,7 @@ def _in_prompt(path: Path) -> Parts:
 
 def _in_probe(path: Path) -> Parts:
     """Probes do not tell the parts of their fingerprint."""
-    return {"inputs": records.read(path, "the probe").get("fingerprint", "")}
+    return {"inputs": scores.read_probes(path)["fingerprint"]}
 
 
 def _in_metadata(path: Path) -> Parts:

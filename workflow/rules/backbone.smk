@@ -29,6 +29,7 @@ for job in study.encode_jobs:
         input:
             backbone=backbone_files,
             tasks=study.task_records(job.tasks),
+            again=again(study.outputs(job)),
         output:
             update(study.outputs(job)),
         log:
@@ -55,6 +56,7 @@ for job in study.probe_jobs:
         input:
             encoded=[study.encoded(task) for task in job.tasks],
             draws=study.tuning_draws(job),
+            again=again(study.outputs(job)),
         output:
             update(study.outputs(job)),
         log:

@@ -10,6 +10,7 @@ for job in study.share_jobs:
             backbone=backbone_files,
             encoded=[study.encoded(task) for task in study.tasks],
             draws=study.tuning_draws(job),
+            again=again(study.outputs(job)),
         output:
             update(study.outputs(job)),
         log:
@@ -41,6 +42,7 @@ for job in study.adapt_jobs:
             encoded=[study.encoded(task) for task in job.tasks],
             draws=study.tuning_draws(job),
             weights=study.adapter_inputs(job),
+            again=again(study.outputs(job)),
         output:
             update(study.outputs(job)),
         log:

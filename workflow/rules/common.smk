@@ -6,10 +6,14 @@ study = planning.plan(config, ["config.yaml", *workflow.overwrite_configfiles])
 
 if workflow.is_main_process:
     planning.require_data(study)
-    planning.announce(study)
+    damaged = planning.mended(study, workflow.output_settings.dryrun)
+    planning.announce(study, damaged)
     if not workflow.output_settings.dryrun:
         planning.reclaim(study)
         planning.end_with_report(study)
+
+else:
+    damaged = set()
 
 looks = planning.looks(study, workflow.is_main_process, workflow.output_settings.dryrun)
 
@@ -18,6 +22,11 @@ backbone_files = [study.backbone_record, *ancient(study.backbone_files)]
 
 # Rules with `localrule: True` want a network or are done in seconds: on a cluster they run where Snakemake runs, the others
 # as profiles/slurm says.
+
+
+def again(files):
+    """What makes a dry run see that a job makes damaged files again, which a run has moved out of the way by now."""
+    return planning.again(study, damaged, files)
 
 
 def made_by(jobs):

@@ -6,6 +6,7 @@ rule comparison:
         **{name: study.table(name)[0] for name in ("transfer", "tasks", "baselines", "methods")},
         shared=study.table("shared_images")[0],
         joint=study.table("joint")[:1] if study.joint else [],
+        again=again([study.summary]),
     output:
         summary=study.summary,
         figures=directory(study.figures),

@@ -9,6 +9,7 @@ for job in study.multitask_jobs:
             backbone=backbone_files,
             tasks=study.task_records(study.tasks),
             draws=study.draws,
+            again=again(study.outputs(job)),
         output:
             update(study.outputs(job)),
         log:
@@ -39,6 +40,7 @@ for job in study.joint_jobs:
             backbone=backbone_files,
             indices=study.joint_inputs(job),
             draws=study.draws,
+            again=again(study.outputs(job)),
         output:
             update(study.outputs(job)),
         log:
@@ -65,6 +67,7 @@ if study.joint:
     rule collect_joint:
         input:
             [path for job in study.joint_jobs for path in study.outputs(job)],
+            again=again(study.table("joint")),
         output:
             study.table("joint"),
         log:

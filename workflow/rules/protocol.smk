@@ -7,6 +7,7 @@ rule protocol:
         tasks=study.table("tasks")[0],
         baselines=study.table("baselines")[0],
         shared=study.table("shared_images")[0],
+        again=again([*study.table("protocol"), study.summary]),
     output:
         table=study.table("protocol"),
         summary=study.summary,

@@ -5,6 +5,7 @@ rule similarity:
     input:
         tasks=study.task_records(study.tasks),
         encoded=[study.index(job.name) for job in study.encode_jobs],
+        again=again(study.table("similarity")),
     output:
         study.table("similarity"),
     log:

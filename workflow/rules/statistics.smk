@@ -10,6 +10,7 @@ rule statistics:
         shared=study.table("shared_images")[0],
         methods=study.table("methods")[0],
         joint=study.table("joint")[:1] if study.joint else [],
+        again=again([*study.table("statistics"), study.summary]),
     output:
         table=study.table("statistics"),
         summary=study.summary,

@@ -4,13 +4,15 @@
 # What was seen of names, sizes and times of source files, and of the descriptions of tasks: another look is another file.
 rule look:
     output:
-        touch(study.look("{what}", "{mark}")),
+        study.look("{what}", "{mark}"),
     wildcard_constraints:
         what="[^/]+",
         mark="[0-9a-f]+",
     localrule: True
     message:
         "Something new is seen of {wildcards.what}"
+    shell:
+        "touch {output:q}"
 
 
 if study.needs_fetching:
@@ -38,6 +40,7 @@ rule prepare:
         lambda wildcards: study.preparation_inputs(wildcards.task),
         look=lambda wildcards: [] if study.is_embedded(wildcards.task) else looks[wildcards.task],
         fetched=lambda wildcards: [] if study.is_embedded(wildcards.task) else study.fetched,
+        again=lambda wildcards: again(study.prepared_files(wildcards.task)),
     output:
         update(study.task_files("{task}")),
         factors=update(study.factors("{task}")),
@@ -62,6 +65,7 @@ rule prepare:
 rule prepare_part:
     input:
         study.task_folder("{whole}") / "task.json",
+        again=lambda wildcards: again(study.prepared_files(f"{wildcards.whole}@{wildcards.part}")),
     output:
         study.part_files("{whole}@{part}"),
     log:
@@ -84,6 +88,7 @@ rule prepare_part:
 rule shared_images:
     input:
         study.task_records(study.tasks),
+        again=again(study.table("shared_images")),
     output:
         study.table("shared_images"),
     log:
@@ -103,6 +108,7 @@ rule shared_images:
 rule draw:
     input:
         tasks=study.draw_inputs,
+        again=again(study.draws),
     output:
         update(study.draws),
     log:

@@ -8,6 +8,7 @@ for job in study.transfer_jobs:
         input:
             backbone=backbone_files,
             indices=study.transfer_inputs(job),
+            again=again(study.outputs(job)),
         output:
             update(study.outputs(job)),
         log:
@@ -34,6 +35,7 @@ for job in study.transfer_jobs:
 rule collect:
     input:
         made_by(study.transfer_jobs),
+        again=again(study.table("transfer")),
     output:
         study.table("transfer"),
     log:
@@ -58,6 +60,7 @@ rule describe:
         probes=[study.probe(task) for task in study.learners],
         scores=study.score_records,
         draws=study.draws,
+        again=again([*(path for name in ("baselines", "methods", "tuning", "tasks") for path in study.table(name)), study.resolved_config]),
     output:
         [path for name in ("baselines", "methods", "tuning", "tasks") for path in study.table(name)],
         config=study.resolved_config,

@@ -9,6 +9,7 @@ for job in study.tune_jobs:
             backbone=backbone_files,
             tasks=study.task_records(job.tasks),
             draws=study.tuning_draws(job),
+            again=again(study.outputs(job)),
         output:
             update(study.outputs(job)),
         log:

@@ -20,7 +20,7 @@ from promptatlas.failures import Holes
 from promptatlas.jobs.attempts import alone, each
 from promptatlas.jobs.prepare import classes, drawn, opened
 from promptatlas.jobs.tune import PRECISION
-from promptatlas.learned import LearnedPrompt, holds, save_failed
+from promptatlas.learned import LearnedPrompt, holds, is_left, save_failed
 from promptatlas.multitask import Manner
 from promptatlas.reporting import Progress, Say
 from promptatlas.study import Study
@@ -115,7 +115,7 @@ class Unions:
         resumes = {seed: self.study.resume(fingerprint(own), "safetensors") for seed, own in parts.items()}
         self.used |= {*resumes.values()}
         wanted = [seed for seed, own in parts.items() if paths[seed] in forced or not holds(paths[seed], fingerprint(own))]
-        fresh = [seed for seed in wanted if paths[seed] in forced or not resumes[seed].exists()]
+        fresh = [seed for seed in wanted if paths[seed] in forced or not is_left(resumes[seed], fingerprint(parts[seed]))]
         for seed, prompt in self._tuned_together(names, fresh, settings, starts):
             if isinstance(prompt, Failed):
                 failed[seed] = prompt

@@ -5,7 +5,7 @@ from functools import partial
 
 import numpy as np
 
-from promptatlas import NUMERICS_VERSION, features, records
+from promptatlas import NUMERICS_VERSION, features, scores
 from promptatlas.baselines import linear_probe
 from promptatlas.cells import digest, fingerprint, replace
 from promptatlas.errors import Failed
@@ -37,7 +37,7 @@ def _fit(study: Study, name: str, holes: Holes) -> None:
     draws = {seed: alone(partial(read_draw, study.draw(name, seed))) for seed in study.seeds}
     settings, sound = study.settings("linear_probe"), {seed: drawn for seed, drawn in draws.items() if isinstance(drawn, Draw)}
     path, mark = study.probe(name), fingerprint(parts(about, task, sound, settings))
-    if len(sound) == len(draws) and path.exists() and records.read(path, "the probe").get("fingerprint") == mark:
+    if len(sound) == len(draws) and path.exists() and scores.read_probes(path)["fingerprint"] == mark:
         return
     rows = {seed: alone(partial(_scores, task, encoded, drawn, settings)) for seed, drawn in sound.items()}
     _write(study, name, draws | rows, mark, holes)

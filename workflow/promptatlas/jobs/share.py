@@ -82,7 +82,7 @@ def _have(
     kept = study.resume(mark, "safetensors")
     used.append(kept)
     if anew or shared.metadata(path).get("fingerprint") != mark:
-        if anew or not kept.exists():
+        if anew or not shared.is_left(kept, mark):
             _train(study, method, model, tasks, seed, kept, parts, left)
         replace(path, kept.read_bytes())
 

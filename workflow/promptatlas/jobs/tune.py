@@ -16,7 +16,7 @@ from promptatlas.errors import Failed
 from promptatlas.failures import Holes
 from promptatlas.jobs.attempts import each
 from promptatlas.jobs.prepare import classes, opened, read_draw
-from promptatlas.learned import LearnedPrompt, holds, save_failed
+from promptatlas.learned import LearnedPrompt, holds, is_left, save_failed
 from promptatlas.reporting import Progress, Say
 from promptatlas.study import Study
 from promptatlas.tasks.draws import Draw
@@ -132,9 +132,8 @@ def prompt_parts(model: str, method: str, settings: dict, task: PreparedTask, dr
 
 def _resumed(one: Order) -> bool:
     """Take over what an interrupted job had already learned."""
-    if not one.resume.exists():
+    if not is_left(one.resume, one.fingerprint):
         return False
-    LearnedPrompt.load(one.resume)
     _place(one)
     return True
 
