@@ -7,7 +7,7 @@ import torch
 from test_towers import naive_text
 from test_tuning import write_task
 from text_methods import assert_tuned_and_applied
-from twins import TINY, twin
+from twins import TINY, fill, large, twin, unfilled
 
 from promptatlas.backbone import export, load
 from promptatlas.backbone.text import plain_sentences
@@ -21,10 +21,8 @@ SMALL = {
 tokenize = open_clip.get_tokenizer("RN50")
 
 
-def resnet_twin(config, folder):
-    """As `twin`, with batch norms that have met pictures: no mean is 0, no spread 1, and no block is switched off."""
-    torch.manual_seed(0)
-    model = export.open_clip_model(config)
+def met_pictures(model):
+    """Batch norms that have met pictures: no mean is 0, no spread 1, and no block is switched off."""
     with torch.no_grad():
         for name, value in [*model.named_parameters(), *model.named_buffers()]:
             if name.endswith("running_var"):
@@ -32,8 +30,18 @@ def resnet_twin(config, folder):
             elif value.is_floating_point() and value.dim() == 1:
                 value.add_(torch.randn_like(value) * 0.3)
     model.eval().requires_grad_(False)
-    architecture = export._architecture("RN50", "", config, (0.48, 0.45, 0.40), (0.26, 0.26, 0.27))
-    export.write(architecture, model.state_dict(), folder)
+
+
+def described(config):
+    return export._architecture("RN50", "", config, (0.48, 0.45, 0.40), (0.26, 0.26, 0.27))
+
+
+def resnet_twin(config, folder):
+    """As `twin`, with batch norms that have met pictures."""
+    torch.manual_seed(0)
+    model = export.open_clip_model(config)
+    met_pictures(model)
+    export.write(described(config), model.state_dict(), folder)
     return model, load(folder)
 
 
@@ -59,12 +67,17 @@ def test_sentences_equal_open_clip(small):
     torch.testing.assert_close(backbone.text(layout)[0], model.encode_text(tokenize(texts)), atol=1e-5, rtol=1e-5)
 
 
-@pytest.mark.parametrize("name", ["RN50", "RN50x4"])
-def test_published_sizes_equal_open_clip(name, tmp_path):
+@pytest.mark.parametrize("name, pixels", [("RN50", 224), ("RN50x4", 160)])
+def test_published_sizes_equal_open_clip(name, pixels, tmp_path, monkeypatch):
+    """Of full depth and width; the larger sees a smaller image."""
     config = open_clip.get_model_config(name)
-    config["text_cfg"] = config["text_cfg"] | {"layers": 1}
-    size = config["vision_cfg"]["image_size"]
-    assert_same_images(*resnet_twin(config, tmp_path), torch.randn(1, 3, size, size))
+    config["vision_cfg"] |= {"image_size": pixels}
+    config["text_cfg"] |= {"layers": 1}
+    model = unfilled(export.open_clip_model, config)
+    fill(model)
+    met_pictures(model)
+    backbone = large(model, described(config), tmp_path, monkeypatch)
+    assert_same_images(model, backbone, torch.randn(1, 3, pixels, pixels))
 
 
 def test_one_image_alone_gives_what_it_gives_among_others(small):

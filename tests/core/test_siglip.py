@@ -12,6 +12,7 @@ from test_tuning import write_task
 from text_methods import assert_tuned_and_applied
 from timm.models.vision_transformer import VisionTransformer
 from tokenizers import Tokenizer as Rust, models, normalizers, pre_tokenizers, processors
+from twins import fill, large, unfilled
 
 from promptatlas.backbone import export, load
 from promptatlas.backbone.text import plain_sentences, sentences
@@ -225,17 +226,15 @@ def test_a_tokenizer_that_is_not_beside_the_weights_is_fetched(tmp_path, monkeyp
     assert set(asked) == {"nobody/none"}
 
 
-@pytest.mark.slow
-def test_a_published_size_equals_open_clip(tmp_path):
+def test_a_published_size_equals_open_clip(tmp_path, monkeypatch):
     config = open_clip.get_model_config("ViT-B-16-SigLIP2")
     config["text_cfg"] |= {"vocab_size": 300}
-    torch.manual_seed(0)
-    model = open_clip.CustomTextCLIP(**{k: v for k, v in config.items() if k != "custom_text"})
+    model = unfilled(open_clip.CustomTextCLIP, **{k: v for k, v in config.items() if k != "custom_text"})
+    fill(model)
     model.eval().requires_grad_(False)
     architecture = export._architecture("ViT-B-16-SigLIP2", "", config, (0.5,) * 3, (0.5,) * 3)
     tokenizer = export.SiglipTokenizer.padded(publishers_tokenizer(), "<pad>", 64)
-    export.write(architecture, model.state_dict(), tmp_path, tokenizer)
-    backbone, images, ids = load(tmp_path), torch.randn(1, 3, 224, 224), torch.randint(300, (2, 64))
-    torch.testing.assert_close(backbone.vision(images), model.encode_image(images), atol=1e-5, rtol=1e-5)
-    layout = backbone.text.layout(ids.tolist())
-    torch.testing.assert_close(backbone.text(layout)[0], model.encode_text(ids), atol=1e-5, rtol=1e-5)
+    backbone = large(model, architecture, tmp_path, monkeypatch, tokenizer)
+    images, ids = torch.randn(1, 3, 224, 224), torch.randint(300, (2, 64))
+    assert_close(backbone.vision(images), model.encode_image(images))
+    assert_close(backbone.text(backbone.text.layout(ids.tolist()))[0], model.encode_text(ids))

@@ -1,8 +1,13 @@
 """Random CLIPs in open_clip's form and in ours, with the same weights."""
 
-import torch
+from contextlib import nullcontext
+from types import SimpleNamespace
 
-from promptatlas.backbone import export, load
+import torch
+from torch import nn
+from torch.overrides import TorchFunctionMode
+
+from promptatlas.backbone import ARCHITECTURE, TOKENIZER, checkpoints, export, load, model as backbones
 
 TINY = {
     "embed_dim": 48,
@@ -27,3 +32,42 @@ def twin(config: dict, folder):
     return model, load(folder)
 
 
+class _Unfilled(TorchFunctionMode):
+    """Inside, whatever draws first values of weights leaves the memory as it is."""
+
+    def __torch_function__(self, function, types, args=(), kwargs=None):
+        if getattr(function, "__name__", "") in ("normal_", "uniform_", "trunc_normal_", "kaiming_uniform_", "xavier_uniform_", "erfinv_"):
+            return args[0] if args else kwargs["tensor"]
+        return function(*args, **kwargs or {})
+
+
+def unfilled(build, *arguments, **settings):
+    """What `build` gives, with weights that nobody has drawn: those of a large model take longer than its answers."""
+    with _Unfilled():
+        return build(*arguments, **settings)
+
+
+@torch.no_grad()
+def fill(model: nn.Module) -> None:
+    """Numbers into every weight, each weight's from another place of one random vector, so small that features stay finite."""
+    numbers, start = torch.randn((1 << 20) + 7, generator=torch.Generator().manual_seed(0)), 0
+    for part in model.modules():
+        for name, value in part.named_parameters(recurse=False):
+            if value.dim() == 0:
+                continue
+            centre = float(name == "weight" and isinstance(part, (nn.LayerNorm, nn.BatchNorm2d)))
+            own = numbers.roll(start) * (0.05 if value.dim() == 1 else 0.5 * value[0].numel() ** -0.5) + centre
+            for piece in value.view(-1).split(len(own)):
+                piece.copy_(own[: len(piece)])
+            start += 100_003
+
+
+def large(model, architecture, folder, monkeypatch, words=None):
+    """Our Backbone with the weights of `model`, handed over without a file; smaller models' go through one."""
+    weights = checkpoints.used(model.state_dict())
+    held = SimpleNamespace(keys=weights.keys, get_tensor=weights.get)
+    monkeypatch.setattr(backbones, "safe_open", lambda *_, **__: nullcontext(held))
+    monkeypatch.setattr(backbones, "fingerprint", str)
+    architecture.write(folder / ARCHITECTURE)
+    (words or export.tokenizer()).write(folder / TOKENIZER)
+    return unfilled(load, folder)

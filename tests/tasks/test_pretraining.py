@@ -11,7 +11,7 @@ from safetensors.numpy import load_file
 
 from promptatlas.backbone import export, pretrain
 
-PAIRS = 300
+PAIRS = 100
 TEXTS = ["a photo of a red star.", "the letter Q", "two dots", "a zebra and other words that no caption has"]
 
 
@@ -60,8 +60,9 @@ def test_the_log_has_a_score_for_every_task(short_run) -> None:
     assert float(rows[0]["loss"]) == pytest.approx(np.log(pretrain.BATCH), rel=0.2)
 
 
-def test_the_same_seed_trains_the_same_weights(short_run, tmp_path: Path) -> None:
+def test_the_same_seed_trains_the_same_weights(short_run, tmp_path: Path, monkeypatch) -> None:
     folder, _ = short_run
+    monkeypatch.setattr(pretrain, "zero_shot", lambda model: {})  # changes no weight
     pretrain.pretrain(tmp_path, steps=5, pairs=PAIRS, seed=5, threads=1)
     one, other = load_file(folder / "mini.safetensors"), load_file(tmp_path / "mini.safetensors")
     assert all(np.array_equal(one[name], other[name]) for name in one)

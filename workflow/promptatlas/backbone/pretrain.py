@@ -13,6 +13,7 @@ import math
 import time
 from concurrent.futures import ProcessPoolExecutor
 from dataclasses import dataclass
+from functools import cache
 from pathlib import Path
 
 import numpy as np
@@ -27,6 +28,7 @@ from promptatlas.backbone import export
 from promptatlas.streams import stream, torch_stream
 from promptatlas.tasks.mini import MINI_TASKS
 from promptatlas.tasks.mini.captions import CAPTIONS_PER_PICTURE, captioned_picture
+from promptatlas.tasks.mini.pictures import Factors, PictureSet
 
 CONFIG = {
     "embed_dim": 128,
@@ -240,18 +242,24 @@ def _optimiser(model: SmallClip) -> torch.optim.AdamW:
 @torch.no_grad()
 def zero_shot(model: SmallClip) -> dict[str, float]:
     """Score of every benchmark task on its validation pictures, with the template ensemble."""
-    tokenizer, drawn, scores = export.tokenizer(), {}, {}
+    tokenizer, encoded_pictures, scores = export.tokenizer(), {}, {}
     for name, mini in MINI_TASKS.items():
-        if mini.pictures.name not in drawn:
-            images, factors = mini.pictures.split("validation", mini.sizes["validation"])
-            drawn[mini.pictures.name] = model.image_features(normalised(images)), factors
-        features, factors = drawn[mini.pictures.name]
+        if mini.pictures.name not in encoded_pictures:
+            images, factors = _validation(mini.pictures, mini.sizes["validation"])
+            encoded_pictures[mini.pictures.name] = model.image_features(normalised(images)), factors
+        features, factors = encoded_pictures[mini.pictures.name]
         texts = [[t.format(c) for t in mini.task.templates] for c in mini.task.class_names]
         encoded = [model.text_features(np.array([tokenised(t, tokenizer) for t in group])) for group in texts]
         classes = F.normalize(torch.stack([group.mean(dim=0) for group in encoded]), dim=-1)
         logits = model.clip.logit_scale.exp() * features @ classes.T
         scores[name] = metrics.score(mini.task.metric, logits.numpy(), mini.labels(factors)).value
     return scores
+
+
+@cache
+def _validation(pictures: PictureSet, count: int) -> tuple[np.ndarray, list[Factors]]:
+    """The first `count` validation pictures and their factors, drawn once however often they are asked for."""
+    return pictures.split("validation", count)
 
 
 def save(model: SmallClip, folder: Path) -> None:
