@@ -88,12 +88,17 @@ def recorded(heading: str) -> dict[str, list[float]]:
 
 
 def test_the_recorded_run_holds_what_is_claimed():
-    """Loosely: a share of 5 of 100 in some hundred studies goes from 1 to 12."""
+    """A test without a question about families rejects in 2 to 8 of 100 studies, and where families act only the one beyond them
+    does. Regret may be beaten by chance less often; intervals hold the truth in 90 of 100 with two seeds, 93 with three."""
     wrong, held = recorded("Share of studies in which a test rejects"), recorded("Share of studies in which a 95 % interval")
     families = list(nulls.NULLS).index("families")
     for name, shares in wrong.items():
         misled = "beyond family" not in name and not name.startswith(("regret", "established"))
+        against_the_list = name.startswith("regret") and "as good" not in name
         for place, share in enumerate(shares):
-            assert share > 0.3 if misled and place == families else share <= 0.12, (name, place)
+            if misled and place == families:
+                assert share > 0.3, name
+            else:
+                assert (0.0 if against_the_list else 0.02) <= share <= (0.07 if name.startswith("regret") else 0.08), (name, place)
     assert {"similarity", "agreement of methods", "similarity beyond family"} <= set(wrong) and len(wrong) == 15
-    assert len(held) == 20 and all(two >= 0.9 and three >= 0.92 for two, _, three, _ in held.values())
+    assert len(held) == 20 and all(two >= 0.9 and three >= 0.93 for two, _, three, _ in held.values())

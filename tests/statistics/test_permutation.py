@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 import scipy.stats
 from promptatlas.statistics import permutation
-from promptatlas.statistics.jackknife import correlation_interval, interval, without
+from promptatlas.statistics.jackknife import correlation_interval, interval, share_interval, without
 from promptatlas.statistics.relations import effects
 from promptatlas.streams import stream
 
@@ -208,7 +208,22 @@ def test_correlation_interval_is_inside_minus_one_and_one_and_covers():
     assert np.mean(covered) >= 0.88
 
 
+def test_share_interval_is_the_t_interval_of_the_angle_turned_back():
+    angles = np.random.default_rng(7).uniform(0.2, 0.9, size=12)
+    left_out = np.array([np.delete(angles, index).mean() for index in range(12)])
+    low, high = scipy.stats.t.interval(0.95, 11, angles.mean(), scipy.stats.sem(angles))
+    assert share_interval(np.sin(angles.mean()) ** 2, np.sin(left_out) ** 2) == pytest.approx((np.sin(low) ** 2, np.sin(high) ** 2))
+
+
+@pytest.mark.parametrize(("share", "spread"), [(0.0, 0.02), (0.003, 0.01), (0.995, 0.02), (1.0, 0.05)])
+def test_share_interval_stays_inside_zero_and_one_and_around_its_share(share, spread):
+    left_out = np.clip(share + spread * np.random.default_rng(9).normal(size=12), 0, 1)
+    low, high = share_interval(share, left_out)
+    assert 0 <= low <= share <= high <= 1 and low < high
+
+
 def test_intervals_of_too_few_tasks_are_not_invented():
+    assert np.isnan(share_interval(0.5, np.full(4, 0.5))).all()
     assert np.isnan(interval(0.5, np.full(4, 0.5))).all()
     assert np.isnan(correlation_interval(0.5, np.array([0.5, 0.4, 1.0, 0.5, 0.5, 0.6]))).all()
 

@@ -20,7 +20,7 @@ import pandas as pd
 from promptatlas.errors import UserError
 from promptatlas.statistics import masked, permutation
 from promptatlas.statistics.families import of_tasks, repeated
-from promptatlas.statistics.jackknife import correlation_interval, interval, leave_one_out, without, without_each
+from promptatlas.statistics.jackknife import correlation_interval, interval, leave_one_out, share_interval, without, without_each
 from promptatlas.statistics.matrices import Scores, collect, similarity_matrices
 from promptatlas.statistics.reasons import ALIKE_SOURCES, NO_PAIR, NO_SEEDS, why_no_correlation, why_no_variance
 from promptatlas.statistics.regret import differing, no_preference, outdone, regrets, static_list
@@ -117,8 +117,8 @@ def variance_rows(values: np.ndarray) -> Iterator[dict]:
     parts = [decompose(without(values, task)) for task in range(n)] if n > FEWEST_TASKS else []
     left_out = [one.shares() for one in parts]
     for part, share in shares.items():
-        low, high = interval(share, [one.get(part, NAN) for one in left_out])
-        yield _row(part, "variance_share", n, share, (max(low, 0.0), min(high, 1.0)), cells=count)
+        bounds = share_interval(share, [one.get(part, NAN) for one in left_out])
+        yield _row(part, "variance_share", n, share, bounds, cells=count)
     if np.isfinite(whole.reliability):
         low, high = interval(whole.reliability, [one.reliability for one in parts])
         yield _row("relationship", "reliability", n, whole.reliability, (low, min(high, 1.0)), cells=count)

@@ -12,13 +12,12 @@ import numpy as np
 import pandas as pd
 
 from promptatlas.errors import UserError
-from promptatlas.statistics import nulls, permutation
+from promptatlas.statistics import masked, nulls, permutation
 from promptatlas.statistics.analyse import TOP, agreement_rows, regret_rows, similarity_rows, variance_rows
 from promptatlas.statistics.crossed import crossed_interval
 from promptatlas.statistics.families import of_tasks, repeated
 from promptatlas.statistics.published import rank_correlation
 from promptatlas.statistics.regret import outdone, static_list
-from promptatlas.statistics.relations import effects
 from promptatlas.statistics.scales import seed_mean
 from promptatlas.statistics.summary import pseudo_values
 from promptatlas.statistics.verdicts import MEANINGFUL
@@ -53,15 +52,23 @@ def lines(wrong: pd.DataFrame, held: pd.DataFrame, families: Sequence[str], simu
     sizes = ", ".join(map(str, sorted(Counter(families).values(), reverse=True)))
     return [
         f"{len(families)} tasks in {len(set(families))} families of {sizes}; {simulations} made-up studies per case, {PERMUTATIONS} renamings each.",
-        "", "Share of studies in which a test rejects at .05 though there is nothing to find:", "", *_markdown(wrong, 3),
-        "", "Share of studies in which a 95 % interval holds the truth, and its mean width:", "", *_markdown(held, 2),
+        "", "Share of studies in which a test rejects at .05 though there is nothing to find:", "", *_markdown(wrong),
+        "", "Share of studies in which a 95 % interval holds the truth, and its mean width:", "", *_markdown(held),
     ]  # fmt: skip
 
 
-def _markdown(table: pd.DataFrame, digits: int) -> list[str]:
+def _markdown(table: pd.DataFrame) -> list[str]:
+    """Shares with three digits, widths with two."""
     rows = [["", *table.columns], ["---"] * (len(table.columns) + 1)]
-    rows += [[name, *("–" if np.isnan(one) else f"{one:.{digits}f}".replace("0.", ".", 1) if one < 1 else f"{one:.{digits}f}" for one in row)] for name, row in zip(table.index, table.to_numpy(), strict=True)]
+    digits = [2 if column.startswith("width") else 3 for column in table.columns]
+    for name, row in zip(table.index, table.to_numpy(), strict=True):
+        rows.append([name, *("–" if np.isnan(one) else _short(one, d) for one, d in zip(row, digits, strict=True))])
     return [f"| {' | '.join(row)} |" for row in rows]
+
+
+def _short(value: float, digits: int) -> str:
+    shown = f"{value:.{digits}f}"
+    return shown.removeprefix("0") if value < 1 else shown
 
 
 def error_rates(families: Sequence[str], simulations: int, say: Say = lambda done, total: None) -> pd.DataFrame:
@@ -128,8 +135,8 @@ def _printed(measured: np.ndarray, printed: np.ndarray, families: Sequence[str],
     there = np.isfinite(measured) & ~np.eye(n, dtype=bool)
     for words, order in orders.items():
         yield f"published matrix, ranks of scores{words}", rank_correlation(measured, printed, there, order)[1]
-        left = (effects(one).relationship for one in (measured, printed))
-        yield f"published matrix, who helps whom{words}", rank_correlation(*left, there, order)[1]
+        left = masked.residuals_on(there)
+        yield f"published matrix, who helps whom{words}", rank_correlation(measured, printed, there, order, left)[1]
 
 
 def coverage(n: int, simulations: int, say: Say = lambda done, total: None) -> pd.DataFrame:
