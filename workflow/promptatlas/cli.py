@@ -15,7 +15,7 @@ from typing import Any, Iterable, Sequence
 
 from promptatlas import configuration, failures, places, sources, texts
 from promptatlas.cells import Cell
-from promptatlas.errors import UserError
+from promptatlas.errors import INTERRUPTED, NOTHING_LOST, UserError
 from promptatlas.spelling import plain, suggest
 from promptatlas.study import Study
 
@@ -31,6 +31,9 @@ def main(arguments: Sequence[str] | None = None) -> None:
     except UserError as error:
         print(f"promptatlas: {error}", file=sys.stderr)
         sys.exit(1)
+    except KeyboardInterrupt:
+        print(f"promptatlas: {NOTHING_LOST}", file=sys.stderr)
+        sys.exit(INTERRUPTED)
     except BrokenPipeError:  # who reads has enough, as `head` does
         os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
         sys.exit(128 + signal.SIGPIPE)

@@ -18,6 +18,11 @@ DISK = {
 }
 
 
+# How a process ends that was interrupted, as by Ctrl-C, and what it says.
+INTERRUPTED = 130
+NOTHING_LOST = "interrupted; everything that is finished is kept, the same command goes on"
+
+
 class UserError(Exception):
     """One clear sentence that names the file or key and what to do; shown without a traceback.
 

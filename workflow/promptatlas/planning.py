@@ -7,13 +7,14 @@ import atexit
 import fcntl
 import json
 import os
+import signal
 import sys
 from contextlib import suppress
 from pathlib import Path
 from typing import Any, Iterable, NoReturn, Sequence
 
 from promptatlas import changes, damage, failures, places, sources
-from promptatlas.errors import UserError, of_the_disk
+from promptatlas.errors import INTERRUPTED, NOTHING_LOST, UserError, of_the_disk
 from promptatlas.study import Study
 
 # Jobs may run in other processes, also on other machines; the environment reaches them all and is no provenance.
@@ -23,6 +24,7 @@ LOOKS = "PROMPTATLAS_LOOKS"
 FETCHED, BACKBONE, DAMAGED = "@fetched", "@backbone", "@damaged"  # no task is called so
 FEW = 5
 _locks: list[Any] = []
+_interrupted: list[bool] = []
 
 
 def plan(config: dict[str, Any], files: Iterable[str | Path] = ()) -> Study:
@@ -133,12 +135,29 @@ def begin(study: Study, forced: Iterable[str], everything: bool) -> None:
     A job in a conda environment of its own finds the library by PYTHONPATH.
     """
     lock(study)
+    signal.signal(signal.SIGINT, _stop)
     library = str(Path(__file__).parents[1])
     os.environ["PYTHONPATH"] = os.pathsep.join(filter(None, [library, os.environ.get("PYTHONPATH")]))
     os.environ[FORCED] = os.pathsep.join(["*"] if everything else sorted(forced))
     os.environ[DETERMINISTIC] = "1" if study.config["deterministic"] else ""
     if study.config["deterministic"]:
         os.environ["CUBLAS_WORKSPACE_CONFIG"] = ":4096:8"  # asked for by CUDA's matrix products
+
+
+def listen() -> None:
+    """From now on Ctrl-C ends the run in one sentence, with status 130; before the first job at once."""
+    signal.signal(signal.SIGINT, _leave)
+
+
+def _leave(*_: object) -> NoReturn:
+    atexit.unregister(_point_to_report)
+    _end(NOTHING_LOST, INTERRUPTED)
+
+
+def _stop(*_: object) -> NoReturn:
+    """While jobs run, Snakemake waits for them to end and then calls `abandon`."""
+    _interrupted.append(True)
+    raise KeyboardInterrupt
 
 
 def conclude(study: Study) -> None:
@@ -158,6 +177,8 @@ def conclude(study: Study) -> None:
 def abandon(study: Study) -> None:
     """After a job that stopped: no report is pointed to, the one that is there may be of an earlier run."""
     atexit.unregister(_point_to_report)
+    if _interrupted:
+        _leave()
     conclude(study)
 
 
@@ -230,5 +251,9 @@ def _turn_away(error: UserError) -> NoReturn:
 
 
 def end(error: UserError) -> NoReturn:
-    print(f"promptatlas: {error}", file=sys.stderr)
-    sys.exit(1)
+    _end(str(error), 1)
+
+
+def _end(told: str, status: int) -> NoReturn:
+    print(f"promptatlas: {told}", file=sys.stderr)
+    sys.exit(status)

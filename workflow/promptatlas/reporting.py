@@ -11,7 +11,7 @@ from contextlib import contextmanager, suppress
 from pathlib import Path
 from typing import Callable, Iterator
 
-from promptatlas.errors import UserError, of_the_disk
+from promptatlas.errors import INTERRUPTED, NOTHING_LOST, UserError, of_the_disk
 
 Say = Callable[[str], None]
 RAN_ON = "ran on "
@@ -19,7 +19,7 @@ RAN_ON = "ran on "
 
 @contextmanager
 def reporting(log: str | Path) -> Iterator[Say]:
-    """Gives the function that says a line; any error inside is told and ends the process with status 1."""
+    """Gives the function that says a line; any error inside is told and ends the process with status 1, an interruption with 130."""
     file = _Log(Path(log))
     say = _sayer(file)
     try:
@@ -29,6 +29,9 @@ def reporting(log: str | Path) -> Iterator[Say]:
     except UserError as error:
         say(f"promptatlas: {error}")
         sys.exit(1)
+    except KeyboardInterrupt:
+        print(NOTHING_LOST, file=file)  # on screen the run says it, once for all jobs
+        sys.exit(INTERRUPTED)
     except Exception as error:
         file.write(traceback.format_exc())
         told = of_the_disk(error) or f"{type(error).__name__}: {error} (an error of the program; the details are in {log})"

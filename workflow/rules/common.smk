@@ -5,13 +5,13 @@ from promptatlas import planning
 study = planning.plan(config, ["config.yaml", *workflow.overwrite_configfiles])
 
 if workflow.is_main_process:
+    planning.listen()
     planning.require_data(study)
     damaged = planning.mended(study, workflow.output_settings.dryrun)
     planning.announce(study, damaged)
     if not workflow.output_settings.dryrun:
         planning.reclaim(study)
         planning.end_with_report(study)
-
 else:
     damaged = set()
 

@@ -7,6 +7,7 @@ marks. The file is written, not mapped, so that memory stays flat. Knows nothing
 from __future__ import annotations
 
 import os
+import signal
 from concurrent.futures import ProcessPoolExecutor
 from concurrent.futures.process import BrokenProcessPool
 from dataclasses import dataclass
@@ -174,6 +175,7 @@ _job: _Job | None = None
 
 def _begin(work: Work) -> None:
     global _job
+    signal.signal(signal.SIGINT, signal.SIG_IGN)  # Ctrl-C reaches every process; the one that waits for these ends them
     os.environ.setdefault("OMP_NUM_THREADS", "1")
     _job = _Job(work)
 
