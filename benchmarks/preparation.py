@@ -22,6 +22,7 @@ import numpy as np
 from PIL import Image
 
 from promptatlas.tasks.decoding import Work, decode
+from promptatlas.tasks.upright import opened
 
 SIZE = 224
 
@@ -40,7 +41,7 @@ class Files:
         return self.folder / f"{index // 1000}" / f"{index}.jpg"
 
     def open(self, index: int) -> Image.Image:
-        return Image.open(self.path(index))
+        return opened(self.path(index))
 
     def name(self, index: int) -> str:
         return str(self.path(index))

@@ -7,6 +7,7 @@ from sklearn.metrics import accuracy_score, balanced_accuracy_score, precision_r
 
 from promptatlas import metrics
 from promptatlas.errors import UserError
+from promptatlas.streams import stream
 
 
 def guesses(pictures: int, classes: int, seed: int = 0) -> tuple[np.ndarray, np.ndarray]:
@@ -136,3 +137,27 @@ def test_an_answer_that_rules_every_class_out_is_no_number(metric) -> None:
     with pytest.raises(UserError, match="the answers for 1 of 3 pictures are not numbers"):
         metrics.score(metric, logits, np.array([0, 1, 1]))
     assert metrics.score(metric, logits[[0, 2]], np.array([0, 1])).value == 1
+
+
+@pytest.mark.parametrize(("pictures", "positives"), [(1, 1), (5, 1), (7, 3), (8, 7), (10, 5), (12, 4)])
+def test_chance_of_few_pictures_is_the_mean_over_all_rankings(pictures: int, positives: int) -> None:
+    """As scikit-learn's curve gives it for every set of places that the marked pictures can have."""
+    from itertools import combinations
+
+    found = []
+    for places in combinations(range(pictures), positives):
+        marks = np.isin(np.arange(pictures), places).astype(int)
+        precision, recall, _ = precision_recall_curve(marks, -np.arange(pictures, dtype=float))
+        found.append(np.mean([precision[recall >= level].max() for level in np.linspace(1, 0, 11)]))
+    labels = np.zeros((pictures, 2), np.uint8)
+    labels[:positives, 0] = 1
+    assert metrics.chance("map_11_point", labels, 2) == pytest.approx(np.mean(found), abs=1e-12)
+
+
+def test_chance_of_many_pictures_is_the_one_that_was_drawn_before() -> None:
+    """Cells that exist hold it."""
+    labels = np.zeros((200, 1), np.uint8)
+    labels[:60] = 1
+    generator = stream("chance of 11-point mAP", 200, 60)
+    drawn = [metrics.average_precision(labels[:, 0], generator.random(200)) for _ in range(500)]
+    assert metrics.chance("map_11_point", labels, 1) == np.mean(drawn)

@@ -10,8 +10,10 @@ from in_memory import picture
 from PIL import Image
 
 from promptatlas.tasks import catalogue, preparation, readers
+from promptatlas.tasks.oddities import _standard_error
 from promptatlas.tasks.preparation import Needs, prepare
 from promptatlas.tasks.prepared import Pool, PreparedTask
+from promptatlas.tasks.task import Task
 from promptatlas.tasks.twins import UNKNOWN, same_images
 
 NEEDS = Needs(size=16, resize="crop", shots=2, seeds=(1,), scheme="coop")
@@ -132,7 +134,7 @@ def test_small_splits_are_told(pictures: Path) -> None:
     for k in range(3):
         (pictures / f"test/cat/{k}.png").unlink()
     assert notes(pictures, replace(NEEDS, shots=16)) == [
-        "with only 17 test images chance alone moves a score by up to 12 points (one standard error)",
+        "it has only 17 test images, chance alone moves a score by up to 12 points (one standard error)",
         "1 of 3 classes have no test image (owl)",
         "3 of 3 classes have fewer than 16 training images (cat, dog, owl)",
         "59 % of the test images are of class dog, so to answer it always scores that much; `metric: mean_per_class` counts all classes alike",
@@ -185,3 +187,30 @@ def test_a_class_of_most_test_images_is_told_with_the_remedy(pictures: Path) -> 
     (note,) = notes(pictures)
     assert note.startswith("95 % of the test images are of class cat") and "`metric: mean_per_class`" in note
     assert notes(pictures, metric="mean_per_class") == []
+
+
+def test_numbers_of_12_bits_in_files_of_16_are_told_and_not_rescaled(pictures: Path) -> None:
+    for path in pictures.rglob("*.png"):
+        grey = np.asarray(Image.open(path).convert("L")).astype(np.uint16)
+        Image.fromarray(grey * 16).save(path)
+    (note,) = [one for one in notes(pictures) if "black" in one]
+    assert note.startswith("the brightest value in 72 images that were looked at is 15 of 255") and "those of 12 bits by 16" in note
+    assert np.load(pictures.parent / "task" / "test_images.npy").max() < 17
+    for path in pictures.rglob("*.png"):
+        Image.fromarray(np.asarray(Image.open(path)) * 16).save(path)
+    assert not [one for one in notes(pictures) if "black" in one]
+
+
+@pytest.mark.parametrize(
+    ("metric", "labels", "error"),
+    [
+        ("accuracy", [0] * 9 + [1] * 16, 0.1),
+        ("roc_auc", [0] * 10 + [1] * 10, np.sqrt(21 / 1200)),  # where the scores say nothing: (m + n + 1) / (12 m n)
+        ("mean_per_class", [0, 1] * 5, None),
+        ("roc_auc", [0] * 10, None),
+    ],
+)
+def test_a_standard_error_is_that_of_the_metric_or_none(metric, labels, error) -> None:
+    task = Task("t", "T", "own", ("a", "b"), ("a {}.",), metric)
+    found = _standard_error(task, np.array(labels))
+    assert found == (None if error is None else pytest.approx(error, rel=1e-3))

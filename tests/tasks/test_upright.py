@@ -5,10 +5,10 @@ import io
 import image_files
 import numpy as np
 import pytest
-from PIL import Image, ImageCms
+from PIL import Image, ImageCms, UnidentifiedImageError
 
 from promptatlas.errors import UserError
-from promptatlas.tasks.upright import upright
+from promptatlas.tasks.upright import FORMATS, opened, upright
 
 SHAPE = (6, 8)
 
@@ -280,3 +280,31 @@ def test_a_colour_profile_changes_nothing() -> None:
     colours = Image.fromarray(numbers(255, 3).astype(np.uint8))
     profile = ImageCms.ImageCmsProfile(ImageCms.createProfile("LAB")).tobytes()
     np.testing.assert_array_equal(seen(saved(colours, "PNG", icc_profile=profile)), np.asarray(colours))
+
+
+def test_only_the_documented_formats_are_opened(tmp_path) -> None:
+    """EPS would start Ghostscript. The suffix does not count."""
+    from promptatlas.tasks.readers.files import opened as decoded
+
+    for kind in ("EPS", "PDF", "TGA", "ICO", "PCX"):
+        path = tmp_path / f"{kind}.png"
+        Image.new("RGB", (32, 32)).save(path, kind)
+        with pytest.raises(UnidentifiedImageError):
+            opened(path)
+        with pytest.raises(OSError, match="of no kind of image that can be read"):
+            decoded(path)
+    for kind in FORMATS:
+        if kind in Image.SAVE:
+            path = tmp_path / f"{kind}.eps"
+            Image.new("RGB", (32, 32)).save(path, kind)
+            assert decoded(path).size == (32, 32)
+    Image.new("RGB", (8, 8)).save(tmp_path / "several.jpg", "MPO", save_all=True, append_images=[Image.new("RGB", (8, 8))])
+    assert decoded(tmp_path / "several.jpg").size == (8, 8)
+
+
+def test_every_image_file_is_opened_in_one_place() -> None:
+    """So that no reader opens what preparation would not."""
+    from pathlib import Path
+
+    library = Path(upright.__globals__["__file__"]).parents[1]
+    assert [path.name for path in library.rglob("*.py") if "Image.open(" in path.read_text()] == ["upright.py"]

@@ -2,6 +2,7 @@
 
 import os
 import re
+import json
 import zipfile
 from pathlib import Path
 
@@ -418,3 +419,94 @@ def test_no_list_of_rules_names_one_that_a_study_may_not_have():
     assert not any(re.search(r"^localrules:", text, re.M) for text in rules)
     local = re.findall(r"rule (\w+):\n(?:(?!^ *rule )[\s\S])*?localrule: True", "\n".join(rules), re.M)
     assert {"fetch", "backbone", "draw", "index", "collect", "page", "provenance"} <= {*local}
+
+
+# What names of folders, lists and descriptions tell before any image is opened
+
+
+def listed(path: Path, *rows) -> Path:
+    path.write_text(json.dumps({"train": list(rows), "test": list(rows)}))
+    return path
+
+
+MISFITS = {
+    "three": ({"metric": "roc_auc"}, ("three", "roc_auc needs exactly two classes, not 3")),
+    "named": ({"classes": ["cat", "hamster"]}, ("named", "only the data have 'dog'", "only the task has 'hamster'")),
+    "cut": ({}, ("cut", "is not a JSON file")),
+    "row": ({}, ("row", "row 0 of 'train'")),
+    "marks": ({"metric": "accuracy"}, ("marks", "has images of several classes")),
+}
+
+
+def test_classes_and_lists_that_do_not_fit_are_told_before_any_job(here, capsys):
+    pictures(here / "three", "cat", "dog", "owl"), pictures(here / "named"), pictures(here / "sound")
+    (here / "cut.json").write_text('{"train": [')
+    listed(here / "row.json", ["1.jpg", "cat"])
+    listed(here / "marks.json", ["1.jpg", [0, 1], ["cat", "dog"]])
+    config = own(sound="sound") | {"tasks": ["sound", *MISFITS]}
+    for task, (about, _) in MISFITS.items():
+        config["data"][task] = {"folder": f"{task}.json" if (here / f"{task}.json").exists() else task} | about
+    put(here / "ours.yaml", config)
+    with pytest.raises(SystemExit):
+        planning.require_data(planning.plan(config))
+    told = capsys.readouterr().err.splitlines()
+    assert len(told) == len(MISFITS)
+    for line, (_, words) in zip(told, MISFITS.values(), strict=True):
+        assert all(word in line for word in words), line
+    for command in ("plan", "status"):
+        code, _, err = typed(capsys, command, "--configfile", "ours.yaml")
+        assert code and all(line in err for line in told)
+
+
+@pytest.mark.parametrize(("rule", "share"), [({"train": 0.7, "validation": 0.5}, "120 %"), ({"train": 1.0}, "100 %"), ({"train": "0.5", "validation": "0.5"}, "100 %")])
+def test_shares_that_leave_nothing_for_the_test_are_refused(rule, share):
+    config = own(roses="roses", tulips="tulips")
+    config["data"]["roses"]["redraw"] = rule
+    told = sentence(lambda: Study(config))
+    assert "`redraw` of task `roses`" in told and share in told and "leaves nothing for the test" in told
+
+
+@pytest.mark.parametrize("rule", [{"train": 0.7, "validation": 0.2}, {"train": 20, "validation": 10}, {"train": 0.5, "validation": 10, "test": 5}])
+def test_shares_that_leave_something_are_not(rule):
+    config = own(roses="roses", tulips="tulips")
+    config["data"]["roses"]["redraw"] = rule
+    assert Study(config).entry("roses").sources[0]["redraw"] == rule
+
+
+def test_status_names_the_folder_in_which_it_looks(here, capsys):
+    put(here / "config.yaml", {"study": "ours", "tasks": ["shapes", "colors"]})
+    code, out, err = typed(capsys, "status")
+    assert code == 5 and out.startswith("ours in results/ours\n")
+    assert f"there is no {here / 'results' / 'ours'}: nothing of this study was computed here" in err
+    (here / "results" / "ours").mkdir(parents=True)
+    assert "there is no" not in typed(capsys, "status")[2]
+
+
+def test_sizes_that_do_not_suffice_name_the_task(here):
+    from promptatlas.tasks import catalogue, preparation, readers
+
+    from PIL import Image
+
+    for name in ("cat", "dog"):
+        (here / "pictures" / name).mkdir(parents=True)
+        Image.new("RGB", (8, 8)).save(here / "pictures" / name / "1.png")
+    entry = catalogue.described("pets", {"folder": str(here / "pictures")})
+    needs = preparation.Needs(size=8, resize="crop", shots=1, seeds=(1,), scheme="coop")
+    told = sentence(lambda: preparation.prepare(entry, readers.find(entry.sources, here), here, here / "task", needs, 1, print))
+    assert told.startswith("task 'pets': class 'cat' has 1 picture, too few")
+
+
+def test_paths_in_messages_take_no_detours(here, capsys):
+    put(here / "studies" / "ours.yaml", own(roses="../rosse", tulips="../tulips"))
+    pictures(here / "roses"), pictures(here / "tulips")
+    code, _, err = typed(capsys, "status", "--configfile", "studies/ours.yaml")
+    assert code and str(here / "rosse") in err and ".." not in err.replace("...", "")
+
+
+def test_a_detour_through_a_link_is_kept(here):
+    from promptatlas.places import tidy
+
+    (here / "far" / "away").mkdir(parents=True)
+    (here / "link").symlink_to(here / "far" / "away")
+    assert tidy(here / "link" / ".." / "roses") == here / "link" / ".." / "roses"
+    assert tidy(here / "far" / "away" / ".." / "roses") == here / "far" / "roses"

@@ -155,12 +155,13 @@ def _status(options: argparse.Namespace) -> int:
     if options.method is not None:
         _known("method", options.method, study.every_method)
     found = list(survey.states(study, options.method))
-    lines = status.counts(found) + status.remarks(found) + status.reasons(study)
+    lines = [f"{study.name} in {study.folder}", *status.counts(found)] + status.remarks(found) + status.reasons(study)
     if options.matrix or options.method:
         lines += ["", *status.matrices(study, found)]
     print("\n".join(lines))
     wrong = sources.wrong(study)
-    _tell([*sources.remarks(study), *wrong])
+    none = [] if study.folder.exists() else [f"there is no {study.folder.absolute()}: nothing of this study was computed here"]
+    _tell([*none, *sources.remarks(study), *wrong])
     return status.code(found) or (1 if wrong else 0)
 
 

@@ -11,11 +11,12 @@ from typing import Any, Iterable, Mapping, Sequence
 import pandas as pd
 from safetensors import SafetensorError, safe_open
 
-from promptatlas import cells, metrics, overlaps, scores
+from promptatlas import cells, doubts, metrics, overlaps, scores
 from promptatlas.blind import beats, records, sentence
 from promptatlas.cells import replace
 from promptatlas.designs import LARGEST_CLASS
 from promptatlas.errors import Failed, UserError
+from promptatlas.jobs.prepare import indistinct
 from promptatlas.records import require_known
 from promptatlas.reporting import Say
 from promptatlas.study import Study
@@ -72,6 +73,8 @@ def describe(study: Study, transfer: pd.DataFrame, shared: pd.DataFrame, say: Sa
     for one in records(transfer, tasks):
         if one["none_above"]:
             say(f"task {one['task']}: {sentence(one)}")
+    for name, told in _swapped(tasks).items():
+        say(f"task {name}: {told}")
     save(tasks, study.table("tasks"))
     replace(study.resolved_config, (json.dumps(study.description, indent=1) + "\n").encode())
 
@@ -193,7 +196,20 @@ def tasks_table(study: Study, transfer: pd.DataFrame, shared: pd.DataFrame) -> p
         {"chance": chance[name], LARGEST_CLASS: blind[name], "zero_shot": zero_shot.get(name, float("nan")), "multitask_source": name in pooled} for name in study.tasks
     )
     rows = (_task_row(study, name) | _published(study, name) | own for name, own in zip(study.tasks, measured, strict=True))
-    return _noted(_frame(rows, TASKS), transfer, shared)
+    tasks = _noted(_frame(rows, TASKS), transfer, shared)
+    return _doubted(tasks, {name: indistinct(study, name) for name in study.tasks}, _swapped(tasks))
+
+
+def _swapped(tasks: pd.DataFrame) -> dict[str, str]:
+    """By task what its zero-shot score says of its labels, where it says anything."""
+    said = {row.task: doubts.swapped(row.metric, row.zero_shot, row.chance, row.n_test) for row in tasks.itertuples()}
+    return {name: told for name, told in said.items() if told}
+
+
+def _doubted(tasks: pd.DataFrame, *by_task: Mapping[str, str]) -> pd.DataFrame:
+    """The table with notes also of what the model's answers suggest."""
+    more = {name: [said[name] for said in by_task if said.get(name)] for name in tasks["task"]}
+    return tasks.assign(notes=["; ".join(filter(None, (own, *more[name]))) for name, own in zip(tasks["task"], tasks["notes"], strict=True)])
 
 
 def _task_row(study: Study, name: str) -> dict[str, Any]:
@@ -212,8 +228,7 @@ def _task_row(study: Study, name: str) -> dict[str, Any]:
         "task": name,
         **{key: getattr(task, key) for key in ("title", "family", "metric", "split_source")},
         "classes": len(task.class_names),
-        "n_train": len(prepared.pool_labels("train")),
-        "n_validation": len(prepared.pool_labels("validation")),
+        **{f"n_{split}": len(prepared.pool_labels(split)) - len(prepared.skipped(split)) for split in ("train", "validation")},
         "n_test": len(prepared.labels("test")),
         "shots_min": min(shots),
         "shots_max": max(shots),

@@ -72,6 +72,7 @@ def _resolve_tasks(config: dict[str, Any]) -> None:
                 "for a study of the tasks under `data`"
             )
         catalogue.described(task, description)
+        _check_redraw(task, description.get("redraw", {}))
 
 
 def _distinct(tasks: Sequence[str]) -> None:
@@ -366,6 +367,16 @@ def _numbers(value: Any) -> Any:
     if isinstance(value, str) and re.fullmatch(r"[-+]?(\d+\.?\d*|\.\d+)(e[-+]?\d+)?", value, re.IGNORECASE | re.ASCII):
         return float(value)
     return value
+
+
+def _check_redraw(task: str, rule: dict[str, Any]) -> None:
+    """Shares of a class leave some of it for the test; pictures are counted when there are any."""
+    shares = [value for value in rule.values() if isinstance(value, float)]
+    if sum(shares) >= 1:
+        raise UserError(
+            f"`redraw` of task `{plain(task)}` takes {100 * sum(shares):.0f} % of each class and leaves nothing for the test; "
+            "give smaller shares, or whole numbers of pictures"
+        )
 
 
 def _redraws(value: Any) -> Any:

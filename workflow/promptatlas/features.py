@@ -3,6 +3,7 @@ imports torch: jobs that only read features start faster.
 """
 
 import os
+from contextlib import suppress
 from pathlib import Path
 
 import numpy as np
@@ -24,6 +25,13 @@ def save(path: str | Path, encoded: dict[str, np.ndarray], metadata: dict[str, s
     temporary = path.with_name(f"{path.name}.{os.getpid()}.tmp")
     save_file(encoded, temporary, metadata=metadata)
     temporary.replace(path)
+
+
+def class_features(path: str | Path) -> np.ndarray:
+    """Of the class names alone, (C, D); empty for a file that has none."""
+    with suppress(OSError, SafetensorError), safe_open(path, framework="np") as file:
+        return file.get_tensor(CLASSES)
+    return np.empty((0, 0), np.float32)
 
 
 def load(path: str | Path) -> tuple[dict[str, np.ndarray], dict[str, str]]:

@@ -7,6 +7,8 @@ it takes half as long to import as torch, every job imports this file, and few t
 from collections.abc import Callable
 from dataclasses import dataclass
 from functools import lru_cache
+from itertools import combinations
+from math import comb
 
 import numpy as np
 
@@ -14,7 +16,8 @@ from promptatlas.errors import UserError
 from promptatlas.streams import stream
 
 RECALL_LEVELS = np.linspace(1, 0, 11)
-CHANCE_RANKINGS = 500
+CHANCE_RANKINGS = 500  # that are drawn, where there are more than
+CHANCE_ENUMERATED = 20_000
 BALANCED = "`metric: mean_per_class` counts all classes alike"  # what to say where accuracy is easily had
 
 
@@ -93,7 +96,8 @@ def chance(metric: str, labels: np.ndarray, classes: int) -> float:
     """What blind guessing scores on average.
 
     1/C for accuracy and mean per class, 0.5 for ROC AUC. For ``map_11_point`` the mean over random rankings, which
-    lies a little above the prevalence because precision is interpolated upwards and recall 0 counts as precision 1.
+    lies a little above the prevalence because precision is interpolated upwards and recall 0 counts as precision 1: of all
+    rankings where these are few, as with a dozen pictures, else of 500 that are drawn.
     """
     if metric == "roc_auc":
         return 0.5
@@ -167,6 +171,14 @@ def _mean_by_class(values: np.ndarray, labels: np.ndarray, classes: int) -> np.n
 
 @lru_cache(maxsize=4096)
 def _random_average_precision(pictures: int, positives: int) -> float:
-    generator = stream("chance of 11-point mAP", pictures, positives)
     marks = np.arange(pictures) < positives
+    if comb(pictures, positives) <= CHANCE_ENUMERATED:
+        places = np.array([*combinations(range(pictures), positives)])
+        scores = np.zeros((len(places), pictures))
+        scores[:, :positives] = -places
+        taken = np.zeros((len(places), pictures), dtype=bool)
+        np.put_along_axis(taken, places, True, axis=1)
+        scores[:, positives:] = -np.nonzero(~taken)[1].reshape(len(places), -1)
+        return float(average_precision(marks, scores).mean())
+    generator = stream("chance of 11-point mAP", pictures, positives)
     return float(np.mean([average_precision(marks, generator.random(pictures)) for _ in range(CHANCE_RANKINGS)]))

@@ -49,9 +49,15 @@ def _task(task: str, about: Any, contents: list, wrong: list[UserError]) -> Any:
     return placed
 
 
+def tidy(path: Path) -> Path:
+    """`a/c` for `a/b/../c`, where that is the same place and called the same."""
+    plain = Path(os.path.normpath(path))
+    return plain if plain.name == path.name and os.path.realpath(plain) == os.path.realpath(path) else path
+
+
 def _placed(value: str, base: Path) -> str:
     """The folder `value` of a file in `base`; UserError if only the working directory has it."""
-    found = base / value
+    found = tidy(base / value)
     if not os.path.exists(found) and os.path.exists(value):
         written = os.path.relpath(value, base)
         raise UserError(

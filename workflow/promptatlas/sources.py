@@ -9,6 +9,7 @@ from promptatlas.errors import UserError
 from promptatlas.spelling import plain
 from promptatlas.study import Study
 from promptatlas.tasks import catalogue
+from promptatlas.tasks.labels import fitting
 from promptatlas.tasks.readers import folder
 
 GIVEN = {"folder", "root"}  # keys under `data` that say where the images are
@@ -18,17 +19,38 @@ def wrong(study: Study) -> list[UserError]:
     """One sentence for each task whose folder, or list of pictures, could not be read, unless its pictures were read from there
     earlier and are kept. Data that could be downloaded, or that the catalogue places below `data_root`, are none of these.
     """
-    return [error for task, error in _odd(study).items() if not _kept(study, task)]
+    odd = _odd(study)
+    return [error for task, error in odd.items() if not _kept(study, task)] + _misfits(study, [task for task in _own(study) if task not in odd])
+
+
+def _own(study: Study) -> list[str]:
+    """Tasks whose images are in folders that the configuration names."""
+    return [
+        task for task in study.real_tasks
+        if GIVEN & study.config["data"].get(task, {}).keys() and all(source["reader"] == "folder" for source in study.entry(task).sources)
+    ]  # fmt: skip
+
+
+def _misfits(study: Study, tasks: list[str]) -> list[UserError]:
+    """One sentence for each task whose classes, as folders or a list name them, are not those that are described, or not what the
+    metric wants; and for a list that is broken. No image is opened, nor looked for."""
+    found = []
+    for task in tasks:
+        entry = study.entry(task)
+        try:
+            for source in entry.sources:
+                names, several = folder.classes(source, study.data_root)
+                fitting(entry, names, several)
+        except UserError as error:
+            found.append(error if task in str(error) else UserError(f"task `{task}`: {error}"))
+    return found
 
 
 def _odd(study: Study) -> dict[str, UserError]:
     found = {}
-    for task in study.real_tasks:
-        listed = study.entry(task).sources
-        if not GIVEN & study.config["data"].get(task, {}).keys() or any(source["reader"] != "folder" for source in listed):
-            continue
+    for task in _own(study):
         try:
-            for source in listed:
+            for source in study.entry(task).sources:
                 folder.glance(source, study.data_root)
         except UserError as error:
             found[task] = UserError(f"task `{task}`: {error}")

@@ -15,6 +15,11 @@ def suggest(name: object, known: Iterable[str], otherwise: str = "", mark: str =
     return otherwise or f"known are {', '.join(known)}"
 
 
+def counted(number: int, what: str) -> str:
+    """"1 picture", "2,000 pictures"."""
+    return f"{number:,} {what}" if number == 1 else f"{number:,} {what}s"
+
+
 def plain(name: object) -> str:
     """A name on one line and not without end, whatever is in it."""
     return _cut(repr(str(name))[1:-1], LONGEST_NAME)

@@ -18,6 +18,7 @@ from promptatlas.configuration import complete
 from promptatlas.designs import Design, design
 from promptatlas.joblist import JobList
 from promptatlas.layout import Layout
+from promptatlas.places import tidy
 from promptatlas.tasks import catalogue, halves
 from promptatlas.tasks.task import Task
 from promptatlas.unions import MULTITASK
@@ -101,7 +102,7 @@ class Study(Layout, JobList):
         Folders in the configuration start from where Snakemake runs (`places` has seen to that), those of the catalogue from `data_root`.
         """
         given = self.config["data"].get(task, {})
-        folders = {key: str(Path(expanduser(given[key])).absolute()) for key in ("folder", "root") if key in given}
+        folders = {key: str(tidy(Path(expanduser(given[key])).absolute())) for key in ("folder", "root") if key in given}
         return catalogue.described(task, given | folders)
 
     @cached_property

@@ -35,6 +35,7 @@ from promptatlas.study import Study
 from promptatlas.tasks.draws import Draw
 from promptatlas.tasks.mini import MINI_TASKS
 from promptatlas.tasks.task import Task
+from promptatlas.tasks.upright import opened
 
 Run = Callable[[], object]
 Trial = Iterator[tuple[Work, Run]]  # what is done, and doing it; each needs more than the one before
@@ -224,7 +225,7 @@ def _decoding(pixels: int) -> Trial:
 
     def decode(count: int) -> None:
         for _ in range(count):
-            hashlib.sha256(fitted(Image.open(io.BytesIO(file.getvalue())), pixels, "crop").data)
+            hashlib.sha256(fitted(opened(io.BytesIO(file.getvalue())), pixels, "crop").data)
 
     for count in (4, 16):
         yield Work({"prepare: decoded": count}), partial(decode, count)

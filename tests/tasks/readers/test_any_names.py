@@ -197,7 +197,7 @@ def test_a_list_may_name_files_of_any_bytes(listed: Path) -> None:
     found = read(listed).splits["test"].pictures
     assert printable(found.name(0)).endswith(r"caf\xe9.png") and found.open(0).size == (9, 9)
     listed.write_text(json.dumps(LIST).replace("cats/3.png", "cats/gone\\udce9.png"))
-    refused(listed, "lists 1 pictures that are not in .*gone")
+    refused(listed, "lists 1 picture that is not in .*gone")
 
 
 def test_a_key_that_stands_twice_loses_no_rows_in_silence(listed: Path) -> None:

@@ -259,7 +259,7 @@ def test_unlabelled_test_pictures_are_refused(tmp_path: Path, monkeypatch: pytes
     honest = formats.rows
     monkeypatch.setattr(formats, "rows", lambda names, split: [(-1, 0)] if split == "test" else honest(names, split))
     formats.parquet(place(tmp_path), NAMES, FILES, "image", "label")
-    with pytest.raises(UserError, match="has 1 pictures without a label"):
+    with pytest.raises(UserError, match="has 1 picture without a label"):
         reader.read(source(), tmp_path)
 
 

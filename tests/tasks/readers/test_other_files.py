@@ -118,3 +118,18 @@ def test_a_file_with_the_suffix_of_an_image_that_is_none_is_named_with_what_it_i
     needs = Needs(size=8, resize="crop", shots=1, seeds=(1,), scheme="coop")
     with pytest.raises(UserError, match=f"test/dog/0.jpg .{words}.*broken_pictures: skip"):
         prepare(catalogue.described("pets", {"folder": "own"}), TREE, tree, tree / "task", needs, 1, print)
+
+
+@pytest.mark.parametrize("name", ["__MACOSX", "@eaDir", "$RECYCLE.BIN", ".Trash-1000", "System Volume Information", "lost+found"])
+@pytest.mark.parametrize("where", ["", "train/", "train/cat/"])
+def test_folders_of_the_system_are_never_classes(tree: Path, name: str, where: str) -> None:
+    """Wherever they lie, and whatever is in them."""
+    before = folder.read(TREE, tree)
+    put(tree, {f"{where}{name}/._0.jpg": b"Mac OS X"})
+    shutil.copytree(tree / "own/train/cat", tree / f"own/{where}{name}/cat", ignore=lambda *_: [name])
+    after = folder.read(TREE, tree)
+    assert after.class_names == before.class_names
+    assert {split: part.stamp for split, part in after.splits.items()} == {split: part.stamp for split, part in before.splits.items()}
+    assert after.notes == (f"its folder holds 1 other file or folder besides images, left out: {where}{name}/",)
+    folder.glance(TREE, tree)
+    assert not [path for path in folder.look(TREE, tree) if name in path]

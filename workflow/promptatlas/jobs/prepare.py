@@ -13,7 +13,7 @@ from typing import Any, Iterable
 
 import numpy as np
 
-from promptatlas import NUMERICS_VERSION, changes, features
+from promptatlas import NUMERICS_VERSION, changes, doubts, features
 from promptatlas.cells import digest, fingerprint, replace
 from promptatlas.errors import FAILED, Failed, UserError
 from promptatlas.failures import Holes, is_hole
@@ -165,6 +165,8 @@ def encode(study: Study, job: EncodeJob, threads: int, say: Say) -> None:
         if isinstance(failed, Failed):
             holes.note(study.encoded(name), failed)
             features.save(study.encoded(name), {}, {FAILED: str(failed)})
+        elif told := indistinct(study, name):
+            say(f"task {name}: {told}")
         progress.step(name)
     holes.settle()
 
@@ -179,6 +181,16 @@ def _encode(study: Study, model: Any, name: str) -> None:
     if old != marks:
         stale = [array for array in marks if old.get(array) != marks[array]]
         features.save(path, known | encoding.encode_task(model, task, stale), marks)
+
+
+def indistinct(study: Study, name: str) -> str:
+    """A sentence on the class names of an encoded task that the model cannot tell apart; empty if it can, or nothing is known."""
+    try:
+        names = PreparedTask.open(study.task_folder(name)).task.class_names
+    except Failed:
+        return ""
+    found = features.class_features(study.encoded(name))
+    return doubts.alike(names, found) if len(found) == len(names) else ""
 
 
 def all_comparable(study: Study) -> dict[str, tuple[Task, dict[str, np.ndarray]]]:

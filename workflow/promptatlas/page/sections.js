@@ -13,7 +13,7 @@ function drawHeader() {
     "lead",
     `Study \u201c${DATA.study}\u201d: prompts learned by ${methods} on each of ${measuredTasks()} tasks, for a frozen CLIP (${list(DATA.backbones)}), ${list(DATA.protocols.map(usedHow))}. ` +
       `${SUMMARY.n_cells.toLocaleString("en")} measured cell${SUMMARY.n_cells === 1 ? "" : "s"}, ${SUMMARY.seeds.length} seed${SUMMARY.seeds.length === 1 ? "" : "s"}, ${SUMMARY.shots.join(", ")} images per class.` +
-      (SUMMARY.n_missing_cells ? ` ${SUMMARY.n_missing_cells.toLocaleString("en")} ${SUMMARY.n_missing_cells === 1 ? "cell is" : "cells are"} missing.` : ""),
+      (SUMMARY.n_missing_cells ? ` ${SUMMARY.n_missing_cells.toLocaleString("en")} ${SUMMARY.n_missing_cells === 1 ? "cell is" : "cells are"} missing, calibration rows aside.` : ""),
   );
 }
 
@@ -43,9 +43,13 @@ function drawMatrixWords() {
   const one = bySummary();
   if (!one) return;
   const words = tuned() ? startWords(one) : frozenWords(one);
-  const holes = Object.values(DATA.failed[key()] || {}).flatMap(row => Object.values(row).flatMap(Object.keys)).length;
+  const failures = Object.entries(DATA.failed[key()] || {}).map(([source, row]) => [source, Object.values(row).flatMap(Object.keys).length]);
+  const count = some => some.reduce((sum, [, number]) => sum + number, 0);
+  const holes = count(failures);
+  const calibrating = count(failures.filter(([source]) => !SUMMARY.order.includes(source)));
+  const besides = calibrating ? ` (${calibrating.toLocaleString("en")} of them in rows that are no task)` : "";
   const failed = holes
-    ? ` ${holes} ${holes === 1 ? "measurement" : "measurements"} of this matrix failed: hatched cells say why when they are chosen.`
+    ? ` ${holes.toLocaleString("en")} ${holes === 1 ? "measurement" : "measurements"} of this matrix failed${besides}: hatched cells say why when they are chosen.`
     : "";
   fill("matrix-words", words + failed);
 }

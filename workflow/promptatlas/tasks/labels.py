@@ -16,7 +16,7 @@ import numpy as np
 from promptatlas.errors import UserError
 from promptatlas.spelling import is_text, printable
 from promptatlas.tasks.catalogue.entry import Entry
-from promptatlas.tasks.listing import Listing
+from promptatlas.tasks.listing import Listing, Split
 
 SEPARATORS = re.compile(r"[_\-/\s]+")
 FEW = 8
@@ -52,6 +52,19 @@ def with_metric(entry: Entry, listing: Listing) -> Entry:
             f"{SEVERAL}, or leave `metric` out"
         )
     return replace(entry, task=replace(task, metric=SEVERAL, multilabel=True))
+
+
+def fitting(entry: Entry, names: Sequence[str], several: bool) -> Entry:
+    """`entry` with metric and classes for data that call their classes `names`; several: whether an image can be of some at once.
+
+    UserError if these are not the classes, or not labels that the metric can score.
+    """
+    nothing = Split((), np.zeros((0, len(names)) if several else 0, np.int64), "")
+    listing = Listing(tuple(names), {"train": nothing}, "")
+    entry = with_metric(entry, listing)
+    entry = entry if entry.task.class_names else entry.with_classes(names)
+    relabel(listing, entry)
+    return entry
 
 
 def relabel(listing: Listing, entry: Entry) -> Listing:

@@ -10,6 +10,7 @@ from collections.abc import Iterator, Mapping
 import numpy as np
 
 from promptatlas.metrics import BALANCED
+from promptatlas.spelling import counted
 from promptatlas.tasks.prepared import Pool
 from promptatlas.tasks.task import Task
 from promptatlas.tasks.twins import UNKNOWN
@@ -20,6 +21,7 @@ MEANS = ("mean_per_class", "map_11_point")  # metrics that are means over the cl
 FEW_TEST_IMAGES = 30
 LARGE, LARGER = 0.5, 1.5  # a share of the test images, and times what it would be were all classes of one size
 LOOKED_AT = 256  # images per split that are looked at for one colour
+DARK = 32  # an eighth of the range
 ONE_COLOUR = 3  # levels of 256 by which the values of each channel of such an image may differ
 
 
@@ -38,7 +40,7 @@ def oddities(
     given, found = _as_given(pools, same) if held_out else (pools, same)
     parts = (
         _leaks(given, found), _copies(given, found), _contradictions(task, given, found), _small(task, pools, shots),
-        _unbalanced(task, pools), _one_colour(images), _numbers(task),
+        _unbalanced(task, pools), _one_colour(images), _dark(images), _numbers(task),
     )  # fmt: skip
     return [note for part in parts for note in part]
 
@@ -104,8 +106,9 @@ def _contradictions(task: Task, pools: Mapping[str, Pool], same: Mapping[str, np
 def _small(task: Task, pools: Mapping[str, Pool], shots: int) -> Iterator[str]:
     tested = pools["test"].labels[pools["test"].index]
     if 0 < len(tested) < FEW_TEST_IMAGES:
-        error = 100 * np.sqrt(0.25 / len(tested))
-        yield f"with only {len(tested)} test images chance alone moves a score by up to {error:.0f} points (one standard error)"
+        error = _standard_error(task, tested)
+        moved = f", chance alone moves a score by up to {100 * error:.0f} points (one standard error)" if error else ""
+        yield f"it has only {counted(len(tested), 'test image')}{moved}"
     absent = _fewer(task, tested, 1) if len(tested) else []
     if absent:
         left_out = f", so {task.metric} is a mean over the others: add test images" if task.metric in MEANS else ""
@@ -117,6 +120,24 @@ def _small(task: Task, pools: Mapping[str, Pool], shots: int) -> Iterator[str]:
     scarce = _fewer(task, pools["train"].labels, shots) if shots else []
     if scarce:
         yield f"{len(scarce)} of {len(task.class_names)} classes have fewer than {shots} training images ({_first(scarce)})"
+
+
+def _standard_error(task: Task, labels: np.ndarray) -> float | None:
+    """The largest that a score of these test images (N,) can have; None for a metric of which it is not known in closed form.
+
+    Accuracy is binomial. The area under the ROC curve: Hanley & McNeil 1982, eq. 1, for exponential scores, at its worst area.
+    """
+    if task.metric == "accuracy":
+        return float(np.sqrt(0.25 / len(labels)))
+    if task.metric != "roc_auc":
+        return None
+    marked, others = int((labels == 1).sum()), int((labels == 0).sum())
+    if not marked or not others:
+        return None
+    area = np.linspace(0, 1, 101)
+    two_marked, two_others = area / (2 - area), 2 * area**2 / (1 + area)
+    variance = area * (1 - area) + (marked - 1) * (two_marked - area**2) + (others - 1) * (two_others - area**2)
+    return float(np.sqrt(variance.max() / (marked * others)))
 
 
 def _unbalanced(task: Task, pools: Mapping[str, Pool]) -> Iterator[str]:
@@ -141,11 +162,30 @@ def _one_colour(images: Mapping[str, np.ndarray]) -> Iterator[str]:
     """Images without anything to see; of large splits some are looked at."""
     looked, flat = 0, 0
     for values in images.values():
-        rows = np.unique(np.linspace(0, len(values) - 1, min(len(values), LOOKED_AT)).round().astype(int))
+        rows = _some(values)
         looked += len(rows)
         flat += sum(bool((np.ptp(np.asarray(values[row]), axis=(0, 1)) < ONE_COLOUR).all()) for row in rows)
     if flat:
         yield f"{flat:,} of {looked:,} images that were looked at are of one colour"
+
+
+def _dark(images: Mapping[str, np.ndarray]) -> Iterator[str]:
+    """Images that use next to nothing of the range that their files have, as numbers of 12 bits in files of 16 do."""
+    brightest, looked = 0, 0
+    for values in images.values():
+        rows = _some(values)
+        looked += len(rows)
+        brightest = max([brightest, *(int(np.asarray(values[row]).max()) for row in rows)])
+    if looked and brightest < DARK:
+        yield (
+            f"the brightest value in {counted(looked, 'image')} that were looked at is {brightest} of 255, so they are nearly black; if their files "
+            "hold numbers of fewer bits than they have room for (12 in 16, say), scale the numbers to the whole range (those of 12 bits by 16)"
+        )
+
+
+def _some(values: np.ndarray) -> np.ndarray:
+    """Rows of the images of a split that are looked at."""
+    return np.unique(np.linspace(0, len(values) - 1, min(len(values), LOOKED_AT)).round().astype(int))
 
 
 def _numbers(task: Task) -> Iterator[str]:

@@ -16,7 +16,7 @@ import numpy as np
 
 from promptatlas.errors import UserError
 from promptatlas.reporting import Meter, Say
-from promptatlas.spelling import printable
+from promptatlas.spelling import counted, printable
 from promptatlas.streams import stream
 from promptatlas.tasks import readers, upright
 from promptatlas.tasks.catalogue import Entry
@@ -77,7 +77,7 @@ def prepare(
     little disk. Of a draw from which no prompt can be learned it is said why.
     """
     folder = Path(folder)
-    listing = readers.reader(source).read(source, data_root)
+    listing = _listed_by_reader(entry.task.name, source, data_root)
     chosen, entry = entry.task.metric, with_metric(entry, listing)
     if entry.task.metric != chosen:
         say(f"task {entry.task.name}: its images are of several classes each, so it is scored by {entry.task.metric}")
@@ -126,6 +126,16 @@ def prepare(
     write(folder, task, pools, factors, recipes=recipes, notes=notes)
     shutil.rmtree(folder / ".partial", ignore_errors=True)
     return {work.pictures.name(row) for work in works.values() for row in work.rows.tolist()}
+
+
+def _listed_by_reader(name: str, source: dict, data_root: Path) -> Listing:
+    """What the reader finds; of whose task it is, readers know nothing."""
+    try:
+        return readers.reader(source).read(source, data_root)
+    except UserError as error:
+        if type(error) is not UserError or repr(name) in str(error):
+            raise
+        raise UserError(f"task {name!r}: {error}") from None
 
 
 def _with_validation(listing: Listing, needs: Needs, name: str) -> Listing:
@@ -243,7 +253,7 @@ def _judge(name: str, works: dict[str, Work], decoded: dict[str, Decoded], needs
     ]
     if not names:
         return
-    found = f"{len(names)} picture{'s' if len(names) > 1 else ''} of task {name!r} cannot be read: {_listed(names)}"
+    found = f"{counted(len(names), 'picture')} of task {name!r} cannot be read: {_listed(names)}"
     if needs.broken_pictures == "stop":
         raise UserError(f"{found}; mend or remove them, or set `broken_pictures: skip` in the configuration")
     say(f"{found}; skipped")
@@ -251,7 +261,7 @@ def _judge(name: str, works: dict[str, Work], decoded: dict[str, Decoded], needs
 
 def _left_out(works: dict[str, Work], skipped: dict[str, list[int]]) -> list[str]:
     count, read = sum(map(len, skipped.values())), sum(len(work.rows) for work in works.values())
-    return [f"{count} of {read} images cannot be read and are left out"] if count else []
+    return [f"{count} of {counted(read, 'image')} cannot be read and are left out"] if count else []
 
 
 def _oddities(folder: Path, task: Task, pools: dict[str, Pool], works: dict[str, Work], shots: int, held_out: bool) -> list[str]:

@@ -18,6 +18,13 @@ from promptatlas.cells import replace
 from promptatlas.errors import UserError
 
 DIGEST_LETTERS = 32
+# Folders and files of macOS (in archives), NAS systems and Windows.
+SYSTEM = {"__macosx", "@eadir", "$recycle.bin", "system volume information", "lost+found", "thumbs.db", "desktop.ini"}
+
+
+def is_hidden(name: str) -> bool:
+    """Whether a file or folder is the system's own: hidden, or put beside what is copied, packed or shared."""
+    return name.startswith(".") or name.casefold() in SYSTEM
 
 
 class Seen(NamedTuple):
@@ -50,7 +57,7 @@ def _below(folder: str, prefix: str, wanted: Callable[[str], bool], found: Look,
             return
         with os.scandir(folder) as entries:
             for entry in entries:
-                if entry.name.startswith("."):
+                if is_hidden(entry.name):
                     continue
                 if entry.is_dir():
                     found[f"{prefix}{entry.name}/"] = Seen(entry.path, -1, 0, 0)

@@ -12,6 +12,7 @@ import numpy as np
 from PIL.Image import Image
 
 from promptatlas.errors import UserError
+from promptatlas.spelling import counted
 from promptatlas.streams import stream
 from promptatlas.tasks.listing import Pictures, Split
 
@@ -82,7 +83,7 @@ def redraw(split: Split, rule: dict, task_name: str, class_names: Sequence[str] 
     numbers of the classes nor pictures of other classes change what is drawn. `class_names` serve messages only.
     A multi-label pool is cut as if it were one class; whole numbers are then refused.
     """
-    _check(rule, split.labels.ndim == 2, task_name)
+    _check(rule, split.labels.ndim == 2)
     rows: dict[str, list[np.ndarray]] = {"train": [], "validation": [], "test": []}
     for number, members in enumerate(_classes(split.labels)):
         counts = {key: _count(rule.get(key, 0), len(members)) for key in ("train", "validation")}
@@ -92,7 +93,7 @@ def redraw(split: Split, rule: dict, task_name: str, class_names: Sequence[str] 
             name = _class_name(split.labels, members, class_names)
             asked = ", ".join(key for key in rows if key in ("train", "test") or rule.get(key))
             raise UserError(
-                f"{task_name}: {name} has {len(members)} pictures, too few to set some apart for each of {asked}; "
+                f"{name} has {counted(len(members), 'picture')}, too few to set some apart for each of {asked}; "
                 "add pictures or change `redraw`"
             )
         order = members[stream("redraw", task_name, number).permutation(len(members))]
@@ -128,14 +129,14 @@ def _classes(labels: np.ndarray) -> list[np.ndarray]:
     return sorted((group for group in groups if len(group)), key=lambda group: group[0])
 
 
-def _check(rule: dict, multilabel: bool, task_name: str) -> None:
+def _check(rule: dict, multilabel: bool) -> None:
     good = "train" in rule and set(rule) <= {"train", "validation", "test"}
     for value in rule.values():
         share = isinstance(value, float) and 0 <= value < 1
         good &= share or (type(value) is int and value >= 0 and not multilabel)
     if not good:
         raise UserError(
-            f"{task_name}: `redraw` is {rule}; it gives train, and if wanted validation and test, as pictures per "
+            f"`redraw` is {rule}; it gives train, and if wanted validation and test, as pictures per "
             f"class or as shares below 1{' (a multi-label task: shares only)' if multilabel else ''}"
         )
 

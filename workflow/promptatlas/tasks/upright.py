@@ -6,7 +6,8 @@ docs/images.md. Knows nothing of files, of sizes or of labels.
 
 from __future__ import annotations
 
-from typing import NoReturn
+from pathlib import Path
+from typing import BinaryIO, NoReturn
 
 import numpy as np
 from PIL import ExifTags, Image
@@ -16,6 +17,8 @@ from promptatlas.errors import UserError
 # Goes up when some kind of image is read in another way, so that what was prepared before is prepared again.
 VERSION = 2
 
+# What is opened at all, the list of docs/images.md. Others would start programs (EPS) or read what nobody looks for.
+FORMATS = ("JPEG", "PNG", "WEBP", "GIF", "BMP", "TIFF", "PPM", "JPEG2000", "AVIF")
 OPAQUE = ("1", "L", "P", "RGB", "RGBX", "CMYK", "YCbCr", "LAB", "HSV")
 WITH_ALPHA = ("LA", "PA", "RGBA")
 PREMULTIPLIED = {"La": "LA", "RGBa": "RGBA"}
@@ -50,6 +53,12 @@ def upright(image: Image.Image) -> Image.Image:
     turn = TURNS.get(_orientation(image))
     colours = _on_white(_eight_bit(image))
     return colours.transpose(turn) if turn is not None else colours
+
+
+def opened(file: str | Path | BinaryIO) -> Image.Image:
+    """The image of one of FORMATS in a file, not decoded yet. Raises UnidentifiedImageError for any other."""
+    Image.init()  # of some formats Pillow knows only after this whether it can read them here
+    return Image.open(file, formats=[name for name in FORMATS if name in Image.OPEN])
 
 
 def load(image: Image.Image) -> None:

@@ -11,6 +11,7 @@ from pathlib import Path
 import numpy as np
 
 from promptatlas.errors import UserError
+from promptatlas.spelling import counted
 from promptatlas.tasks.listing import Listing, Pictures, Split
 from promptatlas.tasks.readers.names import require_distinct
 from promptatlas.tasks.splits import join, redraw
@@ -90,7 +91,7 @@ def _renumbered(part: Part, names: tuple[str, ...], where: str) -> Split:
         marks[:, places] = labels
         return Split(part.pictures, marks, part.stamp)
     if len(labels) and labels.min() < 0:
-        raise UserError(f"{where} has {(labels < 0).sum()} pictures without a label; use a split that has labels")
+        raise UserError(f"{where} has {counted(int((labels < 0).sum()), 'picture')} without a label; use a split that has labels")
     if len(labels) and labels.max() >= len(places):
         raise UserError(
             f"{where} has label {labels.max()} but names for {len(places)} classes only ({_few(part.names)}); "

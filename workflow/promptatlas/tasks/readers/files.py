@@ -11,15 +11,14 @@ from typing import NamedTuple
 from PIL import Image, UnidentifiedImageError
 
 from promptatlas.errors import UserError
+from promptatlas.tasks import upright
 from promptatlas.tasks.readers.names import natural
-from promptatlas.tasks.upright import load
+from promptatlas.tasks.seen import is_hidden
 
 EXTENSIONS = (
     ".jpg", ".jpeg", ".jpe", ".jfif", ".png", ".webp", ".gif", ".bmp", ".tif", ".tiff",
     ".ppm", ".pgm", ".pbm", ".pnm", ".jp2", ".j2k", ".avif",
 )  # fmt: skip
-
-
 POINTER = b"version https://git-lfs"
 
 
@@ -51,8 +50,8 @@ class Files:
 def opened(path: str | Path) -> Image.Image:
     """The decoded image in the file. Raises OSError or another error of Pillow if it is broken or none."""
     try:
-        with Image.open(path) as image:
-            load(image)
+        with upright.opened(path) as image:
+            upright.load(image)
     except UnidentifiedImageError:
         raise OSError(_instead(path)) from None
     return image
@@ -130,6 +129,6 @@ def _collect(folder: str, prefix: str, found: list[File], deep: bool, above: fro
 def _entries(folder: str | Path) -> list[os.DirEntry]:
     try:
         with os.scandir(folder) as entries:
-            return [entry for entry in entries if not entry.name.startswith(".")]
+            return [entry for entry in entries if not is_hidden(entry.name)]
     except OSError as error:
         raise UserError(f"{folder} cannot be listed ({error.strerror}); see that it is a readable folder") from None

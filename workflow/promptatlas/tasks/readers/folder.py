@@ -21,7 +21,7 @@ from promptatlas.tasks.listing import Listing
 from promptatlas.tasks.readers import manifest, others
 from promptatlas.tasks.readers.assemble import Part, assemble, wanted
 from promptatlas.tasks.readers.files import EXTENSIONS, File, Files, folders, pictures, stamp
-from promptatlas.tasks.seen import Look, tree
+from promptatlas.tasks.seen import Look, is_hidden, tree
 
 SPLIT_FOLDERS = {"train": "train", "test": "test"} | dict.fromkeys(("val", "valid", "validation"), "validation")
 # Folders of these names that hold folders are splits, whatever they are called; only those above are found without a word.
@@ -95,6 +95,18 @@ def glance(source: dict, data_root: Path) -> None:
             raise UserError(f"{root / name} holds {loose}; make one folder per class and put its pictures there, {MANUAL}")
 
 
+def classes(source: dict, data_root: Path) -> tuple[tuple[str, ...], bool]:
+    """What the data call their classes, and whether an image can be of several, from names of folders or a list alone.
+
+    UserError for a list that is broken.
+    """
+    root = _root(source, data_root)
+    if "manifest" in source:
+        return manifest.classes(source, data_root)
+    parts = [root / str(name) for names in (_splits(source, root) or {"all": ["."]}).values() for name in names]
+    return tuple(dict.fromkeys(name for part in parts for name in folders(part))), False
+
+
 def _require_list(path: Path) -> None:
     if not isfile(path):
         raise UserError(f"the list {path} does not exist{_near(path)}")
@@ -123,7 +135,7 @@ def _near(path: Path) -> str:
 def _entries(folder: Path) -> list[str]:
     """Names in a folder but for hidden ones."""
     try:
-        return sorted(name for name in listdir(folder) if not name.startswith("."))
+        return sorted(name for name in listdir(folder) if not is_hidden(name))
     except OSError as error:
         raise UserError(f"{folder} cannot be listed ({error.strerror}); see that it is a readable folder") from None
 

@@ -22,7 +22,7 @@ from promptatlas.tasks.readers.assemble import Part, assemble, given_names, want
 from promptatlas.tasks.readers.files import stamp, stat
 from promptatlas.tasks.readers.marks import labels_and_names
 from promptatlas.tasks.seen import Look, tree
-from promptatlas.tasks.upright import load
+from promptatlas.tasks.upright import load, opened
 
 LABELS = ("label", "cls", "npy")
 
@@ -46,7 +46,7 @@ class ArrowRows:
             value = value["bytes"] if value["bytes"] is not None else value["path"]
         if value is None:
             raise OSError("the row has no picture")
-        with Image.open(io.BytesIO(value) if isinstance(value, bytes) else self._inside(value)) as image:
+        with opened(io.BytesIO(value) if isinstance(value, bytes) else self._inside(value)) as image:
             load(image)
         return image
 

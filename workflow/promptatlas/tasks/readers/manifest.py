@@ -16,7 +16,7 @@ import numpy as np
 
 from promptatlas import texts
 from promptatlas.errors import UserError
-from promptatlas.spelling import plain
+from promptatlas.spelling import counted, plain
 from promptatlas.tasks.readers.assemble import FEW, Part
 from promptatlas.tasks.readers.files import Files, is_name, stamp, stat
 from promptatlas.tasks.seen import Look, single
@@ -40,6 +40,15 @@ def read(source: dict, data_root: Path, root: Path) -> dict[str, list[Part]]:
     order = {label: position for position, label in enumerate(sorted(names))}
     listed = tuple(names[label] for label in sorted(names))
     return {split: [_part(rows, root, file, order, listed, multilabel)] for split, rows in content.items()}
+
+
+def classes(source: dict, data_root: Path) -> tuple[tuple[str, ...], bool]:
+    """The names of the classes in the order of their labels, and whether rows have lists of them."""
+    file = path(source, data_root)
+    content = _content(file)
+    multilabel = isinstance(content["train"][0][1], list)
+    names = _names(content, file, multilabel)
+    return tuple(names[label] for label in sorted(names)), multilabel
 
 
 def look(source: dict, data_root: Path, root: Path) -> Look:
@@ -124,7 +133,7 @@ def _part(rows: list, root: Path, file: Path, order: dict[int, int], names: tupl
     if missing:
         more = f" and {len(missing) - FEW} more" if len(missing) > FEW else ""
         raise UserError(
-            f"{file} lists {len(missing)} pictures that are not in {root}: {', '.join(map(plain, missing[:FEW]))}{more}; "
+            f"{file} lists {counted(len(missing), 'picture')} that {'is' if len(missing) == 1 else 'are'} not in {root}: {', '.join(map(plain, missing[:FEW]))}{more}; "
             "put them there or correct the list"
         )
     if multilabel:

@@ -7,6 +7,7 @@ from typing import Any
 import numpy as np
 
 from promptatlas.errors import UserError
+from promptatlas.spelling import counted
 from promptatlas.tasks.readers.names import natural
 
 
@@ -22,7 +23,7 @@ def labels_and_names(
     many = element is not feature or hasattr(feature, "shape")
     values = column.to_pylist()
     if missing := sum(value is None for value in values):
-        raise UserError(f"{where} has {missing} pictures without a label; use a split that has labels")
+        raise UserError(f"{where} has {counted(missing, 'picture')} without a label; use a split that has labels")
     flat = [item for value in values for item in value] if many else values
     named = tuple(given or getattr(element, "names", None) or ())
     if all(isinstance(item, str) for item in flat) and flat:

@@ -9,6 +9,7 @@ from pathlib import Path
 from promptatlas.spelling import printable
 from promptatlas.tasks.readers.files import EXTENSIONS
 from promptatlas.tasks.readers.names import natural
+from promptatlas.tasks.seen import is_hidden
 
 FEW = 3
 
@@ -41,7 +42,7 @@ def only(folder: Path) -> str:
 
 
 def _is_image(path: str) -> bool:
-    return path.lower().endswith(EXTENSIONS) and not os.path.basename(path).startswith(".")
+    return path.lower().endswith(EXTENSIONS) and not is_hidden(os.path.basename(path))
 
 
 def _files(folder: Path) -> Iterator[str]:
@@ -60,7 +61,7 @@ def _below(folder: str | Path) -> Iterator[str]:
         for entry in entries:
             if not entry.is_dir():
                 yield entry.path
-            elif entry.name.startswith("."):
+            elif is_hidden(entry.name):
                 yield entry.path + os.sep
             else:
                 yield from _below(entry.path)

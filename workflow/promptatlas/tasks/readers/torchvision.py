@@ -22,7 +22,7 @@ import numpy as np
 from PIL import Image
 
 from promptatlas.errors import UserError
-from promptatlas.spelling import shown, suggest
+from promptatlas.spelling import counted, shown, suggest
 from promptatlas.tasks.listing import Listing, Split
 from promptatlas.tasks.readers.assemble import FEW, Part, assemble, given_names, wanted
 from promptatlas.tasks.readers.contents import content, usage
@@ -140,7 +140,7 @@ def _part(source: dict, data_root: Path, arguments: dict[str, Any]) -> Part:
         if missing:
             more = f" and {len(missing) - FEW} more" if len(missing) > FEW else ""
             listed = ", ".join(missing[:FEW]) + more
-            raise UserError(f"{name} lists {len(missing)} pictures that are not in {root}: {listed}; fetch it anew")
+            raise UserError(f"{name} lists {counted(len(missing), 'picture')} that {'is' if len(missing) == 1 else 'are'} not in {root}: {listed}; fetch it anew")
         pictures, mark = Files(root, paths), stamp(files)
     if only is None:
         return Part(pictures, found.labels, names, mark)
