@@ -17,9 +17,9 @@ TEXTS = ["a photo of a red star.", "the letter Q", "two dots", "a zebra and othe
 
 @pytest.fixture(scope="module", autouse=True)
 def small_batches():
-    """A quarter of the pictures per step; nothing here depends on their number."""
+    """A sixteenth of the pictures per step; nothing here depends on their number."""
     with pytest.MonkeyPatch.context() as patch:
-        patch.setattr(pretrain, "BATCH", 64)
+        patch.setattr(pretrain, "BATCH", 16)
         yield
 
 
