@@ -7,7 +7,7 @@ import pytest
 import torch
 import torch.nn.functional as F
 from doubled import doubled
-from test_towers import naive_text
+from test_towers import naive_rows
 from twins import TINY, twin
 
 from promptatlas.backbone.architecture import Architecture
@@ -37,29 +37,22 @@ def tasks_of(dtype=torch.float64, classes=CLASSES, multilabel=False):
     return [SharedTask(NAMES[i], classes[i], metric[i], split(i, 4 + i), split(i, 6)) for i in range(len(classes))]
 
 
-def naive_features(model, names, contexts):
-    """(N, e): each name with its own context (n, d)."""
-    return torch.cat([naive_text(model, [name], own[None], "end") for name, own in zip(names, contexts, strict=True)])
-
-
 def naive_weights(model, tasks, p, method, complete):
-    """Unit class weights of every task from the parameters p, class by class."""
+    """Unit class weights of every task from the parameters p."""
+    read = lambda names, contexts: naive_rows(model, names, torch.stack(contexts)[:, None], "end")  # noqa: E731
     weights, offset = [], 0
     for i, task in enumerate(tasks):
-        k, contexts = len(task.class_names), []
-        for c, name in enumerate(task.class_names):
-            if method == "coop_mt":
-                contexts.append(p["context"][{"all": 0, "task": i, "class": offset + c}[complete["sharing"]]])
-                continue
-            u = p["u"][i if complete["task_context"] == "specific" else 0]
-            read = naive_features(model, [task.name], [u])[0]
+        own = range(offset, offset + len(task.class_names))
+        if method == "coop_mt":
+            contexts = [p["context"][{"all": 0, "task": i, "class": c}[complete["sharing"]]] for c in own]
+        else:
+            meta = read([task.name], [p["u"][i if complete["task_context"] == "specific" else 0]]).expand(len(own), -1)
             if complete["class_context"] != "none":
-                v = p["v"][offset + c if complete["class_context"] == "specific" else 0]
-                s = naive_features(model, [name], [v])[0]
-                read = {"lin": torch.cat([s, read]), "linmean": (s + read) / 2, "lincls": s}[complete["meta_input"]]
-            contexts.append((read @ p["meta"]).reshape(3, 64))
-        weights.append(F.normalize(naive_features(model, task.class_names, contexts), dim=-1))
-        offset += k
+                s = read(task.class_names, [p["v"][c if complete["class_context"] == "specific" else 0] for c in own])
+                meta = {"lin": torch.cat([s, meta], dim=1), "linmean": (s + meta) / 2, "lincls": s}[complete["meta_input"]]
+            contexts = [*(meta @ p["meta"]).reshape(-1, 3, 64)]
+        weights.append(F.normalize(read(task.class_names, contexts), dim=-1))
+        offset += len(own)
     return weights
 
 

@@ -22,24 +22,30 @@ def assert_close(ours, reference, tolerance=1e-5):
 
 def naive_text(model, names, context, position):
     """(C, D) for context (depth, n, d): one full-length row per class through open_clip's own blocks."""
-    features = []
-    depth, n, _ = context.shape
-    for name in names:
+    return naive_rows(model, names, context.expand(len(names), *context.shape), position)
+
+
+def naive_rows(model, names, contexts, position):
+    """(C, D) for contexts (C, depth, n, d), one for each name."""
+    rows, places, ends = [], [], []
+    depth, n = contexts.shape[1:3]
+    for name, context in zip(names, contexts, strict=True):
         name = name.replace("_", " ")
         ids = tokenize("X " * n + name + ".")[0]
         length = len(tokenize.encode(name))
         embedded = model.token_embedding(ids)
         before = {"end": n, "middle": n // 2, "front": 0}[position]
         start, words, rest = embedded[:1], embedded[1 + n : 1 + n + length], embedded[1 + n + length :]
-        x = torch.cat([start, context[0, :before], words, context[0, before:], rest]) + model.positional_embedding
-        places = [1 + i for i in range(before)] + [1 + length + i for i in range(before, n)]
-        for layer, block in enumerate(model.transformer.resblocks):
-            if 0 < layer < depth:
-                x = x.clone()
-                x[places] = context[layer]
-            x = block(x.unsqueeze(0), attn_mask=model.attn_mask)[0]
-        features.append(model.ln_final(x)[ids.argmax()] @ model.text_projection)
-    return torch.stack(features)
+        rows.append(torch.cat([start, context[0, :before], words, context[0, before:], rest]) + model.positional_embedding)
+        places.append([1 + i for i in range(before)] + [1 + length + i for i in range(before, n)])
+        ends.append(ids.argmax())
+    x, row = torch.stack(rows), torch.arange(len(rows))
+    for layer, block in enumerate(model.transformer.resblocks):
+        if 0 < layer < depth:
+            x = x.clone()
+            x[row[:, None], torch.tensor(places)] = contexts[:, layer]
+        x = block(x, attn_mask=model.attn_mask)
+    return model.ln_final(x)[row, torch.stack(ends)] @ model.text_projection
 
 
 def naive_vision(model, images, prompts):
