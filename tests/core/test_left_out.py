@@ -81,6 +81,21 @@ def run(study: Study) -> list[str]:
     return said
 
 
+@pytest.fixture(scope="module", autouse=True)
+def loaded_once():
+    """All jobs here have the same frozen model."""
+    load, loaded = backbone.load, []
+
+    def once(folder, device="cpu"):
+        if not loaded:
+            loaded.append(load(folder, device))
+        return loaded[0]
+
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(backbone, "load", once)
+        yield
+
+
 @pytest.fixture(scope="module")
 def ground(tmp_path_factory) -> tuple[Path, list[str]]:
     folder = tmp_path_factory.mktemp("ground")
