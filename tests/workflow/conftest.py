@@ -4,10 +4,18 @@ import shutil
 from pathlib import Path
 
 import pytest
+import starts
 from tiny_study import Finished, begin
 
 VISION = {"image_size": 32, "patch_size": 16, "width": 64, "layers": 1, "head_width": 32}
 TEXT = {"context_length": 77, "vocab_size": 49408, "width": 64, "heads": 2, "layers": 1}
+
+
+@pytest.fixture(scope="session", autouse=True)
+def server():
+    """What the tests start are forks of it."""
+    with starts.serving():
+        yield
 
 
 @pytest.fixture(scope="session")
@@ -32,9 +40,9 @@ def backbone(tmp_path_factory) -> Path:
 
 @pytest.fixture(scope="session")
 def finished(tmp_path_factory, backbone) -> Finished:
-    """The finished study. Not to be changed."""
+    """The finished study, as a user comes to it: every start is real. Not to be changed."""
     study = begin(tmp_path_factory.mktemp("finished"), backbone)
-    study.run()
+    study.started_for_real().run()
     return study
 
 

@@ -1,18 +1,17 @@
 """A tiny study in a folder of its own, and what can be asked of it and done with it."""
 
 import json
-import os
 import shutil
 import subprocess
 import sys
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 
 import yaml
+from starts import BIN, ENVIRONMENT, PYTHON
 
 ROOT = Path(__file__).parents[2]
-PROMPTATLAS = str(Path(sys.executable).with_name("promptatlas"))
-ENVIRONMENT = os.environ | {"OMP_NUM_THREADS": "1"}
+PROMPTATLAS = str(BIN / "promptatlas")
 CONFIG = {
     "study": "tiny",
     "tasks": ["shapes", "colors", "digits_rendered", "glasses"],
@@ -32,6 +31,11 @@ class Finished:
     """A folder in which Snakemake is run, and what can be asked of the study in it."""
 
     folder: Path
+    python: str = PYTHON
+
+    def started_for_real(self) -> "Finished":
+        """The same folder, in which Snakemake and its jobs are started as a user starts them."""
+        return replace(self, python=sys.executable)
 
     @property
     def results(self) -> Path:
@@ -41,7 +45,7 @@ class Finished:
         (self.folder / "config.yaml").write_text(yaml.safe_dump(CONFIG | changes))
 
     def command(self, *arguments: str) -> list[str]:
-        return [sys.executable, "-m", "snakemake", "--snakefile", str(ROOT / "Snakefile"), "--cores", "2", *arguments]
+        return [self.python, "-m", "snakemake", "--snakefile", str(ROOT / "Snakefile"), "--cores", "2", *arguments]
 
     def snakemake(self, *arguments: str) -> subprocess.CompletedProcess:
         return subprocess.run(

@@ -1,0 +1,81 @@
+"""How tests start Python: PYTHON stands for the interpreter, `promptatlas` and `snakemake` in BIN for the commands beside it.
+
+They do what the real ones do, but what runs is a fork of a process that has everything imported (fork_server.py): a start costs a fiftieth of
+a second instead of two. Started for real are code given by `-c` and other options, programs with other settings of the numerical libraries or
+of the interpreter than the tests have, and whatever comes while no server serves. Tests of starts, kills, imports, memory and clusters use
+`sys.executable`.
+
+PROMPTATLAS_TESTS_REAL_STARTS=1 starts everything for real: it tells whether a failure has to do with the server. So does any system but Linux.
+"""
+
+import atexit
+import os
+import shutil
+import socket
+import subprocess
+import sys
+import tempfile
+from contextlib import contextmanager
+from pathlib import Path
+from typing import Iterator
+
+import fork_client
+
+REAL = Path(sys.executable)
+ENVIRONMENT = os.environ | {"OMP_NUM_THREADS": "1"}
+FORKED = sys.platform == "linux" and not os.environ.get("PROMPTATLAS_TESTS_REAL_STARTS")
+COMMANDS = ("promptatlas", "snakemake")
+# What takes long to import, in processes of Snakemake and in jobs. promptatlas is imported by each, as what its parts import is tested too.
+HEAVY = (
+    "torch", "pandas", "pyarrow.parquet", "scipy.stats", "scipy.linalg", "sklearn.linear_model", "sklearn.covariance", "sklearn.metrics",
+    "matplotlib.pyplot", "seaborn", "safetensors.torch", "snakemake.cli", "snakemake.script", "jsonschema", "yaml", "PIL.Image", "ftfy", "tokenizers",
+)  # fmt: skip
+
+
+def written(folder: Path) -> Path:
+    """The commands of the clients in `folder`, made executable."""
+    given = {"REAL": str(REAL), "SOCKET": str(folder / "socket"), "SETTINGS": fork_client.settings(ENVIRONMENT)}
+    constants = "; ".join(f"{name} = {value!r}" for name, value in given.items())
+    texts = {"python": f"#!{REAL} -IS\n{constants}\n{Path(fork_client.__file__).read_text()}"}
+    for command in COMMANDS:
+        first, _, rest = REAL.with_name(command).read_text().partition("\n")
+        texts[command] = f"#!{folder / 'python'}\n{rest}"
+    for name, text in texts.items():
+        (folder / name).write_text(text)
+        (folder / name).chmod(0o755)
+    return folder
+
+
+def made() -> Path:
+    folder = Path(tempfile.mkdtemp(prefix="starts-"))
+    atexit.register(shutil.rmtree, folder, ignore_errors=True)
+    return written(folder)
+
+
+BIN = made() if FORKED else REAL.parent
+PYTHON = str(BIN / "python") if FORKED else str(REAL)
+
+
+@contextmanager
+def serving(folder: Path = BIN, imported: tuple[str, ...] = HEAVY) -> Iterator[int | None]:
+    """While it lasts, the commands in `folder` are forks of one server, which is gone at the end with all that it started.
+
+    Gives its process id. It imports what is named when the first command is run.
+    """
+    if not FORKED:
+        yield None
+        return
+    with socket.socket(socket.AF_UNIX) as listener:
+        listener.bind(str(folder / "socket"))
+        listener.listen(64)
+        program = Path(__file__).with_name("fork_server.py")
+        server = subprocess.Popen(
+            [REAL, program, str(listener.fileno()), *imported],
+            env=ENVIRONMENT, stdin=subprocess.PIPE, stdout=subprocess.DEVNULL, pass_fds=[listener.fileno()], start_new_session=True,
+        )  # fmt: skip
+    try:
+        yield server.pid
+    finally:
+        (folder / "socket").unlink()
+        server.stdin.close()
+        server.wait(timeout=30)
