@@ -12,9 +12,9 @@ from tiny_study import ENVIRONMENT, begin, differing
 
 
 def kill_after(study, files: int, seconds: float) -> bool:
-    """Starts the study and kills it and all its jobs `seconds` after `files` more results; says whether it still ran."""
+    """Starts the study for real and kills it and all its jobs `seconds` after `files` more results; says whether it still ran."""
     process = subprocess.Popen(
-        study.command(), cwd=study.folder, env=ENVIRONMENT, start_new_session=True,
+        study.started_for_real().command(), cwd=study.folder, env=ENVIRONMENT, start_new_session=True,
         stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL,
     )  # fmt: skip
     wanted = len(results(study)) + files

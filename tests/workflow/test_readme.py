@@ -4,10 +4,10 @@ import json
 import os
 import re
 import subprocess
-import sys
 from pathlib import Path
 
 import pytest
+from starts import BIN, REAL
 from tiny_study import ENVIRONMENT, ROOT
 
 README = (ROOT / "README.md").read_text()
@@ -48,7 +48,8 @@ def test_make_knows_its_entry_points(command):
 
 @pytest.mark.parametrize("command", TYPED)
 def test_a_command_of_the_readme_runs(folder, command):
-    path = f"{Path(sys.executable).parent}{os.pathsep}{os.environ['PATH']}"
+    commands = REAL.parent if command == TYPED[0] else BIN
+    path = os.pathsep.join([str(commands), str(REAL.parent), os.environ["PATH"]])
     typed = command.replace("results/mini/", "results/tiny/")
     done = subprocess.run(typed, shell=True, cwd=folder, env=ENVIRONMENT | {"PATH": path}, text=True, capture_output=True)
     assert done.returncode == 0, done.stdout + done.stderr

@@ -15,7 +15,7 @@ import numpy as np
 import pytest
 import yaml
 from PIL import Image
-from tiny_study import ENVIRONMENT, PROMPTATLAS, ROOT
+from tiny_study import ENVIRONMENT, PROMPTATLAS, PYTHON, ROOT
 
 from promptatlas import NUMERICS_VERSION, changes, survey
 from promptatlas.jobs import backbone, fetch, prepare, probe, transfer, tune
@@ -252,7 +252,7 @@ def test_a_change_is_told_before_and_exactly_what_it_touches_is_computed_again(p
 
 
 def snakemake(*arguments: str) -> str:
-    command = [sys.executable, "-m", "snakemake", "collect", "probe", "-s", str(ROOT / "Snakefile"), "--cores", "2", "--configfile", "study.yaml"]
+    command = [PYTHON, "-m", "snakemake", "collect", "probe", "-s", str(ROOT / "Snakefile"), "--cores", "2", "--configfile", "study.yaml"]
     done = subprocess.run([*command, *arguments], env=ENVIRONMENT, text=True, capture_output=True, timeout=600)
     assert done.returncode == 0, done.stdout + done.stderr
     return done.stdout + done.stderr
