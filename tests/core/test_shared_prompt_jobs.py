@@ -81,6 +81,11 @@ def ground(tmp_path_factory) -> Path:
 
 
 @pytest.fixture(scope="module")
+def noisy(tmp_path_factory) -> Path:
+    return begun(tmp_path_factory.mktemp("noisy"), noise=True)
+
+
+@pytest.fixture(scope="module")
 def model(ground):
     return backbone.load(study_in(ground).backbone_folder)
 
@@ -170,9 +175,8 @@ def test_averaged_source_prompts_are_elementwise_means_that_every_seed_starts_fr
 
 
 @pytest.mark.parametrize("method", ["coop", "vpt"])
-def test_noise_in_test_labels_changes_scores_but_no_group_no_gain_and_no_prompt(ground, tmp_path, method):
-    shutil.copytree(ground, tmp_path / "sound")
-    folders = [tmp_path / "sound", begun(tmp_path / "noisy", noise=True)]
+def test_noise_in_test_labels_changes_scores_but_no_group_no_gain_and_no_prompt(ground, noisy, tmp_path, method):
+    folders = [shutil.copytree(ground, tmp_path / "sound"), shutil.copytree(noisy, tmp_path / "noisy")]
     settings = {method: CONFIG["settings"]["coop"] if method == "coop" else {"epochs": 2, "prompts": 2, "learning_rate": 0.1}}
     prompts, groups, found = [], [], []
     for folder in folders:
