@@ -74,10 +74,12 @@ def test_published_sizes_equal_open_clip(name, pixels, tmp_path, monkeypatch):
     config["vision_cfg"] |= {"image_size": pixels}
     config["text_cfg"] |= {"layers": 1}
     model = unfilled(export.open_clip_model, config)
-    fill(model)
+    fill(model, spread=1.0)
     met_pictures(model)
     backbone = large(model, described(config), tmp_path, monkeypatch)
-    assert_same_images(model, backbone, torch.randn(1, 3, pixels, pixels))
+    images = torch.randn(2, 3, pixels, pixels)
+    assert_same_images(model, backbone, images)
+    assert (model.encode_image(images[:1]) - model.encode_image(images[1:])).abs().max() > 1e-3  # the images matter
 
 
 def test_one_image_alone_gives_what_it_gives_among_others(small):

@@ -48,15 +48,15 @@ def unfilled(build, *arguments, **settings):
 
 
 @torch.no_grad()
-def fill(model: nn.Module) -> None:
-    """Numbers into every weight, each weight's from another place of one random vector, so small that features stay finite."""
+def fill(model: nn.Module, spread: float = 0.5) -> None:
+    """Numbers into every weight, each weight's from another place of one random vector; a layer makes `spread` of one."""
     numbers, start = torch.randn((1 << 20) + 7, generator=torch.Generator().manual_seed(0)), 0
     for part in model.modules():
         for name, value in part.named_parameters(recurse=False):
             if value.dim() == 0:
                 continue
             centre = float(name == "weight" and isinstance(part, (nn.LayerNorm, nn.BatchNorm2d)))
-            own = numbers.roll(start) * (0.05 if value.dim() == 1 else 0.5 * value[0].numel() ** -0.5) + centre
+            own = numbers.roll(start) * (0.05 if value.dim() == 1 else spread * value[0].numel() ** -0.5) + centre
             for piece in value.view(-1).split(len(own)):
                 piece.copy_(own[: len(piece)])
             start += 100_003
