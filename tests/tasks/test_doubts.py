@@ -1,5 +1,7 @@
 """What answers of the frozen model say against names and labels, and what they do not."""
 
+from dataclasses import replace
+
 import numpy as np
 import pandas as pd
 import pytest
@@ -59,3 +61,15 @@ def test_both_stand_in_the_notes_of_the_table(tmp_path):
     assert [*said] == ["colors"]
     noted = collect._doubted(tasks, {name: prepare.indistinct(study, name) for name in study.tasks}, said)["notes"]
     assert noted[0].startswith("odd; the model cannot tell 1 pair") and noted[1].startswith("its zero-shot score, 20.0 %")
+
+
+def test_the_table_of_tasks_counts_images_that_can_be_used(tmp_path):
+    study = Study({"tasks": ["shapes", "colors"], "results": str(tmp_path), "methods": ["coop"], "seeds": [1]})
+    labels, kept = np.arange(10) % 2, np.arange(7)
+    images = {split: np.zeros((7, 8, 8, 3), np.uint8) for split in ("train", "validation", "test")}
+    pools = {split: replace(Pool.whole(array, labels[kept]), labels=labels, index=kept, skipped=[7, 8]) for split, array in images.items()}
+    write(study.task_folder("shapes"), Task("shapes", "S", "own", ("one", "two"), ("a {}.",)), pools, [], images)
+    study.draw("shapes", 1).parent.mkdir(parents=True)
+    study.draw("shapes", 1).write_text('{"shots_per_class": [2, 2]}')
+    row = collect._task_row(study, "shapes")
+    assert (row["n_train"], row["n_validation"], row["n_test"], row["skipped"]) == (8, 8, 7, 6)
