@@ -27,12 +27,22 @@ def poisoned(study, *arguments: str) -> str:
 
 
 def poison(study):
-    """Cuts off the pictures of a task and takes its prompt away; gives the function that mends the pictures."""
-    pictures = study.results / "tasks" / "glasses" / "train_images.npy"
-    whole = pictures.read_bytes()
-    pictures.write_bytes(whole[: len(whole) // 2])
+    """Makes the pictures of a task unreadable and takes its prompt away; gives the function that mends the pictures."""
     (study.results / PROMPT).unlink()
-    return lambda: pictures.write_bytes(whole)
+    return unreadable(study.results / "tasks" / "glasses" / "train_images.npy")
+
+
+def unreadable(path):
+    """Puts a folder in the place of a file, as one that is cut off would be made again; gives the function that mends it."""
+    whole = path.read_bytes()
+    path.unlink()
+    path.mkdir()
+
+    def mend() -> None:
+        path.rmdir()
+        path.write_bytes(whole)
+
+    return mend
 
 
 def status(study, *arguments: str) -> str:
@@ -78,7 +88,7 @@ def test_a_run_that_is_killed_before_its_end_is_followed_by_one_that_tries_again
     left = study.contents("cells", "prompts")
     assert PROMPT in left and ROW <= set(left)
 
-    assert "5 results failed earlier" in study.run("--dry-run") and study.contents("cells", "prompts") == left
+    assert "5 results failed earlier, missing now" in study.run("--dry-run") and study.contents("cells", "prompts") == left
     assert "1 of 4 prompts to learn" in poisoned(study, "--until", "collect")
     mend()
     told = study.run("--until", "collect")
@@ -135,9 +145,8 @@ def test_a_task_that_cannot_be_prepared_costs_its_own_row_and_column(study):
 
 def test_a_task_that_cannot_be_encoded_costs_its_own_column(study):
     """Prompts of its own were learned before; VPT looks at pictures, CoOp at features."""
-    before, pictures = study.contents("cells", "prompts"), study.results / "tasks" / "glasses" / "test_images.npy"
-    whole = pictures.read_bytes()
-    pictures.write_bytes(whole[: len(whole) // 2])
+    before = study.contents("cells", "prompts")
+    mend = unreadable(study.results / "tasks" / "glasses" / "test_images.npy")
     (study.results / "encoded" / "glasses.safetensors").unlink()
     for cell in study.results.glob("cells/frozen/*/seed1/glasses/*.json"):
         cell.unlink()
@@ -148,7 +157,7 @@ def test_a_task_that_cannot_be_encoded_costs_its_own_column(study):
     kept = study.contents("cells", "prompts")
     assert {name for name in before if name not in kept} == {name for name in before if "/glasses/" in name}
 
-    pictures.write_bytes(whole)
+    mend()
     study.run("--until", "describe")
     assert not study.contents("failed") and {*study.contents("cells", "prompts")} == {*before}
 

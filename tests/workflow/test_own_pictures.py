@@ -136,4 +136,4 @@ def test_bad_pictures_are_named_in_one_sentence(tmp_path, backbone, break_it, wo
     done = study.snakemake("--until", "prepare")
     (told,) = [line for line in done.stderr.splitlines() if line.startswith("failed: tasks/animals/task.json: ")]
     assert words in told and done.returncode == 1 and "Traceback" not in done.stderr
-    assert "1 results of tiny failed" in done.stderr and (study.results / "tasks/shapes/task.json").exists()
+    assert "1 result of tiny failed" in done.stderr and (study.results / "tasks/shapes/task.json").exists()

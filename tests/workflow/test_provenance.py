@@ -117,7 +117,7 @@ def test_a_study_with_holes_is_packed_without_them_and_without_the_folders_of_th
     configured.report.write_text(f"<p>{here}/results &quot;{home}/data&quot;</p>{configured.report.read_text()}")
     provenance.write(configured)
     done = pack(study)
-    assert done.returncode == 0 and "1 results failed" in done.stdout and str(cell.relative_to(configured.folder)) in done.stdout
+    assert done.returncode == 0 and "1 result failed" in done.stdout and str(cell.relative_to(configured.folder)) in done.stdout
     with tarfile.open("tiny.tar.gz") as archive:
         content = {name.removeprefix("tiny/"): archive.extractfile(name).read() for name in archive.getnames()}
     assert [*content] == sorted(content) and packing.HOLES in content

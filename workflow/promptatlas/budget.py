@@ -20,6 +20,7 @@ from promptatlas.backbone.architecture import Architecture
 from promptatlas.calibration import Speeds, calibrate
 from promptatlas.costs import Size
 from promptatlas.forecast import STAGES, Planned
+from promptatlas.spelling import counted
 from promptatlas.study import Study
 
 # Finished studies took up to this factor more or less than was foretold, beside the scatter of the measurement (docs/log.md).
@@ -98,8 +99,8 @@ def _head(budget: Budget) -> list[str]:
     unit = "GPU" if budget.device == "cuda" else "core of a processor"
     model = "" if budget.trained else ", with an untrained model of the same sizes"
     return [
-        f"{study.name}: {len(study.tasks)} tasks, {len(study.every_method)} methods, {len(study.seeds)} seeds, "
-        f"{len(study.cells)} cells, {study.backbone_name}",
+        f"{study.name}: {counted(len(study.tasks), 'task')}, {counted(len(study.every_method), 'method')}, {counted(len(study.seeds), 'seed')}, "
+        f"{counted(len(study.cells), 'cell')}, {study.backbone_name}",
         f"times are those of one {unit} as this one, measured in {budget.took:.0f} s{model}",
     ]
 

@@ -16,7 +16,7 @@ from typing import Any, Iterable, Sequence
 from promptatlas import configuration, failures, places, sources, texts
 from promptatlas.cells import Cell
 from promptatlas.errors import INTERRUPTED, NOTHING_LOST, UserError
-from promptatlas.spelling import plain, suggest
+from promptatlas.spelling import counted, plain, suggest
 from promptatlas.study import Study
 
 
@@ -223,7 +223,7 @@ def _pack(options: argparse.Namespace) -> int:
     files = packing.pack(study, options.output)
     print(f"{options.output}: {len(files)} files of {study.name}")
     if holes := packing.holes(study):
-        print(f"{len(holes)} results failed and are holes in it, which {packing.HOLES} names:")
+        print(f"{counted(len(holes), 'result')} failed, holes in it that {packing.HOLES} names:")
         print("\n".join(failures.lines(study, holes)))
     return 0
 

@@ -15,6 +15,7 @@ from typing import Any, Iterable, NoReturn, Sequence
 
 from promptatlas import changes, damage, failures, places, sources
 from promptatlas.errors import INTERRUPTED, NOTHING_LOST, UserError, of_the_disk
+from promptatlas.spelling import counted
 from promptatlas.study import Study
 
 # Jobs may run in other processes, also on other machines; the environment reaches them all and is no provenance.
@@ -107,7 +108,7 @@ def announce(study: Study, damaged: Iterable[Path] = ()) -> None:
         )
         print(f"{study.name}: {len(missing)} of {len(files)} {kind} are missing{names}", file=sys.stderr)
     if failed:
-        print(f"{study.name}: {len(failed)} results failed earlier and count as missing", file=sys.stderr)
+        print(f"{study.name}: {counted(len(failed), 'result')} failed earlier, missing now", file=sys.stderr)
     for remark in sources.remarks(study):
         print(f"{study.name}: {remark}", file=sys.stderr)
     if study.config["draw"] == "elevater" and study.shots == 1:
@@ -168,7 +169,7 @@ def conclude(study: Study) -> None:
         print("\n".join(failures.lines(study, failed)), file=sys.stderr)
         end(
             UserError(
-                f"{len(failed)} results of {study.name} failed for the reasons above, everything else is kept; the same command "
+                f"{counted(len(failed), 'result')} of {study.name} failed for the reasons above, everything else is kept; the same command "
                 "tries them again, `promptatlas status` shows where they are"
             )
         )

@@ -9,6 +9,7 @@ from collections import Counter
 from collections.abc import Iterable
 
 from promptatlas import failures
+from promptatlas.spelling import counted
 from promptatlas.study import Study
 from promptatlas.survey import DAMAGED, DONE, FAILED, MISSING, STALE, State, ended
 
@@ -57,7 +58,7 @@ def code(found: Iterable[State]) -> int:
 def reasons(study: Study) -> list[str]:
     """What failed, why, and the last lines of the logs of jobs that stopped."""
     failed, stopped = failures.listed(study), ended(study)
-    lines = ["", f"{len(failed)} results failed; run the same command again to try them again:"] if failed else []
+    lines = ["", f"{counted(len(failed), 'result')} failed; run the same command again to try again:"] if failed else []
     lines += failures.lines(study, failed)
     for details in dict.fromkeys(one.details for one in failed if one.details):
         lines += ["", *(f"    {line}" for line in details.splitlines()[-LAST:])]

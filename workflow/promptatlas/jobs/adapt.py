@@ -20,6 +20,7 @@ from promptatlas.jobs.known import Described, Known, numerics, record
 from promptatlas.learned import LearnedPrompt
 from promptatlas.methods.settings import module_class, revision
 from promptatlas.reporting import Progress, Say
+from promptatlas.spelling import counted
 from promptatlas.streams import stream
 from promptatlas.study import Study
 from promptatlas.work import AdaptJob
@@ -30,7 +31,7 @@ def fit(study: Study, job: AdaptJob, threads: int, say: Say) -> None:
     forced = planning.forced(study, job.name, study.outputs(job))
     model = backbone.load(study.backbone_folder, devices.chosen(study.config["device"], threads))
     settings = study.settings(job.method)
-    say(f"adapt {job.method}: {len(job.tasks)} tasks, {len(study.seeds)} seeds")
+    say(f"adapt {job.method}: {counted(len(job.tasks), 'task')}, {counted(len(study.seeds), 'seed')}")
     holes, used = Holes(study, job, say), []
     progress = Progress(f"adapt {job.method}", len(job.tasks), "tasks", say)
     for name in job.tasks:

@@ -22,6 +22,7 @@ from promptatlas.jobs.known import Described, Known, numerics, record
 from promptatlas.learned import LearnedPrompt, holds, save_failed
 from promptatlas.reporting import Progress, Say
 from promptatlas.sharing import SharedTask, tune_shared
+from promptatlas.spelling import counted
 from promptatlas.study import Study
 from promptatlas.work import ShareJob
 
@@ -33,7 +34,7 @@ def learn(study: Study, job: ShareJob, threads: int, say: Say) -> None:
     holes = Holes(study, job, say)
     tasks = {name: alone(lambda name=name: Known.of(study, name, model.device)) for name in study.tasks}
     progress = Progress(f"share {method}", len(job.seeds), "seeds", say)
-    say(f"share {method}: {len(study.tasks)} tasks together, {len(job.seeds)} seeds")
+    say(f"share {method}: {len(study.tasks)} tasks together, {counted(len(job.seeds), 'seed')}")
     used: list[Path] = []
     for seed in job.seeds:
         path, (sound, left) = study.shared(method, seed), apart(tasks, seed)
