@@ -5,7 +5,8 @@ a second instead of two. Started for real are code given by `-c` and other optio
 of the interpreter than the tests have, and whatever comes while no server serves. Tests of starts, kills, imports, memory and clusters use
 `sys.executable`.
 
-PROMPTATLAS_TESTS_REAL_STARTS=1 starts everything for real: it tells whether a failure has to do with the server. So does any system but Linux.
+PROMPTATLAS_TESTS_REAL_STARTS=1 starts everything for real: it tells whether a failure has to do with the server. So does any system
+but a Linux of 2019 or later.
 """
 
 import atexit
@@ -23,13 +24,23 @@ import fork_client
 
 REAL = Path(sys.executable)
 ENVIRONMENT = os.environ | {"OMP_NUM_THREADS": "1"}
-FORKED = sys.platform == "linux" and not os.environ.get("PROMPTATLAS_TESTS_REAL_STARTS")
 COMMANDS = ("promptatlas", "snakemake")
 # What takes long to import, in processes of Snakemake and in jobs. promptatlas is imported by each, as what its parts import is tested too.
 HEAVY = (
     "torch", "pandas", "pyarrow.parquet", "scipy.stats", "scipy.linalg", "sklearn.linear_model", "sklearn.covariance", "sklearn.metrics",
     "matplotlib.pyplot", "seaborn", "safetensors.torch", "snakemake.cli", "snakemake.script", "jsonschema", "yaml", "PIL.Image", "ftfy", "tokenizers",
 )  # fmt: skip
+
+
+def forkable() -> bool:
+    """Whether this system has what the server needs: an end of a process that can be waited for, and a short name for its socket."""
+    if os.environ.get("PROMPTATLAS_TESTS_REAL_STARTS") or sys.platform != "linux" or len(tempfile.gettempdir()) > 64:
+        return False
+    try:
+        os.close(os.pidfd_open(os.getpid()))
+    except OSError:
+        return False
+    return True
 
 
 def written(folder: Path) -> Path:
@@ -52,6 +63,7 @@ def made() -> Path:
     return written(folder)
 
 
+FORKED = forkable()
 BIN = made() if FORKED else REAL.parent
 PYTHON = str(BIN / "python") if FORKED else str(REAL)
 

@@ -224,9 +224,9 @@ def test_code_on_the_command_line_is_started_for_real():
 
 
 @pytest.fixture
-def other(tmp_path):
+def other():
     """Commands of another server, which imports nothing."""
-    return starts.written(tmp_path)
+    return starts.made()
 
 
 def test_without_a_server_it_is_started_for_real(other, script):
