@@ -251,7 +251,7 @@ def test_nothing_survives_tests_that_are_killed(other, script):
         with starts.serving(Path({str(other)!r}), ()):
             subprocess.run([{str(other / "python")!r}, {sleeps!r}], env=starts.ENVIRONMENT)
     """)
-    process = subprocess.Popen([sys.executable, tests], env=ENVIRONMENT, text=True, stdout=subprocess.PIPE)
+    process = subprocess.Popen([sys.executable, tests], env=ENVIRONMENT | {"TMPDIR": str(other)}, text=True, stdout=subprocess.PIPE)
     child, server = map(int, process.stdout.readline().split())
     process.kill()
     process.wait()
