@@ -28,7 +28,7 @@ def settings(environment):
 
 
 def forkable(arguments):
-    """`-m module` or a script, in the server's own surroundings, with the usual three descriptors and signals."""
+    """`-m module` or a script, in the server's own surroundings, with the usual three descriptors."""
     if arguments[:1] == ["-m"]:
         known = len(arguments) > 1
     else:
@@ -40,14 +40,14 @@ def forkable(arguments):
             os.fstat(descriptor)
     except OSError:
         return False
-    return signal.getsignal(signal.SIGINT) is not signal.SIG_IGN and all(signal.getsignal(one) == signal.SIG_DFL for one in SIGNALS[1:])
+    return True
 
 
-def ask(server, arguments):
+def ask(server, arguments, ignored):
     """Sends the server what a new process inherits."""
     umask = os.umask(0)
     os.umask(umask)
-    request = marshal.dumps((sys.argv[0], arguments, os.getcwd(), dict(os.environb), umask))
+    request = marshal.dumps((sys.argv[0], arguments, os.getcwd(), dict(os.environb), umask, ignored))
     message = len(request).to_bytes(8, "little") + request
     descriptors = b"".join(descriptor.to_bytes(4, sys.byteorder) for descriptor in range(3))
     sent = server.sendmsg([message], [(socket.SOL_SOCKET, socket.SCM_RIGHTS, descriptors)])
@@ -72,9 +72,10 @@ def main():
         os.execv(REAL, [REAL, *arguments])
     # A signal that comes before the child is there waits for it in the socket.
     signal.pthread_sigmask(signal.SIG_BLOCK, SIGNALS)
-    for number in SIGNALS:
+    ignored = {int(number): signal.getsignal(number) == signal.SIG_IGN for number in SIGNALS}
+    for number in [number for number in SIGNALS if not ignored[number]]:
         signal.signal(number, lambda number, frame: server.send(bytes([number])))
-    ask(server, arguments)
+    ask(server, arguments, ignored)
     signal.pthread_sigmask(signal.SIG_UNBLOCK, SIGNALS)
     os.close(0)  # the child has them: who reads its output sees the end when it ends
     os.close(1)

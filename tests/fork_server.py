@@ -36,6 +36,7 @@ class Request:
     folder: str
     environment: dict[bytes, bytes]
     umask: int
+    ignored: dict[int, bool]  # by number of the signal
     descriptors: list[int]
 
 
@@ -156,6 +157,9 @@ def settle(request: Request, path: list[str]) -> None:
         os.dup2(descriptor, number)
     os.closerange(3, 1 << 16)
     os.umask(request.umask)
+    for number, ignored in request.ignored.items():
+        usual = signal.default_int_handler if number == signal.SIGINT else signal.SIG_DFL
+        signal.signal(number, signal.SIG_IGN if ignored else usual)
     os.chdir(request.folder)
     os.environ.clear()
     os.environb.update(request.environment)

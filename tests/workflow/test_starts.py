@@ -26,7 +26,7 @@ os.umask(umask := os.umask(0))
 main = sys.modules["__main__"]
 print("to stderr", file=sys.stderr)
 print(json.dumps({
-    "argv": sys.argv, "path": sys.path, "folder": os.getcwd(), "environment": dict(os.environ), "umask": umask, "stdin": sys.stdin.read(),
+    "executable": sys.executable, "argv": sys.argv, "path": sys.path, "folder": os.getcwd(), "environment": dict(os.environ), "umask": umask, "stdin": sys.stdin.read(),
     "name": __name__, "file": __file__, "spec": getattr(__spec__, "name", None), "package": __package__, "loader": type(__loader__).__name__,
     "globals": sorted(set(globals())), "main": main.__dict__ is globals(), "original": sys.orig_argv[1:], "prefix": sys.prefix, "flags": list(sys.flags),
     "streams": [[s.encoding, s.errors, s.line_buffering, s.write_through, s.newlines, s.isatty(), s.fileno(), s.name] for s in (sys.stdin, sys.stdout, sys.stderr)],
@@ -75,18 +75,26 @@ def gone(process: int) -> bool:
     return False
 
 
-@pytest.mark.parametrize("how", ["script", "module", "path"])
+@pytest.mark.parametrize("how", ["script", "module", "path", "ignored"])
 def test_a_program_sees_what_it_would_see_of_a_real_start(script, tmp_path, how):
     path = script(STATE)
     (tmp_path / "sitecustomize.py").write_text("import os; os.environ['CUSTOM'] = 'yes'")
     environment = ENVIRONMENT | {"PYTHONPATH": f"{tmp_path}::/nowhere", "NAME": "it's ü"} if how == "path" else ENVIRONMENT
     arguments = ["-m", "program"] if how == "module" else [path]
-    seen = []
+    seen, started = [], []
+
+    def before():
+        os.umask(0o27)
+        for number in (signal.SIGINT, signal.SIGHUP):  # as of what runs in the background, or under nohup
+            signal.signal(number, signal.SIG_IGN if how == "ignored" else signal.SIG_DFL)
+
     for python in (sys.executable, PYTHON):
-        done = run(*arguments, "a b", "--flag", python=python, cwd=tmp_path, env=environment, input="given\n", preexec_fn=lambda: os.umask(0o27))
+        done = run(*arguments, "a b", "--flag", python=python, cwd=tmp_path, env=environment, input="given\n", preexec_fn=before)
         assert done.returncode == 0 and done.stderr == "to stderr\n", done.stderr
         seen.append(json.loads(done.stdout))
+        started.append(seen[-1].pop("executable"))
     real, forked = seen
+    assert started == [sys.executable, PYTHON]
     assert {name: (real[name], forked[name]) for name in real if real[name] != forked[name]} == {}
     assert real["custom"] == ("yes" if how == "path" else None) and real["stdin"] == "given\n" and real["umask"] == 0o27
 
