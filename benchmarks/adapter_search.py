@@ -18,8 +18,8 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor
 
-from promptatlas.adapters.cache import Cache, affinity, cache, remembered
-from promptatlas.adapters.search import Choice, axis, right_between, search
+from promptatlas.training.adapters.cache import Cache, affinity, cache, remembered
+from promptatlas.training.adapters.search import Choice, axis, right_between, search
 
 WIDTH, VALIDATION, AT_ONCE = 512, 4, 2**24
 SCALE = 100.0  # of OpenAI's weights

@@ -17,7 +17,7 @@ from typing import Any
 
 import yaml
 
-from promptatlas.study import Study
+from promptatlas.study.study import Study
 
 ROOT = Path(__file__).resolve().parents[1]
 METHODS = ["coop", "vpt", "upt", "maple", "ivlp", "cocoop"]

@@ -8,10 +8,10 @@ from types import SimpleNamespace
 
 import pytest
 
-from promptatlas import devices, planning
-from promptatlas.errors import UserError
+from promptatlas.base.errors import UserError
+from promptatlas.runs import devices, session
 
-CLAIM = "import sys, time; from promptatlas import devices; print(devices._claimed(sys.argv[1:]), flush=True); time.sleep(600)"
+CLAIM = "import sys, time; from promptatlas.runs import devices; print(devices._claimed(sys.argv[1:]), flush=True); time.sleep(600)"
 
 
 @pytest.fixture
@@ -63,6 +63,6 @@ def test_a_given_gpu_is_kept_for_the_whole_job(monkeypatch, tmp_path):
 
 
 def test_a_repeated_job_asks_for_more():
-    asked = planning.resources(SimpleNamespace(config={"memory_mib": 3000, "minutes": 120}), gpus=1)
+    asked = session.resources(SimpleNamespace(config={"memory_mib": 3000, "minutes": 120}), gpus=1)
     assert asked["gpu"] == 1 and [asked["mem_mib"](None, attempt) for attempt in (1, 2)] == [3000, 6000]
     assert [asked["runtime"](None, attempt) for attempt in (1, 3)] == [120, 360]

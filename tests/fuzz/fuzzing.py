@@ -13,10 +13,9 @@ from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
-from hypothesis import HealthCheck, settings
-from hypothesis import strategies as st
+from hypothesis import HealthCheck, settings, strategies as st
 
-from promptatlas.errors import UserError
+from promptatlas.base.errors import UserError
 
 TIMES = int(os.environ.get("FUZZ_TIMES", "1"))
 MOST_SECONDS = 60

@@ -5,11 +5,10 @@ import re
 
 import yaml
 from fuzzing import NASTY, cases, damaged, mutated, names, outcome, values
-from hypothesis import given
-from hypothesis import strategies as st
+from hypothesis import given, strategies as st
 
-from promptatlas import configuration
-from promptatlas.study import Study
+from promptatlas.study import configuration
+from promptatlas.study.study import Study
 from promptatlas.tasks import catalogue
 
 OWN = {"folder": "pictures/roses", "title": "Roses", "metric": "accuracy", "templates": ["a {}."], "classes": ["a", "b"]}

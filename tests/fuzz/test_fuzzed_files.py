@@ -8,16 +8,18 @@ import pandas as pd
 import pytest
 import torch
 from fuzzing import NASTY, cases, damaged, mutated, outcome
-from hypothesis import given
-from hypothesis import strategies as st
+from hypothesis import given, strategies as st
 from safetensors.torch import save
 
-from promptatlas import backbone, card, cells, features, scores
-from promptatlas.cells import Cell, fingerprint
-from promptatlas.jobs.prepare import ARRAYS, read_draw
-from promptatlas.learned import LearnedPrompt
-from promptatlas.prompts import Prompts
-from promptatlas.takeaway import load_prompt
+from promptatlas import backbone
+from promptatlas.backbone import feature_file
+from promptatlas.backbone.prompts import Prompts
+from promptatlas.exchange.inference import load_prompt
+from promptatlas.records import card, cells
+from promptatlas.records.cells import Cell, fingerprint
+from promptatlas.records.prompt_file import LearnedPrompt
+from promptatlas.runs import score_record
+from promptatlas.runs.prepare import ARRAYS, read_draw
 from promptatlas.tasks import catalogue
 from promptatlas.tasks.draws import draw as draw_pictures
 from promptatlas.tasks.prepared import Pool, PreparedTask, write
@@ -103,7 +105,7 @@ def test_cells(tmp_path_factory, data):
 def test_scores(tmp_path_factory, data):
     folder = tmp_path_factory.getbasetemp()
     content = data.draw(st.one_of(mutated(SCORE).map(text), damaged(text(SCORE))))
-    found = settles(folder, folder / "score.json", content, scores.read)
+    found = settles(folder, folder / "score.json", content, score_record.read)
     assert isinstance(found, str) or 0 <= found["score"] <= 1
 
 
@@ -220,8 +222,8 @@ def test_damaged_prompt_files(tmp_path_factory, data):
 @given(st.data())
 def test_damaged_features(tmp_path_factory, data):
     folder = tmp_path_factory.getbasetemp()
-    arrays = {name: torch.zeros(3, 4) for name in features.ARRAYS}
-    settles(folder, folder / "shapes.safetensors", data.draw(damaged(save(arrays, {"fingerprint": "a"}))), features.load)
+    arrays = {name: torch.zeros(3, 4) for name in feature_file.ARRAYS}
+    settles(folder, folder / "shapes.safetensors", data.draw(damaged(save(arrays, {"fingerprint": "a"}))), feature_file.load)
 
 
 @cases(60)

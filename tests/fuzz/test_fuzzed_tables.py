@@ -5,10 +5,10 @@ from types import SimpleNamespace
 import numpy as np
 import pandas as pd
 from fuzzing import NASTY, cases, damaged, outcome
-from hypothesis import given
-from hypothesis import strategies as st
+from hypothesis import given, strategies as st
 
-from promptatlas import cli, published
+from promptatlas.analysis import published
+from promptatlas.cli import command
 from promptatlas.tasks.readers import contents
 
 MATRIX = "# printed\nmethod,source,target,ratio\n" + "".join(f"coop,{a},{b},0.{k}\n" for k, (a, b) in enumerate(["ab", "ba", "aa", "bb"]))
@@ -62,5 +62,5 @@ def test_uses_of_pictures(tmp_path_factory, content):
 def test_lists_of_class_names(tmp_path_factory, content):
     path = tmp_path_factory.getbasetemp() / "classes.txt"
     path.write_bytes(content)
-    found = outcome(path.parent, lambda: cli._class_names(path))
+    found = outcome(path.parent, lambda: command._class_names(path))
     assert "classes.txt" in found if isinstance(found, str) else all(name.strip() for name in found)

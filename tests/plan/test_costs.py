@@ -8,16 +8,17 @@ from pathlib import Path
 import pytest
 import torch
 
-from promptatlas import calibration, costs, timetable, trials, tuning
+from promptatlas.backbone.classifier import PromptedClassifier
 from promptatlas.backbone.untrained import untrained
-from promptatlas.calibration import Point
-from promptatlas.classifier import PromptedClassifier
-from promptatlas.configuration import complete, load
-from promptatlas.costs import Method, Size, Work
-from promptatlas.forecast import Planned, jobs
 from promptatlas.methods import names, settings
-from promptatlas.study import Study
+from promptatlas.plan import costs, device_speed, timetable, trials
+from promptatlas.plan.costs import Method, Size, Work
+from promptatlas.plan.device_speed import Point
+from promptatlas.plan.forecast import Planned, jobs
+from promptatlas.study.configuration import complete, load
+from promptatlas.study.study import Study
 from promptatlas.tasks.task import Task
+from promptatlas.training import single_task
 
 ROOT = Path(__file__).parents[2]
 EVERY = [*names("prompt"), *names("shared"), *names("adapter")]
@@ -35,7 +36,7 @@ def study(**changes) -> Study:
 @pytest.mark.parametrize("method", [name for name in names("prompt") if name != "vpt"])
 def test_tokens_are_counted_as_the_text_tower_runs_them(model, method):
     made_up = trials.MadeUp(Size((2,) * 12, 0, 0, 0, 0), 32)
-    prompts = tuning.scratch(model, method, settings(method), 0).prompts
+    prompts = single_task.scratch(model, method, settings(method), 0).prompts
     layout = PromptedClassifier(model, made_up.task.class_names, prompts).layout
     counted = costs.sentences(Method(method, settings(method)), made_up.size.names)
     assert counted == len(layout.prefix) + len(layout.suffix)
@@ -46,15 +47,15 @@ def test_steps_and_pictures_are_counted_as_tuning_sees_them(model, monkeypatch):
     own = settings("vpt", {"epochs": 3, "batch_size": 4})
     size = Size((2, 2), train=10, validation=6, test=0, pictures=0)
     task, seen = trials.MadeUp(size, model.architecture.image_size), Counter()
-    features = tuning.Pictures.features
+    features = single_task.Pictures.features
 
     def counted(self, prompts, rows):
         seen["pictures"] += rows.numel() * (2 if torch.is_grad_enabled() else 1)
         seen["passes"] += 2 if torch.is_grad_enabled() else 1
         return features(self, prompts, rows)
 
-    monkeypatch.setattr(tuning.Pictures, "features", counted)
-    tuning.tune_task(model, "vpt", own, task, [task.draw()] * 2, [1, 2])
+    monkeypatch.setattr(single_task.Pictures, "features", counted)
+    single_task.tune_task(model, "vpt", own, task, [task.draw()] * 2, [1, 2])
     work = Method("vpt", own).tuning(size, 2)
     assert {name: work[f"tune vpt: {name}"] for name in seen} == seen
 
@@ -84,25 +85,25 @@ def test_prices_are_those_that_the_seconds_were_made_of():
     truth = {"a: passes": 0.5, "a: tokens": 0.002, "a: pictures": 0.1}
     works = [Work(dict(zip(truth, counts, strict=True))) for counts in ((1, 9, 2), (2, 40, 2), (2, 9, 8), (5, 90, 64))]
     points = [Point(work, (sum(truth[name] * count for name, count in work.items()),)) for work in works]
-    assert calibration.prices(points) == pytest.approx(truth, rel=1e-6)
+    assert device_speed.prices(points) == pytest.approx(truth, rel=1e-6)
 
 
 def test_too_few_measurements_are_laid_to_what_a_study_has_most_of():
-    found = calibration.prices([Point(Work({"a: passes": 2, "a: tokens": 50, "a: pictures": 4}), (8.0,))])
+    found = device_speed.prices([Point(Work({"a: passes": 2, "a: tokens": 50, "a: pictures": 4}), (8.0,))])
     assert found == {"a: passes": 0.0, "a: tokens": 0.0, "a: pictures": pytest.approx(2.0)}
 
 
 def test_every_method_has_a_measured_price(model, monkeypatch):
     """The smallest sizes of each, for methods of every kind and everything that a study may do with them."""
-    for code in calibration.STARTS.values():
+    for code in device_speed.STARTS.values():
         exec(code)  # is there to be imported; that it takes a second and more is no news
-    monkeypatch.setattr(calibration, "STARTS", dict.fromkeys(calibration.STARTS, "pass"))
-    monkeypatch.setattr(calibration, "QUICK", 0.0)  # nothing is run four times to be sure
+    monkeypatch.setattr(device_speed, "STARTS", dict.fromkeys(device_speed.STARTS, "pass"))
+    monkeypatch.setattr(device_speed, "QUICK", 0.0)  # nothing is run four times to be sure
     few = {"shots": 4, "seeds": [1, 2], "test_pictures": 32}
     own = study(tasks=["shapes", "tissue", "letters"], methods=EVERY, protocols=["frozen", "init"], multitask="all", joint="auto", **few)
     sizes = {task: costs.size(own, task) for task in own.tasks}
     small = {kind: islice(trial, 4) for kind, trial in trials.trials(own, model, sizes).items()}
-    speeds = calibration.calibrate(small, "cpu", budget=1000.0)
+    speeds = device_speed.calibrate(small, "cpu", budget=1000.0)
     planned = jobs(own, sizes, model.architecture.embed_dim, 1)
     wanted = {name for job in planned for name, count in job.work.items() if count}
     assert speeds.unmeasured == () and wanted <= {*speeds.each}

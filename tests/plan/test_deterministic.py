@@ -5,11 +5,13 @@ from itertools import islice
 import pytest
 import torch
 
-from promptatlas import costs, devices, planning, trials, tuning
 from promptatlas.backbone.untrained import untrained
 from promptatlas.methods import names, settings
-from promptatlas.planning import DETERMINISTIC
-from promptatlas.study import Study
+from promptatlas.plan import costs, trials
+from promptatlas.runs import devices, session
+from promptatlas.runs.variables import DETERMINISTIC
+from promptatlas.study.study import Study
+from promptatlas.training import single_task
 
 TASKS = ["shapes", "tissue", "letters"]
 EVERY = [*names("prompt"), *names("shared"), *names("adapter")]
@@ -27,10 +29,10 @@ def deterministic(monkeypatch):
 
 @pytest.mark.parametrize("wanted", [True, False])
 def test_the_configuration_reaches_the_jobs_and_makes_nothing_stale(wanted, tmp_path, monkeypatch):
-    for name in (DETERMINISTIC, planning.FORCED, "PYTHONPATH", "CUBLAS_WORKSPACE_CONFIG"):
+    for name in (DETERMINISTIC, session.FORCED, "PYTHONPATH", "CUBLAS_WORKSPACE_CONFIG"):
         monkeypatch.setenv(name, "")
     study = Study({"results": str(tmp_path), "deterministic": wanted})
-    planning.begin(study, [], False)
+    session.begin(study, [], False)
     devices.chosen("cpu", torch.get_num_threads())
     assert torch.are_deterministic_algorithms_enabled() is wanted
     torch.use_deterministic_algorithms(False)
@@ -51,6 +53,6 @@ def test_the_same_prompts_come_out_bit_by_bit(deterministic, method):
         for tensor in model.text.parameters():
             tensor.copy_(torch.randn(tensor.shape, generator=torch.Generator().manual_seed(0)) * 0.05)
     task = trials.MadeUp(costs.Size((2,) * 3, 12, 6, 0, 0), model.architecture.image_size)
-    one, other = (tuning.tune_task(model, method, own, task, [task.draw()] * 2, [1, 2]) for _ in range(2))
+    one, other = (single_task.tune_task(model, method, own, task, [task.draw()] * 2, [1, 2]) for _ in range(2))
     assert [prompt.fingerprint() for prompt in one] == [prompt.fingerprint() for prompt in other]
     assert one[0].fingerprint() != one[1].fingerprint()

@@ -8,7 +8,7 @@ from pathlib import Path
 import pytest
 import yaml
 
-from promptatlas.errors import UserError
+from promptatlas.base.errors import UserError
 from promptatlas.tasks import catalogue
 from promptatlas.tasks.catalogue.checking import check
 from promptatlas.tasks.labels import normalise

@@ -8,7 +8,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from promptatlas.errors import UserError
+from promptatlas.base.errors import UserError
 from promptatlas.tasks.draws import draw, first_fifth, greedy
 
 SHARED = Path(__file__).parents[3] / "shared"
@@ -125,10 +125,10 @@ def test_an_empty_pool_is_named() -> None:
 @pytest.mark.parametrize(("scheme", "shots"), [("elevater", 1), ("elevater", 2), ("coop", 1)])
 def test_where_pictures_validate_themselves_the_plan_says_so(scheme: str, shots: int, capsys) -> None:
     """MVLPT's code trains and validates on the same picture when ELEVATER's scheme has one to give."""
-    from promptatlas import planning
-    from promptatlas.study import Study
+    from promptatlas.runs import session
+    from promptatlas.study.study import Study
 
     drawn = draw(labels(200, 10), labels(200, 10, seed=1), shots, 1, "made up", scheme)
     itself = drawn.validation_split == "train" and bool({*drawn.train.tolist()} & {*drawn.validation.tolist()})
-    planning.announce(Study({"study": "never_run", "draw": scheme, "shots": shots}))
+    session.announce(Study({"study": "never_run", "draw": scheme, "shots": shots}))
     assert ("validates, as in MVLPT's code" in capsys.readouterr().err) == itself == ((scheme, shots) == ("elevater", 1))

@@ -6,9 +6,20 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from promptatlas.errors import UserError
+from promptatlas.base.errors import UserError
 from promptatlas.tasks.draws import SCHEMES, draw
-from promptatlas.tasks.halves import BASE, NEW, PARTS, classes, draw_part, part_name, part_of, require_halves, whole_of, write_part
+from promptatlas.tasks.halves import (
+    BASE,
+    NEW,
+    PARTS,
+    classes,
+    draw_part,
+    part_name,
+    part_of,
+    require_halves,
+    whole_of,
+    write_part,
+)
 from promptatlas.tasks.prepared import SPLITS, Pool, PreparedTask, write
 from promptatlas.tasks.task import Task
 

@@ -6,7 +6,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from promptatlas.errors import UserError
+from promptatlas.base.errors import UserError
 from promptatlas.tasks import catalogue
 from promptatlas.tasks.labels import normalise, relabel
 from promptatlas.tasks.listing import Listing, Split

@@ -7,7 +7,7 @@ import numpy as np
 import pytest
 from PIL import Image
 
-from promptatlas.errors import UserError
+from promptatlas.base.errors import UserError
 from promptatlas.tasks import catalogue, readers
 from promptatlas.tasks.labels import with_metric
 from promptatlas.tasks.listing import Listing, Split

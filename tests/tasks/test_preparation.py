@@ -7,7 +7,7 @@ import numpy as np
 import pytest
 from in_memory import picture
 
-from promptatlas.errors import UserError
+from promptatlas.base.errors import UserError
 from promptatlas.tasks import catalogue, preparation, readers, upright
 from promptatlas.tasks.decoding import fitted
 from promptatlas.tasks.draws import draw

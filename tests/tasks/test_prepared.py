@@ -7,7 +7,7 @@ import numpy as np
 import pandas as pd
 import pytest
 
-from promptatlas.errors import UserError
+from promptatlas.base.errors import UserError
 from promptatlas.tasks import catalogue, prepared
 from promptatlas.tasks.halves import write_part
 from promptatlas.tasks.mini import MINI_TASKS

@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 from PIL import Image
 
-from promptatlas.errors import UserError
+from promptatlas.base.errors import UserError
 from promptatlas.tasks.listing import Split
 from promptatlas.tasks.splits import hold_out, join, redraw, subset
 

@@ -3,7 +3,7 @@
 import numpy as np
 import pytest
 
-from promptatlas.errors import UserError
+from promptatlas.base.errors import UserError
 from promptatlas.tasks.draws import Draw, draw
 from promptatlas.tasks.sufficient import require_draw, require_test
 from promptatlas.tasks.task import Task

@@ -7,7 +7,7 @@ import numpy as np
 import pytest
 from PIL import Image, ImageCms, UnidentifiedImageError
 
-from promptatlas.errors import UserError
+from promptatlas.base.errors import UserError
 from promptatlas.tasks.upright import FORMATS, opened, upright
 
 SHAPE = (6, 8)

@@ -6,7 +6,6 @@ import subprocess
 import sys
 
 import pytest
-
 from tiny_study import CONFIG, ENVIRONMENT, PROMPTATLAS, ROOT
 
 
@@ -35,8 +34,8 @@ from tiny_study import CONFIG, ENVIRONMENT, PROMPTATLAS, ROOT
     ],
 )
 def test_a_wrong_configuration_is_refused_in_one_sentence(changes, words):
-    from promptatlas.configuration import complete
-    from promptatlas.errors import UserError
+    from promptatlas.base.errors import UserError
+    from promptatlas.study.configuration import complete
 
     with pytest.raises(UserError) as caught:
         complete(CONFIG | changes)
@@ -45,7 +44,7 @@ def test_a_wrong_configuration_is_refused_in_one_sentence(changes, words):
 
 
 def test_numbers_from_the_command_line_are_numbers():
-    from promptatlas.configuration import complete
+    from promptatlas.study.configuration import complete
 
     config = complete({"seeds": ["4", "5"], "settings": {"coop": {"learning_rate": "1e-3"}}})
     assert config["seeds"] == [4, 5] and config["settings"]["coop"]["learning_rate"] == 0.001
@@ -59,7 +58,7 @@ def test_a_misspelt_key_ends_the_workflow_before_any_job(study):
 
 
 def test_planning_imports_no_torch():
-    code = "import sys, promptatlas.planning as p; p.plan({}); sys.exit('torch' in sys.modules or 'open_clip' in sys.modules)"
+    code = "import sys, promptatlas.runs.session as p; p.plan({}); sys.exit('torch' in sys.modules or 'open_clip' in sys.modules)"
     assert subprocess.run([sys.executable, "-c", code], env=ENVIRONMENT).returncode == 0
 
 
@@ -107,9 +106,9 @@ def test_damaged_results_are_named_beforehand_kept_aside_and_computed_again(stud
 
 
 def test_a_corrupt_cell_is_never_collected(tmp_path):
-    from promptatlas import collect
-    from promptatlas.errors import UserError
-    from promptatlas.study import Study
+    from promptatlas.base.errors import UserError
+    from promptatlas.runs import tables
+    from promptatlas.study.study import Study
 
     study = Study(CONFIG | {"results": str(tmp_path)})
     for cell in study.cells:
@@ -124,7 +123,7 @@ def test_a_corrupt_cell_is_never_collected(tmp_path):
     ):
         path.write_text(broken)
         with pytest.raises(UserError, match=f"{path.name} .*{words}.*delete the file and run again"):
-            collect.transfer_table(study)
+            tables.transfer_table(study)
 
 
 def test_a_missing_configuration_file_is_said_in_one_sentence(tmp_path):
@@ -137,7 +136,7 @@ def test_the_default_configuration_says_what_the_schema_says():
     """config.yaml shows every key with its default."""
     import yaml
 
-    from promptatlas.configuration import complete
+    from promptatlas.study.configuration import complete
 
     shown = yaml.safe_load((ROOT / "config.yaml").read_text())
     assert complete(shown) == complete({}) and set(shown) == set(complete({}))
@@ -147,7 +146,7 @@ def test_only_the_embedded_model_is_tuned_with_its_own_preset():
     """A study of a published model, written on top of config.yaml, gets the papers' settings."""
     import yaml
 
-    from promptatlas.configuration import complete
+    from promptatlas.study.configuration import complete
 
     shown = yaml.safe_load((ROOT / "config.yaml").read_text())
     assert complete(shown)["settings"]["vpt"]["optimizer"] == "adamw"
@@ -157,9 +156,9 @@ def test_only_the_embedded_model_is_tuned_with_its_own_preset():
 
 def test_measures_are_accepted_by_the_name_they_are_registered_with(monkeypatch):
     """Also one from outside the package; any other name is refused with the nearest that there is."""
-    from promptatlas.configuration import complete
-    from promptatlas.errors import UserError
-    from promptatlas.similarity import lookup, measure, registered, registry
+    from promptatlas.base.errors import UserError
+    from promptatlas.evaluation.similarity import lookup, measure, registered, registry
+    from promptatlas.study.configuration import complete
 
     assert complete({"similarity": registered(), "statistics": {"primary": registered()}})["similarity"] == registered()
     with pytest.raises(UserError, match="unknown measure `by_title` under `similarity`"):
@@ -175,7 +174,7 @@ def test_measures_are_accepted_by_the_name_they_are_registered_with(monkeypatch)
 
 def test_class_weights_of_adapters_may_come_from_any_registered_learner_of_all_tasks(monkeypatch):
     from promptatlas import methods
-    from promptatlas.errors import UserError
+    from promptatlas.base.errors import UserError
 
     given = {"class_weights": "toy_together"}
     with pytest.raises(UserError, match="is not one of coop_mt, softcpt, coop, multitask"):

@@ -31,7 +31,7 @@ def transfer(module):
     module.answers = short_of_memory
 
 class Faults(importlib.abc.MetaPathFinder):
-    wanted = {"promptatlas.tuning": tuning, "promptatlas.transfer": transfer}
+    wanted = {"promptatlas.training.single_task": tuning, "promptatlas.evaluation.evaluate": transfer}
     def find_spec(self, name, path, target=None):
         fault = self.wanted.pop(name, None)
         if fault is None:

@@ -7,8 +7,7 @@ import subprocess
 
 import pandas as pd
 import pytest
-
-from test_own_pictures import folder_of_pictures
+from own_pictures import folder_of_pictures
 from tiny_study import CONFIG, ENVIRONMENT, PROMPTATLAS, differing
 
 TASK_NAMES = CONFIG["tasks"]
@@ -188,9 +187,10 @@ def test_a_loss_that_is_not_a_number_is_a_reason_wherever_it_occurs(study):
 
 def test_a_run_that_ends_before_its_conclusion_still_knows_what_failed(study):
     """The placeholder of a failed cell stays where a killed run left it: it is no result, whoever finds it."""
-    from promptatlas import configuration, failures
-    from promptatlas.errors import Failed
-    from promptatlas.study import Study
+    from promptatlas.base.errors import Failed
+    from promptatlas.runs import failures
+    from promptatlas.study import configuration
+    from promptatlas.study.study import Study
 
     cell = study.results / "cells/frozen/coop/seed1/shapes/colors.json"
     record = json.loads(cell.read_text())

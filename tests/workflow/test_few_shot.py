@@ -7,8 +7,8 @@ import pandas as pd
 import pytest
 from tiny_study import CONFIG, begin, differing
 
-from promptatlas.configuration import complete
-from promptatlas.study import Study
+from promptatlas.study.configuration import complete
+from promptatlas.study.study import Study
 
 ABOUT = {
     "design": "few_shot",
@@ -95,18 +95,19 @@ def test_adapters_alone_run_to_the_report_with_zero_shot_in_it(tmp_path, backbon
 def test_the_first_template_alone_changes_what_is_made_of_templates_and_nothing_else(study):
     import numpy as np
 
-    from promptatlas import backbone, features
-    from promptatlas.jobs import prepare, transfer
+    from promptatlas import backbone
+    from promptatlas.backbone import feature_file
+    from promptatlas.runs import prepare, transfer
     from promptatlas.tasks.mini import MINI_TASKS
 
     settings = CONFIG["settings"] | {"zero_shot": {"templates": "first"}}
     first = Study(CONFIG | {"results": str(study.folder / "results"), "device": "cpu", "settings": settings})
-    model, old = backbone.load(first.backbone_folder, "cpu"), {name: features.load(first.encoded(name)) for name in first.tasks}
+    model, old = backbone.load(first.backbone_folder, "cpu"), {name: feature_file.load(first.encoded(name)) for name in first.tasks}
     for job in first.encode_jobs:
         prepare.encode(first, job, 1, lambda *words: None)
     assert any(len(MINI_TASKS[name].task.templates) > 1 for name in first.tasks)
     for name in first.tasks:
-        task, (arrays, marks) = MINI_TASKS[name].task, features.load(first.encoded(name))
+        task, (arrays, marks) = MINI_TASKS[name].task, feature_file.load(first.encoded(name))
         expected = model.class_features(task.class_names, task.templates[:1]).detach().numpy()
         np.testing.assert_allclose(arrays["class_features"], expected, atol=1e-6)
         assert {key for key in marks if marks[key] != old[name][1][key]} <= {"class_features"}

@@ -1,8 +1,8 @@
 """What goes wrong in the first minutes ends in one sentence that says what to do, before any job."""
 
+import json
 import os
 import re
-import json
 import zipfile
 from pathlib import Path
 
@@ -10,10 +10,12 @@ import pytest
 import yaml
 from tiny_study import CONFIG, ROOT
 
-from promptatlas import cli, configuration, planning, sources
-from promptatlas.cells import write
-from promptatlas.errors import UserError
-from promptatlas.study import Study
+from promptatlas import cli
+from promptatlas.base.errors import UserError
+from promptatlas.records.cells import write
+from promptatlas.runs import data_folders, session
+from promptatlas.study import configuration
+from promptatlas.study.study import Study
 from promptatlas.tasks import catalogue
 
 
@@ -71,11 +73,11 @@ def test_a_task_of_ones_own_named_like_an_embedded_one_is_refused(name):
 
 def test_a_folder_under_the_name_of_a_published_task_is_that_task_and_a_line_says_so(here, capsys):
     pictures(here / "a"), pictures(here / "b")
-    study = planning.plan(own(mnist="a", roses="b"))
+    study = session.plan(own(mnist="a", roses="b"))
     assert study.tasks == ("mnist", "roses") and study.entry("mnist").task.title == "MNIST"
-    planning.announce(study)
+    session.announce(study)
     assert "`mnist` is the published task 'MNIST'" in capsys.readouterr().err
-    assert not sources.remarks(Study(CONFIG)) and not sources.remarks(Study({"tasks": ["mnist", "shapes"], "data": {"mnist": {"source": "huggingface"}}}))
+    assert not data_folders.remarks(Study(CONFIG)) and not data_folders.remarks(Study({"tasks": ["mnist", "shapes"], "data": {"mnist": {"source": "huggingface"}}}))
 
 
 def test_what_only_a_task_of_ones_own_may_say_names_the_clash():
@@ -117,9 +119,9 @@ WORDS = {
 
 
 def test_every_wrong_folder_is_one_sentence_with_its_remedy(here, capsys):
-    study = planning.plan(own(**broken(here), sound="roses"))
+    study = session.plan(own(**broken(here), sound="roses"))
     with pytest.raises(SystemExit) as ended:
-        planning.require_data(study)
+        session.require_data(study)
     lines = capsys.readouterr().err.splitlines()
     assert ended.value.code == 1 and len(lines) == len(WORDS)
     for line, (task, words) in zip(lines, WORDS.items(), strict=True):
@@ -138,7 +140,7 @@ def test_a_named_split_that_is_not_there_is_told(here):
     config = own(roses="roses", tulips="roses")
     config["data"]["roses"] |= {"splits": {"train": "learn", "test": "chek"}}
     config["data"]["tulips"] |= {"splits": {"train": "learn", "test": "check"}}
-    (told,) = map(str, sources.wrong(Study(config)))
+    (told,) = map(str, data_folders.wrong(Study(config)))
     assert "roses/chek does not exist" in told and "did you mean 'check'?" in told
 
 
@@ -149,20 +151,20 @@ def test_a_folder_that_may_not_be_read_is_told(here, monkeypatch):
         raise PermissionError(13, "Permission denied")
 
     monkeypatch.setattr("promptatlas.tasks.readers.folder.listdir", refuse)
-    assert all("cannot be listed (Permission denied)" in str(one) for one in sources.wrong(Study(own(a="roses", b="tulips"))))
+    assert all("cannot be listed (Permission denied)" in str(one) for one in data_folders.wrong(Study(own(a="roses", b="tulips"))))
 
 
 def test_data_that_are_gone_after_they_were_prepared_stop_nothing(here):
     pictures(here / "roses"), pictures(here / "tulips")
     study = Study(own(a="roses", b="tulips"))
-    from promptatlas.jobs import fetch
+    from promptatlas.runs import fetch
 
     fetch.fetch(study, lambda line: None)
     study = Study(own(a="roses", b="tulips"))
     write(study.task_records(["a"])[0], {"task": {}})
     (here / "roses" / "cat").rmdir(), (here / "roses" / "dog").rmdir(), (here / "roses").rmdir()
-    assert not sources.wrong(study) and "prepared earlier are used" in sources.remarks(study)[0]
-    (told,) = sources.wrong(Study(own(a="rosse", b="tulips")))
+    assert not data_folders.wrong(study) and "prepared earlier are used" in data_folders.remarks(study)[0]
+    (told,) = data_folders.wrong(Study(own(a="rosse", b="tulips")))
     assert "rosse does not exist" in str(told)
 
 
@@ -175,7 +177,7 @@ def test_relative_folders_count_from_the_file_that_names_them(here):
     above = put(here / "work" / "ours.yaml", {"data": {"roses": {"folder": "roses"}}})
     given = configuration.load(usual)
     given["data"] |= configuration.load(above)["data"] | {"mine": {"folder": "mine"}}  # as with --config
-    study = planning.plan(given, [usual, above])
+    study = session.plan(given, [usual, above])
     assert {task: about["folder"] for task, about in study.config["data"].items()} == {
         "tulips": "roses", "roses": "work/roses", "mine": "mine",
     }  # fmt: skip
@@ -192,7 +194,7 @@ def test_where_a_study_lies_changes_nothing_in_it(here, tmp_path, monkeypatch):
         path = put(work / "pics" / "ours.yaml", own(roses="roses", tulips="tulips"))
         (work / "run").mkdir()
         monkeypatch.chdir(work / "run")
-        written.append(planning.plan(configuration.load(path), [path]).description)
+        written.append(session.plan(configuration.load(path), [path]).description)
     assert written[0] == written[1] and written[0]["data"]["roses"]["folder"] == "../pics/roses"
 
 
@@ -200,7 +202,7 @@ def test_a_folder_that_only_the_working_directory_has_is_told_with_what_to_write
     pictures(here / "roses"), pictures(here / "tulips")
     path = put(here / "studies" / "ours.yaml", own(a="roses", b="tulips"))
     with pytest.raises(SystemExit):
-        planning.plan(configuration.load(path), [path])
+        session.plan(configuration.load(path), [path])
     lines = capsys.readouterr().err.splitlines()
     assert len(lines) == 2 and "task `a`" in lines[0] and "write `../roses`" in lines[0] and str(here / "roses") in lines[0]
     code, _, told = typed(capsys, "status", "--configfile", str(path))
@@ -210,7 +212,7 @@ def test_a_folder_that_only_the_working_directory_has_is_told_with_what_to_write
 def test_a_file_in_the_working_directory_leaves_folders_as_they_are_written(here):
     pictures(here / "roses")
     path = put(here / "ours.yaml", own(a="./roses", b="roses/../roses", c=str(here / "roses"), d="~/roses"))
-    study = planning.plan(configuration.load(path), [path])
+    study = session.plan(configuration.load(path), [path])
     assert [about["folder"] for about in study.config["data"].values()] == ["./roses", "roses/../roses", str(here / "roses"), "~/roses"]
 
 
@@ -219,7 +221,7 @@ def test_weights_beside_the_file_that_names_them_are_found(here):
     base = {"model": "ViT-B-16"}
     for named, found in (("vit.pt", "work/vit.pt"), ("mine.pt", "mine.pt"), ("openai", "openai")):
         path = put(here / "work" / "ours.yaml", {"backbone": base | {"pretrained": named}})
-        assert planning.plan(configuration.load(path), [path]).config["backbone"]["pretrained"] == found
+        assert session.plan(configuration.load(path), [path]).config["backbone"]["pretrained"] == found
 
 
 # Files
@@ -309,7 +311,7 @@ def test_packing_before_any_run_says_to_run(here, capsys):
 def fetching(study: Study, monkeypatch, error: Exception | None) -> str:
     """What is told where weights cannot be had."""
     from promptatlas.backbone import export
-    from promptatlas.jobs import fetch
+    from promptatlas.runs import fetch
 
     def download(published):
         if error:
@@ -358,8 +360,8 @@ def test_weights_that_only_have_an_address_name_it():
 
 def test_what_failed_is_said_once_and_not_again_by_each_result_that_is_made_of_it(here):
     """Five tasks that cannot be prepared are five sentences, however many cells, prompts and scores lack them."""
-    from promptatlas.errors import Failed
-    from promptatlas.failures import Holes, lines, listed
+    from promptatlas.base.errors import Failed
+    from promptatlas.runs.failures import Holes, lines, listed
 
     study, said = Study(CONFIG), []
     for task in study.tasks:
@@ -384,7 +386,7 @@ def test_a_disk_that_takes_no_results_is_one_sentence(here, monkeypatch, capsys)
 
     monkeypatch.setattr(Path, "mkdir", refuse)
     with pytest.raises(SystemExit):
-        planning.lock(Study(CONFIG))
+        session.lock(Study(CONFIG))
     (told,) = capsys.readouterr().err.splitlines()
     assert told.startswith("promptatlas: the file system is read-only")
 
@@ -401,15 +403,15 @@ def test_a_run_ends_with_the_place_of_its_report(study):
 
 def test_a_report_older_than_the_tables_is_not_pointed_to(here, capsys):
     study = Study(CONFIG)
-    planning._point_to_report(study)
+    session._point_to_report(study)
     for path in (*study.tables, study.report):
         path.parent.mkdir(parents=True, exist_ok=True)
         path.touch()
     os.utime(study.report, (1, 1))
-    planning._point_to_report(study)
+    session._point_to_report(study)
     assert not capsys.readouterr().err
     os.utime(study.report)
-    planning._point_to_report(study)
+    session._point_to_report(study)
     assert capsys.readouterr().err == "tiny: the report is results/tiny/report.html\n"
 
 
@@ -448,7 +450,7 @@ def test_classes_and_lists_that_do_not_fit_are_told_before_any_job(here, capsys)
         config["data"][task] = {"folder": f"{task}.json" if (here / f"{task}.json").exists() else task} | about
     put(here / "ours.yaml", config)
     with pytest.raises(SystemExit):
-        planning.require_data(planning.plan(config))
+        session.require_data(session.plan(config))
     told = capsys.readouterr().err.splitlines()
     assert len(told) == len(MISFITS)
     for line, (_, words) in zip(told, MISFITS.values(), strict=True):
@@ -483,9 +485,9 @@ def test_status_names_the_folder_in_which_it_looks(here, capsys):
 
 
 def test_sizes_that_do_not_suffice_name_the_task(here):
-    from promptatlas.tasks import catalogue, preparation, readers
-
     from PIL import Image
+
+    from promptatlas.tasks import catalogue, preparation, readers
 
     for name in ("cat", "dog"):
         (here / "pictures" / name).mkdir(parents=True)
@@ -504,7 +506,7 @@ def test_paths_in_messages_take_no_detours(here, capsys):
 
 
 def test_a_detour_through_a_link_is_kept(here):
-    from promptatlas.places import tidy
+    from promptatlas.study.relative_folders import tidy
 
     (here / "far" / "away").mkdir(parents=True)
     (here / "link").symlink_to(here / "far" / "away")

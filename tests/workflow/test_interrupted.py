@@ -8,18 +8,19 @@ import sys
 import pytest
 from tiny_study import ENVIRONMENT
 
-from promptatlas import cli, planning
-from promptatlas.errors import NOTHING_LOST
-from promptatlas.reporting import reporting
+from promptatlas.base.errors import NOTHING_LOST
+from promptatlas.base.progress import reporting
+from promptatlas.cli import command
+from promptatlas.runs import session
 
 
 def test_a_command_says_one_sentence(monkeypatch, capsys):
     def interrupted(options):
         raise KeyboardInterrupt
 
-    monkeypatch.setattr(cli, "_status", interrupted)
+    monkeypatch.setattr(command, "_status", interrupted)
     with pytest.raises(SystemExit) as ended:
-        cli.main(["status"])
+        command.main(["status"])
     assert ended.value.code == 130 and capsys.readouterr().err == f"promptatlas: {NOTHING_LOST}\n"
 
 
@@ -33,17 +34,17 @@ def test_a_job_leaves_the_sentence_to_the_run_and_does_not_count_as_failed(tmp_p
 
 def test_a_run_says_it_before_and_while_jobs_work(capsys, monkeypatch):
     kept = signal.getsignal(signal.SIGINT)
-    monkeypatch.setattr(planning, "_interrupted", [])
+    monkeypatch.setattr(session, "_interrupted", [])
     try:
-        planning.listen()
+        session.listen()
         with pytest.raises(SystemExit) as ended:
             signal.raise_signal(signal.SIGINT)
         assert ended.value.code == 130 and NOTHING_LOST in capsys.readouterr().err
-        signal.signal(signal.SIGINT, planning._stop)
+        signal.signal(signal.SIGINT, session._stop)
         with pytest.raises(KeyboardInterrupt):
             signal.raise_signal(signal.SIGINT)
         with pytest.raises(SystemExit) as ended:
-            planning.abandon(None)
+            session.abandon(None)
         assert ended.value.code == 130 and NOTHING_LOST in capsys.readouterr().err
     finally:
         signal.signal(signal.SIGINT, kept)

@@ -82,13 +82,15 @@ def test_prompt_adapter_answers_with_the_class_weights_of_its_prompt(finished, t
     backbone's own scale s."""
     from safetensors import safe_open
 
-    from promptatlas import adapters, backbone, features, survey
-    from promptatlas.classifier import PromptedClassifier
-    from promptatlas.jobs import adapt, share
-    from promptatlas.learned import LearnedPrompt
+    from promptatlas import backbone
+    from promptatlas.backbone import feature_file
+    from promptatlas.backbone.classifier import PromptedClassifier
     from promptatlas.methods.settings import _METHODS
-    from promptatlas.study import Study
+    from promptatlas.records.prompt_file import LearnedPrompt
+    from promptatlas.runs import adapt, share, status
+    from promptatlas.study.study import Study
     from promptatlas.tasks.prepared import PreparedTask
+    from promptatlas.training import adapters
 
     shutil.copytree(finished.results, tmp_path / "tiny")
     own = {name: SETTINGS[name] for name in ("coop", "coop_mt")}
@@ -110,7 +112,7 @@ def test_prompt_adapter_answers_with_the_class_weights_of_its_prompt(finished, t
         else:
             with safe_open(study.shared("coop_mt", 1), framework="numpy") as file:
                 weights = file.get_tensor(f"weights.{name}")
-        held, drawn = features.load(study.encoded(name))[0], json.loads(study.draw(name, 1).read_text())
+        held, drawn = feature_file.load(study.encoded(name))[0], json.loads(study.draw(name, 1).read_text())
         rows, f = task.rows("train", np.asarray(drawn["train"])), held["features_test"]
         keys, values = held["features_train"][rows], np.eye(len(weights))[task.labels("train")[rows]]
         remembered = record["alpha"] * np.exp(-record["beta"] * (1 - f @ keys.T)) @ values
@@ -121,20 +123,20 @@ def test_prompt_adapter_answers_with_the_class_weights_of_its_prompt(finished, t
         assert record["score"] == pytest.approx(right)
         differing_from_templates += right != otherwise
     assert differing_from_templates >= 2  # with the templates' weights the scores would be others
-    before = {state.path: state for state in survey.states(study)}
+    before = {state.path: state for state in status.states(study)}
     monkeypatch.setitem(_METHODS, "prompt_adapter", replace(_METHODS["prompt_adapter"], revision=3))
-    stale = {state.path for state in survey.states(study) if state != before[state.path]}
+    stale = {state.path for state in status.states(study) if state != before[state.path]}
     assert stale == {study.score("prompt_adapter", 1, name) for name in TASK_NAMES}
-    assert {before[path].kind for path in stale} == {survey.DONE}
-    assert {state.why for state in survey.states(study, "prompt_adapter")} == {("revision",)}
+    assert {before[path].kind for path in stale} == {status.DONE}
+    assert {state.why for state in status.states(study, "prompt_adapter")} == {("revision",)}
     assert study.provenance("prompt_adapter")["revision"] == 3 and "revision" not in study.provenance("coop")
 
 
 def in_process(folder, backbone, noise=False):
     """The choices of a real run of all jobs up to the scores, in this process; with `noise` the test labels are shuffled."""
-    from promptatlas.jobs import adapt, prepare, share, tune
-    from promptatlas.learned import LearnedPrompt
-    from promptatlas.study import Study
+    from promptatlas.records.prompt_file import LearnedPrompt
+    from promptatlas.runs import adapt, prepare, share, tune
+    from promptatlas.study.study import Study
     from promptatlas.tasks import prepared
 
     listed = [name for name in SETTINGS]
@@ -179,9 +181,10 @@ def test_noise_in_the_test_labels_changes_no_epoch_alpha_or_beta(backbone, tmp_p
 
 def test_prompt_adapter_takes_its_class_weights_from_coops_prompt_of_all_tasks_as_its_authors_did(finished, tmp_path):
     """100 f W + alpha exp(-beta (1 - f K)) V, with W by way of the prompt taken away."""
-    from promptatlas import features, load_prompt
-    from promptatlas.jobs import adapt, multitask
-    from promptatlas.study import Study
+    from promptatlas import load_prompt
+    from promptatlas.backbone import feature_file
+    from promptatlas.runs import adapt, multitask
+    from promptatlas.study.study import Study
     from promptatlas.tasks.prepared import PreparedTask
 
     shutil.copytree(finished.results, tmp_path / "tiny")
@@ -198,7 +201,7 @@ def test_prompt_adapter_takes_its_class_weights_from_coops_prompt_of_all_tasks_a
         record = json.loads(study.score("prompt_adapter", 1, name).read_text())
         assert record["parts"]["class_weights"] == prompt.learned.fingerprint()
         task, drawn = PreparedTask.open(study.task_folder(name)), json.loads(study.draw(name, 1).read_text())
-        held, classifier = features.load(study.encoded(name))[0], prompt.classifier(task.task.class_names)
+        held, classifier = feature_file.load(study.encoded(name))[0], prompt.classifier(task.task.class_names)
         plain = classifier(np.asarray(task.images("test"))).logits
         rows = task.rows("train", np.asarray(drawn["train"]))
         keys, values = held["features_train"][rows], np.eye(len(task.task.class_names))[task.labels("train")[rows]]
@@ -211,8 +214,8 @@ def test_prompt_adapter_takes_its_class_weights_from_coops_prompt_of_all_tasks_a
 @pytest.mark.parametrize("model", ["RN50", "ViT-B-16-SigLIP"])
 @pytest.mark.parametrize("method", ["vpt", "upt", "maple", "ivlp"])
 def test_prompts_in_an_image_tower_that_takes_none_are_refused_before_any_job(model, method):
-    from promptatlas.configuration import complete
-    from promptatlas.errors import UserError
+    from promptatlas.base.errors import UserError
+    from promptatlas.study.configuration import complete
 
     weights = {"RN50": "openai", "ViT-B-16-SigLIP": "webli"}[model]
     with pytest.raises(UserError, match=f"`methods` lists {method}.*image tower.*{model}"):
@@ -252,8 +255,8 @@ def test_the_registry_says_which_methods_have_visual_prompts():
     ],
 )
 def test_a_wrong_list_of_methods_is_refused_in_one_sentence(changes, words):
-    from promptatlas.configuration import complete
-    from promptatlas.errors import UserError
+    from promptatlas.base.errors import UserError
+    from promptatlas.study.configuration import complete
 
     with pytest.raises(UserError) as caught:
         complete(changes)
@@ -261,7 +264,7 @@ def test_a_wrong_list_of_methods_is_refused_in_one_sentence(changes, words):
 
 
 def test_what_an_adapter_builds_upon_is_learned_too_and_baselines_may_be_listed():
-    from promptatlas.study import Study
+    from promptatlas.study.study import Study
 
     study = Study({"methods": ["zero_shot", "coop", "linear_probe", "prompt_adapter_f"]})
     assert study.methods == ("coop",) and study.shared_methods == ("coop_mt",)
@@ -270,7 +273,7 @@ def test_what_an_adapter_builds_upon_is_learned_too_and_baselines_may_be_listed(
 
 @pytest.mark.parametrize("design", ["matrix", "few_shot", "base_to_new", "cross_dataset", "domain"])
 def test_listing_what_is_always_measured_changes_nothing(design):
-    from promptatlas.study import Study
+    from promptatlas.study.study import Study
 
     given = {"design": design, "tasks": TASK_NAMES[:3], "sources": TASK_NAMES[:1] if design in ("cross_dataset", "domain") else []}
     without, listed = (Study(given | {"methods": methods}) for methods in (["coop"], ["linear_probe", "coop", "zero_shot"]))

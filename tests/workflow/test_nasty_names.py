@@ -81,8 +81,8 @@ def test_no_name_can_meet_a_shell():
 
 
 def test_names_that_differ_in_punctuation_only_would_be_one_job():
-    from promptatlas.configuration import complete
-    from promptatlas.errors import UserError
+    from promptatlas.base.errors import UserError
+    from promptatlas.study.configuration import complete
 
     with pytest.raises(UserError, match="`a-B` is called too much like the task `a.b`"):
         complete(CONFIG | {"tasks": ["a.b", "a-B"], "data": {"a.b": {"folder": "x"}, "a-B": {"folder": "y"}}})

@@ -1,9 +1,9 @@
 """A study of one's own folders of pictures, from the five lines of YAML in the README to the report."""
 
+from own_pictures import folder_of_pictures
 import json
 import re
 
-import numpy as np
 import pandas as pd
 import pytest
 import yaml
@@ -11,18 +11,6 @@ from PIL import Image
 from tiny_study import CONFIG, ROOT, Finished, begin
 
 QUICK = {key: CONFIG[key] for key in ("methods", "seeds", "settings", "statistics")} | {"shots": 4}
-SHADES = {"black": 10, "grey": 128, "white": 245}
-
-
-def folder_of_pictures(folder, classes=SHADES, splits=(), count=12):
-    """Noisy pictures of one shade per class, in train/val/test folders or in none."""
-    rng = np.random.default_rng(0)
-    for split in splits or ("",):
-        for name, shade in classes.items():
-            (folder / split / name).mkdir(parents=True)
-            for number in range(count):
-                noise = rng.normal(shade, 30, (40, 56, 3)).clip(0, 255).astype(np.uint8)
-                Image.fromarray(noise).save(folder / split / name / f"{number}.jpg")
 
 
 def readme_study() -> dict:

@@ -8,14 +8,14 @@ import numpy as np
 import pandas as pd
 import pytest
 from PIL import Image
+from tiny_study import CONFIG, Finished, begin, differing
 
-from promptatlas.configuration import complete
-from promptatlas.errors import UserError
-from promptatlas.learned import LearnedPrompt
-from promptatlas.study import Study
+from promptatlas.base.errors import UserError
+from promptatlas.records.prompt_file import LearnedPrompt
+from promptatlas.study.configuration import complete
+from promptatlas.study.study import Study
 from promptatlas.tasks import catalogue
 from promptatlas.tasks.prepared import PreparedTask
-from tiny_study import CONFIG, Finished, begin, differing
 
 TASKS = ["shapes", "colors", "digits_rendered"]
 STATISTICS = {"similarity", "statistics"}

@@ -8,9 +8,9 @@ import tarfile
 from importlib.metadata import version
 
 import pytest
-
-from promptatlas import provenance
 from tiny_study import CONFIG, ENVIRONMENT, PROMPTATLAS
+
+from promptatlas.runs import provenance
 
 
 def record(study) -> dict:
@@ -99,9 +99,9 @@ def test_a_study_with_holes_is_packed_without_them_and_without_the_folders_of_th
     """The hole is named; where a text names a folder of the machine, whatever kind of file it is in, the archive does not."""
     import pandas as pd
 
-    from promptatlas import packing
-    from promptatlas.cells import write
-    from promptatlas.study import Study
+    from promptatlas.exchange import archive as packing
+    from promptatlas.records.cells import write
+    from promptatlas.study.study import Study
 
     monkeypatch.chdir(study.folder)
     here, home = str(study.folder), os.path.expanduser("~")
@@ -139,8 +139,8 @@ def test_folders_of_the_machine_are_found_however_they_are_written(tmp_path, mon
     import torch
     from safetensors.torch import load_file, save_file
 
-    from promptatlas.private import Private
-    from promptatlas.study import Study
+    from promptatlas.exchange.private_folders import Private
+    from promptatlas.study.study import Study
 
     place = tmp_path / "größer & 'besser'"
     (place / "pics").mkdir(parents=True)
@@ -173,9 +173,9 @@ def test_folders_of_the_machine_are_found_however_they_are_written(tmp_path, mon
 
 
 def test_a_key_that_the_configuration_has_had_since_is_no_other_configuration(study, monkeypatch):
-    from promptatlas import packing
-    from promptatlas.cells import write
-    from promptatlas.study import Study
+    from promptatlas.exchange import archive as packing
+    from promptatlas.records.cells import write
+    from promptatlas.study.study import Study
 
     monkeypatch.chdir(study.folder)
     configured = Study(CONFIG)

@@ -7,7 +7,7 @@ import yaml
 from snakemake.utils import update_config
 from tiny_study import ROOT, Finished
 
-from promptatlas.study import Study
+from promptatlas.study.study import Study
 
 STUDIES = sorted((ROOT / "workflow" / "studies").glob("*.yaml"))
 

@@ -4,12 +4,12 @@ import json
 import shutil
 
 import pandas as pd
-import promptatlas
 import pytest
 from safetensors import safe_open
 from tiny_study import CONFIG, Finished, differing
 
-from promptatlas.collect import JOINT
+import promptatlas
+from promptatlas.runs.tables import JOINT
 
 TASK_NAMES = CONFIG["tasks"]
 SHARED = {
@@ -69,7 +69,7 @@ def test_the_row_multitask_stands_beside_the_matrix(shared):
 
 
 def test_the_joint_table_has_single_joint_and_source_initialised_scores(shared):
-    """Scores of an untrained model hardly differ; tests/core/test_shared_prompt_jobs.py compares some that do."""
+    """Scores of an untrained model hardly differ; tests/runs/test_shared_prompt_jobs.py compares some that do."""
     joint = pd.read_parquet(shared.results / "tables" / "joint.parquet")
     assert list(joint.columns) == JOINT and len(joint) == 4 * 4 and len(pd.read_csv(shared.results / "tables" / "joint.csv")) == 16
     transfer = pd.read_parquet(shared.results / "tables" / "transfer.parquet").set_index(["protocol", "source", "target"])["score"]
@@ -100,7 +100,7 @@ def test_a_changed_task_leaves_its_own_source_prompt_and_makes_the_others_anew(s
     before = study.contents("multitask")
     path = study.results / "draws" / "shots2-seed1" / "glasses.json"
     record = json.loads(path.read_text())
-    from promptatlas.jobs.prepare import _draw_json, read_draw
+    from promptatlas.runs.prepare import _draw_json, read_draw
 
     drawn = read_draw(path)
     path.write_bytes(_draw_json(drawn.without(drawn.train[:1].tolist(), []), 2, record["pool_labels_sha256"]))

@@ -9,10 +9,12 @@ import pytest
 from safetensors import safe_open
 
 import promptatlas
-from promptatlas import card, cli, features, survey
-from promptatlas.errors import UserError
-from promptatlas.jobs import prepare, share, transfer, tune
-from promptatlas.study import Study
+from promptatlas import cli
+from promptatlas.backbone import feature_file
+from promptatlas.base.errors import UserError
+from promptatlas.records import card
+from promptatlas.runs import prepare, share, status, transfer, tune
+from promptatlas.study.study import Study
 from promptatlas.tasks.prepared import PreparedTask
 
 TASKS = ("shapes", "colors", "textures")
@@ -84,7 +86,7 @@ def test_what_a_learner_of_all_tasks_gives_one_is_a_prompt_with_the_logits_of_it
     """The study's: its features of the test pictures, times the class weights that the learner's own file keeps."""
     with safe_open(learned.shared(method, 1), "np") as file:
         weights, about = file.get_tensor(f"weights.{name}"), file.metadata()
-    task, pictures = PreparedTask.open(learned.task_folder(name)), features.load(learned.encoded(name))[0]["features_test"]
+    task, pictures = PreparedTask.open(learned.task_folder(name)), feature_file.load(learned.encoded(name))[0]["features_test"]
     prompt = promptatlas.load_prompt(learned.prompt(method, 1, name))
     classifier = prompt.classifier()
     logits = classifier(np.asarray(task.images("test"))).logits
@@ -142,11 +144,11 @@ def test_a_prompt_of_a_learner_is_kept_missed_and_made_again_alone(copy):
     assert {path: (path.read_bytes(), path.stat().st_mtime_ns) for path in paths} == before
     given[0].unlink()
     shutil.copyfile(copy.prompt("softcpt", 1, "colors"), copy.prompt("softcpt", 1, "textures"))  # not its own
-    found = {state.path: state.kind for state in survey.states(copy, "softcpt")}
-    expected = dict.fromkeys(given, survey.DONE) | {given[0]: survey.MISSING, copy.prompt("softcpt", 1, "textures"): survey.STALE}
+    found = {state.path: state.kind for state in status.states(copy, "softcpt")}
+    expected = dict.fromkeys(given, status.DONE) | {given[0]: status.MISSING, copy.prompt("softcpt", 1, "textures"): status.STALE}
     assert {path: found[path] for path in given} == expected
     share_again(copy)
-    assert {state.kind for state in survey.states(copy, "softcpt")} == {survey.DONE}
+    assert {state.kind for state in status.states(copy, "softcpt")} == {status.DONE}
     for path in paths:
         fresh = path in (given[0], copy.prompt("softcpt", 1, "textures"))
         assert (path.stat().st_mtime_ns != before[path][1]) == fresh, path

@@ -17,10 +17,10 @@ import yaml
 from PIL import Image
 from tiny_study import ENVIRONMENT, PROMPTATLAS, PYTHON, ROOT
 
-from promptatlas import NUMERICS_VERSION, changes, survey
-from promptatlas.jobs import backbone, fetch, prepare, probe, transfer, tune
-from promptatlas.status import remarks
-from promptatlas.study import Study
+from promptatlas import NUMERICS_VERSION
+from promptatlas.runs import changes, export_backbone, fetch, prepare, probe, status as survey, transfer, tune
+from promptatlas.runs.status_lines import remarks
+from promptatlas.study.study import Study
 
 CONFIG = {
     "study": "own", "benchmark": "own", "methods": ["coop"], "seeds": [1], "shots": 2, "device": "cpu",
@@ -89,7 +89,7 @@ def study() -> Study:
 def run() -> None:
     """Every job that a run starts, up to the cells."""
     if (found := changes.of_backbone(study())).parts or not study().backbone_record.exists():
-        backbone.export(study(), found.mark, quiet)
+        export_backbone.export(study(), found.mark, quiet)
     fetch.fetch(study(), quiet)
     for task in study().real_tasks:
         if (change := changes.of_task(study(), task)).parts or not changes.is_prepared(study(), task):

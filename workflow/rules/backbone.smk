@@ -3,7 +3,7 @@
 
 rule backbone:
     input:
-        look=looks.get(planning.BACKBONE, []),
+        look=looks.get(session.BACKBONE, []),
         fetched=study.fetched if study.is_published_backbone else [],
     output:
         study.backbone_files,
@@ -39,7 +39,7 @@ for job in study.encode_jobs:
         params:
             **study.provenance("zero_shot"),
         resources:
-            **planning.resources(study, gpus=study.gpus),
+            **session.resources(study, gpus=study.gpus),
         message:
             f"Encode the pictures and class names of {len(job.tasks)} tasks"
         conda:
@@ -66,7 +66,7 @@ for job in study.probe_jobs:
         params:
             **study.provenance("linear_probe"),
         resources:
-            **planning.resources(study),
+            **session.resources(study),
         message:
             f"Fit linear probes on {len(job.tasks)} tasks"
         conda:

@@ -23,7 +23,7 @@ for job in study.share_jobs:
             seeds=job.seeds,
             **study.provenance(job.method),
         resources:
-            **planning.resources(study, gpus=study.gpus),
+            **session.resources(study, gpus=study.gpus),
         message:
             study.scores_message(job)
         conda:
@@ -54,7 +54,7 @@ for job in study.adapt_jobs:
             tasks=job.tasks,
             **study.provenance(job.method),
         resources:
-            **planning.resources(study, gpus=study.gpus),
+            **session.resources(study, gpus=study.gpus),
         message:
             study.scores_message(job)
         conda:

@@ -1,21 +1,21 @@
 # What every rule file uses: the checked study. A mistake in the configuration ends here, before any job.
 
-from promptatlas import planning
+from promptatlas.runs import session
 
-study = planning.plan(config, ["config.yaml", *workflow.overwrite_configfiles])
+study = session.plan(config, ["config.yaml", *workflow.overwrite_configfiles])
 
 if workflow.is_main_process:
-    planning.listen()
-    planning.require_data(study)
-    damaged = planning.mended(study, workflow.output_settings.dryrun)
-    planning.announce(study, damaged)
+    session.listen()
+    session.require_data(study)
+    damaged = session.mended(study, workflow.output_settings.dryrun)
+    session.announce(study, damaged)
     if not workflow.output_settings.dryrun:
-        planning.reclaim(study)
-        planning.end_with_report(study)
+        session.reclaim(study)
+        session.end_with_report(study)
 else:
     damaged = set()
 
-looks = planning.looks(study, workflow.is_main_process, workflow.output_settings.dryrun)
+looks = session.looks(study, workflow.is_main_process, workflow.output_settings.dryrun)
 
 # Whether the frozen model is another one is read off its small record, also in a copy, where times say nothing.
 backbone_files = [study.backbone_record, *ancient(study.backbone_files)]
@@ -26,7 +26,7 @@ backbone_files = [study.backbone_record, *ancient(study.backbone_files)]
 
 def again(files):
     """What makes a dry run see that a job makes damaged files again, which a run has moved out of the way by now."""
-    return planning.again(study, damaged, files)
+    return session.again(study, damaged, files)
 
 
 def made_by(jobs):
@@ -41,12 +41,12 @@ wildcard_constraints:
 
 # Snakemake's own lock outlives a killed run; this one is released by the system, whatever happens.
 onstart:
-    planning.begin(study, workflow.dag_settings.forcerun, workflow.dag_settings.forceall)
+    session.begin(study, workflow.dag_settings.forcerun, workflow.dag_settings.forceall)
 
 
 onsuccess:
-    planning.conclude(study)
+    session.conclude(study)
 
 
 onerror:
-    planning.abandon(study)
+    session.abandon(study)

@@ -22,7 +22,7 @@ for job in study.multitask_jobs:
             **study.union,
             **study.provenance(job.method),
         resources:
-            **planning.resources(study, gpus=study.gpus),
+            **session.resources(study, gpus=study.gpus),
         message:
             f"Tune {job.method} on many tasks at once; what still holds is kept"
         conda:
@@ -53,7 +53,7 @@ for job in study.joint_jobs:
             **study.union,
             **study.provenance(job.method),
         resources:
-            **planning.resources(study, gpus=study.gpus),
+            **session.resources(study, gpus=study.gpus),
         message:
             f"Tune {job.method} on groups of tasks that share a prompt; what still holds is kept"
         conda:

@@ -15,7 +15,7 @@ rule similarity:
     params:
         measures=study.config["similarity"],
     resources:
-        **planning.resources(study),
+        **session.resources(study),
     message:
         f"Measure the similarity of {len(study.tasks)} tasks"
     conda:

@@ -19,7 +19,7 @@ if study.needs_fetching:
 
     rule fetch:
         input:
-            looks[planning.FETCHED],
+            looks[session.FETCHED],
         output:
             study.fetched,
         log:
@@ -52,7 +52,7 @@ rule prepare:
         task="[^/@]+",
     threads: lambda wildcards: 1 if study.is_embedded(wildcards.task) else 8
     resources:
-        **planning.resources(study),
+        **session.resources(study),
     localrule: not study.real_tasks
     message:
         "Prepare the pictures and labels of task {wildcards.task}"

@@ -23,7 +23,7 @@ for job in study.transfer_jobs:
             seeds=job.seeds,
             **study.transfer_provenance(job),
         resources:
-            **planning.resources(study, gpus=study.gpus),
+            **session.resources(study, gpus=study.gpus),
         message:
             study.transfer_message(job)
         conda:

@@ -22,7 +22,7 @@ for job in study.tune_jobs:
             seeds=job.seeds,
             **study.provenance(job.method),
         resources:
-            **planning.resources(study, gpus=study.gpus),
+            **session.resources(study, gpus=study.gpus),
         message:
             study.tuning_message(job)
         conda:

@@ -1,9 +1,9 @@
 from pathlib import Path
 
-from promptatlas.reporting import reporting
+from promptatlas.base.progress import reporting
 
 with reporting(snakemake.log[0]) as say:
-    from promptatlas.jobs import backbone
-    from promptatlas.study import Study
+    from promptatlas.runs import export_backbone
+    from promptatlas.study.study import Study
 
-    backbone.export(Study(snakemake.config), Path(snakemake.input.look).name if snakemake.input.look else "", say)
+    export_backbone.export(Study(snakemake.config), Path(snakemake.input.look).name if snakemake.input.look else "", say)

@@ -1,8 +1,8 @@
-from promptatlas.reporting import reporting
+from promptatlas.base.progress import reporting
 
 with reporting(snakemake.log[0]) as say:
     say("collect the cells into tables")
-    from promptatlas import collect
-    from promptatlas.study import Study
+    from promptatlas.runs import tables
+    from promptatlas.study.study import Study
 
-    collect.collect(Study(snakemake.config))
+    tables.collect(Study(snakemake.config))

@@ -1,9 +1,9 @@
-from promptatlas.reporting import reporting
+from promptatlas.base.progress import reporting
 
 with reporting(snakemake.log[0]) as say:
     say("collect single, joint and source-initialised scores into a table")
-    from promptatlas import collect
-    from promptatlas.study import Study
+    from promptatlas.runs import tables
+    from promptatlas.study.study import Study
 
     study = Study(snakemake.config)
-    collect.save(collect.joint_table(study), study.table("joint"))
+    tables.save(tables.joint_table(study), study.table("joint"))

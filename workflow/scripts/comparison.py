@@ -1,4 +1,4 @@
-from promptatlas.reporting import reporting
+from promptatlas.base.progress import reporting
 
 with reporting(snakemake.log[0]) as say:
     say("compare the methods")
@@ -7,10 +7,10 @@ with reporting(snakemake.log[0]) as say:
 
     import pandas as pd
 
-    from promptatlas import figures
-    from promptatlas.statistics import few_shot
-    from promptatlas.study import Study
-    from promptatlas.unions import ROWS
+    from promptatlas.analysis.statistics import few_shot
+    from promptatlas.report import figures
+    from promptatlas.study.multitask_names import ROWS
+    from promptatlas.study.study import Study
 
     study = Study(snakemake.config)
     names = ("transfer", "tasks", "baselines", "methods", "shared")

@@ -1,4 +1,4 @@
-from promptatlas.reporting import reporting
+from promptatlas.base.progress import reporting
 
 with reporting(snakemake.log[0]) as say:
     say("write the report")
@@ -7,8 +7,8 @@ with reporting(snakemake.log[0]) as say:
 
     import pandas as pd
 
-    from promptatlas.page import few_shot
-    from promptatlas.study import Study
+    from promptatlas.report.page import few_shot
+    from promptatlas.study.study import Study
 
     few_shot.write(
         tasks=pd.read_parquet(snakemake.input.tasks),

@@ -1,8 +1,8 @@
-from promptatlas.reporting import reporting
+from promptatlas.base.progress import reporting
 
 with reporting(snakemake.log[0]) as say:
-    from promptatlas.jobs import prepare
-    from promptatlas.study import Study
+    from promptatlas.runs import prepare
+    from promptatlas.study.study import Study
 
     study = Study(snakemake.config)
     prepare.encode(study, study.job(snakemake.rule), snakemake.threads, say)

@@ -1,7 +1,7 @@
-from promptatlas.reporting import reporting
+from promptatlas.base.progress import reporting
 
 with reporting(snakemake.log[0]) as say:
-    from promptatlas.jobs import fetch
-    from promptatlas.study import Study
+    from promptatlas.runs import fetch
+    from promptatlas.study.study import Study
 
     fetch.fetch(Study(snakemake.config), say)

@@ -1,4 +1,4 @@
-from promptatlas.reporting import reporting
+from promptatlas.base.progress import reporting
 
 with reporting(snakemake.log[0]) as say:
     say("draw the figures")
@@ -6,7 +6,7 @@ with reporting(snakemake.log[0]) as say:
 
     import pandas as pd
 
-    from promptatlas import figures
+    from promptatlas.report import figures
 
     names = ("transfer", "similarity", "statistics", "tasks", "methods")
     tables = {name: pd.read_parquet(snakemake.input[name]) for name in names}

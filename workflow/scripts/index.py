@@ -1,8 +1,8 @@
-from promptatlas.reporting import reporting
+from promptatlas.base.progress import reporting
 
 with reporting(snakemake.log[0]):
     from pathlib import Path
 
-    from promptatlas.jobs import prepare
+    from promptatlas.runs import prepare
 
     prepare.index(Path(snakemake.output[0]), snakemake.input)

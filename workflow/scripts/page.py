@@ -1,4 +1,4 @@
-from promptatlas.reporting import reporting
+from promptatlas.base.progress import reporting
 
 with reporting(snakemake.log[0]) as say:
     say("write the report")
@@ -7,8 +7,9 @@ with reporting(snakemake.log[0]) as say:
 
     import pandas as pd
 
-    from promptatlas import cells, page
-    from promptatlas.study import Study
+    from promptatlas.records import cells
+    from promptatlas.report import page
+    from promptatlas.study.study import Study
 
     study = Study(snakemake.config)
     names = ("transfer", "similarity", "statistics", "tasks", "tuning")

@@ -1,7 +1,7 @@
-from promptatlas.reporting import reporting
+from promptatlas.base.progress import reporting
 
 with reporting(snakemake.log[0]) as say:
     say("train the mini backbone")
-    from promptatlas.backbone import pretrain
+    from promptatlas.training import pretrain_mini
 
-    pretrain.pretrain(snakemake.output[0])
+    pretrain_mini.pretrain(snakemake.output[0])

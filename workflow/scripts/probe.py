@@ -1,8 +1,8 @@
-from promptatlas.reporting import reporting
+from promptatlas.base.progress import reporting
 
 with reporting(snakemake.log[0]) as say:
-    from promptatlas.jobs import probe
-    from promptatlas.study import Study
+    from promptatlas.runs import probe
+    from promptatlas.study.study import Study
 
     study = Study(snakemake.config)
     probe.fit(study, study.job(snakemake.rule), say)

@@ -1,4 +1,4 @@
-from promptatlas.reporting import reporting
+from promptatlas.base.progress import reporting
 
 with reporting(snakemake.log[0]) as say:
     say("put the scores into the layout of papers")
@@ -7,13 +7,14 @@ with reporting(snakemake.log[0]) as say:
 
     import pandas as pd
 
-    from promptatlas import collect, protocols
-    from promptatlas.study import Study
+    from promptatlas.analysis import paper_protocols
+    from promptatlas.runs import tables
+    from promptatlas.study.study import Study
 
     study = Study(snakemake.config)
     transfer, tasks, baselines, shared = (pd.read_parquet(path) for path in snakemake.input)
-    measured = protocols.measured(transfer, study.design)
-    table = protocols.with_published(measured, study.design, study.weights, study.shots, study.config)
-    collect.save(table, study.table("protocol"))
-    summary = protocols.summary(table, transfer, tasks, baselines, study.design, shared)
+    measured = paper_protocols.measured(transfer, study.design)
+    table = paper_protocols.with_published(measured, study.design, study.weights, study.shots, study.config)
+    tables.save(table, study.table("protocol"))
+    summary = paper_protocols.summary(table, transfer, tasks, baselines, study.design, shared)
     Path(study.summary).write_text(json.dumps(summary, indent=1) + "\n")

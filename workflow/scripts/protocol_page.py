@@ -1,4 +1,4 @@
-from promptatlas.reporting import reporting
+from promptatlas.base.progress import reporting
 
 with reporting(snakemake.log[0]) as say:
     say("write the report")
@@ -7,8 +7,8 @@ with reporting(snakemake.log[0]) as say:
 
     import pandas as pd
 
-    from promptatlas.page import protocol
-    from promptatlas.study import Study
+    from promptatlas.report.page import protocol
+    from promptatlas.study.study import Study
 
     study = Study(snakemake.config)
     protocol.write(

@@ -1,8 +1,8 @@
-from promptatlas.reporting import reporting
+from promptatlas.base.progress import reporting
 
 with reporting(snakemake.log[0]) as say:
     say("note what the study was made with")
-    from promptatlas import provenance
-    from promptatlas.study import Study
+    from promptatlas.runs import provenance
+    from promptatlas.study.study import Study
 
     provenance.write(Study(snakemake.config))

@@ -1,8 +1,8 @@
-from promptatlas.reporting import reporting
+from promptatlas.base.progress import reporting
 
 with reporting(snakemake.log[0]) as say:
-    from promptatlas.jobs import share
-    from promptatlas.study import Study
+    from promptatlas.runs import share
+    from promptatlas.study.study import Study
 
     study = Study(snakemake.config)
     share.learn(study, study.job(snakemake.rule), snakemake.threads, say)

@@ -1,8 +1,8 @@
-from promptatlas.reporting import reporting
+from promptatlas.base.progress import reporting
 
 with reporting(snakemake.log[0]) as say:
     say("see which tasks share images")
-    from promptatlas import collect
-    from promptatlas.study import Study
+    from promptatlas.runs import tables
+    from promptatlas.study.study import Study
 
-    collect.find_shared_images(Study(snakemake.config), say)
+    tables.find_shared_images(Study(snakemake.config), say)

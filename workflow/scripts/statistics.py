@@ -1,4 +1,4 @@
-from promptatlas.reporting import reporting
+from promptatlas.base.progress import reporting
 
 with reporting(snakemake.log[0]) as say:
     say("relate similarity to transfer")
@@ -7,9 +7,10 @@ with reporting(snakemake.log[0]) as say:
 
     import pandas as pd
 
-    from promptatlas import collect, statistics
-    from promptatlas.study import Study
-    from promptatlas.unions import ROWS
+    from promptatlas.analysis import statistics
+    from promptatlas.runs import tables
+    from promptatlas.study.multitask_names import ROWS
+    from promptatlas.study.study import Study
 
     study = Study(snakemake.config)
     names = ("transfer", "similarity", "tasks", "baselines", "methods", "shared")
@@ -19,6 +20,6 @@ with reporting(snakemake.log[0]) as say:
     table = statistics.analyse(
         transfer, similarity, tasks, permutations=permutations, primary=snakemake.params.primary
     )
-    collect.save(table, study.table("statistics"))
+    tables.save(table, study.table("statistics"))
     summary = statistics.summary(transfer, similarity, table, tasks, baselines, permutations, methods, joint, ROWS, shared)
     Path(study.summary).write_text(json.dumps(summary, indent=1) + "\n")

@@ -13,10 +13,12 @@ import pyarrow.parquet as pq
 import pytest
 from PIL import Image
 
-from promptatlas import cli, configuration, texts
-from promptatlas.errors import UserError
-from promptatlas.reporting import reporting
-from promptatlas.spelling import printable
+from promptatlas.base import text_files
+from promptatlas.base.errors import UserError
+from promptatlas.base.messages import printable
+from promptatlas.base.progress import reporting
+from promptatlas.cli import command
+from promptatlas.study import configuration
 from promptatlas.tasks import catalogue, readers
 from promptatlas.tasks.preparation import Needs, prepare
 from promptatlas.tasks.prepared import PreparedTask
@@ -229,14 +231,14 @@ def test_a_class_name_that_is_no_text_is_refused(listed: Path, tmp_path: Path) -
 @pytest.mark.parametrize("encoding", ["utf-8", "utf-8-sig"])
 def test_texts_and_configurations_are_read_with_and_without_a_mark(tmp_path: Path, encoding: str) -> None:
     (tmp_path / "names.txt").write_text("Kätzchen\nHund\n", encoding=encoding)
-    assert texts.read(tmp_path / "names.txt") == "Kätzchen\nHund\n"
-    assert cli._class_names(tmp_path / "names.txt") == ["Kätzchen", "Hund"]
+    assert text_files.read(tmp_path / "names.txt") == "Kätzchen\nHund\n"
+    assert command._class_names(tmp_path / "names.txt") == ["Kätzchen", "Hund"]
     (tmp_path / "study.yaml").write_text("study: über\nseeds: [1]\n", encoding=encoding)
     assert configuration.load(tmp_path / "study.yaml") == {"study": "über", "seeds": [1]}
 
 
 def test_configurations_and_class_files_in_other_encodings_say_how_to_save_them(tmp_path: Path) -> None:
-    for load in (configuration.load, cli._class_names, texts.read):
+    for load in (configuration.load, command._class_names, text_files.read):
         for encoding, words in (("utf-16", "saved as UTF-16"), ("latin-1", "not saved as UTF-8 .see line 2")):
             (tmp_path / "text").write_text("study: a\nname: ü\n", encoding=encoding)
             with pytest.raises(UserError, match=words):
@@ -251,8 +253,8 @@ def test_what_is_printed_of_a_name_is_one_line_of_text() -> None:
 def test_the_command_prints_names_of_any_bytes_in_any_locale(monkeypatch: pytest.MonkeyPatch) -> None:
     name, printed = os.fsdecode("prömpt-".encode() + b"\xe9"), io.BytesIO()
     options = SimpleNamespace(run=lambda options: print(name, flush=True) or 0)
-    monkeypatch.setattr(cli, "_parser", lambda: SimpleNamespace(parse_args=lambda given: options))
+    monkeypatch.setattr(command, "_parser", lambda: SimpleNamespace(parse_args=lambda given: options))
     monkeypatch.setattr(sys, "stdout", io.TextIOWrapper(printed, encoding="ascii"))
     with pytest.raises(SystemExit, match="0"):
-        cli.main([])
+        command.main([])
     assert printed.getvalue() == rb"pr\xf6mpt-\udce9" + b"\n"

@@ -11,7 +11,7 @@ import numpy as np
 import pytest
 from PIL import Image
 
-from promptatlas.errors import UserError
+from promptatlas.base.errors import UserError
 from promptatlas.tasks.readers import find, folder, reader
 
 NAMES = ["cat 2", "dog's \"best\"", "-dash", "Äpfel", "cat 10"]

@@ -14,10 +14,9 @@ import formats
 import numpy as np
 import pytest
 
-from promptatlas.errors import UserError
+from promptatlas.base.errors import UserError
 from promptatlas.tasks.listing import Listing
-from promptatlas.tasks.readers import find, repository
-from promptatlas.tasks.readers import huggingface as reader
+from promptatlas.tasks.readers import find, huggingface as reader, repository
 
 NAMES = ["ant", "bee hive", "crab"]
 FILES = {split: f"data/{split}-00000-of-00001.parquet" for split in formats.SPLITS}

@@ -6,7 +6,7 @@ from pathlib import Path
 import formats
 import pytest
 
-from promptatlas.errors import UserError
+from promptatlas.base.errors import UserError
 from promptatlas.tasks import catalogue
 from promptatlas.tasks.preparation import Needs, prepare
 from promptatlas.tasks.prepared import PreparedTask

@@ -10,7 +10,7 @@ import numpy as np
 import pytest
 from PIL import Image
 
-from promptatlas.errors import UserError
+from promptatlas.base.errors import UserError
 from promptatlas.tasks import readers
 from promptatlas.tasks.catalogue import entry
 from promptatlas.tasks.labels import relabel

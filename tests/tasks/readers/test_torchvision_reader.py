@@ -19,7 +19,7 @@ import pytest
 import torchvision.datasets as known
 from PIL import Image
 
-from promptatlas.errors import UserError
+from promptatlas.base.errors import UserError
 from promptatlas.tasks.listing import Listing
 from promptatlas.tasks.readers import torchvision as reader
 

@@ -6,9 +6,9 @@ import json
 from dataclasses import asdict, dataclass, fields
 from pathlib import Path
 
-from promptatlas.errors import UserError
-from promptatlas.records import newer
-from promptatlas.spelling import plain
+from promptatlas.base.errors import UserError
+from promptatlas.base.json_record import newer
+from promptatlas.base.messages import plain
 
 
 @dataclass(frozen=True)

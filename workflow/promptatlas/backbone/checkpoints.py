@@ -15,7 +15,7 @@ from safetensors.torch import load_file
 from torch import Tensor
 
 from promptatlas.backbone import torchscript
-from promptatlas.errors import UserError
+from promptatlas.base.errors import UserError
 
 _OPENAI = {"input_resolution", "context_length", "vocab_size"}  # numbers that OpenAI's code stores among its weights
 _UNUSED = {"attn_mask", "logit_bias", "num_batches_tracked"}  # nothing that enters a feature

@@ -27,16 +27,17 @@ from safetensors.torch import save_file
 from tokenizers import Tokenizer as Rust
 from torch import Tensor
 
-from promptatlas.backbone import ARCHITECTURE, RECORD, TOKENIZER, WEIGHTS, checkpoints, kinds
+from promptatlas.backbone import checkpoints, kinds
 from promptatlas.backbone.architecture import Architecture
 from promptatlas.backbone.checkpoints import Checkpoint
+from promptatlas.backbone.exported import ARCHITECTURE, RECORD, TOKENIZER, WEIGHTS
 from promptatlas.backbone.model import shapes
 from promptatlas.backbone.origin import Origin, origin
 from promptatlas.backbone.resnet import STRIDE
 from promptatlas.backbone.tokenizer import SiglipTokenizer, Tokenizer
-from promptatlas.cells import replace
-from promptatlas.errors import UserError
-from promptatlas.streams import stream
+from promptatlas.base.errors import UserError
+from promptatlas.base.files import replace
+from promptatlas.base.rng import stream
 
 MINI = kinds.MINI
 HUB_NAMES = ("open_clip_model.safetensors", "open_clip_pytorch_model.bin")  # as open_clip looks for them

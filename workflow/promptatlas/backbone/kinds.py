@@ -9,8 +9,8 @@ from functools import cache
 from importlib.util import find_spec
 from pathlib import Path
 
-from promptatlas.errors import UserError
-from promptatlas.spelling import shown, suggest
+from promptatlas.base.errors import UserError
+from promptatlas.base.messages import shown, suggest
 
 MINI = Path(__file__).parent / "mini"
 LOCAL = "local-dir:"

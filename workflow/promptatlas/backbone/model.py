@@ -10,15 +10,15 @@ import torch.nn.functional as F
 from safetensors import SafetensorError, safe_open
 from torch import Tensor, nn
 
-from promptatlas.backbone import ARCHITECTURE, TOKENIZER, WEIGHTS, fingerprint
 from promptatlas.backbone.architecture import Architecture
+from promptatlas.backbone.exported import ARCHITECTURE, TOKENIZER, WEIGHTS, fingerprint
 from promptatlas.backbone.pictures import PictureTower
 from promptatlas.backbone.resnet import ResNet
 from promptatlas.backbone.siglip import SiglipText, SiglipVision
 from promptatlas.backbone.text import TextTower, plain_sentences
 from promptatlas.backbone.tokenizer import SiglipTokenizer, Tokenizer
 from promptatlas.backbone.vision import VisionTower
-from promptatlas.errors import UserError
+from promptatlas.base.errors import UserError
 
 
 @dataclass(frozen=True)

@@ -12,8 +12,8 @@ from os.path import expanduser, isdir, isfile  # those of Path fail for names th
 from pathlib import Path
 
 from promptatlas.backbone import kinds
-from promptatlas.errors import UserError
-from promptatlas.spelling import plain, shown, suggest
+from promptatlas.base.errors import UserError
+from promptatlas.base.messages import plain, shown, suggest
 
 # In a folder, first the names that open_clip and Hugging Face write, in open_clip's order.
 _PREFERRED = (

@@ -8,7 +8,7 @@ import torch.nn.functional as F
 from torch import Tensor, nn
 
 from promptatlas.backbone.architecture import Architecture
-from promptatlas.errors import UserError
+from promptatlas.base.errors import UserError
 
 
 class PictureTower(nn.Module):

@@ -15,7 +15,7 @@ from torch import Tensor, nn
 from promptatlas.backbone.architecture import Architecture
 from promptatlas.backbone.block import ALL, FrozenBlock
 from promptatlas.backbone.pictures import PictureTower
-from promptatlas.errors import UserError
+from promptatlas.base.errors import UserError
 
 EPSILON = 1e-6  # of every layer norm
 _GELU = {False: F.gelu, True: partial(F.gelu, approximate="tanh")}  # by "is it the tanh form?"

@@ -17,7 +17,7 @@ from torch import Tensor, nn
 from promptatlas.backbone.architecture import Architecture
 from promptatlas.backbone.block import ALL, KEY_VALUE, QUERY, FrozenBlock, attend
 from promptatlas.backbone.tokenizer import Tokenizer
-from promptatlas.errors import UserError
+from promptatlas.base.errors import UserError
 
 
 def sentences(tokenizer: Tokenizer, class_names: list[str], context: int, position: str) -> list[list[int]]:

@@ -16,7 +16,7 @@ from pathlib import Path
 import ftfy
 from tokenizers import Regex, Tokenizer as Rust, models, pre_tokenizers
 
-from promptatlas.errors import UserError
+from promptatlas.base.errors import UserError
 
 START, END = "<start_of_text>", "<end_of_text>"
 _WORDS = r"'s|'t|'re|'ve|'m|'ll|'d|[\p{L}]+|[\p{N}]|[^\s\p{L}\p{N}]+"

@@ -9,8 +9,8 @@ from __future__ import annotations
 from dataclasses import dataclass, field
 from importlib import import_module
 
-from promptatlas.errors import UserError
-from promptatlas.spelling import plain, shown, suggest
+from promptatlas.base.errors import UserError
+from promptatlas.base.messages import plain, shown, suggest
 
 # MVLPT: configs/trainers/MVLPT/vit_b16.yaml and Dassl's defaults (200 epochs for every number of shots).
 TUNING = {
@@ -133,17 +133,17 @@ register(
 # logits, so they mean the same for a backbone of any logit scale.
 GRID = {"alpha_max": 20.0, "alpha_steps": 200, "beta_max": 20.0, "beta_steps": 200}
 CACHE = {"alpha": 1.17, "beta": 1.0, "epochs": 20, "batch_size": 256, "weight_decay": 0.01, "select": "best_validation"}
-register("tip_adapter", "promptatlas.adapters:tip_adapter", "adapter", revision=2, **GRID)
-register("tip_adapter_f", "promptatlas.adapters:tip_adapter_f", "adapter", revision=2, **GRID, **CACHE, learning_rate=0.001)
+register("tip_adapter", "promptatlas.training.adapters:tip_adapter", "adapter", revision=2, **GRID)
+register("tip_adapter_f", "promptatlas.training.adapters:tip_adapter_f", "adapter", revision=2, **GRID, **CACHE, learning_rate=0.001)
 # Prompt-Adapter's class weights come from one CoOp prompt learned on many tasks; here these are the study's own, and the
 # prompt has seen the same few-shot pictures, never more. "multitask" is the authors' kind of prompt, CoOp's of MVLPT (with
 # `multitask: all`: best epoch, class name in the middle, union of all classes); "coop" is the task's own prompt instead.
 PROMPT = {"class_weights": "coop_mt"}
-register("prompt_adapter", "promptatlas.adapters:tip_adapter", "adapter", revision=2, **PROMPT, **GRID)
-register("prompt_adapter_f", "promptatlas.adapters:tip_adapter_f", "adapter", revision=2, **PROMPT, **GRID, **CACHE, learning_rate=0.005)
+register("prompt_adapter", "promptatlas.training.adapters:tip_adapter", "adapter", revision=2, **PROMPT, **GRID)
+register("prompt_adapter_f", "promptatlas.training.adapters:tip_adapter_f", "adapter", revision=2, **PROMPT, **GRID, **CACHE, learning_rate=0.005)
 # CLIP's hand-written sentences, and its linear probe: C from 1e-6 to 1e6, iterations of L-BFGS (Radford et al. 2021, appendix A.3).
-register("zero_shot", "promptatlas.transfer:zero_shot", "baseline", templates="ensemble")
-register("linear_probe", "promptatlas.baselines:linear_probe", "baseline", decades=6, halvings=2, iterations=1000)
+register("zero_shot", "promptatlas.evaluation.evaluate:zero_shot", "baseline", templates="ensemble")
+register("linear_probe", "promptatlas.training.linear_probe:linear_probe", "baseline", decades=6, halvings=2, iterations=1000)
 
 
 def names(kind: str = "prompt") -> list[str]:

@@ -10,7 +10,7 @@ import torch
 from torch import Generator, Tensor, nn
 
 from promptatlas.backbone.architecture import Architecture
-from promptatlas.errors import UserError
+from promptatlas.base.errors import UserError
 from promptatlas.methods.words import random_context
 
 

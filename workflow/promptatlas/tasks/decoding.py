@@ -18,7 +18,7 @@ from typing import Callable
 import numpy as np
 from PIL import Image
 
-from promptatlas.errors import UserError
+from promptatlas.base.errors import UserError
 from promptatlas.tasks.listing import Pictures
 from promptatlas.tasks.prepared import DIGEST_BYTES, digest
 from promptatlas.tasks.upright import upright

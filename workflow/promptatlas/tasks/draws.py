@@ -12,7 +12,7 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from promptatlas.errors import UserError
+from promptatlas.base.errors import UserError
 
 SCHEMES = ("coop", "elevater")
 MOST_VALIDATION_SHOTS = 4

@@ -13,7 +13,7 @@ from pathlib import Path
 
 import numpy as np
 
-from promptatlas.errors import UserError
+from promptatlas.base.errors import UserError
 from promptatlas.tasks.draws import Draw, draw
 from promptatlas.tasks.prepared import SPLITS, Pool, PreparedTask, array_path, place, write
 from promptatlas.tasks.sufficient import require_test

@@ -13,8 +13,8 @@ from dataclasses import replace
 
 import numpy as np
 
-from promptatlas.errors import UserError
-from promptatlas.spelling import is_text, printable
+from promptatlas.base.errors import UserError
+from promptatlas.base.messages import is_text, printable
 from promptatlas.tasks.catalogue.entry import Entry
 from promptatlas.tasks.listing import Listing, Split
 

@@ -9,8 +9,8 @@ from collections.abc import Iterator, Mapping
 
 import numpy as np
 
-from promptatlas.metrics import BALANCED
-from promptatlas.spelling import counted
+from promptatlas.base.messages import counted
+from promptatlas.tasks.metrics import BALANCED
 from promptatlas.tasks.prepared import Pool
 from promptatlas.tasks.task import Task
 from promptatlas.tasks.twins import UNKNOWN

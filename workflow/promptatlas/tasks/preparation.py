@@ -14,10 +14,10 @@ from pathlib import Path
 
 import numpy as np
 
-from promptatlas.errors import UserError
-from promptatlas.reporting import Meter, Say
-from promptatlas.spelling import counted, printable
-from promptatlas.streams import stream
+from promptatlas.base.errors import UserError
+from promptatlas.base.messages import counted, printable
+from promptatlas.base.progress import Meter, Say
+from promptatlas.base.rng import stream
 from promptatlas.tasks import readers, upright
 from promptatlas.tasks.catalogue import Entry
 from promptatlas.tasks.decoding import Decoded, Work, decode

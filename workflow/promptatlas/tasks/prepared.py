@@ -15,8 +15,8 @@ from typing import Callable, Sequence
 
 import numpy as np
 
-from promptatlas.errors import FAILED, Failed, UserError
-from promptatlas.records import Newer, require_known
+from promptatlas.base.errors import FAILED, Failed, UserError
+from promptatlas.base.json_record import Newer, require_known
 from promptatlas.tasks.task import Task
 
 SPLITS = ("train", "validation", "test")

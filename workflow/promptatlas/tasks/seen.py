@@ -14,8 +14,8 @@ from contextlib import suppress
 from pathlib import Path
 from typing import Any, NamedTuple
 
-from promptatlas.cells import replace
-from promptatlas.errors import UserError
+from promptatlas.base.errors import UserError
+from promptatlas.base.files import replace
 
 DIGEST_LETTERS = 32
 # Folders and files of macOS (in archives), NAS systems and Windows.

@@ -11,9 +11,9 @@ from collections.abc import Sequence
 import numpy as np
 from PIL.Image import Image
 
-from promptatlas.errors import UserError
-from promptatlas.spelling import counted
-from promptatlas.streams import stream
+from promptatlas.base.errors import UserError
+from promptatlas.base.messages import counted
+from promptatlas.base.rng import stream
 from promptatlas.tasks.listing import Pictures, Split
 
 

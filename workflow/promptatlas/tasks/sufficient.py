@@ -10,8 +10,8 @@ from collections.abc import Sequence
 
 import numpy as np
 
-from promptatlas import metrics
-from promptatlas.errors import UserError
+from promptatlas.base.errors import UserError
+from promptatlas.tasks import metrics
 from promptatlas.tasks.draws import Draw
 from promptatlas.tasks.task import Task
 

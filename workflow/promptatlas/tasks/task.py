@@ -2,7 +2,7 @@
 
 from dataclasses import dataclass, fields
 
-from promptatlas.errors import UserError
+from promptatlas.base.errors import UserError
 
 METRICS = ("accuracy", "mean_per_class", "roc_auc", "map_11_point")
 

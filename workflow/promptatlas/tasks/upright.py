@@ -12,7 +12,7 @@ from typing import BinaryIO, NoReturn
 import numpy as np
 from PIL import ExifTags, Image
 
-from promptatlas.errors import UserError
+from promptatlas.base.errors import UserError
 
 # Goes up when some kind of image is read in another way, so that what was prepared before is prepared again.
 VERSION = 2

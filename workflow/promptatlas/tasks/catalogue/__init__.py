@@ -12,15 +12,15 @@ from typing import Any
 
 import yaml
 
-from promptatlas.errors import UserError
-from promptatlas.spelling import suggest
+from promptatlas.base.errors import UserError
+from promptatlas.base.messages import suggest
 from promptatlas.tasks.catalogue.benchmarks import BENCHMARKS
 from promptatlas.tasks.catalogue.descriptions import override, own
 from promptatlas.tasks.catalogue.entry import Entry, from_record
 from promptatlas.tasks.mini import MINI_TASKS
 from promptatlas.tasks.task import Task
 
-__all__ = ["Entry", "described", "entry", "every", "names", "override", "own", "prepare", "published", "task"]
+__all__ = ["Entry", "described", "entry", "every", "names", "override", "own", "published", "task"]
 
 FOLDER = Path(__file__).parent
 
@@ -76,13 +76,3 @@ def described(name: str, description: Mapping[str, Any]) -> Entry:
         return override(entry(name), description)
     except UserError as error:
         raise UserError(f"{error} (`{name}` is the name of a published task; a task of your own needs another, such as `my-{name}`)") from None
-
-
-def prepare(name: str, folder: str | Path) -> None:
-    """Write the prepared folder of the embedded task `name`."""
-    # imported here, since preparation itself asks the catalogue
-    from promptatlas.tasks.preparation import prepare_embedded
-
-    if name not in MINI_TASKS:
-        raise UserError(f"Task {name!r} is not drawn by promptatlas; {suggest(name, MINI_TASKS)}")
-    prepare_embedded(name, folder)

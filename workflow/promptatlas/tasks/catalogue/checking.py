@@ -8,8 +8,8 @@ from typing import Any
 
 import yaml
 
-from promptatlas.errors import UserError
-from promptatlas.spelling import plain, shown, suggest
+from promptatlas.base.errors import UserError
+from promptatlas.base.messages import plain, shown, suggest
 
 SCHEMA = Path(__file__).resolve().parents[3] / "schemas" / "task.schema.yaml"
 MANUAL = "see docs/data.md"  # every key and format of the data of a task

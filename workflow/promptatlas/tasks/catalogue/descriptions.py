@@ -9,8 +9,8 @@ from collections.abc import Mapping, Sequence
 from dataclasses import replace
 from typing import Any
 
-from promptatlas.errors import UserError
-from promptatlas.spelling import shown, suggest
+from promptatlas.base.errors import UserError
+from promptatlas.base.messages import shown, suggest
 from promptatlas.tasks.catalogue.checking import check
 from promptatlas.tasks.catalogue.entry import Entry, from_record
 

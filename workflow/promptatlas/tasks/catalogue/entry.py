@@ -9,8 +9,8 @@ from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, replace
 from typing import Any
 
-from promptatlas.errors import UserError
-from promptatlas.spelling import is_text, printable
+from promptatlas.base.errors import UserError
+from promptatlas.base.messages import is_text, printable
 from promptatlas.tasks.task import Task
 
 

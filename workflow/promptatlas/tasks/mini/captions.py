@@ -9,7 +9,7 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from promptatlas.streams import stream
+from promptatlas.base.rng import stream
 from promptatlas.tasks.mini import aerial, canvas, counting, faces, glyphs, objects, roads, signs, tissue, words
 from promptatlas.tasks.mini.outlines import FINE_SHAPES, SHAPES
 from promptatlas.tasks.mini.pictures import Factors

@@ -10,7 +10,7 @@ from pathlib import Path
 import numpy as np
 from PIL import Image, ImageDraw, ImageFont
 
-from promptatlas.streams import stream
+from promptatlas.base.rng import stream
 from promptatlas.tasks.mini import canvas, looks
 from promptatlas.tasks.mini.pictures import Factors, MiniTask, PictureSet, sizes, task_hardness
 from promptatlas.tasks.task import Task

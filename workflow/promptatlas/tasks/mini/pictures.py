@@ -9,7 +9,7 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from promptatlas.streams import stream
+from promptatlas.base.rng import stream
 from promptatlas.tasks.mini import looks
 from promptatlas.tasks.task import Task
 

@@ -11,8 +11,8 @@ from importlib import import_module
 from pathlib import Path
 from types import ModuleType
 
-from promptatlas.errors import UserError
-from promptatlas.spelling import suggest
+from promptatlas.base.errors import UserError
+from promptatlas.base.messages import suggest
 
 READERS = ("folder", "torchvision", "huggingface")
 

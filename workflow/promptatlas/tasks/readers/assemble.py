@@ -10,8 +10,8 @@ from pathlib import Path
 
 import numpy as np
 
-from promptatlas.errors import UserError
-from promptatlas.spelling import counted
+from promptatlas.base.errors import UserError
+from promptatlas.base.messages import counted
 from promptatlas.tasks.listing import Listing, Pictures, Split
 from promptatlas.tasks.readers.names import require_distinct
 from promptatlas.tasks.splits import join, redraw

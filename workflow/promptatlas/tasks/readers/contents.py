@@ -17,7 +17,7 @@ from xml.etree import ElementTree
 
 import numpy as np
 
-from promptatlas.errors import UserError
+from promptatlas.base.errors import UserError
 
 DIGITS = tuple("0123456789")
 # Kaggle's order; torchvision keeps the numbers only.

@@ -10,7 +10,7 @@ from typing import NamedTuple
 
 from PIL import Image, UnidentifiedImageError
 
-from promptatlas.errors import UserError
+from promptatlas.base.errors import UserError
 from promptatlas.tasks import upright
 from promptatlas.tasks.readers.names import natural
 from promptatlas.tasks.seen import is_hidden

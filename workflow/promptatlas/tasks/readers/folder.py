@@ -14,8 +14,8 @@ from pathlib import Path
 
 import numpy as np
 
-from promptatlas.errors import UserError
-from promptatlas.spelling import printable, suggest
+from promptatlas.base.errors import UserError
+from promptatlas.base.messages import printable, suggest
 from promptatlas.tasks.catalogue.checking import MANUAL
 from promptatlas.tasks.listing import Listing
 from promptatlas.tasks.readers import manifest, others

@@ -14,8 +14,8 @@ from typing import Any
 
 from PIL import Image
 
-from promptatlas import texts
-from promptatlas.errors import UserError
+from promptatlas.base import text_files
+from promptatlas.base.errors import UserError
 from promptatlas.tasks.listing import Listing
 from promptatlas.tasks.readers import repository
 from promptatlas.tasks.readers.assemble import Part, assemble, given_names, wanted
@@ -197,7 +197,7 @@ def _given_names(source: dict, place: Path) -> tuple[str, ...]:
         return given_names(source)
     file = place / source.get("names", "classnames.txt")
     if file.is_file():
-        return tuple(line.strip() for line in texts.read(file).splitlines() if line.strip())
+        return tuple(line.strip() for line in text_files.read(file).splitlines() if line.strip())
     if "names" in source:
         raise UserError(f"{file} is missing; it should have one class name per line, in the order of the labels")
     return ()

@@ -14,9 +14,9 @@ from pathlib import Path
 
 import numpy as np
 
-from promptatlas import texts
-from promptatlas.errors import UserError
-from promptatlas.spelling import counted, plain
+from promptatlas.base import text_files
+from promptatlas.base.errors import UserError
+from promptatlas.base.messages import counted, plain
 from promptatlas.tasks.readers.assemble import FEW, Part
 from promptatlas.tasks.readers.files import Files, is_name, stamp, stat
 from promptatlas.tasks.seen import Look, single
@@ -55,7 +55,7 @@ def look(source: dict, data_root: Path, root: Path) -> Look:
     """The list, and the files that it names as far as they are there."""
     file = path(source, data_root)
     try:
-        content = json.loads(texts.read(file))
+        content = json.loads(text_files.read(file))
         named = dict.fromkeys(_as_here(row[0], root) for rows in content.values() for row in rows)
     except (OSError, ValueError, LookupError, TypeError, AttributeError, RecursionError, UserError):
         named = {}  # reading it says what is wrong
@@ -66,7 +66,7 @@ def look(source: dict, data_root: Path, root: Path) -> Look:
 def _content(file: Path) -> dict[str, list]:
     """Rows by our names of the splits."""
     try:
-        content = json.loads(texts.read(file), object_pairs_hook=lambda pairs: _once(pairs, file))
+        content = json.loads(text_files.read(file), object_pairs_hook=lambda pairs: _once(pairs, file))
     except OSError as error:
         raise UserError(f"{file} cannot be read ({error.strerror}); see that it is a readable file") from None
     except (ValueError, RecursionError):

@@ -6,8 +6,8 @@ from typing import Any
 
 import numpy as np
 
-from promptatlas.errors import UserError
-from promptatlas.spelling import counted
+from promptatlas.base.errors import UserError
+from promptatlas.base.messages import counted
 from promptatlas.tasks.readers.names import natural
 
 

@@ -6,7 +6,7 @@ import re
 import unicodedata
 from collections.abc import Iterable
 
-from promptatlas.errors import UserError
+from promptatlas.base.errors import UserError
 
 _DIGITS = re.compile(r"(\d+)")
 _SEPARATORS = re.compile(r"[\s_\-]+")

@@ -6,7 +6,7 @@ import os
 from collections.abc import Iterable, Iterator
 from pathlib import Path
 
-from promptatlas.spelling import printable
+from promptatlas.base.messages import printable
 from promptatlas.tasks.readers.files import EXTENSIONS
 from promptatlas.tasks.readers.names import natural
 from promptatlas.tasks.seen import is_hidden

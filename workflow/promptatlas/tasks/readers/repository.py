@@ -9,7 +9,7 @@ import os
 import shutil
 from pathlib import Path
 
-from promptatlas.errors import UserError
+from promptatlas.base.errors import UserError
 
 DATA = (".parquet", ".tar", ".arrow", ".json", ".jsonl", ".csv")
 SILENCE_SECONDS = 15

@@ -21,8 +21,8 @@ from typing import Any
 import numpy as np
 from PIL import Image
 
-from promptatlas.errors import UserError
-from promptatlas.spelling import counted, shown, suggest
+from promptatlas.base.errors import UserError
+from promptatlas.base.messages import counted, shown, suggest
 from promptatlas.tasks.listing import Listing, Split
 from promptatlas.tasks.readers.assemble import FEW, Part, assemble, given_names, wanted
 from promptatlas.tasks.readers.contents import content, usage

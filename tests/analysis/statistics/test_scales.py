@@ -1,0 +1,126 @@
+"""Scales and dense matrices against a cell-by-cell re-statement of their formulas."""
+
+import numpy as np
+import pandas as pd
+import pytest
+from synthetic_study import tasks_table, transfer_table
+
+from promptatlas.analysis.statistics.matrices import collect
+from promptatlas.analysis.statistics.scales import calibration_rows, matrix, seed_mean
+from promptatlas.analysis.statistics.views import VIEWS, colour_limits, shown
+from promptatlas.base.errors import UserError
+
+N = 5
+
+
+@pytest.fixture(scope="module")
+def transfer():
+    return transfer_table(N, seeds=(1, 2))
+
+
+@pytest.fixture(scope="module")
+def scores(transfer):
+    return collect(transfer, tasks_table(N))[0]
+
+
+def test_rows_are_sources_and_columns_are_targets(transfer, scores):
+    assert scores.score.shape == (2, N, N) and scores.tasks == tuple(sorted(scores.tasks))
+    row = transfer.query("method == 'coop' and source == 'task_03' and target == 'task_01' and seed == 2")
+    assert scores.score[1, 3, 1] == row["score"].item()
+
+
+def naive(transfer, scale, source, target, seed):
+    mine = transfer[(transfer.method == "coop") & (transfer.seed == seed) & (transfer.target == target)].set_index(
+        "source"
+    )
+    score, chance, count = mine.loc[source, ["score", "chance", "n_test"]].astype(float)
+    zero = mine.loc["template", "score"]
+
+    def log_odds(share):
+        return np.log((share * count + 0.5) / (count - share * count + 0.5))
+
+    return {
+        "raw": score,
+        "chance_corrected": (score - chance) / (1 - chance),
+        "column_ratio": score / mine.drop(["scratch", "template"])["score"].max(),
+        "gain_points": 100 * (score - zero),
+        "logit_gain": log_odds(score) - log_odds(zero),
+    }[scale]
+
+
+@pytest.mark.parametrize("scale", ["raw", "chance_corrected", "column_ratio", "gain_points", "logit_gain"])
+def test_scale_equals_its_formula_in_every_cell(transfer, scores, scale):
+    expected = [[[naive(transfer, scale, i, j, seed) for j in scores.tasks] for i in scores.tasks] for seed in (1, 2)]
+    assert matrix(scores, scale) == pytest.approx(np.array(expected))
+    row = calibration_rows(scores, scale)["scratch"]
+    assert row == pytest.approx(
+        np.array([[naive(transfer, scale, "scratch", j, seed) for j in scores.tasks] for seed in (1, 2)])
+    )
+
+
+def test_gain_over_scratch_pairs_seeds(transfer):
+    """Each cell less the row `scratch` of the same seed and target; nothing where either is missing."""
+    start = transfer["source"] == "scratch"
+    uneven = transfer.assign(score=transfer["score"].where(~start, transfer["score"] + 0.05 * transfer["seed"]))
+    uneven = uneven[~(start & (uneven["target"] == "task_01") & (uneven["seed"] == 2))]
+    scores = collect(uneven, tasks_table(N))[0]
+    mine = uneven[uneven["method"] == scores.method].set_index(["seed", "source", "target"])["score"]
+
+    def gain(seed, source, target):
+        return 100 * (mine[seed, source, target] - mine.get((seed, "scratch", target), np.nan))
+
+    expected = [[[gain(seed, i, j) for j in scores.tasks] for i in scores.tasks] for seed in (1, 2)]
+    assert matrix(scores, "over_scratch") == pytest.approx(np.array(expected), nan_ok=True)
+    assert np.isnan(matrix(scores, "over_scratch")[1, :, 1]).all()
+    row = calibration_rows(scores, "over_scratch")["template"]
+    assert row == pytest.approx(np.array([[gain(seed, "template", j) for j in scores.tasks] for seed in (1, 2)]), nan_ok=True)
+
+
+def test_perfect_and_empty_scores_have_finite_log_odds(transfer):
+    edge = transfer.assign(score=transfer["score"].where(transfer["source"] != "task_00", 1.0))
+    edge["score"] = edge["score"].where(edge["source"] != "task_01", 0.0)
+    assert np.isfinite(matrix(collect(edge, tasks_table(N))[0], "logit_gain")).all()
+
+
+def test_zero_shot_falls_back_to_the_tasks_table(transfer):
+    bare = transfer[transfer["source"] != "template"]
+    assert collect(bare, tasks_table(N))[0].zero_shot == pytest.approx(tasks_table(N)["zero_shot"])
+
+
+def test_missing_cells_stay_missing_and_other_seeds_serve(transfer):
+    cell = (transfer.method == "coop") & (transfer.source == "task_00") & (transfer.target == "task_01")
+    one = collect(transfer[~(cell & (transfer.seed == 1))], tasks_table(N))[0]
+    assert np.isnan(one.score[0, 0, 1]) and seed_mean(one.score)[0, 1] == one.score[1, 0, 1]
+    none = collect(transfer[~cell], tasks_table(N))[0]
+    assert np.isnan(seed_mean(none.score)[0, 1]) and np.isnan(shown(none, "gain_points")[0][0, 1])
+
+
+def test_colour_limits_are_shared_and_symmetric(transfer):
+    group = collect(transfer, tasks_table(N))
+    low, high = colour_limits(group, "gain_points")
+    assert low == -high and high > 0
+    assert {view: colour_limits(group, view) for view in VIEWS if not VIEWS[view].diverging} == dict.fromkeys(
+        ("chance_corrected", "column_ratio", "raw"), (0.0, 1.0)
+    )
+
+
+def test_a_cell_given_twice_is_a_clear_error(transfer):
+    with pytest.raises(UserError, match="twice"):
+        collect(pd.concat([transfer, transfer.iloc[:1]]), tasks_table(N))
+
+
+def test_an_unknown_target_is_a_clear_error(transfer):
+    with pytest.raises(UserError, match="task_04"):
+        collect(transfer, tasks_table(N).iloc[:-1])
+
+
+def test_where_guessing_is_perfect_nothing_is_corrected_for_it(transfer):
+    sure = transfer.assign(chance=transfer["chance"].where(transfer["target"] != "task_02", 1.0))
+    scores = collect(sure, tasks_table(N))[0]
+    corrected = matrix(scores, "chance_corrected")
+    assert np.isnan(corrected[:, :, 2]).all() and np.isfinite(np.delete(corrected, 2, axis=2)).all()
+
+
+def test_what_is_infinite_enters_no_mean():
+    values = np.array([[1.0, np.inf, np.nan], [3.0, 2.0, np.nan]])
+    assert seed_mean(values) == pytest.approx(np.array([2.0, 2.0, np.nan]), nan_ok=True)

@@ -1,0 +1,114 @@
+"""Studies with different numbers of pictures side by side: what their summaries say, in both directions."""
+
+import json
+
+import pytest
+
+from promptatlas import cli
+from promptatlas.analysis.statistics import shots
+from promptatlas.base.errors import UserError
+
+
+def compared(base: str, values: dict[str, float], better_on: int = 2) -> dict:
+    """As `statistics.methods.compare` gives it, every interval one point wide."""
+    order = sorted(values, key=values.get, reverse=True)
+    pairs = [(one, other) for place, one in enumerate(order) for other in order[place + 1 :]]
+    return {
+        "n_tasks": 3, "n_seeds": 2,
+        "methods": [{"method": name, "mean": values[name], "by_task": dict.fromkeys("abc", values[name])} for name in order],
+        "pairs": [
+            {"better": one, "worse": other, "difference": (gap := 100 * (values[one] - values[other])), "low": gap - 1, "high": gap + 1, "better_on": better_on}
+            for one, other in pairs
+        ],
+    }  # fmt: skip
+
+
+def study(folder, count: int, gain: float):
+    folder.mkdir()
+    comparison = compared("zero_shot", {"zero_shot": 0.5, "coop": 0.5 + gain, "vpt": 0.4})
+    joint = [{"method": "coop", **compared("single", {"single": 0.5 + gain, "joint": 0.5})}]
+    (folder / "summary.json").write_text(json.dumps({"shots": [count], "comparison": comparison, "joint": joint}))
+    return folder
+
+
+@pytest.fixture
+def two(tmp_path):
+    return [study(tmp_path / "four", 4, 0.2), study(tmp_path / "one", 1, 0.1)]
+
+
+def test_every_pair_stands_in_both_directions(two):
+    table = shots.table(two).set_index(["prompt", "method", "base", "shots"])
+    there, back = table.loc["", "coop", "vpt", 4], table.loc["", "vpt", "coop", 4]
+    assert there["difference"] == pytest.approx(30) and (there["low"], there["high"]) == pytest.approx((29, 31))
+    assert back["difference"] == pytest.approx(-30) and (back["low"], back["high"]) == pytest.approx((-31, -29))
+    assert table.loc["", "coop", "", 1]["mean"] == pytest.approx(0.6)
+    assert table.loc["coop", "joint", "single", 1]["difference"] == pytest.approx(-10)
+    assert len(table) == 2 * (3 + 6 + 2 + 2)
+
+
+def test_methods_are_held_against_zero_shot_and_shared_prompts_against_their_own(two):
+    held = shots.baselines(shots.table(two))
+    assert set(zip(held["prompt"], held["method"], held["base"], strict=True)) == {
+        ("", "coop", "zero_shot"), ("", "vpt", "zero_shot"), ("coop", "joint", "single"),
+    }  # fmt: skip
+
+
+def test_a_difference_says_of_how_many_pairs_it_is_where_its_study_does(two):
+    """Summaries of earlier versions do not."""
+    path = two[0] / "summary.json"
+    summary = json.loads(path.read_text())
+    for pair in summary["comparison"]["pairs"]:
+        pair |= {"n_pairs": 5, "n_tasks": 3, "n_seeds": 2}
+    path.write_text(json.dumps(summary))
+    table = shots.table(two).set_index(["prompt", "method", "base", "shots"])
+    assert table.loc["", "vpt", "coop", 4][["n_pairs", "n_tasks", "n_seeds"]].tolist() == [5, 3, 2]
+    earlier = table.loc["", "vpt", "coop", 1]
+    assert earlier["n_tasks"] == 3 and earlier["n_pairs"] != earlier["n_pairs"]
+
+
+def test_a_task_that_one_study_lost_is_named_with_that_study(two):
+    path = two[1] / "summary.json"
+    summary = json.loads(path.read_text())
+    for one in summary["comparison"]["methods"]:
+        del one["by_task"]["b"]
+    path.write_text(json.dumps(summary | {"comparison": summary["comparison"] | {"tasks_left_out": ["b"]}}))
+    with pytest.raises(UserError, match="in .*one a method has no score of b"):
+        shots.table(two)
+
+
+def test_the_command_writes_a_table_and_a_figure(two, tmp_path, capsys):
+    with pytest.raises(SystemExit) as ended:
+        cli.main(["compare", *map(str, two), "-o", str(tmp_path / "both")])
+    assert not ended.value.code
+    assert {path.name for path in (tmp_path / "both").iterdir()} == {"shots.csv", "shots.png", "shots.svg"}
+    assert str(tmp_path / "both" / "shots.csv") in capsys.readouterr().out
+
+
+@pytest.mark.parametrize(
+    ("content", "words"),
+    [
+        (None, "finished studies"),
+        ("{", "finished studies"),
+        ("[]", "compares no methods"),
+        ('{"averages": []}', "compares no methods"),
+        (json.dumps({"shots": [1], "joint": [], "comparison": {"methods": [{"method": "coop", "mean": 0, "by_task": {"a": 0}}]}}), "(b is in one alone)"),
+    ],
+)
+def test_folders_that_cannot_be_compared_are_refused(two, tmp_path, content, words):
+    (tmp_path / "other").mkdir()
+    if content is not None:
+        (tmp_path / "other" / "summary.json").write_text(content)
+    with pytest.raises(UserError) as caught:
+        shots.table([two[0], tmp_path / "other"])
+    assert words in str(caught.value) and "\n" not in str(caught.value)
+
+
+def test_every_one_of_many_methods_has_a_line_of_its_own(tmp_path):
+    from promptatlas.report.figures.shots import curves
+
+    folder = tmp_path / "many"
+    folder.mkdir()
+    comparison = compared("zero_shot", {"zero_shot": 0.5} | {f"method_{i}": 0.5 + i / 50 for i in range(13)})
+    (folder / "summary.json").write_text(json.dumps({"shots": [1], "comparison": comparison, "joint": []}))
+    lines = [container[0] for container in curves(shots.table([folder])).axes[0].containers]
+    assert len(lines) == len({(str(line.get_color()), line.get_linestyle(), line.get_marker()) for line in lines}) == 13

@@ -1,0 +1,78 @@
+"""What a name stands for is known without torch, and agrees with what open_clip builds."""
+
+import os
+import subprocess
+import sys
+
+import open_clip
+import pytest
+import torch
+from open_clip.pretrained import get_pretrained_cfg
+from twins import unfilled
+
+from promptatlas.backbone import checkpoints, export, kinds, model, origin
+from promptatlas.base.errors import UserError
+
+
+def test_all_models_of_open_clip_are_judged_without_importing_torch():
+    code = (
+        "import sys; from promptatlas.backbone import kinds, origin\n"
+        "kinds_ = [kinds.kind(name) for name in kinds.names()]; tags = [origin.tags(name) for name in kinds.names()]\n"
+        "assert {'vit', 'resnet', 'siglip', 'unsupported'} == set(kinds_)\n"
+        "sys.exit(bool({'torch', 'open_clip'} & set(sys.modules)))"
+    )
+    path = os.pathsep.join(entry for entry in sys.path if entry)
+    assert subprocess.run([sys.executable, "-c", code], env=os.environ | {"PYTHONPATH": path}).returncode == 0
+
+
+def test_names_tags_and_activations_are_open_clips_own():
+    assert set(kinds.names()) == set(open_clip.list_models())
+    ours = {(name, tag) for name in kinds.names() for tag in origin.tags(name)}
+    assert ours == set(open_clip.list_pretrained())
+    for name, tag in ours:
+        listed = get_pretrained_cfg(name, tag)
+        assert origin._published()[name.removesuffix("-quickgelu")][tag] == listed.get("quick_gelu", False), (name, tag)
+
+
+@pytest.mark.parametrize("name", [n for n in kinds.names() if kinds.kind(n) != "unsupported"])
+def test_every_supported_model_has_exactly_open_clips_weights(name):
+    """Names and shapes, without memory for them: 67 models, also those with MLP or head widths of their own."""
+    config = kinds.config(name)
+    architecture = export._architecture(name, "", config, (0.5,) * 3, (0.5,) * 3)
+    family = open_clip.CustomTextCLIP if config.pop("custom_text", False) else open_clip.CLIP
+    with torch.device("meta"):
+        theirs = unfilled(family, **config).state_dict()
+    counted = {key: tuple(value.shape) for key, value in checkpoints.used(theirs).items()}
+    assert model.shapes(architecture, config["text_cfg"]["vocab_size"]) == counted
+    assert kinds.image_size(name) == config["vision_cfg"]["image_size"]
+
+
+@pytest.mark.parametrize(
+    ("name", "reason"),
+    [
+        ("convnext_base", "image tower is 'convnext_base' from the timm library"),
+        ("EVA02-B-16", "timm library"),
+        ("coca_ViT-B-32", "captioning model"),
+        ("roberta-ViT-B-32", "text tower is 'roberta-base'"),
+        ("ViT-H-14-CLIPA", "another tokenizer (bert-base-uncased)"),
+        ("ViT-M-16-alt", "ls_init_value"),
+        ("MobileCLIP-B", "timm library"),
+    ],
+)
+def test_other_models_are_refused_with_the_reason_and_a_remedy(name, reason):
+    assert kinds.kind(name) == "unsupported" and reason in kinds.sentence(name)
+    with pytest.raises(UserError, match="choose a plain CLIP such as 'ViT-B-16'"):
+        origin.origin(name, "openai")
+
+
+def test_the_embedded_model_and_supported_ones_need_no_excuse():
+    assert (kinds.kind("mini"), kinds.image_size("mini"), kinds.sentence("mini")) == ("vit", 32, "")
+    assert kinds.kind("RN50") == "resnet" and kinds.sentence("RN50") == "" and kinds.image_size("ViT-L-14-336") == 336
+
+
+def test_the_files_that_a_backbone_is_made_from_are_known(tmp_path):
+    for name in ("open_clip_config.json", "open_clip_model.safetensors"):
+        (tmp_path / name).write_text("{}")
+    found = origin.origin("ViT-B-16", str(tmp_path))
+    assert found.files == [tmp_path / "open_clip_model.safetensors", tmp_path / "open_clip_config.json"]
+    assert origin.origin("ViT-B-16", "openai").files == [] and origin.origin("ViT-B-16", "OpenAI").tag == "openai"

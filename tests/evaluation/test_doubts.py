@@ -1,0 +1,75 @@
+"""What answers of the frozen model say against names and labels, and what they do not."""
+
+from dataclasses import replace
+
+import numpy as np
+import pandas as pd
+import pytest
+
+from promptatlas.backbone import feature_file
+from promptatlas.evaluation.doubts import alike, swapped
+from promptatlas.runs import prepare, tables
+from promptatlas.study.study import Study
+from promptatlas.tasks.prepared import Pool, write
+from promptatlas.tasks.task import Task
+
+
+def unit(*rows) -> np.ndarray:
+    values = np.array(rows, dtype=np.float32)
+    return values / np.linalg.norm(values, axis=1, keepdims=True)
+
+
+def test_class_names_that_the_model_cannot_tell_apart_are_named():
+    told = alike(("cat", "dog", "a cat", "bird"), unit([1, 0, 0], [0, 1, 0], [1, 1e-3, 0], [0, 0, 1]))
+    assert "1 pair of class names apart (cat and a cat;" in told and "`classes`" in told
+    assert alike(("cat", "dog"), unit([1, 0], [1, 0.1])) == ""
+    assert alike((), np.empty((0, 0))) == ""
+    assert "6 pairs" in alike("abcd", unit(*[[1, 0]] * 4)) and "and 3 more" in alike("abcd", unit(*[[1, 0]] * 4))
+
+
+@pytest.mark.parametrize(
+    ("metric", "score", "chance", "images", "told"),
+    [
+        ("roc_auc", 0.39, 0.5, 50, True),
+        ("roc_auc", 0.41, 0.5, 5000, False),
+        ("accuracy", 0.2, 0.5, 100, True),
+        ("accuracy", 0.2, 0.5, 6, False),  # chance does as much
+        ("accuracy", 0.45, 0.5, 100_000, False),  # a weak model does as much
+        ("mean_per_class", 0.01, 0.1, 1000, True),
+        ("accuracy", 0.0, 0.001, 100, False),
+        ("map_11_point", 0.0, 0.5, 1000, False),
+        ("accuracy", float("nan"), 0.5, 100, False),
+        ("roc_auc", float("nan"), float("nan"), 100, False),
+    ],
+)
+def test_scores_far_below_chance_are_told(metric, score, chance, images, told):
+    sentence = swapped(metric, score, chance, images)
+    assert bool(sentence) == told and (not told or "probably swapped" in sentence)
+
+
+def test_both_stand_in_the_notes_of_the_table(tmp_path):
+    study = Study({"tasks": ["shapes", "colors"], "results": str(tmp_path), "methods": ["coop"]})
+    for name in study.tasks:
+        task = Task(name, name, "own", ("one", "two"), ("a {}.",))
+        images = {split: np.full((4, 8, 8, 3), 7, dtype=np.uint8) for split in ("train", "validation", "test")}
+        write(study.task_folder(name), task, {s: Pool.whole(array, np.arange(4) % 2) for s, array in images.items()}, [], images)
+    feature_file.save(study.encoded("shapes"), {"class_features": unit([1, 0], [1, 0])}, {})
+    feature_file.save(study.encoded("colors"), {"class_features": unit([1, 0], [0, 1])}, {})
+    assert "one and two" in prepare.indistinct(study, "shapes") and prepare.indistinct(study, "colors") == ""
+    tasks = pd.DataFrame({"task": ["shapes", "colors"], "metric": "roc_auc", "zero_shot": [0.5, 0.2], "chance": 0.5, "n_test": 4, "notes": ["odd", ""]})
+    said = tables._swapped(tasks)
+    assert [*said] == ["colors"]
+    noted = tables._doubted(tasks, {name: prepare.indistinct(study, name) for name in study.tasks}, said)["notes"]
+    assert noted[0].startswith("odd; the model cannot tell 1 pair") and noted[1].startswith("its zero-shot score, 20.0 %")
+
+
+def test_the_table_of_tasks_counts_images_that_can_be_used(tmp_path):
+    study = Study({"tasks": ["shapes", "colors"], "results": str(tmp_path), "methods": ["coop"], "seeds": [1]})
+    labels, kept = np.arange(10) % 2, np.arange(7)
+    images = {split: np.zeros((7, 8, 8, 3), np.uint8) for split in ("train", "validation", "test")}
+    pools = {split: replace(Pool.whole(array, labels[kept]), labels=labels, index=kept, skipped=[7, 8]) for split, array in images.items()}
+    write(study.task_folder("shapes"), Task("shapes", "S", "own", ("one", "two"), ("a {}.",)), pools, [], images)
+    study.draw("shapes", 1).parent.mkdir(parents=True)
+    study.draw("shapes", 1).write_text('{"shots_per_class": [2, 2]}')
+    row = tables._task_row(study, "shapes")
+    assert (row["n_train"], row["n_validation"], row["n_test"], row["skipped"]) == (8, 8, 7, 6)

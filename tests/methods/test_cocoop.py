@@ -1,0 +1,112 @@
+"""CoCoOp against its equations, one image and one class at a time, and in passes of any size."""
+
+import pytest
+import torch
+import torch.nn.functional as F
+from doubled import doubled
+from naive_towers import naive_text
+from vit_b16 import B16
+
+from promptatlas.backbone import classifier as classifiers
+from promptatlas.backbone.classifier import PromptedClassifier
+from promptatlas.backbone.prompts import stack
+from promptatlas.base.rng import torch_stream
+from promptatlas.methods import settings
+from promptatlas.methods.settings import module_class
+from promptatlas.training.learners import Population
+
+NAMES = ("cat", "red_panda", "a very long-winded class name, with 3 commas", "dog")
+
+
+def learners(backbone, seeds=(1, 2), dtype=torch.float64):
+    population = Population("cocoop", settings("cocoop"), backbone.architecture, list(seeds), backbone)
+    population.parameters = {
+        key: (value.detach().to(dtype) + 0.3 * torch.randn_like(value.to(dtype))).requires_grad_()
+        for key, value in population.parameters.items()
+    }
+    return population
+
+
+def unit_features(count, dtype=torch.float64):
+    return F.normalize(torch.randn(count, 48, dtype=dtype, generator=torch.Generator().manual_seed(2)), dim=-1)
+
+
+def naive_logits(model, p, features):
+    rows = []
+    for f in features:
+        shift = p["expand.weight"] @ torch.relu(p["squeeze.weight"] @ f + p["squeeze.bias"]) + p["expand.bias"]
+        weights = naive_text(model, NAMES, p["context"] + shift, "end")
+        rows.append(model.logit_scale.exp() * F.normalize(weights, dim=-1) @ f)
+    return torch.stack(rows)
+
+
+def test_logits_and_gradients_are_those_of_the_equations(tiny):
+    model, backbone = doubled(tiny)
+    torch.manual_seed(1)
+    population, features, labels = learners(backbone), unit_features(5), torch.tensor([0, 3, 1, 2, 0])
+    prompts = population.prompts()
+    ours = PromptedClassifier(backbone, NAMES, prompts).answer(prompts, features.expand(2, -1, -1))
+    for k in range(2):
+        own = {key: value[k].detach().clone().requires_grad_() for key, value in population.parameters.items()}
+        expected = naive_logits(model, own, features)
+        torch.testing.assert_close(ours[k], expected, atol=1e-6, rtol=1e-6)
+        wanted = torch.autograd.grad(F.cross_entropy(expected, labels), list(own.values()))
+        leaves = [population.parameters[key] for key in own]
+        found = torch.autograd.grad(F.cross_entropy(ours[k], labels), leaves, retain_graph=True)
+        for name, one, other in zip(own, found, wanted, strict=True):
+            assert other.abs().max() > 0
+            torch.testing.assert_close(one[k], other, atol=1e-6, rtol=1e-5, msg=name)
+
+
+def test_a_pass_never_holds_more_than_its_share_of_images_and_the_logits_stay(tiny_backbone, monkeypatch):
+    population, features = learners(tiny_backbone, dtype=torch.float32), unit_features(23, torch.float32)
+    prompts = population.prompts().detach()
+    classifier = PromptedClassifier(tiny_backbone, NAMES, prompts)
+    whole = classifier.answer(prompts, features.unsqueeze(0))
+    tokens, seen = len(classifier.layout.prefix) + len(classifier.layout.suffix), []
+    watch = tiny_backbone.text.register_forward_pre_hook(lambda module, given: seen.append(len(given[1])))
+    monkeypatch.setitem(classifiers.TOKENS_PER_PASS, "cpu", 4 * tokens + 1)
+    parts = classifier.answer(prompts, features.unsqueeze(0))
+    watch.remove()
+    assert seen == 2 * [4, 4, 4, 4, 4, 3] and whole.shape == (2, 23, 4)
+    torch.testing.assert_close(parts, whole, atol=1e-5, rtol=1e-5)
+
+
+def test_what_stands_before_the_class_name_runs_once_per_image(tiny_backbone):
+    """The start token and the four context vectors are shared by the classes of an image, though not by images."""
+    population = learners(tiny_backbone, seeds=[1], dtype=torch.float32)
+    classifier = PromptedClassifier(tiny_backbone, NAMES, population.prompts())
+    assert len(classifier.layout.prefix) == 5 and (classifier.layout.prefix[1:] < 0).all()
+    assert (classifier.layout.suffix >= 0).all()
+
+
+def test_a_net_that_gives_nothing_leaves_coop_with_the_words(tiny):
+    """Splice: the plain encoder's features of "a photo of a <name>." for every image."""
+    model, backbone = tiny
+    population = Population("cocoop", settings("cocoop"), backbone.architecture, [1], backbone)
+    with torch.no_grad():
+        population.parameters["expand.weight"].zero_()
+        population.parameters["expand.bias"].zero_()
+    prompts, features = population.prompts().detach(), unit_features(3, torch.float32)
+    ours = PromptedClassifier(backbone, NAMES, prompts).answer(prompts, features.unsqueeze(0))[0]
+    plain = backbone.class_features(NAMES, ("a photo of a {}.",))
+    torch.testing.assert_close(ours, backbone.logit_scale * features @ plain.T, atol=1e-4, rtol=1e-4)
+
+
+def test_the_papers_shapes_on_vit_b16():
+    module = module_class("cocoop")(B16, settings("cocoop"), torch_stream("test"))
+    assert sum(value.numel() for value in module.parameters()) == 35_360
+    assert module.squeeze.weight.shape == (32, 512) and module.expand.weight.shape == (512, 32)
+    for linear in (module.squeeze, module.expand):
+        bound = linear.in_features**-0.5
+        assert 0.99 * bound < linear.weight.abs().max() <= bound and linear.bias.abs().max() <= bound
+
+
+def test_the_net_is_part_of_the_prompt(tiny_backbone):
+    prompts = learners(tiny_backbone, dtype=torch.float32).prompts().detach()
+    other = prompts.with_tensors(prompts.tensors() | {"meta.3": prompts.meta[3] + 1})
+    assert prompts.fingerprint() != other.fingerprint() and len(prompts[1:].meta[0]) == 1
+    again = stack([prompts[:1], prompts[1:]])
+    assert again.fingerprint() == prompts.fingerprint()
+    with pytest.raises(KeyError):
+        prompts.with_tensors({"text": prompts.text, "meta.0": prompts.meta[0]})

@@ -1,0 +1,310 @@
+"""What a task was prepared from is noted, and a look tells what differs: files by name, size, time and then content; descriptions."""
+
+import json
+import os
+import shutil
+from pathlib import Path
+
+import numpy as np
+import pytest
+from PIL import Image
+
+from promptatlas.runs import changes, fetch, prepare, session
+from promptatlas.study.study import Study
+
+SIDE = 24
+
+
+def quiet(line: str) -> None:
+    pass
+
+
+def image(path: Path, level: int, seed: int = 0) -> None:
+    path.parent.mkdir(parents=True, exist_ok=True)
+    noise = np.random.default_rng([level, seed]).normal(level, 10, (SIDE, SIDE, 3))
+    Image.fromarray(noise.clip(0, 255).astype(np.uint8)).save(path, compress_level=0)  # all of one size
+
+
+@pytest.fixture
+def place(tmp_path, monkeypatch) -> Path:
+    """A working directory with a task `a` in folders and a task `b` by a list, both prepared."""
+    folder = tmp_path / "here"
+    rows: dict[str, list] = {"train": [], "test": []}
+    for split in rows:
+        for label, (name, level) in enumerate((("cat", 60), ("dog", 190))):
+            for number in range(4):
+                image(folder / f"pictures/a/{split}/{name}/{number}.png", level, number)
+                image(folder / f"pictures/b/{split}-{name}-{number}.png", level, number)
+                rows[split].append([f"{split}-{name}-{number}.png", label, name])
+    (folder / "pictures/b.json").write_text(json.dumps(rows))
+    monkeypatch.chdir(folder)
+    study = made()
+    study.backbone_folder.mkdir(parents=True)
+    study.architecture.write_text(json.dumps({"image_size": 16}))
+    fetch.fetch(study, quiet)
+    for task in study.real_tasks:
+        prepare.prepare(made(), task, 1, quiet, mark="first")
+    return folder
+
+
+def made(**changed) -> Study:
+    """The study; a, b: what is described otherwise of a task, the others are keys of the configuration."""
+    data = {
+        "a": {"folder": "pictures/a"} | changed.pop("a", {}),
+        "b": {"folder": "pictures/b.json", "root": "pictures/b"} | changed.pop("b", {}),
+    }
+    config = {"study": "s", "benchmark": "own", "seeds": [1], "shots": 1, "methods": ["coop"], "download": False, "data": data}
+    return Study(config | changed)
+
+
+def differs(**changed) -> dict[str, list[str]]:
+    """By task what is told of it, without tasks that hold."""
+    study = made(**changed)
+    found = changes.of_tasks(study)
+    for task, change in found.items():  # what holds keeps its mark, what does not gets another
+        assert (change.mark == "first") == (not change.parts), task
+    return {task: change.told for task, change in found.items() if change.parts}
+
+
+def test_nothing_differs_of_what_was_just_prepared(place):
+    assert differs() == {}
+
+
+def move(folder: Path) -> None:
+    os.rename("pictures/a/test/cat/0.png", "pictures/a/test/dog/moved.png")
+
+
+def replace_within_the_same_second(folder: Path) -> None:
+    path = folder / "pictures/a/test/cat/0.png"
+    before = path.stat()
+    image(path, 61)
+    os.utime(path, ns=(before.st_atime_ns, before.st_mtime_ns // 10**9 * 10**9 + 1))
+    assert path.stat().st_size == before.st_size and int(path.stat().st_mtime) == int(before.st_mtime)
+
+
+def replace_with_the_old_time(folder: Path) -> None:
+    path = folder / "pictures/a/test/cat/0.png"
+    before = path.stat()
+    image(path, 61)
+    os.utime(path, ns=(before.st_atime_ns, before.st_mtime_ns))
+
+
+def turn_into_link(folder: Path) -> None:
+    """The same names through a link, but one image is another one."""
+    shutil.copytree("pictures/a/test/cat", folder / "elsewhere", copy_function=shutil.copy2)
+    shutil.rmtree("pictures/a/test/cat")
+    image(folder / "elsewhere/1.png", 62)
+    os.symlink(folder / "elsewhere", "pictures/a/test/cat")
+
+
+FILES = {
+    "image moved": (move, "a", "image files (1 moved)"),
+    "image added": (lambda _: image(Path("pictures/a/train/cat/new.png"), 60), "a", "image files (1 added)"),
+    "image removed": (lambda _: os.remove("pictures/a/test/dog/3.png"), "a", "image files (1 removed)"),
+    "image replaced": (lambda _: image(Path("pictures/a/test/dog/3.png"), 191), "a", "image files (1 replaced)"),
+    "replaced by another kind": (
+        lambda _: Image.open("pictures/b/test-cat-0.png").save("pictures/b/test-cat-0.png", optimize=True), "b",
+        "image files (1 replaced)",
+    ),
+    "same size and second": (replace_within_the_same_second, "a", "image files (1 replaced)"),
+    "same size and time": (replace_with_the_old_time, "a", "image files (1 replaced)"),
+    "class folder renamed": (
+        lambda _: [os.rename(f"pictures/a/{split}/cat", f"pictures/a/{split}/lynx") for split in ("train", "test")], "a",
+        "image files (8 moved)",
+    ),
+    "class folder added": (lambda _: os.mkdir("pictures/a/train/cow"), "a", "image files (1 added)"),
+    "folder behind a link": (turn_into_link, "a", "image files (1 replaced)"),
+    "list edited": (
+        lambda _: Path("pictures/b.json").write_text(Path("pictures/b.json").read_text().replace("cat", "lynx")), "b", None,
+    ),
+    "label in the list": (
+        lambda _: Path("pictures/b.json").write_text(
+            Path("pictures/b.json").read_text().replace('["test-cat-0.png", 0, "cat"]', '["test-cat-0.png", 1, "dog"]')
+        ), "b", "label files (1 replaced)",
+    ),
+    "listed image gone": (lambda _: os.remove("pictures/b/test-dog-0.png"), "b", "image files (1 removed)"),
+}  # fmt: skip
+
+
+@pytest.mark.parametrize("kind", FILES)
+def test_a_change_of_source_files_is_seen_and_named_of_its_task_alone(place, kind):
+    act, task, told = FILES[kind]
+    act(place)
+    found = differs()
+    assert [*found] == [task]
+    assert told is None or found[task] == [told]
+
+
+def touch(folder: Path) -> None:
+    for path in (folder / "pictures").rglob("*"):
+        os.utime(path, ns=(1, 1))
+
+
+def beside(folder: Path) -> None:
+    """Files that no reader takes for images."""
+    (folder / "pictures/a/notes.txt").write_text("x")
+    (folder / "pictures/a/.hidden.png").write_bytes(b"")
+    image(folder / "pictures/b/not-listed.png", 5)
+
+
+def copied(folder: Path) -> None:
+    shutil.copytree(folder, folder.with_name("copy"), copy_function=shutil.copy)
+    shutil.rmtree(folder / "pictures")
+    os.chdir(folder.with_name("copy"))
+
+
+def linked(folder: Path) -> None:
+    os.rename("pictures", folder.with_name("away"))
+    os.symlink(folder.with_name("away"), "pictures")
+
+
+SAME = {"times only": touch, "other files": beside, "copied without times": copied, "behind a link": linked}
+
+
+@pytest.mark.parametrize("kind", SAME)
+def test_the_same_files_elsewhere_or_with_other_times_are_no_change(place, kind):
+    SAME[kind](place)
+    assert differs() == {}
+
+
+def test_data_in_another_folder_of_that_name_are_the_same_data(place):
+    os.mkdir("moved")
+    os.rename("pictures/a", "moved/a")
+    assert differs(a={"folder": "moved/a"}) == {}
+
+
+def test_times_of_the_same_files_are_noted_by_a_run_so_that_contents_are_compared_once(place):
+    touch(place)
+    study = made()
+    changes.refresh(study, changes.of_tasks(study), changes.of_backbone(study))
+    assert not changes.of_task(made(), "a").later and differs() == {}
+    image(place / "pictures/a/test/cat/0.png", 63)
+    assert differs() == {"a": ["image files (1 replaced)"]}
+
+
+DESCRIBED = {
+    "templates": {"a": {"templates": ["an odd photo of a {}."]}},
+    "metric": {"a": {"metric": "mean_per_class"}},
+    "title": {"a": {"title": "Animals"}},
+    "family": {"a": {"family": "animals"}},
+    "classes": {"a": {"classes": [["a cat", "cat"], ["a dog", "dog"]]}},
+    "splits": {"a": {"splits": {"train": "train", "test": "train"}}},
+    "resize": {"resize": "squash"},
+    "shots": {"shots": 2},
+    "seeds": {"seeds": [1, 2]},
+    "draw": {"draw": "elevater"},
+    "test_pictures": {"test_pictures": 2},
+    "broken_pictures": {"broken_pictures": "skip"},
+}
+
+
+@pytest.mark.parametrize("part", DESCRIBED)
+def test_a_change_of_a_description_is_named(place, part):
+    changed = DESCRIBED[part]
+    found = differs(**changed)
+    assert found == ({"a": [part]} if "a" in changed else {"a": [part], "b": [part]})
+
+
+def test_library_numerics_and_the_size_of_the_backbone_are_named(place, monkeypatch):
+    made().architecture.write_text(json.dumps({"image_size": 32}))
+    assert differs() == {"a": ["backbone"], "b": ["backbone"]}
+    monkeypatch.setattr(changes, "NUMERICS_VERSION", -1)
+    assert differs() == {"a": ["backbone", "library numerics"], "b": ["backbone", "library numerics"]}
+
+
+def test_another_folder_is_named(place):
+    shutil.copytree("pictures/a", "pictures/c", copy_function=shutil.copy2)
+    found = differs(a={"folder": "pictures/c"})
+    assert found == {"a": ["folder"]}
+
+
+def test_a_folder_that_vanished_is_no_change_and_is_said(place):
+    shutil.rmtree("pictures/a")
+    assert changes.of_task(made(), "a").gone and differs() == {}
+    shutil.copytree("pictures/b", "pictures/none")
+    assert [*differs(a={"folder": "pictures/nowhere/a"})] == ["a"]
+
+
+def test_a_damaged_or_missing_note_means_preparing_again(place):
+    made().made_from("a").write_text("{}")
+    made().made_from("b").unlink()
+    assert [*differs()] == ["a", "b"]
+
+
+def test_a_template_decodes_no_image_again_and_a_new_look_takes_the_place_of_the_old(place):
+    said: list[str] = []
+    study = made(a={"templates": ["an odd photo of a {}."]})
+    mark = changes.of_task(study, "a").mark
+    for name in (mark, "first"):
+        study.look("a", name).parent.mkdir(parents=True, exist_ok=True)
+        study.look("a", name).touch()
+    prepare.prepare(study, "a", 1, said.append, mark=mark)
+    assert any("no pictures to decode" in line for line in said)
+    assert [path.name for path in study.looks("a").iterdir()] == [mark]
+    again = changes.of_task(made(a={"templates": ["an odd photo of a {}."]}), "a")
+    assert not again.parts and again.mark == mark
+
+
+def test_no_note_holds_a_path_of_this_machine(place):
+    notes = [made().fetched.read_text(), *(made().made_from(task).read_text() for task in "ab")]
+    assert not any(str(place) in note for note in notes)
+
+
+def test_the_processes_of_jobs_take_over_what_the_first_one_saw(place, monkeypatch, capsys):
+    monkeypatch.delenv(session.LOOKS, raising=False)
+    os.remove("pictures/a/test/dog/3.png")
+    first = session.looks(made(), first=True, dry=True)
+    assert "task a is prepared again, because of image files (1 removed)" in capsys.readouterr().err
+    os.remove("pictures/a/test/dog/2.png")
+    assert session.looks(made(), first=False, dry=True) == first
+    assert first["b"].name == "first" and not first["a"].exists()
+
+
+def weighted(folder: str = "weights") -> Study:
+    return made(backbone={"model": "mini", "pretrained": folder})
+
+
+def test_another_file_of_weights_is_named_wherever_it_lies(place):
+    os.mkdir("weights")
+    for name in ("mini.safetensors", "config.json"):
+        Path("weights", name).write_text("as it was")
+    assert changes.of_backbone(weighted()).parts == {} and not changes.backbone_is_given(weighted())
+    changes.note_backbone(weighted(), "first")
+    assert changes.of_backbone(weighted()).mark == "first"
+    os.rename("weights", "moved")
+    os.utime("moved/config.json", ns=(1, 1))
+    held = changes.of_backbone(weighted("moved"))
+    assert held.mark == "first" and not held.parts
+    Path("moved/mini.safetensors").write_text("as it is.")
+    weighted("moved").backbone_record.write_text("{}")
+    from promptatlas.runs import status
+
+    assert next(status.states(weighted("moved"))).why == ("backbone file (1 replaced)",)
+    other = changes.of_backbone(weighted("moved"))
+    assert other.told == ["backbone file (1 replaced)"] and other.mark != "first"
+
+
+def test_a_backbone_that_others_put_there_is_taken_as_it_is(place):
+    study = weighted()
+    for path in (*study.backbone_files, study.backbone_record):
+        path.write_text("x")
+    assert changes.backbone_is_given(study)
+
+
+def test_status_names_what_differs_of_prepared_tasks_and_draws_before_anything_runs(place):
+    from promptatlas.runs import status
+
+    def found(**changed) -> dict[tuple[str, str], tuple[str, tuple[str, ...]]]:
+        wanted = ("prepared tasks", "draws")
+        states = [state for state in status.states(made(**changed)) if state.what in wanted]
+        tasks = [state.path.parent.name if state.what == "prepared tasks" else state.path.stem for state in states]
+        return {(state.what, task): (state.kind, state.why) for state, task in zip(states, tasks, strict=True)}
+
+    prepare.draws(made(), quiet)
+    done = {(what, task): (status.DONE, ()) for what in ("prepared tasks", "draws") for task in "ab"}
+    assert found() == done
+    words = {"a": {"templates": ["an odd photo of a {}."], "title": "Animals"}}
+    assert found(**words) == done | {("prepared tasks", "a"): (status.STALE, ("templates", "title"))}
+    os.remove("pictures/a/test/dog/3.png")
+    told, parts = (status.STALE, ("image files (1 removed)",)), (status.STALE, ("image files",))
+    assert found() == done | {("prepared tasks", "a"): told, ("draws", "a"): parts}

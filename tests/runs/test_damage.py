@@ -1,0 +1,194 @@
+"""What counts as damaged among a study's files, and that nothing else does."""
+
+import json
+from pathlib import Path
+
+import numpy as np
+import pytest
+import torch
+from stored_results import CELL, SCORE, drawn, task_record
+
+from promptatlas.backbone import feature_file
+from promptatlas.backbone.prompts import Prompts
+from promptatlas.base.errors import FAILED, Failed, UserError
+from promptatlas.base.json_record import Newer
+from promptatlas.records import cells
+from promptatlas.records.cells import fingerprint
+from promptatlas.records.prompt_file import LearnedPrompt, is_left, save_failed
+from promptatlas.runs import damage, learner_file, score_record, session
+from promptatlas.study.study import Study
+from promptatlas.tasks.prepared import array_path, write_failed
+from promptatlas.training.shared_learner import Shared
+
+CONFIG = {
+    "study": "tiny", "tasks": ["shapes", "colors"], "methods": ["coop", "coop_mt", "tip_adapter"], "seeds": [1], "shots": 2,
+    "multitask": "all", "joint": [["shapes", "colors"]],
+}  # fmt: skip
+
+
+def prompt(path: Path, value: float = 1.0) -> None:
+    text = torch.full((1, 1, 2, 8), value)
+    LearnedPrompt("coop", {"context": text.clone()}, Prompts(text=text), [{"epoch": 1}], 1, 0.5).save(path, {"fingerprint": "mark"})
+
+
+@pytest.fixture
+def study(tmp_path) -> Study:
+    """With one whole file of every kind."""
+    study = Study(CONFIG | {"results": str(tmp_path)})
+    task_record(study.task_folder("shapes"))
+    feature_file.save(study.encoded("shapes"), {"class_features": np.ones((2, 3), np.float32)}, {})
+    cells.write(study.draw("shapes", 1), drawn())
+    cells.write(study.probe("shapes"), {"fingerprint": "mark", "probes": [{"seed": 1, "score": 0.5}]})
+    cells.write(study.score("tip_adapter", 1, "shapes"), SCORE)
+    cells.write(study.joint_score("coop", "scratch", "joint", 1, "shapes"), SCORE)
+    for path in (study.prompt("coop", 1, "shapes"), study.multitask_source("coop", 1, "shapes"), joint_prompt(study)):
+        prompt(path)
+    learner = Shared({"context": torch.ones(2, 8)}, [torch.ones(2, 3)], [torch.ones(2, 8)], [{"epoch": 1}], 1)
+    learner_file.save(study.shared("coop_mt", 1), learner, ["shapes"], {"fingerprint": "mark"})
+    cells.write(one_cell(study), CELL | {"target": "shapes", "source": "colors"})
+    study.table("transfer")[0].parent.mkdir(parents=True)
+    study.table("transfer")[0].write_bytes(b"PAR1 twelve bytes PAR1")
+    cells.write(study.summary, {})
+    return study
+
+
+def one_cell(study: Study) -> Path:
+    return study.cell(next(cell for cell in study.cells if (cell.source, cell.target) == ("colors", "shapes")))
+
+
+def joint_prompt(study: Study) -> Path:
+    return study.joint_prompt("coop", "scratch", 1, ("colors", "shapes"))
+
+
+KINDS = {
+    "record of a task": lambda study: study.task_folder("shapes") / "task.json",
+    "array of a task": lambda study: array_path(study.task_folder("shapes"), "test", "labels"),
+    "factors of a task": lambda study: study.factors("shapes"),
+    "features": lambda study: study.encoded("shapes"),
+    "draw": lambda study: study.draw("shapes", 1),
+    "probe": lambda study: study.probe("shapes"),
+    "score": lambda study: study.score("tip_adapter", 1, "shapes"),
+    "score of a group": lambda study: study.joint_score("coop", "scratch", "joint", 1, "shapes"),
+    "prompt": lambda study: study.prompt("coop", 1, "shapes"),
+    "prompt of many tasks": lambda study: study.multitask_source("coop", 1, "shapes"),
+    "prompt of a group": joint_prompt,
+    "learner": lambda study: study.shared("coop_mt", 1),
+    "cell": one_cell,
+    "table": lambda study: study.table("transfer")[0],
+    "summary": lambda study: study.summary,
+}
+
+
+def test_whole_files_are_not_damaged(study):
+    assert all(path(study).exists() for path in KINDS.values()) and damage.found(study) == []
+
+
+@pytest.mark.parametrize("kind", KINDS)
+@pytest.mark.parametrize("part", [0, 0.5, 0.99])
+def test_a_file_that_is_cut_off_is_damaged_and_a_run_keeps_it_aside(study, kind, part, capsys):
+    path = KINDS[kind](study)
+    size = path.stat().st_size
+    content = path.read_bytes()[: min(int(size * part), size - 3)]
+    path.write_bytes(content)
+    assert session.mended(study, dry=True) == {path} and path.exists()
+    name = str(path.relative_to(study.folder))
+    assert name in capsys.readouterr().err
+    assert session.again(study, {path}, [path]) and not session.again(study, {path}, [study.report])
+    assert session.mended(study, dry=False) == set() and not path.exists()
+    assert name in capsys.readouterr().err and (study.folder / "damaged" / name).read_bytes() == content
+    assert damage.found(study) == []
+
+
+def changed(path: Path, **more) -> None:
+    path.write_text(json.dumps(json.loads(path.read_text()) | more))
+
+
+@pytest.mark.parametrize("score", [float("nan"), float("inf"), -0.1, 1.5, "0.5", None])
+def test_a_score_that_is_none_is_no_result(study, score):
+    for path in (one_cell(study), study.score("tip_adapter", 1, "shapes")):
+        changed(path, score=score)
+    changed(study.probe("shapes"), probes=[{"seed": 1, "score": score}])
+    assert {*damage.found(study)} == {one_cell(study), study.score("tip_adapter", 1, "shapes"), study.probe("shapes")}
+
+
+def test_a_cell_of_another_place_is_no_result(study):
+    changed(one_cell(study), target="colors")
+    assert damage.found(study) == [one_cell(study)]
+
+
+def test_a_prompt_that_is_no_number_is_no_result(study):
+    path = study.prompt("coop", 1, "shapes")
+    prompt(path, float("nan"))
+    assert damage.found(study) == [path]
+
+
+def test_what_says_why_there_is_no_result_is_not_damaged(study):
+    write_failed(study.task_folder("shapes"), "no images")
+    array_path(study.task_folder("shapes"), "test", "labels").write_bytes(b"")  # arrays beside such a record count for nothing
+    changed(one_cell(study), score=None, failed="no number")
+    study.draw("shapes", 1).write_text(json.dumps({FAILED: "no images"}))
+    feature_file.save(study.encoded("shapes"), {}, {FAILED: "no images"})
+    cells.write(study.probe("shapes"), {"fingerprint": "", "probes": [{"seed": 1, "score": None, FAILED: "x"}], FAILED: "x"})
+    for path in (study.prompt("coop", 1, "shapes"), study.shared("coop_mt", 1)):
+        save_failed(path, "coop", Failed("no number"))
+    assert damage.found(study) == []
+
+
+def test_arrays_without_a_record_are_not_damaged(study):
+    """They are what a failed task leaves behind when it is to be tried again."""
+    array_path(study.task_folder("shapes"), "test", "labels").write_bytes(b"")
+    (study.task_folder("shapes") / "task.json").unlink()
+    assert damage.found(study) == []
+
+
+def test_what_a_newer_version_wrote_is_kept_where_it_is(study, capsys):
+    for path in (one_cell(study), study.probe("shapes"), study.score("tip_adapter", 1, "shapes"), study.draw("shapes", 1)):
+        changed(path, version=99, score="of another kind")
+    assert session.mended(study, dry=False) == set() and damage.found(study) == [] and capsys.readouterr().err == ""
+    with pytest.raises(Newer, match="update promptatlas and keep the file"):
+        cells.read(one_cell(study))
+    with pytest.raises(Newer):
+        score_record.read_probes(study.probe("shapes"))
+
+
+def test_what_the_disk_does_not_give_is_not_damaged(study, monkeypatch):
+    def denied(path, *arguments, **more):
+        raise PermissionError(13, "Permission denied", str(path))
+
+    one_cell(study).write_text("{")
+    monkeypatch.setattr(Path, "open", denied)
+    assert damage.found(study) == []
+
+
+def test_a_folder_that_may_not_be_written_ends_no_command(study, monkeypatch, capsys):
+    def read_only(*_):
+        raise OSError(30, "Read-only file system")
+
+    one_cell(study).write_text("{")
+    monkeypatch.setattr(damage, "set_aside", read_only)
+    session.mended(study, dry=False)
+    assert "damaged, and counted as missing: cells" in capsys.readouterr().err and one_cell(study).exists()
+
+
+def test_nothing_is_moved_while_a_run_is_at_work(study, monkeypatch):
+    one_cell(study).write_text("{")
+    monkeypatch.setattr(session, "_is_busy", lambda study: True)
+    session.mended(study, dry=False)
+    assert one_cell(study).exists()
+
+
+def test_what_an_interrupted_job_left_damaged_is_computed_again(study):
+    path = study.resume("mark", "safetensors")
+    prompt(path)
+    assert is_left(path, "mark") and not is_left(path, "other")
+    path.write_bytes(path.read_bytes()[:-8])
+    assert not is_left(path, "mark") and not learner_file.is_left(path, "mark")
+    parts = {"of": "this"}
+    left = study.resume(fingerprint(parts), "json")
+    cells.write(left, SCORE | {"fingerprint": fingerprint(parts)})
+    assert score_record.resumed(study, study.score("tip_adapter", 1, "colors"), parts)
+    left.write_text("{")
+    assert not score_record.resumed(study, study.score("tip_adapter", 1, "colors"), parts)
+    left.write_text(json.dumps(SCORE | {"version": 99}))
+    with pytest.raises(UserError, match="newer promptatlas"):
+        score_record.resumed(study, study.score("tip_adapter", 1, "colors"), parts)

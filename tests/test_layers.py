@@ -1,0 +1,91 @@
+"""How the library is built: packages in one order, of which each imports only from those before it, and no circle.
+
+    python tests/test_layers.py        prints which package imports from which
+"""
+
+import ast
+from functools import cache
+from graphlib import CycleError, TopologicalSorter
+from pathlib import Path
+
+import pytest
+
+LIBRARY = Path(__file__).parents[1] / "workflow" / "promptatlas"
+ORDER = (
+    "base", "tasks", "backbone", "methods", "evaluation", "records", "training", "study", "runs", "analysis", "report", "exchange",
+    "plan", "cli",
+)  # fmt: skip
+DOORS = {"backbone/export.py"}  # the modules that import open_clip
+
+
+def dotted(path: Path) -> str:
+    parts = ("promptatlas", *path.relative_to(LIBRARY).with_suffix("").parts)
+    return ".".join(parts[:-1] if parts[-1] == "__init__" else parts)
+
+
+@cache
+def modules() -> dict[str, Path]:
+    return {dotted(path): path for path in sorted(LIBRARY.rglob("*.py"))}
+
+
+@cache
+def imports(module: str) -> frozenset[str]:
+    """All that a module imports, wherever in it: modules of the library by their whole names, others as they are written."""
+    found = set()
+    for node in ast.walk(ast.parse(modules()[module].read_text(encoding="utf-8"))):
+        if isinstance(node, ast.Import):
+            found |= {alias.name for alias in node.names}
+        elif isinstance(node, ast.ImportFrom):
+            assert not node.level, f"{module} imports relatively"
+            names = {f"{node.module}.{alias.name}" for alias in node.names}
+            found |= {name if name in modules() else node.module for name in names}
+    return frozenset(found)
+
+
+def package(module: str) -> str:
+    return module.split(".")[1]
+
+
+@cache
+def between() -> dict[str, set[str]]:
+    """By package the packages that it imports from. The library's own front door, `promptatlas/__init__.py`, is none."""
+    found: dict[str, set[str]] = {name: set() for name in ORDER}
+    for module in modules():
+        if module != "promptatlas":
+            found[package(module)] |= {package(name) for name in imports(module) if name.startswith("promptatlas.")}
+    return {name: others - {name} for name, others in found.items()}
+
+
+def test_nothing_lies_flat_and_every_package_has_its_place():
+    assert [path.name for path in LIBRARY.glob("*.py")] == ["__init__.py"]
+    folders = {path.name for path in LIBRARY.iterdir() if path.is_dir() and path.name != "__pycache__"}
+    assert folders == set(ORDER)
+    assert all((LIBRARY / name / "__init__.py").exists() for name in folders)
+
+
+@pytest.mark.parametrize("name", ORDER)
+def test_a_package_imports_only_from_those_before_it(name):
+    assert between()[name] <= set(ORDER[: ORDER.index(name)])
+
+
+def test_no_module_imports_itself_by_way_of_others():
+    ours = {module: [name for name in imports(module) if name in modules()] for module in modules()}
+    try:
+        TopologicalSorter(ours).prepare()
+    except CycleError as error:
+        pytest.fail(" imports ".join(reversed(error.args[1])))
+
+
+def test_the_front_door_is_not_used_from_inside():
+    assert not [module for module in modules() if "promptatlas" in imports(module)]
+
+
+@pytest.mark.parametrize("foreign, doors", [("snakemake", set()), ("open_clip", DOORS)])
+def test_the_library_does_not_know(foreign, doors):
+    found = {module for module in modules() if foreign in {name.split(".")[0] for name in imports(module)}}
+    assert {str(modules()[module].relative_to(LIBRARY)) for module in found} == doors
+
+
+if __name__ == "__main__":
+    for name in ORDER:
+        print(f"{name:<11} {', '.join(sorted(between()[name], key=ORDER.index)) or '-'}")

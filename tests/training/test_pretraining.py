@@ -1,0 +1,120 @@
+"""The pretraining writes what it promises, twice the same, and its shortcuts are exact against open_clip."""
+
+import csv
+import json
+from pathlib import Path
+
+import numpy as np
+import pytest
+import torch
+from safetensors.numpy import load_file
+
+from promptatlas.backbone import export
+from promptatlas.training import pretrain_mini
+
+PAIRS = 100
+TEXTS = ["a photo of a red star.", "the letter Q", "two dots", "a zebra and other words that no caption has"]
+
+
+@pytest.fixture(scope="module", autouse=True)
+def small_batches():
+    """A sixteenth of the pictures per step; nothing here depends on their number."""
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(pretrain_mini, "BATCH", 16)
+        yield
+
+
+@pytest.fixture(scope="module")
+def short_run(tmp_path_factory) -> tuple[Path, list[dict]]:
+    folder = tmp_path_factory.mktemp("pretraining")
+    return folder, pretrain_mini.pretrain(folder, steps=5, pairs=PAIRS, seed=5, threads=1)
+
+
+def whole_clip(folder: Path):
+    """open_clip's model with the shipped tensors and the full token table, built without our loader."""
+    shipped = load_file(folder / "mini.safetensors")
+    table = export.initial_token_table(49408, 128)
+    table[shipped.pop("token_ids")] = shipped.pop("token_rows")
+    clip = export.open_clip_model(pretrain_mini.CONFIG)
+    weights = {name: torch.from_numpy(value).float() for name, value in shipped.items()}
+    clip.load_state_dict(weights | {"token_embedding.weight": torch.from_numpy(table)})
+    return clip.eval()
+
+
+def test_the_files_hold_open_clips_names_in_half_precision(short_run) -> None:
+    folder, _ = short_run
+    whole_clip(folder)
+    shipped = load_file(folder / "mini.safetensors")
+    floats = {value.dtype for name, value in shipped.items() if name != "token_ids"}
+    assert floats == {np.dtype(np.float16)}
+    assert len(shipped["token_rows"]) == len(shipped["token_ids"]) < 1000
+    assert (folder / "mini.safetensors").stat().st_size < 10e6
+    config = json.loads((folder / "config.json").read_text())
+    assert config["mean"] == list(pretrain_mini.MEAN) and config["vision_cfg"]["image_size"] == 32
+
+
+def test_the_log_has_a_score_for_every_task(short_run) -> None:
+    folder, records = short_run
+    rows = list(csv.DictReader(open(folder / "training.csv")))
+    assert [int(row["step"]) for row in rows] == [record["step"] for record in records] == [4, 5]
+    assert len(rows[0]) == 3 + 20
+    assert float(rows[0]["loss"]) == pytest.approx(np.log(pretrain_mini.BATCH), rel=0.2)
+
+
+def test_the_same_seed_trains_the_same_weights(short_run, tmp_path: Path, monkeypatch) -> None:
+    folder, _ = short_run
+    monkeypatch.setattr(pretrain_mini, "zero_shot", lambda model: {})  # changes no weight
+    pretrain_mini.pretrain(tmp_path, steps=5, pairs=PAIRS, seed=5, threads=1)
+    one, other = load_file(folder / "mini.safetensors"), load_file(tmp_path / "mini.safetensors")
+    assert all(np.array_equal(one[name], other[name]) for name in one)
+
+
+def test_cut_texts_and_split_token_tables_give_open_clips_features() -> None:
+    tokenizer = export.tokenizer()
+    tokens = np.array([pretrain_mini.tokenised(text, tokenizer) for text in TEXTS])
+    ids = np.unique(tokens[:2])
+    model = pretrain_mini.SmallClip(ids, seed=0)
+    with torch.no_grad():
+        model.rows.add_(0.1)
+        clip = export.open_clip_model(pretrain_mini.CONFIG)
+        weights = {name: value for name, value in model.clip.state_dict().items()}
+        table = torch.from_numpy(export.initial_token_table(49408, 128))
+        table[ids] += 0.1
+        clip.load_state_dict(weights | {"token_embedding.weight": table}, strict=True)
+        padded = np.zeros((len(TEXTS), 77), dtype=np.int64)
+        for row, text in zip(padded, TEXTS, strict=True):
+            whole = [tokenizer.start, *tokenizer.encode(text), tokenizer.end]
+            row[: len(whole)] = whole
+        expected = clip.encode_text(torch.from_numpy(padded), normalize=True)
+        torch.testing.assert_close(model.text_features(tokens), expected, atol=1e-5, rtol=0)
+
+
+def test_the_loss_is_the_symmetric_infonce_of_the_features() -> None:
+    tokens = np.array([pretrain_mini.tokenised(text, export.tokenizer()) for text in TEXTS])
+    model = pretrain_mini.SmallClip(np.unique(tokens), seed=0)
+    images = torch.randn(4, 3, 32, 32, generator=torch.Generator().manual_seed(0))
+    with torch.no_grad():
+        similarity = (model.clip.logit_scale.exp() * model.image_features(images) @ model.text_features(tokens).T).numpy()
+        expected = 0.0
+        for matrix in (similarity, similarity.T):
+            shares = np.exp(matrix) / np.exp(matrix).sum(axis=1, keepdims=True)
+            expected -= np.log(np.diag(shares)).mean() / 2
+        assert model.loss(images, tokens).item() == pytest.approx(expected, abs=0.05)
+
+
+def test_the_schedule_warms_up_and_falls_to_zero() -> None:
+    rates = [pretrain_mini.schedule(step, 1000) for step in range(1, 1001)]
+    assert rates[pretrain_mini.WARM_UP - 1] == max(rates) == 1
+    assert rates[-1] == pytest.approx(0, abs=1e-9)
+    assert all(a >= b for a, b in zip(rates[pretrain_mini.WARM_UP :], rates[pretrain_mini.WARM_UP + 1 :], strict=False))
+
+
+def test_unknown_words_surround_the_caption_and_leave_its_own_words_in_order() -> None:
+    tokens = np.array([pretrain_mini.tokenised(text, export.tokenizer()) for text in TEXTS])
+    model = pretrain_mini.SmallClip(np.unique(tokens), seed=0)
+    longer = model.among_unknown_words(tokens, 3, 2, np.random.default_rng(0))
+    for text, row in zip(tokens.tolist(), longer.tolist(), strict=True):
+        end = text.index(model.end)
+        assert row[0] == text[0] and row[4 : 3 + end] == text[1:end]
+        assert row[5 + end :] == [model.end] * (len(row) - end - 5)
+        assert not set(row[1:4] + row[3 + end : 5 + end]) & set(model.ids.tolist())

@@ -1,0 +1,90 @@
+"""The scales on which a score can be read. Knows nothing of sources, tests or plots.
+
+A scale maps scores (..., n), last axis = targets, to the same shape. `best` is the best score of each target over all
+sources of the same seed, which only the paper's scale needs.
+"""
+
+from collections.abc import Callable
+
+import numpy as np
+
+from promptatlas.analysis.statistics.matrices import Scores
+
+PRIMARY = "logit_gain"
+
+
+def raw(score: np.ndarray, scores: Scores, best: np.ndarray) -> np.ndarray:
+    """The metric as measured."""
+    return score
+
+
+def beyond_chance(score: np.ndarray, chance: np.ndarray) -> np.ndarray:
+    """``(s - c) / (1 - c)`` (..., n) with c (n,); NaN where guessing is perfect."""
+    return (score - chance) / np.where(chance < 1, 1 - chance, np.nan)
+
+
+def chance_corrected(score: np.ndarray, scores: Scores, best: np.ndarray) -> np.ndarray:
+    """``(s - c) / (1 - c)``: 0 is guessing, 1 is perfect."""
+    return beyond_chance(score, scores.chance)
+
+
+def column_ratio(score: np.ndarray, scores: Scores, best: np.ndarray) -> np.ndarray:
+    """``s / max over sources of the target's column``: the scale of the MVLPT paper's figure 4."""
+    return score / best
+
+
+def gain_points(score: np.ndarray, scores: Scores, best: np.ndarray) -> np.ndarray:
+    """Points (of 100) gained over the target's zero-shot score."""
+    return 100 * (score - scores.zero_shot)
+
+
+def empirical_logit(score: np.ndarray, n_test: np.ndarray) -> np.ndarray:
+    """``log((k + 1/2) / (n - k + 1/2))`` with k = s n hits; finite for 0 and 1.
+
+    For metrics that are no count of hits (AUC, mean average precision) k is the score's share of n all the same.
+    """
+    hits = score * n_test
+    return np.log((hits + 0.5) / (n_test - hits + 0.5))
+
+
+def over_scratch(score: np.ndarray, scores: Scores, best: np.ndarray) -> np.ndarray:
+    """Points (of 100) gained over the calibration row `scratch` of the same seed: (S, n, n) or (S, n)."""
+    start = scores.calibration["scratch"]
+    return 100 * (score - (start[:, None] if score.ndim == 3 else start))
+
+
+def logit_gain(score: np.ndarray, scores: Scores, best: np.ndarray) -> np.ndarray:
+    """Log odds of the score minus log odds of the target's zero-shot score: additive effects fit better here."""
+    return empirical_logit(score, scores.n_test) - empirical_logit(scores.zero_shot, scores.n_test)
+
+
+SCALES: dict[str, Callable[[np.ndarray, Scores, np.ndarray], np.ndarray]] = {
+    function.__name__: function for function in (gain_points, over_scratch, logit_gain, chance_corrected, column_ratio, raw)
+}
+
+# A gain in points differs from the raw score by a constant per target, so its relationship part is the same.
+RESPONSES = ("logit_gain", "chance_corrected", "column_ratio", "raw")
+
+
+def best_of_column(scores: Scores) -> np.ndarray:
+    """Best measured score of each target over all tasks as sources, per seed: (S, n); NaN where none is measured."""
+    filled = np.where(np.isnan(scores.score), -np.inf, scores.score).max(axis=1)
+    return np.where(np.isfinite(filled) & (filled > 0), filled, np.nan)
+
+
+def matrix(scores: Scores, scale: str) -> np.ndarray:
+    """All task x task cells on `scale`: (S, n, n)."""
+    return SCALES[scale](scores.score, scores, best_of_column(scores)[:, None, :])
+
+
+def calibration_rows(scores: Scores, scale: str) -> dict[str, np.ndarray]:
+    """The calibration rows on `scale`: source -> (S, n)."""
+    best = best_of_column(scores)
+    return {source: SCALES[scale](row, scores, best) for source, row in scores.calibration.items()}
+
+
+def seed_mean(values: np.ndarray) -> np.ndarray:
+    """Mean over the seeds that are there, (S, ...) -> (...); NaN where none is."""
+    there = np.isfinite(values)
+    count = there.sum(axis=0)
+    return np.divide(np.where(there, values, 0).sum(axis=0), count, out=np.full(values.shape[1:], np.nan), where=count > 0)

@@ -1,0 +1,88 @@
+"""What a matrix shows: means over seeds on one scale, names in words, colour limits shared by all methods.
+
+Knows nothing of drawing.
+"""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+import numpy as np
+
+from promptatlas.analysis.statistics.matrices import Scores
+from promptatlas.analysis.statistics.relations import relationships
+from promptatlas.analysis.statistics.scales import PRIMARY, calibration_rows, matrix, seed_mean
+
+
+@dataclass(frozen=True)
+class View:
+    """A way to show a matrix: title, what baseline or ends mean, diverging from zero or from 0 to 1, unit of the cells."""
+
+    title: str
+    meaning: str
+    diverging: bool
+    unit: str
+
+
+VIEWS = {
+    "over_scratch": View("Gain over an untrained start (points)", "points; 0 = tuned as long from an untrained start", True, "points"),
+    "gain_points": View("Gain over zero-shot (points)", "points; 0 = zero-shot score of the target", True, "points"),
+    "relationship": View("Who helps whom", "log odds; 0 = what source and target alone would give", True, "log odds"),
+    "chance_corrected": View("Chance-corrected score", "0 = guessing, 1 = perfect", False, "%"),
+    "column_ratio": View("Share of the target's best score", "1 = best source of the target", False, "%"),
+    "raw": View("Score as measured", "0 to 1", False, "%"),
+}
+
+
+METHODS = {
+    "coop": "CoOp", "vpt": "VPT", "upt": "UPT", "maple": "MaPLe", "ivlp": "IVLP", "cocoop": "CoCoOp", "softcpt": "SoftCPT",
+    "coop_mt": "CoOp-MT", "tip_adapter": "Tip-Adapter", "tip_adapter_f": "Tip-Adapter-F", "prompt_adapter": "Prompt-Adapter",
+    "prompt_adapter_f": "Prompt-Adapter-F", "linear_probe": "linear probe", "zero_shot": "zero-shot",
+}  # fmt: skip
+SOURCES = {
+    "multitask": "a prompt of other tasks", "multitask_all": "a prompt of all tasks", "multitask_of": "a prompt of the source tasks",
+    "multitask_averaged": "a prompt of other tasks (mean of all seeds)",
+    "multitask_all_averaged": "a prompt of all tasks (mean of all seeds)",
+    "multitask_of_averaged": "a prompt of the source tasks (mean of all seeds)",
+}  # fmt: skip
+ADAPTATIONS = {"single": "its own", "joint": "its group’s"}
+
+
+def method_title(method: str) -> str:
+    """A method as its paper writes it."""
+    return METHODS.get(method, method)
+
+
+def way_title(way: str) -> str:
+    """A way to have a prompt, as `statistics.joint.compare_joint` calls it."""
+    source, _, adaptation = way.rpartition(" ")
+    if adaptation == "frozen":
+        return f"{SOURCES[source]} as it is"
+    return ADAPTATIONS[adaptation] + (f", from {SOURCES[source]}" if source else ", from scratch")
+
+
+def has(scores: Scores, view: str) -> bool:
+    """Whether a matrix has the view: only tuned prompts can be held against one that was tuned as long from scratch."""
+    return view != "over_scratch" or (scores.protocol == "init" and "scratch" in scores.calibration)
+
+
+def shown(scores: Scores, view: str) -> tuple[np.ndarray, dict[str, np.ndarray]]:
+    """Matrix (n, n) and calibration rows (n,) of a view; the relationship part has no such rows and needs four tasks."""
+    if view == "relationship":
+        return relationship(scores), {}
+    rows = {source: seed_mean(row) for source, row in calibration_rows(scores, view).items()}
+    return seed_mean(matrix(scores, view)), rows
+
+
+def relationship(scores: Scores) -> np.ndarray:
+    """Relationship part of the primary response (n, n): NaN where a cell is missing or where it cannot be estimated."""
+    return relationships(seed_mean(matrix(scores, PRIMARY)))
+
+
+def colour_limits(group: Sequence[Scores], view: str) -> tuple[float, float]:
+    """Limits shared by all methods: symmetric about the baseline at the 98 % quantile, or from 0 to 1."""
+    if not VIEWS[view].diverging:
+        return 0.0, 1.0
+    values = np.concatenate([shown(scores, view)[0].ravel() for scores in group])
+    values = np.abs(values[np.isfinite(values)])
+    edge = float(np.quantile(values, 0.98)) if len(values) else 0.0
+    return -(edge or 1.0), edge or 1.0

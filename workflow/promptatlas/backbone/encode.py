@@ -1,0 +1,45 @@
+"""What the frozen model says of a task before any prompt is learned: image features and zero-shot class features, once per
+task and backbone. Knows nothing of prompts.
+"""
+
+from __future__ import annotations
+
+from typing import Iterable
+
+import numpy as np
+import torch
+
+from promptatlas.backbone import Backbone
+from promptatlas.backbone.feature_file import ARRAYS, CLASSES
+from promptatlas.base.errors import UserError
+from promptatlas.tasks.prepared import PreparedTask
+
+
+@torch.no_grad()
+def encode_task(backbone: Backbone, task: PreparedTask, names: Iterable[str] = ARRAYS) -> dict[str, np.ndarray]:
+    """The arrays called `names`: features_<split> (N, D) of the prepared pictures, class_features (C, D); float32, normalised.
+
+    UserError if some are not numbers.
+    """
+
+    def array(name: str) -> np.ndarray:
+        if name == CLASSES:
+            return backbone.class_features(task.task.class_names, task.task.templates).cpu().numpy()
+        return encode_images(backbone, task.images(name.removeprefix("features_")))
+
+    found = {name: array(name) for name in names}
+    for name, values in found.items():
+        if wrong := int((~np.isfinite(values).all(axis=1)).sum()):
+            what = "class names" if name == CLASSES else f"{name.removeprefix('features_')} images"
+            raise UserError(f"task {task.task.name!r}: the model's features of {wrong} of {len(values)} {what} are not numbers; look at its weights")
+    return found
+
+
+@torch.no_grad()
+def encode_images(backbone: Backbone, images: np.ndarray, size: int = 256) -> np.ndarray:
+    """uint8 (N, R, R, 3) -> (N, D), `size` images per pass."""
+    vision = backbone.vision
+    parts = [np.empty((0, backbone.architecture.embed_dim), np.float32)]
+    for start in range(0, len(images), size):
+        parts.append(vision.encode(vision.read(images[start : start + size])).float().cpu().numpy())
+    return np.concatenate(parts)

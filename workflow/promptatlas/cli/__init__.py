@@ -1,0 +1,5 @@
+"""The `promptatlas` command."""
+
+from promptatlas.cli.command import main
+
+__all__ = ["main"]

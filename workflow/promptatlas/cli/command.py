@@ -1,0 +1,320 @@
+"""The `promptatlas` command: says what of a study is done, and repeats single cells in the field's own words.
+
+Running a study is Snakemake's part; this module only calls it.
+"""
+
+import argparse
+import os
+import signal
+import subprocess
+import sys
+from contextlib import suppress
+from importlib.metadata import version
+from pathlib import Path
+from typing import Any, Iterable, Sequence
+
+from promptatlas.base import text_files
+from promptatlas.base.errors import INTERRUPTED, NOTHING_LOST, UserError
+from promptatlas.base.messages import counted, plain, suggest
+from promptatlas.records.cells import Cell
+from promptatlas.runs import data_folders, failures
+from promptatlas.study import configuration, relative_folders
+from promptatlas.study.study import Study
+
+
+def main(arguments: Sequence[str] | None = None) -> None:
+    options = _parser().parse_args(arguments)
+    with suppress(AttributeError):  # a stand-in of a notebook or a test takes any text
+        sys.stdout.reconfigure(errors="backslashreplace")  # as stderr does: no name of a file ends the command
+    try:
+        status = options.run(options)
+        sys.stdout.flush()
+        sys.exit(status)
+    except UserError as error:
+        print(f"promptatlas: {error}", file=sys.stderr)
+        sys.exit(1)
+    except KeyboardInterrupt:
+        print(f"promptatlas: {NOTHING_LOST}", file=sys.stderr)
+        sys.exit(INTERRUPTED)
+    except BrokenPipeError:  # who reads has enough, as `head` does
+        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+        sys.exit(128 + signal.SIGPIPE)
+
+
+def _parser() -> argparse.ArgumentParser:
+    parser = argparse.ArgumentParser(prog="promptatlas", description=__doc__.splitlines()[0])
+    parser.add_argument("--version", action="version", version=f"promptatlas {version('promptatlas')}")
+    commands = parser.add_subparsers(required=True, metavar="command")
+
+    status = commands.add_parser(
+        "status", help="count what is done, missing, stale and failed, and say why",
+        epilog="exit status: 0 everything is done, 3 something failed, 4 something is stale, 5 something is missing (the first that "
+        "holds); 1 it cannot be said, for the reason that is told; 2 the command is not typed as it has to be",
+    )  # fmt: skip
+    status.add_argument("--matrix", action="store_true", help="show the cells of all methods as matrices")
+    status.add_argument("--method", help="only this method, with its matrix")
+    status.set_defaults(run=_status)
+
+    rerun = commands.add_parser("rerun", help="measure one cell again, then the tables and figures made from it")
+    rerun.add_argument("--method", required=True, help="prompt-learning method, such as coop")
+    rerun.add_argument("--source", required=True, help="task whose prompt is applied, or scratch or template")
+    rerun.add_argument("--target", required=True, help="task it is applied to")
+    rerun.add_argument("--seed", type=int, help="one seed (default: all seeds of the study)")
+    rerun.add_argument("--protocol", help="frozen or init (default: all protocols of the study)")
+    rerun.add_argument("--cores", default="1", help="processor cores to use")
+    rerun.add_argument("--profile", action="append", help="a profile of Snakemake, such as workflow/profiles/slurm; may be repeated")
+    rerun.add_argument("--dry-run", action="store_true", help="only say what would run")
+    rerun.set_defaults(run=_rerun)
+
+    compare = commands.add_parser("compare", help="put finished studies with different numbers of pictures side by side")
+    compare.add_argument("studies", type=Path, nargs="+", help="folders of finished studies, such as results/mini")
+    compare.add_argument("-o", "--output", type=Path, required=True, help="folder for shots.csv and the figure")
+    compare.set_defaults(run=_compare)
+
+    show = commands.add_parser("card", help="what a prompt was learned with")
+    show.add_argument("prompt", type=Path, help="a prompt file")
+    show.set_defaults(run=_card)
+
+    bring = commands.add_parser("import-prompt", help="make a prompt file of the authors' released checkpoint")
+    bring.add_argument("checkpoint", type=Path, help="such as prompt_learner/model.pth.tar-50; for softcpt the run's folder")
+    bring.add_argument("--method", required=True, help="whose release: coop, cocoop, maple, softcpt or mvlpt (all its methods)")
+    bring.add_argument("--backbone", type=Path, required=True, help="folder of the backbone that it was learned with")
+    bring.add_argument("-o", "--output", type=Path, required=True, help="the prompt file to write")
+    bring.add_argument("--classes", type=Path, help="a text file with the class names that it was learned on, one per line")
+    bring.add_argument("--position", help="end, middle or front: the class name's place (default: end, for mvlpt middle)")
+    bring.add_argument("--words", help="what the context of cocoop and maple started from (default: a photo of a)")
+    bring.add_argument("--task", default="", help="name of the task; softcpt makes the context from it")
+    bring.add_argument("--task-number", type=int, help="softcpt with task contexts of their own: which task, from 1")
+    bring.add_argument(
+        "--resize", choices=("crop", "squash"), default="crop",
+        help="how pictures were fitted to the model (default: crop; MVLPT's runs on ELEVATER squash)",
+    )  # fmt: skip
+    bring.set_defaults(run=_import)
+
+    frozen = commands.add_parser("export-backbone", help="write the folder of a frozen model, as studies do")
+    frozen.add_argument("model", help="such as ViT-B-16, as `backbone.model` of a configuration")
+    frozen.add_argument("pretrained", help="such as openai, or a file of weights, as `backbone.pretrained`")
+    frozen.add_argument("-o", "--output", type=Path, required=True, help="the folder to write")
+    frozen.set_defaults(run=_export)
+
+    ahead = commands.add_parser("plan", help="say what a study will take, from speeds measured here in about 20 s")
+    ahead.add_argument("--gpus", type=int, metavar="N", help="GPUs, or cores without one, that work at once (default: those here)")
+    ahead.set_defaults(run=_plan)
+
+    manual = commands.add_parser("settings", help="every setting of every method: defaults, values, meaning")
+    manual.set_defaults(run=_settings)
+
+    errors = commands.add_parser("calibrate", help="how often tests and intervals are wrong in made-up studies like yours")
+    errors.add_argument("--from", dest="finished", type=Path, metavar="FOLDER", help="a finished study, such as results/mini, whose families to take")
+    errors.add_argument("--tasks", type=int, default=20, help="number of tasks without --from (default: 20)")
+    errors.add_argument("--families", type=int, default=5, help="number of families of equal size without --from (default: 5)")
+    errors.add_argument("--simulations", type=int, default=400, help="made-up studies per case (default: 400)")
+    errors.set_defaults(run=_calibrate)
+
+    archive = commands.add_parser("pack", help="put a finished study into one archive for publication")
+    archive.add_argument("-o", "--output", type=Path, required=True, help="the archive to write, such as study.tar.gz")
+    archive.set_defaults(run=_pack)
+
+    for command in (status, rerun, ahead, archive):
+        command.add_argument("--configfile", type=Path, help="another study's configuration, on top of config.yaml")
+    return parser
+
+
+def _study(configfile: Path | None) -> Study:
+    """The study of config.yaml and of the file on top of it, which may stand alone."""
+    usual = Path("config.yaml")
+    files = [path for path in (usual, configfile) if path is not None and (path.exists() or path == configfile)] or [usual]
+    config: dict[str, Any] = {}
+    for path in files:
+        config = merged(config, configuration.load(path))
+    config, wrong = relative_folders.counted(config, files)
+    if wrong:
+        _tell(wrong[:-1])
+        raise wrong[-1]
+    return Study(config)
+
+
+def _tell(sentences: Iterable[object]) -> None:
+    for sentence in sentences:
+        print(f"promptatlas: {sentence}", file=sys.stderr)
+
+
+def merged(below: dict[str, Any], above: dict[str, Any]) -> dict[str, Any]:
+    """`above` on top of `below`, mapping by mapping, as Snakemake merges its configuration files."""
+    both = {
+        key: merged(below[key], value)
+        for key, value in above.items()
+        if isinstance(value, dict) and isinstance(below.get(key), dict)
+    }
+    return {**below, **above, **both}
+
+
+def _status(options: argparse.Namespace) -> int:
+    os.environ["CUDA_VISIBLE_DEVICES"] = ""  # looking takes no device from anybody
+    from promptatlas.runs import status, status_lines
+
+    study = _study(options.configfile)
+    if options.method is not None:
+        _known("method", options.method, study.every_method)
+    found = list(status.states(study, options.method))
+    lines = [f"{study.name} in {study.folder}", *status_lines.counts(found)] + status_lines.remarks(found) + status_lines.reasons(study)
+    if options.matrix or options.method:
+        lines += ["", *status_lines.matrices(study, found)]
+    print("\n".join(lines))
+    wrong = data_folders.wrong(study)
+    none = [] if study.folder.exists() else [f"there is no {study.folder.absolute()}: nothing of this study was computed here"]
+    _tell([*none, *data_folders.remarks(study), *wrong])
+    return status_lines.code(found) or (1 if wrong else 0)
+
+
+def _rerun(options: argparse.Namespace) -> int:
+    study = _study(options.configfile)
+    files = [str(study.cell(cell)) for cell in _cells(study, options)]
+    command = [sys.executable, "-m", "snakemake", "--cores", options.cores]
+    command += [f"--configfile={options.configfile}"] if options.configfile else []
+    command += [f"--profile={profile}" for profile in options.profile or []]
+    command += ["--dry-run"] if options.dry_run else []
+    return subprocess.call([*command, "--forcerun", *files])
+
+
+def _plan(options: argparse.Namespace) -> int:
+    if options.gpus is not None and options.gpus < 1:
+        raise UserError(f"--gpus must be at least 1, not {options.gpus}")
+    study = _study(options.configfile)
+    _tell(data_folders.remarks(study))
+    if wrong := data_folders.wrong(study):
+        _tell(wrong[:-1])
+        raise wrong[-1]
+    print(f"measuring what {study.name} needs on this device, about 20 s ...", file=sys.stderr)
+
+    from promptatlas.plan import budget
+
+    found = budget.measured_here(study)
+    print("\n".join(budget.lines(found, options.gpus or budget.devices_here(found))))
+    return 0
+
+
+def _calibrate(options: argparse.Namespace) -> int:
+    from promptatlas.analysis.statistics import calibrate
+    from promptatlas.base.progress import Meter
+
+    families = calibrate.families_of(options.finished) if options.finished else calibrate.equal_families(options.tasks, options.families)
+    if options.simulations < 1:
+        raise UserError(f"--simulations must be at least 1, not {options.simulations}")
+
+    def meter(label: str) -> Meter:
+        return Meter(label, "studies", lambda line: print(line, file=sys.stderr))
+
+    wrong = calibrate.error_rates(families, options.simulations, meter("tests"))
+    held = calibrate.coverage(len(families), options.simulations, meter("intervals"))
+    print("\n".join(calibrate.lines(wrong, held, families, options.simulations)))
+    return 0
+
+
+def _settings(options: argparse.Namespace) -> int:
+    from promptatlas.methods import manual
+
+    print(manual.page(), end="")
+    return 0
+
+
+def _pack(options: argparse.Namespace) -> int:
+    from promptatlas.exchange import archive
+
+    study = _study(options.configfile)
+    files = archive.pack(study, options.output)
+    print(f"{options.output}: {len(files)} files of {study.name}")
+    if holes := archive.holes(study):
+        print(f"{counted(len(holes), 'result')} failed, holes in it that {archive.HOLES} names:")
+        print("\n".join(failures.lines(study, holes)))
+    return 0
+
+
+def _compare(options: argparse.Namespace) -> int:
+    from promptatlas.analysis.statistics import shots
+    from promptatlas.report import figures
+
+    table = shots.table(options.studies)
+    options.output.mkdir(parents=True, exist_ok=True)
+    table.to_csv(options.output / "shots.csv", index=False)
+    for path in (options.output / "shots.csv", *figures.draw_shots(table, options.output)):
+        print(path)
+    return 0
+
+
+def _card(options: argparse.Namespace) -> int:
+    from promptatlas.exchange import inference, own_score
+    from promptatlas.records import card
+
+    prompt = inference.load_prompt(options.prompt)
+    print("\n".join(card.lines(prompt.card | {"test": own_score.own_score(prompt)})))
+    return 0
+
+
+def _import(options: argparse.Namespace) -> int:
+    from promptatlas import backbone
+    from promptatlas.exchange import releases
+    from promptatlas.records import card
+
+    model = backbone.load(options.backbone)
+    learned, told = releases.read_release(
+        options.checkpoint, options.method, model, options.position, options.words, options.task, options.task_number
+    )
+    about = card.write(
+        method=learned.method,
+        settings=told,
+        backbone={"name": _model_name(model.architecture), "sha256": model.fingerprint},
+        task=options.task or None,
+        class_names=_class_names(options.classes),
+        resize=options.resize,
+        origin=f"{options.method} checkpoint {options.checkpoint.name}",
+    )
+    learned.save(options.output, about)
+    return _card(argparse.Namespace(prompt=options.output))
+
+
+def _model_name(architecture: Any) -> str:
+    """Without the folders of this machine, as prompts are given away."""
+    model, pretrained = (Path(part.removeprefix("local-dir:")).name for part in (architecture.name, architecture.pretrained))
+    return model if pretrained in ("", model) else f"{model}/{pretrained}"
+
+
+def _class_names(path: Path | None) -> list[str] | None:
+    if path is None:
+        return None
+    try:
+        names = [line.strip() for line in text_files.read(path).splitlines() if line.strip()]
+    except OSError as error:
+        raise UserError(f"{path} cannot be read; give a text file with one class name per line.") from error
+    if not names:
+        raise UserError(f"{path} is empty; give a text file with one class name per line.")
+    return names
+
+
+def _export(options: argparse.Namespace) -> int:
+    from promptatlas.backbone import export
+
+    export.export(options.model, options.pretrained, options.output)
+    return 0
+
+
+def _cells(study: Study, options: argparse.Namespace) -> list[Cell]:
+    _known("method", options.method, study.cell_methods)
+    _known("source", options.source, study.sources)
+    _known("target", options.target, study.tasks)
+    seeds = study.seeds if options.seed is None else (options.seed,)
+    protocols = study.protocols if options.protocol is None else (options.protocol,)
+    _known("seed", str(seeds[0]), list(map(str, study.seeds)))
+    _known("protocol", protocols[0], study.protocols)
+    if not study.design.measures(options.source, options.target):
+        raise UserError(
+            f"this study, with `design: {study.design.name}`, does not try the prompt of {options.source} on {options.target}"
+        )
+    return [
+        Cell(protocol, options.method, seed, options.target, options.source) for protocol in protocols for seed in seeds
+    ]
+
+
+def _known(kind: str, name: str, known: Sequence[str]) -> None:
+    if name not in known:
+        raise UserError(f"this study has no {kind} `{plain(name)}`; {suggest(name, sorted(known), mark='`')}")

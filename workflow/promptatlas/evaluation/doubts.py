@@ -1,0 +1,45 @@
+"""What a frozen model's answers suggest about names and labels: class names that it cannot tell apart, and labels that may be
+swapped. Nothing here is an error. Knows nothing of files or of how answers came about.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+import numpy as np
+
+from promptatlas.base.messages import counted
+
+SAME = 0.999  # cosine of the features of two class names
+AREA, SHARE = 0.4, 0.8  # below this area under the ROC curve, or this share of chance, labels are probably swapped
+ERRORS = 4  # by how many binomial standard errors a share must be below chance
+FEW = 3
+
+
+def alike(names: Sequence[str], features: np.ndarray) -> str:
+    """A sentence without a full stop that names classes with features (C, D), of length one, that are the same; empty if none are."""
+    first, second = np.nonzero(np.triu(features @ features.T > SAME, 1))
+    if not len(first):
+        return ""
+    pairs = [f"{names[i]} and {names[j]}" for i, j in zip(first[:FEW], second[:FEW], strict=True)]
+    more = f" and {len(first) - FEW} more" if len(first) > FEW else ""
+    return (
+        f"the model cannot tell {counted(len(first), 'pair')} of class names apart ({', '.join(pairs)}{more}; cosine above {SAME}); "
+        "give names that differ in meaning with `classes`"
+    )
+
+
+def swapped(metric: str, score: float, chance: float, images: int) -> str:
+    """A sentence if the zero-shot score of so many test images is far below that of guessing; empty if it is not, or not known."""
+    if metric == "roc_auc":
+        below = score < AREA
+    elif metric in ("accuracy", "mean_per_class") and images:
+        below = score < SHARE * chance and score < chance - ERRORS * np.sqrt(chance * (1 - chance) / images)
+    else:
+        below = False
+    if not below:
+        return ""
+    return (
+        f"its zero-shot score, {100 * score:.1f} %, is far below the {100 * chance:.1f} % of guessing: the labels, or the names in `classes`, "
+        "are probably swapped"
+    )

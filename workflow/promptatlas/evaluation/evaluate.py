@@ -1,0 +1,100 @@
+"""Scores of prompts on one target task. Knows nothing of the matrix, of files or of how a prompt came to be."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import numpy as np
+import torch
+
+from promptatlas.backbone import Backbone
+from promptatlas.backbone.classifier import TOKENS_PER_PASS, PromptedClassifier
+from promptatlas.backbone.prompts import Prompts, stack
+from promptatlas.base.errors import UserError
+from promptatlas.tasks import metrics
+from promptatlas.tasks.prepared import PreparedTask
+
+
+@dataclass(frozen=True)
+class Evaluation:
+    """score and chance in 0..1; per_class (C,); correct (N,) says which test images were right, None if multi-label."""
+
+    score: float
+    per_class: np.ndarray
+    chance: float
+    n_test: int
+    correct: np.ndarray | None
+
+
+@torch.no_grad()
+def evaluate(
+    backbone: Backbone, task: PreparedTask, encoded: dict[str, np.ndarray], prompts: list[Prompts]
+) -> list[Evaluation]:
+    """One evaluation per prompt (each with K = 1) on the test split with the target's own class names."""
+    logits = answers(backbone, task.task.class_names, task.images("test"), encoded["features_test"], prompts)
+    return [_evaluation(task, own) for own in logits]
+
+
+@torch.no_grad()
+def answers(
+    backbone: Backbone, class_names: tuple[str, ...], images: np.ndarray, features: np.ndarray, prompts: list[Prompts]
+) -> np.ndarray:
+    """Logits (K, N, C) of K prompts for pictures `images` (N, S, S, 3), whose features without prompts are `features` (N, D)."""
+    together = stack(prompts).to(backbone.device)
+    classifier = PromptedClassifier(backbone, class_names, together)
+    if together.visual is not None:
+        logits = _prompted_logits(classifier, images, together, _class_features(classifier, together))
+    else:
+        plain = torch.from_numpy(features).to(backbone.device).unsqueeze(0)
+        if together.meta:
+            logits = classifier.answer(together, plain)
+        else:
+            logits = classifier.logits(plain, _class_features(classifier, together))
+    return logits.expand(len(prompts), -1, -1).float().cpu().numpy()
+
+
+def zero_shot(backbone: Backbone, task: PreparedTask, encoded: dict[str, np.ndarray]) -> Evaluation:
+    """The hand-written templates of the target, averaged, without any learned prompt."""
+    logits = backbone.logit_scale * encoded["features_test"] @ encoded["class_features"].T
+    return _evaluation(task, logits)
+
+
+def _class_features(classifier: PromptedClassifier, prompts: Prompts) -> torch.Tensor:
+    """(K or 1, C, D), a few prompts per pass where each prompt means another run of the text tower."""
+    if classifier.layout is None:
+        return classifier.class_features(prompts)
+    device = classifier.backbone.device
+    size = max(1, _budget(device) // classifier.layout.tokens)
+    return torch.cat([classifier.class_features(prompts[k : k + size]) for k in range(0, len(prompts), size)])
+
+
+def _budget(device: torch.device) -> int:
+    return TOKENS_PER_PASS["cuda" if device.type == "cuda" else "cpu"]
+
+
+def _prompted_logits(
+    classifier: PromptedClassifier, images: np.ndarray, prompts: Prompts, class_features: torch.Tensor
+) -> torch.Tensor:
+    """(K, N, C): each picture is read and embedded once for all K prompts."""
+    vision = classifier.backbone.vision
+    tokens_per_image = len(vision.positional_embedding) * len(prompts)
+    size, start, parts = max(1, _budget(vision.device) // tokens_per_image), 0, []
+    while start < len(images):
+        try:
+            tokens = vision.embed(vision.read(images[start : start + size])).unsqueeze(0)
+            parts.append(classifier.logits(classifier.image_features(prompts, tokens), class_features))
+        except torch.OutOfMemoryError as error:
+            if size == 1:
+                raise UserError("evaluation runs out of GPU memory with one image; lower sources_per_job.") from error
+            size //= 2
+            continue
+        start += size
+    return torch.cat(parts, dim=1)
+
+
+def _evaluation(task: PreparedTask, logits: np.ndarray) -> Evaluation:
+    """logits (N, C) of the test split."""
+    labels = np.asarray(task.labels("test"))
+    score = metrics.score(task.task.metric, logits, labels)
+    correct = None if task.task.multilabel else logits.argmax(1) == labels
+    return Evaluation(score.value, score.per_class, score.chance, len(labels), correct)

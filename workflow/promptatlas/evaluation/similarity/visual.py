@@ -1,0 +1,51 @@
+"""Visual similarity: how close two tasks' pictures lie in the image-feature space. Knows nothing of labels."""
+
+import numpy as np
+
+from promptatlas.base.rng import stream
+from promptatlas.evaluation.similarity.registry import Corpus, measure
+
+MOST_IMAGES = 2000
+
+
+def square_root(covariance: np.ndarray) -> np.ndarray:
+    """Symmetric square root (D, D) of a positive semi-definite matrix (D, D)."""
+    values, vectors = np.linalg.eigh(covariance)
+    return (vectors * np.sqrt(values.clip(min=0))) @ vectors.T
+
+
+def frechet(mean_a: np.ndarray, covariance_a: np.ndarray, mean_b: np.ndarray, covariance_b: np.ndarray) -> float:
+    """Squared Frechet (2-Wasserstein) distance of two Gaussians with means (D,) and covariances (D, D).
+
+    ``|m_a - m_b|^2 + tr(A + B - 2 (A^1/2 B A^1/2)^1/2)``; the last trace is the sum of the square roots of the
+    eigenvalues of the symmetric matrix A^1/2 B A^1/2, which is safe where a general matrix square root is not.
+    """
+    root = square_root(covariance_a)
+    cross = np.sqrt(np.linalg.eigvalsh(root @ covariance_b @ root).clip(min=0)).sum()
+    return float(((mean_a - mean_b) ** 2).sum() + np.trace(covariance_a) + np.trace(covariance_b) - 2 * cross)
+
+
+def equal_samples(corpus: Corpus) -> list[np.ndarray]:
+    """As many images from every task, (N, D) each: the distance is biased upwards by small samples, so N must not differ."""
+    size = min(MOST_IMAGES, min(len(images) for images in corpus.images))
+    samples = []
+    for name, images in zip(corpus.names, corpus.images, strict=True):
+        chosen = np.sort(stream("similarity", "sample", name).permutation(len(images))[:size])
+        samples.append(np.asarray(images[chosen], dtype=np.float64))
+    return samples
+
+
+@measure("vis_frechet", title="visual similarity", family="visual", directed=False)
+def vis_frechet(corpus: Corpus) -> np.ndarray:
+    """Minus the squared Frechet distance of the image features, covariances shrunk by Ledoit-Wolf: (n, n)."""
+    from sklearn.covariance import ledoit_wolf  # slow to import, and whoever names a measure imports this file
+
+    samples = equal_samples(corpus)
+    means = [sample.mean(axis=0) for sample in samples]
+    covariances = [ledoit_wolf(sample)[0] for sample in samples]
+    count = len(samples)
+    values = np.zeros((count, count))
+    for i in range(count):
+        for j in range(i):
+            values[i, j] = values[j, i] = -frechet(means[i], covariances[i], means[j], covariances[j])
+    return values

@@ -1,0 +1,1 @@
+"""Prompts and results in and out: classifiers from a prompt's file, released checkpoints, archives."""

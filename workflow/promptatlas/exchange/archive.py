@@ -1,0 +1,123 @@
+"""One archive of a finished study for publication: tables, prompts, configuration, provenance, figures and page, but no
+pictures of data sets, no weights of the backbone and no names of folders of the machine. What failed is named in `holes.txt`.
+
+The same study gives the same bytes, wherever and whenever it is packed. Knows nothing of what is in the files.
+"""
+
+from __future__ import annotations
+
+import gzip
+import hashlib
+import io
+import json
+import os
+import tarfile
+from pathlib import Path
+from typing import Any
+
+from promptatlas.base.errors import UserError
+from promptatlas.exchange.private_folders import Private
+from promptatlas.runs import failures, provenance
+from promptatlas.study.configuration import complete
+from promptatlas.study.study import Study
+
+ENDING = ".tar.gz"
+HOLES = "holes.txt"
+
+
+def pack(study: Study, path: Path) -> list[Path]:
+    """Write the archive whole or not at all; returns what is in it. UserError for a study that is not finished."""
+    if not path.name.endswith(ENDING):
+        raise UserError(f"{path} must end in {ENDING}; give another name with -o")
+    require_finished(study)
+    files, private = contents(study), Private(study)
+    temporary = path.with_name(f".{path.name}.{os.getpid()}.tmp")
+    try:
+        with temporary.open("wb") as file:
+            _write(file, study, files, private)
+        os.replace(temporary, path)
+    except OSError as error:
+        raise UserError(f"{path} cannot be written ({error.strerror}); give a place with room and rights with -o") from error
+    finally:
+        temporary.unlink(missing_ok=True)
+    return files
+
+
+def holes(study: Study) -> list[failures.Failure]:
+    """The results that could not be computed when the study ran last: its archive has them as holes."""
+    return failures.listed(study)
+
+
+def contents(study: Study) -> list[Path]:
+    """Every file of the archive."""
+    whole = [*study.tables, study.resolved_config, study.provenance_file, study.summary, study.report]
+    folders = {study.figures, *(study.folder / name for name in ("prompts", "shared", "multitask", "joint"))}
+    found = {*whole, *(path for folder in folders for path in folder.rglob("*") if _belongs(path))}
+    return sorted(found, key=Path.as_posix)
+
+
+def _belongs(path: Path) -> bool:
+    return path.is_file() and not path.is_symlink() and not path.name.startswith(".")
+
+
+def require_finished(study: Study) -> None:
+    """UserError unless everything is there, or failed, as configured now and as the provenance describes it."""
+    again = "run the study, then pack again"
+    failed = {one.path for one in holes(study)}
+    wanted = [*study.all_prompts, *study.all_cells, *study.all_scores, *study.tables, study.resolved_config, *study.conclusions]
+    missing = [path for path in wanted if not path.exists() and path not in failed]
+    if missing:
+        raise UserError(
+            f"{study.name} is not finished: {len(missing)} of {len(wanted)} files are missing, such as {missing[0]}; {again}"
+        )
+    if _then(study) != _now(study.description):
+        raise UserError(f"{study.name} was run with another configuration than the present one; {again}")
+    noted = json.loads(study.provenance_file.read_bytes()).get("results")
+    now = provenance.results(study)
+    if noted != now:
+        name = next((name for name in now if noted is None or noted.get(name) != now[name]), "a result")
+        raise UserError(f"{study.folder / name} is not what {study.provenance_file.name} describes; {again}")
+
+
+def _then(study: Study) -> dict[str, Any]:
+    """The configuration that the study ran with; keys that there were none of at the time had their usual values."""
+    usual = _now(complete({}))
+    return {key: usual.get(key) for key in study.description} | json.loads(study.resolved_config.read_bytes())
+
+
+def _now(config: dict[str, Any]) -> dict[str, Any]:
+    return json.loads(json.dumps(config))
+
+
+def _write(file: io.BufferedIOBase, study: Study, files: list[Path], private: Private) -> None:
+    """Names in order; nothing of the machine, the user or the hour."""
+    failed = holes(study)
+    with (
+        gzip.GzipFile(filename="", fileobj=file, mode="wb", mtime=0) as zipped,
+        tarfile.open(fileobj=zipped, mode="w", format=tarfile.PAX_FORMAT) as archive,
+    ):
+        for name in sorted([*(_name(study, path) for path in files), *([HOLES] if failed else [])]):
+            if name == HOLES:
+                content = private.clean("\n".join(failures.lines(study, failed)) + "\n").encode()
+            elif name == _name(study, study.provenance_file):
+                content = _described(study, private)
+            else:
+                content = private.content(study.folder / name)
+            _add(archive, f"{study.name}/{name}", content)
+
+
+def _name(study: Study, path: Path) -> str:
+    return path.relative_to(study.folder).as_posix()
+
+
+def _add(archive: tarfile.TarFile, name: str, content: bytes) -> None:
+    entry = tarfile.TarInfo(name)
+    entry.size, entry.mode = len(content), 0o644
+    archive.addfile(entry, io.BytesIO(content))
+
+
+def _described(study: Study, private: Private) -> bytes:
+    """The provenance, with the hashes of the files as they are in the archive."""
+    told = json.loads(private.content(study.provenance_file))
+    told["results"] = {name: hashlib.sha256(private.content(study.folder / name)).hexdigest() for name in told["results"]}
+    return provenance.written(told)

@@ -1,0 +1,192 @@
+"""A learned prompt taken away: from its one file to a classifier of any pictures. Knows nothing of studies or tables.
+
+    classifier = promptatlas.load_prompt("shapes.safetensors").classifier()
+    print(classifier(["a.png", "b.png"]).labels)
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import torch
+from PIL import Image
+from torch import Tensor
+
+from promptatlas import backbone as backbones
+from promptatlas.backbone import Backbone
+from promptatlas.backbone.classifier import PromptedClassifier
+from promptatlas.backbone.prompts import Prompts
+from promptatlas.base.errors import UserError
+from promptatlas.base.messages import printable
+from promptatlas.records import card
+from promptatlas.records.prompt_file import LearnedPrompt
+from promptatlas.runs import learner_file
+from promptatlas.tasks.decoding import fitted
+from promptatlas.tasks.readers.files import opened
+
+Picture = Image.Image | np.ndarray | str | Path
+PICTURES_PER_PASS = 64
+
+
+def load_prompt(path: str | Path) -> Prompt:
+    """The prompt in a file that a study or `promptatlas import-prompt` wrote. Raises UserError for any other file."""
+    if told := learner_file.instead(path):
+        raise UserError(told)
+    learned, metadata = LearnedPrompt.load(path)
+    try:
+        return Prompt(Path(path), learned, card.read(metadata))
+    except (ValueError, TypeError, RecursionError) as error:
+        raise UserError(f"{path} is not a whole prompt file ({error}); fetch it again or learn it again.") from error
+
+
+@dataclass(frozen=True)
+class Prompt:
+    """A learned prompt; card: what it was learned with, see `promptatlas.records.card`."""
+
+    path: Path
+    learned: LearnedPrompt
+    card: dict[str, Any]
+
+    def classifier(
+        self,
+        class_names: Sequence[str] | None = None,
+        backbone: str | Path | Backbone | None = None,
+        device: str = "cpu",
+        resize: str | None = None,
+    ) -> Classifier:
+        """A classifier of pictures, into the classes that the prompt was learned on if no others are given.
+
+        backbone: the exported folder, if it is not the folder `backbone` of the study in which the prompt lies; resize:
+        "crop" or "squash", if not as the prompt was learned. Raises UserError if the backbone is not the prompt's own.
+        """
+        names = self._names(class_names)
+        model = backbone if isinstance(backbone, Backbone) else backbones.load(self._folder(backbone), device)
+        self._agrees(model)
+        fitting = resize or self.card["resize"] or "crop"
+        if fitting not in ("crop", "squash"):
+            raise UserError(f"resize: {fitting!r} is neither 'crop' nor 'squash'; choose one of them.")
+        return Classifier(model, names, self.learned.prompts, fitting)
+
+    def _names(self, given: Sequence[str] | None) -> tuple[str, ...]:
+        if given is None and self.card["class_names"] is None:
+            raise UserError(f"{self.path} does not say which classes it was learned on; give classifier(class_names).")
+        names = self.card["class_names"] if given is None else given
+        if isinstance(names, str) or not all(isinstance(name, str) and name.strip() for name in names):
+            raise UserError("class_names is not a list of texts; give one name per class.")
+        if not len(names) or len(set(names)) < len(names):
+            raise UserError("class_names is empty or names a class twice; give every class one name.")
+        return tuple(names)
+
+    def _folder(self, given: str | Path | None) -> Path:
+        if given is not None:
+            folder = Path(given)
+            if not (folder / backbones.WEIGHTS).is_file():
+                raise UserError(f"{folder} is no exported backbone; give the folder `backbone` of a study.")
+            return folder
+        above = (parent / "backbone" for parent in self.path.absolute().parents)
+        for folder in above:
+            if (folder / backbones.WEIGHTS).is_file():
+                return folder
+        raise UserError(
+            f"no backbone lies beside {self.path}{_named(self.card)}; give classifier(backbone=...) the folder `backbone` "
+            "of a study, or write one with `promptatlas export-backbone`."
+        )
+
+    def _agrees(self, model: Backbone) -> None:
+        """The backbone's hash, or where the file does not say it at least its shape."""
+        learned_with = (self.card["backbone"] or {}).get("sha256")
+        if learned_with not in (None, model.fingerprint):
+            raise UserError(
+                f"{self.path} was learned with another backbone{_named(self.card)} (SHA-256 {learned_with[:12]}) than the "
+                f"one given ({model.architecture.name}, SHA-256 {model.fingerprint[:12]}); give the one it was learned with."
+            )
+        if misfit := misfitting(self.learned.prompts, model):
+            name = model.architecture.name
+            raise UserError(f"{self.path} does not fit the backbone {name}: {misfit}; give its own backbone.")
+
+
+@dataclass(frozen=True)
+class Answer:
+    """logits and probabilities (N, C) float32; labels: the most probable class of each picture."""
+
+    logits: np.ndarray
+    probabilities: np.ndarray
+    labels: list[str]
+
+
+class Classifier:
+    """Pictures of any size -> `Answer`. Class weights are computed once, where they do not depend on the picture."""
+
+    def __init__(self, backbone: Backbone, class_names: tuple[str, ...], prompts: Prompts, resize: str) -> None:
+        self.class_names, self.backbone, self.resize = class_names, backbone, resize
+        self._prompts = prompts.to(backbone.device)
+        self._prompted = PromptedClassifier(backbone, class_names, self._prompts)
+        with torch.no_grad():
+            self._weights = None if prompts.meta else self._prompted.class_features(self._prompts)
+
+    @torch.no_grad()
+    def __call__(self, pictures: Picture | Iterable[Picture]) -> Answer:
+        """PIL pictures, uint8 arrays (H, W, 3) or paths of files; one alone is a list of one. Raises UserError."""
+        alone = isinstance(pictures, (Image.Image, str, Path)) or (isinstance(pictures, np.ndarray) and pictures.ndim == 3)
+        waiting, parts = list([pictures] if alone else pictures), [torch.empty(0, len(self.class_names))]
+        for start in range(0, len(waiting), PICTURES_PER_PASS):
+            read = [self._read(picture) for picture in waiting[start : start + PICTURES_PER_PASS]]
+            parts.append(self._logits(self.backbone.vision.read(np.stack(read))).float().cpu())
+        logits = torch.cat(parts)
+        labels = [self.class_names[i] for i in logits.argmax(-1).tolist()]
+        return Answer(logits.numpy(), logits.softmax(-1).numpy(), labels)
+
+    def _logits(self, images: Tensor) -> Tensor:
+        """Scaled cosines (B, C) of normalised images (B, 3, R, R)."""
+        vision, prompts = self.backbone.vision, self._prompts
+        if prompts.visual is None:
+            features = vision.encode(images).unsqueeze(0)
+        else:
+            features = self._prompted.image_features(prompts, vision.embed(images).unsqueeze(0))
+        if self._weights is None:
+            return self._prompted.answer(prompts, features)[0]
+        return self._prompted.logits(features, self._weights)[0]
+
+    def _read(self, picture: Picture) -> np.ndarray:
+        """uint8 (R, R, 3)."""
+        size = self.backbone.vision.image_size
+        if isinstance(picture, np.ndarray):
+            if picture.dtype != np.uint8 or picture.ndim != 3 or picture.shape[2] != 3 or not picture.size:
+                shape = "x".join(map(str, picture.shape))
+                raise UserError(f"a picture is an array of {picture.dtype}, {shape}; give uint8 values, height x width x 3.")
+            picture = Image.fromarray(picture)
+        if not isinstance(picture, (Image.Image, str, Path)):
+            raise UserError(f"a picture is of type {type(picture).__name__}; give PIL pictures, uint8 arrays or paths.")
+        try:
+            return fitted(picture if isinstance(picture, Image.Image) else opened(picture), size, self.resize)
+        except Exception as error:  # Pillow raises many kinds; each is a picture that cannot be read
+            reason = " ".join(str(error).split()) or type(error).__name__
+            called = "a picture" if isinstance(picture, Image.Image) else f"the picture {printable(str(picture))}"
+            raise UserError(f"{called} cannot be read ({reason}); give another or fetch it again.") from error
+
+
+def misfitting(prompts: Prompts, model: Backbone) -> str:
+    """Why these prompts cannot enter this backbone, in a few words; empty if they can."""
+    a = model.architecture
+    for tensor, side, width, layers in (
+        (prompts.text, "text", a.text_width, a.text_layers),
+        (prompts.visual, "visual", a.vision_width, a.vision_layers),
+    ):
+        if tensor is not None and tensor.shape[-1] != width:
+            return f"its {side} prompts have {tensor.shape[-1]} features and not {width}"
+        if tensor is not None and tensor.shape[1] > layers:
+            return f"its {side} prompts are for {tensor.shape[1]} layers and not {layers}"
+    if prompts.visual is not None and a.kind != "vit":
+        return "it has visual prompts, which need a vision transformer"
+    if prompts.meta and prompts.meta[0].shape[2] != a.embed_dim:
+        return f"its net reads {prompts.meta[0].shape[2]} features and not {a.embed_dim}"
+    return ""
+
+
+def _named(known: dict[str, Any]) -> str:
+    name = (known["backbone"] or {}).get("name")
+    return f" ({name})" if name else ""

@@ -1,0 +1,42 @@
+"""The test score of a prompt on its own task, where it lies in the folder of a study that measured it.
+
+Knows nothing of how it was measured.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from contextlib import suppress
+from typing import Any
+
+from promptatlas.base.errors import UserError
+from promptatlas.exchange.inference import Prompt
+from promptatlas.records import cells
+from promptatlas.records.cells import Cell
+from promptatlas.runs import learner_file, score_record
+from promptatlas.study.layout import Layout
+
+
+def own_score(prompt: Prompt) -> dict[str, Any] | None:
+    """metric and score; None if nothing beside the prompt was measured with this very prompt, or it is damaged."""
+    method, seed, task = (prompt.card[key] for key in ("method", "seed", "task"))
+    path = prompt.path.absolute()
+    for layout in map(Layout.at, path.parents):
+        if layout.prompt(method, seed, task) == path:
+            records = _records(layout, prompt, Cell("frozen", method, seed, task, task))
+            return next(({"metric": one["metric"], "score": one["score"]} for one in records if one["score"] is not None), None)
+    return None
+
+
+def _records(layout: Layout, prompt: Prompt, cell: Cell) -> Iterator[dict[str, Any]]:
+    """A cell of the matrix; the score of a learner of all tasks. Each was made with this prompt."""
+    own = prompt.learned.fingerprint()
+    with suppress(UserError):
+        record = cells.read(layout.cell(cell))
+        if record["parts"].get("prompt") == own:
+            yield record
+    with suppress(UserError):
+        given, learner = learner_file.prompt(layout.shared(cell.method, cell.seed), cell.target)
+        record = score_record.read(layout.score(cell.method, cell.seed, cell.target))
+        if given.fingerprint() == own and record["parts"].get("learner") == learner:
+            yield record

@@ -1,0 +1,99 @@
+"""One cell of a study: its address, the fingerprint of everything that determines its number, and its file.
+
+A cell that could not be measured has the score null and the key `failed`, which says why.
+
+Knows nothing of how a score is computed, nor of which cells a study has.
+"""
+
+import hashlib
+import json
+from dataclasses import asdict, dataclass
+from pathlib import Path
+from typing import Any, Mapping
+
+from promptatlas.base import json_record
+from promptatlas.base.errors import UserError
+from promptatlas.base.files import replace
+
+# What every cell file holds. `parts` says why a fingerprint changed.
+KEYS = (
+    "study", "backbone", "protocol", "method", "source", "target", "seed", "shots", "metric", "score", "chance", "n_test",
+    "seconds", "peak_mib", "fingerprint", "parts", "per_class", "correct",
+)  # fmt: skip
+# Without these it is none; what else a file lacks is not known, as of one that was written before there was such a key.
+REQUIRED = ("protocol", "method", "source", "target", "seed", "metric", "score", "chance", "fingerprint", "parts")
+DEFAULTS = dict.fromkeys(key for key in KEYS if key not in REQUIRED) | {"study": "", "backbone": ""}
+TEXTS = ("study", "backbone", "metric", "fingerprint")
+NUMBERS = ("shots", "score", "chance", "n_test", "seconds", "peak_mib")
+LARGEST = 1e15
+
+
+@dataclass(frozen=True, order=True)
+class Cell:
+    """The address of one measurement: `source`'s prompt on `target`, learned by `method` from draw `seed`."""
+
+    protocol: str
+    method: str
+    seed: int
+    target: str
+    source: str
+
+    def address(self) -> dict[str, Any]:
+        return asdict(self)
+
+
+def digest(value: Any) -> str:
+    """SHA-256 of any value JSON can hold, the same whatever the order of its keys."""
+    return hashlib.sha256(json.dumps(value, sort_keys=True).encode()).hexdigest()
+
+
+def fingerprint(parts: Mapping[str, str]) -> str:
+    """SHA-256 over named parts, each a hash or a short text."""
+    return digest(dict(parts))
+
+
+def changed(stored: Mapping[str, str], current: Mapping[str, str]) -> list[str]:
+    """Names of the parts in which two fingerprints differ."""
+    return sorted(name for name in {*stored, *current} if stored.get(name) != current.get(name))
+
+
+def write(path: Path, record: Mapping[str, Any]) -> None:
+    """Write a cell or another record as JSON: all of it or nothing, whenever the process is killed."""
+    replace(path, (json.dumps(dict(record), indent=1) + "\n").encode())
+
+
+def read(path: Path) -> dict[str, Any]:
+    """The cell stored at `path`, measured or failed; UserError if it is missing, not a whole, sound cell, or of a newer version."""
+    cell = json_record.read(path, "the cell")
+    if not (all(key in cell for key in REQUIRED) and sound_score(cell) and _of_its_kinds(cell)):
+        raise json_record.corrupt(path, "the cell")
+    return json_record.completed(cell, DEFAULTS)
+
+
+def read_own(path: Path, cell: Cell) -> dict[str, Any]:
+    """The same, and UserError also if it is another cell than that of its place."""
+    content = read(path)
+    if any(content[key] != value for key, value in cell.address().items()):
+        raise UserError(f"the cell {path} belongs to another place; delete the file and run again to compute it anew")
+    return content
+
+
+def _of_its_kinds(cell: Mapping[str, Any]) -> bool:
+    """Whether what becomes a row of a table is text or a number where it should be."""
+    texts = all(isinstance(cell.get(key, ""), str) for key in TEXTS) and isinstance(cell.get("failed") or "", str)
+    known = [cell[key] for key in NUMBERS if key in cell and not (cell.get("failed") and cell[key] is None)]
+    numbers = all(type(number) in (int, float) and abs(number) < LARGEST for number in known)
+    return texts and numbers and isinstance(cell["parts"], dict)
+
+
+def sound_score(record: Mapping[str, Any]) -> bool:
+    """Whether a record has a score from 0 to 1 or, if it failed, none."""
+    score = record["score"]
+    if record.get("failed"):
+        return score is None
+    return isinstance(score, (int, float)) and 0 <= score <= 1
+
+
+def holds(record: Mapping[str, Any], mark: str) -> bool:
+    """Whether a record was measured from what has this fingerprint; one that failed is to be tried again."""
+    return not record.get("failed") and record["fingerprint"] == mark

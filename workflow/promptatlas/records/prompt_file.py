@@ -1,0 +1,152 @@
+"""A learned prompt on disk: its parameters, the tensors that enter the towers, its tuning curve. Knows nothing of tasks."""
+
+from __future__ import annotations
+
+import hashlib
+import json
+from dataclasses import dataclass, field
+from pathlib import Path
+
+import torch
+from safetensors import SafetensorError, safe_open
+from safetensors.torch import save
+from torch import Tensor
+
+from promptatlas.backbone.prompts import Prompts
+from promptatlas.base.errors import FAILED, Failed, UserError
+from promptatlas.base.files import replace
+from promptatlas.base.json_record import Newer, require_known
+
+POSITIONS = ("end", "middle", "front")
+
+# What reading raises on a file that is cut off, changed, or was never a prompt file.
+_DAMAGE = (OSError, SafetensorError, LookupError, TypeError, AttributeError, ValueError, RuntimeError)
+
+
+@dataclass(frozen=True)
+class LearnedPrompt:
+    """One source prompt.
+
+    parameters: the method's learnables at the chosen epoch; prompts: what they give (K = 1); history: a row per epoch
+    (epoch, loss, learning_rate, validation_score); best_epoch: the chosen one, 1-based; seconds: share of its batch.
+    """
+
+    method: str
+    parameters: dict[str, Tensor]
+    prompts: Prompts
+    history: list[dict] = field(default_factory=list)
+    best_epoch: int = 0
+    seconds: float = 0.0
+
+    def fingerprint(self) -> str:
+        return self.prompts.fingerprint()
+
+    def parameter_fingerprint(self) -> str:
+        """SHA-256 of the learnables, on which further tuning depends."""
+        digest = hashlib.sha256(self.method.encode())
+        for name in sorted(self.parameters):
+            tensor = self.parameters[name].detach().cpu().contiguous()
+            digest.update(f"{name}{tuple(tensor.shape)}{tensor.dtype}".encode())
+            digest.update(tensor.numpy().tobytes())
+        return digest.hexdigest()
+
+    def save(self, path: str | Path, metadata: dict[str, str]) -> None:
+        """One safetensors file; `metadata` is stored beside the method's own."""
+        tensors = {f"parameters.{name}": value for name, value in self.parameters.items()}
+        tensors |= {f"prompts.{name}": value for name, value in self.prompts.tensors().items()}
+        own = {
+            "method": self.method,
+            "position": self.prompts.position,
+            "template": self.prompts.template,
+            "words": self.prompts.words,
+            "before_norm": str(self.prompts.before_norm),
+            "history": json.dumps(self.history),
+            "best_epoch": str(self.best_epoch),
+            "seconds": f"{self.seconds:.6f}",
+        }
+        replace(Path(path), save({k: v.detach().cpu().contiguous() for k, v in tensors.items()}, metadata | own))
+
+    @staticmethod
+    def load(path: str | Path) -> tuple[LearnedPrompt, dict[str, str]]:
+        """The prompt and all metadata. Raises UserError for a missing or damaged file, Failed for one that says why it is none."""
+        try:
+            with safe_open(path, framework="pt") as file:
+                metadata = file.metadata()
+                require_known(metadata or {}, path)
+                tensors = {key: file.get_tensor(key) for key in file.keys()}
+            if FAILED in metadata:
+                raise Failed(metadata[FAILED])
+            manner = Prompts(
+                position=metadata["position"], template=metadata["template"],
+                words=metadata.get("words", ""), before_norm=metadata.get("before_norm") == "True",
+            )  # fmt: skip
+            prompts = manner.with_tensors(_below("prompts.", tensors))
+            parameters = _below("parameters.", tensors)
+            learned = LearnedPrompt(
+                metadata["method"], parameters, prompts, json.loads(metadata.get("history", "[]")),
+                int(metadata.get("best_epoch", 0)), float(metadata.get("seconds", 0)),
+            )  # fmt: skip
+            _check(learned)
+        except FileNotFoundError as error:
+            raise UserError(f"the prompt file {path} does not exist; give the path of one, or run the study.") from error
+        except _DAMAGE as error:
+            reason = " ".join(str(error).split())[:200]
+            raise UserError(f"{path} is not a whole prompt file ({reason}); delete it and run again.") from error
+        return learned, metadata
+
+
+def save_failed(path: Path, method: str, failed: Failed) -> None:
+    """In the place of a prompt that could not be learned: a file without tensors that says why."""
+    replace(path, save({}, {"method": method, FAILED: str(failed), "history": "[]"}))
+
+
+def holds(path: Path, mark: str) -> bool:
+    """Whether the prompt at `path` is there and has this fingerprint; one that failed is to be tried again."""
+    try:
+        return path.exists() and LearnedPrompt.load(path)[1].get("fingerprint") == mark
+    except Failed:
+        return False
+
+
+def is_left(path: Path, mark: str) -> bool:
+    """Whether an interrupted job left a whole prompt of this fingerprint at `path`; a damaged one is as good as none."""
+    try:
+        return holds(path, mark)
+    except Newer:
+        raise
+    except UserError:
+        return False
+
+
+def _check(learned: LearnedPrompt) -> None:
+    """Raises ValueError for a file that is whole but holds no prompt that the towers could read."""
+    held, prompts = learned.prompts.tensors(), learned.prompts
+    meta = [(name, tensor) for name, tensor in held.items() if name.startswith("meta")]
+    if prompts.position not in POSITIONS or "{}" not in prompts.template:
+        raise ValueError("no such place for the class name")
+    if not ({"text", "visual"} & held.keys()) or (meta and prompts.text is None):
+        raise ValueError("it holds no prompt")
+    shapes = dict(meta) and _meta_shapes(prompts)
+    for name, tensor in held.items():
+        expected = shapes[name] == tuple(tensor.shape) if name in shapes else tensor.dim() == 4 and len(tensor) == 1
+        if not expected or not tensor.numel():
+            raise ValueError(f"{name} has the shape {tuple(tensor.shape)}")
+        if tensor.dtype != torch.float32 or not tensor.isfinite().all():
+            raise ValueError(f"{name} is not float32 numbers")
+    for name, tensor in learned.parameters.items():
+        if tensor.dtype != torch.float32 or not tensor.isfinite().all():
+            raise ValueError(f"{name} is not float32 numbers")
+    rows = learned.history
+    if not isinstance(rows, list) or not all(isinstance(row, dict) for row in rows):
+        raise ValueError("its history is no table")
+
+
+def _meta_shapes(prompts: Prompts) -> dict[str, tuple[int, ...]]:
+    """Shapes that the four tensors of `Prompts.meta` have if they agree with each other and with the text prompt."""
+    hidden, embed, width = prompts.meta[0].shape[1], prompts.meta[0].shape[2], prompts.text.shape[-1]
+    shapes = (1, hidden, embed), (1, hidden), (1, width, hidden), (1, width)
+    return {f"meta.{i}": shape for i, shape in enumerate(shapes)}
+
+
+def _below(prefix: str, tensors: dict[str, Tensor]) -> dict[str, Tensor]:
+    return {name.removeprefix(prefix): value for name, value in tensors.items() if name.startswith(prefix)}

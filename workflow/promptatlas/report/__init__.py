@@ -1,0 +1,1 @@
+"""From tables to the page and the figures. Knows nothing of how the numbers came about."""

@@ -1,0 +1,137 @@
+"""One transfer matrix as a heatmap: sources as rows, targets as columns. Knows nothing of similarity or tests.
+
+Blue is better and red is worse than the stated baseline; viridis where there is none. The diagonal is framed, missing
+cells are hatched, calibration rows stand apart below; a corner marks scores that do not beat always answering the largest class.
+"""
+
+from collections.abc import Callable, Sequence
+
+import matplotlib
+import numpy as np
+from matplotlib import pyplot as plt
+from matplotlib.axes import Axes
+from matplotlib.colors import Colormap, Normalize
+from matplotlib.figure import Figure
+from matplotlib.patches import Polygon, Rectangle
+
+from promptatlas.analysis.statistics.matrices import Scores
+from promptatlas.analysis.statistics.scales import seed_mean
+from promptatlas.analysis.statistics.views import VIEWS, method_title, shown
+from promptatlas.report.figures.style import number
+from promptatlas.runs.largest_class import SAME
+from promptatlas.study.designs import LARGEST_CLASS
+
+CELL = 0.36
+CALIBRATION = {
+    "largest_class": "always the largest class", "scratch": "untuned prompt", "template": "hand-written (zero-shot)", "shuffled": "shuffled labels",
+    "multitask": "all other tasks together", "multitask_all": "all tasks together", "multitask_of": "source tasks together",
+    "multitask_averaged": "all other tasks together (mean of seeds)", "multitask_all_averaged": "all tasks together, seeds averaged",
+    "multitask_of_averaged": "source tasks together (mean of seeds)",
+}  # fmt: skip
+# protocol -> words after the method in the title, labels of rows and of columns
+WORDS = {
+    "frozen": ("", "source: the task the prompt was learned on", "target: the task it is used on"),
+    "init": (", tuned on the target (init)", "source: the task whose prompt tuning starts from", "target: the task the prompt is tuned and used on"),
+}
+
+
+def heatmap(
+    scores: Scores, view: str, order: Sequence[str], titles: dict[str, str], limits: tuple[float, float]
+) -> Figure | None:
+    """One method in one view, tasks in the given order; None where there is nothing to show."""
+    values, rows = shown(scores, view)
+    if not np.isfinite(values).any():
+        return None
+    index = [scores.tasks.index(name) for name in order]
+    labels = [titles[name] for name in order]
+    n, m = len(order), len(rows)
+    colours = matplotlib.colormaps["RdBu" if VIEWS[view].diverging else "viridis"]
+    norm = Normalize(*limits)
+    figure = plt.figure(figsize=(n * CELL + 1.2, (n + m + 0.5 * bool(m)) * CELL))
+    grid = figure.add_gridspec(
+        1 + bool(m), 2, height_ratios=[n, m][: 1 + bool(m)], width_ratios=[n, 0.4], hspace=1 / (n + m), wspace=0.6 / n
+    )
+    axes = figure.add_subplot(grid[0, 0])
+    draw_cells(axes, values[np.ix_(index, index)], labels, _text(view), colours, norm)
+    below = _below(scores, scores.score)[np.ix_(index, index)]
+    _mark(axes, below)
+    undefined = view == "relationship"
+    for place in range(n):
+        box = Rectangle((place, place), 1, 1, fill=undefined, facecolor="#e9e9e9", edgecolor="#111111", linewidth=1.2)
+        axes.add_patch(box)
+    axes.xaxis.tick_top()
+    axes.set_xticks(np.arange(n) + 0.5, labels, rotation=50, ha="left", rotation_mode="anchor")
+    how, row_words, column_words = WORDS[scores.protocol]
+    axes.set_ylabel(row_words)
+    axes.set_title(f"{method_title(scores.method)}{how}: {VIEWS[view].title[0].lower()}{VIEWS[view].title[1:]}\n", pad=6)
+    lowest = axes
+    if m:
+        lowest = figure.add_subplot(grid[1, 0])
+        table = np.stack(list(rows.values()))[:, index]
+        draw_cells(lowest, table, [row_title(scores.protocol, row) for row in rows], _text(view), colours, norm)
+        beside = np.stack([_below(scores, scores.calibration[row]) & (row != LARGEST_CLASS) for row in rows])[:, index]
+        _mark(lowest, beside)
+        below = np.concatenate([below, beside])
+    lowest.set_xlabel(column_words + ("\n\u25e3 no better than always answering the largest class" if below.any() else ""), labelpad=8)
+    ends = "both" if VIEWS[view].diverging else "neither"
+    bar = figure.colorbar(matplotlib.cm.ScalarMappable(norm, colours), cax=figure.add_subplot(grid[0, 1]), extend=ends)
+    bar.outline.set_visible(False)
+    bar.set_label(VIEWS[view].meaning + (" (cells in %)" if VIEWS[view].unit == "%" else ""))
+    return figure
+
+
+def _below(scores: Scores, values: np.ndarray) -> np.ndarray:
+    """Which scores (S, ..., n), mean over seeds, are no better than always answering the target's largest class: (..., n)."""
+    if LARGEST_CLASS not in scores.calibration:
+        return np.zeros(values.shape[1:], dtype=bool)
+    return seed_mean(values) <= scores.calibration[LARGEST_CLASS][0] + SAME
+
+
+def _mark(axes: Axes, cells: np.ndarray) -> None:
+    """A dark corner at the lower left of each of the marked cells (R, C)."""
+    for row, column in np.argwhere(cells):
+        axes.add_patch(Polygon([(column + 0.06, row + 0.66), (column + 0.06, row + 0.94), (column + 0.34, row + 0.94)], color="#333333", lw=0))
+
+
+def row_title(protocol: str, row: str) -> str:
+    """With protocol init the row `scratch` is tuned as all others are."""
+    return "tuned from an untrained start" if (protocol, row) == ("init", "scratch") else CALIBRATION.get(row, row)
+
+
+def draw_cells(
+    axes: Axes,
+    values: np.ndarray,
+    rows: Sequence[str],
+    text: Callable[[float], str],
+    colours: Colormap,
+    norm: Normalize,
+) -> None:
+    """Draw (R, C) `values` with a number in each cell; missing cells are hatched, never coloured."""
+    axes.pcolormesh(np.ma.masked_invalid(values), cmap=colours, norm=norm, edgecolors="white", linewidth=0.6)
+    for row, column in np.ndindex(values.shape):
+        value = values[row, column]
+        if not np.isfinite(value):
+            hole = {"facecolor": "#f2f2f2", "edgecolor": "#b5b5b5", "hatch": "////", "linewidth": 0}
+            axes.add_patch(Rectangle((column, row), 1, 1, **hole))
+            continue
+        label = axes.text(column + 0.5, row + 0.52, text(value), ha="center", va="center", fontsize=6.6)
+        label.set_color("white" if _is_dark(colours(norm(value))) else "#222222")
+        label.set_in_layout(False)
+    axes.set(xlim=(0, values.shape[1]), ylim=(values.shape[0], 0))
+    axes.set_yticks(np.arange(len(rows)) + 0.5, rows)
+    axes.set_xticks([])
+    axes.tick_params(length=0, pad=3)
+    axes.spines[:].set_visible(False)
+
+
+def _is_dark(colour: tuple[float, float, float, float]) -> bool:
+    red, green, blue, _ = colour
+    return 0.2126 * red**2.2 + 0.7152 * green**2.2 + 0.0722 * blue**2.2 < 0.25
+
+
+def _text(view: str) -> Callable[[float], str]:
+    unit = VIEWS[view].unit
+    if unit == "%":
+        return lambda value: number(100 * value, 0)
+    digits = 0 if unit == "points" else 1
+    return lambda value: number(value, digits, signed=True)

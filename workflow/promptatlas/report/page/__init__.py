@@ -1,0 +1,52 @@
+"""The report: one self-contained HTML page. Knows nothing of how its numbers were computed.
+
+The template, the style sheet and the scripts beside this file are plain text; they and the data go into one file that
+needs no network.
+"""
+
+import json
+from collections.abc import Callable, Iterable
+from pathlib import Path
+
+import pandas as pd
+
+from promptatlas.report.page import joint
+from promptatlas.report.page.payload import payload
+
+FOLDER = Path(__file__).parent
+SCRIPTS = (
+    "protocols.js", "state.js", "colours.js", "heatmap.js", "plots.js", "panel.js", "sections.js", "cautions.js", "similarity.js",
+    "published.js", "check.js", "methods.js", "main.js",
+)  # fmt: skip
+
+
+def write(
+    tables: dict[str, pd.DataFrame],
+    config: dict,
+    cells: Iterable[dict] | Callable[[], Iterable[dict]],
+    path: Path,
+    summary: dict,
+) -> None:
+    """Write the page at `path`.
+
+    tables: transfer, similarity, tasks and tuning by name; config: the resolved configuration; cells: the dicts of the
+    cell files, for the scores by class; summary: the dict of summary.json, from which all words take their numbers.
+    """
+    Path(path).write_text(render(payload(tables, config, cells, summary)), encoding="utf-8")
+
+
+def render(data: dict) -> str:
+    """The page as text. ``<`` in the data is written as an escape, so that no class name can end the script."""
+    encoded = json.dumps(data, ensure_ascii=False, separators=(",", ":"), allow_nan=False).replace("<", "\\u003c")
+    page = (FOLDER / "template.html").read_text(encoding="utf-8")
+    titles = {one["name"]: one["title"] for one in data["tasks"]}
+    shared = data["summary"].get("joint")
+    parts = {
+        "{{style}}": (FOLDER / "page.css").read_text(encoding="utf-8"),
+        "{{script}}": "\n".join((FOLDER / name).read_text(encoding="utf-8") for name in SCRIPTS),
+        "{{joint}}": joint.section(shared, titles, data["config"]).html() if shared else "",
+        "{{data}}": encoded,
+    }
+    for mark, content in parts.items():
+        page = page.replace(mark, content)
+    return page

@@ -1,0 +1,124 @@
+"""The report of a study that compares methods on tasks of their own, in one self-contained HTML page without scripts.
+
+Knows nothing of how the numbers were computed.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from html import escape
+from pathlib import Path
+
+import pandas as pd
+
+from promptatlas.analysis.statistics.methods import BASE
+from promptatlas.analysis.statistics.views import method_title
+from promptatlas.report.page import joint, static
+
+TITLE = "How good are few-shot methods on tasks of their own?"
+WORDS = (
+    "Scores in percent, means over seeds; the best of a task is bold. The differences are paired: the same task, the same few "
+    "pictures, the same seed. {} Epochs, α and β are chosen on validation pictures alone."
+)
+INTERVALS = "Their intervals count tasks and seeds as crossed random samples, one interval at a time."
+PAIRS = (
+    "Row minus column, points. Bold where the interval leaves zero out; with so many pairs some of these are due to chance. "
+    "Intervals show under the pointer."
+)
+
+
+def write(tasks: pd.DataFrame, config: Mapping, summary: Mapping, path: Path) -> None:
+    """Write the page at `path`: the table `tasks`, the resolved configuration, the dict of summary.json."""
+    titles, comparison = static.titles(tasks), summary["comparison"]
+    sections = [
+        static.Section("gains", "Gain over zero-shot", f'<p class="words">{WORDS.format(static.intervals(comparison, INTERVALS))}</p>{_gains(comparison, summary["methods"])}'),
+        static.Section("scores", "Scores", f'{_left_out(comparison)}<div class="scroll">{_scores(comparison, titles, static.largest_classes(summary))}</div>'),
+        static.Section("pairs", "Each against each", f'<p class="words">{PAIRS}</p><div class="scroll">{_pairs(comparison)}</div>'),
+    ]
+    if summary["published_means"]:
+        sections.insert(2, static.Section("published", "Beside what was published", _published(summary["published_means"])))
+    if summary["joint"]:
+        sections.append(joint.section(summary["joint"], titles, config))
+    static.write(TITLE, _lead(summary), sections, tasks, config, summary, path)
+
+
+def _lead(summary: Mapping) -> str:
+    missing, shots = summary["n_missing_scores"], summary["shots"][0]
+    methods = static.counted(summary["n_methods_measured"], len(summary["methods"]), "method")
+    tasks = static.counted(summary["n_tasks_measured"], len(summary["tasks"]), "task")
+    seeds, scores = (static.counted(count, count, what) for count, what in ((len(summary["seeds"]), "seed"), (summary["n_scores"], "score")))
+    return (
+        f"{methods} on {tasks} with {summary['backbone']}, {shots} {'picture' if shots == 1 else 'pictures'} per class, {seeds}: {scores}."
+        + (f" {missing} {'score is' if missing == 1 else 'scores are'} missing." if missing else "")
+    )
+
+
+def _gains(comparison: Mapping, methods: Sequence[str]) -> str:
+    head = ("method", "mean score, %", "mean rank", "over zero-shot, points", f"{100 * comparison['level']:.0f} % interval", "better on")
+    rows = [
+        [
+            escape(method_title(one["method"])), static.percent(one["mean"]), f"{one['mean_rank']:.1f}",
+            *(
+                ["", "", ""] if one["method"] == BASE
+                else [static.points(one["difference"]), static.interval(one), f"{one['better_on']} of {one['n_tasks']}"]
+            ),
+        ]
+        for one in comparison["methods"]
+    ]  # fmt: skip
+    measured = {one["method"] for one in comparison["methods"]}
+    rows += [[escape(method_title(method)), static.HOLE, "", "", "", ""] for method in methods if method not in measured]
+    return f'<div class="scroll">{static.table(head, rows, numeric={1, 2, 3, 4, 5})}</div>'
+
+
+def _scores(comparison: Mapping, titles: Mapping[str, str], blind: Mapping[str, float]) -> str:
+    """Tasks with a score of every method, and below them those that are left out of all comparisons."""
+    methods = comparison["methods"]
+    rows = []
+    for task in methods[0]["by_task"] if methods else ():
+        best = max(one["by_task"][task] for one in methods)
+        cells = [
+            static.below(score, blind.get(task)) + (f"<b>{static.percent(score)}</b>" if score == best else static.percent(score))
+            for score in (one["by_task"][task] for one in methods)
+        ]
+        rows.append([escape(titles.get(task, task)), *cells])
+    for task in comparison["tasks_left_out"]:
+        rows.append([escape(titles.get(task, task)), *(static.score(one["by_task_left_out"].get(task)) for one in methods)])
+    head = ["task", *(escape(method_title(one["method"])) for one in methods)]
+    return static.table(head, rows, numeric=range(1, len(head)))
+
+
+def _published(means: Sequence[Mapping]) -> str:
+    """Means over all tasks, measured and published."""
+    rows = [
+        [
+            escape(method_title(one["method"])), static.percent(one["measured"]), f"{100 * one['score']:.2f}",
+            *(escape(one[key]) for key in ("form", "reference", "note")),
+        ]
+        for one in means
+    ]  # fmt: skip
+    head = ("method", "measured, %", "published, %", "published as", "published by", "what differs")
+    return f'<p class="words">{escape(static.CARE)}</p><div class="scroll">{static.table(head, rows, numeric={1, 2})}</div>'
+
+
+def _left_out(comparison: Mapping) -> str:
+    count = len(comparison["tasks_left_out"])
+    if not count:
+        return ""
+    which = "The last task stands" if count == 1 else f"The last {count} tasks stand"
+    return f'<p class="words">{which} in no mean and no difference, since a method has no score there.</p>'
+
+
+def _pairs(comparison: Mapping) -> str:
+    """Every method (row) beside every worse one (column)."""
+    order = [one["method"] for one in comparison["methods"]]
+    known = {(one["better"], one["worse"]): one for one in comparison["pairs"]}
+
+    def cell(row: str, column: str) -> str:
+        if (row, column) not in known:
+            return ""
+        one = known[row, column]
+        text = f'<span title="{static.interval(one)}, better on {one["better_on"]} of {one["n_tasks"]} tasks, {one["n_pairs"]} pairs">{static.points(one["difference"])}</span>'
+        return f"<b>{text}</b>" if one["low"] is not None and one["low"] > 0 else text
+
+    rows = [[escape(method_title(row)), *(cell(row, column) for column in order[1:])] for row in order[:-1]]
+    return static.table(["", *(escape(method_title(one)) for one in order[1:])], rows, numeric=range(1, len(order)))

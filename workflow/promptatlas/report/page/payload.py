@@ -1,0 +1,151 @@
+"""Everything the page shows, gathered from tables into one JSON-able dict. Knows nothing of HTML.
+
+Arrays follow the order of `tasks` (rows sources, columns targets); means over seeds unless said otherwise; a missing
+cell is null. The words of the page take their numbers from `summary` alone.
+"""
+
+from collections import defaultdict
+from collections.abc import Callable, Iterable
+from typing import Any
+
+import numpy as np
+import pandas as pd
+
+from promptatlas.analysis.statistics.matrices import Scores, collect, similarity_matrices, task_names
+from promptatlas.analysis.statistics.views import METHODS, VIEWS, colour_limits, has, method_title, shown
+from promptatlas.evaluation.similarity import lookup
+
+MOST_EPOCHS = 40
+CARD = (
+    "title",
+    "family",
+    "metric",
+    "classes",
+    "n_train",
+    "n_test",
+    "chance",
+    "largest_class",
+    "zero_shot",
+    "split_source",
+    "drawn",
+    "labelled",
+    "notes",
+)
+
+
+def payload(tables: dict[str, pd.DataFrame], config: dict, cells: Iterable[dict], summary: dict) -> dict[str, Any]:
+    """The page's data: tables by name (transfer, similarity, tasks, tuning), the configuration, cell dicts, summary.json."""
+    collected = collect(tables["transfer"], tables["tasks"])
+    names = task_names(tables["tasks"])
+    cards = tables["tasks"].set_index("task").reindex(names)
+    return {
+        "study": config.get("study", "study"),
+        "results": str(config.get("results", "results")),
+        "config": config,
+        "backbones": sorted(set(tables["transfer"]["backbone"])),
+        "tasks": [
+            {"name": name} | {key: plain(card[key]) for key in CARD if key in card} for name, card in cards.iterrows()
+        ],
+        "methods": {method: method_title(method) for method in in_order(summary["methods"], config.get("methods", ()))},
+        "method_titles": METHODS,
+        "protocols": summary["protocols"],
+        "views": {name: vars(view) for name, view in VIEWS.items() if any(has(scores, name) for scores in collected)},
+        "order": summary["order"],
+        "limits": {protocol: limits(collected, protocol) for protocol in summary["protocols"]},
+        "matrices": {f"{scores.protocol}/{scores.method}": matrices(scores) for scores in collected},
+        "similarity": similarities(tables["similarity"], names),
+        "tuning": tuning_curves(tables["tuning"]),
+        "classes": class_scores(cells),
+        "failed": reasons(tables["transfer"]),
+        "summary": summary,
+    }
+
+
+def in_order(names: Iterable[str], wanted: Iterable[str]) -> list[str]:
+    """`names` in the order in which `wanted` (the configuration) lists them, others last."""
+    wanted = list(wanted)
+    return sorted(names, key=lambda name: wanted.index(name) if name in wanted else len(wanted))
+
+
+def plain(value: Any, digits: int = 5) -> Any:
+    """Numbers rounded to `digits` significant ones, NaN as None, arrays as lists."""
+    if isinstance(value, np.ndarray):
+        return [plain(one, digits) for one in value]
+    if isinstance(value, (np.integer, np.bool_)):
+        return value.item()
+    if isinstance(value, (float, np.floating)):
+        return float(f"{value:.{digits}g}") if np.isfinite(value) else None
+    return None if value is pd.NA else value
+
+
+def limits(collected: list[Scores], protocol: str) -> dict[str, Any]:
+    """Colour limits of each view of the protocol, the same for all its methods."""
+    group = [scores for scores in collected if scores.protocol == protocol]
+    having = {view: [scores for scores in group if has(scores, view)] for view in VIEWS}
+    return {view: [plain(edge) for edge in colour_limits(some, view)] for view, some in having.items() if some}
+
+
+def matrices(scores: Scores) -> dict[str, Any]:
+    """All views of one method, and its scores by seed: seed -> (n + calibration rows, n)."""
+    views = {}
+    for view in (view for view in VIEWS if has(scores, view)):
+        values, rows = shown(scores, view)
+        views[view] = {"values": plain(values), "rows": {source: plain(row) for source, row in rows.items()}}
+    every = np.concatenate([scores.score, *(row[:, None] for row in scores.calibration.values())], axis=1)
+    return {
+        "views": views,
+        "sources": [*scores.tasks, *scores.calibration],
+        "seeds": {seed: plain(values) for seed, values in zip(scores.seeds, every, strict=True)},
+        "zero_shot": plain(scores.zero_shot),
+        "chance": plain(scores.chance),
+    }
+
+
+def similarities(similarity: pd.DataFrame, names: tuple[str, ...]) -> list[dict[str, Any]]:
+    """One entry per measure (and method, for measures that depend on it)."""
+    entries = []
+    for (measure, method), part in similarity.fillna({"method": ""}).groupby(["measure", "method"], sort=False):
+        known = lookup(measure)
+        values = plain(similarity_matrices(part, names, method)[measure], 4)
+        entries.append(
+            {"measure": measure, "method": method, "title": known.title, "family": known.family, "values": values}
+        )
+    return entries
+
+
+def tuning_curves(tuning: pd.DataFrame) -> dict[str, Any]:
+    """method -> task -> seed -> [epochs, losses, validation scores], thinned to at most `MOST_EPOCHS` points."""
+    curves: dict[str, Any] = defaultdict(lambda: defaultdict(dict))
+    for (method, task, seed), part in tuning.groupby(["method", "task", "seed"], sort=False):
+        part = part.sort_values("epoch")
+        chosen = part.iloc[np.unique(np.linspace(0, len(part) - 1, min(MOST_EPOCHS, len(part))).round().astype(int))]
+        columns = (chosen[column].to_numpy() for column in ("epoch", "loss", "validation_score"))
+        curves[method][task][int(seed)] = [plain(column, 3) for column in columns]
+    return curves
+
+
+def reasons(transfer: pd.DataFrame) -> dict[str, Any]:
+    """Why cells could not be measured: protocol/method -> source -> target -> seed -> reason."""
+    known: dict[str, Any] = defaultdict(lambda: defaultdict(lambda: defaultdict(dict)))
+    if "failed" in transfer:  # tables of earlier versions have no such column
+        for row in transfer[transfer["failed"] != ""].itertuples():
+            known[f"{row.protocol}/{row.method}"][row.source][row.target][int(row.seed)] = row.failed
+    return known
+
+
+def class_scores(cells: Iterable[dict] | Callable[[], Iterable[dict]]) -> dict[str, Any]:
+    """Class names by target; protocol/method -> source -> target -> scores by class in per mille, mean over seeds."""
+    names: dict[str, list[str]] = {}
+    totals: dict[tuple[str, str, str], list[np.ndarray]] = defaultdict(list)
+    for cell in cells() if callable(cells) else cells:
+        if cell.get("failed"):
+            continue
+        target = cell["target"]
+        names.setdefault(target, list(cell["per_class"]))
+        values = [cell["per_class"].get(name) for name in names[target]]
+        totals[f"{cell['protocol']}/{cell['method']}", cell["source"], target].append(np.array(values, dtype=float))
+    scores: dict[str, Any] = defaultdict(lambda: defaultdict(dict))
+    for (method, source, target), parts in totals.items():
+        mean = 1000 * np.mean(parts, axis=0)
+        scores[method][source][target] = [int(round(value)) if np.isfinite(value) else None for value in mean]
+    return {"names": names, "scores": scores}

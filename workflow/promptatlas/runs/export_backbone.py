@@ -1,0 +1,19 @@
+"""The job that makes the frozen model of a study, and notes what it was made from. Knows nothing of what is in it."""
+
+from promptatlas.backbone import export as backbone
+from promptatlas.base.progress import Say
+from promptatlas.runs import changes
+from promptatlas.study.study import Study
+
+
+def export(study: Study, mark: str, say: Say) -> None:
+    """mark: of the look at its files that asked for it; without one nothing is noted."""
+    model, pretrained = study.config["backbone"]["model"], study.config["backbone"]["pretrained"]
+    say(f"export the backbone {model}")
+    for earlier in study.looks("@backbone").glob("*"):
+        if earlier.name != mark:
+            earlier.unlink(missing_ok=True)
+    study.backbone_made_from.unlink(missing_ok=True)
+    backbone.export(model, pretrained, study.backbone_folder)
+    if mark:
+        changes.note_backbone(study, mark)

@@ -1,0 +1,117 @@
+"""The job that has a network: finds the data sets and weights of a study, and downloads what is missing.
+
+Knows nothing of what is in them.
+"""
+
+import json
+import os
+import socket
+from collections import Counter
+from pathlib import Path
+from typing import Any
+
+from promptatlas.base.errors import UserError
+from promptatlas.base.files import replace
+from promptatlas.base.progress import Say
+from promptatlas.runs import changes
+from promptatlas.study.study import Study
+from promptatlas.tasks import readers
+from promptatlas.tasks.catalogue import Entry
+
+HUB = "huggingface.co"
+PROXIES = ("https_proxy", "HTTPS_PROXY", "all_proxy", "ALL_PROXY", "HF_ENDPOINT")
+
+
+def fetch(study: Study, say: Say) -> None:
+    """Write which source of every task is there, and see that the weights are there. One UserError says everything that is
+    missing and how to get each; what was found or downloaded stays.
+    """
+    may_download, reasons = _network(study)
+    if not may_download:
+        os.environ["HF_HUB_OFFLINE"] = "1"  # read when the hub's library is imported, which happens below
+    found: dict[str, dict[str, Any]] = {}
+    missing: dict[str, Entry] = {}
+    for number, name in enumerate(study.real_tasks, start=1):
+        entry = study.entry(name)
+        source = readers.find(entry.sources, study.data_root)
+        if source is None and may_download:
+            source = _downloaded(study, entry, say, reasons)
+        if source is None:
+            missing[name] = entry
+            continue
+        found[name] = {
+            "reader": source["reader"],
+            "source": entry.sources.index(source),
+            "of": changes.sought(entry),
+            "place": changes.place(study, name, source),
+        }
+        say(f"data {number:>3}/{len(study.real_tasks)}  {name}: {source['reader']}")
+    weights = _missing_weights(study) if study.is_published_backbone else ""
+    _list(study).unlink(missing_ok=True)
+    if missing or weights:
+        raise UserError(_message(study, missing, weights, reasons))
+    replace(study.fetched, (json.dumps({"tasks": found}, indent=1, sort_keys=True) + "\n").encode())
+
+
+def _network(study: Study) -> tuple[bool, Counter[str]]:
+    """Whether downloads are allowed and possible; without a network each would spend a minute to find out."""
+    if not study.config["download"]:
+        return False, Counter(["`download` is false in the configuration"])
+    if any(os.environ.get(name) for name in PROXIES):
+        return True, Counter()
+    try:
+        socket.create_connection((HUB, 443), timeout=5).close()
+    except OSError as error:
+        return False, Counter([f"{HUB} cannot be reached from here ({error})"])
+    return True, Counter()
+
+
+def _downloaded(study: Study, entry: Entry, say: Say, reasons: Counter[str]) -> dict[str, Any] | None:
+    """The first source of a task that could be downloaded; why others could not goes to `reasons`."""
+    for source in entry.sources:
+        if source["reader"] == "folder":
+            continue
+        try:
+            say(f"download {entry.task.name} ({source['reader']})")
+            readers.reader(source).download(source, study.data_root)
+            return source
+        except UserError as error:
+            reasons[str(error)] += 1
+    return None
+
+
+def _missing_weights(study: Study) -> str:
+    """Why the weights of a published backbone are not here; empty if they are."""
+    from promptatlas.backbone import export
+
+    try:
+        export.fetch(*(study.config["backbone"][key] for key in ("model", "pretrained")))
+    except UserError as error:
+        return str(error)
+    return ""
+
+
+def _message(study: Study, missing: dict[str, Entry], weights: str, reasons: Counter[str]) -> str:
+    """One line for each thing that is missing with the first way to get it; if there are others, all go to a file beside the results."""
+    ways = {name: _ways(study, entry) for name, entry in missing.items()} | ({"weights": [weights]} if weights else {})
+    lines = [f"  {name}: {several[0]}" for name, several in ways.items()]
+    tried = "; ".join(f"{reason} ({count} times)" if count > 1 else reason for reason, count in reasons.items())
+    told = f"No download: {tried}. " if tried else ""
+    path, others = _list(study), any(len(several) > 1 for several in ways.values())
+    if others:
+        replace(path, "\n".join(f"{name}\n" + "".join(f"  - {way}\n" for way in several) for name, several in ways.items()).encode())
+        told += f"Other ways to get them are in {path}. "
+    return (
+        f"the study {study.name} lacks {len(lines)} of {len(study.real_tasks) + study.is_published_backbone} data sets and "
+        f"weights, so nothing was started:\n" + "\n".join(lines) + f"\n{told}Run again when they are there."
+    )
+
+
+def _list(study: Study) -> Path:
+    """Every way to get what is missing, while it is."""
+    return study.folder / "missing.txt"
+
+
+def _ways(study: Study, entry: Entry) -> list[str]:
+    ways = [readers.reader(source).advice(source, study.data_root) for source in entry.sources]
+    return [*ways, *([f"see {entry.homepage}"] if entry.homepage else [])]

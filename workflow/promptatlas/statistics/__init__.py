@@ -1,6 +1,0 @@
-"""From a transfer table and a similarity table to effects, tests and intervals. Knows nothing of plots or pages."""
-
-from promptatlas.statistics.analyse import COLUMNS, analyse
-from promptatlas.statistics.summary import summary
-
-__all__ = ["COLUMNS", "analyse", "summary"]

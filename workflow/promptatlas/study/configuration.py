@@ -1,0 +1,397 @@
+"""What a study may ask for: config.yaml checked, completed and made safe to rely on.
+
+Knows names of tasks and methods; knows nothing of files in a study, of torch or of Snakemake.
+"""
+
+import copy
+import json
+import re
+from contextlib import suppress
+from functools import cache
+from pathlib import Path
+from typing import Any, Iterable, Sequence
+
+import jsonschema
+import yaml
+
+from promptatlas import methods
+from promptatlas.backbone import kinds
+from promptatlas.backbone.origin import origin
+from promptatlas.base import text_files
+from promptatlas.base.errors import UserError
+from promptatlas.base.messages import plain, shown, suggest
+from promptatlas.evaluation import similarity
+from promptatlas.study import designs, multitask_names
+from promptatlas.tasks import catalogue, halves
+from promptatlas.tasks.task import Task
+
+SCHEMA = Path(__file__).resolve().parents[2] / "schemas" / "config.schema.yaml"
+NO_VISUAL_PROMPTS = ("resnet", "siglip")
+MOST_VALUES = 100_000
+
+
+def complete(given: dict[str, Any]) -> dict[str, Any]:
+    """The whole configuration: `given` with every default filled in, lists resolved and method settings complete.
+
+    Raises UserError with one sentence that names the first wrong key.
+    """
+    _reasonable(given)
+    config = {key: _numbers(value) if isinstance(value, (list, dict)) and key != "data" else value for key, value in given.items()}
+    if "data" in config:
+        config["data"] = _redraws(config["data"])
+    _check(config, _schema())
+    _fill(config, _schema())
+    _resolve_tasks(config)
+    _resolve_backbone(config)
+    _resolve_methods(config)
+    _resolve_design(config)
+    # No prompt is said to help that does not beat the untuned one: a study that left it out has it measured all the same.
+    config["calibration"] = list(dict.fromkeys((*config["calibration"], *designs.CALIBRATION)))
+    _resolve_init(config)
+    _resolve_unions(config)
+    _check_measures(config)
+    if config["only"] is not None:
+        _known("source", config["only"], [*designs.design(config).learners, *designs.CALIBRATION, *multitask_names.ROWS], "only")
+    return config
+
+
+def _resolve_tasks(config: dict[str, Any]) -> None:
+    """Names in place of `all`; every name is known, and every description under `data` is sound and used."""
+    own = [name for name in config["data"] if name not in catalogue.every()]
+    for name in config["data"]:
+        if name in catalogue.names("mini"):
+            catalogue.described(name, {})
+    if config["tasks"] == "all":
+        config["tasks"] = [*config["data"]] if config["benchmark"] == "own" else catalogue.names(config["benchmark"])
+    if len(config["tasks"]) < 2:
+        raise UserError("a study needs at least 2 tasks; describe your own under `data` or list others under `tasks`")
+    for task in config["tasks"]:
+        _known("task", task, [*catalogue.every(), *own], "tasks")
+    _distinct(config["tasks"])
+    for task, description in config["data"].items():
+        if task not in config["tasks"]:
+            raise UserError(
+                f"`data` describes `{plain(task)}`, which is not a task of the study; list it under `tasks`, or write `benchmark: own` "
+                "for a study of the tasks under `data`"
+            )
+        catalogue.described(task, description)
+        _check_redraw(task, description.get("redraw", {}))
+
+
+def _distinct(tasks: Sequence[str]) -> None:
+    """Tasks have rows, jobs and files of their own: job names have underscores for punctuation, some disks no upper case."""
+    reserved = (*designs.BESIDE, *multitask_names.ROWS)
+    called = dict.fromkeys(reserved, "a row of the tables")
+    for task in tasks:
+        alike = re.sub(r"\W", "_", task).lower()
+        if alike in called:
+            raise UserError(
+                f"the task `{task}` is called too much like {called[alike]}; give it another name under `data`"
+            )
+        called[alike] = f"the task `{task}`"
+
+
+def _resolve_design(config: dict[str, Any]) -> None:
+    """Sources are tasks of the study, and tasks can be halved where they have to be."""
+    designs.check(config)
+    for source in config["sources"]:
+        _known("task", source, config["tasks"], "sources")
+    if config["design"] not in designs.WITH_OWN_TASKS:
+        for method in config["methods"]:
+            if methods.kind(method) not in ("prompt", "baseline"):
+                raise UserError(
+                    f"`methods` lists {method}, which is no prompt that could be tried on other classes; leave it out with "
+                    f"`design: {config['design']}`"
+                )
+    if config["design"] == designs.BASE_TO_NEW:
+        for name in config["tasks"]:
+            task = catalogue.task(name) if name in catalogue.names("mini") else _described(config, name)
+            halves.require_halves(name, task.class_names, task.multilabel)
+
+
+def _described(config: dict[str, Any], name: str) -> Task:
+    return catalogue.described(name, config["data"].get(name, {})).task
+
+
+def _resolve_backbone(config: dict[str, Any]) -> None:
+    """What follows from the model: how it is tuned and how it sees pictures. Wrong names and missing files end here."""
+    model, pretrained = config["backbone"]["model"], config["backbone"]["pretrained"]
+    if model != "mini":
+        origin(model, pretrained)
+    if config["preset"] == "auto":
+        config["preset"] = "mini" if model == "mini" else "paper"
+    if config["resize"] == "auto":
+        config["resize"] = "squash" if kinds.kind(model) == "siglip" else "crop"
+
+
+def _resolve_methods(config: dict[str, Any]) -> None:
+    """Complete settings of every method that is needed: those listed, and the learners that adapters build upon."""
+    baselines = methods.names("baseline")
+    every = [name for kind in ("prompt", "shared", "adapter") for name in methods.names(kind)] + baselines
+    for key in ("methods", "settings"):
+        for method in config[key]:
+            _known("method", method, every, key)
+    listed = [method for method in config["methods"] if method not in baselines]
+    if not any(methods.kind(method) == "prompt" for method in listed):
+        designs.check_without_prompts(config, methods.names())
+    model = config["backbone"]["model"]
+    visual = [method for method in listed if methods.is_visual(method)]
+    if visual and kinds.kind(model) in NO_VISUAL_PROMPTS:
+        raise UserError(
+            f"`methods` lists {' and '.join(visual)}, with prompts in the image tower, for which CLIP's ViT is needed and not "
+            f"that of {model}; leave {'it' if len(visual) == 1 else 'them'} out, or choose a `backbone.model` such as ViT-B-16"
+        )
+    given, preset = config["settings"], config["preset"]
+    complete = {method: methods.settings(method, given.get(method), preset) for method in (*listed, *baselines)}
+    for method, settings in list(complete.items()):
+        learner = settings.get("class_weights")
+        if learner == multitask_names.MULTITASK:
+            _multitask_coop(config, listed, method)
+        elif learner in methods.names("shared"):
+            complete.setdefault(learner, methods.settings(learner, given.get(learner), preset))
+        elif learner is not None and learner not in complete:
+            raise UserError(
+                f"settings.{method}.class_weights is {learner}, which `methods` does not list; add {learner} to `methods`, or "
+                f"choose {' or '.join(methods.names('shared'))}"
+            )
+    config["settings"] = complete
+
+
+def _check_measures(config: dict[str, Any]) -> None:
+    """Measures of similarity are those that are registered, here or by whoever calls."""
+    chosen = [] if config["similarity"] == "all" else config["similarity"]
+    for key, names in (("similarity", chosen), ("statistics.primary", config["statistics"]["primary"])):
+        for name in names:
+            _known("measure", name, similarity.registered(), key)
+
+
+def _multitask_coop(config: dict[str, Any], listed: Sequence[str], method: str) -> None:
+    """CoOp's prompt of many tasks is there for an adapter only if the study learns it."""
+    if not config["multitask"] or "coop" not in listed:
+        raise UserError(
+            f"settings.{method}.class_weights is multitask, CoOp's prompt of many tasks, which this study does not learn; list "
+            "coop under `methods` and write `multitask: all` or leave_one_out"
+        )
+
+
+def _resolve_init(config: dict[str, Any]) -> None:
+    """How long protocol init tunes: as long as a source prompt is tuned, or a sixth of it with the preset for the mini backbone."""
+    if config["init"]["epochs"] == "auto":
+        config["init"] = {"epochs": 5 if config["preset"] == "mini" else "method"}
+
+
+def _resolve_unions(config: dict[str, Any]) -> None:
+    """How prompts of several tasks are tuned; groups hold tasks of the study, each once."""
+    usual = {"classes": "own", "batches": "task", "source_epochs": 10}
+    paper = {"classes": "union", "batches": "mixed", "source_epochs": "method"}
+    chosen = usual if config["preset"] == "mini" else paper
+    config["union"] |= {key: value for key, value in chosen.items() if config["union"][key] == "auto"}
+    listed = config["multitask"] if isinstance(config["multitask"], list) else []
+    for task in listed:
+        _known("task", task, config["tasks"], "multitask")
+    if len(listed) == len(config["tasks"]):
+        raise UserError("`multitask` lists every task, which leaves none to try its prompt on; list fewer, or write `multitask: all`")
+    joint = config["joint"]
+    if joint == "auto":
+        return
+    if isinstance(joint, str) or any(not isinstance(group, list) or len(group) < 2 for group in joint):
+        raise UserError(f"`joint` must be `auto` or lists of at least two tasks, such as [[shapes, colors]], not {shown(joint)}")
+    grouped = [task for group in joint for task in group]
+    for task in grouped:
+        _known("task", str(task), config["tasks"], "joint")
+        if task in listed:
+            raise UserError(
+                f"`joint` lists {task}, which is a source task under `multitask`, whose prompt is for other tasks; leave it out of one of the two"
+            )
+        if grouped.count(task) > 1:
+            raise UserError(f"`joint` lists {task} twice; a task adapts in one group only")
+
+
+class _Twice(yaml.YAMLError):
+    """A key that a mapping has twice, of which YAML would take the last without a word. about: the rest of a sentence."""
+
+    def __init__(self, about: str) -> None:
+        self.about = about
+
+
+class _Loader(yaml.SafeLoader):
+    def construct_mapping(self, node: yaml.MappingNode, deep: bool = False) -> dict:
+        lines: dict[str, int] = {}
+        for key in (key for key, _ in node.value if isinstance(key, yaml.ScalarNode)):
+            line = key.start_mark.line + 1
+            if key.value in lines and key.value != "<<":
+                raise _Twice(f"gives `{plain(key.value)}` twice, at lines {lines[key.value]} and {line}; keep one of them")
+            lines[key.value] = line
+        return super().construct_mapping(node, deep)
+
+
+def load(path: Path) -> dict[str, Any]:
+    """The mapping in the YAML file at `path`, unchecked."""
+    content = ""
+    try:
+        content = text_files.read(path)
+        config = _parsed(content)
+    except FileNotFoundError:
+        raise UserError(
+            f"the configuration file {path} does not exist; run this in the project's folder or name a file with --configfile"
+        ) from None
+    except OSError as error:
+        raise UserError(f"the configuration file {path} cannot be read ({error.strerror}); name another with --configfile") from None
+    except _Twice as twice:
+        raise UserError(f"the configuration file {path} {twice.about}") from None
+    except (yaml.YAMLError, ValueError, RecursionError) as error:
+        raise UserError(f"the configuration file {path} is not valid YAML{_where(error, content)}; mend it and run again") from None
+    if not isinstance(config, dict):
+        raise UserError(f"the configuration file {path} must hold keys and values, such as `study: mini`")
+    return config
+
+
+def _parsed(content: str) -> Any:
+    """YAML, or JSON, of which YAML does not take the tabs."""
+    with suppress(ValueError):
+        return json.loads(content)
+    return yaml.load(content, _Loader)
+
+
+def _where(error: Exception, content: str) -> str:
+    """The line of a mistake, and what it is most often."""
+    mark = getattr(error, "problem_mark", None)
+    if mark is None:
+        return ""
+    lines = content.splitlines()
+    tab = mark.line < len(lines) and "\t" in lines[mark.line]
+    return f" at line {mark.line + 1}" + (", which has a tab where YAML wants spaces" if tab else "")
+
+
+def _known(kind: str, name: str, known: Iterable[str], key: str) -> None:
+    if name not in known:
+        raise UserError(f"unknown {kind} `{plain(name)}` under `{key}` in the configuration; {suggest(name, sorted(known), mark='`')}")
+
+
+@cache
+def _schema() -> dict[str, Any]:
+    return yaml.safe_load(SCHEMA.read_text())
+
+
+# For JSON Schema 2.0 is a whole number.
+_Validator = jsonschema.validators.extend(
+    jsonschema.Draft202012Validator,
+    type_checker=jsonschema.Draft202012Validator.TYPE_CHECKER.redefine(
+        "integer", lambda _, value: isinstance(value, int) and not isinstance(value, bool)
+    ),
+)
+
+
+def _reasonable(config: dict[str, Any]) -> None:
+    """UserError for what YAML's anchors can make of a few lines: values without end, or billions of them."""
+    sizes: dict[int, int] = {}
+
+    def size(value: Any) -> int:
+        if not isinstance(value, (dict, list)):
+            return 1
+        if id(value) not in sizes:
+            sizes[id(value)] = MOST_VALUES  # until it is known, which for a value inside itself is never
+            sizes[id(value)] = 1 + sum(map(size, value.values() if isinstance(value, dict) else value))
+        return sizes[id(value)]
+
+    try:
+        reasonable = size(config) < MOST_VALUES
+    except RecursionError:
+        reasonable = False
+    if not reasonable:
+        raise UserError(f"the configuration holds more than {MOST_VALUES} values, or some inside themselves; mend its anchors")
+
+
+def _check(config: dict[str, Any], schema: dict[str, Any]) -> None:
+    errors = sorted(
+        _Validator(schema).iter_errors(config),
+        key=lambda error: (len(error.path), str(error.path)),
+    )
+    if errors:
+        raise UserError(_sentence(errors[0]))
+
+
+def _sentence(error: jsonschema.ValidationError) -> str:
+    key = ".".join(map(plain, error.absolute_path))
+    if error.validator == "additionalProperties":
+        known = error.schema["properties"]
+        wrong = next(name for name in error.instance if name not in known)
+        place = f"`{key}` in the configuration" if key else "the configuration"
+        return f"unknown key `{plain(wrong)}` in {place}; {suggest(wrong, sorted(known), mark='`')}"
+    rules = {
+        "type": lambda: f"must be {_words(error.validator_value)}",
+        "enum": lambda: f"must be one of {', '.join(map(str, error.validator_value))}",
+        "const": lambda: f"must be {error.validator_value}",
+        "minimum": lambda: f"must be at least {error.validator_value}",
+        "maximum": lambda: f"must be at most {error.validator_value}",
+        "contains": lambda: "must list template, the zero-shot score that all gains are measured from",
+        "minItems": lambda: f"must list at least {error.validator_value}",
+        "minLength": lambda: "must not be empty",
+        "maxLength": lambda: f"must have at most {error.validator_value} characters",
+        "uniqueItems": lambda: "must not list anything twice",
+        "pattern": lambda: error.schema["description"],
+        "anyOf": lambda: f"must be {_alternatives(error)}",
+    }
+    return f"`{key or 'the configuration'}` {rules[error.validator]()}, not {shown(error.instance)}; mend it in the configuration"
+
+
+def _alternatives(error: jsonschema.ValidationError) -> str:
+    names = []
+    for schema in error.validator_value:
+        if "const" in schema:
+            names.append(f"`{'null' if schema['const'] is None else schema['const']}`")
+        elif schema["type"] == "array":
+            names.append(f"a list of at least {schema['minItems']} different names")
+        else:
+            names.append("a whole number of at least 1")
+    return " or ".join(names)
+
+
+def _words(types: str | list[str]) -> str:
+    words = {
+        "object": "keys and values",
+        "array": "a list",
+        "string": "text",
+        "integer": "a whole number",
+        "null": "empty",
+        "boolean": "true or false",
+    }
+    return " or ".join(words[name] for name in ([types] if isinstance(types, str) else types))
+
+
+def _numbers(value: Any) -> Any:
+    """Numbers that arrive as text: inside lists on Snakemake's command line, and 1e-3, which YAML takes for text."""
+    if isinstance(value, dict):
+        return {key: _numbers(part) for key, part in value.items()}
+    if isinstance(value, list):
+        return [_numbers(part) for part in value]
+    if isinstance(value, str) and re.fullmatch(r"[-+]?\d{1,18}", value, re.ASCII):
+        return int(value)
+    if isinstance(value, str) and re.fullmatch(r"[-+]?(\d+\.?\d*|\.\d+)(e[-+]?\d+)?", value, re.IGNORECASE | re.ASCII):
+        return float(value)
+    return value
+
+
+def _check_redraw(task: str, rule: dict[str, Any]) -> None:
+    """Shares of a class leave some of it for the test; pictures are counted when there are any."""
+    shares = [value for value in rule.values() if isinstance(value, float)]
+    if sum(shares) >= 1:
+        raise UserError(
+            f"`redraw` of task `{plain(task)}` takes {100 * sum(shares):.0f} % of each class and leaves nothing for the test; "
+            "give smaller shares, or whole numbers of pictures"
+        )
+
+
+def _redraws(value: Any) -> Any:
+    """The same under `data`, but for `redraw` only: a class, a folder or a title may be called by a number."""
+    if not isinstance(value, dict):
+        return value
+    return {key: _numbers(part) if key == "redraw" else _redraws(part) for key, part in value.items()}
+
+
+def _fill(config: dict[str, Any], schema: dict[str, Any]) -> None:
+    for key, part in schema["properties"].items():
+        if key not in config:
+            config[key] = copy.deepcopy(part.get("default"))
+        if "properties" in part:
+            _fill(config[key], part)

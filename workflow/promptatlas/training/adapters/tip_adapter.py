@@ -1,0 +1,99 @@
+"""Tip-Adapter and Tip-Adapter-F (Zhang et al. 2022, arXiv 2207.09519): the cache as it is, and with trained keys.
+
+Both choose alpha and beta on the validation pictures, and so does Tip-Adapter-F its epoch; the released code chose the
+epoch, and for ImageNet all three, on the test pictures. Knows nothing of where class weights come from.
+"""
+
+from __future__ import annotations
+
+import math
+from dataclasses import dataclass, field
+
+import numpy as np
+import torch
+from torch import Tensor
+
+from promptatlas.base.errors import UserError
+from promptatlas.tasks import metrics
+from promptatlas.training import selection
+from promptatlas.training.adapters import cache as model
+from promptatlas.training.adapters.cache import Cache
+from promptatlas.training.adapters.search import Choice, axis, search
+from promptatlas.training.optimisers import AdamW
+from promptatlas.training.selection import Best
+from promptatlas.training.single_task import loss
+
+EPSILON = 1e-4  # of AdamW, as released
+
+
+@dataclass(frozen=True)
+class Examples:
+    """features (N, D), or (P, N, D) of P augmented passes of the same pictures; labels (N,) or marks (N, C)."""
+
+    features: Tensor
+    labels: Tensor
+
+    @property
+    def passes(self) -> Tensor:
+        return self.features if self.features.dim() == 3 else self.features.unsqueeze(0)
+
+
+@dataclass(frozen=True)
+class Adapter:
+    """A ready classifier. scale: the factor on cosines with the weights (C, D); history: a row per epoch of training; best_epoch: the chosen one, 1-based, 0 without training."""
+
+    scale: float
+    weights: Tensor
+    cache: Cache
+    choice: Choice
+    history: list[dict] = field(default_factory=list)
+    best_epoch: int = 0
+
+    def logits(self, features: Tensor) -> Tensor:
+        """(N, C) of unit image features (N, D)."""
+        return model.logits(features, self.scale, self.weights, self.cache, self.choice.alpha, self.choice.beta)
+
+
+def tip_adapter(settings: dict, scale: float, weights: Tensor, train: Examples, validation: Examples, metric: str) -> Adapter:
+    """scale: the backbone's; weights (C, D) of unit length; validation has one pass of unit features. Nothing is trained."""
+    kept = model.cache(train.features, train.labels, len(weights))
+    return Adapter(scale, weights, kept, _chosen(settings, scale, weights, kept, validation, metric))
+
+
+def tip_adapter_f(
+    settings: dict, scale: float, weights: Tensor, train: Examples, validation: Examples, metric: str, order: np.random.Generator
+) -> Adapter:
+    """Trains the keys under the first alpha and beta, one augmented pass per epoch in turn, then searches both again."""
+    kept = model.cache(train.features, train.labels, len(weights))
+    keys = kept.keys.clone().requires_grad_()
+    optimizer = AdamW([keys], settings["learning_rate"], settings["weight_decay"], EPSILON)
+    size, epochs, count = settings["batch_size"], settings["epochs"], train.passes.shape[1]
+    steps, step = epochs * -(-count // size), 0
+    alpha, beta, history = settings["alpha"], settings["beta"], []
+    best: Best[tuple[int, Cache]] = selection.epochs(settings)
+    for epoch in range(epochs):
+        features = torch.nn.functional.normalize(train.passes[epoch % len(train.passes)], dim=-1)
+        rows, total = torch.from_numpy(order.permutation(count)).to(features.device), 0.0
+        for batch in rows.split(size):
+            optimizer.rate = 0.5 * settings["learning_rate"] * (1 + math.cos(math.pi * step / steps))
+            logits = model.logits(features[batch], scale, weights, Cache(keys, kept.values), alpha, beta)
+            value = loss(logits[None], train.labels[batch][None], torch.ones(1, len(batch), device=logits.device))[0]
+            optimizer.zero_grad()
+            value.backward()
+            optimizer.step()
+            step, total = step + 1, total + value.item() * len(batch)
+        if not math.isfinite(total):
+            raise UserError("The adapter's loss is not a number; lower its learning_rate.")
+        now = Cache(keys.detach().clone(), kept.values)
+        logits = model.logits(validation.features, scale, weights, now, alpha, beta)
+        score = metrics.score(metric, logits.cpu().numpy(), validation.labels.cpu().numpy()).value
+        history.append({"epoch": epoch + 1, "loss": total / count, "validation_score": score})
+        best.offer(score, lambda now=now, epoch=epoch: (epoch + 1, now))
+    chosen, kept = best.taken()
+    return Adapter(scale, weights, kept, _chosen(settings, scale, weights, kept, validation, metric), history, chosen)
+
+
+def _chosen(settings: dict, scale: float, weights: Tensor, cache: Cache, validation: Examples, metric: str) -> Choice:
+    alphas = axis(settings["alpha_max"], settings["alpha_steps"])
+    betas = axis(settings["beta_max"], settings["beta_steps"])
+    return search(validation.features, validation.labels, scale, weights, cache, alphas, betas, metric)

@@ -1,0 +1,75 @@
+"""K independent learners of one method, stacked into one set of parameters. Knows nothing of data."""
+
+from __future__ import annotations
+
+import torch
+from torch import Tensor
+from torch.func import functional_call, stack_module_state, vmap
+
+from promptatlas.backbone import Backbone
+from promptatlas.backbone.architecture import Architecture
+from promptatlas.backbone.prompts import Prompts
+from promptatlas.base.errors import UserError
+from promptatlas.base.rng import torch_stream
+from promptatlas.methods.settings import module_class
+
+
+class Population:
+    """Parameters (K, ...) of K learners; `prompts()` gives their K prompts in one call, differentiably."""
+
+    def __init__(
+        self,
+        method: str,
+        settings: dict,
+        architecture: Architecture,
+        seeds: list[int],
+        backbone: Backbone | None = None,
+    ) -> None:
+        """Learner k starts from the stream ("initial", method, seeds[k]): one start per seed, whatever the task.
+
+        backbone: has the embeddings of the words from which some methods start; the others do without.
+        """
+        cls = module_class(method)
+        learners = [cls(architecture, settings, torch_stream("initial", method, seed)) for seed in seeds]
+        if initial := getattr(learners[0], "initial", ""):
+            vectors = _embedded(initial, method, backbone)
+            for learner in learners:
+                learner.start(vectors)
+        self.template_module = learners[0]
+        self.text, self.visual = cls.text, cls.visual
+        self.parameters: dict[str, Tensor] = stack_module_state(learners)[0]
+        self._fixed = {key: settings[key] for key in ("position", "template") if key in settings}
+        self._fixed |= getattr(learners[0], "fixed", {})
+
+    def load(self, parameters: list[dict[str, Tensor]]) -> None:
+        """Starts learner k from `parameters[k]` instead."""
+        with torch.no_grad():
+            for name, stacked in self.parameters.items():
+                stacked.copy_(torch.stack([values[name] for values in parameters]))
+
+    def to(self, device: torch.device) -> Population:
+        self.parameters = {k: v.detach().to(device).requires_grad_() for k, v in self.parameters.items()}
+        return self
+
+    def prompts(self) -> Prompts:
+        """Text and visual prompts of all learners, (K, depth, n, width) each, and the net that shifts them, if any."""
+
+        def generate(parameters: dict[str, Tensor]) -> dict[str, Tensor | tuple[Tensor, ...]]:
+            parts = zip(("text", "visual", "meta"), functional_call(self.template_module, parameters))
+            return {name: part for name, part in parts if part is not None}
+
+        return Prompts(**vmap(generate)(self.parameters), **self._fixed)
+
+    def snapshot(self, k: int) -> dict[str, Tensor]:
+        """A copy of learner k's parameters."""
+        return {name: stacked[k].detach().clone() for name, stacked in self.parameters.items()}
+
+
+def _embedded(words: str, method: str, backbone: Backbone | None) -> Tensor:
+    """Token embeddings (n, d_text) of n words."""
+    if backbone is None:
+        raise ValueError(f"{method} starts from the words {words!r}, so its learners need the backbone")
+    ids = backbone.tokenizer.encode(words)
+    if len(ids) != len(words.split()):
+        raise UserError(f"settings.{method}.initial: each word of {words!r} must be one token; choose shorter words.")
+    return backbone.text.token_embedding(torch.tensor(ids, device=backbone.device)).cpu()

@@ -1,0 +1,260 @@
+"""Trains K independent prompts of one method on K few-shot draws of one task. Knows nothing of the matrix or of files.
+
+The K learners share kernels and nothing else: parameters, data order and choice of the epoch are each learner's own, so
+a batch of K gives what K single runs give.
+"""
+
+from __future__ import annotations
+
+import time
+from typing import Callable, Iterator
+
+import numpy as np
+import torch
+import torch.nn.functional as F
+from torch import Tensor
+
+from promptatlas.backbone import Backbone
+from promptatlas.backbone.classifier import PromptedClassifier
+from promptatlas.backbone.prompts import Prompts
+from promptatlas.base.errors import UserError
+from promptatlas.base.rng import stream
+from promptatlas.records.prompt_file import LearnedPrompt
+from promptatlas.tasks import metrics
+from promptatlas.tasks.draws import Draw
+from promptatlas.tasks.prepared import PreparedTask
+from promptatlas.training import selection
+from promptatlas.training.learners import Population
+from promptatlas.training.optimisers import Optimiser
+from promptatlas.training.schedule import learning_rate, optimiser
+from promptatlas.training.selection import Best
+
+
+def scratch(backbone: Backbone, method: str, settings: dict, seed: int) -> LearnedPrompt:
+    """The untrained prompt of a seed: what every source prompt of that seed started from."""
+    population = Population(method, settings, backbone.architecture, [seed], backbone)
+    with torch.no_grad():
+        return LearnedPrompt(method, population.snapshot(0), population.prompts().detach())
+
+
+def tune_task(
+    backbone: Backbone,
+    method: str,
+    settings: dict,
+    task: PreparedTask,
+    draws: list[Draw],
+    seeds: list[int],
+    starts: list[LearnedPrompt] | None = None,
+) -> list[LearnedPrompt]:
+    """Learner k is tuned on draws[k] with the streams of seeds[k], from starts[k] if given. Returns K learned prompts."""
+    steps = [-(-len(draw.train) // settings["batch_size"]) for draw in draws]
+
+    def learn(chosen: list[int]) -> list[LearnedPrompt]:
+        population = Population(method, settings, backbone.architecture, [seeds[k] for k in chosen], backbone)
+        if starts is not None:
+            population.load([starts[k].parameters for k in chosen])
+        own_draws, own_seeds = [draws[k] for k in chosen], [seeds[k] for k in chosen]
+        return Run(backbone, method, settings, task, own_draws, own_seeds, population).learn()
+
+    results: dict[int, LearnedPrompt] = {}
+    for count in sorted(set(steps)):  # learners step together, so each group has equally many steps per epoch
+        chosen = [k for k, own in enumerate(steps) if own == count]
+        results |= dict(zip(chosen, as_many_as_fit(learn, chosen), strict=True))
+    return [results[k] for k in range(len(draws))]
+
+
+def as_many_as_fit(learn: Callable[[list[int]], list[LearnedPrompt]], chosen: list[int]) -> list[LearnedPrompt]:
+    """All learners at once or, when memory runs out, half of them after the other half: the result is the same."""
+    try:
+        return learn(chosen)
+    except torch.OutOfMemoryError as error:
+        if len(chosen) == 1:
+            raise UserError("tuning runs out of GPU memory with a single prompt; lower its batch_size in `settings`.") from error
+    torch.cuda.empty_cache()
+    half = len(chosen) // 2
+    return as_many_as_fit(learn, chosen[:half]) + as_many_as_fit(learn, chosen[half:])
+
+
+class Run:
+    """One synchronous run of K learners."""
+
+    def __init__(
+        self,
+        backbone: Backbone,
+        method: str,
+        settings: dict,
+        task: PreparedTask,
+        draws: list[Draw],
+        seeds: list[int],
+        population: Population,
+    ) -> None:
+        self.method, self.settings, self.task, self.seeds = method, settings, task.task, seeds
+        self.population = population.to(backbone.device)
+        with torch.no_grad():
+            self.classifier = PromptedClassifier(backbone, task.task.class_names, population.prompts())
+        inputs = Features if not population.visual else Pictures
+        self.train = inputs(backbone, self.classifier, task, "train", [draw.train for draw in draws])
+        self.validation = inputs(
+            backbone, self.classifier, task, draws[0].validation_split, [draw.validation for draw in draws]
+        )
+
+    def learn(self) -> list[LearnedPrompt]:
+        started, parameters = time.perf_counter(), self.population.parameters
+        learners = range(len(self.seeds))
+        optimizer = optimiser(self.settings, list(parameters.values()))
+        orders = [stream("order", self.task.name, seed) for seed in self.seeds]
+        histories: list[list[dict]] = [[] for _ in learners]
+        best: list[Best[tuple[int, dict[str, Tensor]]]] = [selection.epochs(self.settings) for _ in learners]
+        for epoch in range(self.settings["epochs"]):
+            rate = learning_rate(self.settings, epoch)
+            optimizer.rate = rate
+            losses = self._epoch(optimizer, orders)
+            scores = self._validate()
+            for k in learners:
+                histories[k].append(
+                    {"epoch": epoch + 1, "loss": losses[k], "learning_rate": rate, "validation_score": scores[k]}
+                )
+                best[k].offer(scores[k], lambda k=k, epoch=epoch: (epoch + 1, self.population.snapshot(k)))
+        seconds = (time.perf_counter() - started) / len(self.seeds)
+        chosen = [own.taken() for own in best]
+        finite = [all(bool(value.isfinite().all()) for value in parameters.values()) for _, parameters in chosen]
+        self._converge("learned prompt is not a number", np.array(finite))
+        self.population.load([parameters for _, parameters in chosen])
+        with torch.no_grad():
+            prompts = self.population.prompts().detach().to("cpu")
+        return [
+            LearnedPrompt(
+                self.method,
+                {name: value.cpu() for name, value in chosen[k][1].items()},
+                prompts[k : k + 1],
+                histories[k],
+                chosen[k][0],
+                seconds,
+            )
+            for k in learners
+        ]
+
+    def _epoch(self, optimizer: Optimiser, orders: list[np.random.Generator]) -> list[float]:
+        """One pass over each draw; returns each learner's mean loss over its examples."""
+        totals = torch.zeros(len(self.seeds))
+        for rows, weights in self._batches([order.permutation for order in orders]):
+            optimizer.zero_grad()
+            losses = self._losses(self.population.prompts(), rows, weights)
+            losses.sum().backward()
+            optimizer.step()
+            totals += (losses.detach() * weights.sum(1)).cpu()
+        means = (totals / torch.tensor(self.train.sizes)).tolist()
+        self._converge("loss is not a number", np.isfinite(means))
+        return means
+
+    def _converge(self, what: str, sound: np.ndarray) -> None:
+        """Raises UserError if a learner is not sound (K,)."""
+        if not sound.all():
+            raise UserError(f"{self.method} on {self.task.name}: the {what}; lower settings.{self.method}.learning_rate.")
+
+    def _batches(self, permutations: list) -> Iterator[tuple[Tensor, Tensor]]:
+        return self.train.batches(self.settings["batch_size"], permutations)
+
+    def _losses(self, prompts: Prompts, rows: Tensor, weights: Tensor) -> Tensor:
+        """Mean loss of each learner over its rows, (K,)."""
+        return loss(self._logits(prompts, self.train, rows), self.train.labels_at(rows), weights)
+
+    @torch.no_grad()
+    def _validate(self) -> list[float]:
+        prompts = self.population.prompts()
+        parts = [self._logits(prompts, self.validation, rows) for rows, _ in self.validation.batches(256)]
+        logits = torch.cat(parts, dim=1).float().cpu().numpy()
+        self._converge("answers are not numbers", np.isfinite(logits).all(axis=(1, 2)))
+        labels = self.validation.labels
+        return [
+            metrics.score(self.task.metric, logits[k, :size], labels[k][:size].cpu().numpy()).value
+            for k, size in enumerate(self.validation.sizes)
+        ]
+
+    def _logits(self, prompts: Prompts, inputs: Features | Pictures, rows: Tensor) -> Tensor:
+        return self.classifier.answer(prompts, inputs.features(prompts, rows))
+
+
+class _Draws:
+    """K few-shot draws of one split; learner k's rows are numbered 0..sizes[k] - 1, shorter draws are padded."""
+
+    def __init__(self, task: PreparedTask, split: str, indices: list[np.ndarray], device: torch.device) -> None:
+        self.sizes = [len(rows) for rows in indices]
+        self.device = device
+        longest = max(self.sizes)
+        rows = [task.rows(split, numbers) for numbers in indices]
+        self.rows = np.stack([np.pad(own, (0, longest - len(own)), mode="edge") for own in rows])
+        self.labels = torch.from_numpy(np.asarray(task.labels(split))[self.rows]).to(device)
+        self.learner = torch.arange(len(indices), device=device).unsqueeze(1)
+
+    def batches(self, size: int, permutations: list | None = None):
+        """Yields rows (K, B) into each learner's draw and weights (K, B), 0 where a learner has no example left."""
+        order = np.zeros((len(self.sizes), max(self.sizes)), dtype=np.int64)
+        for k, own in enumerate(self.sizes):
+            order[k, :own] = permutations[k](own) if permutations else np.arange(own)
+        present = np.arange(order.shape[1]) < np.array(self.sizes)[:, None]
+        for start in range(0, order.shape[1], size):
+            part = slice(start, start + size)
+            rows, weights = torch.from_numpy(order[:, part]), torch.from_numpy(present[:, part])
+            yield rows.to(self.device), weights.to(self.device, torch.float32)
+
+    def labels_at(self, rows: Tensor) -> Tensor:
+        """Labels (K, B) or, multi-label, (K, B, C)."""
+        return self.labels[self.learner, rows]
+
+
+class Features(_Draws):
+    """For text-only methods: the frozen image features, computed once, (K, N, embed_dim)."""
+
+    def __init__(
+        self, backbone: Backbone, classifier: PromptedClassifier, task: PreparedTask, split: str, indices: list
+    ) -> None:
+        super().__init__(task, split, indices, backbone.device)
+        images = task.images(split)
+        unique, inverse = np.unique(self.rows, return_inverse=True)
+        parts = []
+        with torch.no_grad():
+            for start in range(0, len(unique), 256):
+                parts.append(backbone.vision.encode(backbone.vision.read(images[unique[start : start + 256]])))
+        where = torch.from_numpy(inverse.reshape(self.rows.shape)).to(backbone.device)
+        self.cached = torch.cat(parts)[where]
+
+    def features(self, prompts: Prompts, rows: Tensor) -> Tensor:
+        return self.cached[self.learner, rows]
+
+
+class Pictures(_Draws):
+    """For methods with visual prompts: uint8 pictures of all draws, each held once, embedded again at every step."""
+
+    def __init__(
+        self, backbone: Backbone, classifier: PromptedClassifier, task: PreparedTask, split: str, indices: list
+    ) -> None:
+        super().__init__(task, split, indices, backbone.device)
+        self.backbone, self.classifier = backbone, classifier
+        unique, inverse = np.unique(self.rows, return_inverse=True)
+        self.pictures = backbone.vision.resized(task.images(split)[unique])
+        self.where = torch.from_numpy(inverse.reshape(self.rows.shape)).to(backbone.device)
+
+    def features(self, prompts: Prompts, rows: Tensor) -> Tensor:
+        vision, which = self.backbone.vision, self.where[self.learner, rows]
+        if (which == which[:1]).all():  # all learners look at the same pictures: what no prompt changes runs once
+            which = which[:1]
+        with torch.no_grad():
+            tokens = vision.embed(vision.normalise(self.pictures[which.flatten()])).unflatten(0, which.shape)
+        return self.classifier.image_features(prompts, tokens)
+
+
+def loss(logits: Tensor, labels: Tensor, weights: Tensor) -> Tensor:
+    """Mean cross-entropy of each learner, (K,).
+
+    logits (K, B, C); labels (K, B) or multi-hot (K, B, C), which is divided by its number of labels (MVLPT section 1.6;
+    an image without a label adds no loss); weights (K, B).
+    """
+    log_probabilities = logits.log_softmax(-1)
+    if labels.dim() == 2:
+        each = F.nll_loss(log_probabilities.flatten(0, 1), labels.flatten(), reduction="none").view_as(labels)
+    else:
+        targets = labels.to(logits.dtype)
+        each = -(log_probabilities * targets).sum(-1) / targets.sum(-1).clamp(min=1)
+    return (each * weights).sum(1) / weights.sum(1)
+
