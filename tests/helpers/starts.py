@@ -12,6 +12,7 @@ but a Linux of 2019 or later.
 import atexit
 import os
 import shutil
+import signal
 import socket
 import subprocess
 import sys
@@ -66,6 +67,12 @@ def made() -> Path:
 FORKED = forkable()
 BIN = made() if FORKED else REAL.parent
 PYTHON = str(BIN / "python") if FORKED else str(REAL)
+
+
+def heed() -> None:
+    """For `preexec_fn`: a program that hears of signals also where the tests, as in the background of a script, ignore them."""
+    for number in (signal.SIGINT, signal.SIGHUP):
+        signal.signal(number, signal.SIG_DFL)
 
 
 @contextmanager

@@ -6,6 +6,7 @@ import subprocess
 import sys
 
 import pytest
+from starts import heed
 from tiny_study import ENVIRONMENT
 
 from promptatlas.base.errors import NOTHING_LOST
@@ -36,6 +37,7 @@ def test_a_run_says_it_before_and_while_jobs_work(capsys, monkeypatch):
     kept = signal.getsignal(signal.SIGINT)
     monkeypatch.setattr(session, "_interrupted", [])
     try:
+        signal.signal(signal.SIGINT, signal.default_int_handler)
         session.listen()
         with pytest.raises(SystemExit) as ended:
             signal.raise_signal(signal.SIGINT)
@@ -46,6 +48,15 @@ def test_a_run_says_it_before_and_while_jobs_work(capsys, monkeypatch):
         with pytest.raises(SystemExit) as ended:
             session.abandon(None)
         assert ended.value.code == 130 and NOTHING_LOST in capsys.readouterr().err
+    finally:
+        signal.signal(signal.SIGINT, kept)
+
+
+def test_a_run_that_ignores_it_from_its_start_goes_on():
+    kept = signal.signal(signal.SIGINT, signal.SIG_IGN)
+    try:
+        session.listen()
+        assert signal.getsignal(signal.SIGINT) is signal.SIG_IGN
     finally:
         signal.signal(signal.SIGINT, kept)
 
@@ -66,7 +77,7 @@ def test_a_whole_run_ends_so_and_goes_on(study):
         cell.unlink()
     process = subprocess.Popen(
         study.command(), cwd=study.folder, env=ENVIRONMENT, start_new_session=True, text=True,
-        stdout=subprocess.PIPE, stderr=subprocess.STDOUT,
+        stdout=subprocess.PIPE, stderr=subprocess.STDOUT, preexec_fn=heed,
     )  # fmt: skip
     told = ""
     for line in process.stdout:

@@ -57,7 +57,7 @@ def run(*arguments: str, python: str = PYTHON, **more) -> subprocess.CompletedPr
 
 def begun(*arguments: str) -> subprocess.Popen:
     """A program that has said its first line."""
-    process = subprocess.Popen([PYTHON, *arguments], env=ENVIRONMENT, text=True, stdout=subprocess.PIPE)
+    process = subprocess.Popen([PYTHON, *arguments], env=ENVIRONMENT, text=True, stdout=subprocess.PIPE, preexec_fn=starts.heed)
     process.first = process.stdout.readline()
     return process
 

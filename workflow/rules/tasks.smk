@@ -4,15 +4,13 @@
 # What was seen of names, sizes and times of source files, and of the descriptions of tasks: another look is another file.
 rule look:
     output:
-        study.look("{what}", "{mark}"),
+        touch(study.look("{what}", "{mark}")),
     wildcard_constraints:
         what="[^/]+",
         mark="[0-9a-f]+",
     localrule: True
     message:
         "Something new is seen of {wildcards.what}"
-    shell:
-        "touch {output:q}"
 
 
 if study.needs_fetching:

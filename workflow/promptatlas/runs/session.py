@@ -11,7 +11,7 @@ import signal
 import sys
 from contextlib import suppress
 from pathlib import Path
-from typing import Any, Iterable, NoReturn, Sequence
+from typing import Any, Callable, Iterable, NoReturn, Sequence
 
 from promptatlas.base.errors import INTERRUPTED, NOTHING_LOST, UserError, of_the_disk
 from promptatlas.base.messages import counted
@@ -134,7 +134,7 @@ def begin(study: Study, forced: Iterable[str], everything: bool) -> None:
     A job in a conda environment of its own finds the library by PYTHONPATH.
     """
     lock(study)
-    signal.signal(signal.SIGINT, _stop)
+    _on_interrupt(_stop)
     library = str(Path(__file__).parents[2])
     os.environ["PYTHONPATH"] = os.pathsep.join(filter(None, [library, os.environ.get("PYTHONPATH")]))
     os.environ[FORCED] = os.pathsep.join(["*"] if everything else sorted(forced))
@@ -145,7 +145,13 @@ def begin(study: Study, forced: Iterable[str], everything: bool) -> None:
 
 def listen() -> None:
     """From now on Ctrl-C ends the run in one sentence, with status 130; before the first job at once."""
-    signal.signal(signal.SIGINT, _leave)
+    _on_interrupt(_leave)
+
+
+def _on_interrupt(end: Callable[..., NoReturn]) -> None:
+    """A run in the background of a script is not meant by Ctrl-C: it ignores it from its start, and goes on to."""
+    if signal.getsignal(signal.SIGINT) is not signal.SIG_IGN:
+        signal.signal(signal.SIGINT, end)
 
 
 def _leave(*_: object) -> NoReturn:

@@ -52,7 +52,11 @@ def _task(task: str, about: Any, contents: list, wrong: list[UserError]) -> Any:
 def tidy(path: Path) -> Path:
     """`a/c` for `a/b/../c`, where that is the same place and called the same."""
     plain = Path(os.path.normpath(path))
-    return plain if plain.name == path.name and os.path.realpath(plain) == os.path.realpath(path) else path
+    try:
+        same = os.path.realpath(plain) == os.path.realpath(path)
+    except ValueError:  # no name of a file: whoever opens it says so
+        return path
+    return plain if same and plain.name == path.name else path
 
 
 def _placed(value: str, base: Path) -> str:
