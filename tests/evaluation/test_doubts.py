@@ -30,7 +30,10 @@ def test_class_names_that_the_model_cannot_tell_apart_are_named():
 @pytest.mark.parametrize(
     ("metric", "score", "chance", "images", "told"),
     [
-        ("roc_auc", 0.39, 0.5, 50, True),
+        ("roc_auc", 0.39, 0.5, 1000, True),
+        ("roc_auc", 0.39, 0.5, 50, False),  # guessing does as much
+        ("roc_auc", 0.0, 0.5, 8, False),  # one order in 70
+        ("roc_auc", 0.1, 0.5, 50, True),
         ("roc_auc", 0.41, 0.5, 5000, False),
         ("accuracy", 0.2, 0.5, 100, True),
         ("accuracy", 0.2, 0.5, 6, False),  # chance does as much
@@ -47,6 +50,15 @@ def test_scores_far_below_chance_are_told(metric, score, chance, images, told):
     assert bool(sentence) == told and (not told or "probably swapped" in sentence)
 
 
+def test_the_spread_of_areas_is_that_of_guessing():
+    """The largest area that is told is as rare as three standard errors are, among areas of guessed scores."""
+    rng, marks = np.random.default_rng(0), np.arange(40) < 20
+    ranks = rng.permuted(np.tile(np.arange(40), (20_000, 1)), axis=1)
+    areas = (ranks[:, marks].sum(axis=1) - 190) / 400
+    told = np.mean([bool(swapped("roc_auc", area, 0.5, 40)) for area in areas])
+    assert 0.0003 < told < 0.0025
+
+
 def test_both_stand_in_the_notes_of_the_table(tmp_path):
     study = Study({"tasks": ["shapes", "colors"], "results": str(tmp_path), "methods": ["coop"]})
     for name in study.tasks:
@@ -56,7 +68,7 @@ def test_both_stand_in_the_notes_of_the_table(tmp_path):
     feature_file.save(study.encoded("shapes"), {"class_features": unit([1, 0], [1, 0])}, {})
     feature_file.save(study.encoded("colors"), {"class_features": unit([1, 0], [0, 1])}, {})
     assert "one and two" in prepare.indistinct(study, "shapes") and prepare.indistinct(study, "colors") == ""
-    tasks = pd.DataFrame({"task": ["shapes", "colors"], "metric": "roc_auc", "zero_shot": [0.5, 0.2], "chance": 0.5, "n_test": 4, "notes": ["odd", ""]})
+    tasks = pd.DataFrame({"task": ["shapes", "colors"], "metric": "roc_auc", "zero_shot": [0.5, 0.2], "chance": 0.5, "n_test": 400, "notes": ["odd", ""]})
     said = tables._swapped(tasks)
     assert [*said] == ["colors"]
     noted = tables._doubted(tasks, {name: prepare.indistinct(study, name) for name in study.tasks}, said)["notes"]

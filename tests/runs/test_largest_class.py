@@ -5,6 +5,7 @@ import pandas as pd
 import pytest
 
 from promptatlas.runs import largest_class
+from promptatlas.runs import tables as study_tables
 from promptatlas.tasks import metrics
 
 
@@ -67,3 +68,12 @@ def test_what_is_missing_is_neither_above_nor_below():
     assert [one["none_above"] for one in largest_class.records(transfer, tasks)] == [False, False]
     assert largest_class.beats(transfer["score"], pd.Series([0.9, np.nan])).isna().all()
     assert largest_class.records(transfer, tasks.drop(columns="largest_class")) == []
+
+
+def test_the_notes_name_the_remedy_once(monkeypatch):
+    transfer, tasks = tables({("rare", "rare"): 0.2, ("plain", "plain"): 0.4})
+    monkeypatch.setattr(study_tables.overlaps, "notes", lambda shared, name: [])
+    rare, plain = study_tables._noted(tasks.assign(notes=[f"odd; {metrics.BALANCED}", ""]), transfer, pd.DataFrame())["notes"]
+    assert rare.count(metrics.BALANCED) == 1 and "90.0 %" in rare and plain.startswith("no prompt")
+    alone = study_tables._noted(tasks.assign(notes=""), transfer, pd.DataFrame())["notes"][0]
+    assert alone.count(metrics.BALANCED) == 1

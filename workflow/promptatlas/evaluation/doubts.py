@@ -12,7 +12,7 @@ from promptatlas.base.messages import counted
 
 SAME = 0.999  # cosine of the features of two class names
 AREA, SHARE = 0.4, 0.8  # below this area under the ROC curve, or this share of chance, labels are probably swapped
-ERRORS = 4  # by how many binomial standard errors a share must be below chance
+ERRORS = 3  # by how many standard errors a score must be below that of guessing
 FEW = 3
 
 
@@ -30,9 +30,12 @@ def alike(names: Sequence[str], features: np.ndarray) -> str:
 
 
 def swapped(metric: str, score: float, chance: float, images: int) -> str:
-    """A sentence if the zero-shot score of so many test images is far below that of guessing; empty if it is not, or not known."""
-    if metric == "roc_auc":
-        below = score < AREA
+    """A sentence if the zero-shot score of so many test images is far below that of guessing; empty if it is not, or not known.
+
+    The standard error is that of guessing: binomial, and for an area that of the Mann-Whitney statistic of two classes of one size.
+    """
+    if metric == "roc_auc" and images:
+        below = score < AREA and score < 0.5 - ERRORS * np.sqrt((images + 1) / 3) / images
     elif metric in ("accuracy", "mean_per_class") and images:
         below = score < SHARE * chance and score < chance - ERRORS * np.sqrt(chance * (1 - chance) / images)
     else:

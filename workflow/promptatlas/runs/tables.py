@@ -243,7 +243,9 @@ def _task_row(study: Study, name: str) -> dict[str, Any]:
 
 def _noted(tasks: pd.DataFrame, transfer: pd.DataFrame, shared: pd.DataFrame) -> pd.DataFrame:
     """The table with notes also of what is only known when all tasks are prepared, and measured."""
-    blind = {one["task"]: sentence(one) for one in records(transfer, tasks) if one["none_above"]}
+    said = dict(zip(tasks["task"], tasks["notes"], strict=True))
+    found = [one for one in records(transfer, tasks) if one["none_above"]]
+    blind = {one["task"]: sentence(one | {"remedy": ""} if one["remedy"] in said[one["task"]] else one) for one in found}
     more = {name: filter(None, (*overlaps.notes(shared, name), blind.get(name))) for name in tasks["task"]}
     notes = ["; ".join(filter(None, (own, *more[name]))) for name, own in zip(tasks["task"], tasks["notes"], strict=True)]
     return tasks.assign(notes=notes)
