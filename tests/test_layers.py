@@ -1,6 +1,6 @@
 """How the library is built: packages in one order, of which each imports only from those before it, and no circle.
 
-    python tests/test_layers.py        prints which package imports from which
+`python tests/test_layers.py` prints which package imports from which.
 """
 
 import ast

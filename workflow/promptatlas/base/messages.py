@@ -7,7 +7,7 @@ LONGEST, LONGEST_NAME = 60, 200
 
 
 def suggest(name: object, known: Iterable[str], otherwise: str = "", mark: str = "'") -> str:
-    """"did you mean 'coop'?", or `otherwise`, or all that is known, if nothing known is close to `name`."""
+    """The words "did you mean 'coop'?", or `otherwise`, or all that is known, if nothing known is close to `name`."""
     known = list(known)
     near = difflib.get_close_matches(str(name)[:LONGEST_NAME], known, n=1, cutoff=0.5)
     if near:
@@ -16,7 +16,7 @@ def suggest(name: object, known: Iterable[str], otherwise: str = "", mark: str =
 
 
 def counted(number: int, what: str) -> str:
-    """"1 picture", "2,000 pictures"."""
+    """A count and what is counted: "1 picture", "2,000 pictures"."""
     return f"{number:,} {what}" if number == 1 else f"{number:,} {what}s"
 
 

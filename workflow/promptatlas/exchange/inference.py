@@ -1,7 +1,7 @@
 """A learned prompt taken away: from its one file to a classifier of any pictures. Knows nothing of studies or tables.
 
-    classifier = promptatlas.load_prompt("shapes.safetensors").classifier()
-    print(classifier(["a.png", "b.png"]).labels)
+>>> classifier = promptatlas.load_prompt("shapes.safetensors").classifier()
+>>> print(classifier(["a.png", "b.png"]).labels)
 """
 
 from __future__ import annotations
