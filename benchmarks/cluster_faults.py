@@ -127,8 +127,7 @@ def snakemake_killed(cluster: Cluster, run: Run) -> None:
 
 
 FAULTS: dict[str, Callable[[Cluster, Run], None]] = {
-    fault.__name__: fault
-    for fault in (cancelled, node_down, daemon_killed, too_slow, preempted, controller_restarted, snakemake_killed)
+    fault.__name__: fault for fault in (cancelled, node_down, daemon_killed, too_slow, preempted, controller_restarted, snakemake_killed)
 }
 
 

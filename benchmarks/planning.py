@@ -78,7 +78,10 @@ def main() -> None:
                 wall, cpu, memory, told = measure(Path(folder), *arguments)
                 if run == "nothing to do" and "Nothing to be done" not in told:
                     sys.exit(f"{name}: something is still to be done\n{told[-2000:]}")
-                print(f"{name:<10}{run:<16}{len(study.cells):>8}{LIMITS[name]:>9}{wall:>8.1f}{cpu:>8.1f}{memory:>7.0f}{load:>6.1f}", flush=True)
+                print(
+                    f"{name:<10}{run:<16}{len(study.cells):>8}{LIMITS[name]:>9}{wall:>8.1f}{cpu:>8.1f}{memory:>7.0f}{load:>6.1f}",
+                    flush=True,
+                )
 
 
 if __name__ == "__main__":

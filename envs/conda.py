@@ -25,8 +25,5 @@ def pins(requirements: str) -> list[str]:
 
 
 if __name__ == "__main__":
-    lines = [
-        f"      - {pin!r}" if ";" in pin else f"      - {pin}"
-        for pin in pins((FOLDER / "requirements.txt").read_text())
-    ]
+    lines = [f"      - {pin!r}" if ";" in pin else f"      - {pin}" for pin in pins((FOLDER / "requirements.txt").read_text())]
     (FOLDER / "environment.yaml").write_text(HEAD + "\n".join(lines) + "\n")

@@ -170,7 +170,9 @@ def test_cross_dataset_and_domain_show_what_was_printed_for_the_same_source() ->
     assert (printed["origin"] == MEAN).equals(printed["target"] == "average")
     other = a_design("cross_dataset", names("coop"), ("coop-dtd",))
     assert "published" not in set(
-        paper_protocols.with_published(paper_protocols.measured(transfer(other), other), other, WEIGHTS, 16, ready("cross_dataset"))["origin"]
+        paper_protocols.with_published(paper_protocols.measured(transfer(other), other), other, WEIGHTS, 16, ready("cross_dataset"))[
+            "origin"
+        ]
     )
 
 

@@ -58,9 +58,7 @@ class Clustered:
 
     def run(self, *arguments: str, timeout: float = 900) -> str:
         """Runs to the end and returns what was printed."""
-        done = subprocess.run(
-            self.command(*arguments), cwd=self.folder, env=ENVIRONMENT, text=True, capture_output=True, timeout=timeout
-        )
+        done = subprocess.run(self.command(*arguments), cwd=self.folder, env=ENVIRONMENT, text=True, capture_output=True, timeout=timeout)
         assert done.returncode == 0, done.stdout + done.stderr
         return done.stdout + done.stderr
 

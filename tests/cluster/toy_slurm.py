@@ -93,8 +93,7 @@ class Cluster:
             (self.folder / f"spool-{node}").mkdir()
         self.conf.write_text(self._settings())
         (self.folder / "gres.conf").write_text(
-            f"AutoDetect=off\nNodeName={','.join(self.nodes)} Name=gpu Type={GPU_KIND} "
-            f"File={self.folder}/gpu[0-{self.gpus - 1}]\n"
+            f"AutoDetect=off\nNodeName={','.join(self.nodes)} Name=gpu Type={GPU_KIND} File={self.folder}/gpu[0-{self.gpus - 1}]\n"
         )
         FOUND_BY.parent.mkdir(exist_ok=True)
         FOUND_BY.unlink(missing_ok=True)

@@ -68,7 +68,9 @@ def test_both_stand_in_the_notes_of_the_table(tmp_path):
     feature_file.save(study.encoded("shapes"), {"class_features": unit([1, 0], [1, 0])}, {})
     feature_file.save(study.encoded("colors"), {"class_features": unit([1, 0], [0, 1])}, {})
     assert "one and two" in prepare.indistinct(study, "shapes") and prepare.indistinct(study, "colors") == ""
-    tasks = pd.DataFrame({"task": ["shapes", "colors"], "metric": "roc_auc", "zero_shot": [0.5, 0.2], "chance": 0.5, "n_test": 400, "notes": ["odd", ""]})
+    tasks = pd.DataFrame(
+        {"task": ["shapes", "colors"], "metric": "roc_auc", "zero_shot": [0.5, 0.2], "chance": 0.5, "n_test": 400, "notes": ["odd", ""]}
+    )
     said = tables._swapped(tasks)
     assert [*said] == ["colors"]
     noted = tables._doubted(tasks, {name: prepare.indistinct(study, name) for name in study.tasks}, said)["notes"]

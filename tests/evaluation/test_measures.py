@@ -61,10 +61,7 @@ def test_label_cover_equals_a_double_loop():
     expected = np.zeros((4, 4))
     for i, source in enumerate(given.classes):
         for j, target in enumerate(given.classes):
-            best = [
-                max(np.dot(c - mean, d - mean) / np.linalg.norm(c - mean) / np.linalg.norm(d - mean) for d in source)
-                for c in target
-            ]
+            best = [max(np.dot(c - mean, d - mean) / np.linalg.norm(c - mean) / np.linalg.norm(d - mean) for d in source) for c in target]
             expected[i, j] = sum(best) / len(best)
     assert np.allclose(similarity.lookup("lab_cover").compute(given), expected, atol=1e-6)
 
@@ -82,11 +79,7 @@ def test_label_cover_is_directed_and_complete_for_a_subset():
 def test_factor_overlap_is_the_mean_of_two_jaccards():
     assert jaccard(("a", "b"), ("b", "c")) == pytest.approx(1 / 3)
     values = similarity.lookup("factor_overlap").compute(corpus(n=4))
-    assert (
-        values[0, 0] == 1
-        and values[0, 1] == pytest.approx((1 / 3 + 0) / 2)
-        and values[0, 2] == pytest.approx((1 / 3 + 1) / 2)
-    )
+    assert values[0, 0] == 1 and values[0, 1] == pytest.approx((1 / 3 + 0) / 2) and values[0, 2] == pytest.approx((1 / 3 + 1) / 2)
 
 
 def test_table_has_every_pair_of_every_measure_with_the_agreed_columns():

@@ -89,7 +89,9 @@ def test_changed_descriptions_of_tasks(tmp_path_factory, data):
     hub = {"source": {"reader": "huggingface", "repository": "a/b", "splits": {"train": "train", "test": "test"}, "classes": ["a", "b"]}}
     tv = {"source": {"reader": "torchvision", "dataset": "MNIST", "splits": {"train": {"train": True}, "test": {"train": False}}}}
     override = {"folder": "data/dtd", "classes": ["banded", "dotted"], "templates": ["a {}."], "splits": {"train": "a", "test": "b"}}
-    name, about = data.draw(st.sampled_from([("roses", own), ("roses", hub), ("roses", tv), ("dtd", override), ("mnist", {"source": "torchvision"})]))
+    name, about = data.draw(
+        st.sampled_from([("roses", own), ("roses", hub), ("roses", tv), ("dtd", override), ("mnist", {"source": "torchvision"})])
+    )
     changed = data.draw(mutated(about))
     settles(tmp_path_factory.getbasetemp(), {"benchmark": "own", "tasks": [name, "shapes"], "data": {name: changed}})
 

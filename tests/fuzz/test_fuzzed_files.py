@@ -164,11 +164,15 @@ def test_arrays_of_prepared_tasks(prepared, data):
 
 
 def prompt(**changed) -> tuple[dict, dict]:
-    learned = LearnedPrompt("coop", {"context": torch.zeros(2, 4)}, Prompts(text=torch.zeros(1, 1, 2, 4)), [{"epoch": 1, "loss": 0.1}], 1, 0.5)
+    learned = LearnedPrompt(
+        "coop", {"context": torch.zeros(2, 4)}, Prompts(text=torch.zeros(1, 1, 2, 4)), [{"epoch": 1, "loss": 0.1}], 1, 0.5
+    )
     tensors = {"parameters.context": learned.parameters["context"], "prompts.text": learned.prompts.text}
     about = {"method": "coop", "position": "end", "template": "a {}.", "words": "", "before_norm": "False", "history": json.dumps(learned.history),
              "best_epoch": "1", "seconds": "0.5", "parts": json.dumps(PARTS)}  # fmt: skip
-    return tensors, about | card.write(method="coop", settings={"epochs": 2}, class_names=["a", "b"], seed=1, backbone={"name": "mini", "sha256": "a" * 64})
+    return tensors, about | card.write(
+        method="coop", settings={"epochs": 2}, class_names=["a", "b"], seed=1, backbone={"name": "mini", "sha256": "a" * 64}
+    )
 
 
 def taken(path):
@@ -183,18 +187,40 @@ def test_prompt_files_with_changed_metadata(tmp_path_factory, data):
     folder = tmp_path_factory.getbasetemp()
     tensors, about = prompt()
     key = data.draw(st.sampled_from(sorted(about)))
-    changed = data.draw(st.one_of(st.sampled_from(NASTY), st.none(), mutated(json.loads(about["card"])).map(json.dumps), mutated([1, {"a": 2.0}]).map(json.dumps)))
+    changed = data.draw(
+        st.one_of(
+            st.sampled_from(NASTY), st.none(), mutated(json.loads(about["card"])).map(json.dumps), mutated([1, {"a": 2.0}]).map(json.dumps)
+        )
+    )
     about = {k: v for k, v in (about | {key: changed}).items() if v is not None}
-    settles(folder, folder / "prompt.safetensors", save(tensors, {k: v.encode("utf-8", "replace").decode() for k, v in about.items()}), taken)
+    settles(
+        folder, folder / "prompt.safetensors", save(tensors, {k: v.encode("utf-8", "replace").decode() for k, v in about.items()}), taken
+    )
 
 
 SHAPES = st.lists(st.integers(0, 3), max_size=5).map(tuple)
-DTYPES = st.sampled_from([torch.float32, torch.float64, torch.float16, torch.bfloat16, torch.int64, torch.bool, torch.uint8, torch.float8_e4m3fn])
-TENSORS = st.sampled_from(["prompts.text", "prompts.visual", "prompts.meta.0", "prompts.meta.1", "prompts.meta.2", "prompts.meta.3", "parameters.context", "other", ""])
+DTYPES = st.sampled_from(
+    [torch.float32, torch.float64, torch.float16, torch.bfloat16, torch.int64, torch.bool, torch.uint8, torch.float8_e4m3fn]
+)
+TENSORS = st.sampled_from(
+    [
+        "prompts.text",
+        "prompts.visual",
+        "prompts.meta.0",
+        "prompts.meta.1",
+        "prompts.meta.2",
+        "prompts.meta.3",
+        "parameters.context",
+        "other",
+        "",
+    ]
+)
 
 
 @cases(250)
-@given(st.dictionaries(TENSORS, st.tuples(SHAPES, DTYPES, st.sampled_from([0.0, 1.0, float("nan"), float("inf")])), max_size=5), st.booleans())
+@given(
+    st.dictionaries(TENSORS, st.tuples(SHAPES, DTYPES, st.sampled_from([0.0, 1.0, float("nan"), float("inf")])), max_size=5), st.booleans()
+)
 def test_prompt_files_with_other_tensors(tmp_path_factory, held, beside):
     folder = tmp_path_factory.getbasetemp()
     tensors, about = prompt()

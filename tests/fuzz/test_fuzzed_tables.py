@@ -14,7 +14,9 @@ from promptatlas.tasks.readers import contents
 MATRIX = "# printed\nmethod,source,target,ratio\n" + "".join(f"coop,{a},{b},0.{k}\n" for k, (a, b) in enumerate(["ab", "ba", "aa", "bb"]))
 NAMES = ("method", "source", "target")
 numbers = st.sampled_from(["0.5", "1", "-1", "2", "nan", "inf", "1e400", "", "a", "0,5", "0x1", "9" * 400, '"', "0.5,0.5"])
-rows = st.lists(st.tuples(st.sampled_from(["coop", *NASTY[:30]]), st.sampled_from(["a", "b", *NASTY[:30]]), st.sampled_from("ab"), numbers), max_size=6)
+rows = st.lists(
+    st.tuples(st.sampled_from(["coop", *NASTY[:30]]), st.sampled_from(["a", "b", *NASTY[:30]]), st.sampled_from("ab"), numbers), max_size=6
+)
 
 
 def settles(folder, content: bytes) -> None:
@@ -36,7 +38,11 @@ def test_damaged_matrices(tmp_path_factory, content):
 
 
 @cases(200)
-@given(rows, st.sampled_from([",", ";", "\t"]), st.sampled_from([MATRIX.splitlines()[1], "", "method,source", "ratio,ratio,ratio,ratio", "method,source,target,ratio,ratio"]))
+@given(
+    rows,
+    st.sampled_from([",", ";", "\t"]),
+    st.sampled_from([MATRIX.splitlines()[1], "", "method,source", "ratio,ratio,ratio,ratio", "method,source,target,ratio,ratio"]),
+)
 def test_matrices_of_any_rows(tmp_path_factory, lines, comma, header):
     text = "\n".join([header, *map(comma.join, lines)])
     settles(tmp_path_factory.getbasetemp(), text.encode("utf-8", "replace"))

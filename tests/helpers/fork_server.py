@@ -27,6 +27,7 @@ import types
 from dataclasses import dataclass
 from importlib.machinery import SourceFileLoader
 
+
 @dataclass(frozen=True)
 class Request:
     """What a new process inherits, as the client sent it."""
@@ -42,7 +43,9 @@ class Request:
 
 def own_path() -> list[str]:
     """`sys.path` without the script's folder and without PYTHONPATH: every child has its own of both."""
-    foreign = {os.path.abspath(entry) for entry in os.environ.get("PYTHONPATH", "").split(os.pathsep)} if "PYTHONPATH" in os.environ else set()
+    foreign = (
+        {os.path.abspath(entry) for entry in os.environ.get("PYTHONPATH", "").split(os.pathsep)} if "PYTHONPATH" in os.environ else set()
+    )
     return [entry for entry in sys.path[1:] if entry not in foreign]
 
 

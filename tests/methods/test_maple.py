@@ -124,8 +124,7 @@ def test_words_of_several_tokens_are_refused_and_words_need_a_backbone(tiny_back
 
 def test_prompts_that_enter_the_towers_differently_do_not_run_side_by_side(tiny_backbone):
     maple, other = (
-        Population("maple", settings("maple", {"context": n}), tiny_backbone.architecture, [1], tiny_backbone).prompts()
-        for n in (2, 4)
+        Population("maple", settings("maple", {"context": n}), tiny_backbone.architecture, [1], tiny_backbone).prompts() for n in (2, 4)
     )
     with pytest.raises(ValueError, match="different ways"):
         stack([maple, other])

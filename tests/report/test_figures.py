@@ -34,9 +34,7 @@ def folder(tmp_path_factory):
 def test_every_figure_comes_as_svg_and_png(folder):
     maps = [f"heatmap-frozen-coop-{view}" for view in VIEWS if view != "over_scratch"]
     names = [*maps, "similarity-frozen", "variance", "correlations"]
-    assert sorted(path.name for path in folder.iterdir()) == sorted(
-        f"{name}.{kind}" for name in names for kind in ("svg", "png")
-    )
+    assert sorted(path.name for path in folder.iterdir()) == sorted(f"{name}.{kind}" for name in names for kind in ("svg", "png"))
 
 
 def test_nothing_is_drawn_into_the_margin(folder):
@@ -65,9 +63,7 @@ def test_heatmap_shows_the_numbers_and_frames_the_diagonal():
     assert [text.get_text() for text in axes.texts] == [number(value, 0, signed=True) for value in gain.ravel()]
     assert sorted(patch.get_xy() for patch in axes.patches) == [(place, place) for place in range(N)]
     assert [label.get_text() for label in rows.get_yticklabels()] == ["untuned prompt", "hand-written (zero-shot)"]
-    assert [label.get_text() for label in axes.get_yticklabels()] == [
-        label.get_text() for label in axes.get_xticklabels()
-    ]
+    assert [label.get_text() for label in axes.get_yticklabels()] == [label.get_text() for label in axes.get_xticklabels()]
     plt.close(drawn)
 
 

@@ -78,13 +78,17 @@ def test_counts_are_of_what_was_measured(tmp_path):
     summary, document = page(tmp_path, lost)
     measured = 2 * 5 + 3 * 5 + 5  # vpt, the probe, zero-shot
     assert summary["n_scores"] == measured and summary["n_missing_scores"] == 20
-    assert lead(document).startswith("3 of 4 methods on 5 tasks with none, 16 pictures per class, 3 seeds: 30 scores. 20 scores are missing.")
+    assert lead(document).startswith(
+        "3 of 4 methods on 5 tasks with none, 16 pictures per class, 3 seeds: 30 scores. 20 scores are missing."
+    )
     tasks, transfer, baselines = tables({})
     for table in (transfer, baselines):
         table.loc[(table["target"] == "task_03") | (table["seed"] == 2), "score"] = np.nan
     summary = comparison.summary(transfer, tasks, baselines, methods_table(transfer, baselines), None, ())
     few_shot.write(tasks, {"study": "synthetic"}, summary, tmp_path / "report.html")
-    assert lead((tmp_path / "report.html").read_text()).startswith("4 methods on 4 of 5 tasks with none, 16 pictures per class, 2 seeds: 28 scores.")
+    assert lead((tmp_path / "report.html").read_text()).startswith(
+        "4 methods on 4 of 5 tasks with none, 16 pictures per class, 2 seeds: 28 scores."
+    )
 
 
 def test_a_difference_tells_of_how_many_tasks_and_pairs_it_is(tmp_path):

@@ -36,11 +36,7 @@ def test_notebook_runs_from_top_to_bottom(study, monkeypatch):
     notebook = nbformat.read(NOTEBOOK, as_version=4)
     assert not any(cell.get("outputs") for cell in notebook.cells), "the notebook is kept without outputs"
     NotebookClient(notebook, timeout=120, kernel_name="python3").execute()
-    texts = [
-        str(output.get("data", {})) + str(output.get("text", ""))
-        for cell in notebook.cells
-        for output in cell.get("outputs", [])
-    ]
+    texts = [str(output.get("data", {})) + str(output.get("text", "")) for cell in notebook.cells for output in cell.get("outputs", [])]
     assert any("image/png" in text for text in texts)
     assert any("Best sources for" in text for text in texts)
     assert any("vis_frechet" in text for text in texts)

@@ -55,9 +55,7 @@ def test_views_equal_the_scales_of_the_statistics(written):
     data = embedded(path)
     for scores in collect(tables["transfer"], tables["tasks"]):
         for view in ("gain_points", "chance_corrected", "column_ratio", "raw"):
-            shown = np.array(
-                data["matrices"][f"{scores.protocol}/{scores.method}"]["views"][view]["values"], dtype=float
-            )
+            shown = np.array(data["matrices"][f"{scores.protocol}/{scores.method}"]["views"][view]["values"], dtype=float)
             assert shown == pytest.approx(matrix(scores, view).mean(axis=0), rel=1e-4, nan_ok=True)
 
 
@@ -77,13 +75,9 @@ def test_class_scores_are_means_over_seeds(written):
     tables, _, path = written
     data = embedded(path)
     every = [
-        c
-        for c in cells(tables["transfer"], tables["tasks"])
-        if (c["method"], c["source"], c["target"]) == ("coop", "scratch", "task_03")
+        c for c in cells(tables["transfer"], tables["tasks"]) if (c["method"], c["source"], c["target"]) == ("coop", "scratch", "task_03")
     ]
-    expected = [
-        1000 * np.mean([cell["per_class"][name] for cell in every]) for name in data["classes"]["names"]["task_03"]
-    ]
+    expected = [1000 * np.mean([cell["per_class"][name] for cell in every]) for name in data["classes"]["names"]["task_03"]]
     assert data["classes"]["scores"]["frozen/coop"]["scratch"]["task_03"] == pytest.approx(expected, abs=0.51)
 
 
@@ -135,7 +129,9 @@ def test_one_seed_prints_no_range_and_says_what_it_cannot_tell(tmp_path):
 def test_measures_that_cannot_be_tested_and_counts_of_what_was_measured(tmp_path):
     tables, summary = study(holes=False)
     tables["similarity"] = tables["similarity"].assign(
-        value=tables["similarity"]["value"].mask(tables["similarity"]["measure"] == "lab_cover", 1.0).mask(tables["similarity"]["measure"] == "factor_overlap")
+        value=tables["similarity"]["value"]
+        .mask(tables["similarity"]["measure"] == "lab_cover", 1.0)
+        .mask(tables["similarity"]["measure"] == "factor_overlap")
     )
     lost = (tables["transfer"]["method"] == "coop") & (tables["transfer"]["seed"] != 1)
     lost |= (tables["transfer"]["source"] == "task_02") | (tables["transfer"]["target"] == "task_02")
@@ -164,10 +160,7 @@ def test_browser_shows_a_cell_with_its_command(written, tmp_path):
     tables, _, path = written
     document = browse(path, tmp_path, "#method=coop&source=task_01&target=task_03")
     panel = re.search(r'<aside id="panel".*?</aside>', document, re.S)[0]
-    assert (
-        "snakemake --cores 2 --config only=task_01 --forcerun results/mini/cells/frozen/coop/seed1/task_03/task_01.json"
-        in panel
-    )
+    assert "snakemake --cores 2 --config only=task_01 --forcerun results/mini/cells/frozen/coop/seed1/task_03/task_01.json" in panel
     assert "promptatlas rerun --method coop --source task_01 --target task_03" in panel
     rows = tables["transfer"].query("method == 'coop' and source == 'task_01' and target == 'task_03'")
     for score in rows["score"]:
@@ -234,9 +227,7 @@ def write_elevater(path, expected=True) -> dict:
     if not expected:
         tables["tasks"] = tables["tasks"].drop(columns=["zero_shot_expected", "zero_shot_reference"])
     table = statistics.analyse(tables["transfer"], tables["similarity"], tables["tasks"], permutations=99)
-    summary = statistics.summary(
-        tables["transfer"], tables["similarity"], table, tables["tasks"], tables["baselines"], permutations=99
-    )
+    summary = statistics.summary(tables["transfer"], tables["similarity"], table, tables["tasks"], tables["baselines"], permutations=99)
     page.write(tables, CONFIG, [], path, summary)
     return summary
 

@@ -34,7 +34,9 @@ def test_balanced_classes_make_it_chance_and_a_class_without_pictures_is_no_clas
     assert metrics.largest_class("mean_per_class", labels, 4) == pytest.approx(1 / 3)
 
 
-@pytest.mark.parametrize(("metric", "labels"), [("accuracy", np.arange(0)), ("roc_auc", np.ones(3, int)), ("map_11_point", np.zeros((3, 2), int))])
+@pytest.mark.parametrize(
+    ("metric", "labels"), [("accuracy", np.arange(0)), ("roc_auc", np.ones(3, int)), ("map_11_point", np.zeros((3, 2), int))]
+)
 def test_where_the_metric_has_no_value_it_has_none(metric, labels):
     assert np.isnan(metrics.largest_class(metric, labels, 2))
 

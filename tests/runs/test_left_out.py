@@ -138,7 +138,12 @@ def table(study: Study) -> pd.DataFrame:
     """All scores with their reasons, but for chance."""
     cells_ = tables.transfer_table(study)
     others = tables.baselines_table(study, cells_)
-    return pd.concat([cells_.rename(columns={"target": "task"}), others[~others["method"].isin(["chance", "largest_class"])].rename(columns={"target": "task"})])
+    return pd.concat(
+        [
+            cells_.rename(columns={"target": "task"}),
+            others[~others["method"].isin(["chance", "largest_class"])].rename(columns={"target": "task"}),
+        ]
+    )
 
 
 def test_only_what_needs_the_failed_task_or_draw_is_a_hole(ground):
@@ -187,7 +192,10 @@ def test_prompts_of_several_tasks_say_on_which_they_were_tuned(ground):
         return json.loads(LearnedPrompt.load(path)[1]["parts"])["tasks"].split(";")
 
     assert seen(study.multitask_prompt("coop", 1, "hues")) == ["kinds", "scan"]
-    assert seen(study.multitask_prompt("coop", 2, "hues")) == ["kinds"] and seen(study.multitask_prompt("coop", 2, "scan")) == ["hues", "kinds"]
+    assert seen(study.multitask_prompt("coop", 2, "hues")) == ["kinds"] and seen(study.multitask_prompt("coop", 2, "scan")) == [
+        "hues",
+        "kinds",
+    ]
     assert seen(study.joint_prompt("coop", "scratch", 1, ("hues", "lost", "scan"))) == ["hues", "scan"]
     scores = tables.joint_table(study)
     hole = (scores["task"] == "lost") | ((scores["task"] == "scan") & (scores["seed"] == 2))
@@ -235,7 +243,9 @@ def test_a_mended_task_makes_stale_what_was_learned_without_it_and_nothing_else(
         with safe_open(study.shared("softcpt", seed), framework="np") as file:
             assert {*json.loads(file.metadata().get("left_out", "{}"))} == left
     second = table(study).set_index(["method", "protocol", "source", "task", "seed"])["score"].dropna()
-    alone = first[~first.index.get_level_values("method").isin(["softcpt", "coop_mt"]) & (first.index.get_level_values("source") != "multitask")]
+    alone = first[
+        ~first.index.get_level_values("method").isin(["softcpt", "coop_mt"]) & (first.index.get_level_values("source") != "multitask")
+    ]
     assert (second[alone.index] == alone).all() and len(second) > len(first)
     assert {state.kind for state in status.states(study)} == {status.DONE, status.FAILED}
 

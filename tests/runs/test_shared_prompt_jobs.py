@@ -162,7 +162,8 @@ def test_averaged_source_prompts_are_elementwise_means_that_every_seed_starts_fr
         mean = average(lambda which, name=name: study.multitask_prompt("coop", which, name))
         for seed in study.seeds:
             frozen, init = (
-                cells.read(study.folder / f"cells/{protocol}/coop/seed{seed}/{name}/multitask_averaged.json") for protocol in ("frozen", "init")
+                cells.read(study.folder / f"cells/{protocol}/coop/seed{seed}/{name}/multitask_averaged.json")
+                for protocol in ("frozen", "init")
             )
             assert frozen["parts"]["prompt"] == mean.fingerprint() and init["parts"]["start"] == mean.parameter_fingerprint()
             tuned = study.joint_prompt("coop", "multitask_averaged", seed, (name,))
@@ -184,7 +185,9 @@ def test_noise_in_test_labels_changes_scores_but_no_group_no_gain_and_no_prompt(
     for folder in folders:
         study = study_in(folder, methods=[method], settings=settings, multitask="leave_one_out", joint="auto")
         measured(study)
-        files = [path for part in ("prompts", "multitask", "joint/prompts") for path in sorted((study.folder / part).rglob("*.safetensors"))]
+        files = [
+            path for part in ("prompts", "multitask", "joint/prompts") for path in sorted((study.folder / part).rglob("*.safetensors"))
+        ]
         prompts.append({str(path.relative_to(study.folder)): (learned(path).fingerprint(), parts(path)) for path in files})
         groups.append(json.loads(study.joint_groups(method).read_bytes()))
         found.append(scores(study))
@@ -200,7 +203,11 @@ def test_a_group_of_all_tasks_has_no_scores_from_a_prompt_of_other_tasks(folder,
     said = measured(study)
     assert [line for line in said if NO_OTHERS in line] == [f"joint coop: no scores from multitask for hues, kinds, marks: {NO_OTHERS}"]
     table = tables.joint_table(study)
-    assert {*zip(table["source"], table["adaptation"], strict=True)} == {("scratch", "single"), ("scratch", "joint"), ("multitask", "single")}
+    assert {*zip(table["source"], table["adaptation"], strict=True)} == {
+        ("scratch", "single"),
+        ("scratch", "joint"),
+        ("multitask", "single"),
+    }
     assert table["score"].notna().all() and len(table) == 3 * 3 and not failures.listed(study)
     assert not study.joint_prompt("coop", "multitask", 1, TASKS).exists()
     stands = [one for one in status.states(study) if one.what.startswith("joint")]
@@ -236,11 +243,14 @@ def test_a_prompt_of_listed_tasks_is_tried_on_the_others_alone(folder):
     assert parts(source)["tasks"] == "hues;marks" and len(list(source.parent.iterdir())) == 1
     transfer = tables.transfer_table(study)
     rows = transfer[transfer["source"] == "multitask_of"]
-    assert {*zip(rows["protocol"], rows["target"], rows["seed"], strict=True)} == {(p, "kinds", s) for p in ("frozen", "init") for s in (1, 2)}
+    assert {*zip(rows["protocol"], rows["target"], rows["seed"], strict=True)} == {
+        (p, "kinds", s) for p in ("frozen", "init") for s in (1, 2)
+    }
     assert rows["score"].notna().all() and len(transfer[transfer["source"] == "hues"]) == 12
     table = tables.joint_table(study)
     assert {*table["task"]} == {"kinds"} and {*table["source"]} == {"scratch", "multitask_of"} and table["score"].notna().all()
-    assert parts(study.joint_prompt("coop", "multitask_of", 2, ("kinds",)))["start"] == learned(
-        study.multitask_prompt("coop", 2, "kinds")
-    ).parameter_fingerprint()
+    assert (
+        parts(study.joint_prompt("coop", "multitask_of", 2, ("kinds",)))["start"]
+        == learned(study.multitask_prompt("coop", 2, "kinds")).parameter_fingerprint()
+    )
     assert {one.kind for one in status.states(study) if one.what.startswith(("joint", "multitask"))} == {"done"}

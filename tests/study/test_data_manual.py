@@ -64,7 +64,8 @@ def test_a_tree_named_otherwise_and_shares_of_ones_own_are_read_as_described(tmp
         for number in range(10):
             picture(tmp_path / "fish" / name / f"{number}.png")
     birds, fish = (
-        folder.read(catalogue.own(name, EXAMPLES[name] | {"folder": str(tmp_path / name)}).sources[0], tmp_path) for name in ("birds", "fish")
+        folder.read(catalogue.own(name, EXAMPLES[name] | {"folder": str(tmp_path / name)}).sources[0], tmp_path)
+        for name in ("birds", "fish")
     )
     assert {split: len(part.labels) for split, part in birds.splits.items()} == {"train": 2, "validation": 2, "test": 2}
     assert {split: len(part.labels) for split, part in fish.splits.items()} == {"train": 12, "validation": 2, "test": 6}

@@ -133,7 +133,9 @@ def test_another_process_draws_the_same_pictures() -> None:
     exec(FINGERPRINT, here)
     other_hashes = "2" if os.environ.get("PYTHONHASHSEED") == "1" else "1"
     environment = {**os.environ, "PYTHONHASHSEED": other_hashes}
-    done = subprocess.run([sys.executable, "-c", FINGERPRINT + "print(json.dumps(result))"], capture_output=True, check=True, env=environment)
+    done = subprocess.run(
+        [sys.executable, "-c", FINGERPRINT + "print(json.dumps(result))"], capture_output=True, check=True, env=environment
+    )
     assert json.loads(done.stdout) == here["result"] and len(here["result"]) == 6
 
 

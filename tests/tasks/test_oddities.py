@@ -175,7 +175,10 @@ def test_validation_images_that_promptatlas_set_aside_count_as_the_training_imag
     for k in range(12):
         copy(pictures, f"train/cat/{k}", f"test/cat/{k}")
     copy(pictures, "train/dog/0", "train/dog/1")
-    assert notes(pictures) == ["12 of 32 test images are training images too", "1 of 36 training images are copies of others in the same split"]
+    assert notes(pictures) == [
+        "12 of 32 test images are training images too",
+        "1 of 36 training images are copies of others in the same split",
+    ]
 
 
 def test_a_class_of_most_test_images_is_told_with_the_remedy(pictures: Path) -> None:

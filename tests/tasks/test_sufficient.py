@@ -33,21 +33,27 @@ def test_one_image_with_a_value_is_enough(task, labels):
 
 
 @pytest.mark.parametrize("metric", ["accuracy", "mean_per_class", "map_11_point"])
-@pytest.mark.parametrize(("broken", "told"), [(0, "it has no test images; add some"), (7, "none of its 7 test images can be read; mend them")])
+@pytest.mark.parametrize(
+    ("broken", "told"), [(0, "it has no test images; add some"), (7, "none of its 7 test images can be read; mend them")]
+)
 def test_an_empty_test_split_is_refused_whatever_the_metric(metric, broken, told):
     with pytest.raises(UserError, match=f"task 'pets': {told} or leave the task out"):
         require_test(task(metric), np.zeros((0, 3) if metric == "map_11_point" else 0, int), broken)
 
 
 def test_images_without_any_label_have_no_mean_precision():
-    with pytest.raises(UserError, match="task 'pets': none of the 4 test images has a label, so map_11_point has no value; add test images"):
+    with pytest.raises(
+        UserError, match="task 'pets': none of the 4 test images has a label, so map_11_point has no value; add test images"
+    ):
         require_test(task("map_11_point"), np.zeros((4, 3), int), 0)
 
 
 @pytest.mark.parametrize("only", [0, 1])
 def test_the_class_that_is_wanting_is_named(only):
     own, other = ("cat", "dog")[only], ("dog", "cat")[only]
-    with pytest.raises(UserError, match=f"all 2 test images are of class '{own}', .*add test images of '{other}', or set `metric: accuracy`"):
+    with pytest.raises(
+        UserError, match=f"all 2 test images are of class '{own}', .*add test images of '{other}', or set `metric: accuracy`"
+    ):
         require_test(task("roc_auc", 2), np.array([only, only]), 0)
 
 

@@ -1,6 +1,5 @@
 """The linear probe: the optimum of its own objective, chosen by validation alone, whole where classes are missing."""
 
-
 import inspect
 
 import numpy as np

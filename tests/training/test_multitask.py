@@ -194,5 +194,7 @@ def test_noise_in_test_labels_changes_neither_prompts_nor_groups(tiny_backbone, 
             for one, own in zip(tasks, draws, strict=True)
         ]
         gains = np.stack(columns, axis=1)
-        results.append((union.fingerprint(), union.best_epoch, task_grouping.groups([one.task.name for one in tasks], gains), gains.tolist()))
+        results.append(
+            (union.fingerprint(), union.best_epoch, task_grouping.groups([one.task.name for one in tasks], gains), gains.tolist())
+        )
     assert results[0] == results[1]

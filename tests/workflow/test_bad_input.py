@@ -22,7 +22,10 @@ from tiny_study import CONFIG, ENVIRONMENT, PROMPTATLAS, ROOT
         ({"protocols": ["thawed"]}, ("`protocols.0` must be one of frozen, init",)),
         ({"jobs": {"sources_per_job": "auto"}}, ("`jobs.sources_per_job` must be `all` or a whole number of at least 1",)),
         ({"jobs": {"targets_per_job": 0}}, ("`jobs.targets_per_job` must be `all` or `auto` or a whole number of at least 1",)),
-        ({"multitask": True}, ("`multitask` must be `leave_one_out` or `all` or `null` or a list of at least 2 different names, not True",)),
+        (
+            {"multitask": True},
+            ("`multitask` must be `leave_one_out` or `all` or `null` or a list of at least 2 different names, not True",),
+        ),
         ({"multitask": ["shapes"]}, ("a list of at least 2 different names",)),
         ({"multitask": ["shapes", "colrs"]}, ("unknown task `colrs` under `multitask`", "`colors`")),
         ({"multitask": CONFIG["tasks"]}, ("leaves none to try its prompt on", "`multitask: all`")),

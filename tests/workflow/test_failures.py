@@ -130,7 +130,9 @@ def test_a_task_that_cannot_be_prepared_costs_its_own_row_and_column(study):
     failed = tables["tasks"].set_index("task")["failed"]
     assert "3.jpg" in failed["animals"] and set(failed[TASK_NAMES]) == {""}
     statistics = tables["statistics"]
-    estimated = statistics[statistics["estimate"].notna() & ~statistics["test"].str.fullmatch("regret@._share")]  # that is of targets whose sources differ
+    estimated = statistics[
+        statistics["estimate"].notna() & ~statistics["test"].str.fullmatch("regret@._share")
+    ]  # that is of targets whose sources differ
     assert set(tables["similarity"]["source"]) == set(TASK_NAMES)
     assert set(estimated["n_tasks"]) == {4} and statistics["n_tasks"].max() == 4
     assert "animals" in (study.results / "report.html").read_text()

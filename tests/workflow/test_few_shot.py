@@ -122,4 +122,11 @@ def test_the_first_template_alone_changes_what_is_made_of_templates_and_nothing_
 def test_without_shared_prompts_there_is_no_such_section():
     study = Study(complete(CONFIG | {"design": "few_shot"}))
     assert not study.joint_jobs and not study.multitask_jobs
-    assert [path.stem for path in study.tables if path.suffix == ".csv"] == ["transfer", "baselines", "methods", "tuning", "tasks", "shared_images"]
+    assert [path.stem for path in study.tables if path.suffix == ".csv"] == [
+        "transfer",
+        "baselines",
+        "methods",
+        "tuning",
+        "tasks",
+        "shared_images",
+    ]

@@ -77,7 +77,9 @@ def test_a_folder_under_the_name_of_a_published_task_is_that_task_and_a_line_say
     assert study.tasks == ("mnist", "roses") and study.entry("mnist").task.title == "MNIST"
     session.announce(study)
     assert "`mnist` is the published task 'MNIST'" in capsys.readouterr().err
-    assert not data_folders.remarks(Study(CONFIG)) and not data_folders.remarks(Study({"tasks": ["mnist", "shapes"], "data": {"mnist": {"source": "huggingface"}}}))
+    assert not data_folders.remarks(Study(CONFIG)) and not data_folders.remarks(
+        Study({"tasks": ["mnist", "shapes"], "data": {"mnist": {"source": "huggingface"}}})
+    )
 
 
 def test_what_only_a_task_of_ones_own_may_say_names_the_clash():
@@ -244,7 +246,9 @@ def test_a_file_that_is_no_sound_yaml_is_told_by_line(here, content, words):
     assert all(word in told for word in ("ours.yaml", *words))
 
 
-@pytest.mark.parametrize("content", ['{"study": "a",\n\t"shots": 1}', "{study: a, shots: 1}", "\ufeffstudy: a\nshots: 1\n", "x: &x {shots: 1}\n"])
+@pytest.mark.parametrize(
+    "content", ['{"study": "a",\n\t"shots": 1}', "{study: a, shots: 1}", "\ufeffstudy: a\nshots: 1\n", "x: &x {shots: 1}\n"]
+)
 def test_what_yaml_and_json_allow_is_read(here, content):
     (here / "ours.yaml").write_text(content)
     assert configuration.load(here / "ours.yaml")
@@ -460,7 +464,10 @@ def test_classes_and_lists_that_do_not_fit_are_told_before_any_job(here, capsys)
         assert code and all(line in err for line in told)
 
 
-@pytest.mark.parametrize(("rule", "share"), [({"train": 0.7, "validation": 0.5}, "120 %"), ({"train": 1.0}, "100 %"), ({"train": "0.5", "validation": "0.5"}, "100 %")])
+@pytest.mark.parametrize(
+    ("rule", "share"),
+    [({"train": 0.7, "validation": 0.5}, "120 %"), ({"train": 1.0}, "100 %"), ({"train": "0.5", "validation": "0.5"}, "100 %")],
+)
 def test_shares_that_leave_nothing_for_the_test_are_refused(rule, share):
     config = own(roses="roses", tulips="tulips")
     config["data"]["roses"]["redraw"] = rule
@@ -468,7 +475,9 @@ def test_shares_that_leave_nothing_for_the_test_are_refused(rule, share):
     assert "`redraw` of task `roses`" in told and share in told and "leaves nothing for the test" in told
 
 
-@pytest.mark.parametrize("rule", [{"train": 0.7, "validation": 0.2}, {"train": 20, "validation": 10}, {"train": 0.5, "validation": 10, "test": 5}])
+@pytest.mark.parametrize(
+    "rule", [{"train": 0.7, "validation": 0.2}, {"train": 20, "validation": 10}, {"train": 0.5, "validation": 10, "test": 5}]
+)
 def test_shares_that_leave_something_are_not(rule):
     config = own(roses="roses", tulips="tulips")
     config["data"]["roses"]["redraw"] = rule

@@ -81,7 +81,5 @@ def tables(study) -> dict[str, bytes]:
 
     found = {}
     for path in (study.results / "tables").glob("*.parquet"):
-        found[path.stem] = (
-            pd.read_parquet(path).drop(columns=["seconds", "peak_mib"], errors="ignore").to_csv().encode()
-        )
+        found[path.stem] = pd.read_parquet(path).drop(columns=["seconds", "peak_mib"], errors="ignore").to_csv().encode()
     return found

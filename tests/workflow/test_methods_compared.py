@@ -117,8 +117,7 @@ def test_prompt_adapter_answers_with_the_class_weights_of_its_prompt(finished, t
         keys, values = held["features_train"][rows], np.eye(len(weights))[task.labels("train")[rows]]
         remembered = record["alpha"] * np.exp(-record["beta"] * (1 - f @ keys.T)) @ values
         right, otherwise = (
-            np.mean((model.logit_scale * f @ w.T + remembered).argmax(1) == task.labels("test"))
-            for w in (weights, held["class_features"])
+            np.mean((model.logit_scale * f @ w.T + remembered).argmax(1) == task.labels("test")) for w in (weights, held["class_features"])
         )
         assert record["score"] == pytest.approx(right)
         differing_from_templates += right != otherwise
@@ -227,9 +226,7 @@ def test_the_registry_says_which_methods_have_visual_prompts():
     from promptatlas import methods
     from promptatlas.methods.settings import module_class
 
-    assert {name: methods.is_visual(name) for name in methods.names()} == {
-        name: module_class(name).visual for name in methods.names()
-    }
+    assert {name: methods.is_visual(name) for name in methods.names()} == {name: module_class(name).visual for name in methods.names()}
 
 
 @pytest.mark.parametrize(

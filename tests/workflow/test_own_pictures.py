@@ -65,10 +65,15 @@ def test_a_linear_probe_stands_beside_every_task(wardrobe):
 def test_images_that_two_tasks_share_and_what_always_one_class_scores_are_told(wardrobe):
     """Both folders begin with the same noise: every image of the first is a training image of the second."""
     whole, split = readme_study()["data"]
-    tables = {name: pd.read_parquet(results(wardrobe) / "tables" / f"{name}.parquet") for name in ("tasks", "transfer", "baselines", "shared_images")}
+    tables = {
+        name: pd.read_parquet(results(wardrobe) / "tables" / f"{name}.parquet")
+        for name in ("tasks", "transfer", "baselines", "shared_images")
+    }
     row = tables["shared_images"].set_index(["source", "target"]).loc[(split, whole)]
     assert row["shared"] == row["target_images"] == 36 and row["tested"] == row["n_test"] > 0
-    words = f"shares all its images with {split} ({row['n_test']} of its {row['n_test']} test images are training or validation images there)"
+    words = (
+        f"shares all its images with {split} ({row['n_test']} of its {row['n_test']} test images are training or validation images there)"
+    )
     log = (results(wardrobe) / "logs" / "shared_images.log").read_text()
     assert words in tables["tasks"].set_index("task")["notes"][whole] and f"task {whole} {words}" in log
     summary, page = json.loads((results(wardrobe) / "summary.json").read_text()), (results(wardrobe) / "report.html").read_text()
@@ -86,9 +91,7 @@ def test_another_picture_changes_its_split_only(wardrobe):
     changed = wardrobe.folder / readme_study()["data"][split]["folder"] / "test" / "grey" / "3.jpg"
     Image.new("RGB", (30, 30), "red").save(changed)
     task = results(wardrobe) / "tasks" / split
-    printed = wardrobe.run(
-        "--configfile", "wardrobe.yaml", "--forcerun", str((task / "task.json").relative_to(wardrobe.folder))
-    )
+    printed = wardrobe.run("--configfile", "wardrobe.yaml", "--forcerun", str((task / "task.json").relative_to(wardrobe.folder)))
     assert "36 test pictures to decode" in printed and "train pictures" not in printed
     assert {path for path in before if path.stat().st_ino != before[path]} == {task / "test_images.npy"}
 

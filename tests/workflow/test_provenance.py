@@ -58,9 +58,7 @@ def test_the_record_hashes_what_went_in_and_what_came_out(finished):
 def test_the_state_of_the_code_is_that_of_its_checkout(tmp_path):
     def git(*words: str) -> str:
         identity = ["-c", "user.name=a", "-c", "user.email=a@b"]
-        return subprocess.run(
-            ["git", *identity, *words], cwd=tmp_path, text=True, capture_output=True, check=True
-        ).stdout.strip()
+        return subprocess.run(["git", *identity, *words], cwd=tmp_path, text=True, capture_output=True, check=True).stdout.strip()
 
     assert provenance.code(tmp_path) == {"commit": None, "changed": None}
     (tmp_path / "workflow").mkdir()
@@ -167,7 +165,9 @@ def test_folders_of_the_machine_are_found_however_they_are_written(tmp_path, mon
     (tmp_path / "b.safetensors").write_bytes(private.content(tmp_path / "a.safetensors"))
     back = load_file(tmp_path / "b.safetensors")
     assert all(torch.equal(back[name], value) for name, value in held.items())
-    assert str(place).encode() not in (tmp_path / "b.safetensors").read_bytes() and b"roses/a.jpg" in (tmp_path / "b.safetensors").read_bytes()
+    assert (
+        str(place).encode() not in (tmp_path / "b.safetensors").read_bytes() and b"roses/a.jpg" in (tmp_path / "b.safetensors").read_bytes()
+    )
     for name in ("a.parquet", "a.safetensors"):
         assert private.content(tmp_path / name) == private.content(tmp_path / name)
 

@@ -75,7 +75,10 @@ def test_the_numbers_are_those_of_the_recorded_run():
         shown = next(text for text in README.splitlines() if text.startswith(f"| {line} |"))
         for method, cell in zip(("coop", "vpt", "upt"), shown.split("|")[2:5], strict=True):
             row = rows[measure, method]
-            assert cell.strip() == f"{short(row['estimate'])} ({short(row['low'])} to {short(row['high'])}), {p_value(row['p'])}, {p_value(row['p_blocks'])}"
+            assert (
+                cell.strip()
+                == f"{short(row['estimate'])} ({short(row['low'])} to {short(row['high'])}), {p_value(row['p'])}, {p_value(row['p_blocks'])}"
+            )
 
 
 SENTENCES = {

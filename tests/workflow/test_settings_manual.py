@@ -16,7 +16,9 @@ EVERY = [name for kind in ("prompt", "shared", "adapter", "baseline") for name i
 def documented() -> dict[str, list[list[str]]]:
     """By method the rows of its table, cell by cell."""
     sections = re.split(r"^## (\w+).*$", (ROOT / "docs" / "settings.md").read_text(), flags=re.MULTILINE)[1:]
-    rows = ([[cell.strip() for cell in row.split("|")[1:-1]] for row in text.splitlines() if row.startswith("| `")] for text in sections[1::2])
+    rows = (
+        [[cell.strip() for cell in row.split("|")[1:-1]] for row in text.splitlines() if row.startswith("| `")] for text in sections[1::2]
+    )
     return dict(zip(sections[::2], rows, strict=True))
 
 

@@ -100,7 +100,9 @@ def test_a_program_sees_what_it_would_see_of_a_real_start(script, tmp_path, how)
 
 
 def test_the_numbers_of_one_program_are_not_those_of_the_next(script):
-    path = script("import random, tempfile, torch, uuid, numpy as np; print(random.random(), np.random.rand(), torch.rand(1).item(), uuid.uuid4(), tempfile.gettempdir())")
+    path = script(
+        "import random, tempfile, torch, uuid, numpy as np; print(random.random(), np.random.rand(), torch.rand(1).item(), uuid.uuid4(), tempfile.gettempdir())"
+    )
     first, second = (run(path, env=ENVIRONMENT | {"TMPDIR": folder}).stdout.split() for folder in ("/tmp", "/"))
     assert all(one != other for one, other in zip(first, second, strict=True))
 
@@ -220,7 +222,9 @@ def test_processes_of_a_pool_find_what_they_need(script):
     assert run(path, cwd="/").stdout == "[2, 4]\n"
 
 
-@pytest.mark.parametrize("other", [{"OMP_NUM_THREADS": "2"}, {"ATEN_CPU_CAPABILITY": "default"}, {"MKL_NUM_THREADS": "2"}, {"PYTHONHASHSEED": "0"}])
+@pytest.mark.parametrize(
+    "other", [{"OMP_NUM_THREADS": "2"}, {"ATEN_CPU_CAPABILITY": "default"}, {"MKL_NUM_THREADS": "2"}, {"PYTHONHASHSEED": "0"}]
+)
 def test_other_settings_of_numerics_or_interpreter_start_it_for_real(script, other):
     path = script("import sys; print(sys.executable)")
     assert run(path, env=ENVIRONMENT | other).stdout.strip() == sys.executable
@@ -244,7 +248,9 @@ def test_without_a_server_it_is_started_for_real(other, script):
 def test_nothing_survives_the_server(other, script):
     path = script("import os, time; print(os.getpid(), flush=True); time.sleep(60)", "sleeps.py")
     with starts.serving(other, ()) as server:
-        process = subprocess.Popen([str(other / "python"), path], env=ENVIRONMENT, text=True, stdout=subprocess.PIPE, stderr=subprocess.PIPE)
+        process = subprocess.Popen(
+            [str(other / "python"), path], env=ENVIRONMENT, text=True, stdout=subprocess.PIPE, stderr=subprocess.PIPE
+        )
         child = int(process.stdout.readline())
     assert gone(server) and gone(child) and process.wait(timeout=20) != 0
 
@@ -268,7 +274,10 @@ def test_nothing_survives_tests_that_are_killed(other, script):
 
 def test_the_commands_are_those_of_the_environment():
     for command in starts.COMMANDS:
-        real, forked = (subprocess.run([folder / command, "--version"], env=ENVIRONMENT, text=True, capture_output=True) for folder in (starts.REAL.parent, starts.BIN))
+        real, forked = (
+            subprocess.run([folder / command, "--version"], env=ENVIRONMENT, text=True, capture_output=True)
+            for folder in (starts.REAL.parent, starts.BIN)
+        )
         assert real.returncode == forked.returncode == 0 and real.stdout == forked.stdout != ""
 
 
@@ -290,7 +299,9 @@ def assert_same(study: Finished, other: Finished) -> None:
     tables = [path.name for path in (study.results / "tables").glob("*.parquet")]
     assert "transfer.parquet" in tables and "statistics.parquet" in tables
     for name in tables:
-        own, its = (pd.read_parquet(one.results / "tables" / name).drop(columns=["seconds", "peak_mib"], errors="ignore") for one in (study, other))
+        own, its = (
+            pd.read_parquet(one.results / "tables" / name).drop(columns=["seconds", "peak_mib"], errors="ignore") for one in (study, other)
+        )
         pd.testing.assert_frame_equal(own, its, check_exact=True)
 
 

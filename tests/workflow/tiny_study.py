@@ -48,9 +48,7 @@ class Finished:
         return [self.python, "-m", "snakemake", "--snakefile", str(ROOT / "Snakefile"), "--cores", "2", *arguments]
 
     def snakemake(self, *arguments: str) -> subprocess.CompletedProcess:
-        return subprocess.run(
-            self.command(*arguments), cwd=self.folder, env=ENVIRONMENT, text=True, capture_output=True, timeout=600
-        )
+        return subprocess.run(self.command(*arguments), cwd=self.folder, env=ENVIRONMENT, text=True, capture_output=True, timeout=600)
 
     def run(self, *arguments: str) -> str:
         """Runs to the end and returns what was printed."""
@@ -73,9 +71,7 @@ class Finished:
     def measured(self) -> dict[str, dict]:
         """The cells without what may differ between two measurements of the same."""
         cells = {name: json.loads(content) for name, content in self.contents("cells").items()}
-        return {
-            name: {k: v for k, v in cell.items() if k not in ("seconds", "peak_mib")} for name, cell in cells.items()
-        }
+        return {name: {k: v for k, v in cell.items() if k not in ("seconds", "peak_mib")} for name, cell in cells.items()}
 
 
 def differing(before: dict, after: dict) -> set[str]:

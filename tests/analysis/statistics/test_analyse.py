@@ -93,9 +93,7 @@ def test_variance_shares_follow_the_planted_effects():
         rows.append(pick(found, test="variance_share", response="logit_gain").set_index("measure")["estimate"])
     total = 0.3**2 + 0.6**2 + 0.4**2 + 0.3**2
     expected = pd.Series({"target": 0.6**2, "source": 0.3**2, "relationship": 0.4**2, "seed": 0.3**2}) / total
-    assert pd.concat(rows, axis=1).mean(axis=1)[expected.index].to_numpy() == pytest.approx(
-        expected.to_numpy(), abs=0.1
-    )
+    assert pd.concat(rows, axis=1).mean(axis=1)[expected.index].to_numpy() == pytest.approx(expected.to_numpy(), abs=0.1)
 
 
 def test_methods_that_share_the_planted_relationship_agree(table):
@@ -199,18 +197,14 @@ def test_starts_from_other_tasks_are_held_against_one_from_scratch(study, summar
 
 def test_summary_names_the_tasks_at_ceiling(study):
     transfer, similarity, tasks = study
-    top = transfer.assign(
-        score=transfer["score"].where(~((transfer.source == transfer.target) & (transfer.target == "task_02")), 1.0)
-    )
+    top = transfer.assign(score=transfer["score"].where(~((transfer.source == transfer.target) & (transfer.target == "task_02")), 1.0))
     found = statistics.analyse(top, similarity, tasks, permutations=9)
     assert statistics.summary(top, similarity, found, tasks)["tasks_at_ceiling"] == ["task_02"]
 
 
 def test_summary_prints_the_statistics_it_was_given(summary, table):
     for record in summary["correlations"]:
-        row = pick(
-            table, test="two_way", **{key: record[key] for key in ("response", "method", "protocol", "measure")}
-        ).iloc[0]
+        row = pick(table, test="two_way", **{key: record[key] for key in ("response", "method", "protocol", "measure")}).iloc[0]
         assert record["estimate"] == pytest.approx(row["estimate"]) and record["p"] == pytest.approx(row["p"])
     assert len(FAMILIES) < N and all(record["p_blocks"] is not None for record in summary["correlations"])
 

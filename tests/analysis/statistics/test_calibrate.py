@@ -44,7 +44,9 @@ def test_families_mislead_the_plain_test_and_not_the_one_beyond_them():
     named = pd.Series(families, index=families)
     for number in range(25):
         study = nulls.study("families", families, np.random.default_rng(number))
-        for row in similarity_rows(study.scores[0], {"measure": study.measures["measure 1"]}, families, named.groupby(level=0).first(), set(), 99):
+        for row in similarity_rows(
+            study.scores[0], {"measure": study.measures["measure 1"]}, families, named.groupby(level=0).first(), set(), 99
+        ):
             if row["test"] in rejected:
                 rejected[row["test"]].append(row["p"] <= 0.05)
     assert np.mean(rejected["two_way"]) > 0.2 and np.mean(rejected["two_way_blocks"]) <= 0.2

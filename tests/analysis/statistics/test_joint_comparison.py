@@ -35,9 +35,7 @@ def tables():
     )  # fmt: skip
     transfer = pd.DataFrame(
         {"method": method, "protocol": protocol, "source": source, "target": task, "seed": seed, "shots": 4, "score": rng.random()}
-        for method, protocol, source, task, seed in itertools.product(
-            ("coop", "vpt"), ("frozen", "init"), ("multitask", "a"), TASKS, SEEDS
-        )
+        for method, protocol, source, task, seed in itertools.product(("coop", "vpt"), ("frozen", "init"), ("multitask", "a"), TASKS, SEEDS)
     )
     return joint, transfer
 
@@ -93,7 +91,9 @@ def test_the_table_by_task_has_the_layout_of_mvlpts_table_2(tables):
     ]  # fmt: skip
     assert found[4][0] == "a prompt of other tasks as it is" and len(found) == 5
     for (source, adaptation), (_, cells) in zip(ways, found, strict=False):
-        scores = joint[(joint["source"] == source) & (joint["adaptation"] == adaptation)].pivot(index="seed", columns="task", values="score")
+        scores = joint[(joint["source"] == source) & (joint["adaptation"] == adaptation)].pivot(
+            index="seed", columns="task", values="score"
+        )
         both = [*scores.items(), ("average", scores.mean(axis=1))]
         assert cells == [f"{100 * own.mean():.2f} ± {100 * abs(own[1] - own[2]) / 2**0.5:.2f}" for _, own in both]
 
@@ -138,7 +138,9 @@ def elevater(tables, backbone="ViT-B-16-quickgelu/openai", shots=20, names=None)
 def test_printed_rows_stand_beside_the_same_weights_and_shots_only(tables):
     (same,) = compare_joint(elevater(tables), tables[1], ())
     assert same["published"]["other_metric"]["hateful-memes"] == ["roc_auc", "accuracy"]
-    assert {"voc-2007-classification", "hateful-memes"} <= set(same["published"]["other_metric"]) and "caltech-101" not in same["published"]["other_metric"]
+    assert {"voc-2007-classification", "hateful-memes"} <= set(same["published"]["other_metric"]) and "caltech-101" not in same[
+        "published"
+    ]["other_metric"]
     ways = {one["method"]: one for one in same["published"]["ways"]}
     assert set(ways) == {"single", "joint", "multitask_all_averaged joint"} and ways["single"]["mean"] == 0.7167
     assert ways["single"]["deviation"] == pytest.approx(0.002) and ways["joint"]["by_task"]["hateful-memes"] == pytest.approx(0.584)
@@ -179,7 +181,10 @@ def test_the_page_marks_printed_rows_and_names_what_cannot_be_compared(tables):
         ({"protocols": ["init"], "init": {"epochs": "method"}}, ("Protocol init tunes for as many", "the same prompt")),
         ({"multitask": None}, ("tuned for 30 epochs, from any start.",)),
         ({"multitask": ["e", "f"]}, ("The source tasks, which are no targets here: Task E, f.",)),
-        ({"multitask": "all", "union": {"average_seeds": True, "source_epochs": "method"}}, ("mean of the prompts of all seeds", "for 30.")),
+        (
+            {"multitask": "all", "union": {"average_seeds": True, "source_epochs": "method"}},
+            ("mean of the prompts of all seeds", "for 30."),
+        ),
     ],
 )
 def test_the_section_says_what_each_prompt_was_tuned_on_and_how_long(tables, changes, words):

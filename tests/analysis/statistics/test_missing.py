@@ -235,7 +235,9 @@ def test_p_values_hold_under_holes(mine, theirs):
 
 
 def table_of(transfer, similarity=None, tasks=None):
-    return statistics.analyse(transfer, similarity_table(N) if similarity is None else similarity, tasks_table(N) if tasks is None else tasks, permutations=49)
+    return statistics.analyse(
+        transfer, similarity_table(N) if similarity is None else similarity, tasks_table(N) if tasks is None else tasks, permutations=49
+    )
 
 
 @pytest.fixture(scope="module")
@@ -273,12 +275,20 @@ def test_what_is_missing_takes_nothing_else_away(transfer, whole, what):
     found = table_of(holed)
     keys = ["response", "method", "protocol", "measure", "test"]
     one, other = whole.set_index(keys)["estimate"], found.set_index(keys)["estimate"]
-    assert list(other.index[other.index.get_level_values("method") == "vpt"]) == list(one.index[one.index.get_level_values("method") == "vpt"])
+    assert list(other.index[other.index.get_level_values("method") == "vpt"]) == list(
+        one.index[one.index.get_level_values("method") == "vpt"]
+    )
     pd.testing.assert_series_equal(one.xs("vpt", level="method"), other.xs("vpt", level="method"))
     lost = one.index.difference(other.dropna().index)
     if what == "two seeds of three":  # what seeds change cannot be told from one
-        assert set(lost.get_level_values("test")) == {"reliability", "variance_share"} and set(lost.get_level_values("measure")) == {"relationship", "seed"}
-        assert set(found.loc[found["test"] == "reliability", "reason"]) == {"", "one seed: what would change with another seed is not known"}
+        assert set(lost.get_level_values("test")) == {"reliability", "variance_share"} and set(lost.get_level_values("measure")) == {
+            "relationship",
+            "seed",
+        }
+        assert set(found.loc[found["test"] == "reliability", "reason"]) == {
+            "",
+            "one seed: what would change with another seed is not known",
+        }
     else:
         assert lost.get_level_values("test").isin(["social_relations"]).all(), list(lost)
     cells = found.set_index(keys)["n_cells"].xs(("logit_gain", "coop", "frozen"), level=keys[:3])
@@ -315,7 +325,10 @@ UNTESTABLE = {
     "by source alone": (lambda mine: mine.assign(value=mine["source"].str[-1].astype(float)), "source and target alone explain it"),
     "nowhere defined": (lambda mine: mine.assign(value=np.nan), "not defined for any pair of tasks"),
     "for three tasks": (lambda mine: mine[mine["source"].isin(FEW) & mine["target"].isin(FEW)], "fewer than 4 tasks"),
-    "for itself alone": (lambda mine: mine.assign(value=mine["value"].where(mine["source"] == mine["target"])), "not defined for any pair of tasks"),
+    "for itself alone": (
+        lambda mine: mine.assign(value=mine["value"].where(mine["source"] == mine["target"])),
+        "not defined for any pair of tasks",
+    ),
 }
 FEW = ["task_00", "task_01", "task_02"]
 
@@ -368,7 +381,11 @@ def test_where_all_sources_are_alike_there_is_no_share():
     flat = transfer_table(N).assign(score=0.1)
     found = table_of(flat)
     shares = found[found["test"] == "regret@1_share"]
-    assert shares["estimate"].isna().all() and set(shares["reason"]) == {"no target has sources that differ"} and (shares["n_tasks"] == 0).all()
+    assert (
+        shares["estimate"].isna().all()
+        and set(shares["reason"]) == {"no target has sources that differ"}
+        and (shares["n_tasks"] == 0).all()
+    )
 
 
 def test_counts_are_of_what_was_measured(transfer):

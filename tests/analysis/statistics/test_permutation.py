@@ -78,11 +78,7 @@ def test_names_and_order_of_the_tasks_do_not_matter():
     for one, other in ((y, x), moved):
         left, right = permutation.residual(one), permutation.residual(other)
         orders = permutation.relabellings(7, 9999, stream("test"))
-        p.append(
-            permutation.p_values(
-                np.array([(left * right).sum()]), permutation.null_correlations(left, right[None], orders), True
-            )[0]
-        )
+        p.append(permutation.p_values(np.array([(left * right).sum()]), permutation.null_correlations(left, right[None], orders), True)[0])
     assert permutation.correlation(*moved) == pytest.approx(permutation.correlation(y, x))
     assert p[0] == p[1]
 
@@ -144,9 +140,7 @@ def test_block_relabelling_asks_for_more_than_family():
     left, right = permutation.residual(y), permutation.residual(same)
     observed = np.array([(left * right).sum()])
     plain = permutation.null_correlations(left, right[None], permutation.relabellings(12, 999, stream("test")))
-    blocks = permutation.null_correlations(
-        left, right[None], permutation.block_relabellings(list(families), 999, stream("test"))
-    )
+    blocks = permutation.null_correlations(left, right[None], permutation.block_relabellings(list(families), 999, stream("test")))
     assert permutation.p_values(observed, plain, False)[0] < 0.01
     assert permutation.p_values(observed, blocks, False)[0] == 1
 
@@ -201,9 +195,7 @@ def test_correlation_interval_is_inside_minus_one_and_one_and_covers():
         x = rng.normal(size=(12, 12))
         y = x * np.sqrt(0.3) + rng.normal(size=(12, 12)) * np.sqrt(0.7)
         value = permutation.correlation(y, x)
-        low, high = correlation_interval(
-            value, [permutation.correlation(without(y, i), without(x, i)) for i in range(12)]
-        )
+        low, high = correlation_interval(value, [permutation.correlation(without(y, i), without(x, i)) for i in range(12)])
         assert -1 < low < value < high < 1
         covered.append(low <= np.sqrt(0.3) <= high)
     assert np.mean(covered) >= 0.88
@@ -241,8 +233,6 @@ def test_holm_is_the_closed_test_of_bonferronis():
     for size in (1, 2, 5):
         p = rng.uniform(0, 0.3, size)
         sets = [subset for r in range(1, size + 1) for subset in combinations(range(size), r)]
-        expected = [
-            max(min(1, len(subset) * p[list(subset)].min()) for subset in sets if one in subset) for one in range(size)
-        ]
+        expected = [max(min(1, len(subset) * p[list(subset)].min()) for subset in sets if one in subset) for one in range(size)]
         assert permutation.holm(p) == pytest.approx(expected)
     assert permutation.holm(np.array([])).shape == (0,)

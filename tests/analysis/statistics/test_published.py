@@ -99,9 +99,7 @@ def test_unrelated_matrices_are_called_related_one_time_in_twenty():
     there = ~np.eye(8, dtype=bool)
     orders = rng.permuted(np.tile(np.arange(8), (199, 1)), axis=1)
     level = rng.normal(size=(300, 2, 8)) * 2
-    p = [
-        rank_correlation(*(rng.normal(size=(8, 8)) + targets for targets in pair), there, orders)[1] for pair in level
-    ]
+    p = [rank_correlation(*(rng.normal(size=(8, 8)) + targets for targets in pair), there, orders)[1] for pair in level]
     assert 0.01 <= np.mean(np.array(p) <= 0.05) <= 0.10
 
 

@@ -95,7 +95,14 @@ def test_the_page_shows_what_was_published_of_measured_methods_and_what_differs(
     measured = {one["method"]: one["mean"] for one in summary["comparison"]["methods"]}
     (row,) = re.findall(r"<tr>(<td.*?)</tr>", section)
     cells = re.findall(r">([^<>]*)</td>", row)
-    assert cells == ["CoOp", f"{100 * measured['coop']:.1f}", "71.91", "CoOp-&lt;b&gt;", "Somebody &lt;2024&gt;", "other settings: context 4"]
+    assert cells == [
+        "CoOp",
+        f"{100 * measured['coop']:.1f}",
+        "71.91",
+        "CoOp-&lt;b&gt;",
+        "Somebody &lt;2024&gt;",
+        "other settings: context 4",
+    ]
     assert "never enter a measured number" in section
 
 

@@ -22,9 +22,7 @@ def expected_best(scores: np.ndarray, ranked_by: np.ndarray, k: int) -> float:
 def test_ties_are_averaged_over_all_orders():
     scores, ranks = np.array([0.3, 0.9, 0.5, 0.7, 0.1]), np.array([2.0, 1.0, 1.0, 1.0, 0.0])
     for k in range(1, 6):
-        best = [
-            scores[sorted(range(5), key=lambda i: (-ranks[i], order[i]))[:k]].max() for order in permutations(range(5))
-        ]
+        best = [scores[sorted(range(5), key=lambda i: (-ranks[i], order[i]))[:k]].max() for order in permutations(range(5))]
         assert expected_best(scores, ranks, k) == pytest.approx(np.mean(best))
 
 

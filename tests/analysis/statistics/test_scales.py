@@ -30,9 +30,7 @@ def test_rows_are_sources_and_columns_are_targets(transfer, scores):
 
 
 def naive(transfer, scale, source, target, seed):
-    mine = transfer[(transfer.method == "coop") & (transfer.seed == seed) & (transfer.target == target)].set_index(
-        "source"
-    )
+    mine = transfer[(transfer.method == "coop") & (transfer.seed == seed) & (transfer.target == target)].set_index("source")
     score, chance, count = mine.loc[source, ["score", "chance", "n_test"]].astype(float)
     zero = mine.loc["template", "score"]
 
@@ -53,9 +51,7 @@ def test_scale_equals_its_formula_in_every_cell(transfer, scores, scale):
     expected = [[[naive(transfer, scale, i, j, seed) for j in scores.tasks] for i in scores.tasks] for seed in (1, 2)]
     assert matrix(scores, scale) == pytest.approx(np.array(expected))
     row = calibration_rows(scores, scale)["scratch"]
-    assert row == pytest.approx(
-        np.array([[naive(transfer, scale, "scratch", j, seed) for j in scores.tasks] for seed in (1, 2)])
-    )
+    assert row == pytest.approx(np.array([[naive(transfer, scale, "scratch", j, seed) for j in scores.tasks] for seed in (1, 2)]))
 
 
 def test_gain_over_scratch_pairs_seeds(transfer):

@@ -91,7 +91,10 @@ def test_the_command_writes_a_table_and_a_figure(two, tmp_path, capsys):
         ("{", "finished studies"),
         ("[]", "compares no methods"),
         ('{"averages": []}', "compares no methods"),
-        (json.dumps({"shots": [1], "joint": [], "comparison": {"methods": [{"method": "coop", "mean": 0, "by_task": {"a": 0}}]}}), "(b is in one alone)"),
+        (
+            json.dumps({"shots": [1], "joint": [], "comparison": {"methods": [{"method": "coop", "mean": 0, "by_task": {"a": 0}}]}}),
+            "(b is in one alone)",
+        ),
     ],
 )
 def test_folders_that_cannot_be_compared_are_refused(two, tmp_path, content, words):

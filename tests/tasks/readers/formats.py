@@ -258,9 +258,7 @@ def encoded(image: Image.Image, kind: str = "PNG") -> bytes:
     return buffer.getvalue()
 
 
-def webdataset(
-    folder: Path, names: list[str], splits: dict[str, str], suffix: str = "webp", marks=None, listed: bool = True
-) -> None:
+def webdataset(folder: Path, names: list[str], splits: dict[str, str], suffix: str = "webp", marks=None, listed: bool = True) -> None:
     """Tar shards as LAION's: `splits` maps a split to its folder; `marks` (label -> bytes of .npy) instead of .cls."""
     for split, name in splits.items():
         (folder / name).mkdir(parents=True, exist_ok=True)
@@ -279,9 +277,7 @@ def webdataset(
         _text(folder / "classnames.txt", names)
 
 
-def parquet(
-    folder: Path, names: list[str], files: dict[str, str], image: str, label: str, kind: str = "ClassLabel"
-) -> None:
+def parquet(folder: Path, names: list[str], files: dict[str, str], image: str, label: str, kind: str = "ClassLabel") -> None:
     """Parquet as the hub's libraries write it, with the features in the schema's metadata.
 
     kind: how labels are kept: ClassLabel, names (texts), numbers (bare), or lists (of two class numbers).

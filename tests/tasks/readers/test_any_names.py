@@ -28,7 +28,7 @@ NASTY = {
     b"caf\xe9.png": r"caf\xe9.png",
     b"\x93\xfa\x96{.png": r"\x93\xfa\x96{.png",
     b"two\nlines.png": r"two\nlines.png",
-    b"it's \"it\".png": "it's \"it\".png",
+    b'it\'s "it".png': 'it\'s "it".png',
     "\u202egnp.cod.png".encode(): r"\u202egnp.cod.png",
     "зима 🐈.png".encode(): "зима 🐈.png",
     b"-rf *.png": "-rf *.png",
@@ -113,12 +113,12 @@ def test_a_class_folder_whose_name_is_no_text_asks_for_its_name_in_prompts(tree:
 
 
 def test_class_folders_may_have_any_name_that_is_text(tmp_path: Path) -> None:
-    names = ["two\nlines", "it's \"it\"", "\u05d7\u05ea\u05d5\u05dc", "a{}b", "<b>bold", "a.b..", "🐈"]
+    names = ["two\nlines", 'it\'s "it"', "\u05d7\u05ea\u05d5\u05dc", "a{}b", "<b>bold", "a.b..", "🐈"]
     for split in ("train", "test"):
         for number, name in enumerate(names):
             put(tmp_path / "own" / split / name, [b"1.png", b"2.png", b"3.png"], number)
     task = made(tmp_path / "own", tmp_path / "task")
-    assert {*task.task.class_names} == {"two lines", "it's \"it\"", "\u05d7\u05ea\u05d5\u05dc", "a{}b", "<b>bold", "a.b..", "🐈"}
+    assert {*task.task.class_names} == {"two lines", 'it\'s "it"', "\u05d7\u05ea\u05d5\u05dc", "a{}b", "<b>bold", "a.b..", "🐈"}
     assert np.bincount(task.labels("test")).tolist() == [3] * len(names)
 
 
@@ -181,7 +181,8 @@ def test_paths_as_windows_writes_them_are_found(listed: Path) -> None:
 
 
 @pytest.mark.parametrize(
-    "path", ["C:\\own\\cats\\1.png", "c:/own/cats/1.png", "\\\\server\\own\\1.png", "..\\..\\etc\\hostname", "cats/../../x.png", "\ud800.png"]
+    "path",
+    ["C:\\own\\cats\\1.png", "c:/own/cats/1.png", "\\\\server\\own\\1.png", "..\\..\\etc\\hostname", "cats/../../x.png", "\ud800.png"],
 )
 def test_paths_out_of_the_folder_are_refused_in_the_way_of_any_system(listed: Path, path: str) -> None:
     listed.write_text(json.dumps(LIST | {"test": [[path, 0, "cat"], ["dogs/3.png", 1, "dog"]]}))

@@ -58,17 +58,23 @@ def test_many_others_are_counted_and_the_first_named(tree: Path) -> None:
 
 def test_a_hidden_folder_counts_once_whatever_is_in_it(tree: Path) -> None:
     shutil.copytree(tree / "own/train/cat", tree / "own/train/cat/.ipynb_checkpoints")
-    assert folder.read(TREE, tree).notes == ("its folder holds 1 other file or folder besides images, left out: train/cat/.ipynb_checkpoints/",)
+    assert folder.read(TREE, tree).notes == (
+        "its folder holds 1 other file or folder besides images, left out: train/cat/.ipynb_checkpoints/",
+    )
 
 
 def test_folders_that_are_no_split_are_named(tree: Path) -> None:
     shutil.copytree(tree / "own/train", tree / "own/unlabelled")
     (tree / "own/.git").mkdir()
     put(tree, {"README.txt": b""})
-    assert folder.read(TREE, tree).notes == ("its folder holds 3 other files and folders besides images, left out: .git/, README.txt, unlabelled/",)
+    assert folder.read(TREE, tree).notes == (
+        "its folder holds 3 other files and folders besides images, left out: .git/, README.txt, unlabelled/",
+    )
     given = TREE | {"splits": {"train": "train", "test": "deep/test"}}
     shutil.copytree(tree / "own/test", tree / "own/deep/test")
-    assert folder.read(given, tree).notes == ("its folder holds 4 other files and folders besides images, left out: .git/, README.txt, test/ and 1 more",)
+    assert folder.read(given, tree).notes == (
+        "its folder holds 4 other files and folders besides images, left out: .git/, README.txt, test/ and 1 more",
+    )
 
 
 def test_images_in_no_class_folder_are_named(tree: Path) -> None:

@@ -40,10 +40,7 @@ def read(source: dict, data_root: Path) -> Listing:
 
 
 def counts(listing: Listing) -> dict[str, list[int]]:
-    return {
-        split: np.bincount(part.labels, minlength=len(listing.class_names)).tolist()
-        for split, part in listing.splits.items()
-    }
+    return {split: np.bincount(part.labels, minlength=len(listing.class_names)).tolist() for split, part in listing.splits.items()}
 
 
 def test_mnist_is_complete_and_every_value_is_that_of_its_files(tmp_path: Path) -> None:
@@ -53,8 +50,7 @@ def test_mnist_is_complete_and_every_value_is_that_of_its_files(tmp_path: Path) 
     assert {split: len(part.labels) for split, part in listing.splits.items()} == task.sizes
     for split, prefix in (("train", "train"), ("test", "t10k")):
         labels, images = (
-            gzip.decompress((REAL / f"mnist/MNIST/raw/{prefix}-{what}-ubyte.gz").read_bytes())
-            for what in ("labels-idx1", "images-idx3")
+            gzip.decompress((REAL / f"mnist/MNIST/raw/{prefix}-{what}-ubyte.gz").read_bytes()) for what in ("labels-idx1", "images-idx3")
         )
         np.testing.assert_array_equal(listing.splits[split].labels, np.frombuffer(labels[8:], np.uint8))
         for row in (0, 1, 4321, 9999):

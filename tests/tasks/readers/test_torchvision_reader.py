@@ -166,8 +166,7 @@ def test_voc_marks_the_classes_of_which_an_object_is_there_that_is_not_difficult
     listing = reader.read(source("VOCDetection", splits), tmp_path)
     assert len(listing.class_names) == 20
     marked = {
-        split: [[listing.class_names[c] for c in np.flatnonzero(row)] for row in part.labels]
-        for split, part in listing.splits.items()
+        split: [[listing.class_names[c] for c in np.flatnonzero(row)] for row in part.labels] for split, part in listing.splits.items()
     }
     assert marked == {
         "train": [["cat"], ["aeroplane", "tvmonitor"]],

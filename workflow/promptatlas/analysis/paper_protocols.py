@@ -112,9 +112,7 @@ def _targets(transfer: pd.DataFrame, design: Design) -> Iterator[dict]:
             yield _row(method, source, AVERAGE, SCORE, scores.mean(axis=0), _over_tasks(scores))
 
 
-def with_published(
-    table: pd.DataFrame, design: Design, weights: str, shots: int, config: Mapping[str, Any]
-) -> pd.DataFrame:
+def with_published(table: pd.DataFrame, design: Design, weights: str, shots: int, config: Mapping[str, Any]) -> pd.DataFrame:
     """`table` and, below, what was printed for the same weights, shots, methods, sources and tasks with all their classes.
 
     config: the study's resolved configuration. Settings that differ are named in `note`.
@@ -162,7 +160,12 @@ def _of_targets(values: Printed, design: Design) -> dict[str, Printed]:
 
 
 def summary(
-    table: pd.DataFrame, transfer: pd.DataFrame, tasks: pd.DataFrame, baselines: pd.DataFrame, design: Design, shared: pd.DataFrame | None = None
+    table: pd.DataFrame,
+    transfer: pd.DataFrame,
+    tasks: pd.DataFrame,
+    baselines: pd.DataFrame,
+    design: Design,
+    shared: pd.DataFrame | None = None,
 ) -> dict:
     """The dict written to summary.json: what was measured, and the averages beside the printed ones."""
     template = transfer[transfer["source"] == TEMPLATE].drop_duplicates("target").set_index("target")["score"]

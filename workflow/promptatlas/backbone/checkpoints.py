@@ -95,10 +95,7 @@ def fitting(checkpoint: Checkpoint, shapes: dict[str, tuple[int, ...]], path: Pa
         parts.append(f"{missing[0]} is missing{_more(missing)}")
     if extra:
         parts.append(f"{extra[0]} has no place{_more(extra)}")
-    raise UserError(
-        f"backbone: {path} does not hold the weights of {model!r}: {', '.join(parts)}; name the model that it was "
-        "trained as."
-    )
+    raise UserError(f"backbone: {path} does not hold the weights of {model!r}: {', '.join(parts)}; name the model that it was trained as.")
 
 
 def _size(shape: tuple[int, ...]) -> str:

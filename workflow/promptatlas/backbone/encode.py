@@ -31,7 +31,9 @@ def encode_task(backbone: Backbone, task: PreparedTask, names: Iterable[str] = A
     for name, values in found.items():
         if wrong := int((~np.isfinite(values).all(axis=1)).sum()):
             what = "class names" if name == CLASSES else f"{name.removeprefix('features_')} images"
-            raise UserError(f"task {task.task.name!r}: the model's features of {wrong} of {len(values)} {what} are not numbers; look at its weights")
+            raise UserError(
+                f"task {task.task.name!r}: the model's features of {wrong} of {len(values)} {what} are not numbers; look at its weights"
+            )
     return found
 
 

@@ -153,9 +153,7 @@ def _listed_by_hash(path: Path) -> dict:
     return {}
 
 
-def _activation(
-    model: str, config: dict, source: Origin, checkpoint: Checkpoint, listed: dict, described: dict
-) -> tuple[bool, str]:
+def _activation(model: str, config: dict, source: Origin, checkpoint: Checkpoint, listed: dict, described: dict) -> tuple[bool, str]:
     """Whether the weights were trained with QuickGELU, and what says so.
 
     A file of weights does not say it, and the wrong activation costs accuracy without any error. open_clip lists
@@ -182,9 +180,7 @@ def _activation(
     return known, said_by
 
 
-def write(
-    architecture: Architecture, weights: dict[str, Tensor], folder: str | Path, words: Tokenizer | None = None
-) -> None:
+def write(architecture: Architecture, weights: dict[str, Tensor], folder: str | Path, words: Tokenizer | None = None) -> None:
     """Whole files only: each is written under another name first. words: the tokenizer if it is not CLIP's."""
     folder = Path(folder)
     folder.mkdir(parents=True, exist_ok=True)

@@ -48,8 +48,7 @@ class PictureTower(nn.Module):
     def embed(self, images: Tensor) -> Tensor:
         """Tokens that visual prompts can join; only a CLIP vision transformer has them. Raises UserError."""
         raise UserError(
-            f"backbone.model: {self.name!r} takes no visual prompts; choose text-only methods such as coop, or a "
-            "model such as 'ViT-B-16'."
+            f"backbone.model: {self.name!r} takes no visual prompts; choose text-only methods such as coop, or a model such as 'ViT-B-16'."
         )
 
     def encode(self, images: Tensor) -> Tensor:

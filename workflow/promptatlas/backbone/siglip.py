@@ -109,9 +109,7 @@ class _Trunk(nn.Module):
         self.patch_embed = nn.Module()
         self.patch_embed.proj = nn.Conv2d(3, width, a.patch_size, a.patch_size)
         self.pos_embed = nn.Parameter(torch.empty(1, (a.image_size // a.patch_size) ** 2, width))
-        self.blocks = nn.ModuleList(
-            _Layer(width, a.vision_heads, hidden, a.vision_tanh) for _ in range(a.vision_layers)
-        )
+        self.blocks = nn.ModuleList(_Layer(width, a.vision_heads, hidden, a.vision_tanh) for _ in range(a.vision_layers))
         self.norm = nn.LayerNorm(width, EPSILON)
         self.attn_pool = _Pool(width, a.vision_heads, hidden, a.vision_tanh)
 

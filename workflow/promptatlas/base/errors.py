@@ -60,6 +60,5 @@ def of_the_disk(error: BaseException) -> UserError | None:
         return None
     place = getattr(error, "filename", None)
     return UserError(
-        f"{DISK[code]}{f' ({place})' if place else ''}; remedy that, then run the same command again: "
-        "everything that is finished is kept"
+        f"{DISK[code]}{f' ({place})' if place else ''}; remedy that, then run the same command again: everything that is finished is kept"
     )

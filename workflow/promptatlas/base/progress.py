@@ -96,9 +96,7 @@ class Progress:
         self.done += 1
         left = (time.monotonic() - self.started) / self.done * (self.total - self.done)
         minutes, seconds = divmod(round(left), 60)
-        self.say(
-            f"{self.label:<22} {self.done:>3}/{self.total} {self.unit}  eta {minutes:02}:{seconds:02}  {note}".rstrip()
-        )
+        self.say(f"{self.label:<22} {self.done:>3}/{self.total} {self.unit}  eta {minutes:02}:{seconds:02}  {note}".rstrip())
 
 
 class Meter:

@@ -105,7 +105,9 @@ def _parser() -> argparse.ArgumentParser:
     manual.set_defaults(run=_settings)
 
     errors = commands.add_parser("calibrate", help="how often tests and intervals are wrong in made-up studies like yours")
-    errors.add_argument("--from", dest="finished", type=Path, metavar="FOLDER", help="a finished study, such as results/mini, whose families to take")
+    errors.add_argument(
+        "--from", dest="finished", type=Path, metavar="FOLDER", help="a finished study, such as results/mini, whose families to take"
+    )
     errors.add_argument("--tasks", type=int, default=20, help="number of tasks without --from (default: 20)")
     errors.add_argument("--families", type=int, default=5, help="number of families of equal size without --from (default: 5)")
     errors.add_argument("--simulations", type=int, default=400, help="made-up studies per case (default: 400)")
@@ -141,11 +143,7 @@ def _tell(sentences: Iterable[object]) -> None:
 
 def merged(below: dict[str, Any], above: dict[str, Any]) -> dict[str, Any]:
     """`above` on top of `below`, mapping by mapping, as Snakemake merges its configuration files."""
-    both = {
-        key: merged(below[key], value)
-        for key, value in above.items()
-        if isinstance(value, dict) and isinstance(below.get(key), dict)
-    }
+    both = {key: merged(below[key], value) for key, value in above.items() if isinstance(value, dict) and isinstance(below.get(key), dict)}
     return {**below, **above, **both}
 
 
@@ -307,12 +305,8 @@ def _cells(study: Study, options: argparse.Namespace) -> list[Cell]:
     _known("seed", str(seeds[0]), list(map(str, study.seeds)))
     _known("protocol", protocols[0], study.protocols)
     if not study.design.measures(options.source, options.target):
-        raise UserError(
-            f"this study, with `design: {study.design.name}`, does not try the prompt of {options.source} on {options.target}"
-        )
-    return [
-        Cell(protocol, options.method, seed, options.target, options.source) for protocol in protocols for seed in seeds
-    ]
+        raise UserError(f"this study, with `design: {study.design.name}`, does not try the prompt of {options.source} on {options.target}")
+    return [Cell(protocol, options.method, seed, options.target, options.source) for protocol in protocols for seed in seeds]
 
 
 def _known(kind: str, name: str, known: Sequence[str]) -> None:

@@ -27,9 +27,7 @@ class Evaluation:
 
 
 @torch.no_grad()
-def evaluate(
-    backbone: Backbone, task: PreparedTask, encoded: dict[str, np.ndarray], prompts: list[Prompts]
-) -> list[Evaluation]:
+def evaluate(backbone: Backbone, task: PreparedTask, encoded: dict[str, np.ndarray], prompts: list[Prompts]) -> list[Evaluation]:
     """One evaluation per prompt (each with K = 1) on the test split with the target's own class names."""
     logits = answers(backbone, task.task.class_names, task.images("test"), encoded["features_test"], prompts)
     return [_evaluation(task, own) for own in logits]
@@ -72,9 +70,7 @@ def _budget(device: torch.device) -> int:
     return TOKENS_PER_PASS["cuda" if device.type == "cuda" else "cpu"]
 
 
-def _prompted_logits(
-    classifier: PromptedClassifier, images: np.ndarray, prompts: Prompts, class_features: torch.Tensor
-) -> torch.Tensor:
+def _prompted_logits(classifier: PromptedClassifier, images: np.ndarray, prompts: Prompts, class_features: torch.Tensor) -> torch.Tensor:
     """(K, N, C): each picture is read and embedded once for all K prompts."""
     vision = classifier.backbone.vision
     tokens_per_image = len(vision.positional_embedding) * len(prompts)

@@ -67,9 +67,7 @@ def require_finished(study: Study) -> None:
     wanted = [*study.all_prompts, *study.all_cells, *study.all_scores, *study.tables, study.resolved_config, *study.conclusions]
     missing = [path for path in wanted if not path.exists() and path not in failed]
     if missing:
-        raise UserError(
-            f"{study.name} is not finished: {len(missing)} of {len(wanted)} files are missing, such as {missing[0]}; {again}"
-        )
+        raise UserError(f"{study.name} is not finished: {len(missing)} of {len(wanted)} files are missing, such as {missing[0]}; {again}")
     if _then(study) != _now(study.description):
         raise UserError(f"{study.name} was run with another configuration than the present one; {again}")
     noted = json.loads(study.provenance_file.read_bytes()).get("results")

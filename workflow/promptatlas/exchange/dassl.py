@@ -49,9 +49,7 @@ def state_dict(path: str | Path) -> dict[str, Tensor]:
     if not path.is_file():
         raise UserError(f"the checkpoint {path} does not exist; give a file such as prompt_learner/model.pth.tar-50.")
     if not zipfile.is_zipfile(path):
-        raise UserError(
-            f"{path} is truncated or no checkpoint of torch 1.6 or later; fetch it again or save it anew with torch.save."
-        )
+        raise UserError(f"{path} is truncated or no checkpoint of torch 1.6 or later; fetch it again or save it anew with torch.save.")
     try:
         with zipfile.ZipFile(path) as archive:
             return _tensors(_Unpickler(archive).load(), archive, path)

@@ -50,7 +50,13 @@ def _folders(study: Study) -> set[str]:
     """Folders that are named by their last part: of the study, of its data and weights, of Python and of the program."""
     backbone = study.config["backbone"]
     given = [str(about.get(key, "")) for about in study.config["data"].values() for key in ("folder", "root")]
-    given += [backbone["pretrained"], backbone["model"].removeprefix(LOCAL), study.config["results"], study.config["data_root"], str(study.folder)]
+    given += [
+        backbone["pretrained"],
+        backbone["model"].removeprefix(LOCAL),
+        study.config["results"],
+        study.config["data_root"],
+        str(study.folder),
+    ]
     program = [sys.prefix, sys.base_prefix, str(Path(__file__).parents[3])]
     places = [os.path.expanduser(one) for one in [*given, *program] if one]
     whole = {os.path.abspath(one) for one in places if os.path.isabs(one) or os.path.exists(one)}

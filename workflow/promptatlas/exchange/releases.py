@@ -113,24 +113,18 @@ def _mvlpt(held: dict[str, Tensor], path: Path) -> tuple[str, dict[str, Tensor],
     if "vpt_embeddings" not in held:
         return _coop(held, path)
     if "vpt_proj.weight" in held:
-        raise UserError(
-            f"{path} projects its visual prompts (VPT.PROJECT), which is not known here; choose another checkpoint."
-        )
+        raise UserError(f"{path} projects its visual prompts (VPT.PROJECT), which is not known here; choose another checkpoint.")
     shallow = held.pop("vpt_embeddings")
     deep = [held.pop("vpt_embeddings_deep")] if "vpt_embeddings_deep" in held else []
     _shaped(shallow, 3, "vpt_embeddings", path)
     if deep and (deep[0].dim() != 3 or deep[0].shape[1:] != shallow.shape[1:]):
-        raise UserError(
-            f"{path}: `vpt_embeddings_deep` has the shape {_size(deep[0])}, beside {_size(shallow)} of the first layer."
-        )
+        raise UserError(f"{path}: `vpt_embeddings_deep` has the shape {_size(deep[0])}, beside {_size(shallow)} of the first layer.")
     prompts = torch.cat([shallow, *deep])
     own = {"prompts": prompts.shape[1], "depth": "deep" if deep else "shallow"}
     if "ctx" not in held:
         return "vpt", _only({}, held, path) | {"prompts": prompts}, own
     if not any(key.startswith("mvlpt_proj") for key in held):
-        raise UserError(
-            f"{path} has no `mvlpt_proj` (PROJECT_METHOD identity), which is not known here; choose another checkpoint."
-        )
+        raise UserError(f"{path} has no `mvlpt_proj` (PROJECT_METHOD identity), which is not known here; choose another checkpoint.")
     n, names = len(_shared(held, "ctx", path)), {"ctx": "context"}
     for tower, theirs in (("text", "coop"), ("visual", "vpt")):
         for side, place in (("in", "pre"), ("out", "post")):
@@ -152,9 +146,7 @@ def _softcpt(path: Path, backbone: Backbone, task: str, number: int | None) -> t
         raise UserError("SoftCPT makes a context from the name of a task; give the name with --task.")
     parts = ("task_prompt_learner", "prompt_gen")
     if missing := [part for part in parts if not (path / part).is_dir()]:
-        raise UserError(
-            f"{path} holds no folder {missing[0]}; give the folder of a run of SoftCPT, with {' and '.join(parts)}."
-        )
+        raise UserError(f"{path} holds no folder {missing[0]}; give the folder of a run of SoftCPT, with {' and '.join(parts)}.")
     if (path / "class_prompt_learner").exists():
         raise UserError(
             f"{path} is of a class-aware variant (CA.., CS..), which makes another context for every class name, and a prompt "
@@ -222,15 +214,13 @@ def _agrees(fixed: dict[str, Tensor], prompts: Prompts, backbone: Backbone, path
         rows = table[expected[name]].cpu()
         if stored.dim() != 3 or stored.shape[2] != rows.shape[1] or stored.shape[1] < len(rows):
             raise UserError(
-                f"{path} was learned with another backbone than {backbone.architecture.name}: `{name}` is {_size(stored)}; "
-                "give its own."
+                f"{path} was learned with another backbone than {backbone.architecture.name}: `{name}` is {_size(stored)}; give its own."
             )
         if (stored[:, : len(rows)] - rows).abs().gt(_HALF).any():
             if name == "token_prefix":
                 raise UserError(f"{path} was learned with another backbone than {backbone.architecture.name}; give its own.")
             raise UserError(
-                f"{path} does not go on with the words {prompts.words!r} after its context; say with --words what it "
-                "started from."
+                f"{path} does not go on with the words {prompts.words!r} after its context; say with --words what it started from."
             )
 
 
@@ -257,9 +247,7 @@ def _needed(held: dict[str, Tensor], name: str, path: Path) -> Tensor:
 def _shared(held: dict[str, Tensor], name: str, path: Path) -> Tensor:
     context = _needed(held, name, path)
     if context.dim() == 3:
-        raise UserError(
-            f"{path} has a context for every class (CSC), which serves no other classes; choose another checkpoint."
-        )
+        raise UserError(f"{path} has a context for every class (CSC), which serves no other classes; choose another checkpoint.")
     _shaped(context, 2, name, path)
     return context
 

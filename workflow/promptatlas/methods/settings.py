@@ -140,7 +140,9 @@ register("tip_adapter_f", "promptatlas.training.adapters:tip_adapter_f", "adapte
 # `multitask: all`: best epoch, class name in the middle, union of all classes); "coop" is the task's own prompt instead.
 PROMPT = {"class_weights": "coop_mt"}
 register("prompt_adapter", "promptatlas.training.adapters:tip_adapter", "adapter", revision=2, **PROMPT, **GRID)
-register("prompt_adapter_f", "promptatlas.training.adapters:tip_adapter_f", "adapter", revision=2, **PROMPT, **GRID, **CACHE, learning_rate=0.005)
+register(
+    "prompt_adapter_f", "promptatlas.training.adapters:tip_adapter_f", "adapter", revision=2, **PROMPT, **GRID, **CACHE, learning_rate=0.005
+)
 # CLIP's hand-written sentences, and its linear probe: C from 1e-6 to 1e6, iterations of L-BFGS (Radford et al. 2021, appendix A.3).
 register("zero_shot", "promptatlas.evaluation.evaluate:zero_shot", "baseline", templates="ensemble")
 register("linear_probe", "promptatlas.training.linear_probe:linear_probe", "baseline", decades=6, halvings=2, iterations=1000)

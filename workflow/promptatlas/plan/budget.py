@@ -77,9 +77,7 @@ def measured_here(study: Study) -> Budget:
     planned = forecast.jobs(study, sizes, model.architecture.embed_dim, weights)
     unit = 1 if sys.platform == "darwin" else 1024
     base = resource.getrusage(resource.RUSAGE_CHILDREN).ru_maxrss * unit
-    return Budget(
-        study, sizes, model.architecture, weights, planned, speeds, device, trained, base, time.monotonic() - started
-    )
+    return Budget(study, sizes, model.architecture, weights, planned, speeds, device, trained, base, time.monotonic() - started)
 
 
 def devices_here(budget: Budget) -> int:

@@ -136,7 +136,9 @@ class _Plan:
     def report(self) -> None:
         study, cells = self.study, _files(len(self.study.cells))
         self._light("collect", "report", cells, [job.name for job in study.transfer_jobs])
-        self._light("describe", "report", _files(len(study.all_prompts)), ["collect", "shared_images", *(job.name for job in study.probe_jobs)])
+        self._light(
+            "describe", "report", _files(len(study.all_prompts)), ["collect", "shared_images", *(job.name for job in study.probe_jobs)]
+        )
         if study.joint:
             self._light("collect_joint", "report", Work(), [job.name for job in study.joint_jobs])
         views = len(study.methods) * len(study.protocols)
@@ -157,9 +159,7 @@ class _Plan:
     def _light(self, name: str, stage: str, work: Work, needs: Iterable[str]) -> None:
         self.jobs.append(Planned(name, stage, self.light + work, tuple(dict.fromkeys(needs))))
 
-    def _compute(
-        self, name: str, stage: str, work: Work, needs: Iterable[str], device: bool = True, step: Step = Step()
-    ) -> None:
+    def _compute(self, name: str, stage: str, work: Work, needs: Iterable[str], device: bool = True, step: Step = Step()) -> None:
         self.jobs.append(Planned(name, stage, self.heavy + work, tuple(dict.fromkeys(needs)), device, step))
 
     def _step(self, method: Method, tasks: Sequence[str], learners: int) -> Step:

@@ -194,8 +194,9 @@ def _adapting(method: Method, typical: Sequence[Size], scale: float, width: int)
         weights = torch.from_numpy(_features(size.classes, width))
         order = (stream("order", "made up"),) if "epochs" in settings else ()
         adapter = module_class(method.name)
-        yield replace(method, settings=settings).adapting(size, width), partial(
-            adapter, settings, scale, weights, *known, size.metric, *order
+        yield (
+            replace(method, settings=settings).adapting(size, width),
+            partial(adapter, settings, scale, weights, *known, size.metric, *order),
         )
 
 
@@ -212,9 +213,10 @@ def _probing(typical: Sequence[Size], width: int) -> Trial:
 def _drawing(names: Sequence[str]) -> Trial:
     """A few pictures of every embedded task: some draw their text and some only discs."""
     for count in (2, 6):
-        yield Work({"prepare: drawn": count * len(names)}), lambda count=count: [
-            MINI_TASKS[name].pictures.split("train", count) for name in names
-        ]
+        yield (
+            Work({"prepare: drawn": count * len(names)}),
+            lambda count=count: [MINI_TASKS[name].pictures.split("train", count) for name in names],
+        )
 
 
 def _decoding(pixels: int) -> Trial:

@@ -40,9 +40,7 @@ def fit(study: Study, job: AdaptJob, threads: int, say: Say) -> None:
         known = alone(lambda name=name: Known.of(study, name, model.device))
         for seed in study.seeds:
             path = study.score(job.method, seed, name)
-            failed = alone(
-                lambda at=(known, seed), anew=path in forced: _score(study, job.method, settings, model, *at, anew, used)
-            )
+            failed = alone(lambda at=(known, seed), anew=path in forced: _score(study, job.method, settings, model, *at, anew, used))
             if isinstance(failed, Failed):
                 metric = "" if isinstance(known, Failed) else known.prepared.task.metric
                 score_record.fail(holes, path, failed, job.method, seed=seed, target=name, metric=metric)
@@ -73,9 +71,7 @@ def _score(
     score_record.keep(study, path, content)
 
 
-def score_parts(
-    study: Study, method: str, model: Backbone, known: Described, seed: int
-) -> tuple[dict[str, str], Callable[[], Tensor]]:
+def score_parts(study: Study, method: str, model: Backbone, known: Described, seed: int) -> tuple[dict[str, str], Callable[[], Tensor]]:
     """Everything that determines a score, by name, and how to get the class weights that the adapter starts from."""
     settings = study.settings(method)
     made_of, weights = _class_weights(study, settings, model, known, seed)

@@ -75,9 +75,7 @@ def _mark(described: Mapping[str, str], files: seen.Look | None) -> str:
     return digest([dict(described), sorted((name, *file[1:]) for name, file in (files or {}).items())])
 
 
-def compared(
-    note: Mapping[str, Any], described: Mapping[str, str], where: list[str], files: seen.Look | None
-) -> Change:
+def compared(note: Mapping[str, Any], described: Mapping[str, str], where: list[str], files: seen.Look | None) -> Change:
     """note: as `noted` made it; described, where and files: as `description`, `place` and `look` give them now."""
     old = note.get("description", {})
     parts = dict.fromkeys((part for part in described if old.get(part) != described[part]), "")
@@ -147,9 +145,7 @@ def _image_size(study: Study) -> int | None:
         return None
 
 
-def noted(
-    files: seen.Look, prepared: set[str], described: Mapping[str, str], where: list[str], mark: str
-) -> dict[str, Any]:
+def noted(files: seen.Look, prepared: set[str], described: Mapping[str, str], where: list[str], mark: str) -> dict[str, Any]:
     """What to remember of a task. prepared: what the images are called that were read; of images that are no files, in archives,
     every file counts; mark: of the look for which it was prepared.
     """

@@ -20,7 +20,9 @@ def wrong(study: Study) -> list[UserError]:
     earlier and are kept. Data that could be downloaded, or that the catalogue places below `data_root`, are none of these.
     """
     odd = _odd(study)
-    return [error for task, error in odd.items() if not _kept(study, task)] + _misfits(study, [task for task in _own(study) if task not in odd])
+    return [error for task, error in odd.items() if not _kept(study, task)] + _misfits(
+        study, [task for task in _own(study) if task not in odd]
+    )
 
 
 def _own(study: Study) -> list[str]:
@@ -58,11 +60,7 @@ def _odd(study: Study) -> dict[str, UserError]:
 
 
 def _kept(study: Study, task: str) -> bool:
-    return (
-        study.source(task) is not None
-        and study.found[task]["place"] == changes.place(study, task)
-        and changes.is_prepared(study, task)
-    )
+    return study.source(task) is not None and study.found[task]["place"] == changes.place(study, task) and changes.is_prepared(study, task)
 
 
 def remarks(study: Study) -> list[str]:

@@ -140,7 +140,13 @@ class Joint(Unions):
             place = self.study.joint_score(self.method, source, "joint", seed, name)
             about = {"source": source, "adaptation": "joint", "group": "+".join(group), "seed": seed, "method": self.method}
             parts = self.left_out_parts(group)
-            known = {"target": name, "metric": metric_of(self.tasks, name), "seconds": 0.0, "fingerprint": fingerprint(parts), "parts": parts}
+            known = {
+                "target": name,
+                "metric": metric_of(self.tasks, name),
+                "seconds": 0.0,
+                "fingerprint": fingerprint(parts),
+                "parts": parts,
+            }
             cells.write(place, dict.fromkeys(score_record.KEYS) | about | known | {score_record.ABSENT: NO_OTHERS})
 
     @staticmethod

@@ -39,5 +39,3 @@ def sentence(one: dict[str, Any]) -> str:
     """What is to be said of a record where no prompt is above; without subject and full stop."""
     remedy = f"; {one['remedy']}" if one["remedy"] else ""
     return f"no prompt scores above the {100 * one['score']:.1f} % of always answering the largest class{remedy}"
-
-

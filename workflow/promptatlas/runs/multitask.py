@@ -72,9 +72,7 @@ class Unions:
         self.tasks, self.draws = opened(study), drawn(study)
         self.used: set[Path] = set()
 
-    def parts(
-        self, names: Sequence[str], seed: int, settings: Mapping[str, Any], start: LearnedPrompt | Failed | None
-    ) -> dict[str, str]:
+    def parts(self, names: Sequence[str], seed: int, settings: Mapping[str, Any], start: LearnedPrompt | Failed | None) -> dict[str, str]:
         """Everything that determines a prompt of several tasks, by name; `tasks` are those of `names` that it sees."""
         names = self.apart(names, seed)[0]
         if isinstance(start, Failed):
@@ -142,7 +140,9 @@ class Unions:
             sound, left = self.apart(names, seed)
             groups.setdefault(tuple(sound), []).append(seed)
             if left:
-                self.holes.say(f"{self.method}: the prompt of {'+'.join(names)}, seed {seed}, learns without {', '.join(left)}, which failed")
+                self.holes.say(
+                    f"{self.method}: the prompt of {'+'.join(names)}, seed {seed}, learns without {', '.join(left)}, which failed"
+                )
         for sound, own in groups.items():
             tasks = [self.tasks[name] for name in sound]
             learned = each(

@@ -255,10 +255,7 @@ def _hash(file: str) -> str:
 def encoding_marks(backbone: str, task: PreparedTask) -> dict[str, str]:
     """By array of an encoded task: the fingerprint of all that determines it."""
     inputs = {f"features_{split}": task.fingerprint(split) for split in SPLITS} | {"class_features": classes(task)}
-    return {
-        name: fingerprint({"backbone": backbone, "input": mark, "numerics": str(NUMERICS_VERSION)})
-        for name, mark in inputs.items()
-    }
+    return {name: fingerprint({"backbone": backbone, "input": mark, "numerics": str(NUMERICS_VERSION)}) for name, mark in inputs.items()}
 
 
 def classes(task: PreparedTask) -> str:

@@ -60,9 +60,7 @@ def parts(encoded: dict[str, str], task: PreparedTask, draws: dict[int, Draw], s
 def _write(study: Study, name: str, found: dict[int, dict[str, float] | Failed], mark: str, holes: Holes) -> None:
     """found: what is known of the probe of each seed. A file that lacks one is to be tried again, so it has no fingerprint."""
     failed = [one for one in found.values() if isinstance(one, Failed)]
-    rows = [
-        {"seed": seed} | ({"score": None, "failed": str(one)} if isinstance(one, Failed) else one) for seed, one in found.items()
-    ]
+    rows = [{"seed": seed} | ({"score": None, "failed": str(one)} if isinstance(one, Failed) else one) for seed, one in found.items()]
     whole = {"fingerprint": "", "probes": rows, "failed": str(failed[0])} if failed else {"fingerprint": mark, "probes": rows}
     if failed:
         holes.note(study.probe(name), failed[0])

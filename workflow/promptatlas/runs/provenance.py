@@ -52,9 +52,7 @@ def gathered(study: Study) -> dict[str, Any]:
         "config": study.description,
         "backbone": {"name": study.backbone_name, "sha256": backbone.fingerprint(study.backbone_folder)},
         "tasks": {task: _read(study.task_folder(task) / "task.json").get("fingerprints") for task in study.tasks},
-        "draws": {
-            task: {str(seed): _read(study.draw(task, seed)).get("sha256") for seed in study.seeds} for task in study.learners
-        },
+        "draws": {task: {str(seed): _read(study.draw(task, seed)).get("sha256") for seed in study.seeds} for task in study.learners},
         "results": results(study),
     }
 
@@ -101,9 +99,7 @@ def devices(logs: Iterable[Path]) -> dict[str, int]:
 def times(benchmarks: Iterable[Path]) -> dict[str, str | None]:
     """When the first and the last job ended, of those whose last run is noted."""
     ends = sorted(path.stat().st_mtime for path in benchmarks)
-    first, last = (
-        (datetime.fromtimestamp(int(end), timezone.utc).isoformat() for end in (ends[0], ends[-1])) if ends else (None, None)
-    )
+    first, last = (datetime.fromtimestamp(int(end), timezone.utc).isoformat() for end in (ends[0], ends[-1])) if ends else (None, None)
     return {"first_job_ended": first, "last_job_ended": last}
 
 

@@ -101,9 +101,7 @@ def announce(study: Study, damaged: Iterable[Path] = ()) -> None:
     gone = failed.union(damaged)
     for kind, files in ((kind, files) for kind, files in everything.items() if files):
         missing = [path for path in files if path in gone or not path.exists()]
-        names = (
-            ": " + ", ".join(str(path.relative_to(study.folder)) for path in missing) if 0 < len(missing) <= FEW else ""
-        )
+        names = ": " + ", ".join(str(path.relative_to(study.folder)) for path in missing) if 0 < len(missing) <= FEW else ""
         print(f"{study.name}: {len(missing)} of {len(files)} {kind} are missing{names}", file=sys.stderr)
     if failed:
         print(f"{study.name}: {counted(len(failed), 'result')} failed earlier, missing now", file=sys.stderr)

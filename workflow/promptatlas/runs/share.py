@@ -101,9 +101,7 @@ def _give(study: Study, method: str, model: Backbone, tasks: dict[str, Known], s
         given.save(place, about | _card(study, model, tasks, name, seed, given))
 
 
-def _card(
-    study: Study, model: Backbone, tasks: dict[str, Known], name: str, seed: int, given: LearnedPrompt
-) -> dict[str, str]:
+def _card(study: Study, model: Backbone, tasks: dict[str, Known], name: str, seed: int, given: LearnedPrompt) -> dict[str, str]:
     """What a prompt's file says to those who take it away; nothing of it is part of a fingerprint."""
     score = given.history[given.best_epoch - 1]["validation_score"]
     return card.write(
@@ -120,9 +118,7 @@ def _card(
     )
 
 
-def _score(
-    study: Study, method: str, model: Backbone, seed: int, name: str, known: Known | Failed, anew: bool, used: list[Path]
-) -> None:
+def _score(study: Study, method: str, model: Backbone, seed: int, name: str, known: Known | Failed, anew: bool, used: list[Path]) -> None:
     """See to it that the learner's score on a task is there."""
     if isinstance(known, Failed):
         raise known

@@ -154,7 +154,12 @@ class _Survey:
                 yield from ways[type(job)](job)
 
     def state(
-        self, what: str, path: Path, stored: Callable[[Path], Parts], current: Callable[[], Parts], cell: Cell | None = None,
+        self,
+        what: str,
+        path: Path,
+        stored: Callable[[Path], Parts],
+        current: Callable[[], Parts],
+        cell: Cell | None = None,
         of: Path | None = None,
     ) -> State:
         """stored: the parts of the fingerprint in the file; current: what they would be now; of: a result that `current` reads."""

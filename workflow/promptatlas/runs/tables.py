@@ -182,9 +182,7 @@ def _history(path: Path) -> list[dict[str, Any]]:
         require_known(about, path)
         return json.loads(about.get("history", "[]"))
     except (OSError, SafetensorError, AttributeError, TypeError, ValueError):
-        raise UserError(
-            f"the prompt {path} is missing or corrupt; delete the file and run again to learn it anew"
-        ) from None
+        raise UserError(f"the prompt {path} is missing or corrupt; delete the file and run again to learn it anew") from None
 
 
 def tasks_table(study: Study, transfer: pd.DataFrame, shared: pd.DataFrame) -> pd.DataFrame:
@@ -195,7 +193,13 @@ def tasks_table(study: Study, transfer: pd.DataFrame, shared: pd.DataFrame) -> p
     pooled = study.multitask_tasks() if study.multitask else ()
     blind = _largest_classes(study)
     measured = (
-        {"chance": chance[name], LARGEST_CLASS: blind[name], "zero_shot": zero_shot.get(name, float("nan")), "multitask_source": name in pooled} for name in study.tasks
+        {
+            "chance": chance[name],
+            LARGEST_CLASS: blind[name],
+            "zero_shot": zero_shot.get(name, float("nan")),
+            "multitask_source": name in pooled,
+        }
+        for name in study.tasks
     )
     rows = (_task_row(study, name) | _published(study, name) | own for name, own in zip(study.tasks, measured, strict=True))
     tasks = _noted(_frame(rows, TASKS), transfer, shared)
@@ -211,7 +215,9 @@ def _swapped(tasks: pd.DataFrame) -> dict[str, str]:
 def _doubted(tasks: pd.DataFrame, *by_task: Mapping[str, str]) -> pd.DataFrame:
     """The table with notes also of what the model's answers suggest."""
     more = {name: [said[name] for said in by_task if said.get(name)] for name in tasks["task"]}
-    return tasks.assign(notes=["; ".join(filter(None, (own, *more[name]))) for name, own in zip(tasks["task"], tasks["notes"], strict=True)])
+    return tasks.assign(
+        notes=["; ".join(filter(None, (own, *more[name]))) for name, own in zip(tasks["task"], tasks["notes"], strict=True)]
+    )
 
 
 def _task_row(study: Study, name: str) -> dict[str, Any]:

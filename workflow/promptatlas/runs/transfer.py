@@ -153,9 +153,7 @@ class Transfer:
         encoded = feature_file.load(self.study.encoded(target))[0]
         evaluations = self._how(batch[0])(task, encoded, batch)
         seconds = (time.perf_counter() - started) / len(batch)
-        return [
-            self._content(cell, task, evaluation, seconds) for cell, evaluation in zip(batch, evaluations, strict=True)
-        ]
+        return [self._content(cell, task, evaluation, seconds) for cell, evaluation in zip(batch, evaluations, strict=True)]
 
     def fail(self, holes: Holes, cell: Cell, failed: Failed) -> None:
         """Write a cell that says why it is none."""
@@ -184,9 +182,7 @@ class Transfer:
             task, encoded, single_task.tune_task(self.model, self.job.method, self.init_settings, task, draws, seeds, starts)
         )
 
-    def _evaluate(
-        self, task: PreparedTask, encoded: dict[str, np.ndarray], prompts: list[LearnedPrompt]
-    ) -> list[Evaluation]:
+    def _evaluate(self, task: PreparedTask, encoded: dict[str, np.ndarray], prompts: list[LearnedPrompt]) -> list[Evaluation]:
         return evaluate.evaluate(self.model, task, encoded, [one.prompts for one in prompts])
 
     def _content(self, cell: Cell, task: PreparedTask, evaluation: Evaluation, seconds: float) -> dict[str, Any]:

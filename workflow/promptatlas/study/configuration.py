@@ -85,9 +85,7 @@ def _distinct(tasks: Sequence[str]) -> None:
     for task in tasks:
         alike = re.sub(r"\W", "_", task).lower()
         if alike in called:
-            raise UserError(
-                f"the task `{task}` is called too much like {called[alike]}; give it another name under `data`"
-            )
+            raise UserError(f"the task `{task}` is called too much like {called[alike]}; give it another name under `data`")
         called[alike] = f"the task `{task}`"
 
 

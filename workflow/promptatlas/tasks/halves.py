@@ -52,9 +52,7 @@ def require_halves(name: str, class_names: Sequence[str], multilabel: bool) -> N
             f"task `{name}` marks several classes on a picture, so base and new classes share pictures; leave it out of `tasks`"
         )
     if 0 < len(class_names) < FEWEST_CLASSES:
-        raise UserError(
-            f"task `{name}` has {len(class_names)} classes, but base and new need two each; leave it out of `tasks`"
-        )
+        raise UserError(f"task `{name}` has {len(class_names)} classes, but base and new need two each; leave it out of `tasks`")
 
 
 def write_part(whole: PreparedTask, part: str, folder: str | Path) -> None:

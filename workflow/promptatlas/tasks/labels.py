@@ -77,8 +77,7 @@ def relabel(listing: Listing, entry: Entry) -> Listing:
         _require_labels(part.labels, len(listing.class_names), f"task {entry.task.name!r}, split {split}")
     places = _places(listing.class_names, entry)
     splits = {
-        split: replace(part, labels=_moved(part.labels, places, len(entry.task.class_names)))
-        for split, part in listing.splits.items()
+        split: replace(part, labels=_moved(part.labels, places, len(entry.task.class_names))) for split, part in listing.splits.items()
     }
     return replace(listing, class_names=entry.task.class_names, splits=splits)
 
@@ -125,9 +124,7 @@ def _loose(exact: dict[str, int]) -> dict[str, int]:
 def _require_labels(labels: np.ndarray, classes: int, where: str) -> None:
     if labels.ndim == 2:
         if labels.shape[1] != classes or not np.isin(labels, (0, 1)).all():
-            raise UserError(
-                f"{where}: the labels are marks of {labels.shape[1]} classes for {classes} class names, or not 0 and 1"
-            )
+            raise UserError(f"{where}: the labels are marks of {labels.shape[1]} classes for {classes} class names, or not 0 and 1")
     elif len(labels) and not (0 <= labels.min() and labels.max() < classes):
         wrong = int(labels.min() if labels.min() < 0 else labels.max())
         raise UserError(

@@ -27,7 +27,10 @@ def overlaps(tasks: Mapping[str, PreparedTask]) -> pd.DataFrame:
     every image of the task is prepared, otherwise there may be more.
     """
     numbers = _numbered(tasks)
-    names, count = list(tasks), 1 + max((int(own.max()) for by_split in numbers.values() for own in by_split.values() if len(own)), default=0)
+    names, count = (
+        list(tasks),
+        1 + max((int(own.max()) for by_split in numbers.values() for own in by_split.values() if len(own)), default=0),
+    )
     there, learned = (np.zeros((len(names), count), dtype=bool) for _ in range(2))
     for row, name in enumerate(names):
         for split, own in numbers[name].items():

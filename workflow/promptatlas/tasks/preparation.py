@@ -65,9 +65,7 @@ def prepare_embedded(name: str, folder: str | Path) -> None:
     write(folder, mini.task, pools, factors, images)
 
 
-def prepare(
-    entry: Entry, source: dict, data_root: Path, folder: str | Path, needs: Needs, workers: int, say: Say
-) -> set[str]:
+def prepare(entry: Entry, source: dict, data_root: Path, folder: str | Path, needs: Needs, workers: int, say: Say) -> set[str]:
     """Write the prepared folder of a task that `source` lists below `data_root`, and return what its images are called: the paths of those
     that are files.
 
@@ -106,9 +104,7 @@ def prepare(
     _announce(task.name, {split: work for split, work in works.items() if split not in kept}, size, folder, say)
     _forget_others(folder, works)
     fresh = {split: work for split, work in works.items() if split not in kept}
-    decoded = {
-        split: decode(work, workers, Meter(f"prepare {task.name} {split}", "pictures", say)) for split, work in fresh.items()
-    }
+    decoded = {split: decode(work, workers, Meter(f"prepare {task.name} {split}", "pictures", say)) for split, work in fresh.items()}
     _judge(task.name, fresh, decoded, needs, say)
     skipped = {split: kept[split].skipped if split in kept else _broken(works[split], decoded[split]) for split in works}
     _require_enough(task, listing, works, skipped, needs.shots)
@@ -151,8 +147,7 @@ def _require_every_class(task: Task, labels: np.ndarray) -> None:
     empty = [name for name, count in zip(task.class_names, counts, strict=True) if count == 0]
     if empty:
         raise UserError(
-            f"task {task.name!r} has no training pictures of {_listed(empty)}, so 0 shots can be drawn; "
-            "add pictures or leave the class out"
+            f"task {task.name!r} has no training pictures of {_listed(empty)}, so 0 shots can be drawn; add pictures or leave the class out"
         )
 
 

@@ -30,7 +30,9 @@ def require_test(task: Task, labels: np.ndarray, broken: int) -> None:
 def require_train(task: Task, count: int, broken: int) -> None:
     """UserError if none of the training images that a study needs can be read."""
     if not count:
-        raise UserError(f"task {task.name!r}: none of the {broken} training images that are needed can be read; mend them or leave the task out")
+        raise UserError(
+            f"task {task.name!r}: none of the {broken} training images that are needed can be read; mend them or leave the task out"
+        )
 
 
 def require_draw(task: Task, drawn: Draw, readable: Draw) -> None:
@@ -43,7 +45,11 @@ def require_draw(task: Task, drawn: Draw, readable: Draw) -> None:
         )
     labels, broken = readable.validation_labels, len(drawn.validation) - len(readable.validation)
     if not len(labels):
-        found = f"none of the {broken} validation images that are drawn can be read; mend them" if broken else "no validation image is drawn; add some"
+        found = (
+            f"none of the {broken} validation images that are drawn can be read; mend them"
+            if broken
+            else "no validation image is drawn; add some"
+        )
         raise UserError(f"task {task.name!r}: {found}, or take other `seeds`")
     if metrics.undefined(task.metric, labels):
         raise UserError(f"task {task.name!r}: {_alike(task, labels, broken, 'validation')}")
@@ -57,7 +63,9 @@ def _alike(task: Task, labels: np.ndarray, broken: int, split: str) -> str:
     readable = (" and can be read" if split == "validation" else " that can be read") if broken else ""
     those = f"{len(labels)} {split} images{' that are drawn' if split == 'validation' else ''}{readable}"
     if labels.ndim == 2:
-        return f"none of the {those} has a label, so {task.metric} has no value; add {split} images with labels{mend}, or leave the task out"
+        return (
+            f"none of the {those} has a label, so {task.metric} has no value; add {split} images with labels{mend}, or leave the task out"
+        )
     own, other = (task.class_names[number] for number in (labels[0], 1 - labels[0]))
     return (
         f"all {those} are of class {own!r}, but {task.metric} compares two classes; "

@@ -57,10 +57,7 @@ def _equal_files(paths: Sequence[str]) -> list[Hashable]:
     keys: list[Hashable] = [_size(path) for path in paths]
     for read in (_end, _whole):
         counts = Counter(keys)
-        keys = [
-            (path if counts[key] == 1 else read(path, key)) if key is not None else None
-            for path, key in zip(paths, keys, strict=True)
-        ]
+        keys = [(path if counts[key] == 1 else read(path, key)) if key is not None else None for path, key in zip(paths, keys, strict=True)]
     return keys
 
 

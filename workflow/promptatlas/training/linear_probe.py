@@ -112,13 +112,9 @@ class _Marks:
     def score(self, metric: str, features: np.ndarray, labels: np.ndarray) -> float:
         if metric != "map_11_point":
             raise UserError(f"Pictures with several labels are scored by map_11_point, not by {metric}.")
-        ranked = [
-            np.zeros(len(features)) if model is None else model.decision_function(features) for model in self.models
-        ]
+        ranked = [np.zeros(len(features)) if model is None else model.decision_function(features) for model in self.models]
         metrics.require(metric, np.asarray(labels))
-        each = [
-            metrics.average_precision(marks, scores) for marks, scores in zip(np.asarray(labels).T, ranked, strict=True)
-        ]
+        each = [metrics.average_precision(marks, scores) for marks, scores in zip(np.asarray(labels).T, ranked, strict=True)]
         return float(np.mean([value for value in each if np.isfinite(value)]))
 
 

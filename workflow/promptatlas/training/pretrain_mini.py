@@ -64,9 +64,7 @@ STAGES = (
 )
 
 
-def pretrain(
-    folder: str | Path, steps: int = 7500, pairs: int = 120_000, seed: int = 0, threads: int = 2
-) -> list[dict]:
+def pretrain(folder: str | Path, steps: int = 7500, pairs: int = 120_000, seed: int = 0, threads: int = 2) -> list[dict]:
     """Draw `pairs` captioned pictures, train for `steps` batches over all stages, write the weights that are shipped.
 
     `folder` receives mini.safetensors (float16), config.json, training.csv (the returned records: step, loss,
@@ -264,11 +262,7 @@ def _validation(pictures: PictureSet, count: int) -> tuple[np.ndarray, list[Fact
 
 def save(model: SmallClip, folder: Path) -> None:
     """mini.safetensors: CLIP's tensor names in float16, the token table as `token_rows` and `token_ids`; config.json."""
-    weights = {
-        name: value.detach().numpy().astype(np.float16)
-        for name, value in model.clip.state_dict().items()
-        if name != "attn_mask"
-    }
+    weights = {name: value.detach().numpy().astype(np.float16) for name, value in model.clip.state_dict().items() if name != "attn_mask"}
     weights["token_rows"] = model.rows.detach().numpy().astype(np.float16)
     weights["token_ids"] = model.ids.astype(np.int32)
     save_file(weights, folder / "mini.safetensors.tmp")

@@ -94,9 +94,7 @@ class Run:
             self.classifier = PromptedClassifier(backbone, task.task.class_names, population.prompts())
         inputs = Features if not population.visual else Pictures
         self.train = inputs(backbone, self.classifier, task, "train", [draw.train for draw in draws])
-        self.validation = inputs(
-            backbone, self.classifier, task, draws[0].validation_split, [draw.validation for draw in draws]
-        )
+        self.validation = inputs(backbone, self.classifier, task, draws[0].validation_split, [draw.validation for draw in draws])
 
     def learn(self) -> list[LearnedPrompt]:
         started, parameters = time.perf_counter(), self.population.parameters
@@ -111,9 +109,7 @@ class Run:
             losses = self._epoch(optimizer, orders)
             scores = self._validate()
             for k in learners:
-                histories[k].append(
-                    {"epoch": epoch + 1, "loss": losses[k], "learning_rate": rate, "validation_score": scores[k]}
-                )
+                histories[k].append({"epoch": epoch + 1, "loss": losses[k], "learning_rate": rate, "validation_score": scores[k]})
                 best[k].offer(scores[k], lambda k=k, epoch=epoch: (epoch + 1, self.population.snapshot(k)))
         seconds = (time.perf_counter() - started) / len(self.seeds)
         chosen = [own.taken() for own in best]
@@ -206,9 +202,7 @@ class _Draws:
 class Features(_Draws):
     """For text-only methods: the frozen image features, computed once, (K, N, embed_dim)."""
 
-    def __init__(
-        self, backbone: Backbone, classifier: PromptedClassifier, task: PreparedTask, split: str, indices: list
-    ) -> None:
+    def __init__(self, backbone: Backbone, classifier: PromptedClassifier, task: PreparedTask, split: str, indices: list) -> None:
         super().__init__(task, split, indices, backbone.device)
         images = task.images(split)
         unique, inverse = np.unique(self.rows, return_inverse=True)
@@ -226,9 +220,7 @@ class Features(_Draws):
 class Pictures(_Draws):
     """For methods with visual prompts: uint8 pictures of all draws, each held once, embedded again at every step."""
 
-    def __init__(
-        self, backbone: Backbone, classifier: PromptedClassifier, task: PreparedTask, split: str, indices: list
-    ) -> None:
+    def __init__(self, backbone: Backbone, classifier: PromptedClassifier, task: PreparedTask, split: str, indices: list) -> None:
         super().__init__(task, split, indices, backbone.device)
         self.backbone, self.classifier = backbone, classifier
         unique, inverse = np.unique(self.rows, return_inverse=True)
@@ -257,4 +249,3 @@ def loss(logits: Tensor, labels: Tensor, weights: Tensor) -> Tensor:
         targets = labels.to(logits.dtype)
         each = -(log_probabilities * targets).sum(-1) / targets.sum(-1).clamp(min=1)
     return (each * weights).sum(1) / weights.sum(1)
-

@@ -47,7 +47,9 @@ def read(path: Path, names: Sequence[str], number: str, most: float) -> pd.DataF
     except (OSError, ValueError, KeyError, TypeError, OverflowError) as error:
         raise UserError(f"{path} cannot be read as a table of printed numbers ({plain(error)}); restore the file") from None
     if not sound:
-        raise UserError(f"{path} says nothing, or two numbers of the same, or a number outside 0 to {most:g} under `{number}`; restore the file")
+        raise UserError(
+            f"{path} says nothing, or two numbers of the same, or a number outside 0 to {most:g} under `{number}`; restore the file"
+        )
     return table
 
 

@@ -185,8 +185,7 @@ def _tests(
     n, measures = len(response), list(matrices)
     observed = np.array([masked.correlation(response, closeness) for closeness in matrices.values()])
     bounds = [
-        correlation_interval(value, _left_out(response, closeness))
-        for value, closeness in zip(observed, matrices.values(), strict=True)
+        correlation_interval(value, _left_out(response, closeness)) for value, closeness in zip(observed, matrices.values(), strict=True)
     ]
     cells = [_count(response, closeness) for closeness in matrices.values()]
     orders = permutation.relabellings(n, permutations, stream("statistics", "two_way", n))

@@ -111,7 +111,9 @@ def tests(study: nulls.Study, families: Sequence[str], rng: np.random.Generator)
     if "agreement_blocks" in agreeing:
         yield "agreement of methods beyond family", agreeing["agreement_blocks"][0]
     yield from _printed(seed_mean(study.scores[0]), study.printed, families, rng)
-    regret = _by_test(row for row in regret_rows(seed_mean(study.scores[0]), {"": study.measures["measure 2"]}, PERMUTATIONS) if not row["measure"])
+    regret = _by_test(
+        row for row in regret_rows(seed_mean(study.scores[0]), {"": study.measures["measure 2"]}, PERMUTATIONS) if not row["measure"]
+    )
     for k in (k for k in TOP if f"regret@{k}" in regret):
         yield f"regret at {k}, against the static list", regret[f"regret@{k}"][0]
     scores, as_good = nulls.equal_lists(len(families), rng)

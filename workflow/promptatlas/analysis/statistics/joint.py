@@ -26,9 +26,9 @@ def compare_joint(joint: pd.DataFrame, transfer: pd.DataFrame, sources: Sequence
     records = []
     for method, own in joint.groupby("method", sort=False):
         adapted = own.assign(method=[way(*one) for one in zip(own["source"], own["adaptation"], strict=True)])
-        frozen = transfer[
-            (transfer["method"] == method) & (transfer["protocol"] == FROZEN) & transfer["source"].isin(sources)
-        ].rename(columns={"target": "task"})
+        frozen = transfer[(transfer["method"] == method) & (transfer["protocol"] == FROZEN) & transfer["source"].isin(sources)].rename(
+            columns={"target": "task"}
+        )
         frozen = frozen.assign(method=[way(source, FROZEN) for source in frozen["source"]])
         table = pd.concat([adapted, frozen], ignore_index=True)
         groups = own.loc[(own["source"] == SCRATCH) & (own["adaptation"] == JOINT)].drop_duplicates("task")

@@ -56,9 +56,7 @@ def collect(transfer: pd.DataFrame, tasks: pd.DataFrame) -> list[Scores]:
     names = task_names(tasks)
     unknown = sorted(set(transfer["target"]) - set(names))
     if unknown:
-        raise UserError(
-            f"the table transfer holds the target '{unknown[0]}', which the table tasks lacks; collect the study again"
-        )
+        raise UserError(f"the table transfer holds the target '{unknown[0]}', which the table tasks lacks; collect the study again")
     twice = transfer.duplicated(["protocol", "method", "source", "target", "seed"])
     if twice.any():
         row = transfer[twice].iloc[0]
@@ -70,16 +68,12 @@ def collect(transfer: pd.DataFrame, tasks: pd.DataFrame) -> list[Scores]:
     return [_scores(protocol, method, group, names, transfer, tasks) for (protocol, method), group in groups]
 
 
-def _scores(
-    protocol: str, method: str, group: pd.DataFrame, names: tuple[str, ...], transfer: pd.DataFrame, tasks: pd.DataFrame
-) -> Scores:
+def _scores(protocol: str, method: str, group: pd.DataFrame, names: tuple[str, ...], transfer: pd.DataFrame, tasks: pd.DataFrame) -> Scores:
     seeds = tuple(sorted(group["seed"].unique()))
     calibration = sorted(set(group["source"]) - set(names))
     dense = {source: np.full((len(seeds), len(names)), np.nan) for source in (*names, *calibration)}
     columns = {name: index for index, name in enumerate(names)}
-    for source, target, seed, score in zip(
-        group["source"], group["target"], group["seed"], group["score"], strict=True
-    ):
+    for source, target, seed, score in zip(group["source"], group["target"], group["seed"], group["score"], strict=True):
         dense[source][seeds.index(seed), columns[target]] = score
     if LARGEST_CLASS in tasks:
         blind = tasks.set_index("task")[LARGEST_CLASS].reindex(names).to_numpy(float)

@@ -44,10 +44,7 @@ def compare(table: pd.DataFrame, base: str = BASE) -> dict:
         }
         for place, method in enumerate(order, start=1)
     ]
-    pairs = [
-        {"better": one, "worse": other, **_difference(scores, one, other, tasks)}
-        for one, other in itertools.combinations(order, 2)
-    ]
+    pairs = [{"better": one, "worse": other, **_difference(scores, one, other, tasks)} for one, other in itertools.combinations(order, 2)]
     return {
         "n_tasks": len(tasks),
         "tasks_left_out": [name for name in names if name not in tasks],
@@ -78,9 +75,7 @@ def _difference(scores: dict, method: str, other: str, tasks: list[str]) -> dict
 
     def of(one: str) -> np.ndarray:
         """(T, S) in points; NaN where a seed is missing."""
-        return np.array(
-            [[100 * own.get(None, own.get(seed, math.nan)) for seed in seeds or [0]] for own in map(scores[one].get, tasks)]
-        )
+        return np.array([[100 * own.get(None, own.get(seed, math.nan)) for seed in seeds or [0]] for own in map(scores[one].get, tasks)])
 
     values = of(method) - of(other)
     there = np.isfinite(values)

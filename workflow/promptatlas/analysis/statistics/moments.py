@@ -141,11 +141,7 @@ def _expected(first: bytes, second: bytes, n: int) -> np.ndarray:
         cross = (np.trace(effects[:n, n:]) + np.trace(effects[n:, :n])) / 2
         expected[:3, column] = np.trace(effects[:n, :n]), np.trace(effects[n:, n:]), cross
     same = (a & b).sum() - _trace(inverse_a, common) - _trace(inverse_b, common) + _trace(inverse_a @ common, inverse_b @ common)
-    mixed = (
-        _trace(inverse_a @ swapped, inverse_b @ common)
-        - _trace(inverse_a, _swapped(a, a & b))
-        - _trace(inverse_b, _swapped(a & b, b))
-    )
+    mixed = _trace(inverse_a @ swapped, inverse_b @ common) - _trace(inverse_a, _swapped(a, a & b)) - _trace(inverse_b, _swapped(a & b, b))
     turned = (
         (a & b.T).sum()
         - _trace(inverse_a, normal_equations(a & b.T))

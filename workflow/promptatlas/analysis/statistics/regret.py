@@ -29,8 +29,7 @@ def regrets(scores: np.ndarray, predicted: np.ndarray, k: int) -> np.ndarray:
     count = there.sum(axis=-2, keepdims=True)
     order = np.argsort(np.where(there, -scores, np.inf), axis=-2, kind="stable")
     scores, ranked, there = (
-        np.take_along_axis(one, order, axis=-2)
-        for one in (np.where(there, scores, -np.inf), np.where(there, predicted, -np.inf), there)
+        np.take_along_axis(one, order, axis=-2) for one in (np.where(there, scores, -np.inf), np.where(there, predicted, -np.inf), there)
     )
     chosen = np.minimum(k, count)
     threshold = np.take_along_axis(-np.sort(-ranked, axis=-2), np.maximum(chosen - 1, 0), axis=-2)

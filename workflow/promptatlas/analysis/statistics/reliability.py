@@ -16,7 +16,6 @@ from promptatlas.analysis.statistics.relations import off_diagonal
 PARTS = ("target", "source", "relationship")
 
 
-
 @dataclass(frozen=True)
 class Decomposition:
     """Variances of one cell of one seed; `reliability` is that of the relationship part of the mean over seeds.

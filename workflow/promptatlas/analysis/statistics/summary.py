@@ -148,9 +148,7 @@ def _method(scores: Scores) -> dict:
         "n_cells": int(np.isfinite(scores.score).sum()),
         "n_pairs": len(others),
         "own_gain_points_mean": _mean(np.diagonal(gain)),
-        "own_gain_points_worst": float(np.nanmin(np.diagonal(gain)))
-        if np.isfinite(np.diagonal(gain)).any()
-        else math.nan,
+        "own_gain_points_worst": float(np.nanmin(np.diagonal(gain))) if np.isfinite(np.diagonal(gain)).any() else math.nan,
         "transfer_gain_points_mean": _mean(others),
         "transfer_helps_share": counts["helps"],
         "transfer_helps": counts,

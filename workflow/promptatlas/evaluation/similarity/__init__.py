@@ -28,13 +28,9 @@ def corpus(tasks: dict) -> Corpus:
     for name, (_, encoded) in tasks.items():
         for key in ("features_train", "class_features"):
             if key not in encoded or not len(encoded[key]):
-                raise UserError(
-                    f"the encoded task '{name}' has no '{key}'; delete its file under encoded/ and run again"
-                )
+                raise UserError(f"the encoded task '{name}' has no '{key}'; delete its file under encoded/ and run again")
             if not np.isfinite(encoded[key]).all():
-                raise UserError(
-                    f"'{key}' of the encoded task '{name}' is not finite; delete its file under encoded/ and run again"
-                )
+                raise UserError(f"'{key}' of the encoded task '{name}' is not finite; delete its file under encoded/ and run again")
     return Corpus(
         names=tuple(tasks),
         tasks=tuple(task for task, _ in tasks.values()),

@@ -14,9 +14,4 @@ def jaccard(one: tuple[str, ...], other: tuple[str, ...]) -> float:
 @measure("factor_overlap", title="known factor overlap", family="truth", directed=False)
 def factor_overlap(corpus: Corpus) -> np.ndarray:
     """Mean of the Jaccard overlaps of what is drawn and of what the label depends on, (n, n); NaN where not given."""
-    return np.array(
-        [
-            [(jaccard(a.drawn, b.drawn) + jaccard(a.labelled, b.labelled)) / 2 for b in corpus.tasks]
-            for a in corpus.tasks
-        ]
-    )
+    return np.array([[(jaccard(a.drawn, b.drawn) + jaccard(a.labelled, b.labelled)) / 2 for b in corpus.tasks] for a in corpus.tasks])

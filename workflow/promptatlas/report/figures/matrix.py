@@ -31,13 +31,15 @@ CALIBRATION = {
 # protocol -> words after the method in the title, labels of rows and of columns
 WORDS = {
     "frozen": ("", "source: the task the prompt was learned on", "target: the task it is used on"),
-    "init": (", tuned on the target (init)", "source: the task whose prompt tuning starts from", "target: the task the prompt is tuned and used on"),
+    "init": (
+        ", tuned on the target (init)",
+        "source: the task whose prompt tuning starts from",
+        "target: the task the prompt is tuned and used on",
+    ),
 }
 
 
-def heatmap(
-    scores: Scores, view: str, order: Sequence[str], titles: dict[str, str], limits: tuple[float, float]
-) -> Figure | None:
+def heatmap(scores: Scores, view: str, order: Sequence[str], titles: dict[str, str], limits: tuple[float, float]) -> Figure | None:
     """One method in one view, tasks in the given order; None where there is nothing to show."""
     values, rows = shown(scores, view)
     if not np.isfinite(values).any():
@@ -90,7 +92,9 @@ def _below(scores: Scores, values: np.ndarray) -> np.ndarray:
 def _mark(axes: Axes, cells: np.ndarray) -> None:
     """A dark corner at the lower left of each of the marked cells (R, C)."""
     for row, column in np.argwhere(cells):
-        axes.add_patch(Polygon([(column + 0.06, row + 0.66), (column + 0.06, row + 0.94), (column + 0.34, row + 0.94)], color="#333333", lw=0))
+        axes.add_patch(
+            Polygon([(column + 0.06, row + 0.66), (column + 0.06, row + 0.94), (column + 0.34, row + 0.94)], color="#333333", lw=0)
+        )
 
 
 def row_title(protocol: str, row: str) -> str:

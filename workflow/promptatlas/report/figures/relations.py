@@ -62,9 +62,7 @@ def _scatter(axes: Axes, transfer: np.ndarray, closeness: np.ndarray, row: pd.Se
     edge = np.array([x.min(), x.max()])
     axes.plot(edge, row["estimate"] * edge, color=COLOURS[1], linewidth=1.6)
     interval = f" [{number(row['low'], 2)}, {number(row['high'], 2)}]" if np.isfinite(row["low"]) else ""
-    axes.set_title(
-        f"r = {number(row['estimate'], 2)}{interval}   p = {row['p']:.2g}", fontsize=8.5, fontweight="normal"
-    )
+    axes.set_title(f"r = {number(row['estimate'], 2)}{interval}   p = {row['p']:.2g}", fontsize=8.5, fontweight="normal")
 
 
 def variance_bars(statistics: pd.DataFrame) -> Figure | None:
@@ -72,9 +70,7 @@ def variance_bars(statistics: pd.DataFrame) -> Figure | None:
     shares = statistics[(statistics["test"] == "variance_share") & statistics["response"].isin(RESPONSES) & statistics["estimate"].notna()]
     if shares.empty:
         return None
-    table = shares.pivot_table(
-        index=["protocol", "response", "method"], columns="measure", values="estimate", sort=False
-    )
+    table = shares.pivot_table(index=["protocol", "response", "method"], columns="measure", values="estimate", sort=False)
     named = set(shares["protocol"]) != {"frozen"}
     places = np.arange(len(table))
     figure, axes = plt.subplots(figsize=(7.2, 0.34 * len(table) + 1.1), layout="constrained")
@@ -134,9 +130,7 @@ def correlation_forest(statistics: pd.DataFrame) -> Figure | None:
     axes.set_yticks(list(labels), list(labels.values()))
     axes.set_ylim(len(measures) * step - 0.8, -1.3)
     axes.set_xlim(np.nanmin([-0.5, rows["low"].min()]) - 0.05, np.nanmax([0.8, rows["high"].max()]) + 0.05)
-    axes.set_xlabel(
-        "correlation of the relationship parts of transfer and similarity, 95 % jackknife interval over tasks"
-    )
+    axes.set_xlabel("correlation of the relationship parts of transfer and similarity, 95 % jackknife interval over tasks")
     axes.tick_params(axis="y", length=0)
     sns.despine(ax=axes, left=True)
     return figure

@@ -31,8 +31,16 @@ def write(tasks: pd.DataFrame, config: Mapping, summary: Mapping, path: Path) ->
     """Write the page at `path`: the table `tasks`, the resolved configuration, the dict of summary.json."""
     titles, comparison = static.titles(tasks), summary["comparison"]
     sections = [
-        static.Section("gains", "Gain over zero-shot", f'<p class="words">{WORDS.format(static.intervals(comparison, INTERVALS))}</p>{_gains(comparison, summary["methods"])}'),
-        static.Section("scores", "Scores", f'{_left_out(comparison)}<div class="scroll">{_scores(comparison, titles, static.largest_classes(summary))}</div>'),
+        static.Section(
+            "gains",
+            "Gain over zero-shot",
+            f'<p class="words">{WORDS.format(static.intervals(comparison, INTERVALS))}</p>{_gains(comparison, summary["methods"])}',
+        ),
+        static.Section(
+            "scores",
+            "Scores",
+            f'{_left_out(comparison)}<div class="scroll">{_scores(comparison, titles, static.largest_classes(summary))}</div>',
+        ),
         static.Section("pairs", "Each against each", f'<p class="words">{PAIRS}</p><div class="scroll">{_pairs(comparison)}</div>'),
     ]
     if summary["published_means"]:
@@ -46,7 +54,9 @@ def _lead(summary: Mapping) -> str:
     missing, shots = summary["n_missing_scores"], summary["shots"][0]
     methods = static.counted(summary["n_methods_measured"], len(summary["methods"]), "method")
     tasks = static.counted(summary["n_tasks_measured"], len(summary["tasks"]), "task")
-    seeds, scores = (static.counted(count, count, what) for count, what in ((len(summary["seeds"]), "seed"), (summary["n_scores"], "score")))
+    seeds, scores = (
+        static.counted(count, count, what) for count, what in ((len(summary["seeds"]), "seed"), (summary["n_scores"], "score"))
+    )
     return (
         f"{methods} on {tasks} with {summary['backbone']}, {shots} {'picture' if shots == 1 else 'pictures'} per class, {seeds}: {scores}."
         + (f" {missing} {'score is' if missing == 1 else 'scores are'} missing." if missing else "")

@@ -15,9 +15,7 @@ WORDS = (
     "prompt stands beside the target’s own prompt tuned from scratch: the same task, the same few pictures, the same seed. "
 )
 INTERVALS = "Intervals of the differences count tasks and seeds as crossed random samples."
-LEFT_OUT = (
-    "A prompt of other tasks was tuned on all tasks but the target; where it starts the prompt of a group, on all tasks but those of the group."
-)
+LEFT_OUT = "A prompt of other tasks was tuned on all tasks but the target; where it starts the prompt of a group, on all tasks but those of the group."
 STARTLESS = "Since one group holds every task, no prompt of other tasks is left for it to start from, and there is no such row."
 AVERAGES = "Where it says so, the start is the mean of the prompts of all seeds, parameter by parameter: every seed starts from the same."
 BY_TASK = "Percent, mean ± standard deviation over seeds."
@@ -129,5 +127,8 @@ def _other_metrics(joint: Sequence[Mapping], titles: Mapping[str, str]) -> str:
     other = {task: both for one in joint if one["published"] for task, both in one["published"]["other_metric"].items()}
     if not other:
         return ""
-    named = [f"{titles.get(task, task)} ({here.replace('_', ' ')} here, {there.replace('_', ' ')} there)" for task, (here, there) in other.items()]
+    named = [
+        f"{titles.get(task, task)} ({here.replace('_', ' ')} here, {there.replace('_', ' ')} there)"
+        for task, (here, there) in other.items()
+    ]
     return f"Not comparable, nor the averages as far as they hold them: {'; '.join(named)}."

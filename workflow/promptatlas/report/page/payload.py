@@ -43,9 +43,7 @@ def payload(tables: dict[str, pd.DataFrame], config: dict, cells: Iterable[dict]
         "results": str(config.get("results", "results")),
         "config": config,
         "backbones": sorted(set(tables["transfer"]["backbone"])),
-        "tasks": [
-            {"name": name} | {key: plain(card[key]) for key in CARD if key in card} for name, card in cards.iterrows()
-        ],
+        "tasks": [{"name": name} | {key: plain(card[key]) for key in CARD if key in card} for name, card in cards.iterrows()],
         "methods": {method: method_title(method) for method in in_order(summary["methods"], config.get("methods", ()))},
         "method_titles": METHODS,
         "protocols": summary["protocols"],
@@ -107,9 +105,7 @@ def similarities(similarity: pd.DataFrame, names: tuple[str, ...]) -> list[dict[
     for (measure, method), part in similarity.fillna({"method": ""}).groupby(["measure", "method"], sort=False):
         known = lookup(measure)
         values = plain(similarity_matrices(part, names, method)[measure], 4)
-        entries.append(
-            {"measure": measure, "method": method, "title": known.title, "family": known.family, "values": values}
-        )
+        entries.append({"measure": measure, "method": method, "title": known.title, "family": known.family, "values": values})
     return entries
 
 

@@ -35,8 +35,7 @@ WORDS = {
 }
 MEASURES = {BASE: "base", NEW: "new", HARMONIC: "H"}
 HOVER = (
-    "Numbers are percent, means over seeds; their standard deviation shows under the pointer and is in "
-    "<code>tables/protocol.csv</code>."
+    "Numbers are percent, means over seeds; their standard deviation shows under the pointer and is in <code>tables/protocol.csv</code>."
 )
 
 

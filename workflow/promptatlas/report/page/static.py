@@ -166,9 +166,7 @@ def table(head: Sequence[str], rows: Iterable[Sequence[str]], numeric: Collectio
     """A table of cells that are HTML already; columns `numeric` stand to the right."""
     kind = [' class="n"' if column in numeric else "" for column in range(len(head))]
     top = "".join(f'<th{one} scope="col">{name}</th>' for one, name in zip(kind, head, strict=True))
-    body = "".join(
-        f"<tr>{''.join(f'<td{one}>{cell}</td>' for one, cell in zip(kind, row, strict=True))}</tr>" for row in rows
-    )
+    body = "".join(f"<tr>{''.join(f'<td{one}>{cell}</td>' for one, cell in zip(kind, row, strict=True))}</tr>" for row in rows)
     return f"<table><thead><tr>{top}</tr></thead><tbody>{body}</tbody></table>"
 
 

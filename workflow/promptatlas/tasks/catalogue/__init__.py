@@ -75,4 +75,6 @@ def described(name: str, description: Mapping[str, Any]) -> Entry:
     try:
         return override(entry(name), description)
     except UserError as error:
-        raise UserError(f"{error} (`{name}` is the name of a published task; a task of your own needs another, such as `my-{name}`)") from None
+        raise UserError(
+            f"{error} (`{name}` is the name of a published task; a task of your own needs another, such as `my-{name}`)"
+        ) from None

@@ -56,9 +56,7 @@ def _part(entry: Entry, classes: Sequence[str]) -> Entry:
         hint = suggest(unknown[0], entry.task.class_names)
         raise UserError(f"`classes` of task `{entry.task.name}`: {shown(unknown[0])} is none of its classes; {hint}")
     spellings = {spelling: name for spelling, name in entry.spellings.items() if name in classes}
-    return replace(
-        entry, task=replace(entry.task, class_names=tuple(classes)), spellings=spellings, sizes={}, expected_zero_shot={}
-    )
+    return replace(entry, task=replace(entry.task, class_names=tuple(classes)), spellings=spellings, sizes={}, expected_zero_shot={})
 
 
 def _sources(entry: Entry, description: Mapping[str, Any]) -> tuple[dict[str, Any], ...]:
@@ -72,9 +70,7 @@ def _sources(entry: Entry, description: Mapping[str, Any]) -> tuple[dict[str, An
     sources = [source for source in entry.sources if wanted in (None, source["reader"])]
     if not sources:
         known = ", ".join(dict.fromkeys(source["reader"] for source in entry.sources))
-        raise UserError(
-            f"task `{entry.task.name}` has no source of reader {wanted}; known are {known}, or give its `folder`"
-        )
+        raise UserError(f"task `{entry.task.name}` has no source of reader {wanted}; known are {known}, or give its `folder`")
     given = {key: description[key] for key in ("repository", "revision") if key in description}
     if given:
         # the other mirrors of the task have columns and splits of their own
@@ -82,9 +78,7 @@ def _sources(entry: Entry, description: Mapping[str, Any]) -> tuple[dict[str, An
     if "root" in description:
         sources = [source | {"root": description["root"]} for source in sources if source["reader"] == "torchvision"]
         if not sources:
-            raise UserError(
-                f"`root` of task `{entry.task.name}` is for torchvision or a manifest; give its `folder` instead"
-            )
+            raise UserError(f"`root` of task `{entry.task.name}` is for torchvision or a manifest; give its `folder` instead")
     return tuple(sources)
 
 

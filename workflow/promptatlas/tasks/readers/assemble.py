@@ -44,9 +44,7 @@ def given_names(source: dict) -> tuple[str, ...]:
     """The source's own list `classes`, for labels that are bare numbers; empty if it has none."""
     names = source.get("classes", [])
     if not isinstance(names, list | tuple) or not all(isinstance(name, str) for name in names):
-        raise UserError(
-            f"`classes` of source {describe(source)} is {names!r}; list the class names in the order of the labels"
-        )
+        raise UserError(f"`classes` of source {describe(source)} is {names!r}; list the class names in the order of the labels")
     return tuple(names)
 
 
@@ -109,9 +107,7 @@ def _require_seen(splits: dict[str, Split], names: tuple[str, ...], where: str) 
             unseen = np.flatnonzero(_present(splits[key].labels, len(names)) & ~seen)
             if len(unseen):
                 listed = _few([names[number] for number in unseen])
-                raise UserError(
-                    f"{where}: no train picture of {listed}, but {key} pictures; add some or take the class out"
-                )
+                raise UserError(f"{where}: no train picture of {listed}, but {key} pictures; add some or take the class out")
 
 
 def _present(labels: np.ndarray, classes: int) -> np.ndarray:

@@ -141,9 +141,7 @@ def _pets(dataset: Any) -> Content:
     for label, breed in zip(dataset._labels, breeds, strict=True):
         if of_label.setdefault(label, breed) != breed:
             file = dataset._anns_folder / f"{dataset._split}.txt"
-            raise UserError(
-                f"{file} gives number {label + 1} to {of_label[label]!r} and to {breed!r}; one breed has one number"
-            )
+            raise UserError(f"{file} gives number {label + 1} to {of_label[label]!r} and to {breed!r}; one breed has one number")
     names = tuple(of_label[label] for label in sorted(of_label))
     places = {label: place for place, label in enumerate(sorted(of_label))}
     labels = np.array([places[label] for label in dataset._labels], dtype=np.int64)

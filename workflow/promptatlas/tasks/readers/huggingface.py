@@ -99,14 +99,9 @@ def read(source: dict, data_root: Path) -> Listing:
     splits = wanted(source)
     for name in {str(name) for several in splits.values() for name in several}:
         if name not in data:
-            raise UserError(
-                f"{place} has no split {name!r}, only {', '.join(data)}; correct `splits` of {source['repository']}"
-            )
+            raise UserError(f"{place} has no split {name!r}, only {', '.join(data)}; correct `splits` of {source['repository']}")
     mark = _stamp(place)
-    parts = {
-        key: [_part(source, data[str(name)], str(name), place, mark) for name in several]
-        for key, several in splits.items()
-    }
+    parts = {key: [_part(source, data[str(name)], str(name), place, mark) for name in several] for key, several in splits.items()}
     return assemble(source, parts, "mirror", f"{source['repository']} in {place}")
 
 
@@ -132,9 +127,7 @@ def _load(source: dict, place: Path, data_root: Path) -> dict[str, Any]:
             while error.__cause__ is not None:
                 error = error.__cause__
             first = (str(error).splitlines() or [type(error).__name__])[0]
-            raise UserError(
-                f"{source['repository']} in {place} cannot be read ({first}); fetch it anew, or correct the source"
-            ) from None
+            raise UserError(f"{source['repository']} in {place} cannot be read ({first}); fetch it anew, or correct the source") from None
 
 
 @contextmanager

@@ -107,9 +107,7 @@ def _names(content: dict[str, list], file: Path, multilabel: bool) -> dict[int, 
         for number, (_, labels, called) in enumerate(rows):
             where = f"{file}: row {number} of {split}"
             if isinstance(labels, list) != multilabel or isinstance(called, list) != multilabel:
-                raise UserError(
-                    f"{where} is {_short(rows[number])}; rows with one class and with lists do not mix, a row is {ROW}"
-                )
+                raise UserError(f"{where} is {_short(rows[number])}; rows with one class and with lists do not mix, a row is {ROW}")
             pair = (labels, called) if multilabel else ([labels], [called])
             if len(pair[0]) != len(pair[1]):
                 counts = f"{len(pair[0])} labels but {len(pair[1])} class names"
@@ -120,9 +118,7 @@ def _names(content: dict[str, list], file: Path, multilabel: bool) -> dict[int, 
                 if not isinstance(name, str) or not name.strip():
                     raise UserError(f"{where} has class name {_short(name)}; a class name is text that is not empty")
                 if names.setdefault(label, name) != name:
-                    raise UserError(
-                        f"{where} calls label {label} {name!r}, but it was {names[label]!r} before; one label, one name"
-                    )
+                    raise UserError(f"{where} calls label {label} {name!r}, but it was {names[label]!r} before; one label, one name")
     return names
 
 

@@ -11,9 +11,7 @@ from promptatlas.base.messages import counted
 from promptatlas.tasks.readers.names import natural
 
 
-def labels_and_names(
-    feature: Any, column: Any, given: tuple[str, ...], where: str
-) -> tuple[np.ndarray, tuple[str, ...]]:
+def labels_and_names(feature: Any, column: Any, given: tuple[str, ...], where: str) -> tuple[np.ndarray, tuple[str, ...]]:
     """(labels, class names) of an Arrow column of N rows and its `datasets` feature.
 
     Whole numbers and texts give (N,) int64; lists of them, or of marks, give (N, C) uint8. Names are `given`, or those

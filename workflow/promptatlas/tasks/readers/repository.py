@@ -49,13 +49,9 @@ def fetch(source: dict, data_root: Path) -> None:
             etag_timeout=SILENCE_SECONDS,
         )
     except Exception as error:  # a broken connection shows in many ways, also in those of the library below
-        raise UserError(
-            f"{source['repository']} could not be downloaded from the Hugging Face hub ({_reason(error)})"
-        ) from None
+        raise UserError(f"{source['repository']} could not be downloaded from the Hugging Face hub ({_reason(error)})") from None
     if not _has_data(staging, _patterns(source)):
-        raise UserError(
-            f"{source['repository']} has no data files that can be read without running its code; use another source"
-        )
+        raise UserError(f"{source['repository']} has no data files that can be read without running its code; use another source")
     shutil.rmtree(staging / ".cache", ignore_errors=True)
     place.parent.mkdir(parents=True, exist_ok=True)
     shutil.rmtree(place, ignore_errors=True)

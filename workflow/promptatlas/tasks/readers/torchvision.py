@@ -100,9 +100,7 @@ def read(source: dict, data_root: Path) -> Listing:
         raise UserError(f"{lacking}; {advice(source, data_root)}")
     _unzip(root / name / "raw")
     splits = wanted(source)
-    parts = {
-        key: [_part(source, data_root, dict(arguments)) for arguments in several] for key, several in splits.items()
-    }
+    parts = {key: [_part(source, data_root, dict(arguments)) for arguments in several] for key, several in splits.items()}
     return assemble(source, parts, "official", f"torchvision's {name} in {root}")
 
 
@@ -140,7 +138,9 @@ def _part(source: dict, data_root: Path, arguments: dict[str, Any]) -> Part:
         if missing:
             more = f" and {len(missing) - FEW} more" if len(missing) > FEW else ""
             listed = ", ".join(missing[:FEW]) + more
-            raise UserError(f"{name} lists {counted(len(missing), 'picture')} that {'is' if len(missing) == 1 else 'are'} not in {root}: {listed}; fetch it anew")
+            raise UserError(
+                f"{name} lists {counted(len(missing), 'picture')} that {'is' if len(missing) == 1 else 'are'} not in {root}: {listed}; fetch it anew"
+            )
         pictures, mark = Files(root, paths), stamp(files)
     if only is None:
         return Part(pictures, found.labels, names, mark)
@@ -184,9 +184,7 @@ def _files(source: dict) -> list[str]:
 
 def _missing(source: dict, data_root: Path) -> list[str]:
     root = _root(source, data_root)
-    return [
-        names.split("|")[0] for names in _files(source) if not any((root / name).exists() for name in names.split("|"))
-    ]
+    return [names.split("|")[0] for names in _files(source) if not any((root / name).exists() for name in names.split("|"))]
 
 
 class _Arguments(dict):
