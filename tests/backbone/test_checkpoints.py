@@ -13,11 +13,11 @@ import open_clip
 import pytest
 import torch
 from safetensors.torch import save_file
-from twins import TINY
 
 from promptatlas.backbone import checkpoints, export, kinds, load, torchscript
 from promptatlas.backbone.text import plain_sentences
 from promptatlas.base.errors import UserError
+from twins import TINY
 
 TEXTS = ["a photo of a cat.", "a satellite photo of annual crop land."]
 OPENAI_NUMBERS = {

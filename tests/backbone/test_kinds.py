@@ -8,10 +8,10 @@ import open_clip
 import pytest
 import torch
 from open_clip.pretrained import get_pretrained_cfg
-from twins import unfilled
 
 from promptatlas.backbone import checkpoints, export, kinds, model, origin
 from promptatlas.base.errors import UserError
+from twins import unfilled
 
 
 def test_all_models_of_open_clip_are_judged_without_importing_torch():

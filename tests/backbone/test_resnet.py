@@ -4,14 +4,14 @@ import numpy as np
 import open_clip
 import pytest
 import torch
-from naive_towers import naive_text
-from small_tasks import write_task
-from text_methods import assert_tuned_and_applied
-from twins import TINY, fill, large, twin, unfilled
 
+from naive_towers import naive_text
 from promptatlas.backbone import export, load
 from promptatlas.backbone.text import plain_sentences
 from promptatlas.base.errors import UserError
+from small_tasks import write_task
+from text_methods import assert_tuned_and_applied
+from twins import TINY, fill, large, twin, unfilled
 
 SMALL = {
     "embed_dim": 48,

@@ -8,17 +8,17 @@ import timm
 import torch
 from open_clip.tokenizer import get_clean_fn
 from safetensors.torch import save_file
-from small_tasks import write_task
-from text_methods import assert_tuned_and_applied
 from timm.models.vision_transformer import VisionTransformer
 from tokenizers import Tokenizer as Rust, models, normalizers, pre_tokenizers, processors
-from twins import fill, large, unfilled
 
 from promptatlas.backbone import export, load
 from promptatlas.backbone.classifier import PromptedClassifier
 from promptatlas.backbone.prompts import Prompts
 from promptatlas.backbone.text import plain_sentences, sentences
 from promptatlas.base.errors import UserError
+from small_tasks import write_task
+from text_methods import assert_tuned_and_applied
+from twins import fill, large, unfilled
 
 NAMES = ["cat", "red_panda", "a dog, wet!", "x-ray"]
 LENGTH, PAD, END = 20, 0, 1

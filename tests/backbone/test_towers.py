@@ -5,13 +5,13 @@ import open_clip
 import pytest
 import torch
 import torch.nn.functional as F
+
 from doubled import doubled
 from naive_towers import NAMES, naive_text, tokenize
-from twins import MEAN, STD, fill, large, unfilled
-
 from promptatlas.backbone import export
 from promptatlas.backbone.text import plain_sentences, sentences
 from promptatlas.base.errors import UserError
+from twins import MEAN, STD, fill, large, unfilled
 
 
 def assert_close(ours, reference, tolerance=1e-5):

@@ -6,7 +6,6 @@ import sys
 from pathlib import Path
 
 import pytest
-
 from clustered import ROOT, Clustered
 
 QUEUE = str(Path(__file__).with_name("toy_queue.py"))

@@ -5,7 +5,6 @@ from pathlib import Path
 
 import pandas as pd
 import pytest
-
 from clustered import PIECES, ROOT, Clustered, on_slurm
 from toy_slurm import GPU_KIND, Cluster, Unavailable, says
 

@@ -5,13 +5,13 @@ from types import SimpleNamespace
 import numpy as np
 import pytest
 import scipy.linalg
-from synthetic_study import encoded_tasks
 
 from promptatlas.base.errors import UserError
 from promptatlas.evaluation import similarity
 from promptatlas.evaluation.similarity.registry import _MEASURES, Measure
 from promptatlas.evaluation.similarity.truth import jaccard
 from promptatlas.evaluation.similarity.visual import equal_samples, frechet
+from synthetic_study import encoded_tasks
 
 
 def corpus(**changes):

@@ -14,7 +14,6 @@ from hypothesis import HealthCheck, given, settings as hypothesis, strategies as
 from PIL import Image
 from safetensors import safe_open
 from safetensors.torch import save_file
-from twins import TINY, twin
 
 import promptatlas
 from promptatlas.backbone import Backbone
@@ -24,6 +23,7 @@ from promptatlas.methods import settings
 from promptatlas.records import card
 from promptatlas.records.prompt_file import LearnedPrompt
 from promptatlas.training.single_task import scratch
+from twins import TINY, twin
 
 README = Path(__file__).parents[2] / "README.md"
 NAMES = ("cat", "annual crop land", "stop_sign")

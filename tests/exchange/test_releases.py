@@ -15,12 +15,12 @@ import torch.nn.functional as F
 from hypothesis import HealthCheck, given, settings as hypothesis, strategies as st
 from PIL import Image
 from torch import nn
-from twins import TINY, twin
 
 import promptatlas
 from promptatlas import cli
 from promptatlas.base.errors import UserError
 from promptatlas.exchange import dassl, releases
+from twins import TINY, twin
 
 NAMES = ("cat", "annual crop land", "stop_sign")
 D, V, E, LAYERS = 64, 96, 48, 3

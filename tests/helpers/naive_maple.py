@@ -1,6 +1,7 @@
 """MaPLe's towers written out over open_clip's own blocks, one prompt at a time."""
 
 import torch
+
 from doubled import tokenize
 
 

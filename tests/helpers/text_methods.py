@@ -2,12 +2,12 @@
 
 import torch
 import torch.nn.functional as F
-from small_tasks import SMALL, draws_of
 
 from promptatlas.backbone.encode import encode_task
 from promptatlas.evaluation import evaluate
 from promptatlas.methods import settings
 from promptatlas.training import single_task
+from small_tasks import SMALL, draws_of
 
 OWN = {"coop": {"context": 4, "position": "end"}, "cocoop": {"batch_size": 5}}
 

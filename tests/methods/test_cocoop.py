@@ -3,10 +3,9 @@
 import pytest
 import torch
 import torch.nn.functional as F
+
 from doubled import doubled
 from naive_towers import naive_text
-from vit_b16 import B16
-
 from promptatlas.backbone import classifier as classifiers
 from promptatlas.backbone.classifier import PromptedClassifier
 from promptatlas.backbone.prompts import stack
@@ -14,6 +13,7 @@ from promptatlas.base.rng import torch_stream
 from promptatlas.methods import settings
 from promptatlas.methods.settings import module_class
 from promptatlas.training.learners import Population
+from vit_b16 import B16
 
 NAMES = ("cat", "red_panda", "a very long-winded class name, with 3 commas", "dog")
 

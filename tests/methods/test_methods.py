@@ -2,7 +2,6 @@
 
 import pytest
 import torch
-from vit_b16 import B16
 
 from promptatlas import methods
 from promptatlas.base.errors import UserError
@@ -10,6 +9,7 @@ from promptatlas.base.rng import torch_stream
 from promptatlas.methods import names, settings
 from promptatlas.training import single_task
 from promptatlas.training.learners import Population
+from vit_b16 import B16
 
 
 @pytest.mark.parametrize("method, count", [("coop", 8_192), ("vpt", 147_456), ("upt", 566_400)])

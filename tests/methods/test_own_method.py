@@ -7,10 +7,7 @@ import sys
 import numpy as np
 import pytest
 import torch
-from shared_tasks import tasks_of
-from small_tasks import SMALL, draws_of, write_task
 from torch import nn
-from twins import TINY, twin
 
 from promptatlas import methods
 from promptatlas.backbone.encode import encode_task
@@ -23,6 +20,9 @@ from promptatlas.runs import prepare, transfer as cells, tune
 from promptatlas.study.study import Study
 from promptatlas.training import single_task
 from promptatlas.training.shared_learner import tune_shared
+from shared_tasks import tasks_of
+from small_tasks import SMALL, draws_of, write_task
+from twins import TINY, twin
 
 
 class Toy(nn.Module):

@@ -7,7 +7,6 @@ import pytest
 import torch
 from safetensors import safe_open
 from safetensors.torch import save_file
-from stored_results import CELL, SCORE, drawn, task_record
 
 from promptatlas.backbone import feature_file
 from promptatlas.backbone.architecture import Architecture
@@ -20,6 +19,7 @@ from promptatlas.runs import learner_file, score_record, tables
 from promptatlas.runs.attempts import alone
 from promptatlas.runs.prepare import read_draw
 from promptatlas.tasks.prepared import PreparedTask
+from stored_results import CELL, SCORE, drawn, task_record
 
 
 def json_file(path, record):

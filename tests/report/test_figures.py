@@ -5,7 +5,6 @@ import numpy as np
 import pytest
 from matplotlib import pyplot as plt
 from PIL import Image
-from synthetic_study import elevater_study, similarity_table, tasks_table, transfer_table
 
 from promptatlas.analysis import statistics
 from promptatlas.analysis.statistics.matrices import collect
@@ -15,6 +14,7 @@ from promptatlas.report import figures
 from promptatlas.report.figures.matrix import heatmap
 from promptatlas.report.figures.published import side_by_side
 from promptatlas.report.figures.style import STYLE, number
+from synthetic_study import elevater_study, similarity_table, tasks_table, transfer_table
 
 N = 6
 

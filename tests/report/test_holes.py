@@ -4,12 +4,12 @@ import re
 
 import numpy as np
 import pytest
-from synthetic_study import baselines_table, tasks_table, transfer_table
 
 from promptatlas.analysis.statistics import few_shot as comparison
 from promptatlas.analysis.statistics.holes import holes
 from promptatlas.report.page import few_shot
 from promptatlas.runs.tables import methods_table
+from synthetic_study import baselines_table, tasks_table, transfer_table
 
 WHY = "source prompt failed: the loss <is> not a number"
 

@@ -7,10 +7,9 @@ import matplotlib
 import numpy as np
 import pandas as pd
 import pytest
-from browser import CONFIG, browse, embedded, needs_browser
 from matplotlib import pyplot as plt
-from synthetic_study import baselines_table, cells, similarity_table, tasks_table, transfer_table, tuning_table
 
+from browser import CONFIG, browse, embedded, needs_browser
 from promptatlas.analysis import statistics
 from promptatlas.analysis.statistics.matrices import collect
 from promptatlas.analysis.statistics.views import VIEWS
@@ -18,6 +17,7 @@ from promptatlas.report import figures, page
 from promptatlas.report.figures.matrix import heatmap
 from promptatlas.report.figures.style import STYLE
 from promptatlas.runs.tables import methods_table
+from synthetic_study import baselines_table, cells, similarity_table, tasks_table, transfer_table, tuning_table
 
 N = 5
 EPOCHS = {"init": {"epochs": 5}, "settings": {"coop": {"epochs": 30}, "vpt": {"epochs": 30}}}

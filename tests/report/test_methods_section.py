@@ -3,12 +3,12 @@
 import re
 
 import pytest
-from browser import CONFIG, browse, needs_browser
-from synthetic_study import baselines_table, cells, similarity_table, tasks_table, transfer_table, tuning_table
 
+from browser import CONFIG, browse, needs_browser
 from promptatlas.analysis import statistics
 from promptatlas.report import figures, page
 from promptatlas.runs.tables import methods_table
+from synthetic_study import baselines_table, cells, similarity_table, tasks_table, transfer_table, tuning_table
 
 
 def study(n=5, compared=True):

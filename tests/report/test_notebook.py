@@ -6,9 +6,9 @@ from pathlib import Path
 import nbformat
 import pytest
 from nbclient import NotebookClient
-from synthetic_study import similarity_table, tasks_table, transfer_table, tuning_table
 
 from promptatlas.analysis import statistics
+from synthetic_study import similarity_table, tasks_table, transfer_table, tuning_table
 
 NOTEBOOK = Path(__file__).parents[2] / "notebooks" / "explore.ipynb"
 

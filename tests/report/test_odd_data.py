@@ -3,13 +3,12 @@
 import json
 import re
 
-from synthetic_study import baselines_table, cells, similarity_table, tasks_table, transfer_table, tuning_table
-
 from promptatlas.analysis import statistics
 from promptatlas.analysis.statistics import few_shot as comparison
 from promptatlas.report import page
 from promptatlas.report.page import few_shot
 from promptatlas.runs.tables import methods_table
+from synthetic_study import baselines_table, cells, similarity_table, tasks_table, transfer_table, tuning_table
 
 NOTE = "6 of 12 test images are training images too; 2 files are no images: a<b>.txt"
 

@@ -4,13 +4,13 @@ import re
 
 import numpy as np
 import pytest
-from browser import CONFIG, browse, embedded, needs_browser
-from synthetic_study import cells, elevater_study, similarity_table, tasks_table, transfer_table, tuning_table
 
+from browser import CONFIG, browse, embedded, needs_browser
 from promptatlas.analysis import statistics
 from promptatlas.analysis.statistics.matrices import collect
 from promptatlas.analysis.statistics.scales import matrix
 from promptatlas.report import page
+from synthetic_study import cells, elevater_study, similarity_table, tasks_table, transfer_table, tuning_table
 
 
 def study(n=6, holes=True, **changes):

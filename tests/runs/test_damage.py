@@ -6,7 +6,6 @@ from pathlib import Path
 import numpy as np
 import pytest
 import torch
-from stored_results import CELL, SCORE, drawn, task_record
 
 from promptatlas.backbone import feature_file
 from promptatlas.backbone.prompts import Prompts
@@ -19,6 +18,7 @@ from promptatlas.runs import damage, learner_file, score_record, session
 from promptatlas.study.study import Study
 from promptatlas.tasks.prepared import array_path, write_failed
 from promptatlas.training.shared_learner import Shared
+from stored_results import CELL, SCORE, drawn, task_record
 
 CONFIG = {
     "study": "tiny", "tasks": ["shapes", "colors"], "methods": ["coop", "coop_mt", "tip_adapter"], "seeds": [1], "shots": 2,

@@ -10,7 +10,6 @@ import numpy as np
 import pandas as pd
 import pytest
 from safetensors import safe_open
-from twins import TINY, twin
 
 from promptatlas import backbone
 from promptatlas.records import cells
@@ -34,6 +33,7 @@ from promptatlas.tasks import prepared
 from promptatlas.tasks.draws import draw
 from promptatlas.tasks.prepared import Pool
 from promptatlas.tasks.task import Task
+from twins import TINY, twin
 
 NAMES = {"hues": ("red thing", "green"), "kinds": ("sea", "meadow", "river bed"), "lost": ("dot", "line"), "scan": ("healthy", "tumour")}
 SHOTS, SEEDS = 2, (1, 2)

@@ -8,9 +8,8 @@ import numpy as np
 import pandas as pd
 import pytest
 import torch
-from named_tasks import NAMES
-from twins import TINY, twin
 
+from named_tasks import NAMES
 from promptatlas import backbone
 from promptatlas.analysis.statistics.joint import compare_joint
 from promptatlas.evaluation import task_grouping
@@ -22,6 +21,7 @@ from promptatlas.runs.joint import NO_OTHERS, adapt
 from promptatlas.study.study import Study
 from promptatlas.tasks import prepared
 from promptatlas.tasks.task import Task
+from twins import TINY, twin
 
 TASKS = tuple(NAMES)
 CONFIG = {

@@ -6,12 +6,10 @@ import numpy as np
 import pytest
 import torch
 import torch.nn.functional as F
+
 from doubled import doubled
 from naive_towers import naive_text
 from named_tasks import NAMES
-from small_tasks import SMALL, draws_of, write_task
-from twins import TINY, twin
-
 from promptatlas.backbone.encode import encode_task
 from promptatlas.base.rng import stream
 from promptatlas.evaluation import task_grouping
@@ -21,6 +19,8 @@ from promptatlas.tasks.draws import draw
 from promptatlas.tasks.task import Task
 from promptatlas.training import multitask, single_task
 from promptatlas.training.multitask import Manner, tune_union
+from small_tasks import SMALL, draws_of, write_task
+from twins import TINY, twin
 
 MANNERS = [Manner(classes, batches) for classes in ("own", "union") for batches in ("mixed", "task")]
 

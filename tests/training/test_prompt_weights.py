@@ -3,8 +3,8 @@
 import pytest
 import torch
 import torch.nn.functional as F
-from naive_towers import NAMES, naive_text
 
+from naive_towers import NAMES, naive_text
 from promptatlas.backbone.prompts import Prompts
 from promptatlas.base.errors import UserError
 from promptatlas.methods import settings

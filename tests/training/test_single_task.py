@@ -4,7 +4,6 @@ import numpy as np
 import pytest
 import torch
 import torch.nn.functional as F
-from small_tasks import SMALL, draws_of, write_task
 
 from promptatlas.backbone.classifier import PromptedClassifier
 from promptatlas.backbone.encode import encode_task
@@ -16,6 +15,7 @@ from promptatlas.records.prompt_file import LearnedPrompt
 from promptatlas.tasks import metrics
 from promptatlas.training import single_task
 from promptatlas.training.learners import Population
+from small_tasks import SMALL, draws_of, write_task
 
 
 @pytest.fixture(scope="module")

@@ -6,17 +6,17 @@ import numpy as np
 import pytest
 import torch
 import torch.nn.functional as F
+
 from doubled import doubled
 from naive_towers import naive_rows
-from shared_tasks import tasks_of
-from twins import TINY, twin
-
 from promptatlas.backbone.architecture import Architecture
 from promptatlas.base.errors import UserError
 from promptatlas.base.rng import stream, torch_stream
 from promptatlas.methods import names, settings
 from promptatlas.methods.settings import module_class
 from promptatlas.training.shared_learner import _Learner, tune_shared
+from shared_tasks import tasks_of
+from twins import TINY, twin
 
 RN50 = Architecture("RN50", "openai", 1024, True, 224, 32, 64, 4, 32, 512, 12, 8, 77, (0.0,) * 3, (1.0,) * 3, "resnet")
 SMALL = {"context": 3, "task_vectors": 2, "class_vectors": 2, "epochs": 3, "batch_size": 5, "learning_rate": 0.05}

@@ -4,7 +4,6 @@ import numpy as np
 import pytest
 import torch
 import torch.nn.functional as F
-from small_tasks import SMALL, draws_of, write_task
 
 from promptatlas.backbone.classifier import PromptedClassifier
 from promptatlas.backbone.encode import encode_task
@@ -13,6 +12,7 @@ from promptatlas.evaluation import evaluate
 from promptatlas.methods import settings
 from promptatlas.records.prompt_file import LearnedPrompt
 from promptatlas.training import single_task
+from small_tasks import SMALL, draws_of, write_task
 
 METHODS = ["cocoop", "maple", "ivlp"]
 

@@ -1,21 +1,21 @@
 """VPT and UPT against their equations written out in float64 over open_clip's own blocks, and tuning on pictures against a
 plain loop over one picture at a time."""
 
-import naive_maple
 import numpy as np
 import pytest
 import torch
 import torch.nn.functional as F
+
+import naive_maple
 from doubled import assert_gradients_agree, doubled, tokenize
 from naive_towers import naive_text
-from small_tasks import SMALL, draws_of, write_task
-from twins import MEAN, STD
-
 from promptatlas.backbone.classifier import PromptedClassifier
 from promptatlas.base.rng import stream
 from promptatlas.methods import settings
 from promptatlas.training import single_task
 from promptatlas.training.learners import Population
+from small_tasks import SMALL, draws_of, write_task
+from twins import MEAN, STD
 
 NAMES = ("cat", "red_panda", "a very long-winded class name, with 3 commas", "dog")
 

@@ -4,6 +4,7 @@ import shutil
 from pathlib import Path
 
 import pytest
+
 import starts
 from tiny_study import Finished, begin
 

@@ -6,6 +6,7 @@ import subprocess
 import sys
 
 import pytest
+
 from tiny_study import CONFIG, ENVIRONMENT, PROMPTATLAS, ROOT
 
 

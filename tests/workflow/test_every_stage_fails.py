@@ -11,6 +11,7 @@ import pandas as pd
 import pytest
 import yaml
 from PIL import Image
+
 from tiny_study import CONFIG, ENVIRONMENT, Finished, begin
 
 # What no data bring about on a processor: a loss that is no number on one task alone, and a GPU without memory for one task's images.

@@ -7,6 +7,7 @@ import subprocess
 
 import pandas as pd
 import pytest
+
 from own_pictures import folder_of_pictures
 from tiny_study import CONFIG, ENVIRONMENT, PROMPTATLAS, differing
 

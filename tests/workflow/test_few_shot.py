@@ -5,10 +5,10 @@ import re
 
 import pandas as pd
 import pytest
-from tiny_study import CONFIG, begin, differing
 
 from promptatlas.study.configuration import complete
 from promptatlas.study.study import Study
+from tiny_study import CONFIG, begin, differing
 
 ABOUT = {
     "design": "few_shot",

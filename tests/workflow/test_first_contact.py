@@ -8,7 +8,6 @@ from pathlib import Path
 
 import pytest
 import yaml
-from tiny_study import CONFIG, ROOT
 
 from promptatlas import cli
 from promptatlas.base.errors import UserError
@@ -17,6 +16,7 @@ from promptatlas.runs import data_folders, session
 from promptatlas.study import configuration
 from promptatlas.study.study import Study
 from promptatlas.tasks import catalogue
+from tiny_study import CONFIG, ROOT
 
 
 @pytest.fixture

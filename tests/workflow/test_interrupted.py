@@ -6,13 +6,13 @@ import subprocess
 import sys
 
 import pytest
-from starts import heed
-from tiny_study import ENVIRONMENT
 
 from promptatlas.base.errors import NOTHING_LOST
 from promptatlas.base.progress import reporting
 from promptatlas.cli import command
 from promptatlas.runs import session
+from starts import heed
+from tiny_study import ENVIRONMENT
 
 
 def test_a_command_says_one_sentence(monkeypatch, capsys):

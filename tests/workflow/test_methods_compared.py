@@ -7,6 +7,7 @@ from dataclasses import replace
 import numpy as np
 import pandas as pd
 import pytest
+
 from tiny_study import CONFIG, Finished, differing
 
 TASK_NAMES = CONFIG["tasks"]

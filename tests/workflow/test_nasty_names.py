@@ -10,6 +10,7 @@ import numpy as np
 import pandas as pd
 import pytest
 from PIL import Image
+
 from tiny_study import CONFIG, ROOT, Finished
 
 RESULTS = "-rf; $(touch pwned) `touch pwned` 'é\" 日本 & | > pwned"

@@ -1,6 +1,5 @@
 """A study of one's own folders of pictures, from the five lines of YAML in the README to the report."""
 
-from own_pictures import folder_of_pictures
 import json
 import re
 
@@ -8,6 +7,8 @@ import pandas as pd
 import pytest
 import yaml
 from PIL import Image
+
+from own_pictures import folder_of_pictures
 from tiny_study import CONFIG, ROOT, Finished, begin
 
 QUICK = {key: CONFIG[key] for key in ("methods", "seeds", "settings", "statistics")} | {"shots": 4}

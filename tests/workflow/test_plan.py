@@ -6,12 +6,12 @@ from collections import Counter
 from pathlib import Path
 
 import pytest
-from tiny_study import CONFIG, ENVIRONMENT, PROMPTATLAS, begin
 
 from promptatlas.methods import names
 from promptatlas.plan import costs, forecast
 from promptatlas.study.configuration import complete
 from promptatlas.study.study import Study
+from tiny_study import CONFIG, ENVIRONMENT, PROMPTATLAS, begin
 
 EVERY = [*names("prompt"), *names("shared"), *names("adapter")]
 SMALL = {"tasks_per_job": 3, "prompts_per_job": 2, "targets_per_job": 1, "sources_per_job": 4, "seeds_per_job": 1}

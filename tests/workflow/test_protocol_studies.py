@@ -8,7 +8,6 @@ import numpy as np
 import pandas as pd
 import pytest
 from PIL import Image
-from tiny_study import CONFIG, Finished, begin, differing
 
 from promptatlas.base.errors import UserError
 from promptatlas.records.prompt_file import LearnedPrompt
@@ -16,6 +15,7 @@ from promptatlas.study.configuration import complete
 from promptatlas.study.study import Study
 from promptatlas.tasks import catalogue
 from promptatlas.tasks.prepared import PreparedTask
+from tiny_study import CONFIG, Finished, begin, differing
 
 TASKS = ["shapes", "colors", "digits_rendered"]
 STATISTICS = {"similarity", "statistics"}

@@ -8,9 +8,9 @@ import tarfile
 from importlib.metadata import version
 
 import pytest
-from tiny_study import CONFIG, ENVIRONMENT, PROMPTATLAS
 
 from promptatlas.runs import provenance
+from tiny_study import CONFIG, ENVIRONMENT, PROMPTATLAS
 
 
 def record(study) -> dict:

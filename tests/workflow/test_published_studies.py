@@ -5,9 +5,9 @@ import re
 import pytest
 import yaml
 from snakemake.utils import update_config
-from tiny_study import ROOT, Finished
 
 from promptatlas.study.study import Study
+from tiny_study import ROOT, Finished
 
 STUDIES = sorted((ROOT / "workflow" / "studies").glob("*.yaml"))
 

@@ -7,6 +7,7 @@ import subprocess
 from pathlib import Path
 
 import pytest
+
 from starts import BIN, REAL
 from tiny_study import ENVIRONMENT, ROOT
 

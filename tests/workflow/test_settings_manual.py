@@ -5,10 +5,10 @@ import subprocess
 
 import pytest
 import yaml
-from tiny_study import PROMPTATLAS, ROOT
 
 from promptatlas.base.errors import UserError
 from promptatlas.methods import manual, names, settings
+from tiny_study import PROMPTATLAS, ROOT
 
 EVERY = [name for kind in ("prompt", "shared", "adapter", "baseline") for name in names(kind)]
 

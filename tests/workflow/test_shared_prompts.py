@@ -6,10 +6,10 @@ import shutil
 import pandas as pd
 import pytest
 from safetensors import safe_open
-from tiny_study import CONFIG, Finished, differing
 
 import promptatlas
 from promptatlas.runs.tables import JOINT
+from tiny_study import CONFIG, Finished, differing
 
 TASK_NAMES = CONFIG["tasks"]
 SHARED = {

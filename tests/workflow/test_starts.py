@@ -11,8 +11,9 @@ from pathlib import Path
 
 import pandas as pd
 import pytest
-import starts
 from safetensors import safe_open
+
+import starts
 from starts import ENVIRONMENT, PYTHON
 from tiny_study import Finished, begin, differing
 

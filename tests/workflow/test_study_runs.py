@@ -5,9 +5,9 @@ import subprocess
 
 import pandas as pd
 import pytest
-from tiny_study import CONFIG, ENVIRONMENT, PROMPTATLAS, ROOT, begin, differing
 
 from promptatlas.runs.tables import TASKS, TRANSFER, TUNING
+from tiny_study import CONFIG, ENVIRONMENT, PROMPTATLAS, ROOT, begin, differing
 
 CELL = "cells/frozen/coop/seed1/shapes/colors.json"
 TASK_NAMES = CONFIG["tasks"]

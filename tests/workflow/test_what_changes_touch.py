@@ -15,12 +15,12 @@ import numpy as np
 import pytest
 import yaml
 from PIL import Image
-from tiny_study import ENVIRONMENT, PROMPTATLAS, PYTHON, ROOT
 
 from promptatlas import NUMERICS_VERSION
 from promptatlas.runs import changes, export_backbone, fetch, prepare, probe, status as survey, transfer, tune
 from promptatlas.runs.status_lines import remarks
 from promptatlas.study.study import Study
+from tiny_study import ENVIRONMENT, PROMPTATLAS, PYTHON, ROOT
 
 CONFIG = {
     "study": "own", "benchmark": "own", "methods": ["coop"], "seeds": [1], "shots": 2, "device": "cpu",

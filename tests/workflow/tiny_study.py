@@ -8,6 +8,7 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 
 import yaml
+
 from starts import BIN, ENVIRONMENT, PYTHON
 
 ROOT = Path(__file__).parents[2]

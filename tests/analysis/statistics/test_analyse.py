@@ -6,13 +6,13 @@ import math
 import numpy as np
 import pandas as pd
 import pytest
-from synthetic_study import FAMILIES, similarity_table, tasks_table, transfer_table
 
 from promptatlas.analysis import statistics
 from promptatlas.analysis.statistics import permutation
 from promptatlas.analysis.statistics.matrices import collect
 from promptatlas.analysis.statistics.scales import matrix, seed_mean
 from promptatlas.base.errors import UserError
+from synthetic_study import FAMILIES, similarity_table, tasks_table, transfer_table
 
 N = 14
 

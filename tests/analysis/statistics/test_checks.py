@@ -5,10 +5,10 @@ import json
 import numpy as np
 import pandas as pd
 import pytest
-from synthetic_study import elevater_study, similarity_table, tasks_table, transfer_table
 
 from promptatlas.analysis import statistics
 from promptatlas.analysis.statistics.checks import zero_shot_check
+from synthetic_study import elevater_study, similarity_table, tasks_table, transfer_table
 
 
 def tasks(**columns) -> pd.DataFrame:

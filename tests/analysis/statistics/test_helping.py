@@ -2,10 +2,10 @@
 
 import numpy as np
 import pytest
-from synthetic_study import tasks_table, transfer_table
 
 from promptatlas.analysis.statistics.helping import helping
 from promptatlas.analysis.statistics.matrices import collect
+from synthetic_study import tasks_table, transfer_table
 
 
 def counted(cells: dict, zero_shot=0.5, untuned=0.4, n=3) -> dict:

@@ -4,11 +4,11 @@ import numpy as np
 import pandas as pd
 import pytest
 from scipy import stats
-from synthetic_study import baselines_table, tasks_table, transfer_table
 
 from promptatlas.analysis.statistics.crossed import crossed_interval, over_tasks
 from promptatlas.analysis.statistics.methods import compare
 from promptatlas.runs.tables import METHODS, methods_table
+from synthetic_study import baselines_table, tasks_table, transfer_table
 
 
 @pytest.fixture(scope="module")

@@ -3,7 +3,6 @@
 import numpy as np
 import pandas as pd
 import pytest
-from synthetic_study import similarity_table, tasks_table, transfer_table
 
 from promptatlas.analysis import statistics
 from promptatlas.analysis.statistics import masked, permutation
@@ -12,6 +11,7 @@ from promptatlas.analysis.statistics.moments import components, fit, shared
 from promptatlas.analysis.statistics.relations import effects, off_diagonal, usable
 from promptatlas.analysis.statistics.reliability import PARTS, decompose
 from promptatlas.analysis.statistics.scales import seed_mean
+from synthetic_study import similarity_table, tasks_table, transfer_table
 
 N = 8
 TRUTH = {"target": 0.5, "source": 1.0, "relationship": 1.0, "giver_receiver": 0.3, "reciprocity": 0.4}

@@ -7,7 +7,6 @@ from pathlib import Path
 import numpy as np
 import pytest
 import scipy.stats
-from synthetic_study import elevater_study, tasks_table, transfer_table
 
 from promptatlas.analysis import published
 from promptatlas.analysis.statistics.families import of_tasks
@@ -15,6 +14,7 @@ from promptatlas.analysis.statistics.matrices import collect
 from promptatlas.analysis.statistics.published import beside, compare, rank_correlation
 from promptatlas.base.errors import UserError
 from promptatlas.base.rng import stream
+from synthetic_study import elevater_study, tasks_table, transfer_table
 
 DIGITISED = Path(__file__).parents[4] / "shared" / "reference" / "mvlpt_fig4_digitised.json"
 

@@ -9,7 +9,6 @@ import pandas as pd
 import pytest
 import yaml
 from matplotlib import pyplot as plt
-from synthetic_study import baselines_table, tasks_table, transfer_table
 
 from promptatlas.analysis import published
 from promptatlas.analysis.statistics import few_shot, shots
@@ -18,6 +17,7 @@ from promptatlas.report.page import few_shot as page
 from promptatlas.runs.tables import methods_table
 from promptatlas.study.study import Study
 from promptatlas.tasks.catalogue import names
+from synthetic_study import baselines_table, tasks_table, transfer_table
 
 STUDIES = Path(__file__).parents[3] / "workflow" / "studies"
 SHOTS = [1, 2, 4, 8, 16]

@@ -4,13 +4,13 @@ from itertools import combinations, permutations
 
 import numpy as np
 import pytest
-from synthetic_study import tasks_table, transfer_table
 
 from promptatlas.analysis.statistics import permutation
 from promptatlas.analysis.statistics.matrices import collect
 from promptatlas.analysis.statistics.regret import no_preference, outdone, regrets, static_list
 from promptatlas.analysis.statistics.seriation import common_order, profiles, seriate
 from promptatlas.base.rng import stream
+from synthetic_study import tasks_table, transfer_table
 
 
 def expected_best(scores: np.ndarray, ranked_by: np.ndarray, k: int) -> float:

@@ -3,12 +3,12 @@
 import numpy as np
 import pandas as pd
 import pytest
-from synthetic_study import tasks_table, transfer_table
 
 from promptatlas.analysis.statistics.matrices import collect
 from promptatlas.analysis.statistics.scales import calibration_rows, matrix, seed_mean
 from promptatlas.analysis.statistics.views import VIEWS, colour_limits, shown
 from promptatlas.base.errors import UserError
+from synthetic_study import tasks_table, transfer_table
 
 N = 5
 
