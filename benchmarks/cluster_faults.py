@@ -16,14 +16,14 @@ import sys
 import tempfile
 import time
 from collections import Counter
+from collections.abc import Callable
 from pathlib import Path
-from typing import Callable
 
 import pandas as pd
 
 sys.path.insert(0, str(Path(__file__).parents[1] / "tests" / "cluster"))
-from clustered import CONFIG, ENVIRONMENT, Clustered, on_slurm  # noqa: E402
-from toy_slurm import Cluster, says  # noqa: E402
+from clustered import CONFIG, ENVIRONMENT, Clustered, on_slurm
+from toy_slurm import Cluster, says
 
 # Prompts of six sources are tuned together for each target: that is what takes seconds.
 SLOW = {

@@ -18,8 +18,8 @@ from pathlib import Path
 import pandas as pd
 
 sys.path.insert(0, str(Path(__file__).parents[1] / "tests" / "cluster"))
-from clustered import Clustered, on_slurm  # noqa: E402
-from toy_slurm import Cluster  # noqa: E402
+from clustered import Clustered, on_slurm
+from toy_slurm import Cluster
 
 STUDY = {
     "tasks": ["shapes", "colors", "position", "signs"],

@@ -12,11 +12,11 @@ import resource
 import statistics
 import tempfile
 import time
+from collections.abc import Callable
 from dataclasses import dataclass
 from multiprocessing import get_context
 from multiprocessing.pool import Pool
 from pathlib import Path
-from typing import Callable
 
 import numpy as np
 from PIL import Image
@@ -105,7 +105,7 @@ def whole(files: Files, cores: int, folder: Path) -> None:
     peaks: dict[int, float] = {}
 
     def tell(done: int, total: int) -> None:
-        if done >= total // 10 and 10 not in peaks or done == total:
+        if (done >= total // 10 and 10 not in peaks) or done == total:
             peaks[10 if done < total else 100] = worker_mib()
 
     work = Work(files, np.arange(len(files)), SIZE, "squash", folder, "all")

@@ -6,8 +6,9 @@ Also the small models that tests of several packages share.
 import pytest
 
 LONG_FILES = (
-    "test_slurm", "test_failures", "test_every_stage_fails", "test_what_changes_touch", "test_study_runs", "test_readme", "test_protocol_studies", "test_interruptions", "test_bad_input",
-    "test_few_shot", "test_own_pictures", "test_nasty_names", "test_shared_prompts", "test_other_queues", "test_pretraining",
+    "test_slurm", "test_failures", "test_every_stage_fails", "test_what_changes_touch", "test_study_runs", "test_readme",
+    "test_protocol_studies", "test_interruptions", "test_bad_input", "test_few_shot", "test_own_pictures", "test_nasty_names",
+    "test_shared_prompts", "test_other_queues", "test_pretraining",
 )  # fmt: skip
 LONG_FOLDERS = ("cluster", "workflow", "training", "runs", "methods", "backbone", "exchange")
 

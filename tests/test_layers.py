@@ -80,7 +80,7 @@ def test_the_front_door_is_not_used_from_inside():
     assert not [module for module in modules() if "promptatlas" in imports(module)]
 
 
-@pytest.mark.parametrize("foreign, doors", [("snakemake", set()), ("open_clip", DOORS)])
+@pytest.mark.parametrize(("foreign", "doors"), [("snakemake", set()), ("open_clip", DOORS)])
 def test_the_library_does_not_know(foreign, doors):
     found = {module for module in modules() if foreign in {name.split(".")[0] for name in imports(module)}}
     assert {str(modules()[module].relative_to(LIBRARY)) for module in found} == doors

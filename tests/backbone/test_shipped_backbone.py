@@ -1,4 +1,4 @@
-"""The shipped weights: small and whole. What they make of the benchmark's pictures is asked where these are drawn, in test_mini_benchmark."""
+"""The shipped weights: small and whole. What they make of the benchmark's pictures is asked in test_mini_benchmark."""
 
 import csv
 from pathlib import Path
@@ -28,5 +28,5 @@ def test_untrained_token_rows_are_as_initialised() -> None:
 
 
 def test_training_reached_what_its_log_says() -> None:
-    rows = list(csv.DictReader(open(FOLDER / "training.csv")))
+    rows = list(csv.DictReader((FOLDER / "training.csv").read_text().splitlines()))
     assert float(rows[-1]["loss"]) < 2 < float(rows[0]["loss"])

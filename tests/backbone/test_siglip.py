@@ -197,7 +197,7 @@ def test_the_tokenizer_gives_the_publishers_ids(siglip, text):
 
 def test_a_name_longer_than_the_text_tower_reads_is_refused(siglip):
     _, backbone = siglip
-    with pytest.raises(UserError, match="needs 35 tokens .* reads 20: shorten the name or the prompt"):
+    with pytest.raises(UserError, match=r"needs 35 tokens .* reads 20: shorten the name or the prompt"):
         backbone.text.layout(sentences(backbone.tokenizer, ["a dog " * 15, "cat"], 4, "end"))
 
 
@@ -210,7 +210,7 @@ def test_visual_prompts_are_refused(siglip):
 def test_a_wrong_tokenizer_is_told_in_one_sentence(content, tmp_path):
     publishers_tokenizer().save(str(tmp_path / "tokenizer.json"))
     (tmp_path / "tokenizer_config.json").write_text(content)
-    with pytest.raises(UserError, match="put whole tokenizer.json and tokenizer_config.json beside the weights"):
+    with pytest.raises(UserError, match=r"put whole tokenizer\.json and tokenizer_config\.json beside the weights"):
         export.siglip_tokenizer(FIRST["text_cfg"], tmp_path)
 
 

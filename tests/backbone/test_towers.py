@@ -53,7 +53,7 @@ def test_class_features_are_the_unit_mean_over_templates_of_unit_features(tiny):
     assert (F.normalize(raw.mean(0), dim=-1) - expected).abs().max() > 1e-3  # features of other lengths weigh differently
 
 
-@pytest.mark.parametrize("name, quick, pixels", [("ViT-B-16", True, 224), ("ViT-B-32", False, 224), ("ViT-L-14", True, 98)])
+@pytest.mark.parametrize(("name", "quick", "pixels"), [("ViT-B-16", True, 224), ("ViT-B-32", False, 224), ("ViT-L-14", True, 98)])
 def test_published_sizes_equal_open_clip(name, quick, pixels, tmp_path, monkeypatch):
     """Of full depth and width; the largest sees a smaller image."""
     config = open_clip.get_model_config(name) | {"quick_gelu": quick}

@@ -47,7 +47,7 @@ def test_without_a_gpu_the_work_is_done_on_the_cpu_unless_a_gpu_is_demanded(monk
     monkeypatch.setattr(devices.torch.cuda, "is_available", lambda: False)
     monkeypatch.setenv("CUDA_VISIBLE_DEVICES", "3")
     assert devices.chosen("auto", 1) == "cpu" and "names GPU 3, but torch finds none" in capsys.readouterr().err
-    with pytest.raises(UserError, match="device is `cuda` in the configuration, but no GPU can be used here .* is '3'"):
+    with pytest.raises(UserError, match=r"device is `cuda` in the configuration, but no GPU can be used here .* is '3'"):
         devices.chosen("cuda", 1)
 
 

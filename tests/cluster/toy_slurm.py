@@ -6,6 +6,7 @@ All of it lies in one temporary folder, which SLURM's own programs find through 
 accounting database, and nothing is enforced by the kernel: it shows how jobs are scheduled, killed and requeued, not how fast.
 """
 
+import contextlib
 import fcntl
 import os
 import shutil
@@ -268,7 +269,5 @@ def _runs(pid: int, folder: Path) -> bool:
 if __name__ == "__main__":
     with Cluster():
         print(says("sinfo"))
-        try:
+        with contextlib.suppress(KeyboardInterrupt, EOFError):
             input("a SLURM cluster runs; Enter takes it down ")
-        except (KeyboardInterrupt, EOFError):
-            pass

@@ -290,7 +290,7 @@ def test_softcpts_class_aware_variants_are_refused_for_what_they_are(ctx, model,
     for part, held in (("task_prompt_learner", numbers(4, D)), ("class_prompt_learner", ctx)):
         dassl_file({"ctx": held}, tmp_path / part / "model.pth.tar-50")
     dassl_file({"proj": numbers(2 * E, 4 * D)}, tmp_path / "prompt_gen" / "model.pth.tar-50")
-    with pytest.raises(UserError, match="makes another context for every class name, and a prompt has one .* NATA or NATS") as caught:
+    with pytest.raises(UserError, match=r"makes another context for every class name, and a prompt has one .* NATA or NATS") as caught:
         releases.read_release(tmp_path, "softcpt", model[1], task="things")
     assert "serves no other" not in str(caught.value)
 
@@ -378,7 +378,7 @@ def test_files_that_would_take_endless_memory_are_refused(model, tmp_path):
 def test_a_truncated_checkpoint_is_named(share, model, tmp_path):
     path = release("coop", model[0], tmp_path)
     path.write_bytes(path.read_bytes()[: int(share * path.stat().st_size)])
-    with pytest.raises(UserError, match="model.pth.tar-50 is truncated or no checkpoint"):
+    with pytest.raises(UserError, match=r"model\.pth\.tar-50 is truncated or no checkpoint"):
         releases.read_release(path, "coop", model[1])
 
 
@@ -397,10 +397,12 @@ def test_any_damage_of_the_pickle_never_gives_more_than_one_sentence(place, cont
         return whole[:start] + content + whole[start + len(content) :] if name.endswith("data.pkl") else whole
 
     path = rewritten(genuine, genuine.with_name("changed.pt"), change)
+    said = ""
     try:
         releases.read_release(path, "cocoop", model[1])
     except UserError as error:
-        assert "\n" not in str(error) and "changed.pt" in str(error)
+        said = str(error)
+    assert not said or ("\n" not in said and "changed.pt" in said)
 
 
 WRONG = {
@@ -450,7 +452,7 @@ def test_wrong_words_of_a_user_are_refused(model, tmp_path):
     dassl_file(tensors("vpt"), tmp_path / "vpt.pt")
     with pytest.raises(UserError, match="vpt keeps no words"):
         releases.read_release(tmp_path / "vpt.pt", "mvlpt", model[1], words="a photo")
-    with pytest.raises(UserError, match="none.pt does not exist"):
+    with pytest.raises(UserError, match=r"none\.pt does not exist"):
         releases.read_release(tmp_path / "none.pt", "coop", model[1])
     with pytest.raises(UserError, match="give the name with --task"):
         releases.read_release(tmp_path, "softcpt", model[1])

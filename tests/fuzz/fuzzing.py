@@ -31,9 +31,7 @@ _forbidden: list[str] = []
 def _watch(event: str, arguments: tuple) -> None:
     if _folder is None:
         return
-    if event == "open" and isinstance(arguments[0], (str, bytes)) and (arguments[2] or 0) & WRITING:
-        _outside(event, arguments[0])
-    elif event in CHANGING:
+    if (event == "open" and isinstance(arguments[0], (str, bytes)) and (arguments[2] or 0) & WRITING) or event in CHANGING:
         _outside(event, arguments[0])
     elif event in STARTING or event == "pickle.find_class":
         _forbidden.append(f"{event} {arguments}")

@@ -2,6 +2,7 @@
 
 import copy
 import re
+from functools import partial
 
 import yaml
 from fuzzing import NASTY, cases, damaged, mutated, names, outcome, values
@@ -104,7 +105,7 @@ def test_anything_said_of_a_published_task(tmp_path_factory, task, key, value):
 
 def test_names_that_end_in_a_line_break_are_refused(tmp_path):
     for place in ({"study": "tiny\n"}, {"data": {"roses\n": OWN, "tulips": {"folder": "b"}}, "benchmark": "own"}):
-        assert re.search("letters, digits", outcome(tmp_path, lambda: planned(place)))
+        assert re.search("letters, digits", outcome(tmp_path, partial(planned, place)))
 
 
 def test_nasty_names_are_no_duplicates():

@@ -168,8 +168,8 @@ def prompt(**changed) -> tuple[dict, dict]:
         "coop", {"context": torch.zeros(2, 4)}, Prompts(text=torch.zeros(1, 1, 2, 4)), [{"epoch": 1, "loss": 0.1}], 1, 0.5
     )
     tensors = {"parameters.context": learned.parameters["context"], "prompts.text": learned.prompts.text}
-    about = {"method": "coop", "position": "end", "template": "a {}.", "words": "", "before_norm": "False", "history": json.dumps(learned.history),
-             "best_epoch": "1", "seconds": "0.5", "parts": json.dumps(PARTS)}  # fmt: skip
+    about = {"method": "coop", "position": "end", "template": "a {}.", "words": "", "before_norm": "False",
+             "history": json.dumps(learned.history), "best_epoch": "1", "seconds": "0.5", "parts": json.dumps(PARTS)}  # fmt: skip
     return tensors, about | card.write(
         method="coop", settings={"epochs": 2}, class_names=["a", "b"], seed=1, backbone={"name": "mini", "sha256": "a" * 64}
     )

@@ -9,8 +9,8 @@ import sys
 
 SIGNALS = (signal.SIGINT, signal.SIGTERM, signal.SIGHUP, signal.SIGQUIT, signal.SIGUSR1, signal.SIGUSR2)
 READ_WHEN_LOADED = (
-    "PYTHON", "OMP_", "KMP_", "GOMP_", "MKL_", "OPENBLAS_", "GOTO_", "NUMEXPR_", "VECLIB_", "ATEN_", "ONEDNN_", "DNNL_", "TORCH", "PYTORCH_",
-    "CUDA", "NVIDIA_", "LD_", "MALLOC_", "GLIBC_", "ARROW_", "JE_ARROW_", "MPL", "LANG", "LC_", "TZ",
+    "PYTHON", "OMP_", "KMP_", "GOMP_", "MKL_", "OPENBLAS_", "GOTO_", "NUMEXPR_", "VECLIB_", "ATEN_", "ONEDNN_", "DNNL_", "TORCH",
+    "PYTORCH_", "CUDA", "NVIDIA_", "LD_", "MALLOC_", "GLIBC_", "ARROW_", "JE_ARROW_", "MPL", "LANG", "LC_", "TZ",
 )  # fmt: skip
 # Snakemake sets these for a job of one thread; all say what OMP_NUM_THREADS says to the libraries that are loaded.
 THREADS = ("GOTO_NUM_THREADS", "OPENBLAS_NUM_THREADS", "MKL_NUM_THREADS", "VECLIB_MAXIMUM_THREADS", "NUMEXPR_NUM_THREADS")

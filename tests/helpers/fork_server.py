@@ -4,9 +4,9 @@ A client (fork_client.py) hands over what a new process inherits: arguments, fol
 child puts itself into the state of a fresh interpreter and runs the program as `__main__`. It leads a process group of its own, which is
 killed with the client, and all groups are killed when the server's standard input ends: nothing survives the tests.
 
-What differs from a real start: heavy libraries are in `sys.modules` from the beginning, children of one server share the seed of `hash`, and
-a child ends without tearing its modules down. Started with the number of the listening socket's descriptor and the names of what to import,
-which must start no thread and draw no random number. Nothing is imported until the first client comes.
+What differs from a real start: heavy libraries are in `sys.modules` from the beginning, children of one server share the seed of `hash`,
+and a child ends without tearing its modules down. Started with the number of the listening socket's descriptor and the names of what to
+import, which must start no thread and draw no random number. Nothing is imported until the first client comes.
 """
 
 import atexit
@@ -24,6 +24,7 @@ import sys
 import tempfile
 import threading
 import types
+from contextlib import suppress
 from dataclasses import dataclass
 from importlib.machinery import SourceFileLoader
 
@@ -104,10 +105,8 @@ class Server:
         if not child:
             self.listener.detach()
             return request
-        try:
+        with suppress(PermissionError, ProcessLookupError):  # it did so itself, or has ended
             os.setpgid(child, child)
-        except (PermissionError, ProcessLookupError):
-            pass  # it did so itself, or has ended
         for descriptor in request.descriptors:
             os.close(descriptor)
         ending = os.pidfd_open(child)
@@ -141,10 +140,8 @@ class Server:
         del self.clients[client]
         self.poll.unregister(client)
         if status is not None:
-            try:
+            with suppress(BrokenPipeError, ConnectionResetError):  # killed in the same moment
                 os.write(client, status.to_bytes(4, "little", signed=True))
-            except (BrokenPipeError, ConnectionResetError):
-                pass  # killed in the same moment
         os.close(client)
 
     def end(self) -> None:
@@ -186,7 +183,7 @@ def settle(request: Request, path: list[str]) -> None:
 def stream(descriptor: int, name: str, like: io.TextIOWrapper) -> io.TextIOWrapper:
     """As the interpreter opens its own (`create_stdio` in pylifecycle.c), which it did for the server's stream `like`."""
     mode, unbuffered = "r" if descriptor == 0 else "w", like.write_through
-    whole = open(descriptor, f"{mode}b", buffering=0 if unbuffered and mode == "w" else -1, closefd=False)
+    whole = open(descriptor, f"{mode}b", buffering=0 if unbuffered and mode == "w" else -1, closefd=False)  # noqa: SIM115 - it stays open
     raw = getattr(whole, "raw", whole)
     raw.name = name
     at_once = not unbuffered and (descriptor == 2 or raw.isatty())

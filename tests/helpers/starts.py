@@ -1,9 +1,9 @@
 """How tests start Python: PYTHON stands for the interpreter, `promptatlas` and `snakemake` in BIN for the commands beside it.
 
-They do what the real ones do, but what runs is a fork of a process that has everything imported (fork_server.py): a start costs a fiftieth of
-a second instead of two. Started for real are code given by `-c` and other options, programs with other settings of the numerical libraries or
-of the interpreter than the tests have, and whatever comes while no server serves. Tests of starts, kills, imports, memory and clusters use
-`sys.executable`.
+They do what the real ones do, but what runs is a fork of a process that has everything imported (fork_server.py): a start costs a
+fiftieth of a second instead of two. Started for real are code given by `-c` and other options, programs with other settings of the
+numerical libraries or of the interpreter than the tests have, and whatever comes while no server serves. Tests of starts, kills,
+imports, memory and clusters use `sys.executable`.
 
 PROMPTATLAS_TESTS_REAL_STARTS=1 starts everything for real: it tells whether a failure has to do with the server. So does any system
 but a Linux of 2019 or later.
@@ -17,9 +17,9 @@ import socket
 import subprocess
 import sys
 import tempfile
+from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
-from typing import Iterator
 
 import fork_client
 
@@ -29,7 +29,8 @@ COMMANDS = ("promptatlas", "snakemake")
 # What takes long to import, in processes of Snakemake and in jobs. promptatlas is imported by each, as what its parts import is tested too.
 HEAVY = (
     "torch", "pandas", "pyarrow.parquet", "scipy.stats", "scipy.linalg", "sklearn.linear_model", "sklearn.covariance", "sklearn.metrics",
-    "matplotlib.pyplot", "seaborn", "safetensors.torch", "snakemake.cli", "snakemake.script", "jsonschema", "yaml", "PIL.Image", "ftfy", "tokenizers",
+    "matplotlib.pyplot", "seaborn", "safetensors.torch", "snakemake.cli", "snakemake.script", "jsonschema", "yaml", "PIL.Image",
+    "ftfy", "tokenizers",
 )  # fmt: skip
 
 
@@ -50,7 +51,7 @@ def written(folder: Path) -> Path:
     constants = "; ".join(f"{name} = {value!r}" for name, value in given.items())
     texts = {"python": f"#!{REAL} -IS\n{constants}\n{Path(fork_client.__file__).read_text()}"}
     for command in COMMANDS:
-        first, _, rest = REAL.with_name(command).read_text().partition("\n")
+        rest = REAL.with_name(command).read_text().partition("\n")[2]
         texts[command] = f"#!{folder / 'python'}\n{rest}"
     for name, text in texts.items():
         (folder / name).write_text(text)

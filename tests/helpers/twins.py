@@ -24,7 +24,7 @@ def twin(config: dict, folder):
     torch.manual_seed(0)
     model = export.open_clip_model(config).eval()
     with torch.no_grad():
-        for name, value in model.named_parameters():
+        for value in model.parameters():
             if value.dim() == 1:
                 value.add_(torch.randn_like(value) * 0.05)
     model.requires_grad_(False)

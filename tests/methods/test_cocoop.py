@@ -82,7 +82,7 @@ def test_what_stands_before_the_class_name_runs_once_per_image(tiny_backbone):
 
 def test_a_net_that_gives_nothing_leaves_coop_with_the_words(tiny):
     """Splice: the plain encoder's features of "a photo of a <name>." for every image."""
-    model, backbone = tiny
+    _, backbone = tiny
     population = Population("cocoop", settings("cocoop"), backbone.architecture, [1], backbone)
     with torch.no_grad():
         population.parameters["expand.weight"].zero_()

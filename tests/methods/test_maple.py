@@ -45,7 +45,7 @@ def test_logits_and_gradients_are_those_of_the_equations(tiny, method, layers):
     for k in range(2):
         own = {key: value[k].detach().clone().requires_grad_() for key, value in population.parameters.items()}
         if method == "maple":
-            visual = torch.stack([F.linear(p, w, b) for p, w, b in zip(own["context"], own["weight"], own["bias"])])
+            visual = torch.stack([F.linear(p, w, b) for p, w, b in zip(own["context"], own["weight"], own["bias"], strict=True)])
         else:
             visual = own["prompts"]
         f, g = naive_vision(model, images, visual), naive_text(model, NAMES, own["context"])
@@ -116,7 +116,7 @@ def test_a_context_longer_than_its_words_starts_at_random_and_keeps_no_word(tiny
 
 def test_words_of_several_tokens_are_refused_and_words_need_a_backbone(tiny_backbone):
     complete = settings("maple", {"initial": "photomicrographically of"})
-    with pytest.raises(UserError, match="settings.maple.initial: each word of .* must be one token"):
+    with pytest.raises(UserError, match=r"settings\.maple\.initial: each word of .* must be one token"):
         Population("maple", complete, tiny_backbone.architecture, [1], tiny_backbone)
     with pytest.raises(ValueError, match="maple starts from the words 'a photo'"):
         Population("maple", settings("maple"), tiny_backbone.architecture, [1])

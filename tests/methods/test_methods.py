@@ -12,7 +12,7 @@ from promptatlas.training.learners import Population
 from vit_b16 import B16
 
 
-@pytest.mark.parametrize("method, count", [("coop", 8_192), ("vpt", 147_456), ("upt", 566_400)])
+@pytest.mark.parametrize(("method", "count"), [("coop", 8_192), ("vpt", 147_456), ("upt", 566_400)])
 def test_parameter_counts_on_vit_b16_are_the_papers(method, count):
     parameters = Population(method, settings(method), B16, [1]).parameters
     assert sum(value.numel() for value in parameters.values()) == count

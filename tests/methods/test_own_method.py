@@ -65,7 +65,7 @@ def test_a_registered_method_runs_through_both_protocols(tiny_backbone, tmp_path
 
 def test_its_settings_are_checked_like_any_others(toy):
     assert methods.settings(toy)["epochs"] == 200 and toy in methods.names()
-    with pytest.raises(UserError, match="settings.toy.lenght: unknown setting; did you mean 'length'"):
+    with pytest.raises(UserError, match=r"settings\.toy\.lenght: unknown setting; did you mean 'length'"):
         methods.settings(toy, {"lenght": 1.0})
 
 
@@ -91,7 +91,7 @@ def test_a_study_has_it_from_its_configuration_to_its_cells(tmp_path, toy):
     measured = {(cell.source, cell.target): json.loads(study.cell(cell).read_text()) for cell in study.cells}
     assert {source for source, _ in measured} == {*study.tasks, *study.config["calibration"]}
     assert all(record["method"] == "toy" and 0 <= record["score"] <= 1 for record in measured.values())
-    with pytest.raises(UserError, match="settings.toy.length: 'long' must be a number"):
+    with pytest.raises(UserError, match=r"settings\.toy\.length: 'long' must be a number"):
         Study({"methods": ["toy"], "settings": {"toy": {"length": "long"}}})
 
 

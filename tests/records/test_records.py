@@ -57,7 +57,10 @@ def every(tmp_path):
         "cell": (lambda more: json_file(tmp_path / "c", CELL | more), cells.read),
         "failed cell": (lambda more: json_file(tmp_path / "c", CELL | {"score": None, "failed": "why"} | more), cells.read),
         "score": (lambda more: json_file(tmp_path / "r", SCORE | more), score_record.read),
-        "probe": (lambda more: json_file(tmp_path / "p", {"fingerprint": "", "probes": []} | more), lambda path: json_record.read(path, "the probe")),
+        "probe": (
+            lambda more: json_file(tmp_path / "p", {"fingerprint": "", "probes": []} | more),
+            lambda path: json_record.read(path, "the probe"),
+        ),
         "draw": (lambda more: json_file(tmp_path / "d", drawn() | more), read_draw),
         "task": (task_with, PreparedTask.open),
         "features": (lambda more: tensors(tmp_path / "f", texts(more)), feature_file.load),
@@ -140,5 +143,5 @@ def test_a_model_that_is_described_in_a_newer_way_is_not_run_as_if_it_were_not(t
     about.write(tmp_path / "a.json")
     assert Architecture.read(tmp_path / "a.json") == about
     json_file(tmp_path / "a.json", json.loads((tmp_path / "a.json").read_text()) | {"attention": "linear"})
-    with pytest.raises(json_record.Newer, match="`attention`.*update promptatlas"):
+    with pytest.raises(json_record.Newer, match=r"`attention`.*update promptatlas"):
         Architecture.read(tmp_path / "a.json")

@@ -120,7 +120,7 @@ def test_the_gain_over_an_untrained_start_is_shown_first(both, tmp_path):
 
 @needs_browser
 def test_unchanged_prompts_are_shown_as_before(both, tmp_path):
-    transfer, summary, path = both
+    _, summary, path = both
     document = browse(path, tmp_path, f"#protocol=frozen&method=vpt&source={SOURCE}&target={TARGET}")
     one = next(one for one in summary["by_method"] if (one["protocol"], one["method"]) == ("frozen", "vpt"))
     assert f"own prompt gains {points(one['own_gain_points_mean'])} points" in text(document, '<p id="matrix-words"')

@@ -297,7 +297,7 @@ def test_sections_with_nothing_to_show_are_not_there(written, tmp_path):
 
 @needs_browser
 def test_only_confirmatory_links_are_called_established(written, tmp_path):
-    tables, summary, path = written
+    _, summary, path = written
     words = section(browse(path, tmp_path, "#method=coop"), "similarity")
     records = [one for one in summary["correlations"] if one["response"] == summary["primary_response"]]
     count = sum(one["established"] for one in records if one["method"] == "coop")

@@ -4,8 +4,7 @@ import numpy as np
 import pandas as pd
 import pytest
 
-from promptatlas.runs import largest_class
-from promptatlas.runs import tables as study_tables
+from promptatlas.runs import largest_class, tables as study_tables
 from promptatlas.tasks import metrics
 
 

@@ -44,7 +44,8 @@ CONFIG = {
     "settings": {
         "coop": {"epochs": 2, "context": 2}, "softcpt": {"epochs": 2, "context": 2, "task_vectors": 2, "select": "best_validation"},
         "coop_mt": {"epochs": 2, "context": 2}, "tip_adapter": {"alpha_steps": 5, "beta_steps": 4},
-        "tip_adapter_f": {"epochs": 2, "alpha_steps": 5, "beta_steps": 4}, "prompt_adapter": {"class_weights": "coop", "alpha_steps": 5, "beta_steps": 4},
+        "tip_adapter_f": {"epochs": 2, "alpha_steps": 5, "beta_steps": 4},
+        "prompt_adapter": {"class_weights": "coop", "alpha_steps": 5, "beta_steps": 4},
     },
     "union": {"source_epochs": 1},
 }  # fmt: skip

@@ -4,6 +4,7 @@ One interpreter imports several jobs, those that need less first: what a job wou
 nothing that is not allowed can hide.
 """
 
+import itertools
 import json
 import subprocess
 import sys
@@ -32,14 +33,15 @@ CHOICE = "from promptatlas.runs import devices; devices.chosen('cpu', 1)"
 def imported(modules: tuple[str, ...], then: str = "") -> list[list[str]]:
     """The slow modules that are there after the import of each of the modules, and after `then`."""
     steps = [*(f"import promptatlas.{module}" for module in modules), then]
-    code = f"import sys, json; found = []\nfor step in {steps!r}:\n    exec(step); found.append(sorted({SLOW!r} & {{*sys.modules}}))\nprint(json.dumps(found))"
+    loop = f"for step in {steps!r}:\n    exec(step); found.append(sorted({SLOW!r} & {{*sys.modules}}))"
+    code = f"import sys, json; found = []\n{loop}\nprint(json.dumps(found))"
     return json.loads(subprocess.run([sys.executable, "-c", code], text=True, capture_output=True, check=True).stdout)
 
 
 def test_all_jobs_are_imported_after_those_that_need_less():
     assert {*TABLES, *TENSORS} == {*ALLOWED}
     for modules in (TABLES, TENSORS):
-        assert all(ALLOWED[one] <= ALLOWED[other] for one, other in zip(modules, modules[1:], strict=False))
+        assert all(ALLOWED[one] <= ALLOWED[other] for one, other in itertools.pairwise(modules))
 
 
 @pytest.mark.parametrize("module", ALLOWED)

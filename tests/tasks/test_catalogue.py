@@ -214,7 +214,7 @@ def test_fer_2013_is_tested_on_the_private_pictures() -> None:
 def test_numbered_folders_and_country_codes_are_known() -> None:
     assert catalogue.entry("gtsrb").spellings["00014"] == catalogue.entry("gtsrb").spellings["14"] == "stop"
     countries = catalogue.entry("country211").spellings
-    assert len(countries) == 211 and [code for code in countries] == sorted(countries)
+    assert len(countries) == 211 and list(countries) == sorted(countries)
     known = {"CH": "Switzerland", "NO": "Norway", "ZA": "South Africa", "XK": "Kosovo", "SX": "Sint Maarten", "KP": "North Korea"}
     assert {code: countries[code] for code in known} == known
 

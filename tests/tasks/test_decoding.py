@@ -20,7 +20,7 @@ def silent(done: int, total: int) -> None:
     pass
 
 
-@pytest.mark.parametrize("width, height", [(50, 40), (40, 51), (33, 97), (7, 5), (32, 32), (225, 224)])
+@pytest.mark.parametrize(("width", "height"), [(50, 40), (40, 51), (33, 97), (7, 5), (32, 32), (225, 224)])
 @pytest.mark.parametrize("size", [32, 33])
 def test_a_cropped_picture_equals_torchvisions(width: int, height: int, size: int) -> None:
     pipeline = transforms.Compose([transforms.Resize(size, transforms.InterpolationMode.BICUBIC), transforms.CenterCrop(size)])

@@ -119,7 +119,7 @@ def test_bad_settings_are_named(shots: int, scheme: str, words: str) -> None:
 
 def test_an_empty_pool_is_named() -> None:
     with pytest.raises(
-        UserError, match="'flowers' has no validation images to draw from; write .draw: elevater.*folder .val.*training images"
+        UserError, match=r"'flowers' has no validation images to draw from; write `draw: elevater.*folder `val.*training images"
     ):
         draw(labels(100, 4), labels(0, 4), 4, 1, "flowers")
 

@@ -128,8 +128,8 @@ def test_the_draws_of_both_parts_are_the_draw_of_the_whole(whole, scheme: str) -
 
 
 def test_a_task_whose_halves_are_no_tasks_is_refused() -> None:
-    with pytest.raises(UserError, match="`voc` marks several classes.*leave it out"):
+    with pytest.raises(UserError, match=r"`voc` marks several classes.*leave it out"):
         require_halves("voc", NAMES, True)
-    with pytest.raises(UserError, match="`trio` has 3 classes.*two each"):
+    with pytest.raises(UserError, match=r"`trio` has 3 classes.*two each"):
         require_halves("trio", NAMES[:3], False)
     require_halves("quartet", NAMES[:4], False)

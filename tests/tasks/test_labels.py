@@ -160,7 +160,7 @@ def test_a_mismatch_shows_both_lists() -> None:
 
 
 def test_a_long_mismatch_is_cut_short() -> None:
-    with pytest.raises(UserError, match="only the task has 'banded'.* and 39 more;"):
+    with pytest.raises(UserError, match=r"only the task has 'banded'.* and 39 more;"):
         relabel(listing([]), catalogue.entry("dtd"))
 
 
@@ -179,5 +179,5 @@ def test_three_breeds_of_pets_with_labels_up_to_five_are_refused() -> None:
 @pytest.mark.parametrize("labels", [np.zeros((2, 3), np.uint8), np.full((2, 20), 2, np.uint8), [-1, 0]])
 def test_labels_that_count_no_classes_are_refused(labels) -> None:
     entry = catalogue.entry("voc-2007-classification")
-    with pytest.raises(UserError, match="class names|label -1"):
+    with pytest.raises(UserError, match=r"class names|label -1"):
         relabel(listing(list(entry.task.class_names), labels), entry)

@@ -20,10 +20,7 @@ def guesses(pictures: int, classes: int, seed: int = 0) -> tuple[np.ndarray, np.
 def eleven_points_in_words(marks: np.ndarray, scores: np.ndarray) -> float:
     """Mean over eleven recall levels of the best precision reached at that recall or later, on sklearn's curve."""
     precision, recall, _ = precision_recall_curve(marks, scores)
-    best = []
-    for level in np.linspace(1, 0, 11):
-        best.append(max(p for p, r in zip(precision, recall, strict=True) if r >= level))
-    return sum(best) / 11
+    return sum(max(p for p, r in zip(precision, recall, strict=True) if r >= level) for level in np.linspace(1, 0, 11)) / 11
 
 
 @pytest.mark.parametrize("seed", range(5))

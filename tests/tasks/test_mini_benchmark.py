@@ -7,7 +7,7 @@ import subprocess
 import sys
 from collections import Counter
 from dataclasses import replace
-from functools import lru_cache
+from functools import cache
 
 import numpy as np
 import pytest
@@ -31,7 +31,7 @@ SHARED_LABELS = [
 ]
 
 
-@lru_cache(maxsize=None)
+@cache
 def drawn(name: str, split: str) -> tuple[np.ndarray, np.ndarray]:
     mini = MINI_TASKS[name]
     images, factors = mini.pictures.split(split, mini.sizes[split])

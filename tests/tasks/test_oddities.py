@@ -137,7 +137,8 @@ def test_small_splits_are_told(pictures: Path) -> None:
         "it has only 17 test images, chance alone moves a score by up to 12 points (one standard error)",
         "1 of 3 classes have no test image (owl)",
         "3 of 3 classes have fewer than 16 training images (cat, dog, owl)",
-        "59 % of the test images are of class dog, so to answer it always scores that much; `metric: mean_per_class` counts all classes alike",
+        "59 % of the test images are of class dog, so to answer it always scores that much; "
+        "`metric: mean_per_class` counts all classes alike",
     ]
 
 

@@ -102,7 +102,7 @@ def test_without_validation_pictures_a_fifth_of_the_training_pictures_validates(
 
 def test_fewer_test_pictures_are_a_part_of_more(pictures: Path, tmp_path: Path) -> None:
     few, _ = prepared(pictures, tmp_path / "few", replace(NEEDS, test_pictures=4))
-    more, _ = prepared(pictures, tmp_path / "more", replace(NEEDS, test_pictures=9))
+    prepared(pictures, tmp_path / "more", replace(NEEDS, test_pictures=9))
     numbers = [np.load(tmp_path / name / "test_index.npy") for name in ("few", "more")]
     assert len(numbers[0]) == 4 and len(numbers[1]) == 9 and set(numbers[0]) <= set(numbers[1])
     assert len(few.labels("test")) == 4
@@ -111,7 +111,7 @@ def test_fewer_test_pictures_are_a_part_of_more(pictures: Path, tmp_path: Path) 
 def test_a_truncated_picture_stops_the_study_by_name(pictures: Path, tmp_path: Path) -> None:
     broken = pictures / "test" / "dog" / "3.png"
     broken.write_bytes(broken.read_bytes()[:200])
-    with pytest.raises(UserError, match="1 picture of task 'animals' cannot be read.*dog/3.png.*broken_pictures: skip"):
+    with pytest.raises(UserError, match=r"1 picture of task 'animals' cannot be read.*dog/3\.png.*broken_pictures: skip"):
         prepared(pictures, tmp_path / "task")
     task, said = prepared(pictures, tmp_path / "task", replace(NEEDS, broken_pictures="skip"))
     assert len(task.images("test")) == len(task.labels("test")) == 17 and len(task.skipped("test")) == 1
@@ -136,7 +136,7 @@ def test_a_drawn_picture_that_is_broken_leaves_the_draw_one_shorter(pictures: Pa
 
 def test_more_than_the_disk_holds_is_refused(pictures: Path, tmp_path: Path, monkeypatch) -> None:
     monkeypatch.setattr(preparation.shutil, "disk_usage", lambda path: type("Usage", (), {"free": 1000}))
-    with pytest.raises(UserError, match="'animals' needs .* GB .* are free; make room"):
+    with pytest.raises(UserError, match=r"'animals' needs .* GB .* are free; make room"):
         prepared(pictures, tmp_path / "task")
 
 
@@ -156,15 +156,15 @@ def test_a_task_with_test_pictures_only_is_a_target_and_no_more(pictures: Path, 
     for split in ("train", "val"):
         shutil.rmtree(pictures / split)
     about = {"splits": {"test": "test"}}
-    task, said = prepared(pictures, tmp_path / "task", replace(NEEDS, shots=0), **about)
+    task, _ = prepared(pictures, tmp_path / "task", replace(NEEDS, shots=0), **about)
     assert len(task.images("test")) == 18 and len(task.images("train")) == len(task.pool_labels("validation")) == 0
     assert task.fingerprint("test") == whole.fingerprint("test") and len(task.reference()) == 0
-    with pytest.raises(UserError, match="test pictures only.*`design: domain`"):
+    with pytest.raises(UserError, match=r"test pictures only.*`design: domain`"):
         prepared(pictures, tmp_path / "other", **about)
 
 
 def test_a_target_needs_no_training_picture_decoded(pictures: Path, tmp_path: Path) -> None:
-    task, said = prepared(pictures, tmp_path / "task", replace(NEEDS, shots=0))
+    task, _ = prepared(pictures, tmp_path / "task", replace(NEEDS, shots=0))
     assert len(task.images("train")) == len(task.images("validation")) == 0 and len(task.images("test")) == 18
 
 
@@ -206,7 +206,7 @@ def test_a_task_without_a_readable_test_picture_is_refused_by_name(pictures: Pat
 
 def test_a_task_without_a_readable_training_picture_is_refused_by_name(pictures: Path, tmp_path: Path) -> None:
     break_all(pictures / "train")
-    with pytest.raises(UserError, match="task 'animals': none of the .* training images that are needed can be read"):
+    with pytest.raises(UserError, match=r"task 'animals': none of the .* training images that are needed can be read"):
         prepared(pictures, tmp_path / "task", ONE_BROKEN)
 
 

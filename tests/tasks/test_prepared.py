@@ -84,17 +84,17 @@ def test_pictures_are_found_by_their_number_in_the_pool(tmp_path: Path) -> None:
 
 
 def test_missing_and_damaged_files_are_named(tmp_path: Path, glasses: Path) -> None:
-    with pytest.raises(UserError, match="task.json is missing"):
+    with pytest.raises(UserError, match=r"task\.json is missing"):
         PreparedTask.open(tmp_path)
     (tmp_path / "task.json").write_text("{")
-    with pytest.raises(UserError, match="task.json is not a task description"):
+    with pytest.raises(UserError, match=r"task\.json is not a task description"):
         PreparedTask.open(tmp_path)
     (tmp_path / "task.json").write_text((glasses / "task.json").read_text())
     task = PreparedTask.open(tmp_path)
-    with pytest.raises(UserError, match="test_images.npy is missing; prepare task 'glasses' again"):
+    with pytest.raises(UserError, match=r"test_images\.npy is missing; prepare task 'glasses' again"):
         task.images("test")
     (tmp_path / "test_images.npy").write_bytes((glasses / "test_images.npy").read_bytes()[:5000])
-    with pytest.raises(UserError, match="test_images.npy is damaged"):
+    with pytest.raises(UserError, match=r"test_images\.npy is damaged"):
         task.images("test")
 
 

@@ -83,8 +83,12 @@ def test_validation_images_of_one_class_are_enough_for_those_that_do_not_compare
     drawn = draw(*pools(), 2, 1, "pets")
     readable = drawn.without([], drawn.validation[drawn.validation_labels == 1].tolist())
     if metric != "roc_auc":
-        return require_draw(task(metric, 2), drawn, readable)
-    told = "all 2 validation images that are drawn and can be read are of class 'cat', .*add validation images of 'dog', mend those .*`draw: elevater`"
+        require_draw(task(metric, 2), drawn, readable)
+        return
+    told = (
+        "all 2 validation images that are drawn and can be read are of class 'cat', "
+        ".*add validation images of 'dog', mend those .*`draw: elevater`"
+    )
     with pytest.raises(UserError, match=told):
         require_draw(task(metric, 2), drawn, readable)
 

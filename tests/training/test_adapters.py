@@ -59,7 +59,7 @@ def formula(f, scale, weights, passes, labels, alpha, beta):
     for i in range(len(f)):
         for c in range(len(weights)):
             result[i, c] = scale * f[i] @ weights[c]
-            for key, label in zip(keys, labels):
+            for key, label in zip(keys, labels, strict=True):
                 told = label[c] if np.ndim(label) else float(label == c)
                 result[i, c] += alpha * np.exp(-beta * (1 - f[i] @ key)) * told
     return result
@@ -233,7 +233,7 @@ def test_adapters_are_methods_of_their_own_kind_with_checked_settings():
     assert names("adapter") == ["tip_adapter", "tip_adapter_f", "prompt_adapter", "prompt_adapter_f"]
     assert not set(names("adapter")) & set(names())
     assert settings("prompt_adapter_f")["learning_rate"] == 0.005 and settings("tip_adapter_f", preset="mini")["epochs"] == 20
-    with pytest.raises(UserError, match="settings.tip_adapter.momentum: unknown setting"):
+    with pytest.raises(UserError, match=r"settings\.tip_adapter\.momentum: unknown setting"):
         settings("tip_adapter", {"momentum": 0.5})
 
 
@@ -248,7 +248,7 @@ def test_nothing_is_chosen_by_a_metric_that_has_no_value(method):
     weights, train, validation = scene(classes=2)
     trained = method == "tip_adapter_f"
     complete = settings(method, SMALL | ({"epochs": 2, "batch_size": 8} if trained else {}))
-    with pytest.raises(UserError, match="roc_auc has no value on these pictures|no alpha and beta has a score that is a number"):
+    with pytest.raises(UserError, match=r"roc_auc has no value on these pictures|no alpha and beta has a score that is a number"):
         module_class(method)(complete, CLIP, weights, train, of_one_class(validation), "roc_auc", *[stream("order", "test", 1)][:trained])
 
 

@@ -55,7 +55,7 @@ def test_the_files_hold_open_clips_names_in_half_precision(short_run) -> None:
 
 def test_the_log_has_a_score_for_every_task(short_run) -> None:
     folder, records = short_run
-    rows = list(csv.DictReader(open(folder / "training.csv")))
+    rows = list(csv.DictReader((folder / "training.csv").read_text().splitlines()))
     assert [int(row["step"]) for row in rows] == [record["step"] for record in records] == [4, 5]
     assert len(rows[0]) == 3 + 20
     assert float(rows[0]["loss"]) == pytest.approx(np.log(pretrain_mini.BATCH), rel=0.2)
@@ -77,7 +77,7 @@ def test_cut_texts_and_split_token_tables_give_open_clips_features() -> None:
     with torch.no_grad():
         model.rows.add_(0.1)
         clip = export.open_clip_model(pretrain_mini.CONFIG)
-        weights = {name: value for name, value in model.clip.state_dict().items()}
+        weights = dict(model.clip.state_dict())
         table = torch.from_numpy(export.initial_token_table(49408, 128))
         table[ids] += 0.1
         clip.load_state_dict(weights | {"token_embedding.weight": table}, strict=True)

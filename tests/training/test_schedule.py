@@ -22,7 +22,7 @@ def torchs_rates(epochs, rate, steps=1):
     return rates
 
 
-@pytest.mark.parametrize("method, rate", [("coop", 2e-3), ("maple", 3.5e-3)])
+@pytest.mark.parametrize(("method", "rate"), [("coop", 2e-3), ("maple", 3.5e-3)])
 @pytest.mark.parametrize("epochs", [2, 5, 10, 50, 200])
 def test_learning_rates_are_torchs_to_1e_12(method, rate, epochs):
     complete = settings(method, {"epochs": epochs})

@@ -127,7 +127,7 @@ def test_tuning_goes_on_from_a_given_start(tiny_backbone, task):
 
 def test_a_loss_that_is_no_number_is_named(tiny_backbone, task):
     complete = settings("coop", SMALL | {"learning_rate": 1e30, "warmup_learning_rate": 1e30})
-    with pytest.raises(UserError, match="coop on colours: the loss is not a number; lower settings.coop.learning_rate"):
+    with pytest.raises(UserError, match=r"coop on colours: the loss is not a number; lower settings\.coop\.learning_rate"):
         single_task.tune_task(tiny_backbone, "coop", complete, task, draws_of(task, [1]), [1])
 
 
@@ -140,7 +140,7 @@ def test_a_prompt_that_is_no_number_is_never_learned_whatever_it_scores(tiny_bac
         return [0.5] * len(run.seeds)
 
     monkeypatch.setattr(single_task.Run, "_validate", spoilt)
-    with pytest.raises(UserError, match="coop on colours: the learned prompt is not a number; lower settings.coop.learning_rate"):
+    with pytest.raises(UserError, match=r"coop on colours: the learned prompt is not a number; lower settings\.coop\.learning_rate"):
         single_task.tune_task(tiny_backbone, "coop", settings("coop", SMALL | {"epochs": 1}), task, draws_of(task, [1]), [1])
 
 
@@ -162,7 +162,7 @@ def test_a_prompt_file_comes_back_whole(tiny_backbone, task, tmp_path):
     assert back.fingerprint() == learned.fingerprint() and back.parameter_fingerprint() == learned.parameter_fingerprint()
     data = (tmp_path / "prompt.safetensors").read_bytes()
     (tmp_path / "prompt.safetensors").write_bytes(data[: len(data) // 2])
-    with pytest.raises(UserError, match="prompt.safetensors is not a whole prompt file"):
+    with pytest.raises(UserError, match=r"prompt\.safetensors is not a whole prompt file"):
         LearnedPrompt.load(tmp_path / "prompt.safetensors")
 
 

@@ -103,7 +103,7 @@ VARIANTS = [
 ]
 
 
-@pytest.mark.parametrize("method, own", VARIANTS, ids=["-".join([m, *map(str, o.values())]) for m, o in VARIANTS])
+@pytest.mark.parametrize(("method", "own"), VARIANTS, ids=["-".join([m, *map(str, o.values())]) for m, o in VARIANTS])
 def test_a_run_in_float64_equals_the_equations(tiny_pair, monkeypatch, method, own):
     model, backbone = tiny_pair
     tasks = tasks_of(multilabel=own == {} or "class_rate" in own)
@@ -192,27 +192,27 @@ def test_the_best_epoch_is_the_mean_of_the_tasks_on_validation(tiny_backbone):
     ours = tune_shared(tiny_backbone, "softcpt", complete, tasks, 1)
     scores = [row["validation_score"] for row in ours.history]
     assert ours.best_epoch == 1 + int(np.argmax(scores))
-    right = [(t.validation[0] @ w.T).argmax(1) == t.validation[1] for t, w in zip(tasks, ours.class_weights)]
+    right = [(t.validation[0] @ w.T).argmax(1) == t.validation[1] for t, w in zip(tasks, ours.class_weights, strict=True)]
     per_class = [right[1][tasks[1].validation[1] == c].double().mean() for c in range(4)]
     mean = (right[0].double().mean() + sum(per_class) / 4 + right[2].double().mean()) / 3
     assert mean.item() == pytest.approx(max(scores))
 
 
 def test_wrong_settings_are_named(tiny_backbone):
-    with pytest.raises(UserError, match="settings.softcpt.meta_input: 'lincls' needs a class_context"):
+    with pytest.raises(UserError, match=r"settings\.softcpt\.meta_input: 'lincls' needs a class_context"):
         tune_shared(tiny_backbone, "softcpt", settings("softcpt", {"meta_input": "lincls"}), tasks_of(torch.float32), 1)
-    with pytest.raises(UserError, match="settings.coop_mt.sharing: 'some' is not one of all, task, class"):
+    with pytest.raises(UserError, match=r"settings\.coop_mt\.sharing: 'some' is not one of all, task, class"):
         settings("coop_mt", {"sharing": "some"})
-    with pytest.raises(UserError, match="settings.coop_mt.steps: unknown setting"):  # its release steps once
+    with pytest.raises(UserError, match=r"settings\.coop_mt\.steps: unknown setting"):  # its release steps once
         settings("coop_mt", {"steps": "as_released"})
     for rate in (2.0, float("nan")):
-        with pytest.raises(UserError, match="settings.softcpt.class_rate: .* must be above zero and at most 1"):
+        with pytest.raises(UserError, match=r"settings\.softcpt\.class_rate: .* must be above zero and at most 1"):
             settings("softcpt", {"class_rate": rate})
-    with pytest.raises(UserError, match="settings.softcpt.class_rate: 0 must be above zero"):
+    with pytest.raises(UserError, match=r"settings\.softcpt\.class_rate: 0 must be above zero"):
         settings("softcpt", {"class_rate": 0})
     assert settings("softcpt", {"class_rate": 1})["class_rate"] == 1.0
-    with pytest.raises(UserError, match="softcpt: the loss is not a number; lower settings.softcpt.learning_rate"):
-        wild = settings("softcpt", SMALL | {"learning_rate": 1e30, "warmup_learning_rate": 1e30})
+    wild = settings("softcpt", SMALL | {"learning_rate": 1e30, "warmup_learning_rate": 1e30})
+    with pytest.raises(UserError, match=r"softcpt: the loss is not a number; lower settings\.softcpt\.learning_rate"):
         tune_shared(tiny_backbone, "softcpt", wild, tasks_of(torch.float32), 1)
     assert names("shared") == ["softcpt", "coop_mt"]
     assert [settings(m, preset="mini")["learning_rate"] for m in names("shared")] == [0.001, 0.003]

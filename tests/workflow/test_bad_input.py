@@ -172,7 +172,7 @@ def test_measures_are_accepted_by_the_name_they_are_registered_with(monkeypatch)
     assert complete({"similarity": ["by_title"], "statistics": {"primary": ["by_title"]}})["similarity"] == ["by_title"]
     assert lookup("by_title").title == "titles"
     for wrong in ({"similarity": ["by_titel"]}, {"statistics": {"primary": ["by_titel"]}}):
-        with pytest.raises(UserError, match="unknown measure `by_titel` under .*; did you mean `by_title`"):
+        with pytest.raises(UserError, match=r"unknown measure `by_titel` under .*; did you mean `by_title`"):
             complete(wrong)
 
 

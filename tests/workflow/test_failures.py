@@ -86,7 +86,7 @@ def test_a_run_that_is_killed_before_its_end_is_followed_by_one_that_tries_again
     old, mend = study.measured(), poison(study)
     assert study.snakemake("--no-hooks", "--until", "collect").returncode == 0
     left = study.contents("cells", "prompts")
-    assert PROMPT in left and ROW <= set(left)
+    assert {PROMPT, *ROW} <= set(left)
 
     assert "5 results failed earlier, missing now" in study.run("--dry-run") and study.contents("cells", "prompts") == left
     assert "1 of 4 prompts to learn" in poisoned(study, "--until", "collect")
@@ -231,14 +231,19 @@ def small_disk(study):
         subprocess.run(["umount", "-l", str(folder)], check=True)
 
 
+def fill(path):
+    with path.open("wb", buffering=0) as file:
+        while file.write(bytes(4096)):
+            pass
+
+
 def test_a_full_disk_is_named_and_loses_nothing(study, small_disk):
     old = study.measured()
     for cell in (small_disk / "cells/frozen/coop").rglob("*.json"):
         cell.unlink()
     filler = small_disk / "filler"
-    with pytest.raises(OSError), filler.open("wb", buffering=0) as file:
-        while file.write(bytes(4096)):
-            pass
+    with pytest.raises(OSError, match="No space left"):
+        fill(filler)
     sentence = study.fails("--until", "collect")
     assert "the disk is full" in sentence and "run the same command again" in sentence
     filler.unlink()

@@ -335,8 +335,9 @@ def fetching(study: Study, monkeypatch, error: Exception | None) -> str:
 @pytest.mark.parametrize(
     ("model", "tag", "words"),
     [
-        ("ViT-B-16", "openai", ("open_clip_model.safetensors", "open_clip_config.json", "huggingface.co/timm/vit_base_patch16_clip_224.openai",
-                                "models--timm--vit_base_patch16_clip_224.openai", "backbone: {model: ViT-B-16, pretrained: <folder>}")),
+        ("ViT-B-16", "openai", ("open_clip_model.safetensors", "open_clip_config.json",
+                                "huggingface.co/timm/vit_base_patch16_clip_224.openai", "models--timm--vit_base_patch16_clip_224.openai",
+                                "backbone: {model: ViT-B-16, pretrained: <folder>}")),
         ("ViT-B-32", "laion2b_s34b_b79k", ("huggingface.co/laion/CLIP-ViT-B-32-laion2B-s34B-b79K", "pretrained: <folder>")),
         ("RN50", "cc12m", ("huggingface.co/timm/resnet50_clip.cc12m",)),
     ],

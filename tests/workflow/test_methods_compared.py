@@ -139,7 +139,7 @@ def in_process(folder, backbone, noise=False):
     from promptatlas.study.study import Study
     from promptatlas.tasks import prepared
 
-    listed = [name for name in SETTINGS]
+    listed = list(SETTINGS)
     study = Study(CONFIG | {"methods": listed, "settings": SETTINGS, "shots": 4, "results": str(folder), "device": "cpu"})
     shutil.copytree(backbone, study.backbone_folder)
     for name in study.tasks:

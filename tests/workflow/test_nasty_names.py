@@ -85,5 +85,5 @@ def test_names_that_differ_in_punctuation_only_would_be_one_job():
     from promptatlas.base.errors import UserError
     from promptatlas.study.configuration import complete
 
-    with pytest.raises(UserError, match="`a-B` is called too much like the task `a.b`"):
+    with pytest.raises(UserError, match=r"`a-B` is called too much like the task `a\.b`"):
         complete(CONFIG | {"tasks": ["a.b", "a-B"], "data": {"a.b": {"folder": "x"}, "a-B": {"folder": "y"}}})

@@ -25,7 +25,7 @@ def wardrobe(backbone, tmp_path_factory) -> Finished:
     """The README's study, run."""
     study = begin(tmp_path_factory.mktemp("wardrobe"), backbone, tasks="all")
     described = readme_study()
-    for number, (name, about) in enumerate(described["data"].items()):
+    for number, about in enumerate(described["data"].values()):
         folder_of_pictures(study.folder / about["folder"], splits=("train", "val", "test") if number else ())
     backbone_folder = study.folder / "results" / described["study"] / "backbone"
     backbone_folder.parent.mkdir()

@@ -46,7 +46,7 @@ def test_only_base_classes_are_learned_and_both_parts_are_measured(base_to_new):
         (source, f"{task}@{part}")
         for task in TASKS for part in ("base", "new") for source in (f"{task}@base", "scratch", "template")
     }  # fmt: skip
-    assert set(zip(transfer["source"], transfer["target"])) == wanted and len(transfer) == 2 * len(wanted)
+    assert set(zip(transfer["source"], transfer["target"], strict=True)) == wanted and len(transfer) == 2 * len(wanted)
     prompts = {path.stem for path in (base_to_new.results / "prompts").rglob("*.safetensors")}
     assert prompts == {path.stem for path in (base_to_new.results / "draws").rglob("*.json")} == {f"{task}@base" for task in TASKS}
     assert not [*base_to_new.results.glob("tasks/*@*/*images*")]

@@ -4,7 +4,6 @@ import json
 import os
 import re
 import subprocess
-from pathlib import Path
 
 import pytest
 
@@ -76,14 +75,13 @@ def test_the_numbers_are_those_of_the_recorded_run():
         shown = next(text for text in README.splitlines() if text.startswith(f"| {line} |"))
         for method, cell in zip(("coop", "vpt", "upt"), shown.split("|")[2:5], strict=True):
             row = rows[measure, method]
-            assert (
-                cell.strip()
-                == f"{short(row['estimate'])} ({short(row['low'])} to {short(row['high'])}), {p_value(row['p'])}, {p_value(row['p_blocks'])}"
-            )
+            estimate = f"{short(row['estimate'])} ({short(row['low'])} to {short(row['high'])})"
+            assert cell.strip() == f"{estimate}, {p_value(row['p'])}, {p_value(row['p_blocks'])}"
 
 
 SENTENCES = {
-    "helps": "A prompt of another task helps in {} of the pairs: it beats both the target's zero-shot score and the untuned prompt, in every seed.",
+    "helps": "A prompt of another task helps in {} of the pairs: it beats both the target's zero-shot score and the untuned prompt, "
+    "in every seed.",
     "every_seed_over_zero_shot": "Zero-shot alone is beaten in {} in every seed",
     "mean_over_zero_shot": "in every seed and in {} on the mean of seeds",
 }

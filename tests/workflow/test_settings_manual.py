@@ -41,7 +41,7 @@ def test_the_values_it_names_are_those_that_are_taken(method):
     for key, paper, _, values, _ in documented()[method]:
         key = key.strip("`")
 
-        def taken(value) -> bool:
+        def taken(value, key=key) -> bool:
             try:
                 return settings(method, {key: value})[key] == value
             except UserError:

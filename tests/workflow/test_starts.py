@@ -27,10 +27,14 @@ os.umask(umask := os.umask(0))
 main = sys.modules["__main__"]
 print("to stderr", file=sys.stderr)
 print(json.dumps({
-    "executable": sys.executable, "argv": sys.argv, "path": sys.path, "folder": os.getcwd(), "environment": dict(os.environ), "umask": umask, "stdin": sys.stdin.read(),
-    "name": __name__, "file": __file__, "spec": getattr(__spec__, "name", None), "package": __package__, "loader": type(__loader__).__name__,
-    "globals": sorted(set(globals())), "main": main.__dict__ is globals(), "original": sys.orig_argv[1:], "prefix": sys.prefix, "flags": list(sys.flags),
-    "streams": [[s.encoding, s.errors, s.line_buffering, s.write_through, s.newlines, s.isatty(), s.fileno(), s.name] for s in (sys.stdin, sys.stdout, sys.stderr)],
+    "executable": sys.executable, "argv": sys.argv, "path": sys.path, "folder": os.getcwd(), "environment": dict(os.environ),
+    "umask": umask, "stdin": sys.stdin.read(),
+    "name": __name__, "file": __file__, "spec": getattr(__spec__, "name", None), "package": __package__,
+    "loader": type(__loader__).__name__,
+    "globals": sorted(set(globals())), "main": main.__dict__ is globals(), "original": sys.orig_argv[1:], "prefix": sys.prefix,
+    "flags": list(sys.flags),
+    "streams": [[s.encoding, s.errors, s.line_buffering, s.write_through, s.newlines, s.isatty(), s.fileno(), s.name]
+                for s in (sys.stdin, sys.stdout, sys.stderr)],
     "standard": [sys.__stdin__ is sys.stdin, sys.__stdout__ is sys.stdout, sys.__stderr__ is sys.stderr],
     "signals": [str(signal.getsignal(n)) for n in signal.valid_signals()], "blocked": [*signal.pthread_sigmask(signal.SIG_BLOCK, [])],
     "threads": [t.name for t in threading.enumerate()], "open": len(os.listdir("/proc/self/fd")), "torch threads": torch.get_num_threads(),
@@ -102,7 +106,8 @@ def test_a_program_sees_what_it_would_see_of_a_real_start(script, tmp_path, how)
 
 def test_the_numbers_of_one_program_are_not_those_of_the_next(script):
     path = script(
-        "import random, tempfile, torch, uuid, numpy as np; print(random.random(), np.random.rand(), torch.rand(1).item(), uuid.uuid4(), tempfile.gettempdir())"
+        "import random, tempfile, torch, uuid, numpy as np; "
+        "print(random.random(), np.random.rand(), torch.rand(1).item(), uuid.uuid4(), tempfile.gettempdir())"
     )
     first, second = (run(path, env=ENVIRONMENT | {"TMPDIR": folder}).stdout.split() for folder in ("/tmp", "/"))
     assert all(one != other for one, other in zip(first, second, strict=True))
@@ -144,8 +149,8 @@ def test_a_missing_file_and_a_missing_module_are_told_as_usual(tmp_path):
 
 def test_output_that_nobody_reads_ends_it_as_usual(script):
     path = script("import sys\nfor k in range(100000): print(k)")
-    ends = [subprocess.run(f"set -o pipefail; {python} {path} 2>/dev/null | head -1", shell=True, executable="bash", env=ENVIRONMENT, text=True, capture_output=True)
-            for python in (sys.executable, PYTHON)]  # fmt: skip
+    piped = [f"set -o pipefail; {python} {path} 2>/dev/null | head -1" for python in (sys.executable, PYTHON)]
+    ends = [subprocess.run(line, shell=True, executable="bash", env=ENVIRONMENT, text=True, capture_output=True) for line in piped]
     assert ends[0].stdout == ends[1].stdout == "0\n" and ends[0].returncode == ends[1].returncode != 0
 
 

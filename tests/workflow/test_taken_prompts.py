@@ -165,7 +165,7 @@ def test_a_learner_that_fails_leaves_a_reason_in_the_place_of_every_prompt(copy)
         assert broken.failure(path).exists()
 
 
-@pytest.mark.parametrize("method, own", [("softcpt", {"class_context": "agnostic"}), ("coop_mt", {"sharing": "class"})])
+@pytest.mark.parametrize(("method", "own"), [("softcpt", {"class_context": "agnostic"}), ("coop_mt", {"sharing": "class"})])
 def test_contexts_that_differ_by_class_give_no_prompt_and_the_file_says_why(method, own, copy):
     settings = {"coop": CONFIG["settings"]["coop"], method: {"epochs": 1, "context": 2} | own}
     study = Study(copy.config | {"methods": ["coop", method], "settings": settings, "study": copy.name})

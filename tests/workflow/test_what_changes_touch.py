@@ -1,5 +1,6 @@
-"""Fourteen kinds of change of a finished study of two tasks of one's own: what is told of each beforehand, what the next run computes
-again, and that nothing is left then. Jobs are called as Snakemake calls them; one study has Snakemake itself find what a change makes stale.
+"""Fourteen kinds of change of a finished study of two tasks of one's own: what is told of each beforehand, what the next run
+computes again, and that nothing is left then. Jobs are called as Snakemake calls them; one study has Snakemake itself find what a change
+makes stale.
 """
 
 import contextlib

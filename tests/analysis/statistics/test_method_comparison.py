@@ -117,7 +117,7 @@ def test_intervals_hold_the_truth_as_often_as_they_say(task, seed, noise, seeds)
 
 def test_a_method_without_a_seed_is_compared_with_every_seed():
     rows = [("zero_shot", task, None, 0.5) for task in "abc"]
-    rows += [("coop", task, seed, 0.5 + gain) for task, gain in zip("abc", (0.1, 0.2, 0.3)) for seed in (1, 2)]
+    rows += [("coop", task, seed, 0.5 + gain) for task, gain in zip("abc", (0.1, 0.2, 0.3), strict=True) for seed in (1, 2)]
     table = pd.DataFrame(rows, columns=["method", "task", "seed", "score"]).astype({"seed": "Int64"})
     found = compare(table.assign(shots=4))
     coop = found["methods"][0]

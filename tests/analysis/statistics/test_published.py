@@ -141,7 +141,7 @@ def test_beyond_family_is_asked_where_tasks_share_one(study):
 
 
 def test_tasks_come_in_the_order_asked_for(study):
-    order = list(reversed(sorted(study["tasks"]["task"])))
+    order = sorted(study["tasks"]["task"], reverse=True)
     turned, straight = compared(study, order=order)["by_method"][0], compared(study)["by_method"][0]
     assert list(turned["tasks"]) == order
     assert np.array(turned["measured"]) == pytest.approx(np.array(straight["measured"])[::-1, ::-1])

@@ -17,7 +17,8 @@ def compared(base: str, values: dict[str, float], better_on: int = 2) -> dict:
         "n_tasks": 3, "n_seeds": 2,
         "methods": [{"method": name, "mean": values[name], "by_task": dict.fromkeys("abc", values[name])} for name in order],
         "pairs": [
-            {"better": one, "worse": other, "difference": (gap := 100 * (values[one] - values[other])), "low": gap - 1, "high": gap + 1, "better_on": better_on}
+            {"better": one, "worse": other, "difference": (gap := 100 * (values[one] - values[other])),
+             "low": gap - 1, "high": gap + 1, "better_on": better_on}
             for one, other in pairs
         ],
     }  # fmt: skip
@@ -72,7 +73,7 @@ def test_a_task_that_one_study_lost_is_named_with_that_study(two):
     for one in summary["comparison"]["methods"]:
         del one["by_task"]["b"]
     path.write_text(json.dumps(summary | {"comparison": summary["comparison"] | {"tasks_left_out": ["b"]}}))
-    with pytest.raises(UserError, match="in .*one a method has no score of b"):
+    with pytest.raises(UserError, match=r"in .*one a method has no score of b"):
         shots.table(two)
 
 

@@ -176,7 +176,7 @@ def test_a_source_of_the_catalogue_is_read(name: str, number: int, tmp_path: Pat
         assert set(listing.splits) == set(source["splits"])
     known_as = task.spellings | {shown: shown for shown in task.task.class_names}
     written = {known_as[title]: label for label, title in enumerate(names) if title in known_as}
-    for split, part in listing.splits.items():
+    for part in listing.splits.values():
         assert len(part.pictures) == len(part.labels) > 0
         assert (part.labels.ndim == 2) == task.task.multilabel
         for row in np.linspace(0, len(part.labels) - 1, min(OPENED, len(part.labels))).astype(int).tolist():

@@ -187,7 +187,7 @@ def test_a_picture_can_be_opened_in_another_process(tree: Path) -> None:
 def test_a_truncated_picture_raises_when_it_is_opened(tree: Path) -> None:
     file = tree / "own/test/-dash/0.jpg"
     file.write_bytes(file.read_bytes()[:-200])
-    with pytest.raises(OSError, match="(?i)truncated|cannot identify"):
+    with pytest.raises(OSError, match=r"(?i)truncated|cannot identify"):
         folder.read(TREE, tree).splits["test"].pictures.open(0)
 
 

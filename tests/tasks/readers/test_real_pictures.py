@@ -93,7 +93,7 @@ def test_three_breeds_with_labels_0_1_5_are_mapped_by_name_and_caught_as_a_part_
         for row, label in enumerate(part.labels):
             breed = Path(part.pictures.name(row)).stem.rsplit("_", 1)[0].replace("_", " ")
             assert breed.lower() == listing.class_names[label].lower()
-    with pytest.raises(UserError, match="(?s)oxford-iiit-pets.*beagle"):
+    with pytest.raises(UserError, match=r"(?s)oxford-iiit-pets.*beagle"):
         relabel(listing, task)
 
 
@@ -122,7 +122,7 @@ def test_omniglots_alphabets_are_classes_with_characters_in_sub_folders(omniglot
     listing = read({"reader": "folder", "path": "images_background_small1"}, omniglot)
     folder = omniglot / "images_background_small1"
     assert listing.class_names == tuple(sorted(path.name for path in folder.iterdir() if path.is_dir()))
-    totals = np.sum([count for count in counts(listing).values()], axis=0).tolist()
+    totals = np.sum(list(counts(listing).values()), axis=0).tolist()
     assert totals == [len(list((folder / name).rglob("*.png"))) for name in listing.class_names]
     assert listing.split_source == "promptatlas"
 

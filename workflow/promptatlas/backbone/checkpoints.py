@@ -43,7 +43,7 @@ def read(path: Path) -> Checkpoint:
     if not isinstance(held, dict) or not all(isinstance(key, str) for key in held):
         raise UserError(f"backbone: {path} holds no state dict; give a file of weights that open_clip can load.")
     weights = {key.removeprefix("module."): value for key, value in held.items() if isinstance(value, Tensor)}
-    openai = _OPENAI <= set(weights)
+    openai = set(weights) >= _OPENAI
     weights = {key: value for key, value in used(weights).items() if key not in _OPENAI}
     if "logit_scale" in weights:
         weights["logit_scale"] = weights["logit_scale"].reshape(())  # some checkpoints keep it as a list of one

@@ -4,7 +4,7 @@ task and backbone. Knows nothing of prompts.
 
 from __future__ import annotations
 
-from typing import Iterable
+from collections.abc import Iterable
 
 import numpy as np
 import torch
@@ -42,6 +42,5 @@ def encode_images(backbone: Backbone, images: np.ndarray, size: int = 256) -> np
     """uint8 (N, R, R, 3) -> (N, D), `size` images per pass."""
     vision = backbone.vision
     parts = [np.empty((0, backbone.architecture.embed_dim), np.float32)]
-    for start in range(0, len(images), size):
-        parts.append(vision.encode(vision.read(images[start : start + size])).float().cpu().numpy())
+    parts.extend(vision.encode(vision.read(images[start : start + size])).float().cpu().numpy() for start in range(0, len(images), size))
     return np.concatenate(parts)

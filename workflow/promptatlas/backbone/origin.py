@@ -104,7 +104,7 @@ def _published() -> dict[str, dict[str, bool]]:
     }
     table = named["_PRETRAINED"]
     models = {}
-    for key, value in zip(table.keys, table.values):
+    for key, value in zip(table.keys, table.values, strict=True):
         call = named[value.id] if isinstance(value, ast.Name) else value
         models[key.value] = {entry.arg: _quick(entry.value) for entry in call.keywords}
     return models

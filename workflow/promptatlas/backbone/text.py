@@ -88,7 +88,7 @@ class Layout:
             positions=tensor([shared + i for length in lengths for i in range(length)]),
             groups=tensor(groups),
             packed=tensor(packed),
-            last=tensor([start + length - 1 for start, length in zip(starts, lengths)]),
+            last=tensor([start + length - 1 for start, length in zip(starts, lengths, strict=True)]),
             mask=mask.to(device),
             last_mask=mask[torch.tensor(lengths) - 1].unsqueeze(1).to(device),
         )

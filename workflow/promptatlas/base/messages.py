@@ -1,7 +1,8 @@
 """What was written, as a sentence shows it, and what was probably meant. Knows nothing of what the names stand for."""
 
 import difflib
-from typing import Any, Iterable
+from collections.abc import Iterable
+from typing import Any
 
 LONGEST, LONGEST_NAME = 60, 200
 

@@ -7,9 +7,9 @@ import platform
 import sys
 import time
 import traceback
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager, suppress
 from pathlib import Path
-from typing import Callable, Iterator
 
 from promptatlas.base.errors import INTERRUPTED, NOTHING_LOST, UserError, of_the_disk
 

@@ -8,10 +8,11 @@ import os
 import signal
 import subprocess
 import sys
+from collections.abc import Iterable, Sequence
 from contextlib import suppress
 from importlib.metadata import version
 from pathlib import Path
-from typing import Any, Iterable, Sequence
+from typing import Any
 
 from promptatlas.base import text_files
 from promptatlas.base.errors import INTERRUPTED, NOTHING_LOST, UserError
@@ -155,7 +156,7 @@ def _status(options: argparse.Namespace) -> int:
     if options.method is not None:
         _known("method", options.method, study.every_method)
     found = list(status.states(study, options.method))
-    lines = [f"{study.name} in {study.folder}", *status_lines.counts(found)] + status_lines.remarks(found) + status_lines.reasons(study)
+    lines = [f"{study.name} in {study.folder}", *status_lines.counts(found), *status_lines.remarks(found), *status_lines.reasons(study)]
     if options.matrix or options.method:
         lines += ["", *status_lines.matrices(study, found)]
     print("\n".join(lines))

@@ -43,6 +43,6 @@ def swapped(metric: str, score: float, chance: float, images: int) -> str:
     if not below:
         return ""
     return (
-        f"its zero-shot score, {100 * score:.1f} %, is far below the {100 * chance:.1f} % of guessing: the labels, or the names in `classes`, "
-        "are probably swapped"
+        f"its zero-shot score, {100 * score:.1f} %, is far below the {100 * chance:.1f} % of guessing: the labels, or the names in "
+        "`classes`, are probably swapped"
     )

@@ -44,10 +44,7 @@ def answers(
         logits = _prompted_logits(classifier, images, together, _class_features(classifier, together))
     else:
         plain = torch.from_numpy(features).to(backbone.device).unsqueeze(0)
-        if together.meta:
-            logits = classifier.answer(together, plain)
-        else:
-            logits = classifier.logits(plain, _class_features(classifier, together))
+        logits = classifier.answer(together, plain) if together.meta else classifier.logits(plain, _class_features(classifier, together))
     return logits.expand(len(prompts), -1, -1).float().cpu().numpy()
 
 

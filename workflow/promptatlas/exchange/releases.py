@@ -196,7 +196,7 @@ def _through(method: str, complete: dict, named: dict[str, Tensor], backbone: Ba
         raise UserError(f"{path} does not fit {method} on the backbone {architecture.name}: its {absent[0]} is missing; fetch it again.")
     module.load_state_dict(named)
     with torch.no_grad():
-        made = zip(("text", "visual", "meta"), module())
+        made = zip(("text", "visual", "meta"), module(), strict=False)  # most methods have no meta
     given = {name: tuple(p[None] for p in part) if name == "meta" else part[None] for name, part in made if part is not None}
     fixed = {key: complete[key] for key in ("position", "template") if key in complete} | getattr(module, "fixed", {})
     prompts = Prompts(**given, **fixed).detach()

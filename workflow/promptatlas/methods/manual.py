@@ -62,7 +62,7 @@ where a study can have it the authors' way, the last column says by which key.
 | Prompt-Adapter | a prompt of MVLPT from up to 20 images per class of the 11 tasks, for any number of pictures | a prompt that saw the study's own draws; by default CoOp-MT's, 50 epochs, the last, class name at the end | `class_weights: multitask`, `multitask: all` |
 | linear probe | features as the image tower gives them, in CLIP's paper those before the projection | after it, of length one, centred | |
 | linear probe | C searched to an eighth of a decade | to a half | `halvings: 4` |
-| linear probe | draws of its own | those of the prompts | |"""
+| linear probe | draws of its own | those of the prompts | |"""  # noqa: E501 - rows of a Markdown table
 
 METHODS = {
     "coop": "context vectors in place of a sentence around the class name",
@@ -102,7 +102,8 @@ MEANINGS = {
     "layers": "layers with prompts, from the first",
     "task_context": "vectors before the task's name: the same for all tasks (..TA), or each task's own (..TS)",
     "task_vectors": "how many these are",
-    "class_context": "vectors before the class name that the map reads too: none (NA), the same for all classes (CA), each class's own (CS)",
+    "class_context": "vectors before the class name that the map reads too: none (NA), the same for all classes (CA), "
+    "each class's own (CS)",
     "class_vectors": "how many these are",
     "meta_input": "with a class_context, what the map reads: class and task side by side, their mean, the class alone",
     "class_rate": "with a class_context, share of the classes without a picture in the batch that a step looks at",
@@ -114,7 +115,8 @@ MEANINGS = {
     "alpha_steps": "alphas in the grid",
     "beta_max": "end of the grid of beta, left out; it begins at 0.1",
     "beta_steps": "betas in the grid",
-    "class_weights": "whose prompt gives the class weights; coop is the task's own and has to be under `methods`, multitask MVLPT's of many tasks (needs `multitask`)",
+    "class_weights": "whose prompt gives the class weights; coop is the task's own and has to be under `methods`, "
+    "multitask MVLPT's of many tasks (needs `multitask`)",
     "templates": "the mean over all of a task's sentences, or the first alone; also for Tip-Adapter and the similarity of labels",
     "decades": "C from 10^-decades to 10^decades, every second one",
     "halvings": "steps around the best C, the first a decade, each half of that before; CLIP goes on to an eighth",

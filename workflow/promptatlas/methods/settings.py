@@ -112,8 +112,8 @@ register("maple", "promptatlas.methods.maple:MaPLe", visual=True, context=2, lay
 register("ivlp", "promptatlas.methods.ivlp:IVLP", visual=True, context=2, prompts=2, layers=12, initial="a photo of a", **MAPLE)
 # SoftCPT: configs/trainers/MTCoOp/*_ep50.yaml and scripts/main_mtcoop.sh. NATA by default; NATS, CA.. and CS.. by the contexts.
 # class_rate: the share of the classes on no picture of a batch that class-aware variants keep; the release's default is off (1.0 here).
-# On the mini benchmark, 1 shot, AdamW at 0.01 spoils the meta network: validation 0.66 at 0.001, 0.59 at 0.003, below it at 0.01; with 4 shots,
-# three seeds used nowhere else, 0.699 at 0.0003, 0.698 at 0.001, 0.660 at 0.003.
+# On the mini benchmark, 1 shot, AdamW at 0.01 spoils the meta network: validation 0.66 at 0.001, 0.59 at 0.003, below it at 0.01;
+# with 4 shots, three seeds used nowhere else, 0.699 at 0.0003, 0.698 at 0.001, 0.660 at 0.003.
 SHARED = {"context": 16, "epochs": 50, "select": "last"}
 register(
     "softcpt", "promptatlas.methods.softcpt:SoftCPT", "shared",
@@ -121,7 +121,8 @@ register(
     steps="paper", **SHARED,
     presets={"mini": {"learning_rate": 0.001}},
 )  # fmt: skip
-# On validation pictures of the mini benchmark (4 shots, three seeds used nowhere else): 0.620 at 0.001, 0.623 at 0.003, 0.609 at 0.01, 0.580 at 0.03.
+# On validation pictures of the mini benchmark (4 shots, three seeds used nowhere else): 0.620 at 0.001, 0.623 at 0.003, 0.609 at 0.01,
+# 0.580 at 0.03.
 register(
     "coop_mt", "promptatlas.methods.softcpt:HardSharing", "shared",
     sharing="all", **SHARED,

@@ -98,8 +98,8 @@ def _head(budget: Budget) -> list[str]:
     unit = "GPU" if budget.device == "cuda" else "core of a processor"
     model = "" if budget.trained else ", with an untrained model of the same sizes"
     return [
-        f"{study.name}: {counted(len(study.tasks), 'task')}, {counted(len(study.every_method), 'method')}, {counted(len(study.seeds), 'seed')}, "
-        f"{counted(len(study.cells), 'cell')}, {study.backbone_name}",
+        f"{study.name}: {counted(len(study.tasks), 'task')}, {counted(len(study.every_method), 'method')}, "
+        f"{counted(len(study.seeds), 'seed')}, {counted(len(study.cells), 'cell')}, {study.backbone_name}",
         f"times are those of one {unit} as this one, measured in {budget.took:.0f} s{model}",
     ]
 

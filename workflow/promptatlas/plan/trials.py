@@ -118,8 +118,7 @@ def _tuning(model: Backbone, method: Method, typical: Sequence[Size], learners: 
     """One epoch: the smallest, with more classes, with more pictures; then classes as in the study and a few pictures."""
     shapes = [(_sized(2, 2, 2, 0), 1), (_sized(6, 2, 2, 0), 1), (_sized(2, 6, 6, 0), 1)]
     few = min(FEW, STEPS * method.settings["batch_size"])
-    for size in typical:
-        shapes.append((_sized(size.classes, min(size.train, few), min(size.validation, FEW // 2), 0), learners))
+    shapes += [(_sized(size.classes, min(size.train, few), min(size.validation, FEW // 2), 0), learners) for size in typical]
     for size, k in shapes:
         quick = replace(method, settings={**method.settings, "epochs": 1})
         task = MadeUp(size, model.architecture.image_size)
@@ -237,7 +236,7 @@ def _decoding(pixels: int) -> Trial:
 
 def _files() -> Trial:
     """Records as large as those of cells, written whole and read."""
-    record = dict.fromkeys(cells.KEYS, "x" * 64) | {"per_class": {word: 0.5 for word in WORDS}, "correct": "x" * 100}
+    record = dict.fromkeys(cells.KEYS, "x" * 64) | {"per_class": dict.fromkeys(WORDS, 0.5), "correct": "x" * 100}
     record |= dict.fromkeys(cells.NUMBERS, 0.5) | {"parts": dict.fromkeys(WORDS[:12], "x" * 64)}
 
     def write(count: int) -> None:

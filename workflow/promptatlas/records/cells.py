@@ -7,9 +7,10 @@ Knows nothing of how a score is computed, nor of which cells a study has.
 
 import hashlib
 import json
+from collections.abc import Mapping
 from dataclasses import asdict, dataclass
 from pathlib import Path
-from typing import Any, Mapping
+from typing import Any
 
 from promptatlas.base import json_record
 from promptatlas.base.errors import UserError

@@ -23,7 +23,6 @@ from promptatlas.runs import score_record
 from promptatlas.runs.prepare import read_draw
 from promptatlas.study.jobs import DrawJob, EncodeJob, Job, PrepareJob, ProbeJob, ShareJob, TransferJob
 from promptatlas.study.study import Study
-from promptatlas.tasks import halves
 from promptatlas.tasks.prepared import PreparedTask
 
 MAGIC = b"PAR1"

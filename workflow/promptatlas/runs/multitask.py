@@ -163,7 +163,8 @@ class Unions:
         try:
             prompts = [LearnedPrompt.load(one)[0] for one in paths.values()]
         except Failed as why:
-            return self.fail(path, Failed(f"the prompt of a seed failed: {why}"))
+            self.fail(path, Failed(f"the prompt of a seed failed: {why}"))
+            return
         parts = average_parts(prompts)
         if path in forced or not holds(path, fingerprint(parts)):
             seen = json.loads(LearnedPrompt.load(next(iter(paths.values())))[1]["parts"])["tasks"].split(";")

@@ -35,7 +35,8 @@ def _fit(study: Study, name: str, holes: Holes) -> None:
     """See to it that the probes of a task are there; in the place of one that cannot be had stands why."""
     known = alone(lambda: (PreparedTask.open(study.task_folder(name)), *feature_file.load(study.encoded(name))))
     if isinstance(known, Failed):
-        return _write(study, name, dict.fromkeys(study.seeds, known), "", holes)
+        _write(study, name, dict.fromkeys(study.seeds, known), "", holes)
+        return
     task, encoded, about = known
     draws = {seed: alone(partial(read_draw, study.draw(name, seed))) for seed in study.seeds}
     settings, sound = study.settings("linear_probe"), {seed: drawn for seed, drawn in draws.items() if isinstance(drawn, Draw)}

@@ -13,7 +13,7 @@ import platform
 import subprocess
 from collections import Counter
 from collections.abc import Iterable
-from datetime import datetime, timezone
+from datetime import UTC, datetime
 from importlib.metadata import PackageNotFoundError, version
 from pathlib import Path
 from typing import Any
@@ -99,7 +99,7 @@ def devices(logs: Iterable[Path]) -> dict[str, int]:
 def times(benchmarks: Iterable[Path]) -> dict[str, str | None]:
     """When the first and the last job ended, of those whose last run is noted."""
     ends = sorted(path.stat().st_mtime for path in benchmarks)
-    first, last = (datetime.fromtimestamp(int(end), timezone.utc).isoformat() for end in (ends[0], ends[-1])) if ends else (None, None)
+    first, last = (datetime.fromtimestamp(int(end), UTC).isoformat() for end in (ends[0], ends[-1])) if ends else (None, None)
     return {"first_job_ended": first, "last_job_ended": last}
 
 

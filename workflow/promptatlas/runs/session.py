@@ -9,9 +9,10 @@ import json
 import os
 import signal
 import sys
+from collections.abc import Callable, Iterable, Sequence
 from contextlib import suppress
 from pathlib import Path
-from typing import Any, Callable, Iterable, NoReturn, Sequence
+from typing import Any, NoReturn
 
 from promptatlas.base.errors import INTERRUPTED, NOTHING_LOST, UserError, of_the_disk
 from promptatlas.base.messages import counted
@@ -55,8 +56,8 @@ def end_if_any(wrong: Sequence[UserError]) -> None:
 
 
 def looks(study: Study, first: bool, dry: bool) -> dict[str, Path]:
-    """By task, for what is fetched and for the backbone, the file that stands for a look at its sources: one that is not there yet when anything
-    differs. `first` looks, says what differs, and hands on to the processes of jobs what it saw.
+    """By task, for what is fetched and for the backbone, the file that stands for a look at its sources: one that is not there yet when
+    anything differs. `first` looks, says what differs, and hands on to the processes of jobs what it saw.
     """
     if not first and LOOKS in os.environ:
         marks = json.loads(os.environ[LOOKS])

@@ -1,7 +1,8 @@
 """The job that trains a learner on all tasks of a study at once, one per seed, and scores it on each of them.
 
 A task that failed, or whose draw of a seed did, is left out: the learner's file says so, and its fingerprint is another one, so
-that the learner is trained again when the task is mended. The task itself has no score. Knows nothing of how a learner works, nor of the matrix.
+that the learner is trained again when the task is mended. The task itself has no score. Knows nothing of how a learner works,
+nor of the matrix.
 """
 
 from __future__ import annotations

@@ -4,9 +4,10 @@ What could not be computed has a row without a score; the column `failed` says w
 """
 
 import json
+from collections.abc import Iterable, Mapping, Sequence
 from contextlib import suppress
 from pathlib import Path
-from typing import Any, Iterable, Mapping, Sequence
+from typing import Any
 
 import pandas as pd
 from safetensors import SafetensorError, safe_open

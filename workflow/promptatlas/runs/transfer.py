@@ -1,13 +1,15 @@
 """The job that fills cells: finds those that are missing or stale and measures them, target by target, sources together.
 
-A cell that cannot be measured is recorded as failed; the others are measured all the same. Knows nothing of how a prompt is evaluated or tuned.
+A cell that cannot be measured is recorded as failed; the others are measured all the same. Knows nothing of how a prompt is evaluated
+or tuned.
 """
 
 import base64
 import time
+from collections.abc import Callable, Sequence
 from functools import partial
 from pathlib import Path
-from typing import Any, Callable, Sequence
+from typing import Any
 
 import numpy as np
 
@@ -83,7 +85,7 @@ def _resumed(study: Study, cell: Cell, parts: dict[str, str]) -> bool:
 
 def prompt_file(study: Study, cell: Cell) -> Path | None:
     """Where the prompt is that a cell applies or starts from; None if it is not learned."""
-    if cell.source == "template" or cell.source == "scratch" and (cell.protocol == "frozen" or study.tunes(cell)):
+    if cell.source == "template" or (cell.source == "scratch" and (cell.protocol == "frozen" or study.tunes(cell))):
         return None
     if cell.source == study.multitask:
         return study.multitask_source(cell.method, cell.seed, cell.target)

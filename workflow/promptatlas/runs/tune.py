@@ -1,6 +1,7 @@
 """The job that learns source prompts: finds those that are missing or stale and tunes them, task by task, seeds together.
 
-A prompt that cannot be learned is recorded as failed; the others are learned all the same. Knows nothing of how a prompt is tuned, nor of targets.
+A prompt that cannot be learned is recorded as failed; the others are learned all the same. Knows nothing of how a prompt is tuned,
+nor of targets.
 """
 
 import json

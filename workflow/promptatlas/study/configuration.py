@@ -6,10 +6,11 @@ Knows names of tasks and methods; knows nothing of files in a study, of torch or
 import copy
 import json
 import re
+from collections.abc import Iterable, Sequence
 from contextlib import suppress
 from functools import cache
 from pathlib import Path
-from typing import Any, Iterable, Sequence
+from typing import Any
 
 import jsonschema
 import yaml
@@ -199,7 +200,8 @@ def _resolve_unions(config: dict[str, Any]) -> None:
         _known("task", str(task), config["tasks"], "joint")
         if task in listed:
             raise UserError(
-                f"`joint` lists {task}, which is a source task under `multitask`, whose prompt is for other tasks; leave it out of one of the two"
+                f"`joint` lists {task}, which is a source task under `multitask`, whose prompt is for other tasks; "
+                "leave it out of one of the two"
             )
         if grouped.count(task) > 1:
             raise UserError(f"`joint` lists {task} twice; a task adapts in one group only")

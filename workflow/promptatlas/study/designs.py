@@ -1,8 +1,8 @@
 """Which cells a study has: all tasks with all, or one of the protocols that papers report. Knows names only.
 
-`matrix`: every task's prompt on every task. `few_shot`: every task's prompt on the task itself. `base_to_new`: prompts of each task's base classes on its base and its new
-classes. `cross_dataset` and `domain`: prompts of some source tasks on all tasks; of those that are no source nothing is
-wanted but test pictures.
+`matrix`: every task's prompt on every task. `few_shot`: every task's prompt on the task itself. `base_to_new`: prompts of
+each task's base classes on its base and its new classes. `cross_dataset` and `domain`: prompts of some source tasks on all tasks; of
+those that are no source nothing is wanted but test pictures.
 """
 
 from __future__ import annotations
@@ -82,7 +82,8 @@ def check_without_prompts(config: Mapping[str, Any], prompts: Sequence[str]) -> 
     if config["design"] != FEW_SHOT:
         raise UserError(
             f"`methods` must list at least one whose prompts can be moved from task to task ({', '.join(prompts)}), not only "
-            f"{', '.join(config['methods'])}; add one in the configuration, or write `design: {FEW_SHOT}` to compare methods on tasks of their own"
+            f"{', '.join(config['methods'])}; add one in the configuration, or write `design: {FEW_SHOT}` to compare methods on tasks "
+            "of their own"
         )
     for key in ("multitask", "joint"):
         if config[key]:

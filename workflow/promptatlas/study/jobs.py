@@ -1,8 +1,8 @@
 """The units of work of a study: what one job does, and how many things are cut into jobs. Knows nothing of files."""
 
 import re
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
-from typing import Iterator, Sequence
 
 from promptatlas.records.cells import Cell
 from promptatlas.study.designs import Design

@@ -3,8 +3,9 @@
 Knows nothing of jobs, of torch, of Snakemake or of what is in the files.
 """
 
+from collections.abc import Sequence
 from pathlib import Path
-from typing import Any, Sequence
+from typing import Any
 
 from promptatlas.records.cells import Cell
 from promptatlas.study.designs import FEW_SHOT, MATRIX, Design

@@ -4,11 +4,12 @@ Knows nothing of torch, Snakemake or what is in the files.
 """
 
 import json
+from collections.abc import Sequence
 from dataclasses import replace
 from functools import cached_property
 from os.path import expanduser
 from pathlib import Path
-from typing import Any, Sequence
+from typing import Any
 
 from promptatlas import methods
 from promptatlas.backbone.kinds import LOCAL, MINI
@@ -100,7 +101,8 @@ class Study(Layout, JobList):
     def entry(self, task: str) -> catalogue.Entry:
         """What the catalogue and the configuration say of a task that is not embedded.
 
-        Folders in the configuration start from where Snakemake runs (`relative_folders` has seen to that), those of the catalogue from `data_root`.
+        Folders in the configuration start from where Snakemake runs (`relative_folders` has seen to that), those of the catalogue from
+        `data_root`.
         """
         given = self.config["data"].get(task, {})
         folders = {key: str(tidy(Path(expanduser(given[key])).absolute())) for key in ("folder", "root") if key in given}

@@ -125,7 +125,7 @@ def _require_labels(labels: np.ndarray, classes: int, where: str) -> None:
     if labels.ndim == 2:
         if labels.shape[1] != classes or not np.isin(labels, (0, 1)).all():
             raise UserError(f"{where}: the labels are marks of {labels.shape[1]} classes for {classes} class names, or not 0 and 1")
-    elif len(labels) and not (0 <= labels.min() and labels.max() < classes):
+    elif len(labels) and not 0 <= labels.min() <= labels.max() < classes:
         wrong = int(labels.min() if labels.min() < 0 else labels.max())
         raise UserError(
             f"{where}: a picture has label {wrong}, but the data name {classes} classes (0 to {classes - 1}); "

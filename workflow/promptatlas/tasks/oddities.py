@@ -100,7 +100,8 @@ def _contradictions(task: Task, pools: Mapping[str, Pool], same: Mapping[str, np
         yield f"{len(several):,} {'image stands there' if one else 'images stand there'} more than once with other labels each time"
         return
     names = [task.class_names[number] for number in pairs[pairs[:, 0] == several[0], 1].astype(int)]
-    yield f"{len(several):,} {'image stands' if one else 'images stand'} in more than one class, {'in' if one else 'such as in'} {_all(names)}"
+    stand, where = ("image stands", "in") if one else ("images stand", "such as in")
+    yield f"{len(several):,} {stand} in more than one class, {where} {_all(names)}"
 
 
 def _small(task: Task, pools: Mapping[str, Pool], shots: int) -> Iterator[str]:
@@ -116,7 +117,8 @@ def _small(task: Task, pools: Mapping[str, Pool], shots: int) -> Iterator[str]:
     held = pools["validation"].labels
     absent = _fewer(task, held, 1) if len(pools["validation"].index) and task.metric in MEANS else []
     if absent:
-        yield f"{len(absent)} of {len(task.class_names)} classes have no validation image ({_first(absent)}), so epochs are chosen by the others"
+        classes = len(task.class_names)
+        yield f"{len(absent)} of {classes} classes have no validation image ({_first(absent)}), so epochs are chosen by the others"
     scarce = _fewer(task, pools["train"].labels, shots) if shots else []
     if scarce:
         yield f"{len(scarce)} of {len(task.class_names)} classes have fewer than {shots} training images ({_first(scarce)})"
@@ -178,8 +180,9 @@ def _dark(images: Mapping[str, np.ndarray]) -> Iterator[str]:
         brightest = max([brightest, *(int(np.asarray(values[row]).max()) for row in rows)])
     if looked and brightest < DARK:
         yield (
-            f"the brightest value in {counted(looked, 'image')} that were looked at is {brightest} of 255, so they are nearly black; if their files "
-            "hold numbers of fewer bits than they have room for (12 in 16, say), scale the numbers to the whole range (those of 12 bits by 16)"
+            f"the brightest value in {counted(looked, 'image')} that were looked at is {brightest} of 255, so they are nearly black; "
+            "if their files hold numbers of fewer bits than they have room for (12 in 16, say), scale the numbers to the whole range "
+            "(those of 12 bits by 16)"
         )
 
 

@@ -42,7 +42,8 @@ FEW = 5
 class Needs:
     """What a study wants of a task: pictures of `size` pixels for its draws, and for its test.
 
-    shots: 0 for a task that is a target only, of which nothing but its test is prepared; test_pictures: how many at most, or "all"; broken_pictures: "stop" or "skip".
+    shots: 0 for a task that is a target only, of which nothing but its test is prepared; test_pictures: how many at most, or "all";
+    broken_pictures: "stop" or "skip".
     """
 
     size: int

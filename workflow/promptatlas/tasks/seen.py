@@ -109,7 +109,7 @@ def differences(note: Mapping[str, Any], look: Look) -> tuple[dict[str, str], di
     later = {}
     for name, (size, changed, touched, content) in files.items():
         seen = look.get(name)
-        if seen is None or (seen.size, seen.changed, seen.touched) == (size, changed, touched) and content:
+        if seen is None or ((seen.size, seen.changed, seen.touched) == (size, changed, touched) and content):
             continue
         if seen.size == size and content and _content(seen.path) == content:
             later[name] = seen

@@ -41,7 +41,8 @@ def require_draw(task: Task, drawn: Draw, readable: Draw) -> None:
     if lost.any():
         names = _listed([repr(task.class_names[number]) for number in np.flatnonzero(lost)])
         raise UserError(
-            f"task {task.name!r}: none of the training images drawn of {names} can be read; mend them, leave the class out or take other `seeds`"
+            f"task {task.name!r}: none of the training images drawn of {names} can be read; "
+            "mend them, leave the class out or take other `seeds`"
         )
     labels, broken = readable.validation_labels, len(drawn.validation) - len(readable.validation)
     if not len(labels):

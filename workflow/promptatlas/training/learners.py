@@ -55,7 +55,8 @@ class Population:
         """Text and visual prompts of all learners, (K, depth, n, width) each, and the net that shifts them, if any."""
 
         def generate(parameters: dict[str, Tensor]) -> dict[str, Tensor | tuple[Tensor, ...]]:
-            parts = zip(("text", "visual", "meta"), functional_call(self.template_module, parameters))
+            # Most methods have no meta.
+            parts = zip(("text", "visual", "meta"), functional_call(self.template_module, parameters), strict=False)
             return {name: part for name, part in parts if part is not None}
 
         return Prompts(**vmap(generate)(self.parameters), **self._fixed)

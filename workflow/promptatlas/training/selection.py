@@ -13,7 +13,10 @@ import numpy as np
 from promptatlas.base.errors import UserError
 
 Choice = TypeVar("Choice")
-NONE = "no {} has a score that is a number on the validation pictures, so none can be chosen; look at the learning rate, the pictures and their labels"
+NONE = (
+    "no {} has a score that is a number on the validation pictures, so none can be chosen; "
+    "look at the learning rate, the pictures and their labels"
+)
 
 
 class Best(Generic[Choice]):

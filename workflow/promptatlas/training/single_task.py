@@ -7,7 +7,7 @@ a batch of K gives what K single runs give.
 from __future__ import annotations
 
 import time
-from typing import Callable, Iterator
+from collections.abc import Callable, Iterator
 
 import numpy as np
 import torch
@@ -206,10 +206,9 @@ class Features(_Draws):
         super().__init__(task, split, indices, backbone.device)
         images = task.images(split)
         unique, inverse = np.unique(self.rows, return_inverse=True)
-        parts = []
+        batches = (unique[start : start + 256] for start in range(0, len(unique), 256))
         with torch.no_grad():
-            for start in range(0, len(unique), 256):
-                parts.append(backbone.vision.encode(backbone.vision.read(images[unique[start : start + 256]])))
+            parts = [backbone.vision.encode(backbone.vision.read(images[batch])) for batch in batches]
         where = torch.from_numpy(inverse.reshape(self.rows.shape)).to(backbone.device)
         self.cached = torch.cat(parts)[where]
 

@@ -5,7 +5,8 @@
 numbers were read off the printed colours; which seeds they average is not known. The authors' code scores hateful-memes
 by accuracy and voc-2007-classification on raw logits, where ELEVATER takes the ROC AUC and softmax probabilities.
 
-`mvlpt_table2.csv` is its table 2 on the same tasks: prompts tuned on each task alone or jointly, from scratch or from a prompt of all tasks.
+`mvlpt_table2.csv` is its table 2 on the same tasks: prompts tuned on each task alone or jointly, from scratch or from a prompt of all
+tasks.
 
 `protocols.csv` holds base-to-new, cross-dataset and domain generalisation, `few_shot.csv` means over benchmarks; what is known
 of them is said there, and in `settings.yaml` with which settings they were measured.

@@ -51,7 +51,8 @@ def lines(wrong: pd.DataFrame, held: pd.DataFrame, families: Sequence[str], simu
     """Both tables in words, as Markdown."""
     sizes = ", ".join(map(str, sorted(Counter(families).values(), reverse=True)))
     return [
-        f"{len(families)} tasks in {len(set(families))} families of {sizes}; {simulations} made-up studies per case, {PERMUTATIONS} renamings each.",
+        f"{len(families)} tasks in {len(set(families))} families of {sizes}; {simulations} made-up studies per case, "
+        f"{PERMUTATIONS} renamings each.",
         "", "Share of studies in which a test rejects at .05 though there is nothing to find:", "", *_markdown(wrong),
         "", "Share of studies in which a 95 % interval holds the truth, and its mean width:", "", *_markdown(held),
     ]  # fmt: skip
@@ -173,7 +174,7 @@ def _truths(seeds: int) -> dict[str, float]:
         "share of the relationship": parts.relationship / total, "share of the seed": noise / total,
         "reliability": signal, "giving and receiving": parts.giver_receiver, "is help mutual": parts.reciprocity,
         "similarity": parts.measure * np.sqrt(signal), "agreement of methods": parts.agreement * signal,
-        **{name: 0.0 for name in CROSSED},
+        **dict.fromkeys(CROSSED, 0.0),
     }  # fmt: skip
 
 

@@ -58,7 +58,8 @@ def _published(own: pd.DataFrame, tasks: Sequence[str]) -> dict | None:
     """What MVLPT's Table 2 has for a method and the tasks of its rows of the table `joint`, if weights and shots are the paper's.
 
     ways: as measured ones are called, with scores by task. mean: the printed one if all tasks of the paper are compared here
-    (`tasks`), else, with `derived`, that of the compared ones if all were printed. other_metric: tasks that are scored otherwise here, with both metrics.
+    (`tasks`), else, with `derived`, that of the compared ones if all were printed. other_metric: tasks that are scored otherwise here,
+    with both metrics.
     """
     weights, shots = own["backbone"].iloc[0].replace("-quickgelu/", "/"), own["shots"].iloc[0]
     if weights != published.TABLE2_WEIGHTS or shots != published.TABLE2_SHOTS:

@@ -83,8 +83,8 @@ def _same(studies: dict[Path, dict]) -> None:
             for folder in (first, other):
                 if different[0] in studies[folder]["comparison"].get("tasks_left_out", ()):
                     raise UserError(
-                        f"{first} and {other} cannot be compared: in {folder} a method has no score of {different[0]}; run that study again, "
-                        "or both without the task"
+                        f"{first} and {other} cannot be compared: in {folder} a method has no score of {different[0]}; run that study "
+                        "again, or both without the task"
                     )
             raise UserError(f"{first} and {other} have different tasks ({different[0]} is in one alone); compare others")
 

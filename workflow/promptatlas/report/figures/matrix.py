@@ -23,8 +23,9 @@ from promptatlas.study.designs import LARGEST_CLASS
 
 CELL = 0.36
 CALIBRATION = {
-    "largest_class": "always the largest class", "scratch": "untuned prompt", "template": "hand-written (zero-shot)", "shuffled": "shuffled labels",
-    "multitask": "all other tasks together", "multitask_all": "all tasks together", "multitask_of": "source tasks together",
+    "largest_class": "always the largest class", "scratch": "untuned prompt", "template": "hand-written (zero-shot)",
+    "shuffled": "shuffled labels", "multitask": "all other tasks together", "multitask_all": "all tasks together",
+    "multitask_of": "source tasks together",
     "multitask_averaged": "all other tasks together (mean of seeds)", "multitask_all_averaged": "all tasks together, seeds averaged",
     "multitask_of_averaged": "source tasks together (mean of seeds)",
 }  # fmt: skip

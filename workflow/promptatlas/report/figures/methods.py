@@ -40,7 +40,8 @@ def gains(
     axes.annotate("mean score", (1.01, -0.75), xycoords=("axes fraction", "data"), fontsize=8, color="#555555")
     bars = "bars 95 % intervals over tasks and seeds" if comparison["n_seeds"] > 1 else "one seed, so no intervals"
     axes.set_xlabel(
-        f"points over {title_of(base_method)} ({number(100 * found[base_method]['mean'], 1)} %); small dots are the {comparison['n_tasks']} tasks, {bars}"
+        f"points over {title_of(base_method)} ({number(100 * found[base_method]['mean'], 1)} %); "
+        f"small dots are the {comparison['n_tasks']} tasks, {bars}"
     )
     axes.tick_params(axis="y", length=0)
     sns.despine(ax=axes, left=True)

@@ -91,8 +91,10 @@ def _scores(comparison: Mapping, titles: Mapping[str, str], blind: Mapping[str, 
             for score in (one["by_task"][task] for one in methods)
         ]
         rows.append([escape(titles.get(task, task)), *cells])
-    for task in comparison["tasks_left_out"]:
-        rows.append([escape(titles.get(task, task)), *(static.score(one["by_task_left_out"].get(task)) for one in methods)])
+    rows.extend(
+        [escape(titles.get(task, task)), *(static.score(one["by_task_left_out"].get(task)) for one in methods)]
+        for task in comparison["tasks_left_out"]
+    )
     head = ["task", *(escape(method_title(one["method"])) for one in methods)]
     return static.table(head, rows, numeric=range(1, len(head)))
 
@@ -127,7 +129,8 @@ def _pairs(comparison: Mapping) -> str:
         if (row, column) not in known:
             return ""
         one = known[row, column]
-        text = f'<span title="{static.interval(one)}, better on {one["better_on"]} of {one["n_tasks"]} tasks, {one["n_pairs"]} pairs">{static.points(one["difference"])}</span>'
+        title = f"{static.interval(one)}, better on {one['better_on']} of {one['n_tasks']} tasks, {one['n_pairs']} pairs"
+        text = f'<span title="{title}">{static.points(one["difference"])}</span>'
         return f"<b>{text}</b>" if one["low"] is not None and one["low"] > 0 else text
 
     rows = [[escape(method_title(row)), *(cell(row, column) for column in order[1:])] for row in order[:-1]]

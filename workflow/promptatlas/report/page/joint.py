@@ -15,7 +15,10 @@ WORDS = (
     "prompt stands beside the target’s own prompt tuned from scratch: the same task, the same few pictures, the same seed. "
 )
 INTERVALS = "Intervals of the differences count tasks and seeds as crossed random samples."
-LEFT_OUT = "A prompt of other tasks was tuned on all tasks but the target; where it starts the prompt of a group, on all tasks but those of the group."
+LEFT_OUT = (
+    "A prompt of other tasks was tuned on all tasks but the target; "
+    "where it starts the prompt of a group, on all tasks but those of the group."
+)
 STARTLESS = "Since one group holds every task, no prompt of other tasks is left for it to start from, and there is no such row."
 AVERAGES = "Where it says so, the start is the mean of the prompts of all seeds, parameter by parameter: every seed starts from the same."
 BY_TASK = "Percent, mean ± standard deviation over seeds."

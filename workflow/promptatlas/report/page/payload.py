@@ -143,5 +143,5 @@ def class_scores(cells: Iterable[dict] | Callable[[], Iterable[dict]]) -> dict[s
     scores: dict[str, Any] = defaultdict(lambda: defaultdict(dict))
     for (method, source, target), parts in totals.items():
         mean = 1000 * np.mean(parts, axis=0)
-        scores[method][source][target] = [int(round(value)) if np.isfinite(value) else None for value in mean]
+        scores[method][source][target] = [round(value) if np.isfinite(value) else None for value in mean]
     return {"names": names, "scores": scores}

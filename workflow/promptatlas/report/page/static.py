@@ -18,6 +18,7 @@ from promptatlas.tasks.halves import whole_of
 
 FOLDER = Path(__file__).parent
 FEW = 5
+ALIKE = "; metric: mean_per_class counts all classes alike"
 HOLE = '<a class="hole" href="#holes">failed</a>'
 CARE = (
     "Published numbers come from the authors’ own runs, which crop and flip the training images at random and compute in half "
@@ -118,13 +119,14 @@ def _cautions(summary: Mapping, titles: Mapping[str, str]) -> str:
     pairs = dict.fromkeys(frozenset((one["source"], one["target"])) for one in summary.get("shared_images", ()))
     lines = {
         "No prompt scores more than always answering the largest class does": [
-            f"{titles[one['task']]} ({percent(one['score'])} %{'; metric: mean_per_class counts all classes alike' if one['remedy'] else ''})" for one in below
+            f"{titles[one['task']]} ({percent(one['score'])} %{ALIKE if one['remedy'] else ''})" for one in below
         ],
         "Tasks that share images": [" and ".join(sorted(titles[name] for name in pair)) for pair in pairs],
         "Data that need a look": [titles[one["task"]] for one in summary.get("odd_data", ())],
     }  # fmt: skip
+    more = {what: f" and {len(which) - FEW} more" if len(which) > FEW else "" for what, which in lines.items()}
     return "".join(
-        f'<p class="warning" role="note">{what}: {escape(", ".join(which[:FEW]))}{f" and {len(which) - FEW} more" if len(which) > FEW else ""}.</p>'
+        f'<p class="warning" role="note">{what}: {escape(", ".join(which[:FEW]))}{more[what]}.</p>'
         for what, which in lines.items()
         if which
     )

@@ -72,7 +72,7 @@ def _some_shapes(number: int, rng: np.random.Generator) -> Factors:
 
 SCENES = PictureSet("scenes", _some_shapes, draw_scene, looks.haze)
 SCENES_SIZES = sizes(6, train=72, validation=20, test=75)
-COUNT_OF = {number: name for number, name in enumerate(NUMBERS, start=1)}
+COUNT_OF = dict(enumerate(NUMBERS, start=1))
 
 TASKS = (
     MiniTask(

@@ -41,6 +41,10 @@ def _heart() -> np.ndarray:
 
 
 _ARM = 0.34
+_CROSS = np.array([
+    (-_ARM, -1), (_ARM, -1), (_ARM, -_ARM), (1, -_ARM), (1, _ARM), (_ARM, _ARM),
+    (_ARM, 1), (-_ARM, 1), (-_ARM, _ARM), (-1, _ARM), (-1, -_ARM), (-_ARM, -_ARM),
+])  # fmt: skip
 UNIT = {
     "circle": regular(40),
     "ring": regular(40),
@@ -48,10 +52,7 @@ UNIT = {
     "triangle": regular(3),
     "star": star(5, 0.42),
     "heart": _heart(),
-    "cross": np.array(
-        [(-_ARM, -1), (_ARM, -1), (_ARM, -_ARM), (1, -_ARM), (1, _ARM), (_ARM, _ARM)]
-        + [(_ARM, 1), (-_ARM, 1), (-_ARM, _ARM), (-1, _ARM), (-1, -_ARM), (-_ARM, -_ARM)]
-    ),
+    "cross": _CROSS,
     "crescent": _crescent(),
     "diamond": np.array([(0, -1), (0.68, 0), (0, 1), (-0.68, 0)]),
     "arrow": np.array([(1, 0), (0.1, -0.8), (0.1, -0.3), (-1, -0.3), (-1, 0.3), (0.1, 0.3), (0.1, 0.8)]),

@@ -65,7 +65,7 @@ def _board(outline: str, x: float, y: float, radius: float, turn: float) -> list
     angle = turn + {"down": np.pi, "octagon": np.pi / 8}.get(outline, 0.0)
     if outline == "diamond":
         points = placed("square", 0, 0, radius, angle + np.pi / 4)
-        return (points + (x, y)).tolist()
+        return (points + np.array((x, y))).tolist()
     return placed(UNIT_OUTLINE.get(outline, outline), x, y, radius, angle).tolist()
 
 

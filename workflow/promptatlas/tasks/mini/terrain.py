@@ -143,7 +143,7 @@ def island(rng: np.random.Generator) -> np.ndarray:
     radii = rng.uniform(5, 8) * rng.uniform(0.75, 1.25, 16)
     coast = np.stack([np.cos(angles) * radii, np.sin(angles) * radii], axis=1)
     sheet.polygon((coast * 1.25 + (x, y)).tolist(), SAND)
-    sheet.polygon((coast + (x, y)).tolist(), _near(GREEN, rng))
+    sheet.polygon((coast + np.array((x, y))).tolist(), _near(GREEN, rng))
     return sheet.array()
 
 

@@ -129,7 +129,8 @@ def _part(rows: list, root: Path, file: Path, order: dict[int, int], names: tupl
     if missing:
         more = f" and {len(missing) - FEW} more" if len(missing) > FEW else ""
         raise UserError(
-            f"{file} lists {counted(len(missing), 'picture')} that {'is' if len(missing) == 1 else 'are'} not in {root}: {', '.join(map(plain, missing[:FEW]))}{more}; "
+            f"{file} lists {counted(len(missing), 'picture')} that {'is' if len(missing) == 1 else 'are'} not in {root}: "
+            f"{', '.join(map(plain, missing[:FEW]))}{more}; "
             "put them there or correct the list"
         )
     if multilabel:

@@ -139,7 +139,8 @@ def _part(source: dict, data_root: Path, arguments: dict[str, Any]) -> Part:
             more = f" and {len(missing) - FEW} more" if len(missing) > FEW else ""
             listed = ", ".join(missing[:FEW]) + more
             raise UserError(
-                f"{name} lists {counted(len(missing), 'picture')} that {'is' if len(missing) == 1 else 'are'} not in {root}: {listed}; fetch it anew"
+                f"{name} lists {counted(len(missing), 'picture')} that {'is' if len(missing) == 1 else 'are'} not in {root}: {listed}; "
+                "fetch it anew"
             )
         pictures, mark = Files(root, paths), stamp(files)
     if only is None:

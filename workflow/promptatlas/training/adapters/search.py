@@ -94,7 +94,10 @@ def _sums(near: Tensor, betas: np.ndarray) -> Iterator[Tensor]:
     """
     step = torch.exp(float(betas[-1] - betas[0]) / max(1, len(betas) - 1) * near)
     for i, beta in enumerate(betas):
-        held = held.mul_(step) if i % ANEW else torch.exp(float(beta) * near)
+        if i % ANEW == 0:
+            held = torch.exp(float(beta) * near)
+        else:
+            held.mul_(step)
         yield held.sum(1)
 
 

@@ -40,7 +40,9 @@ class Examples:
 
 @dataclass(frozen=True)
 class Adapter:
-    """A ready classifier. scale: the factor on cosines with the weights (C, D); history: a row per epoch of training; best_epoch: the chosen one, 1-based, 0 without training."""
+    """A ready classifier. scale: the factor on cosines with the weights (C, D); history: a row per epoch of training; best_epoch: the
+    chosen one, 1-based, 0 without training.
+    """
 
     scale: float
     weights: Tensor
