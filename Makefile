@@ -1,18 +1,25 @@
-# The two entry points on a new machine: `make study` and `make test`. Each sets up what it needs.
+# The entry points on a new machine: `make study`, `make test` and `make lint`. Each sets up what it needs.
 
 PYTHON ?= python3
 CORES ?= $(shell nproc 2>/dev/null || echo 2)
 BIN = .venv/bin
 READY = .venv/.ready
+TOOLS = .venv/.tools
 COMPILE = $(BIN)/uv pip compile --universal --python-version 3.11 --generate-hashes --no-emit-index-url --no-emit-find-links --no-header
 
-.PHONY: study test lock clean
+.PHONY: study test lint lock clean
 
 study: $(READY)
 	$(BIN)/python -m snakemake --cores $(CORES)
 
 test: $(READY)
 	OMP_NUM_THREADS=1 $(BIN)/python -m pytest --numprocesses $(CORES) --dist loadfile --no-loadscope-reorder
+
+lint: $(TOOLS)
+	$(BIN)/ruff check
+	$(BIN)/ruff format --check
+	$(BIN)/snakefmt --check Snakefile workflow/rules
+	$(BIN)/mypy
 
 # The environment: rebuilt only when what it is made from changes. Compiled once here, every job starts faster.
 $(READY): pyproject.toml envs/uv.txt envs/requirements.txt
@@ -23,12 +30,18 @@ $(READY): pyproject.toml envs/uv.txt envs/requirements.txt
 	$(BIN)/uv pip install --quiet --python $(BIN)/python --no-deps --no-build-isolation --editable .
 	touch $@
 
+# What checks the code stands beside the libraries, whose types mypy reads; pins that both have are the same (`make lock`).
+$(TOOLS): envs/lint.txt $(READY)
+	$(BIN)/uv pip install --quiet --python $(BIN)/python --require-hashes -r envs/lint.txt
+	touch $@
+
 # Pinned versions follow pyproject.toml; envs/environment.yaml is the same list for conda.
 lock: $(READY)
 	$(COMPILE) --extra test pyproject.toml -o envs/requirements.txt
+	$(COMPILE) --group lint --constraint envs/requirements.txt -o envs/lint.txt
 	echo 'uv==0.13.8' | $(COMPILE) --no-annotate - -o envs/uv.txt
 	$(BIN)/python envs/conda.py
 
 # Results are kept: they may have cost days.
 clean:
-	rm -rf .venv .snakemake .pytest_cache .hypothesis workflow/promptatlas.egg-info
+	rm -rf .venv .snakemake .pytest_cache .hypothesis .ruff_cache .mypy_cache workflow/promptatlas.egg-info

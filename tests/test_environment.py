@@ -11,26 +11,34 @@ from packaging.utils import canonicalize_name
 
 ROOT = Path(__file__).parents[1]
 REQUIREMENTS = (ROOT / "envs" / "requirements.txt").read_text()
+TOOLS = (ROOT / "envs" / "lint.txt").read_text()
+PROJECT = tomllib.loads((ROOT / "pyproject.toml").read_text())
 
 
-def pinned() -> dict[str, set[str]]:
+def pinned(lock: str) -> dict[str, set[str]]:
     """Package name to its pinned versions (several where they differ by platform)."""
     found: dict[str, set[str]] = {}
-    for name, version in re.findall(r"^([A-Za-z0-9._-]+)==([^\s;\\]+)", REQUIREMENTS, re.MULTILINE):
+    for name, version in re.findall(r"^([A-Za-z0-9._-]+)==([^\s;\\]+)", lock, re.MULTILINE):
         found.setdefault(canonicalize_name(name), set()).add(version)
     return found
 
 
-def declared() -> list[Requirement]:
-    project = tomllib.loads((ROOT / "pyproject.toml").read_text())
-    lists = [project["project"]["dependencies"], *project["project"]["optional-dependencies"].values()]
-    return [Requirement(line) for part in [*lists, project["build-system"]["requires"]] for line in part]
+def declared() -> list[tuple[str, str]]:
+    """Lock file and dependency, for each that pyproject.toml names."""
+    run = [PROJECT["project"]["dependencies"], *PROJECT["project"]["optional-dependencies"].values(), PROJECT["build-system"]["requires"]]
+    return [(REQUIREMENTS, line) for part in run for line in part] + [(TOOLS, line) for line in PROJECT["dependency-groups"]["lint"]]
 
 
-@pytest.mark.parametrize("requirement", declared(), ids=lambda requirement: requirement.name)
-def test_every_declared_dependency_is_pinned_within_its_bounds(requirement):
-    versions = pinned().get(canonicalize_name(requirement.name), set())
+@pytest.mark.parametrize(("lock", "line"), declared(), ids=[Requirement(line).name for _, line in declared()])
+def test_every_declared_dependency_is_pinned_within_its_bounds(lock, line):
+    requirement = Requirement(line)
+    versions = pinned(lock).get(canonicalize_name(requirement.name), set())
     assert versions and all(requirement.specifier.contains(version) for version in versions)
+
+
+def test_the_tools_change_no_version_of_the_environment_they_are_put_into():
+    run, tools = pinned(REQUIREMENTS), pinned(TOOLS)
+    assert len({*run} & {*tools}) > 1 and all(tools[name] <= run[name] for name in {*run} & {*tools})
 
 
 def test_every_dependency_says_why_it_is_there():
@@ -39,12 +47,14 @@ def test_every_dependency_says_why_it_is_there():
     assert wanted and all("# " in line for line in wanted)
 
 
-def test_every_pin_carries_hashes():
-    blocks = re.split(r"^(?=[A-Za-z0-9])", REQUIREMENTS, flags=re.MULTILINE)
+@pytest.mark.parametrize("lock", [REQUIREMENTS, TOOLS], ids=["requirements", "tools"])
+def test_every_pin_carries_hashes(lock):
+    blocks = re.split(r"^(?=[A-Za-z0-9])", lock, flags=re.MULTILINE)
+    assert sum("==" in block for block in blocks) > 3
     assert all("--hash=sha256:" in block for block in blocks if "==" in block)
 
 
-@pytest.mark.parametrize("name", ["requirements.txt", "uv.txt", "environment.yaml"])
+@pytest.mark.parametrize("name", ["requirements.txt", "lint.txt", "uv.txt", "environment.yaml"])
 def test_no_download_address_is_stored(name):
     text = (ROOT / "envs" / name).read_text()
     assert not re.search(r"://|--(extra-)?index-url|--find-links|--trusted-host", text)

@@ -18,10 +18,10 @@ for job in study.share_jobs:
         benchmark:
             study.benchmark(job.name)
         params:
+            **study.provenance(job.method),
             method=job.method,
             tasks=study.tasks,
             seeds=job.seeds,
-            **study.provenance(job.method),
         resources:
             **session.resources(study, gpus=study.gpus),
         message:
@@ -50,9 +50,9 @@ for job in study.adapt_jobs:
         benchmark:
             study.benchmark(job.name)
         params:
+            **study.provenance(job.method),
             method=job.method,
             tasks=job.tasks,
-            **study.provenance(job.method),
         resources:
             **session.resources(study, gpus=study.gpus),
         message:

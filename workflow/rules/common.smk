@@ -1,4 +1,4 @@
-# What every rule file uses: the checked study. A mistake in the configuration ends here, before any job.
+# The checked study, which all rules use. A mistake in the configuration ends here, before any job.
 
 from promptatlas.runs import session
 

@@ -17,10 +17,10 @@ for job in study.multitask_jobs:
         benchmark:
             study.benchmark(job.name)
         params:
-            multitask=study.config["multitask"],
-            targets=job.targets,
             **study.union,
             **study.provenance(job.method),
+            multitask=study.config["multitask"],
+            targets=job.targets,
         resources:
             **session.resources(study, gpus=study.gpus),
         message:
@@ -48,10 +48,10 @@ for job in study.joint_jobs:
         benchmark:
             study.benchmark(job.name)
         params:
-            groups=study.joint,
-            multitask=study.config["multitask"],
             **study.union,
             **study.provenance(job.method),
+            groups=study.joint,
+            multitask=study.config["multitask"],
         resources:
             **session.resources(study, gpus=study.gpus),
         message:

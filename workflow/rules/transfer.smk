@@ -16,12 +16,12 @@ for job in study.transfer_jobs:
         benchmark:
             study.benchmark(job.name)
         params:
+            **study.transfer_provenance(job),
             protocol=job.protocol,
             method=job.method,
             sources=job.sources,
             targets=job.targets,
             seeds=job.seeds,
-            **study.transfer_provenance(job),
         resources:
             **session.resources(study, gpus=study.gpus),
         message:

@@ -17,10 +17,10 @@ for job in study.tune_jobs:
         benchmark:
             study.benchmark(job.name)
         params:
+            **study.provenance(job.method),
             method=job.method,
             tasks=job.tasks,
             seeds=job.seeds,
-            **study.provenance(job.method),
         resources:
             **session.resources(study, gpus=study.gpus),
         message:
