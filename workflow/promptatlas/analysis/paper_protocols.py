@@ -32,7 +32,7 @@ MEAN_OF, HARMONIC_OF = "mean of the published scores", "harmonic mean of the pub
 NAN = float("nan")
 
 
-def harmonic_mean(base: np.ndarray | float, new: np.ndarray | float) -> np.ndarray | float:
+def harmonic_mean(base: np.ndarray | float, new: np.ndarray | float) -> Any:
     """2bn / (b + n), 0 where both are, NaN where one is."""
     both = np.asarray(base, float) + np.asarray(new, float)
     return np.divide(2 * np.asarray(base, float) * new, both, out=np.zeros_like(both), where=both != 0)[()]

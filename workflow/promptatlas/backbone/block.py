@@ -46,7 +46,7 @@ class Mlp(nn.Module):
 class Block(nn.Module):
     """Pre-norm block: x + attention(ln_1 x), then x + mlp(ln_2 x)."""
 
-    linear = staticmethod(F.linear)
+    linear: Callable[..., Tensor] = staticmethod(F.linear)
 
     def __init__(self, width: int, heads: int, quick_gelu: bool, hidden: int | None = None) -> None:
         super().__init__()
@@ -76,7 +76,7 @@ class Block(nn.Module):
 class FrozenBlock(Block):
     """A block of a tower that is never trained."""
 
-    linear = staticmethod(frozen_linear)
+    linear: Callable[..., Tensor] = staticmethod(frozen_linear)
 
 
 QUERY, KEY_VALUE, ALL = slice(0, 1), slice(1, 3), slice(0, 3)

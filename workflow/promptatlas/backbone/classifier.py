@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from typing import Any
+
 import torch
 import torch.nn.functional as F
 from torch import Tensor
@@ -40,7 +42,8 @@ class PromptedClassifier:
 
     def image_features(self, prompts: Prompts, tokens: Tensor) -> Tensor:
         """Normalised features (K or 1, B, embed_dim) of embedded images (K or 1, B, T, width), a few prompts per pass."""
-        vision, visual = self.backbone.vision, prompts.visual
+        vision: Any = self.backbone.vision
+        visual = prompts.visual
         if visual is None:
             return F.normalize(vision(tokens), dim=-1)
         if prompts.before_norm:
@@ -66,6 +69,7 @@ class PromptedClassifier:
 
         The images of a pass are prompts side by side: what stands before the class name runs once per image, as ever.
         """
+        assert prompts.text is not None and self.layout is not None
         squeeze, squeezed, expand, expanded = (part[0] for part in prompts.meta)
         size = max(1, TOKENS_PER_PASS[features.device.type] // self.layout.tokens)
         parts = []

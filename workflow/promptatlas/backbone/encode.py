@@ -12,7 +12,7 @@ import torch
 from promptatlas.backbone import Backbone
 from promptatlas.backbone.feature_file import ARRAYS, CLASSES
 from promptatlas.base.errors import UserError
-from promptatlas.tasks.prepared import PreparedTask
+from promptatlas.tasks.prepared import PreparedTask, Rows
 
 
 @torch.no_grad()
@@ -38,7 +38,7 @@ def encode_task(backbone: Backbone, task: PreparedTask, names: Iterable[str] = A
 
 
 @torch.no_grad()
-def encode_images(backbone: Backbone, images: np.ndarray, size: int = 256) -> np.ndarray:
+def encode_images(backbone: Backbone, images: np.ndarray | Rows, size: int = 256) -> np.ndarray:
     """uint8 (N, R, R, 3) -> (N, D), `size` images per pass."""
     vision = backbone.vision
     parts = [np.empty((0, backbone.architecture.embed_dim), np.float32)]

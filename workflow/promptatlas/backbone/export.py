@@ -10,6 +10,7 @@ import os
 import re
 from dataclasses import fields
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import open_clip
@@ -75,7 +76,7 @@ def described(model: str, pretrained: str) -> Architecture:
 def fetch(model: str, pretrained: str) -> Path:
     """The file of weights on this machine, downloaded if it is a tag that is not in open_clip's cache yet."""
     source = origin(model, pretrained)
-    return source.path or _download(model, source.tag, dict(get_pretrained_cfg(model, source.tag)))
+    return source.path or _download(model, source.named, dict(get_pretrained_cfg(model, source.tag)))
 
 
 def _published(model: str, pretrained: str) -> tuple[Architecture, dict[str, Tensor], Tokenizer]:
@@ -97,7 +98,7 @@ def _published(model: str, pretrained: str) -> tuple[Architecture, dict[str, Ten
     if described and (other := _difference(architecture, described["model_cfg"])):
         raise UserError(
             f"backbone: {source.description} describes another model than {model!r} ({other}); give its folder as "
-            f"backbone.model, `{kinds.LOCAL}{source.description.parent}`."
+            f"backbone.model, `{kinds.LOCAL}{source.beside.parent}`."
         )
     vocabulary = config["text_cfg"].get("vocab_size", kinds.TEXT["vocab_size"])
     weights = checkpoints.fitting(checkpoint, shapes(architecture, vocabulary), path, model)
@@ -167,7 +168,7 @@ def _activation(model: str, config: dict, source: Origin, checkpoint: Checkpoint
     elif checkpoint.openai:
         known, said_by = True, "OpenAI's file format"
     elif described:
-        known, said_by = bool(described["model_cfg"].get("quick_gelu", False)), str(source.description.name)
+        known, said_by = bool(described["model_cfg"].get("quick_gelu", False)), str(source.beside.name)
     elif listed:
         known, said_by = bool(listed.get("quick_gelu", False)), "the SHA-256 of the file, which open_clip lists"
     else:
@@ -192,11 +193,6 @@ def write(architecture: Architecture, weights: dict[str, Tensor], folder: str | 
         (folder / f"{name}.tmp").replace(folder / name)
     record = {name: _sha256(folder / name) for name in (TOKENIZER, ARCHITECTURE, WEIGHTS)}
     replace(folder / RECORD, (json.dumps(record, indent=1) + "\n").encode())
-
-
-def _sha256(path: Path) -> str:
-    with open(path, "rb") as file:
-        return hashlib.file_digest(file, "sha256").hexdigest()
 
 
 def tokenizer() -> Tokenizer:
@@ -275,12 +271,17 @@ def _architecture(
         text_tanh=bool(text.get("act_kwargs")),
         text_projects=text.get("proj_type") != "none",
         context_length=text["context_length"],
-        mean=mean,
-        std=std,
+        mean=_triple(mean),
+        std=_triple(std),
         kind=kind,
         quick_gelu_from=quick_gelu_from,
         **{"vit": _vit, "resnet": _resnet, "siglip": _siglip}[kind](vision),
     )
+
+
+def _triple(values: tuple[float, ...]) -> tuple[float, float, float]:
+    red, green, blue = values
+    return red, green, blue
 
 
 def _difference(architecture: Architecture, config: dict) -> str:
@@ -316,7 +317,7 @@ def _resnet(vision: dict) -> dict:
 def _siglip(vision: dict) -> dict:
     """From timm's model of that name, built without memory."""
     with torch.device("meta"):
-        trunk = timm.create_model(vision["timm_model_name"], num_classes=0, global_pool="map")
+        trunk: Any = timm.create_model(vision["timm_model_name"], num_classes=0, global_pool="map")
     block = trunk.blocks[0]
     return {
         "vision_width": trunk.embed_dim,

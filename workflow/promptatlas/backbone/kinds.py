@@ -6,11 +6,11 @@ from __future__ import annotations
 
 import json
 from functools import cache
-from importlib.util import find_spec
 from pathlib import Path
 
 from promptatlas.base.errors import UserError
 from promptatlas.base.messages import shown, suggest
+from promptatlas.base.packages import folder_of
 
 MINI = Path(__file__).parent / "mini"
 LOCAL = "local-dir:"
@@ -40,8 +40,7 @@ def names() -> tuple[str, ...]:
 
 
 def _descriptions() -> Path:
-    spec = find_spec("open_clip")
-    return Path(next(iter(spec.submodule_search_locations))) / "model_configs"
+    return folder_of("open_clip") / "model_configs"
 
 
 def config(model: str) -> dict:

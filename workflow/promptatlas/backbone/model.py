@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Any
 
 import torch
 import torch.nn.functional as F
@@ -85,7 +86,7 @@ def load(folder: str | Path, device: str | torch.device = "cpu") -> Backbone:
     scale = weights.pop("logit_scale").exp().item()
     visual = {key.removeprefix("visual."): w for key, w in weights.items() if key.startswith("visual.")}
     textual = {key.removeprefix("text."): w for key, w in weights.items() if not key.startswith("visual.")}
-    both = towers(architecture, len(textual["token_embedding.weight"]))
+    both: Any = towers(architecture, len(textual["token_embedding.weight"]))
     both["text"].load_state_dict(textual)
     both["visual"].load_state_dict(visual)
     return Backbone(

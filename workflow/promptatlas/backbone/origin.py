@@ -7,13 +7,14 @@ from __future__ import annotations
 import ast
 from dataclasses import dataclass
 from functools import cache
-from importlib.util import find_spec
 from os.path import expanduser, isdir, isfile  # those of Path fail for names that no file can have
 from pathlib import Path
+from typing import Any
 
 from promptatlas.backbone import kinds
 from promptatlas.base.errors import UserError
 from promptatlas.base.messages import plain, shown, suggest
+from promptatlas.base.packages import folder_of
 
 # In a folder, first the names that open_clip and Hugging Face write, in open_clip's order.
 _PREFERRED = (
@@ -30,6 +31,18 @@ class Origin:
     tag: str | None = None
     path: Path | None = None
     description: Path | None = None
+
+    @property
+    def named(self) -> str:
+        """The tag of weights that are not in a file."""
+        assert self.tag is not None
+        return self.tag
+
+    @property
+    def beside(self) -> Path:
+        """The description of weights that have one."""
+        assert self.description is not None
+        return self.description
 
     @property
     def files(self) -> list[Path]:
@@ -96,8 +109,8 @@ def tags(model: str) -> tuple[str, ...]:
 @cache
 def _published() -> dict[str, dict[str, bool]]:
     """Model -> tag -> whether trained with QuickGELU, from the source of open_clip's table: importing takes seconds."""
-    source = Path(next(iter(find_spec("open_clip").submodule_search_locations))) / "pretrained.py"
-    named = {
+    source = folder_of("open_clip") / "pretrained.py"
+    named: dict[str, Any] = {
         node.targets[0].id: node.value
         for node in ast.parse(source.read_text()).body
         if isinstance(node, ast.Assign) and isinstance(node.targets[0], ast.Name)
@@ -110,5 +123,5 @@ def _published() -> dict[str, dict[str, bool]]:
     return models
 
 
-def _quick(entry: ast.Call) -> bool:
+def _quick(entry: Any) -> bool:
     return any(keyword.arg == "quick_gelu" and keyword.value.value for keyword in entry.keywords)

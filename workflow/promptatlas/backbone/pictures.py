@@ -14,6 +14,9 @@ from promptatlas.base.errors import UserError
 class PictureTower(nn.Module):
     """What image towers share: size, mean and spread of pictures, and unit features; `forward` is each tower's own."""
 
+    mean: Tensor
+    std: Tensor
+
     def __init__(self, architecture: Architecture) -> None:
         super().__init__()
         self.name = architecture.name

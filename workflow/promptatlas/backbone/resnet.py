@@ -73,6 +73,9 @@ class Bottleneck(nn.Module):
 class FrozenBatchNorm(nn.Module):
     """Batch norm by its stored mean and variance."""
 
+    running_mean: Tensor
+    running_var: Tensor
+
     def __init__(self, width: int) -> None:
         super().__init__()
         self.weight, self.bias = nn.Parameter(torch.empty(width)), nn.Parameter(torch.empty(width))

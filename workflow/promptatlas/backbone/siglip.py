@@ -5,8 +5,10 @@ runs whole. The image tower's weight names are those of timm. Knows nothing of m
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from dataclasses import dataclass
 from functools import partial
+from typing import Any
 
 import torch
 import torch.nn.functional as F
@@ -18,7 +20,7 @@ from promptatlas.backbone.pictures import PictureTower
 from promptatlas.base.errors import UserError
 
 EPSILON = 1e-6  # of every layer norm
-_GELU = {False: F.gelu, True: partial(F.gelu, approximate="tanh")}  # by "is it the tanh form?"
+_GELU: dict[bool, Callable[[Tensor], Tensor]] = {False: F.gelu, True: partial(F.gelu, approximate="tanh")}  # by "is it the tanh form?"
 
 
 @dataclass(frozen=True)
@@ -46,7 +48,8 @@ class SiglipText(nn.Module):
         self.transformer.resblocks = nn.ModuleList(
             FrozenBlock(a.text_width, a.text_heads, False, a.text_hidden) for _ in range(a.text_layers)
         )
-        for block in self.transformer.resblocks:
+        blocks: Any = self.transformer.resblocks
+        for block in blocks:
             block.mlp.activation = _GELU[a.text_tanh]
             block.ln_1.eps = block.ln_2.eps = EPSILON
         self.ln_final = nn.LayerNorm(a.text_width, EPSILON)
@@ -74,11 +77,13 @@ class SiglipText(nn.Module):
         where = (layout.ids < 0).nonzero(as_tuple=True)
         which = -1 - layout.ids[where]
         if owner is not None:  # the vectors of all prompts, numbered as those of one
+            assert context is not None
             which = which + owner[where[0]] * context.shape[2]
             context = context.transpose(0, 1).flatten(1, 2).unsqueeze(0)
         x = self.token_embedding(layout.ids.clamp(min=0)) + self.positional_embedding
         x = x.expand(1 if context is None else len(context), -1, -1, -1)
-        for depth, block in enumerate(self.transformer.resblocks):
+        blocks: Any = self.transformer.resblocks
+        for depth, block in enumerate(blocks):
             if context is not None and depth < context.shape[1]:
                 vectors = context[:, depth, which]
                 if depth == 0:
@@ -106,7 +111,7 @@ class _Trunk(nn.Module):
     def __init__(self, a: Architecture) -> None:
         super().__init__()
         width, hidden = a.vision_width, a.vision_hidden or 4 * a.vision_width
-        self.patch_embed = nn.Module()
+        self.patch_embed: Any = nn.Module()
         self.patch_embed.proj = nn.Conv2d(3, width, a.patch_size, a.patch_size)
         self.pos_embed = nn.Parameter(torch.empty(1, (a.image_size // a.patch_size) ** 2, width))
         self.blocks = nn.ModuleList(_Layer(width, a.vision_heads, hidden, a.vision_tanh) for _ in range(a.vision_layers))
@@ -135,7 +140,7 @@ class _Layer(nn.Module):
         super().__init__()
         self.heads = heads
         self.norm1, self.norm2 = nn.LayerNorm(width, EPSILON), nn.LayerNorm(width, EPSILON)
-        self.attn = nn.Module()
+        self.attn: Any = nn.Module()
         self.attn.qkv, self.attn.proj = nn.Linear(width, 3 * width), nn.Linear(width, width)
         self.mlp = _Mlp(width, hidden, tanh)
 

@@ -9,6 +9,7 @@ classes packed one after another, so that a long name does not pad the others. K
 from __future__ import annotations
 
 from dataclasses import dataclass
+from typing import Any
 
 import torch
 import torch.nn.functional as F
@@ -133,7 +134,7 @@ class TextTower(nn.Module):
         if owner is not None and len(suffix_splice.where):
             raise ValueError("sentences with owners have their context vectors before the names")
         suffix = suffix_splice.embed(self.token_embedding, context, prompts if owner is None else 1)
-        blocks = self.transformer.resblocks
+        blocks: Any = self.transformer.resblocks
         for depth, block in enumerate(blocks):
             if context is not None and 0 < depth < context.shape[1]:
                 prefix = prefix_splice.replace(prefix, context[:, depth])
@@ -141,7 +142,8 @@ class TextTower(nn.Module):
             last = depth == len(blocks) - 1
             shared, prefix = self._prefix_layer(block, prefix, last)
             if owner is not None:
-                shared = tuple(part[owner].transpose(0, 1).unsqueeze(0) for part in shared)
+                keys, values = shared
+                shared = keys[owner].transpose(0, 1).unsqueeze(0), values[owner].transpose(0, 1).unsqueeze(0)
             suffix = (self._last_layer if last else self._suffix_layer)(block, suffix, shared, layout)
         return self.ln_final(suffix) @ self.text_projection
 

@@ -12,6 +12,7 @@ import html
 import string
 from functools import lru_cache
 from pathlib import Path
+from typing import Any
 
 import ftfy
 from tokenizers import Regex, Tokenizer as Rust, models, pre_tokenizers
@@ -33,7 +34,8 @@ class Tokenizer:
 
     def __init__(self, rust: Rust) -> None:
         self._rust = rust
-        self.start, self.end = rust.token_to_id(START), rust.token_to_id(END)
+        ends: tuple[Any, Any] = rust.token_to_id(START), rust.token_to_id(END)  # every vocabulary of CLIP has both
+        self.start, self.end = ends
 
     @classmethod
     def read(cls, path: Path) -> Tokenizer:
@@ -68,7 +70,8 @@ class SiglipTokenizer(Tokenizer):
 
     def __init__(self, rust: Rust) -> None:
         """rust: with its publisher's special tokens and with padding to a fixed length; see `padded`."""
-        self._rust, self._padding = rust, rust.padding
+        self._rust = rust
+        self._padding: dict[str, Any] = rust.padding or {}
         rust.no_truncation()
         rust.no_padding()
         whole, text = rust.encode("a").ids, rust.encode("a", add_special_tokens=False).ids

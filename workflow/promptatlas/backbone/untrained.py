@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from typing import Any
+
 import torch
 
 from promptatlas.backbone import export, kinds
@@ -24,9 +26,10 @@ class _Padded:
 
 def untrained(model: str, pretrained: str, device: str) -> Backbone:
     """Both towers as `backbone.load` gives them, with numbers that neither overflow nor vanish."""
-    architecture, words = export.described(model, pretrained), export.tokenizer()
+    architecture = export.described(model, pretrained)
+    words: Any = export.tokenizer()
     with torch.device("meta"):
-        both = towers(architecture, kinds.TEXT["vocab_size"])
+        both: Any = towers(architecture, int(kinds.TEXT["vocab_size"]))
     both = both.to_empty(device=device)
     with torch.no_grad():
         for tensor in (*both.parameters(), *both.buffers()):

@@ -7,6 +7,8 @@ layer only the class token is read, so the last layer computes only that. Knows 
 
 from __future__ import annotations
 
+from typing import Any
+
 import torch
 import torch.nn.functional as F
 from torch import Tensor, nn
@@ -48,12 +50,12 @@ class VisionTower(PictureTower):
         prompts: (K, depth, n, width), or None (K = 1).
         """
         x = tokens
-        blocks = self.transformer.resblocks
+        blocks: Any = self.transformer.resblocks
         deep = 0 if prompts is None else prompts.shape[1]
         for depth, block in enumerate(blocks):
             last = depth == len(blocks) - 1
             shared = None
-            if depth < deep:
+            if prompts is not None and depth < deep:
                 if depth == deep - 1 and not last:
                     x = _with_tokens(x, prompts[:, depth])
                 else:

@@ -5,8 +5,12 @@ same prompt tuned in a batch see the same numbers.
 """
 
 import hashlib
+from typing import TYPE_CHECKING
 
 import numpy as np
+
+if TYPE_CHECKING:
+    import torch
 
 
 def _seed(names: tuple[str | int, ...]) -> int:
@@ -19,7 +23,7 @@ def stream(*names: str | int) -> np.random.Generator:
     return np.random.Generator(np.random.Philox(_seed(names)))
 
 
-def torch_stream(*names: str | int):
+def torch_stream(*names: str | int) -> "torch.Generator":
     """CPU ``torch.Generator`` for the stream called `names`; torch is imported only here."""
     import torch
 

@@ -26,7 +26,8 @@ from promptatlas.study.study import Study
 def main(arguments: Sequence[str] | None = None) -> None:
     options = _parser().parse_args(arguments)
     with suppress(AttributeError):  # a stand-in of a notebook or a test takes any text
-        sys.stdout.reconfigure(errors="backslashreplace")  # as stderr does: no name of a file ends the command
+        output: Any = sys.stdout
+        output.reconfigure(errors="backslashreplace")  # as stderr does: no name of a file ends the command
     try:
         status = options.run(options)
         sys.stdout.flush()

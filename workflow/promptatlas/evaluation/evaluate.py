@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+from typing import Any
 
 import numpy as np
 import torch
@@ -12,7 +13,7 @@ from promptatlas.backbone.classifier import TOKENS_PER_PASS, PromptedClassifier
 from promptatlas.backbone.prompts import Prompts, stack
 from promptatlas.base.errors import UserError
 from promptatlas.tasks import metrics
-from promptatlas.tasks.prepared import PreparedTask
+from promptatlas.tasks.prepared import PreparedTask, Rows
 
 
 @dataclass(frozen=True)
@@ -35,7 +36,7 @@ def evaluate(backbone: Backbone, task: PreparedTask, encoded: dict[str, np.ndarr
 
 @torch.no_grad()
 def answers(
-    backbone: Backbone, class_names: tuple[str, ...], images: np.ndarray, features: np.ndarray, prompts: list[Prompts]
+    backbone: Backbone, class_names: tuple[str, ...], images: np.ndarray | Rows, features: np.ndarray, prompts: list[Prompts]
 ) -> np.ndarray:
     """Logits (K, N, C) of K prompts for pictures `images` (N, S, S, 3), whose features without prompts are `features` (N, D)."""
     together = stack(prompts).to(backbone.device)
@@ -67,9 +68,11 @@ def _budget(device: torch.device) -> int:
     return TOKENS_PER_PASS["cuda" if device.type == "cuda" else "cpu"]
 
 
-def _prompted_logits(classifier: PromptedClassifier, images: np.ndarray, prompts: Prompts, class_features: torch.Tensor) -> torch.Tensor:
+def _prompted_logits(
+    classifier: PromptedClassifier, images: np.ndarray | Rows, prompts: Prompts, class_features: torch.Tensor
+) -> torch.Tensor:
     """(K, N, C): each picture is read and embedded once for all K prompts."""
-    vision = classifier.backbone.vision
+    vision: Any = classifier.backbone.vision
     tokens_per_image = len(vision.positional_embedding) * len(prompts)
     size, start, parts = max(1, _budget(vision.device) // tokens_per_image), 0, []
     while start < len(images):

@@ -171,8 +171,8 @@ def _tensors(loaded: tuple[str, Any], archive: zipfile.ZipFile, path: Path) -> d
     if isinstance(held, dict) and isinstance(held.get("state_dict"), dict):
         held = held["state_dict"]
     named = isinstance(held, dict) and all(isinstance(key, str) for key in held)
-    tensors = {key: value for key, value in held.items() if isinstance(value, _Stored)} if named else {}
-    stored = {key.removeprefix("module."): value for key, value in tensors.items()}
+    found = {key: value for key, value in held.items() if isinstance(value, _Stored)} if named else {}
+    stored = {key.removeprefix("module."): value for key, value in found.items()}
     if not stored:
         raise UserError(f"{path} holds no state dict; give a file such as prompt_learner/model.pth.tar-50.")
     if any(key.startswith("prompt_learner.") for key in stored):  # MaPLe saves the whole model, CLIP included

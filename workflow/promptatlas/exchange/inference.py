@@ -132,7 +132,8 @@ class Classifier:
     def __call__(self, pictures: Picture | Iterable[Picture]) -> Answer:
         """PIL pictures, uint8 arrays (H, W, 3) or paths of files; one alone is a list of one. Raises UserError."""
         alone = isinstance(pictures, (Image.Image, str, Path)) or (isinstance(pictures, np.ndarray) and pictures.ndim == 3)
-        waiting, parts = list([pictures] if alone else pictures), [torch.empty(0, len(self.class_names))]
+        several: Any = [pictures] if alone else pictures
+        waiting, parts = list(several), [torch.empty(0, len(self.class_names))]
         for start in range(0, len(waiting), PICTURES_PER_PASS):
             read = [self._read(picture) for picture in waiting[start : start + PICTURES_PER_PASS]]
             parts.append(self._logits(self.backbone.vision.read(np.stack(read))).float().cpu())

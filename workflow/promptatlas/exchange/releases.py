@@ -8,6 +8,7 @@ from __future__ import annotations
 
 from dataclasses import replace
 from pathlib import Path
+from typing import Any
 
 import torch
 from torch import Tensor, nn
@@ -64,7 +65,7 @@ def read_release(
 
 def _split(held: dict[str, Tensor]) -> tuple[dict[str, Tensor], dict[str, Tensor]]:
     """What was learned, and the embeddings of start token and class names that are stored beside it."""
-    fixed = {key: held[key] for key in ("token_prefix", "token_suffix") if key in held}
+    fixed: dict[str, Tensor] = {key: held[key] for key in ("token_prefix", "token_suffix") if key in held}
     return {key: value for key, value in held.items() if key not in fixed}, fixed
 
 
@@ -166,14 +167,14 @@ def _softcpt(path: Path, backbone: Backbone, task: str, number: int | None) -> t
         raise UserError(
             f"{path} does not fit the backbone {a.name}: `proj` is {inputs}x{outputs}, `ctx` {_size(u)}; give its own backbone."
         )
-    chosen = u[0 if len(u) == 1 else number - 1]
+    chosen = u[0 if number is None or len(u) == 1 else number - 1]
     one = torch.zeros(1, dtype=torch.long, device=backbone.device)
     with torch.no_grad():
         feature = Sentences(backbone, [task], len(chosen)).features(chosen.to(backbone.device), one)[0].cpu()
     context = (feature @ meta["proj"]).view(1, 1, -1, a.text_width)
     prompts = Prompts(text=context, position="end")
     _agrees(fixed, replace(prompts, text=chosen[None, None]), backbone, path)
-    told = {
+    told: dict[str, object] = {
         "context": context.shape[2], "task_vectors": len(chosen), "task_context": "specific" if len(u) > 1 else "agnostic",
         "class_context": "none", "meta_input": "lin",
     }  # fmt: skip
@@ -197,7 +198,9 @@ def _through(method: str, complete: dict, named: dict[str, Tensor], backbone: Ba
     module.load_state_dict(named)
     with torch.no_grad():
         made = zip(("text", "visual", "meta"), module(), strict=False)  # most methods have no meta
-    given = {name: tuple(p[None] for p in part) if name == "meta" else part[None] for name, part in made if part is not None}
+    given: dict[str, Any] = {
+        name: tuple(p[None] for p in part) if name == "meta" else part[None] for name, part in made if part is not None
+    }
     fixed = {key: complete[key] for key in ("position", "template") if key in complete} | getattr(module, "fixed", {})
     prompts = Prompts(**given, **fixed).detach()
     if misfit := misfitting(prompts, backbone):

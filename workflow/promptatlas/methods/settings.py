@@ -8,6 +8,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass, field
 from importlib import import_module
+from typing import Any
 
 from promptatlas.base.errors import UserError
 from promptatlas.base.messages import plain, shown, suggest
@@ -107,14 +108,14 @@ register(
     context=4, initial="a photo of a", reduction=16, epochs=10, batch_size=1, select="last",
 )  # fmt: skip
 # MaPLe: configs/trainers/MaPLe/vit_b16_c2_ep5_batch4_2ctx.yaml and IVLP/vit_b16_c2_ep5_batch4_2+2ctx.yaml.
-MAPLE = {"learning_rate": 0.0035, "epochs": 5, "batch_size": 4, "select": "last"}
+MAPLE: dict[str, Any] = {"learning_rate": 0.0035, "epochs": 5, "batch_size": 4, "select": "last"}
 register("maple", "promptatlas.methods.maple:MaPLe", visual=True, context=2, layers=9, initial="a photo of a", **MAPLE)
 register("ivlp", "promptatlas.methods.ivlp:IVLP", visual=True, context=2, prompts=2, layers=12, initial="a photo of a", **MAPLE)
 # SoftCPT: configs/trainers/MTCoOp/*_ep50.yaml and scripts/main_mtcoop.sh. NATA by default; NATS, CA.. and CS.. by the contexts.
 # class_rate: the share of the classes on no picture of a batch that class-aware variants keep; the release's default is off (1.0 here).
 # On the mini benchmark, 1 shot, AdamW at 0.01 spoils the meta network: validation 0.66 at 0.001, 0.59 at 0.003, below it at 0.01;
 # with 4 shots, three seeds used nowhere else, 0.699 at 0.0003, 0.698 at 0.001, 0.660 at 0.003.
-SHARED = {"context": 16, "epochs": 50, "select": "last"}
+SHARED: dict[str, Any] = {"context": 16, "epochs": 50, "select": "last"}
 register(
     "softcpt", "promptatlas.methods.softcpt:SoftCPT", "shared",
     task_context="agnostic", task_vectors=4, class_context="none", class_vectors=4, meta_input="lin", class_rate=0.1,
@@ -132,14 +133,14 @@ register(
 # between 3 and 50, in Prompt-Adapter also at 100. Here all have ImageNet's first alpha and Prompt-Adapter's grid for EuroSAT,
 # which is wider than most, but not than those for Aircraft (30), Flowers and Food (50) and Pets (100). Alphas are in units of
 # logits, so they mean the same for a backbone of any logit scale.
-GRID = {"alpha_max": 20.0, "alpha_steps": 200, "beta_max": 20.0, "beta_steps": 200}
-CACHE = {"alpha": 1.17, "beta": 1.0, "epochs": 20, "batch_size": 256, "weight_decay": 0.01, "select": "best_validation"}
+GRID: dict[str, Any] = {"alpha_max": 20.0, "alpha_steps": 200, "beta_max": 20.0, "beta_steps": 200}
+CACHE: dict[str, Any] = {"alpha": 1.17, "beta": 1.0, "epochs": 20, "batch_size": 256, "weight_decay": 0.01, "select": "best_validation"}
 register("tip_adapter", "promptatlas.training.adapters:tip_adapter", "adapter", revision=2, **GRID)
 register("tip_adapter_f", "promptatlas.training.adapters:tip_adapter_f", "adapter", revision=2, **GRID, **CACHE, learning_rate=0.001)
 # Prompt-Adapter's class weights come from one CoOp prompt learned on many tasks; here these are the study's own, and the
 # prompt has seen the same few-shot pictures, never more. "multitask" is the authors' kind of prompt, CoOp's of MVLPT (with
 # `multitask: all`: best epoch, class name in the middle, union of all classes); "coop" is the task's own prompt instead.
-PROMPT = {"class_weights": "coop_mt"}
+PROMPT: dict[str, Any] = {"class_weights": "coop_mt"}
 register("prompt_adapter", "promptatlas.training.adapters:tip_adapter", "adapter", revision=2, **PROMPT, **GRID)
 register(
     "prompt_adapter_f", "promptatlas.training.adapters:tip_adapter_f", "adapter", revision=2, **PROMPT, **GRID, **CACHE, learning_rate=0.005
@@ -193,7 +194,7 @@ def settings(method: str, overrides: dict[str, object] | None = None, preset: st
     return complete
 
 
-def _counted(method: str, initial: str, context: int, given: dict[str, object]) -> dict[str, object]:
+def _counted(method: str, initial: Any, context: Any, given: dict[str, object]) -> dict[str, object]:
     """What follows for `initial` and `context` if one of the two is not given: CoOp's release counts the words.
 
     Fewer vectors than words leave the last words as they are; more have no words to start from.

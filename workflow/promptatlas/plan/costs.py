@@ -18,8 +18,9 @@ from promptatlas import methods
 from promptatlas.backbone import kinds
 from promptatlas.base.errors import UserError
 from promptatlas.study.study import Study
-from promptatlas.tasks import catalogue, halves, readers
+from promptatlas.tasks import halves, readers
 from promptatlas.tasks.draws import MOST_VALIDATION_SHOTS
+from promptatlas.tasks.task import Task
 
 Work = Counter[str]  # how much of what; a name is "what: in which unit"
 
@@ -85,7 +86,7 @@ def _described(study: Study, name: str) -> tuple[Any, Mapping[str, int], bool]:
     path = study.task_folder(name) / "task.json"
     if path.exists():
         record = json.loads(path.read_bytes())
-        return catalogue.Task.from_dict(record["task"]), record["pools"], True
+        return Task.from_dict(record["task"]), record["pools"], True
     if study.is_embedded(name):
         from promptatlas.tasks.mini import MINI_TASKS
 

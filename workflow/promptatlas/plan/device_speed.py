@@ -79,7 +79,7 @@ def calibrate(trials: Mapping[str, Trial], device: str, budget: float = BUDGET) 
             share = left / min(len(this_round) - number, AT_MOST) if points[kind] else left
             work, run = next(trial, (None, None))
             expected = _expected(points[kind], work, points["encode"])
-            if work is None or share <= 0 or expected > share:
+            if work is None or run is None or share <= 0 or expected > share:
                 continue
             points[kind].append(Point(work, _timed(run, clock, expected)))
             going_on[kind] = trial

@@ -83,9 +83,9 @@ class _Plan:
             work = together(costs.encoding(study, self.sizes[task]) for task in job.tasks)
             self._compute(job.name, "encode", work, ["backbone", *(self.prepared[task] for task in job.tasks)])
             self._light(_index(job), "encode", Work(), [job.name])
-        for job in study.probe_jobs:
-            work = together(costs.probing(self.sizes[task], self.width) for task in job.tasks for _ in range(seeds))
-            self._compute(job.name, "probe", work, [*self.encoded, "draw"], device=False)
+        for one in study.probe_jobs:
+            work = together(costs.probing(self.sizes[task], self.width) for task in one.tasks for _ in range(seeds))
+            self._compute(one.name, "probe", work, [*self.encoded, "draw"], device=False)
 
     def learn(self) -> None:
         """What learns on single tasks."""
@@ -95,20 +95,21 @@ class _Plan:
             work = together(method.tuning(self.sizes[task], learners) for task in job.tasks)
             self._compute(job.name, "tune", work, self.ready, step=self._step(method, job.tasks, learners))
             self._light(_index(job), "tune", Work(), [job.name])
-        for job in study.share_jobs:
-            method, own = Method.of(study, job.method), [self.sizes[task] for task in study.tasks]
-            work = together(method.sharing(own) for _ in job.seeds) + _files(len(study.outputs(job)))
+        for one in study.share_jobs:
+            method, own = Method.of(study, one.method), [self.sizes[task] for task in study.tasks]
+            work = together(method.sharing(own) for _ in one.seeds) + _files(len(study.outputs(one)))
             step = Step(sum(costs.sentences(method, size.names) for size in own))
-            self._compute(job.name, "share", work, ["draw", *self.encoded], step=step)
-        for job in study.adapt_jobs:
-            method = Method.of(study, job.method)
-            work = together(method.adapting(self.sizes[task], self.width) for task in job.tasks for _ in range(seeds))
+            self._compute(one.name, "share", work, ["draw", *self.encoded], step=step)
+        for adapter in study.adapt_jobs:
+            method = Method.of(study, adapter.method)
+            work = together(method.adapting(self.sizes[task], self.width) for task in adapter.tasks for _ in range(seeds))
             source = method.settings.get("class_weights")
             if source == MULTITASK:
-                learned = [one.name for one in study.multitask_jobs if one.method == "coop"]
+                learned = [union.name for union in study.multitask_jobs if union.method == "coop"]
             else:
-                learned = [one.name for one in (*study.share_jobs, *study.tune_jobs) if one.method == source]
-            self._compute(job.name, "adapt", work + _files(len(study.outputs(job))), ["draw", *self.encoded, *learned])
+                learned = [other.name for other in study.share_jobs if other.method == source]
+                learned += [other.name for other in study.tune_jobs if other.method == source]
+            self._compute(adapter.name, "adapt", work + _files(len(study.outputs(adapter))), ["draw", *self.encoded, *learned])
 
     def learn_together(self) -> None:
         """Prompts of several tasks."""
@@ -119,11 +120,12 @@ class _Plan:
             work = together(self._union(method, study.multitask_tasks(target)) for target in targets)
             self._compute(job.name, "multitask", work, self.ready, step=self._step(method, study.tasks, seeds))
             self._light(_index(job), "multitask", Work(), [job.name])
-        for job in study.joint_jobs:
-            method = Method.of(study, job.method)
-            learned = [_index(one) for one in (*study.tune_jobs, *study.multitask_jobs) if one.method == job.method]
+        for joint in study.joint_jobs:
+            method = Method.of(study, joint.method)
+            learned = [_index(one) for one in study.tune_jobs if one.method == joint.method]
+            learned += [_index(one) for one in study.multitask_jobs if one.method == joint.method]
             step = self._step(method, study.tasks, seeds)
-            self._compute(job.name, "joint", self._joint(method), [*self.ready, *self.encoded, *learned], step=step)
+            self._compute(joint.name, "joint", self._joint(method), [*self.ready, *self.encoded, *learned], step=step)
 
     def transfer(self) -> None:
         for job in self.study.transfer_jobs:

@@ -14,6 +14,7 @@ from functools import partial
 from itertools import islice, product
 from pathlib import Path
 from types import SimpleNamespace
+from typing import Any
 
 import numpy as np
 import torch
@@ -72,6 +73,10 @@ class MadeUp:
         return Draw(train, held, "validation", self.labels("train"), self.labels("validation"))
 
 
+def _made_up(size: Size, pixels: int) -> Any:
+    return MadeUp(size, pixels)
+
+
 def trials(study: Study, model: Backbone, sizes: Mapping[str, Size]) -> dict[str, Trial]:
     """By kind of cost, everything that this study needs to know."""
     learners = sorted((sizes[name] for name in study.learners), key=lambda size: size.classes)
@@ -121,10 +126,10 @@ def _tuning(model: Backbone, method: Method, typical: Sequence[Size], learners: 
     shapes += [(_sized(size.classes, min(size.train, few), min(size.validation, FEW // 2), 0), learners) for size in typical]
     for size, k in shapes:
         quick = replace(method, settings={**method.settings, "epochs": 1})
-        task = MadeUp(size, model.architecture.image_size)
+        settings, task = dict(quick.settings), _made_up(size, model.architecture.image_size)
         seeds = list(range(k))
-        population = partial(Population, method.name, quick.settings, model.architecture, seeds, model)
-        run = single_task.Run(model, method.name, quick.settings, task, [task.draw()] * k, seeds, population())
+        population = partial(Population, method.name, settings, model.architecture, seeds, model)
+        run = single_task.Run(model, method.name, settings, task, [task.draw()] * k, seeds, population())
         work = quick.tuning(size, k)
         del work["encode: pictures"]  # done before, as a run begins
         yield work, run.learn
@@ -135,7 +140,7 @@ def _answering(model: Backbone, method: Method, typical: Sequence[Size], prompts
     shapes += [(size.classes, min(size.test, FEW // 2), min(prompts, 8)) for size in typical]
     shapes += [(size.classes, min(size.test, 2 * FEW), prompts) for size in typical[:1]]
     for classes, test, count in shapes:
-        task = MadeUp(_sized(classes, 0, 0, test), model.architecture.image_size)
+        task = _made_up(_sized(classes, 0, 0, test), model.architecture.image_size)
         own = single_task.scratch(model, method.name, dict(method.settings), 0).prompts
         encoded = {"features_test": _features(test, model.architecture.embed_dim)}
         yield method.answers(task.size, count), partial(evaluate.evaluate, model, task, encoded, [own] * count)
@@ -214,8 +219,13 @@ def _drawing(names: Sequence[str]) -> Trial:
     for count in (2, 6):
         yield (
             Work({"prepare: drawn": count * len(names)}),
-            lambda count=count: [MINI_TASKS[name].pictures.split("train", count) for name in names],
+            partial(_drawn, names, count),
         )
+
+
+def _drawn(names: Sequence[str], count: int) -> None:
+    for name in names:
+        MINI_TASKS[name].pictures.split("train", count)
 
 
 def _decoding(pixels: int) -> Trial:
@@ -236,7 +246,7 @@ def _decoding(pixels: int) -> Trial:
 
 def _files() -> Trial:
     """Records as large as those of cells, written whole and read."""
-    record = dict.fromkeys(cells.KEYS, "x" * 64) | {"per_class": dict.fromkeys(WORDS, 0.5), "correct": "x" * 100}
+    record: dict[str, Any] = dict.fromkeys(cells.KEYS, "x" * 64) | {"per_class": dict.fromkeys(WORDS, 0.5), "correct": "x" * 100}
     record |= dict.fromkeys(cells.NUMBERS, 0.5) | {"parts": dict.fromkeys(WORDS[:12], "x" * 64)}
 
     def write(count: int) -> None:
@@ -254,9 +264,13 @@ def _weights() -> Trial:
     """Read, hashed and copied, as every job does it with the weights of the backbone."""
     for mib in (4, 32):
         content = bytes(mib << 20)
-        yield Work({"job: weights": len(content)}), lambda content=content: (
-            hashlib.sha256(content), np.frombuffer(content, np.float32).copy(), np.frombuffer(content, np.float32).sum()
-        )  # fmt: skip
+        yield Work({"job: weights": len(content)}), partial(_as_weights, content)
+
+
+def _as_weights(content: bytes) -> None:
+    hashlib.sha256(content)
+    np.frombuffer(content, np.float32).copy()
+    np.frombuffer(content, np.float32).sum()
 
 
 def _comparing(width: int) -> Trial:

@@ -143,6 +143,8 @@ def _check(learned: LearnedPrompt) -> None:
 
 def _meta_shapes(prompts: Prompts) -> dict[str, tuple[int, ...]]:
     """Shapes that the four tensors of `Prompts.meta` have if they agree with each other and with the text prompt."""
+    if prompts.text is None:
+        raise ValueError("it has a meta network and no text prompt")
     hidden, embed, width = prompts.meta[0].shape[1], prompts.meta[0].shape[2], prompts.text.shape[-1]
     shapes = (1, hidden, embed), (1, hidden), (1, width, hidden), (1, width)
     return {f"meta.{i}": shape for i, shape in enumerate(shapes)}

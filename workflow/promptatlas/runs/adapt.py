@@ -34,13 +34,14 @@ def fit(study: Study, job: AdaptJob, threads: int, say: Say) -> None:
     model = backbone.load(study.backbone_folder, devices.chosen(study.config["device"], threads))
     settings = study.settings(job.method)
     say(f"adapt {job.method}: {counted(len(job.tasks), 'task')}, {counted(len(study.seeds), 'seed')}")
-    holes, used = Holes(study, job, say), []
+    holes = Holes(study, job, say)
+    used: list[Path] = []
     progress = Progress(f"adapt {job.method}", len(job.tasks), "tasks", say)
     for name in job.tasks:
         known = alone(lambda name=name: Known.of(study, name, model.device))
         for seed in study.seeds:
             path = study.score(job.method, seed, name)
-            failed = alone(lambda at=(known, seed), anew=path in forced: _score(study, job.method, settings, model, *at, anew, used))
+            failed = alone(partial(_score, study, job.method, settings, model, known, seed, path in forced, used))
             if isinstance(failed, Failed):
                 metric = "" if isinstance(known, Failed) else known.prepared.task.metric
                 score_record.fail(holes, path, failed, job.method, seed=seed, target=name, metric=metric)
@@ -99,6 +100,12 @@ def weights_file(study: Study, settings: dict, seed: int, name: str) -> Path | N
     return study.shared(source, seed) if source in study.shared_methods else study.adapter_prompt(source, seed, name)
 
 
+def _known(task: Described) -> Known:
+    """Class weights are asked for only of what is to be computed."""
+    assert isinstance(task, Known)
+    return task
+
+
 def _class_weights(
     study: Study, settings: dict, model: Backbone, known: Described, seed: int
 ) -> tuple[dict[str, str], Callable[[], Tensor]]:
@@ -106,7 +113,7 @@ def _class_weights(
     source, name = settings.get("class_weights"), known.prepared.task.name
     path = weights_file(study, settings, seed, name)
     if path is None:
-        return {"class_weights": f"{study.sentences}s"}, lambda: known.class_features
+        return {"class_weights": f"{study.sentences}s"}, lambda: _known(known).class_features
     if source in study.shared_methods:
         weights, mark = learner_file.class_weights(path, name)
         return {"class_weights": mark}, partial(weights.to, model.device)

@@ -18,7 +18,7 @@ LONGEST = 300
 NO_MEMORY = "can't allocate memory"  # what torch calls it on a processor
 
 
-def each(compute: Callable[[Sequence[Item]], Sequence[Result]], items: Sequence[Item]) -> list[Result | Failed]:
+def each(compute: Callable[..., Sequence[Result]], items: Sequence[Item]) -> list[Result | Failed]:
     """What `compute` makes of all `items` at once. If that fails, half of them after the other half, down to single ones; in
     place of what cannot be computed stands why.
 
@@ -41,7 +41,7 @@ def each(compute: Callable[[Sequence[Item]], Sequence[Result]], items: Sequence[
     return each(compute, items[:half]) + each(compute, items[half:])
 
 
-def alone(compute: Callable[[], Result]) -> Result | Failed:
+def alone(compute: Callable[..., Result]) -> Result | Failed:
     """What `compute` makes, or why it cannot."""
     return each(lambda _: [compute()], [None])[0]
 

@@ -96,7 +96,7 @@ def is_image(name: str) -> bool:
 
 def look(source: Mapping[str, Any], data_root: Path) -> seen.Look | None:
     """The files of a source; None if it is not there."""
-    reader = readers.reader(source)
+    reader = readers.reader(dict(source))
     if source["reader"] == "torchvision":  # whose `present` may import torch
         return reader.look(source, data_root) or None
     return reader.look(source, data_root) if reader.present(source, data_root) else None
@@ -217,7 +217,16 @@ def refresh(study: Study, found: Mapping[str, Change], backbone: Change) -> None
     notes = [(study.made_from(task), change) for task, change in found.items()] + [(study.backbone_made_from, backbone)]
     for path, change in notes:
         if change.later and not change.parts:
-            seen.write(path, seen.with_times(seen.read(path), change.later))
+            note = seen.read(path)
+            assert note is not None, "times differ from those of a note"
+            seen.write(path, seen.with_times(note, change.later))
+
+
+def _source(study: Study, task: str) -> dict[str, Any]:
+    """The source of a task that has one."""
+    source = study.source(task)
+    assert source is not None
+    return source
 
 
 def told(study: Study, found: Mapping[str, Change]) -> list[str]:
@@ -229,5 +238,5 @@ def told(study: Study, found: Mapping[str, Change]) -> list[str]:
     ]  # fmt: skip
     return lines + [
         f"the data set of task {plain(task)} is not there any more; its images as they were prepared earlier are used"
-        for task, change in known.items() if change.gone and not change.parts and study.source(task)["reader"] != "folder"
+        for task, change in known.items() if change.gone and not change.parts and _source(study, task)["reader"] != "folder"
     ]  # fmt: skip

@@ -60,7 +60,11 @@ def _odd(study: Study) -> dict[str, UserError]:
 
 
 def _kept(study: Study, task: str) -> bool:
-    return study.source(task) is not None and study.found[task]["place"] == changes.place(study, task) and changes.is_prepared(study, task)
+    return (
+        study.source(task) is not None
+        and (study.found or {})[task]["place"] == changes.place(study, task)
+        and changes.is_prepared(study, task)
+    )
 
 
 def remarks(study: Study) -> list[str]:

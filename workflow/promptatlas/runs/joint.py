@@ -254,4 +254,4 @@ class Joint(Unions):
         return evaluate.evaluate(self.model, self.tasks[name], encoded, [prompt.prompts for prompt in prompts])
 
     def _no_score(self, place: Path, why: Failed, name: str, about: dict[str, Any]) -> None:
-        score_record.fail(self.holes, place, why, self.method, target=name, metric=metric_of(self.tasks, name), **about)
+        score_record.fail(self.failures, place, why, self.method, target=name, metric=metric_of(self.tasks, name), **about)

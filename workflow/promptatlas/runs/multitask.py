@@ -7,7 +7,7 @@ prompt says on which tasks it was tuned, which is part of its fingerprint. Knows
 from __future__ import annotations
 
 import json
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence, Set as AbstractSet
 from functools import partial
 from pathlib import Path
 from typing import Any
@@ -109,12 +109,13 @@ class Unions:
         paths: Mapping[int, Path],
         settings: dict[str, Any],
         starts: Mapping[int, LearnedPrompt | Failed] | None = None,
-        forced: set[Path] = frozenset(),
+        forced: AbstractSet[Path] = frozenset(),
     ) -> int:
         """See to it that the prompt of every seed is at its path, or says there why it is not; returns how many were tuned."""
-        known = {seed: alone(lambda seed=seed: self.parts(names, seed, settings, starts and starts[seed])) for seed in paths}
+        begun = dict.fromkeys(paths) if starts is None else starts
+        known = {seed: alone(partial(self.parts, names, seed, settings, begun[seed])) for seed in paths}
         failed = {seed: own for seed, own in known.items() if isinstance(own, Failed)}
-        parts = {seed: own for seed, own in known.items() if seed not in failed}
+        parts = {seed: own for seed, own in known.items() if not isinstance(own, Failed)}
         resumes = {seed: self.study.resume(fingerprint(own), "safetensors") for seed, own in parts.items()}
         self.used |= {*resumes.values()}
         wanted = [seed for seed, own in parts.items() if paths[seed] in forced or not holds(paths[seed], fingerprint(own))]
@@ -140,22 +141,32 @@ class Unions:
             sound, left = self.apart(names, seed)
             groups.setdefault(tuple(sound), []).append(seed)
             if left:
-                self.holes.say(
+                self.failures.say(
                     f"{self.method}: the prompt of {'+'.join(names)}, seed {seed}, learns without {', '.join(left)}, which failed"
                 )
-        for sound, own in groups.items():
-            tasks = [self.tasks[name] for name in sound]
+        for same, own in groups.items():
+            tasks = [self.tasks[name] for name in same]
             learned = each(
-                lambda some, sound=sound, tasks=tasks: multitask.tune_union(
+                lambda some, same=same, tasks=tasks: multitask.tune_union(
                     self.model, self.method, settings, self.manner, tasks,
-                    [[self.draws[name, seed] for name in sound] for seed in some], some, starts and [starts[seed] for seed in some],
+                    [[self.draws[name, seed] for name in same] for seed in some], some, self._begun(starts, some),
                 ),
                 own,
             )  # fmt: skip
             yield from zip(own, learned, strict=True)
 
+    @staticmethod
+    def _begun(starts: Mapping[int, Any] | None, seeds: Sequence[int]) -> list[LearnedPrompt] | None:
+        """The prompts to start from; one that failed has failed what starts from it before."""
+        return None if starts is None else [starts[seed] for seed in seeds]
+
+    @property
+    def failures(self) -> Holes:
+        assert self.holes is not None, "who only looks writes nothing"
+        return self.holes
+
     def fail(self, path: Path, why: Failed) -> None:
-        self.holes.note(path, why)
+        self.failures.note(path, why)
         save_failed(path, self.method, why)
 
     def average(self, paths: Mapping[int, Path], path: Path, forced: set[Path]) -> None:

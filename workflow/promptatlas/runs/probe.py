@@ -1,6 +1,7 @@
 """The job that fits linear probes: what the few-shot pictures alone give without any prompt. Knows nothing of transfer."""
 
 import json
+from collections.abc import Mapping
 from functools import partial
 
 import numpy as np
@@ -44,10 +45,11 @@ def _fit(study: Study, name: str, holes: Holes) -> None:
     if len(sound) == len(draws) and path.exists() and score_record.read_probes(path)["fingerprint"] == mark:
         return
     rows = {seed: alone(partial(_scores, task, encoded, drawn, settings)) for seed, drawn in sound.items()}
-    _write(study, name, draws | rows, mark, holes)
+    left = {seed: why for seed, why in draws.items() if isinstance(why, Failed)}
+    _write(study, name, {seed: rows[seed] if seed in rows else left[seed] for seed in draws}, mark, holes)
 
 
-def parts(encoded: dict[str, str], task: PreparedTask, draws: dict[int, Draw], settings: dict[str, int]) -> dict[str, str]:
+def parts(encoded: Mapping[str, str], task: PreparedTask, draws: dict[int, Draw], settings: dict[str, int]) -> dict[str, str]:
     """Everything that determines the probes of a task, by name. encoded: what their file says of itself."""
     return {
         "features": digest(encoded),

@@ -12,6 +12,7 @@ import time
 from collections.abc import Mapping
 from functools import partial
 from pathlib import Path
+from typing import TypeVar
 
 from promptatlas import backbone
 from promptatlas.backbone import Backbone
@@ -30,6 +31,8 @@ from promptatlas.study.jobs import ShareJob
 from promptatlas.study.study import Study
 from promptatlas.training.shared_learner import SharedTask, tune_shared
 
+Some = TypeVar("Some", bound=Described)
+
 
 def learn(study: Study, job: ShareJob, threads: int, say: Say) -> None:
     """Train the learners of `job` and score them; what still holds is kept, except what is forced."""
@@ -44,16 +47,16 @@ def learn(study: Study, job: ShareJob, threads: int, say: Say) -> None:
         path, (sound, left) = study.shared(method, seed), apart(tasks, seed)
         if left:
             say(f"share {method}: seed {seed} learns without {', '.join(left)}, which failed")
-        failed = alone(lambda at=(path, sound, left, seed): _have(study, method, model, *at, at[0] in forced, used))
+        failed = alone(partial(_have, study, method, model, path, sound, left, seed, path in forced, used))
         if isinstance(failed, Failed):
             _fail(holes, path, failed, method)
         for place in study.prompts_given(method, [seed]):
-            failed = alone(lambda at=(sound, seed, place): _give(study, method, model, *at, at[-1] in forced))
+            failed = alone(partial(_give, study, method, model, sound, seed, place, place in forced))
             if isinstance(failed, Failed):
                 _fail(holes, place, failed, method)
         for name, known in tasks.items():
             place = study.score(method, seed, name)
-            failed = alone(lambda at=(seed, name, known), new=place in forced: _score(study, method, model, *at, new, used))
+            failed = alone(partial(_score, study, method, model, seed, name, known, place in forced, used))
             if isinstance(failed, Failed):
                 metric = "" if isinstance(known, Failed) else known.prepared.task.metric
                 score_record.fail(holes, place, failed, method, seed=seed, target=name, metric=metric)
@@ -68,11 +71,11 @@ def _fail(holes: Holes, path: Path, failed: Failed, method: str) -> None:
     save_failed(path, method, failed)
 
 
-def apart(tasks: Mapping[str, Described | Failed], seed: int) -> tuple[dict[str, Described], dict[str, Failed]]:
+def apart(tasks: Mapping[str, Some | Failed], seed: int) -> tuple[dict[str, Some], dict[str, Failed]]:
     """The tasks from which a learner of a seed can learn, and why the others are left out."""
     found = {name: known if isinstance(known, Failed) else alone(partial(known.learned_from, seed)) for name, known in tasks.items()}
     left = {name: why for name, why in found.items() if isinstance(why, Failed)}
-    return {name: known for name, known in tasks.items() if name not in left}, left
+    return {name: known for name, known in tasks.items() if name not in left and not isinstance(known, Failed)}, left
 
 
 def _have(
@@ -136,7 +139,7 @@ def _score(study: Study, method: str, model: Backbone, seed: int, name: str, kno
     score_record.keep(study, place, content | ({"left_out": sorted(left)} if left else {}))
 
 
-def learner_parts(study: Study, method: str, model: Backbone, tasks: dict[str, Described], seed: int) -> dict[str, str]:
+def learner_parts(study: Study, method: str, model: Backbone, tasks: Mapping[str, Described], seed: int) -> dict[str, str]:
     """Everything that determines a learner, by name; tasks: those that it learns from."""
     given = [known.learned_from(seed) | {"title": known.prepared.task.title} for known in tasks.values()]
     return numerics(model.fingerprint) | {

@@ -6,11 +6,12 @@ Goes the way of the jobs, with their own fingerprints. Knows nothing of how it i
 from __future__ import annotations
 
 import json
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence, Set as AbstractSet
 from copy import copy
 from dataclasses import dataclass, replace
 from functools import cached_property, partial
 from pathlib import Path
+from typing import Any
 
 import torch
 
@@ -115,7 +116,7 @@ class _Survey:
         """A task as it would be prepared now; Changed if that cannot be known before its images or labels are read."""
         about = self.changes.get(halves.whole_of(name), changes.Change())
         unread = tuple(part for part in about.parts if part not in changes.DESCRIBED)
-        task = (ComingTask if unread else PreparedTask).open(self.study.task_folder(name))
+        task: Any = (ComingTask if unread else PreparedTask).open(self.study.task_folder(name))
         if not SAME_LABELS.issuperset(unread):
             raise Changed(*unread)
         if unread:
@@ -143,7 +144,7 @@ class _Survey:
             yield from (State("other files", path, STALE, (DAMAGED,)) for path in self.damaged if path not in seen)
 
     def _by_job(self) -> Iterator[State]:
-        ways = {
+        ways: dict[type, Callable[[Any], Iterable[State]]] = {
             TuneJob: self._prompts, ShareJob: self._shared, MultitaskJob: self._multitask, ProbeJob: self._probes,
             AdaptJob: self._adapted, TransferJob: self._cells, JointJob: self._joint,
         }  # fmt: skip
@@ -158,7 +159,7 @@ class _Survey:
         what: str,
         path: Path,
         stored: Callable[[Path], Parts],
-        current: Callable[[], Parts],
+        current: Callable[..., Parts],
         cell: Cell | None = None,
         of: Path | None = None,
     ) -> State:
@@ -334,17 +335,25 @@ class _Looking(Joint):
 
     def __init__(self, survey: _Survey, method: str, what: str) -> None:
         super().__init__(survey.study, method, survey.model)
-        self.survey, self.what, self.found = survey, what, []
+        self.survey, self.what = survey, what
+        self.found: list[State] = []
         self.tasks = survey.tasks
 
-    def have(self, names, paths, settings, starts=None, forced=frozenset()) -> int:
+    def have(
+        self,
+        names: Sequence[str],
+        paths: Mapping[int, Path],
+        settings: dict[str, Any],
+        starts: Mapping[int, LearnedPrompt | Failed] | None = None,
+        forced: AbstractSet[Path] = frozenset(),
+    ) -> int:
         for seed, path in paths.items():
-            start = starts and starts[seed]
+            start = None if starts is None else starts[seed]
             parts = lambda seed=seed, start=start: self.parts(names, seed, settings, start)  # noqa: E731
             self.found.append(self.survey.state(self.what, path, _in_prompt, parts))
         return 0
 
-    def average(self, paths, path, forced) -> None:
+    def average(self, paths: Mapping[int, Path], path: Path, forced: AbstractSet[Path]) -> None:
         parts = lambda: multitask.average_parts([LearnedPrompt.load(one)[0] for one in paths.values()])  # noqa: E731
         self.found.append(self.survey.state(self.what, path, _in_prompt, parts))
 
@@ -353,7 +362,7 @@ class _Looking(Joint):
             place = self.study.joint_score(self.method, source, "joint", seed, name)
             self.found.append(self.survey.state(f"joint scores {self.method}", place, _in_score, lambda: self.left_out_parts(group)))
 
-    def _score(self, name: str, group: Group, prompts, forced) -> None:
+    def _score(self, name: str, group: Group, prompts: Any, forced: AbstractSet[Path]) -> None:
         for place, about, path in self._places(name, group, prompts):
             parts = lambda about=about, path=path: self.score_parts(name, about, LearnedPrompt.load(path)[0])  # noqa: E731
             self.found.append(self.survey.state(f"joint scores {self.method}", place, _in_score, parts, of=path))

@@ -70,8 +70,9 @@ def reasons(study: Study) -> list[str]:
 def matrices(study: Study, found: Iterable[State]) -> list[str]:
     """For each protocol and method a sign per source (row) and target (column), the worst over seeds."""
     signs: dict[tuple[str, str], dict[tuple[str, str], set[str]]] = {}
-    for state in (one for one in found if one.cell):
-        cell = state.cell
+    for state in found:
+        if (cell := state.cell) is None:
+            continue
         signs.setdefault((cell.protocol, cell.method), {}).setdefault((cell.source, cell.target), set()).add(state.kind)
     legend = ", ".join(f"{sign} {kind}" for kind, sign in SIGNS.items())
     lines = [f"rows are sources, columns targets in the order of the rows; the worst of all seeds: {legend}"] if signs else []

@@ -35,10 +35,13 @@ class JobList(Unions):
     design: Design
     learners: tuple[str, ...]
     sources: tuple[str, ...]
-    cell_methods: tuple[str, ...]
     shared_methods: tuple[str, ...]
     adapter_methods: tuple[str, ...]
     protocols: tuple[str, ...]
+
+    @property
+    def cell_methods(self) -> tuple[str, ...]:
+        raise NotImplementedError
 
     @cached_property
     def prepare_jobs(self) -> list[PrepareJob]:

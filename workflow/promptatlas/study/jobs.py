@@ -118,12 +118,12 @@ class Chunk:
 
 def chunks(items: Sequence, size: int | str, prefix: str = "") -> list[Chunk]:
     """Consecutive pieces of `items`; a piece is called by its only item, or by its number, or not at all if it is everything."""
-    size = len(items) if size == "all" else size
-    pieces = [tuple(items[start : start + size]) for start in range(0, len(items), size)]
+    each = len(items) if size == "all" else int(size)
+    pieces = [tuple(items[start : start + each]) for start in range(0, len(items), each)]
     if len(pieces) == 1:
         return [Chunk(pieces[0], "")]
     return [
-        Chunk(piece, f"{prefix}{piece[0]}" if size == 1 else f"{prefix}{number}of{len(pieces)}")
+        Chunk(piece, f"{prefix}{piece[0]}" if each == 1 else f"{prefix}{number}of{len(pieces)}")
         for number, piece in enumerate(pieces, start=1)
     ]
 

@@ -129,7 +129,7 @@ class Layout:
     @property
     def tables(self) -> list[Path]:
         explained = EXPLAINED.get(self.design.name, PRINTED)
-        shared = ("joint",) if self.joint else ()
+        shared = ("joint",) if self.config["joint"] else ()
         return [path for name in (*TABLES, *explained, *shared) for path in self.table(name)]
 
     def table(self, name: str) -> list[Path]:

@@ -38,7 +38,7 @@ def _task(task: str, about: Any, contents: list, wrong: list[UserError]) -> Any:
         return about
     placed = dict(about)
     for key in FOLDERS:
-        value = about.get(key)
+        value: Any = about.get(key)
         base = _base(value, contents, "data", task, key)
         if base is None:
             continue
@@ -76,8 +76,8 @@ def _weights(key: str, value: Any, contents: list) -> Any:
     local = LOCAL if isinstance(value, str) and value.startswith(LOCAL) else ""
     base = _base(value[len(local) :] if local else value, contents, "backbone", key, prefix=local)
     path = value[len(local) :] if base else ""
-    names_a_file = bool(base) and (bool(local) or os.sep in path or bool(Path(path).suffix))
-    return local + os.path.relpath(base / path) if names_a_file and os.path.exists(base / path) else value
+    names_a_file = bool(local) or os.sep in path or bool(Path(path).suffix)
+    return local + os.path.relpath(base / path) if base and names_a_file and os.path.exists(base / path) else value
 
 
 def _base(value: Any, contents: list, *keys: str, prefix: str = "") -> Path | None:

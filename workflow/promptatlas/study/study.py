@@ -257,7 +257,8 @@ class Study(Layout, JobList):
     @property
     def all_scores(self) -> list[Path]:
         """Everything that jobs beside the matrix make."""
-        return [path for job in (*self.share_jobs, *self.adapt_jobs) for path in self.outputs(job)]
+        jobs: list[Job] = [*self.share_jobs, *self.adapt_jobs]
+        return [path for job in jobs for path in self.outputs(job)]
 
     @property
     def score_records(self) -> list[Path]:
@@ -311,12 +312,15 @@ class Study(Layout, JobList):
             one for one in self.multitask_jobs
             if one.method == job.method and self.multitask in job.sources and {*job.targets} & {*one.targets}
         ]  # fmt: skip
-        return [self.index(one.name) for one in (*tuned, *shared, *encoded)]
+        needed: list[Job] = [*tuned, *shared, *encoded]
+        return [self.index(one.name) for one in needed]
 
     def joint_inputs(self, job: JointJob) -> list[Path]:
         """The indices of all prompts of a method that adaptation starts from or is compared with, and of the features."""
-        learned = [one for one in (*self.tune_jobs, *self.multitask_jobs) if one.method == job.method]
-        return [self.index(one.name) for one in (*learned, *self.encode_jobs)]
+        tuned = [one for one in self.tune_jobs if one.method == job.method]
+        shared = [one for one in self.multitask_jobs if one.method == job.method]
+        needed: list[Job] = [*tuned, *shared, *self.encode_jobs]
+        return [self.index(one.name) for one in needed]
 
     def provenance(self, method: str) -> dict[str, Any]:
         own = methods.revision(method)

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import os
 import signal
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from concurrent.futures import ProcessPoolExecutor
 from concurrent.futures.process import BrokenProcessPool
 from dataclasses import dataclass
@@ -102,7 +102,7 @@ def decode(work: Work, workers: int, tell: Callable[[int, int], None]) -> Decode
     return Decoded(np.array(np.load(work.digests, mmap_mode="r")), broken)
 
 
-def _results(work: Work, chunks: list[np.ndarray], workers: int):
+def _results(work: Work, chunks: list[np.ndarray], workers: int) -> Iterator[dict[int, str]]:
     if workers == 1 or len(chunks) <= FEW_CHUNKS:  # starting a process takes as long as hundreds of pictures
         job = _Job(work)
         yield from map(job, chunks)
@@ -181,4 +181,5 @@ def _begin(work: Work) -> None:
 
 
 def _step(chunk: np.ndarray) -> dict[int, str]:
+    assert _job is not None, "_begin comes first"
     return _job(chunk)

@@ -152,5 +152,5 @@ def _marks(labels: np.ndarray) -> np.ndarray:
     return labels[:, None] == np.arange(labels.max() + 1)
 
 
-def _with_labels(train, validation, split, labels_train, labels_validation) -> Draw:
+def _with_labels(train: np.ndarray, validation: np.ndarray, split: str, labels_train: np.ndarray, labels_validation: np.ndarray) -> Draw:
     return Draw(train, validation, split, np.asarray(labels_train[train]), np.asarray(labels_validation[validation]))

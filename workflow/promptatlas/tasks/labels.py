@@ -16,7 +16,7 @@ import numpy as np
 from promptatlas.base.errors import UserError
 from promptatlas.base.messages import is_text, printable
 from promptatlas.tasks.catalogue.entry import Entry
-from promptatlas.tasks.listing import Listing, Split
+from promptatlas.tasks.listing import NO_PICTURES, Listing, Split
 
 SEPARATORS = re.compile(r"[_\-/\s]+")
 FEW = 8
@@ -59,7 +59,7 @@ def fitting(entry: Entry, names: Sequence[str], several: bool) -> Entry:
 
     UserError if these are not the classes, or not labels that the metric can score.
     """
-    nothing = Split((), np.zeros((0, len(names)) if several else 0, np.int64), "")
+    nothing = Split(NO_PICTURES, np.zeros((0, len(names)) if several else 0, np.int64), "")
     listing = Listing(tuple(names), {"train": nothing}, "")
     entry = with_metric(entry, listing)
     entry = entry if entry.task.class_names else entry.with_classes(names)

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import Protocol
+from typing import Any, Protocol
 
 import numpy as np
 from PIL.Image import Image
@@ -19,6 +19,9 @@ class Pictures(Protocol):
 
     def name(self, index: int) -> str:
         """What a person calls it: a path, of any bytes, or data set, split and number."""
+
+
+NO_PICTURES: Any = ()  # of a split without any: a length, and nothing to open
 
 
 @dataclass(frozen=True)

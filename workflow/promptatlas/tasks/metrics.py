@@ -9,6 +9,7 @@ from dataclasses import dataclass
 from functools import lru_cache
 from itertools import combinations
 from math import comb
+from typing import Any
 
 import numpy as np
 
@@ -139,7 +140,8 @@ def average_precision(marks: np.ndarray, scores: np.ndarray) -> np.ndarray:
     goes_on[..., :-1] = descending[..., :-1] == descending[..., 1:]
     precision = np.where(goes_on, 0.0, hits / np.arange(1, scores.shape[-1] + 1))
     highest_from = np.maximum.accumulate(precision[..., ::-1], axis=-1)[..., ::-1]
-    recall, total = hits / marks.sum(), 1.0  # at recall 0 the highest precision is that of the end
+    recall = hits / marks.sum()
+    total: Any = 1.0  # at recall 0 the highest precision is that of the end
     for level in RECALL_LEVELS[:-1]:
         first = (recall < level).sum(axis=-1, keepdims=True)
         total = total + np.take_along_axis(highest_from, first, axis=-1)[..., 0]

@@ -5,7 +5,7 @@ One sentence per kind. Knows nothing of files, of other tasks or of what is meas
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 
 import numpy as np
 
@@ -197,8 +197,7 @@ def _numbers(task: Task) -> Iterator[str]:
         yield f"its classes are called {_first(task.class_names)}, which says nothing to a prompt; name them with `classes`"
 
 
-def _first(names) -> str:
-    names = list(names)
+def _first(names: Sequence[str]) -> str:
     return ", ".join(names[:FEW]) + (f" and {len(names) - FEW} more" if len(names) > FEW else "")
 
 

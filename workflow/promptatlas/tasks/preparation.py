@@ -23,7 +23,7 @@ from promptatlas.tasks.catalogue import Entry
 from promptatlas.tasks.decoding import Decoded, Work, decode
 from promptatlas.tasks.draws import Draw, draw
 from promptatlas.tasks.labels import relabel, with_metric
-from promptatlas.tasks.listing import Listing, Split
+from promptatlas.tasks.listing import NO_PICTURES, Listing, Split
 from promptatlas.tasks.mini import MINI_TASKS
 from promptatlas.tasks.oddities import oddities
 from promptatlas.tasks.prepared import SPLITS, Pool, PreparedTask, array_path, write
@@ -99,7 +99,7 @@ def prepare(entry: Entry, source: dict, data_root: Path, folder: str | Path, nee
     works, recipes, drawn = {}, {}, _drawn(task.name, listing, needs)
     for split, rows in _rows(task.name, listing, needs, drawn).items():
         recipes[split] = _recipe(source, listing.splits.get(split), rows, size, resize)
-        pictures = listing.splits[split].pictures if split in listing.splits else ()
+        pictures = listing.splits[split].pictures if split in listing.splits else NO_PICTURES
         works[split] = Work(pictures, rows, size, resize, folder / ".partial", f"{split}-{recipes[split][:16]}")
     kept = _kept(folder, recipes)
     _announce(task.name, {split: work for split, work in works.items() if split not in kept}, size, folder, say)

@@ -48,9 +48,10 @@ class Pool:
 class Rows:
     """Some of the pictures of an array on disk, (len(rows), R, R, 3), read when they are asked for."""
 
-    def __init__(self, pictures: np.ndarray, rows: np.ndarray) -> None:
+    def __init__(self, pictures: "np.ndarray | Rows", rows: np.ndarray) -> None:
         self.pictures, self.rows = pictures, rows
-        self.shape, self.dtype = (len(rows), *pictures.shape[1:]), pictures.dtype
+        self.shape: tuple[int, ...] = (len(rows), *pictures.shape[1:])
+        self.dtype: np.dtype = pictures.dtype
 
     def __len__(self) -> int:
         return len(self.rows)
@@ -244,7 +245,7 @@ def write_failed(folder: Path, reason: str) -> None:
     place(folder / "task.json", lambda path: Path(path).write_text(json.dumps({FAILED: reason}) + "\n"))
 
 
-def place(path: Path, save: Callable[[str], object]) -> None:
+def place(path: Path, save: Callable[..., object]) -> None:
     """Save under a temporary name in the same folder, then rename: a killed process leaves no half file."""
     handle, temporary = tempfile.mkstemp(dir=path.parent, prefix=".", suffix=path.suffix)
     os.close(handle)

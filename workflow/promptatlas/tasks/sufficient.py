@@ -76,7 +76,7 @@ def _alike(task: Task, labels: np.ndarray, broken: int, split: str) -> str:
 
 def _present(task: Task, labels: np.ndarray) -> np.ndarray:
     """(C,) whether any image is of a class."""
-    return labels.any(axis=0) if labels.ndim == 2 else np.isin(np.arange(len(task.class_names)), labels)
+    return np.asarray(labels.any(axis=0)) if labels.ndim == 2 else np.isin(np.arange(len(task.class_names)), labels)
 
 
 def _listed(names: Sequence[str]) -> str:

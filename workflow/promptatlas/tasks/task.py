@@ -1,6 +1,7 @@
 """What a task is: names of classes, prompts to describe them, a metric. Knows nothing of files, pictures or models."""
 
 from dataclasses import dataclass, fields
+from typing import Any
 
 from promptatlas.base.errors import UserError
 
@@ -50,4 +51,5 @@ class Task:
     def from_dict(cls, record: dict) -> "Task":
         """The task that `to_dict` wrote; what a later version says beyond that is passed over."""
         known = {field.name for field in fields(cls)} & record.keys()
-        return cls(**{key: tuple(value) if isinstance(value, list) else value for key, value in record.items() if key in known})
+        read: dict[str, Any] = {key: tuple(value) if isinstance(value, list) else value for key, value in record.items() if key in known}
+        return cls(**read)

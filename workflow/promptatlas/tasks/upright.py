@@ -7,7 +7,7 @@ docs/images.md. Knows nothing of files, of sizes or of labels.
 from __future__ import annotations
 
 from pathlib import Path
-from typing import BinaryIO, NoReturn
+from typing import Any, BinaryIO, NoReturn
 
 import numpy as np
 from PIL import ExifTags, Image
@@ -122,7 +122,7 @@ def _on_white(image: Image.Image) -> Image.Image:
 
 def _tag(image: Image.Image, number: int) -> int | None:
     """The value, or that of the first band, of a tag of a TIFF file; None for any other file."""
-    value = getattr(image, "tag_v2", {}).get(number)
+    value: Any = getattr(image, "tag_v2", {}).get(number)
     return value[0] if isinstance(value, tuple) and value else value
 
 

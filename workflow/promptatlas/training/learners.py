@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from typing import Any
+
 import torch
 from torch import Tensor
 from torch.func import functional_call, stack_module_state, vmap
@@ -29,7 +31,7 @@ class Population:
 
         backbone: has the embeddings of the words from which some methods start; the others do without.
         """
-        cls = module_class(method)
+        cls: Any = module_class(method)
         learners = [cls(architecture, settings, torch_stream("initial", method, seed)) for seed in seeds]
         if initial := getattr(learners[0], "initial", ""):
             vectors = _embedded(initial, method, backbone)
@@ -59,7 +61,8 @@ class Population:
             parts = zip(("text", "visual", "meta"), functional_call(self.template_module, parameters), strict=False)
             return {name: part for name, part in parts if part is not None}
 
-        return Prompts(**vmap(generate)(self.parameters), **self._fixed)
+        fields: dict[str, Any] = vmap(generate)(self.parameters)
+        return Prompts(**fields, **self._fixed)
 
     def snapshot(self, k: int) -> dict[str, Tensor]:
         """A copy of learner k's parameters."""

@@ -53,6 +53,7 @@ def linear_probe(
         last = max(int(np.max(labels)) for labels in (train_labels, validation_labels, test_labels))
         probe = _Classes(train, train_labels, max(2, last + 1), iterations)
     tried: dict[float, tuple[float, _Marks | _Classes]] = {}
+    decade: float
     for decade in range(-decades, decades + 1, 2):
         probe = probe.fitted(10.0**decade)
         tried[decade] = probe.score(metric, validation, validation_labels), probe

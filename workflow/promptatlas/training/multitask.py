@@ -69,7 +69,8 @@ def tune_union(
         own_draws, own_seeds = [draws[k] for k in chosen], [seeds[k] for k in chosen]
         return _UnionRun(backbone, method, settings, manner, union, own_draws, own_seeds, population).learn()
 
-    each, results = [steps(own) for own in draws], {}
+    each = [steps(own) for own in draws]
+    results: dict[int, LearnedPrompt] = {}
     for same in sorted(set(each)):  # learners step together, so each group has the same batches
         chosen = [k for k, own in enumerate(each) if own == same]
         results |= dict(zip(chosen, as_many_as_fit(learn, chosen), strict=True))

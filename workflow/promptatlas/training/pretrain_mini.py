@@ -15,6 +15,7 @@ from concurrent.futures import ProcessPoolExecutor
 from dataclasses import dataclass
 from functools import cache
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import torch
@@ -24,13 +25,14 @@ from torch import Tensor, nn
 from torch.nn.attention import SDPBackend, sdpa_kernel
 
 from promptatlas.backbone import export
+from promptatlas.backbone.tokenizer import Tokenizer
 from promptatlas.base.rng import stream, torch_stream
 from promptatlas.tasks import metrics
 from promptatlas.tasks.mini import MINI_TASKS
 from promptatlas.tasks.mini.captions import CAPTIONS_PER_PICTURE, captioned_picture
 from promptatlas.tasks.mini.pictures import Factors, PictureSet
 
-CONFIG = {
+CONFIG: dict[str, Any] = {
     "embed_dim": 128,
     "quick_gelu": False,
     "vision_cfg": {"image_size": 32, "patch_size": 8, "width": 128, "layers": 4, "head_width": 32},
@@ -107,7 +109,8 @@ def train(
         chosen = np.sort(batches.choice(len(images), BATCH, replace=False))
         texts = tokens[chosen, batches.integers(CAPTIONS_PER_PICTURE, size=BATCH)]
         if stage.unknown_words:
-            texts = model.among_unknown_words(texts, *batches.integers(0, stage.unknown_words + 1, 2), batches)
+            ahead, behind = batches.integers(0, stage.unknown_words + 1, 2)
+            texts = model.among_unknown_words(texts, int(ahead), int(behind), batches)
         loss = model.loss(augmented(images[chosen], batches), texts)
         trainer.zero_grad(set_to_none=True)
         loss.backward()
@@ -145,7 +148,7 @@ def _draw_chunk(job: tuple[int, int, int]) -> list[tuple[np.ndarray, list[str]]]
     return [captioned_picture(seed, number) for number in range(first, min(first + CHUNK, pairs))]
 
 
-def tokenised(text: str, tokenizer) -> list[int]:
+def tokenised(text: str, tokenizer: Tokenizer) -> list[int]:
     """Start, the text's tokens, end, then the end token again up to LONGEST (never seen: it comes after the end)."""
     ids = [tokenizer.start, *tokenizer.encode(text)][: LONGEST - 1]
     return ids + [tokenizer.end] * (LONGEST - len(ids))
@@ -153,6 +156,8 @@ def tokenised(text: str, tokenizer) -> list[int]:
 
 class SmallClip(nn.Module):
     """open_clip's CLIP with a token table cut down to the rows `ids` (T,) that captions use."""
+
+    untrained: Tensor
 
     def __init__(self, ids: np.ndarray, seed: int) -> None:
         super().__init__()
@@ -229,7 +234,8 @@ def schedule(step: int, steps: int) -> float:
 
 def _optimiser(model: SmallClip) -> torch.optim.AdamW:
     """AdamW; norms, biases, positions, the temperature and the token rows are not decayed."""
-    decayed, free = [], []
+    decayed: list[nn.Parameter] = []
+    free: list[nn.Parameter] = []
     for name, parameter in model.named_parameters():
         matrix = parameter.ndim >= 2 and "positional" not in name and name != "rows"
         (decayed if matrix else free).append(parameter)

@@ -23,9 +23,10 @@ class Best(Generic[Choice]):
     """Of what is offered, one after the other, the first with the highest score."""
 
     def __init__(self, what: str) -> None:
-        self.what, self._score, self._kept = what, -np.inf, None
+        self.what, self._score = what, -np.inf
+        self._kept: Choice | None = None
 
-    def offer(self, score: float, choice: Callable[[], Choice]) -> None:
+    def offer(self, score: float, choice: Callable[..., Choice]) -> None:
         """`choice` gives what is kept, and is asked only if it is."""
         if np.isfinite(score) and score > self._score:
             self._score, self._kept = score, choice()
@@ -40,7 +41,7 @@ class Best(Generic[Choice]):
 class Last(Best[Choice]):
     """What is offered last, whatever its score, as papers that train for a fixed number of epochs have it."""
 
-    def offer(self, score: float, choice: Callable[[], Choice]) -> None:
+    def offer(self, score: float, choice: Callable[..., Choice]) -> None:
         self._kept = choice()
 
 

@@ -9,6 +9,7 @@ from __future__ import annotations
 import math
 from dataclasses import dataclass
 from functools import cached_property
+from typing import Any
 
 import numpy as np
 import torch
@@ -134,7 +135,7 @@ class _Learner:
             chosen.append(classes + int(self.first_class[task]))
             pictures.append((features, labels))
         weights = self._weights(self._contexts(torch.cat(chosen)), torch.cat(chosen)).split([len(own) for own in chosen])
-        total = 0.0
+        total: Any = 0.0
         for (features, labels), own in zip(pictures, weights, strict=True):
             logits = self.backbone.logit_scale * features @ own.T
             ones = torch.ones(1, len(features), device=logits.device, dtype=logits.dtype)

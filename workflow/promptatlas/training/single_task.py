@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import time
 from collections.abc import Callable, Iterator
+from typing import Any, Protocol
 
 import numpy as np
 import torch
@@ -88,7 +89,8 @@ class Run:
         seeds: list[int],
         population: Population,
     ) -> None:
-        self.method, self.settings, self.task, self.seeds = method, settings, task.task, seeds
+        self.method, self.settings, self.seeds = method, settings, seeds
+        self.task: Any = task.task
         self.population = population.to(backbone.device)
         with torch.no_grad():
             self.classifier = PromptedClassifier(backbone, task.task.class_names, population.prompts())
@@ -171,10 +173,20 @@ class Run:
         return self.classifier.answer(prompts, inputs.features(prompts, rows))
 
 
+class Looked(Protocol):
+    """What draws are looked up in: the rows, labels and pictures of a prepared task, or of several as one."""
+
+    def rows(self, split: str, numbers: np.ndarray) -> np.ndarray: ...
+
+    def labels(self, split: str) -> np.ndarray: ...
+
+    def images(self, split: str) -> Any: ...
+
+
 class _Draws:
     """K few-shot draws of one split; learner k's rows are numbered 0..sizes[k] - 1, shorter draws are padded."""
 
-    def __init__(self, task: PreparedTask, split: str, indices: list[np.ndarray], device: torch.device) -> None:
+    def __init__(self, task: Looked, split: str, indices: list[np.ndarray], device: torch.device) -> None:
         self.sizes = [len(rows) for rows in indices]
         self.device = device
         longest = max(self.sizes)
@@ -183,7 +195,7 @@ class _Draws:
         self.labels = torch.from_numpy(np.asarray(task.labels(split))[self.rows]).to(device)
         self.learner = torch.arange(len(indices), device=device).unsqueeze(1)
 
-    def batches(self, size: int, permutations: list | None = None):
+    def batches(self, size: int, permutations: list | None = None) -> Iterator[tuple[Tensor, Tensor]]:
         """Yields rows (K, B) into each learner's draw and weights (K, B), 0 where a learner has no example left."""
         order = np.zeros((len(self.sizes), max(self.sizes)), dtype=np.int64)
         for k, own in enumerate(self.sizes):
@@ -202,7 +214,7 @@ class _Draws:
 class Features(_Draws):
     """For text-only methods: the frozen image features, computed once, (K, N, embed_dim)."""
 
-    def __init__(self, backbone: Backbone, classifier: PromptedClassifier, task: PreparedTask, split: str, indices: list) -> None:
+    def __init__(self, backbone: Backbone, classifier: PromptedClassifier, task: Looked, split: str, indices: list) -> None:
         super().__init__(task, split, indices, backbone.device)
         images = task.images(split)
         unique, inverse = np.unique(self.rows, return_inverse=True)
@@ -219,7 +231,7 @@ class Features(_Draws):
 class Pictures(_Draws):
     """For methods with visual prompts: uint8 pictures of all draws, each held once, embedded again at every step."""
 
-    def __init__(self, backbone: Backbone, classifier: PromptedClassifier, task: PreparedTask, split: str, indices: list) -> None:
+    def __init__(self, backbone: Backbone, classifier: PromptedClassifier, task: Looked, split: str, indices: list) -> None:
         super().__init__(task, split, indices, backbone.device)
         self.backbone, self.classifier = backbone, classifier
         unique, inverse = np.unique(self.rows, return_inverse=True)

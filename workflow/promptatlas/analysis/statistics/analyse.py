@@ -82,7 +82,7 @@ def analyse(
         common = {"response": "raw", "method": scores.method, "protocol": scores.protocol}
         rows += [common | row for row in regret_rows(seed_mean(scores.score), matrices, permutations)]
     rows += list(_agreement(collected, families, permutations))
-    kinds = dict.fromkeys(COLUMNS, str) | dict.fromkeys(("estimate", "low", "high", "p", "p_holm"), float)
+    kinds: dict[str, type] = dict.fromkeys(COLUMNS, str) | dict.fromkeys(("estimate", "low", "high", "p", "p_holm"), float)
     kinds |= {"n_tasks": int, "n_cells": int, "n_permutations": int, "confirmatory": bool}
     table = pd.DataFrame(rows, columns=list(COLUMNS)).astype(kinds)
     confirmatory = table["confirmatory"]
@@ -104,7 +104,7 @@ def _row(
     test: str,
     n: int,
     estimate: float,
-    bounds=(NAN, NAN),
+    bounds: tuple[float, float] = (NAN, NAN),
     p: float = NAN,
     permutations: int = 0,
     cells: int = 0,

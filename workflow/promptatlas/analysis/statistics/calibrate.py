@@ -107,7 +107,8 @@ def tests(study: nulls.Study, families: Sequence[str], rng: np.random.Generator)
     both = [_by_test(one) for one in rows]
     confirmatory = np.array([np.max([one[test][:2] for test in ("two_way", "two_way_blocks") if test in one], axis=0) for one in both])
     yield "established, any confirmatory test", permutation.holm(confirmatory.ravel()).min()
-    agreeing = _by_test(agreement_rows(*map(seed_mean, study.scores), families, PERMUTATIONS))
+    one, other = map(seed_mean, study.scores)
+    agreeing = _by_test(agreement_rows(one, other, families, PERMUTATIONS))
     yield "agreement of methods", agreeing["agreement"][0]
     if "agreement_blocks" in agreeing:
         yield "agreement of methods beyond family", agreeing["agreement_blocks"][0]
@@ -147,11 +148,11 @@ def coverage(n: int, simulations: int, say: Say = lambda done, total: None) -> p
     of seeds. What has no truth of its own, as a regret, is held against its mean over the studies."""
     table: dict[str, dict[str, float]] = defaultdict(dict)
     for place, seeds in enumerate(SEEDS):
-        found: dict[str, list[tuple[float, float, float]]] = defaultdict(list)
+        found: dict[str, list[tuple[float, ...]]] = defaultdict(list)
         truths = _truths(seeds)
         for number in range(simulations):
-            for name, *numbers in _intervals(n, seeds, stream("calibrate", "coverage", n, seeds, number)):
-                found[name].append(tuple(numbers))
+            for name, *bounds in _intervals(n, seeds, stream("calibrate", "coverage", n, seeds, number)):
+                found[name].append(tuple(bounds))
             say(place * simulations + number + 1, len(SEEDS) * simulations)
         for name, numbers in found.items():
             estimate, low, high = np.array(numbers).T

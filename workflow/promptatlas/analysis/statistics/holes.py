@@ -25,7 +25,7 @@ def holes(transfer: pd.DataFrame, baselines: pd.DataFrame, joint: pd.DataFrame |
     parts = [part[part["failed"] != ""] for part in parts if "failed" in part]  # tables of earlier versions have no such column
     rows = pd.concat(parts) if parts else pd.DataFrame({"failed": []})
     return [
-        {"reason": reason, "results": [_result(*key, part) for key, part in some.groupby(["method", "prompt", "target"], sort=False)]}
+        {"reason": reason, "results": [_result(key, part) for key, part in some.groupby(["method", "prompt", "target"], sort=False)]}
         for reason, some in rows.groupby("failed", sort=False)
     ]
 
@@ -36,5 +36,6 @@ def _prompt(source: str, target: str) -> str:
     return "" if source == target else source
 
 
-def _result(method: str, prompt: str, task: str, rows: pd.DataFrame) -> dict:
+def _result(key: tuple[str, str, str], rows: pd.DataFrame) -> dict:
+    method, prompt, task = key
     return {"method": method, "prompt": prompt, "task": task, "seeds": sorted({int(seed) for seed in rows["seed"].dropna()})}

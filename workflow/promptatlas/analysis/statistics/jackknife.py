@@ -4,11 +4,13 @@ The unit that is deleted is a task, with its row and its column: cells that shar
 On Fisher's z it errs on the wide side: 98 to 99 % coverage at a nominal 95 % in simulations with 20 tasks.
 """
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
+from typing import Any
 
 import numpy as np
 from scipy.special import stdtrit
 
+Numbers = np.ndarray | Sequence[float]
 FEWEST_TASKS = 5
 
 
@@ -28,23 +30,23 @@ def standard_error(left_out: np.ndarray) -> float:
     return float(np.sqrt((n - 1) / n * ((left_out - left_out.mean()) ** 2).sum()))
 
 
-def interval(estimate: float, left_out: np.ndarray, level: float = 0.95) -> tuple[float, float]:
+def interval(estimate: Any, left_out: Numbers, level: float = 0.95) -> tuple[float, float]:
     """``estimate -+ t(n - 1) se``; NaN for fewer than five tasks or where an estimate is not finite."""
-    left_out = np.asarray(left_out, dtype=float)
-    if len(left_out) < FEWEST_TASKS or not np.isfinite([estimate, *left_out]).all():
+    others = np.asarray(left_out, dtype=float)
+    if len(others) < FEWEST_TASKS or not np.isfinite([estimate, *others]).all():
         return float("nan"), float("nan")
-    half = stdtrit(len(left_out) - 1, (1 + level) / 2) * standard_error(left_out)
+    half = stdtrit(len(others) - 1, (1 + level) / 2) * standard_error(others)
     return float(estimate - half), float(estimate + half)
 
 
-def correlation_interval(estimate: float, left_out: np.ndarray) -> tuple[float, float]:
+def correlation_interval(estimate: float, left_out: Numbers) -> tuple[float, float]:
     """The interval of a correlation, made on Fisher's z and turned back."""
     with np.errstate(divide="ignore"):
         low, high = interval(np.arctanh(estimate), np.arctanh(np.asarray(left_out, dtype=float)))
     return float(np.tanh(low)), float(np.tanh(high))
 
 
-def share_interval(estimate: float, left_out: np.ndarray) -> tuple[float, float]:
+def share_interval(estimate: float, left_out: Numbers) -> tuple[float, float]:
     """The interval of a share in [0, 1], made on the angle arcsin(sqrt(share)), whose spread does not depend on the share, and turned back.
 
     On the share itself it held the truth in 89 to 95 of 100 simulated studies, on its log-odds in 86 to 99, since shares of zero have none.
@@ -54,7 +56,7 @@ def share_interval(estimate: float, left_out: np.ndarray) -> tuple[float, float]
     return float(low), float(high)
 
 
-def _angle(share: float | np.ndarray) -> np.ndarray:
+def _angle(share: float | Numbers) -> np.ndarray:
     return np.arcsin(np.sqrt(np.asarray(share, dtype=float)))
 
 

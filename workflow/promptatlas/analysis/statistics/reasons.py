@@ -29,7 +29,7 @@ def why_no_variance(values: np.ndarray) -> str:
     return SAME_SCORES if _constant(values) else TOO_FEW
 
 
-def why_no_correlation(response: np.ndarray, predictor: np.ndarray, keep: Sequence[int], both_scores: bool = False) -> str:
+def why_no_correlation(response: np.ndarray, predictor: np.ndarray, keep: Sequence[int] | np.ndarray, both_scores: bool = False) -> str:
     """Why two matrices (n, n) have no correlation among the tasks number `keep`; "" where they have one.
 
     The first holds scores; the second similarities, or scores too (`both_scores`).
@@ -39,7 +39,8 @@ def why_no_correlation(response: np.ndarray, predictor: np.ndarray, keep: Sequen
             return nothing
     if len(keep) < FEWEST_TASKS:
         return TOO_FEW
-    part = np.ix_(keep, keep)
+    places = np.asarray(keep)
+    part = np.ix_(places, places)
     words = (SAME_SCORES, ADDITIVE_SCORES), (SAME_SCORES, ADDITIVE_SCORES) if both_scores else (CONSTANT, ADDITIVE)
     for one, (constant, additive) in zip(alike(response[part], predictor[part]), words, strict=True):
         if _constant(one):

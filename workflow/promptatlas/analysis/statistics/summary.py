@@ -5,6 +5,7 @@ Plain JSON types only; what cannot be estimated is null.
 
 import math
 from collections.abc import Sequence
+from typing import Any
 
 import numpy as np
 import pandas as pd
@@ -236,7 +237,7 @@ def _p_of(p: pd.DataFrame, key: tuple, test: str) -> float:
     return float(p.at[key, test]) if test in p and key in p.index else math.nan
 
 
-def plain(value):
+def plain(value: Any) -> Any:
     """The same with NumPy scalars as Python numbers and NaN as None."""
     if isinstance(value, dict):
         return {key: plain(one) for key, one in value.items()}

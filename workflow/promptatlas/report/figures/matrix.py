@@ -5,6 +5,7 @@ cells are hatched, calibration rows stand apart below; a corner marks scores tha
 """
 
 from collections.abc import Callable, Sequence
+from typing import Any
 
 import matplotlib
 import numpy as np
@@ -114,9 +115,9 @@ def draw_cells(
     """Draw (R, C) `values` with a number in each cell; missing cells are hatched, never coloured."""
     axes.pcolormesh(np.ma.masked_invalid(values), cmap=colours, norm=norm, edgecolors="white", linewidth=0.6)
     for row, column in np.ndindex(values.shape):
-        value = values[row, column]
+        value = float(values[row, column])
         if not np.isfinite(value):
-            hole = {"facecolor": "#f2f2f2", "edgecolor": "#b5b5b5", "hatch": "////", "linewidth": 0}
+            hole: dict[str, Any] = {"facecolor": "#f2f2f2", "edgecolor": "#b5b5b5", "hatch": "////", "linewidth": 0}
             axes.add_patch(Rectangle((column, row), 1, 1, **hole))
             continue
         label = axes.text(column + 0.5, row + 0.52, text(value), ha="center", va="center", fontsize=6.6)

@@ -1,6 +1,7 @@
 """Methods on tasks of their own, side by side: mean gains with intervals, and each task as a dot. Knows nothing of transfer."""
 
 from collections.abc import Callable
+from typing import Any
 
 import numpy as np
 import seaborn as sns
@@ -32,7 +33,7 @@ def gains(
         if finite(one["low"]):
             axes.plot([one["low"], one["high"]], [place, place], color=COLOURS[0], linewidth=2, solid_capstyle="butt")
         axes.plot(one["difference"], place, "o", markersize=7, color=COLOURS[0])
-        at = {"xycoords": ("axes fraction", "data"), "va": "center", "fontsize": 8.5}
+        at: dict[str, Any] = {"xycoords": ("axes fraction", "data"), "va": "center", "fontsize": 8.5}
         axes.annotate(f"{100 * one['mean']:.1f} %", (1.01, place), color="#555555", **at)
     axes.set_yticks(range(len(rows)), [title_of(one["method"]) for one in rows])
     axes.set_ylim(len(rows) - 0.4, -0.6)

@@ -1,6 +1,7 @@
 """Similarity against transfer, and where the variance of transfer comes from. Knows nothing of heatmaps."""
 
 from collections.abc import Sequence
+from typing import Any
 
 import numpy as np
 import pandas as pd
@@ -122,7 +123,7 @@ def correlation_forest(statistics: pd.DataFrame) -> Figure | None:
         axes.plot([row["low"], row["high"]], [place, place], color=colour, linewidth=1.6, solid_capstyle="butt")
         face = colour if p[tuple(row[key] for key in KEYS)] < MEANINGFUL else "white"
         axes.plot(row["estimate"], place, "o", markersize=6, color=colour, markerfacecolor=face, markeredgewidth=1.4)
-        at = {"xycoords": ("axes fraction", "data"), "va": "center", "fontsize": 8}
+        at: dict[str, Any] = {"xycoords": ("axes fraction", "data"), "va": "center", "fontsize": 8}
         axes.annotate(f"p = {row['p']:.2g}", (1.01, place), color="#555555", **at)
     for index, measure in enumerate(measures):
         at = {"xycoords": ("axes fraction", "data"), "xytext": (4, 0), "textcoords": "offset points", "va": "center"}

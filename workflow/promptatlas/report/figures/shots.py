@@ -1,5 +1,8 @@
 """How methods and ways to share prompts do with more pictures per class. Knows nothing of where the numbers come from."""
 
+from collections.abc import Callable
+from typing import Any
+
 import numpy as np
 import pandas as pd
 import seaborn as sns
@@ -33,7 +36,7 @@ def curves(table: pd.DataFrame) -> Figure:
     return figure
 
 
-def _panel(axes: Axes, part: pd.DataFrame, title_of) -> None:
+def _panel(axes: Axes, part: pd.DataFrame, title_of: Callable[[str], str]) -> None:
     axes.axhline(0, color="#999999", linewidth=0.9)
     last = part[part["shots"] == part["shots"].max()].set_index("method")["difference"]
     order = sorted(dict.fromkeys(part["method"]), key=lambda name: -last.get(name, -np.inf))
@@ -60,7 +63,7 @@ def _published(axes: Axes, printed: pd.DataFrame) -> list[Line2D]:
     lines = []
     for (method, form, reference), own in printed.sort_values("shots").groupby(["method", "form", "reference"], sort=False):
         label = f"{form}, published by {reference}" + ("; not quite the same (shots.csv)" if own["note"].any() else "")
-        style = {"linestyle": ":", "linewidth": 1, "marker": marks[reference], "markerfacecolor": "none"}
+        style: dict[str, Any] = {"linestyle": ":", "linewidth": 1, "marker": marks[reference], "markerfacecolor": "none"}
         colour = colours.get(method_title(method), "#777777")
         lines += axes.plot(own["shots"], own["difference"], color=colour, label=label, **style)
     return lines

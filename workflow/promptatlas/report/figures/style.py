@@ -1,13 +1,14 @@
 """How figures look: type, colours, names in words, and saving twice. Knows nothing of any one figure."""
 
 from pathlib import Path
+from typing import Any
 
 from matplotlib import pyplot as plt
 from matplotlib.figure import Figure
 
 from promptatlas.evaluation.similarity import lookup
 
-STYLE = {
+STYLE: dict[Any, Any] = {
     "backend": "agg",
     "font.family": "sans-serif",
     "font.sans-serif": ["Liberation Sans", "Arial", "Helvetica", "DejaVu Sans"],

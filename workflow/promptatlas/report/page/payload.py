@@ -33,7 +33,9 @@ CARD = (
 )
 
 
-def payload(tables: dict[str, pd.DataFrame], config: dict, cells: Iterable[dict], summary: dict) -> dict[str, Any]:
+def payload(
+    tables: dict[str, pd.DataFrame], config: dict, cells: Iterable[dict] | Callable[[], Iterable[dict]], summary: dict
+) -> dict[str, Any]:
     """The page's data: tables by name (transfer, similarity, tasks, tuning), the configuration, cell dicts, summary.json."""
     collected = collect(tables["transfer"], tables["tasks"])
     names = task_names(tables["tasks"])

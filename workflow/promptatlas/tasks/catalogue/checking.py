@@ -30,7 +30,7 @@ def check(definition: Any, kind: str, where: str) -> None:
 
 
 @cache
-def _validator(kind: str):
+def _validator(kind: str) -> Any:
     # jsonschema takes a tenth of a second to import, which only definitions that are to be checked should cost
     import jsonschema
 
@@ -38,7 +38,7 @@ def _validator(kind: str):
     return jsonschema.Draft202012Validator({"$ref": f"#/$defs/{kind}", "$defs": schema["$defs"]})
 
 
-def _sentence(error, where: str) -> str:
+def _sentence(error: Any, where: str) -> str:
     key = ".".join(map(plain, error.absolute_path))
     place = f"`{key}` in {where}" if key else where
     value, rule = error.instance, error.validator_value

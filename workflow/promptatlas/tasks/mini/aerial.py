@@ -1,5 +1,7 @@
 """Land seen from above: satellite (after EuroSAT) and land_use (after RESISC45), which share three classes."""
 
+from collections.abc import Callable
+
 import numpy as np
 
 from promptatlas.tasks.mini import canvas, looks, terrain
@@ -41,7 +43,7 @@ def draw_land(factors: Factors, rng: np.random.Generator) -> np.ndarray:
     return canvas.finish(picture.astype(np.float32), rng, hard)
 
 
-def _land(covers: tuple[str, ...]):
+def _land(covers: tuple[str, ...]) -> Callable[[int, np.random.Generator], Factors]:
     return lambda number, rng: {"land": covers[number % len(covers)], "hard": task_hardness(rng)}
 
 

@@ -6,10 +6,13 @@ Knows nothing of tasks, labels or captions.
 
 import colorsys
 import math
+from collections.abc import Iterable, Sequence
 
 import numpy as np
 from PIL import Image, ImageDraw
 
+Colour = Sequence[float] | np.ndarray
+Outline = Sequence[Sequence[float]] | np.ndarray
 SIZE = 32
 SCALE = 4
 
@@ -43,25 +46,25 @@ class Sheet:
             self.image = small.resize((SIZE * SCALE, SIZE * SCALE), Image.Resampling.BILINEAR)
         self.pen = ImageDraw.Draw(self.image)
 
-    def polygon(self, points, colour) -> None:
+    def polygon(self, points: Outline, colour: Colour) -> None:
         """Fill the outline `points` [(x, y), ...]."""
         self.pen.polygon([(x * SCALE, y * SCALE) for x, y in points], fill=_bytes(colour))
 
-    def ellipse(self, x, y, rx, ry, colour) -> None:
+    def ellipse(self, x: float, y: float, rx: float, ry: float, colour: Colour) -> None:
         """Fill the axis-parallel ellipse around (x, y)."""
         box = [(x - rx) * SCALE, (y - ry) * SCALE, (x + rx) * SCALE, (y + ry) * SCALE]
         self.pen.ellipse(box, fill=_bytes(colour))
 
-    def rectangle(self, left, top, right, bottom, colour) -> None:
+    def rectangle(self, left: float, top: float, right: float, bottom: float, colour: Colour) -> None:
         """Fill the axis-parallel rectangle."""
         self.pen.rectangle([left * SCALE, top * SCALE, right * SCALE, bottom * SCALE], fill=_bytes(colour))
 
-    def line(self, points, colour, width) -> None:
+    def line(self, points: Outline, colour: Colour, width: float) -> None:
         """Draw a polyline `width` pixels thick with rounded joints."""
         scaled = [(x * SCALE, y * SCALE) for x, y in points]
         self.pen.line(scaled, fill=_bytes(colour), width=max(1, round(width * SCALE)), joint="curve")
 
-    def arc(self, x, y, rx, ry, start, end, colour, width) -> None:
+    def arc(self, x: float, y: float, rx: float, ry: float, start: float, end: float, colour: Colour, width: float) -> None:
         """Draw an elliptic arc from `start` to `end` degrees, clockwise from three o'clock."""
         box = [(x - rx) * SCALE, (y - ry) * SCALE, (x + rx) * SCALE, (y + ry) * SCALE]
         self.pen.arc(box, start, end, fill=_bytes(colour), width=max(1, round(width * SCALE)))
@@ -71,7 +74,7 @@ class Sheet:
         return np.asarray(self.image.reduce(SCALE), dtype=np.float32) / 255
 
 
-def coverage(outlines, holes=()) -> np.ndarray:
+def coverage(outlines: Iterable[Outline], holes: Iterable[Outline] = ()) -> np.ndarray:
     """How much of each pixel the polygons `outlines` cover, less the polygons `holes`: (32, 32) in 0..1."""
     image = Image.new("L", (SIZE * SCALE, SIZE * SCALE), 0)
     pen = ImageDraw.Draw(image)
@@ -143,7 +146,7 @@ def turned(points: np.ndarray, angle: float) -> np.ndarray:
     return points @ np.array([[c, s], [-s, c]])
 
 
-def _bytes(triple) -> tuple[int, int, int]:
+def _bytes(triple: Colour) -> tuple[int, int, int]:
     r, g, b = (min(255, max(0, round(255 * float(v)))) for v in triple)
     return r, g, b
 

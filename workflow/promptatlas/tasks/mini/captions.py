@@ -4,7 +4,7 @@ Never the same pictures: the streams have other names, the wear is milder, and o
 pool is used. Captions mention one to four factors in varied wording; some of the benchmark's class names never occur.
 """
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass
 
 import numpy as np
@@ -15,6 +15,7 @@ from promptatlas.tasks.mini.outlines import FINE_SHAPES, SHAPES
 from promptatlas.tasks.mini.pictures import Factors
 from promptatlas.tasks.mini.textures import TEXTURES, draw_texture
 
+Made = Callable[[np.random.Generator], Factors]
 CAPTIONS_PER_PICTURE = 3
 PREFIXES = ("", "", "a photo of", "a picture of", "a drawing of", "an image of", "this is", "a small picture of")
 DIGIT_WORDS = ("zero", "one", "two", "three", "four", "five", "six", "seven", "eight", "nine")
@@ -73,7 +74,7 @@ class Source:
     """A kind of picture: how often it comes, how its factors are chosen, how it is drawn and described."""
 
     weight: float
-    factors: Callable[[np.random.Generator], Factors]
+    factors: Made
     draw: Callable[[Factors, np.random.Generator], np.ndarray]
     describe: Callable[[Factors, np.random.Generator], str]
 
@@ -91,8 +92,8 @@ def _prefixed(phrase: str, rng: np.random.Generator) -> str:
     return f"{rng.choice(PREFIXES)} {phrase}".strip() + str(rng.choice(["", "", "."]))
 
 
-def _pick(rng: np.random.Generator, options) -> str:
-    return str(options[rng.integers(len(options))])
+def _pick(rng: np.random.Generator, options: Sequence[str]) -> str:
+    return str(options[int(rng.integers(len(options)))])
 
 
 def _word(rng: np.random.Generator, name: str) -> str:
@@ -107,7 +108,7 @@ def _a(phrase: str) -> str:
     return f"{'an' if phrase[0] in 'aeiou' else 'a'} {phrase}"
 
 
-def _object(shapes, textured: float, placed: float):
+def _object(shapes: Sequence[str], textured: float, placed: float) -> Made:
     def factors(rng: np.random.Generator) -> Factors:
         small = rng.random() < placed
         return {
@@ -274,7 +275,7 @@ def _face(rng: np.random.Generator) -> Factors:
     return {"expression": mood, "glasses": bool(rng.random() < 0.5), "hard": _hard(rng)}
 
 
-def _one_of(key: str, options):
+def _one_of(key: str, options: Iterable[str]) -> Made:
     return lambda rng: {key: _pick(rng, list(options)), "hard": _hard(rng)}
 
 

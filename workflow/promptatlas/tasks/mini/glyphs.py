@@ -3,13 +3,13 @@
 The handwritten digits are scikit-learn's (UCI Optical Recognition of Handwritten Digits, test part, 8 x 8).
 """
 
-import importlib.util
+from collections.abc import Callable
 from functools import lru_cache
-from pathlib import Path
 
 import numpy as np
 from PIL import Image, ImageDraw, ImageFont
 
+from promptatlas.base.packages import folder_of
 from promptatlas.base.rng import stream
 from promptatlas.tasks.mini import canvas, looks
 from promptatlas.tasks.mini.pictures import Factors, MiniTask, PictureSet, sizes, task_hardness
@@ -36,7 +36,7 @@ FONTS = (
 @lru_cache(maxsize=512)
 def font(name: str, height: int) -> ImageFont.FreeTypeFont:
     """A type face that comes with matplotlib, found without importing it."""
-    package = Path(importlib.util.find_spec("matplotlib").origin).parent
+    package = folder_of("matplotlib")
     return ImageFont.truetype(package / "mpl-data" / "fonts" / "ttf" / f"{name}.ttf", height)
 
 
@@ -114,7 +114,7 @@ class HandwrittenDigits:
         return pictures, [{"digit": str(target[index]), "source": int(index)} for index in chosen]
 
 
-def _printed(glyphs: tuple[str, ...]):
+def _printed(glyphs: tuple[str, ...]) -> Callable[[int, np.random.Generator], Factors]:
     return lambda number, rng: some_glyph(glyphs[number % len(glyphs)], rng, task_hardness(rng))
 
 

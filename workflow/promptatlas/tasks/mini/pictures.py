@@ -6,6 +6,7 @@ same pictures, and a longer split only adds to a shorter one.
 
 from collections.abc import Callable
 from dataclasses import dataclass
+from typing import Any, Protocol
 
 import numpy as np
 
@@ -13,7 +14,17 @@ from promptatlas.base.rng import stream
 from promptatlas.tasks.mini import looks
 from promptatlas.tasks.task import Task
 
-Factors = dict[str, object]
+Factors = dict[str, Any]
+
+
+class Shown(Protocol):
+    """What a task takes its pictures from."""
+
+    @property
+    def name(self) -> str: ...
+
+    def split(self, split: str, count: int) -> tuple[np.ndarray, list[Factors]]:
+        """The first `count` pictures (count, 32, 32, 3) uint8 of `split` and their factors."""
 
 
 @dataclass(frozen=True)
@@ -43,8 +54,8 @@ class MiniTask:
     """A task over a picture set: `label(factors)` gives a class name, or for a multi-label task a set of them."""
 
     task: Task
-    pictures: PictureSet
-    label: Callable[[Factors], object]
+    pictures: Shown
+    label: Callable[[Factors], Any]
     sizes: dict[str, int]
 
     def labels(self, factors: list[Factors]) -> np.ndarray:

@@ -1,6 +1,7 @@
 """Pieces of land from above, one function per kind, each (32, 32, 3) in about 0..1. Knows nothing of tasks."""
 
 import math
+from collections.abc import Sequence
 
 import numpy as np
 
@@ -83,7 +84,8 @@ def lake(rng: np.random.Generator) -> np.ndarray:
     """Open water, perhaps with one shore."""
     sheet = Sheet(_ground(WATER, rng, 6, 0.05))
     if rng.random() < 0.35:
-        sheet.ellipse(*rng.choice([-4, 36], 2), *rng.uniform(8, 15, 2), _near(GRASS, rng))
+        (x, y), (rx, ry) = rng.choice([-4, 36], 2), rng.uniform(8, 15, 2)
+        sheet.ellipse(x, y, rx, ry, _near(GRASS, rng))
     return sheet.array()
 
 
@@ -168,13 +170,13 @@ def desert(rng: np.random.Generator) -> np.ndarray:
     return ground + 0.07 * wave[..., None]
 
 
-def _ground(colour, rng: np.random.Generator, cells: int, depth: float) -> np.ndarray:
+def _ground(colour: Sequence[float], rng: np.random.Generator, cells: int, depth: float) -> np.ndarray:
     """The colour, a little different each time, with bumps of the given depth."""
     rough = blotches(rng, cells) + 0.4 * rng.standard_normal((32, 32))
     return np.array(_near(colour, rng)) + depth * rough[..., None]
 
 
-def _near(colour, rng: np.random.Generator) -> list[float]:
+def _near(colour: Sequence[float], rng: np.random.Generator) -> list[float]:
     return [c + d for c, d in zip(colour, rng.normal(0, 0.035, 3) + rng.normal(0, 0.05), strict=True)]
 
 

@@ -20,7 +20,7 @@ def draw_tissue(factors: Factors, rng: np.random.Generator) -> np.ndarray:
         radius = rng.uniform(1.0, 1.7)
         sheet.ellipse(x, y, radius, radius * rng.uniform(0.8, 1.2), violet + rng.normal(0, 0.06))
     if factors["tissue"] == "tumour":
-        for x, y in 16 + 0.45 * (scattered(rng.integers(2, 5), 6, 4, rng) - 16):
+        for x, y in 16 + 0.45 * (scattered(int(rng.integers(2, 5)), 6, 4, rng) - 16):
             _large_nucleus(sheet, x, y, rng, violet * rng.uniform(0.55, 0.9))
     elif rng.random() < 0.4 * hard:
         x, y = 16 + rng.choice([-12, 12], 2) + rng.uniform(-2, 2, 2)

@@ -5,6 +5,7 @@ Knows nothing of formats; all readers end here, so that every source is checked 
 
 from __future__ import annotations
 
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -75,7 +76,7 @@ def assemble(source: dict, found: dict[str, list[Part]], split_source: str, wher
     return Listing(names, splits, source.get("split_source", split_source))
 
 
-def _union(lists) -> tuple[str, ...]:
+def _union(lists: Iterable[Sequence[str]]) -> tuple[str, ...]:
     return tuple(dict.fromkeys(name for names in lists for name in names))
 
 
@@ -111,9 +112,9 @@ def _require_seen(splits: dict[str, Split], names: tuple[str, ...], where: str) 
 
 
 def _present(labels: np.ndarray, classes: int) -> np.ndarray:
-    return labels.any(axis=0) if labels.ndim == 2 else np.bincount(labels, minlength=classes) > 0
+    return np.asarray(labels.any(axis=0) if labels.ndim == 2 else np.bincount(labels, minlength=classes) > 0)
 
 
-def _few(names) -> str:
+def _few(names: Sequence[str]) -> str:
     more = f" and {len(names) - FEW} more" if len(names) > FEW else ""
     return ", ".join(repr(name) for name in names[:FEW]) + more

@@ -32,7 +32,7 @@ class ArrowRows:
 
     def __init__(self, files: list[str], column: str, length: int, folder: str, where: str) -> None:
         self.files, self.column, self.length, self.folder, self.where = files, column, length, folder, where
-        self._values = None
+        self._values: Any = None
 
     def __getstate__(self) -> dict[str, Any]:
         return self.__dict__ | {"_values": None}
@@ -124,9 +124,10 @@ def _load(source: dict, place: Path, data_root: Path) -> dict[str, Any]:
                 verification_mode="no_checks",
             )
         except Exception as error:  # the library and its parsers raise many kinds, all about these files
-            while error.__cause__ is not None:
-                error = error.__cause__
-            first = (str(error).splitlines() or [type(error).__name__])[0]
+            cause: BaseException = error
+            while cause.__cause__ is not None:
+                cause = cause.__cause__
+            first = (str(cause).splitlines() or [type(cause).__name__])[0]
             raise UserError(f"{source['repository']} in {place} cannot be read ({first}); fetch it anew, or correct the source") from None
 
 

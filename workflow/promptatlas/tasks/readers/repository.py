@@ -99,6 +99,6 @@ def _cached(source: dict) -> Path | None:
 
 def _reason(error: BaseException) -> str:
     """The innermost cause in one line: hub errors wrap those of the network."""
-    while error.__cause__ is not None or error.__context__ is not None:
-        error = error.__cause__ or error.__context__
+    while (cause := error.__cause__ or error.__context__) is not None:
+        error = cause
     return (str(error).splitlines() or [type(error).__name__])[0]

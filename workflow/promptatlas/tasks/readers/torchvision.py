@@ -23,7 +23,7 @@ from PIL import Image
 
 from promptatlas.base.errors import UserError
 from promptatlas.base.messages import counted, shown, suggest
-from promptatlas.tasks.listing import Listing, Split
+from promptatlas.tasks.listing import Listing, Pictures, Split
 from promptatlas.tasks.readers.assemble import FEW, Part, assemble, given_names, wanted
 from promptatlas.tasks.readers.contents import content, usage
 from promptatlas.tasks.readers.files import Files, stamp, stat
@@ -130,6 +130,7 @@ def _part(source: dict, data_root: Path, arguments: dict[str, Any]) -> Part:
         raise UserError(f"{why}; {advice(source, data_root)}") from None
     found = content(dataset)
     names = given_names(source) or found.names or tuple(map(str, range(int(found.labels.max(initial=-1)) + 1)))
+    pictures: Pictures
     if found.paths is None:
         pictures, mark = Samples(name, str(root), arguments, len(found.labels)), found.digest
     else:

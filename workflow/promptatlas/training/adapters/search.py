@@ -49,7 +49,9 @@ def search(
     return Choice(float(alphas[alpha]), float(betas[beta]), float(table[beta, alpha]))
 
 
-def _argmax_scores(features, labels, scale, weights, cache, alphas, betas, metric) -> np.ndarray:
+def _argmax_scores(
+    features: Tensor, labels: Tensor, scale: float, weights: Tensor, cache: Cache, alphas: np.ndarray, betas: np.ndarray, metric: str
+) -> np.ndarray:
     """(len(betas), len(alphas)) by intervals of alpha."""
     low, high = _intervals(features, labels.long(), scale, weights, cache, betas)
     first, after = np.searchsorted(alphas, low, side="left"), np.searchsorted(alphas, high, side="right")
@@ -76,7 +78,9 @@ def _weighing(labels: np.ndarray, metric: str) -> tuple[np.ndarray, np.ndarray]:
     return kind, sizes * np.count_nonzero(totals)
 
 
-def _intervals(features, labels, scale, weights, cache, betas) -> tuple[np.ndarray, np.ndarray]:
+def _intervals(
+    features: Tensor, labels: Tensor, scale: float, weights: Tensor, cache: Cache, betas: np.ndarray
+) -> tuple[np.ndarray, np.ndarray]:
     """The lowest and the highest alpha (len(betas), N) with which each picture is right; NaN where its logits are no numbers."""
     slots, found = _slots(cache.values.argmax(1), len(weights)), []
     size = max(1, NUMBERS_AT_ONCE // slots.numel())
@@ -138,7 +142,9 @@ def right_between(plain: Tensor, cached: Tensor, labels: Tensor) -> tuple[Tensor
     return low, torch.where(never.any(1), -1.0, high)
 
 
-def _ranked_scores(features, labels, scale, weights, cache, alphas, betas, metric) -> np.ndarray:
+def _ranked_scores(
+    features: Tensor, labels: Tensor, scale: float, weights: Tensor, cache: Cache, alphas: np.ndarray, betas: np.ndarray, metric: str
+) -> np.ndarray:
     """(len(betas), len(alphas)) for metrics that rank pictures against each other: every pair is scored, many alphas at once."""
     cosines, plain = affinity(features, cache.keys), (scale * features @ weights.T).double().cpu().numpy()
     truth, table = labels.cpu().numpy(), np.empty((len(betas), len(alphas)))
