@@ -20,6 +20,7 @@ lint: $(TOOLS)
 	$(BIN)/ruff format --check
 	$(BIN)/snakefmt --check Snakefile workflow/rules
 	$(BIN)/mypy
+	$(BIN)/python -m snakemake --dry-run --lint
 
 # The environment: rebuilt only when what it is made from changes. Compiled once here, every job starts faster.
 $(READY): pyproject.toml envs/uv.txt envs/requirements.txt
