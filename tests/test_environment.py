@@ -70,3 +70,15 @@ def test_conda_file_has_the_same_versions():
 def test_uv_is_pinned_with_hashes():
     text = (ROOT / "envs" / "uv.txt").read_text()
     assert re.match(r"uv==[\d.]+ ", text) and text.count("--hash=sha256:") > 1
+
+
+def test_the_hooks_of_pre_commit_run_what_make_lint_runs():
+    recipe = re.search(r"^lint:.*\n((?:\t.*\n)+)", (ROOT / "Makefile").read_text(), re.MULTILINE)
+    hooks = [hook for repo in yaml.safe_load((ROOT / ".pre-commit-config.yaml").read_text())["repos"] for hook in repo["hooks"]]
+    assert recipe and {hook["entry"] for hook in hooks} == {line.strip().replace("$(BIN)", ".venv/bin") for line in recipe[1].splitlines()}
+    assert all(hook["language"] == "system" for hook in hooks)
+
+
+def test_an_installed_promptatlas_says_that_it_has_types():
+    assert "py.typed" in PROJECT["tool"]["setuptools"]["package-data"]["promptatlas"]
+    assert (ROOT / "workflow" / "promptatlas" / "py.typed").exists()
