@@ -14,7 +14,7 @@ from promptatlas.base.json_record import Newer
 from promptatlas.records import cells
 from promptatlas.records.cells import fingerprint
 from promptatlas.records.prompt_file import LearnedPrompt, is_left, save_failed
-from promptatlas.runs import damage, learner_file, score_record, session
+from promptatlas.runs import damage, learner_file, score_record, session, status, status_lines
 from promptatlas.study.study import Study
 from promptatlas.tasks.prepared import array_path, write_failed
 from promptatlas.training.shared_learner import Shared
@@ -48,6 +48,8 @@ def study(tmp_path) -> Study:
     cells.write(one_cell(study), CELL | {"target": "shapes", "source": "colors"})
     study.table("transfer")[0].parent.mkdir(parents=True)
     study.table("transfer")[0].write_bytes(b"PAR1 twelve bytes PAR1")
+    study.table("transfer")[1].write_text("source,target\nshapes,patterned_shapes\n")
+    study.report.write_text("<!doctype html><html></html>\n")
     cells.write(study.summary, {})
     return study
 
@@ -75,6 +77,8 @@ KINDS = {
     "learner": lambda study: study.shared("coop_mt", 1),
     "cell": one_cell,
     "table": lambda study: study.table("transfer")[0],
+    "table for people": lambda study: study.table("transfer")[1],
+    "page": lambda study: study.report,
     "summary": lambda study: study.summary,
 }
 
@@ -93,7 +97,7 @@ def test_a_file_that_is_cut_off_is_damaged_and_a_run_keeps_it_aside(study, kind,
     assert session.mended(study, dry=True) == {path} and path.exists()
     name = str(path.relative_to(study.folder))
     assert name in capsys.readouterr().err
-    assert session.again(study, {path}, [path]) and not session.again(study, {path}, [study.report])
+    assert session.again(study, {path}, [path]) and not session.again(study, {path}, [study.figures])
     assert session.mended(study, dry=False) == set() and not path.exists()
     assert name in capsys.readouterr().err and (study.folder / "damaged" / name).read_bytes() == content
     assert damage.found(study) == []
@@ -192,3 +196,19 @@ def test_what_an_interrupted_job_left_damaged_is_computed_again(study):
     left.write_text(json.dumps(SCORE | {"version": 99}))
     with pytest.raises(UserError, match="newer promptatlas"):
         score_record.resumed(study, study.score("tip_adapter", 1, "colors"), parts)
+
+
+def test_what_is_made_of_all_results_is_done_missing_or_behind_them(study):
+    for path in (*study.tables, study.summary, study.provenance_file, study.figures):
+        path.exists() or path.touch()
+    study.table("tuning")[1].unlink()
+    done, missing = (status.State("cells", one_cell(study), kind) for kind in (status.DONE, status.MISSING))
+    damaged = status.State("other files", study.report, status.STALE, (status.DAMAGED,))
+
+    def found(*before: status.State) -> dict:
+        return {state.path: (state.kind, state.why) for state in status.of_tables(study, before)}
+
+    assert found(done).keys() == {*study.tables, *study.conclusions} and found(damaged).keys() == found(done).keys() - {study.report}
+    assert found(done)[study.table("tuning")[1]] == found(missing)[study.table("tuning")[1]] == (status.MISSING, ())
+    assert found(done)[study.summary] == (status.DONE, ()) and found(missing)[study.summary] == (status.STALE, ("inputs stale",))
+    assert status_lines.code(status.of_tables(study, [done])) == 5

@@ -30,6 +30,7 @@ rule protocol_page:
         tasks=study.table("tasks")[0],
         config=study.resolved_config,
         summary=study.summary,
+        again=again([study.report]),
     output:
         study.report,
     log:

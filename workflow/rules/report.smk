@@ -24,6 +24,7 @@ rule page:
         **{name: study.table(name)[0] for name in ("transfer", "similarity", "statistics", "tasks", "tuning")},
         config=study.resolved_config,
         summary=study.summary,
+        again=again([study.report]),
     output:
         study.report,
     log:

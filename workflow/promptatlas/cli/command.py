@@ -157,6 +157,8 @@ def _status(options: argparse.Namespace) -> int:
     if options.method is not None:
         _known("method", options.method, study.every_method)
     found = list(status.states(study, options.method))
+    if options.method is None:
+        found += status.of_tables(study, found)
     lines = [f"{study.name} in {study.folder}", *status_lines.counts(found), *status_lines.remarks(found), *status_lines.reasons(study)]
     if options.matrix or options.method:
         lines += ["", *status_lines.matrices(study, found)]

@@ -1,4 +1,4 @@
-"""Result files that are damaged: cut off, changed by hand, of another place, or without what makes them a result, as a score
+"""Result files that are damaged: cut off, not to be read, of another place, or without what makes them a result, as a score
 that is no number.
 
 A damaged file counts as missing: it is named, kept in the folder `damaged`, and computed again. Not damaged is a file of a newer
@@ -72,9 +72,8 @@ def _checks(study: Study) -> Iterator[Check]:
         yield from _of_job(study, job)
     for kind in ("prompts", "groups"):  # of groups of targets, between what a job reads and what it is there for
         yield from ((path, _by_suffix(path)) for path in sorted((study.folder / "joint" / kind).rglob("[!.]*.*")))
-    for path in (*study.tables, study.summary, study.resolved_config):
-        if path.suffix != ".csv":
-            yield path, _by_suffix(path)
+    for path in (*study.tables, study.summary, study.report, study.resolved_config):
+        yield path, _by_suffix(path)
 
 
 def _of_job(study: Study, job: Job) -> Iterator[Check]:
@@ -106,7 +105,7 @@ def _of_task(study: Study, name: str) -> Iterator[Check]:
 
 
 def _by_suffix(path: Path) -> Callable[[Path], object]:
-    readers = {".json": _json, ".safetensors": _prompt, ".npy": _array, ".parquet": _table}
+    readers = {".json": _json, ".safetensors": _prompt, ".npy": _array, ".parquet": _table, ".csv": _lines, ".html": _page}
     return readers[path.suffix]
 
 
@@ -127,6 +126,17 @@ def _table(path: Path) -> None:
     content = path.read_bytes()
     if len(content) < 12 or content[:4] != MAGIC or content[-4:] != MAGIC:
         raise json_record.corrupt(path, "the table")
+
+
+def _lines(path: Path) -> None:
+    """A twin of a table has a head, and its last line is whole."""
+    if not path.read_bytes().endswith(b"\n"):
+        raise json_record.corrupt(path, "the table")
+
+
+def _page(path: Path) -> None:
+    if not path.read_bytes().rstrip().endswith(b"</html>"):
+        raise json_record.corrupt(path, "the page")
 
 
 def _header(path: Path) -> dict[str, str]:

@@ -73,6 +73,16 @@ def states(study: Study, method: str | None = None) -> Iterator[State]:
     yield from _Survey(study, method).states()
 
 
+def of_tables(study: Study, found: Iterable[State]) -> Iterator[State]:
+    """Tables, figures and pages, which are made of all results `found`: made again if one of these is; the damaged are among them."""
+    known = {state.path: state.kind for state in found}
+    anew = not {STALE, MISSING}.isdisjoint(known.values())
+    for path in (*study.tables, *study.conclusions):
+        if path not in known:
+            why = ("inputs stale",) if anew and path.exists() else ()
+            yield State("tables and report", path, STALE if why else DONE if path.exists() else MISSING, why)
+
+
 def ended(study: Study, last: int = 5) -> list[Ended]:
     """The jobs whose last attempt stopped with an error."""
     jobs = {job.name: job for job in study.every_job}
