@@ -5,6 +5,7 @@ Results do not depend on how the work is cut. Knows nothing of torch, of Snakema
 
 from __future__ import annotations
 
+from abc import abstractmethod
 from collections.abc import Sequence
 from functools import cached_property
 
@@ -40,8 +41,9 @@ class JobList(Unions):
     protocols: tuple[str, ...]
 
     @property
+    @abstractmethod
     def cell_methods(self) -> tuple[str, ...]:
-        raise NotImplementedError
+        """The methods whose prompts are measured on targets; the study knows them."""
 
     @cached_property
     def prepare_jobs(self) -> list[PrepareJob]:
