@@ -1,7 +1,7 @@
-"""SGD and AdamW as torch does them. Knows nothing of prompts.
+"""SGD and AdamW of torch, by its functions. Knows nothing of prompts.
 
-torch.optim imports torch's compiler at the first use, 3 s of every job that tunes, as long as all of torch takes; these two
-do the same sums without it (tests compare every step with torch's).
+The classes of torch.optim import torch's compiler at the first use, 3 s of every job that tunes, as long as all of torch takes;
+the functions that they call do not. foreach is off, so that a GPU does the sums in the order of a CPU.
 """
 
 from __future__ import annotations
@@ -10,6 +10,8 @@ from abc import ABC, abstractmethod
 
 import torch
 from torch import Tensor
+from torch.optim.adamw import adamw
+from torch.optim.sgd import sgd
 
 
 class Optimiser(ABC):
@@ -39,37 +41,26 @@ class SGD(Optimiser):
     def __init__(self, parameters: list[Tensor], rate: float, decay: float, momentum: float) -> None:
         super().__init__(parameters, rate, decay)
         self.momentum = momentum
-        self.velocity: dict[int, Tensor] = {}
+        self.velocities: list[list[Tensor | None]] = [[None] for _ in parameters]
 
     def _change(self, number: int, parameter: Tensor, gradient: Tensor) -> None:
-        gradient = gradient.add(parameter, alpha=self.decay)
-        if number in self.velocity:
-            self.velocity[number].mul_(self.momentum).add_(gradient)
-        else:
-            self.velocity[number] = gradient
-        parameter.add_(self.velocity[number], alpha=-self.rate)
+        sgd(
+            [parameter], [gradient], self.velocities[number], foreach=False, weight_decay=self.decay, momentum=self.momentum, lr=self.rate,
+            dampening=0, nesterov=False, maximize=False,
+        )  # fmt: skip
 
 
 class AdamW(Optimiser):
     """Loshchilov and Hutter 2019 (arXiv 1711.05101), algorithm 2, with the decay scaled by the rate as in torch."""
 
-    BETAS = 0.9, 0.999
-
     def __init__(self, parameters: list[Tensor], rate: float, decay: float, epsilon: float = 1e-8) -> None:
         super().__init__(parameters, rate, decay)
         self.epsilon = epsilon
-        self.means: dict[int, Tensor] = {}
-        self.squares: dict[int, Tensor] = {}
-        self.steps: dict[int, int] = {}
+        self.moments = [(torch.zeros_like(p), torch.zeros_like(p), torch.zeros(())) for p in parameters]  # mean, square, steps
 
     def _change(self, number: int, parameter: Tensor, gradient: Tensor) -> None:
-        first, second = self.BETAS
-        if number not in self.steps:
-            self.steps[number] = 0
-            self.means[number], self.squares[number] = torch.zeros_like(parameter), torch.zeros_like(parameter)
-        self.steps[number] += 1
-        steps = self.steps[number]
-        mean = self.means[number].lerp_(gradient, 1 - first)
-        square = self.squares[number].mul_(second).addcmul_(gradient, gradient, value=1 - second)
-        scale = square.sqrt().div_((1 - second**steps) ** 0.5).add_(self.epsilon)
-        parameter.mul_(1 - self.rate * self.decay).addcdiv_(mean, scale, value=-self.rate / (1 - first**steps))
+        mean, square, steps = self.moments[number]
+        adamw(
+            [parameter], [gradient], [mean], [square], [], [steps], foreach=False, amsgrad=False, beta1=0.9, beta2=0.999, lr=self.rate,
+            weight_decay=self.decay, eps=self.epsilon, maximize=False,
+        )  # fmt: skip
