@@ -7,7 +7,7 @@ READY = .venv/.ready
 TOOLS = .venv/.tools
 COMPILE = $(BIN)/uv pip compile --universal --python-version 3.11 --generate-hashes --no-emit-index-url --no-emit-find-links --no-header
 
-.PHONY: study test lint lock clean
+.PHONY: study test lint docs lock clean
 
 study: $(READY)
 	$(BIN)/python -m snakemake --cores $(CORES)
@@ -21,6 +21,11 @@ lint: $(TOOLS)
 	$(BIN)/snakefmt --check Snakefile workflow/rules
 	$(BIN)/mypy
 	$(BIN)/python -m snakemake --dry-run --lint
+
+# What is written from the registry of methods; a test compares.
+docs: $(READY)
+	$(BIN)/promptatlas settings > docs/settings.md
+	$(BIN)/promptatlas settings --schema > workflow/schemas/methods.schema.json
 
 # The environment: rebuilt only when what it is made from changes. Compiled once here, every job starts faster.
 $(READY): pyproject.toml envs/uv.txt envs/requirements.txt

@@ -10,8 +10,7 @@ from promptatlas.backbone import classifier as classifiers
 from promptatlas.backbone.classifier import PromptedClassifier
 from promptatlas.backbone.prompts import stack
 from promptatlas.base.rng import torch_stream
-from promptatlas.methods import settings
-from promptatlas.methods.settings import module_class
+from promptatlas.methods import module_class, settings
 from promptatlas.training.learners import Population
 from vit_b16 import B16
 

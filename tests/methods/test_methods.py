@@ -135,4 +135,4 @@ def test_the_registry_says_which_methods_give_every_picture_class_weights_of_its
     """A forecast of costs reads it without the classes; both must say the same."""
     for method in names():
         prompts = single_task.scratch(tiny_backbone, method, settings(method), 1).prompts
-        assert methods.is_by_picture(method) == bool(prompts.meta), method
+        assert methods.is_by_image(method) == bool(prompts.meta), method

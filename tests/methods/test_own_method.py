@@ -13,7 +13,7 @@ from promptatlas import methods
 from promptatlas.backbone.encode import encode_task
 from promptatlas.base.errors import UserError
 from promptatlas.evaluation import evaluate
-from promptatlas.methods.settings import _METHODS
+from promptatlas.methods.registry import METHODS
 from promptatlas.plan.costs import Method, size
 from promptatlas.records.prompt_file import LearnedPrompt
 from promptatlas.runs import prepare, transfer as cells, tune
@@ -44,7 +44,7 @@ def toy(monkeypatch):
     monkeypatch.setitem(sys.modules, "somewhere_else", sys.modules[__name__])
     methods.register("toy", "somewhere_else:Toy", length=0.5, position="front")
     yield "toy"
-    del _METHODS["toy"]
+    METHODS.remove("toy")
 
 
 def test_a_registered_method_runs_through_both_protocols(tiny_backbone, tmp_path, toy):
@@ -115,7 +115,7 @@ def pair(monkeypatch):
     monkeypatch.setitem(sys.modules, "somewhere_else", sys.modules[__name__])
     methods.register("pair", "somewhere_else:Pair", "shared", context=1)
     yield "pair"
-    del _METHODS["pair"]
+    METHODS.remove("pair")
 
 
 def test_a_registered_method_learns_from_several_tasks_at_once(tiny_backbone, pair):

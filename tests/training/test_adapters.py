@@ -12,8 +12,7 @@ import torch.nn.functional as F
 
 from promptatlas.base.errors import UserError
 from promptatlas.base.rng import stream
-from promptatlas.methods import names, settings
-from promptatlas.methods.settings import module_class
+from promptatlas.methods import module_class, names, settings
 from promptatlas.tasks import metrics
 from promptatlas.training.adapters import Examples, tip_adapter, tip_adapter_f
 from promptatlas.training.adapters.cache import cache, logits

@@ -12,8 +12,7 @@ from naive_towers import naive_rows
 from promptatlas.backbone.architecture import Architecture
 from promptatlas.base.errors import UserError
 from promptatlas.base.rng import stream, torch_stream
-from promptatlas.methods import names, settings
-from promptatlas.methods.settings import module_class
+from promptatlas.methods import module_class, names, settings
 from promptatlas.training.shared_learner import _Learner, tune_shared
 from shared_tasks import tasks_of
 from twins import TINY, twin

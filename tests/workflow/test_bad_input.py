@@ -176,14 +176,16 @@ def test_measures_are_accepted_by_the_name_they_are_registered_with(monkeypatch)
             complete(wrong)
 
 
-def test_class_weights_of_adapters_may_come_from_any_registered_learner_of_all_tasks(monkeypatch):
+def test_class_weights_of_adapters_may_come_from_any_registered_learner_of_all_tasks():
     from promptatlas import methods
     from promptatlas.base.errors import UserError
+    from promptatlas.methods.registry import METHODS
 
     given = {"class_weights": "toy_together"}
     with pytest.raises(UserError, match="is not one of coop_mt, softcpt, coop, multitask"):
         methods.settings("prompt_adapter", given)
-    known = sys.modules["promptatlas.methods.settings"]
-    monkeypatch.setattr(known, "_METHODS", dict(known._METHODS))
     methods.register("toy_together", "somewhere:Toy", "shared")
-    assert methods.settings("prompt_adapter", given)["class_weights"] == "toy_together"
+    try:
+        assert methods.settings("prompt_adapter", given)["class_weights"] == "toy_together"
+    finally:
+        METHODS.remove("toy_together")

@@ -86,7 +86,7 @@ def test_prompt_adapter_answers_with_the_class_weights_of_its_prompt(finished, t
     from promptatlas import backbone
     from promptatlas.backbone import feature_file
     from promptatlas.backbone.classifier import PromptedClassifier
-    from promptatlas.methods.settings import _METHODS
+    from promptatlas.methods.registry import METHODS
     from promptatlas.records.prompt_file import LearnedPrompt
     from promptatlas.runs import adapt, share, status
     from promptatlas.study.study import Study
@@ -124,7 +124,7 @@ def test_prompt_adapter_answers_with_the_class_weights_of_its_prompt(finished, t
         differing_from_templates += right != otherwise
     assert differing_from_templates >= 2  # with the templates' weights the scores would be others
     before = {state.path: state for state in status.states(study)}
-    monkeypatch.setitem(_METHODS, "prompt_adapter", replace(_METHODS["prompt_adapter"], revision=3))
+    monkeypatch.setitem(METHODS._entries, "prompt_adapter", replace(METHODS["prompt_adapter"], revision=3))
     stale = {state.path for state in status.states(study) if state != before[state.path]}
     assert stale == {study.score("prompt_adapter", 1, name) for name in TASK_NAMES}
     assert {before[path].kind for path in stale} == {status.DONE}
@@ -225,7 +225,7 @@ def test_prompts_in_an_image_tower_that_takes_none_are_refused_before_any_job(mo
 def test_the_registry_says_which_methods_have_visual_prompts():
     """The configuration is checked without the classes; both must say the same."""
     from promptatlas import methods
-    from promptatlas.methods.settings import module_class
+    from promptatlas.methods import module_class
 
     assert {name: methods.is_visual(name) for name in methods.names()} == {name: module_class(name).visual for name in methods.names()}
 

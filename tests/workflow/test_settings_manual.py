@@ -1,13 +1,15 @@
-"""docs/settings.md and `promptatlas settings`: every setting with its default, its values and what it means."""
+"""docs/settings.md, `promptatlas settings` and the schema of methods: every setting with its default, its values and what it means."""
 
 import re
 import subprocess
 
+import jsonschema
 import pytest
 import yaml
 
 from promptatlas.base.errors import UserError
-from promptatlas.methods import manual, names, settings
+from promptatlas.methods import names, settings, words
+from promptatlas.methods.schema import schema
 from tiny_study import PROMPTATLAS, ROOT
 
 EVERY = [name for kind in ("prompt", "shared", "adapter", "baseline") for name in names(kind)]
@@ -22,9 +24,11 @@ def documented() -> dict[str, list[list[str]]]:
     return dict(zip(sections[::2], rows, strict=True))
 
 
-def test_the_page_is_what_the_command_prints():
+def test_the_page_and_the_schema_are_what_the_command_prints():
     done = subprocess.run([PROMPTATLAS, "settings"], text=True, capture_output=True, check=True)
-    assert done.stdout == (ROOT / "docs" / "settings.md").read_text(), "write it again: promptatlas settings > docs/settings.md"
+    assert done.stdout == (ROOT / "docs" / "settings.md").read_text(), "write it again: make docs"
+    done = subprocess.run([PROMPTATLAS, "settings", "--schema"], text=True, capture_output=True, check=True)
+    assert done.stdout == (ROOT / "workflow" / "schemas" / "methods.schema.json").read_text(), "write it again: make docs"
 
 
 @pytest.mark.parametrize("method", EVERY)
@@ -33,7 +37,7 @@ def test_every_setting_is_there_with_its_defaults_and_a_meaning(method):
     paper, mini = settings(method), settings(method, preset="mini")
     assert {key: row[0] for key, row in rows.items()} == {key: str(value) for key, value in paper.items()}
     assert {key: row[1] or row[0] for key, row in rows.items()} == {key: str(value) for key, value in mini.items()}
-    assert all(row[2] for row in rows.values()) and method in manual.METHODS
+    assert all(row[2] for row in rows.values()) and words()[method]["description"]
 
 
 @pytest.mark.parametrize("method", EVERY)
@@ -77,6 +81,29 @@ def test_keys_that_bring_the_authors_way_are_keys_of_a_study():
     assert len(named) > 15 and {*named} <= keys, {*named} - keys
 
 
-def test_no_meaning_is_left_of_a_setting_that_is_gone():
-    known = {key for method in EVERY for key in settings(method)}
-    assert {*manual.MEANINGS, *(key for _, key in manual.OTHERWISE)} == known and {*manual.METHODS} == {*EVERY}
+def test_the_page_and_the_schema_have_what_is_registered_and_nothing_else():
+    known = {method: {*settings(method)} for method in EVERY}
+    pages = {method: {key.strip("`") for key, *_ in rows} for method, rows in documented().items() if method != "Where"}
+    assert pages == known
+    assert {method: {*about["properties"]} for method, about in schema()["properties"]["settings"]["properties"].items()} == known
+    assert {*words()} == {*EVERY} and len({about["title"] for about in words().values()}) == len(EVERY)
+
+
+@pytest.mark.parametrize("method", EVERY)
+def test_the_schema_takes_what_a_study_takes(method):
+    check = jsonschema.Draft202012Validator(schema())
+    for key, usual in settings(method).items():
+        choices = schema()["properties"]["settings"]["properties"][method]["properties"][key].get("enum", [])
+        for value in ("often", "one {}", "", -1, 0, 0.5, 1, 1.0, 31, 500, True, None, [], usual, *choices):
+            given = {key: value}
+            if key == "initial":  # the words say how many vectors there are, which is no matter of one setting
+                given["context"] = 1
+            try:
+                settings(method, given)
+                taken = True
+            except UserError:
+                taken = False
+            valid = check.is_valid({"methods": [method], "settings": {method: {key: value}}})
+            # JSON has one kind of number, so 1.0 is a whole one.
+            assert valid == taken or (value == 1.0 and valid), (key, value)
+    assert not check.is_valid({"settings": {method: {"no_such_setting": 1}}}) and check.is_valid({"settings": {"of_a_plugin": {"a": 1}}})

@@ -104,6 +104,7 @@ def _parser() -> argparse.ArgumentParser:
     ahead.set_defaults(run=_plan)
 
     manual = commands.add_parser("settings", help="every setting of every method: defaults, values, meaning")
+    manual.add_argument("--schema", action="store_true", help="the same as a JSON Schema of `methods` and `settings`, for editors")
     manual.set_defaults(run=_settings)
 
     errors = commands.add_parser("calibrate", help="how often tests and intervals are wrong in made-up studies like yours")
@@ -214,9 +215,9 @@ def _calibrate(options: argparse.Namespace) -> int:
 
 
 def _settings(options: argparse.Namespace) -> int:
-    from promptatlas.methods import manual
+    from promptatlas.methods import manual, schema
 
-    print(manual.page(), end="")
+    print(schema.text() if options.schema else manual.page(), end="")
     return 0
 
 

@@ -18,7 +18,8 @@ from promptatlas.backbone.prompts import Prompts
 from promptatlas.base.errors import UserError
 from promptatlas.exchange import dassl
 from promptatlas.exchange.inference import misfitting
-from promptatlas.methods.settings import TUNING, module_class, settings
+from promptatlas.methods import module_class, settings
+from promptatlas.methods.common import TUNING
 from promptatlas.records.prompt_file import POSITIONS, LearnedPrompt
 from promptatlas.training.shared_learner import Sentences
 

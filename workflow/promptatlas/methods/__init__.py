@@ -11,6 +11,8 @@ has, and gives contexts alone: one for all (n, d_text), or one by task or class,
 the classes' names instead, read after `task_context` and `class_context`. Knows nothing of optimisers or data.
 """
 
-from promptatlas.methods.settings import is_by_picture, is_visual, kind, names, register, revision, settings
+from promptatlas.methods import builtin as builtin
+from promptatlas.methods.registry import is_by_image, is_visual, kind, module_class, names, register, revision, settings, words
+from promptatlas.methods.setting import Setting
 
-__all__ = ["is_by_picture", "is_visual", "kind", "names", "register", "revision", "settings"]
+__all__ = ["Setting", "is_by_image", "is_visual", "kind", "module_class", "names", "register", "revision", "settings", "words"]

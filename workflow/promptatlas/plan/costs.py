@@ -130,7 +130,7 @@ class Method:
     @property
     def by_picture(self) -> bool:
         """Whether every picture has class weights of its own."""
-        return methods.is_by_picture(self.name)
+        return methods.is_by_image(self.name)
 
     def tuning(self, size: Size, learners: int) -> Work:
         """`learners` prompts side by side on one task: forward and backward in each step, forward to validate each epoch."""

@@ -25,7 +25,7 @@ from promptatlas.backbone import Backbone
 from promptatlas.backbone.encode import encode_images
 from promptatlas.base.rng import stream
 from promptatlas.evaluation import evaluate, similarity
-from promptatlas.methods.settings import module_class
+from promptatlas.methods import module_class
 from promptatlas.plan.costs import SENTENCE, SIGLIP_LENGTH, Method, Size, Work, probing
 from promptatlas.records import cells
 from promptatlas.study.designs import MATRIX

@@ -15,7 +15,7 @@ from promptatlas.base.errors import Failed
 from promptatlas.base.messages import counted
 from promptatlas.base.progress import Progress, Say
 from promptatlas.base.rng import stream
-from promptatlas.methods.settings import module_class, revision
+from promptatlas.methods import module_class, revision
 from promptatlas.records.cells import digest, fingerprint
 from promptatlas.records.prompt_file import LearnedPrompt
 from promptatlas.runs import devices, learner_file, score_record, session

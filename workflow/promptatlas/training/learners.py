@@ -13,7 +13,7 @@ from promptatlas.backbone.architecture import Architecture
 from promptatlas.backbone.prompts import Prompts
 from promptatlas.base.errors import UserError
 from promptatlas.base.rng import torch_stream
-from promptatlas.methods.settings import module_class
+from promptatlas.methods import module_class
 
 
 class Population:

@@ -21,7 +21,7 @@ from promptatlas.backbone.siglip import Whole
 from promptatlas.backbone.text import Layout, sentences
 from promptatlas.base.errors import UserError
 from promptatlas.base.rng import stream, torch_stream
-from promptatlas.methods.settings import module_class
+from promptatlas.methods import module_class
 from promptatlas.tasks import metrics
 from promptatlas.training import selection
 from promptatlas.training.schedule import learning_rate, optimiser

@@ -1,0 +1,88 @@
+"""Things that are known by name, also those that code from outside the package adds. Knows nothing of what they are, nor of how such
+code is found.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any, ClassVar, TypeVar
+
+from promptatlas.base.errors import UserError
+
+Entry = TypeVar("Entry")
+
+
+@dataclass(frozen=True)
+class Origin:
+    """Code from outside the package: how it is named, its file, and the SHA-256 of what is in it."""
+
+    name: str
+    path: Path
+    sha256: str
+
+
+_origins: list[Origin] = []
+
+
+@contextmanager
+def adding(origin: Origin) -> Iterator[None]:
+    """What is registered meanwhile, in any registry, comes from `origin`; all or, if an error ends it, nothing."""
+    _origins.append(origin)
+    try:
+        yield
+    except BaseException:
+        forget(origin)
+        raise
+    finally:
+        _origins.pop()
+
+
+def forget(origin: Origin) -> None:
+    """Nothing that came from `origin` is known any more."""
+    for registry in Registry.every:
+        for name in [name for name in registry if registry.origin(name) == origin]:
+            registry.remove(name)
+
+
+class Registry(Mapping[str, Entry]):
+    """Entries by name, in the order in which they came. what: what an entry is, in a word."""
+
+    every: ClassVar[list[Registry[Any]]] = []
+
+    def __init__(self, what: str) -> None:
+        self.what = what
+        self._entries: dict[str, Entry] = {}
+        self._from: dict[str, Origin | None] = {}
+        self._own: frozenset[str] = frozenset()
+        self.every.append(self)
+
+    def seal(self) -> None:
+        """What is known by now is the library's own, and nobody replaces it."""
+        self._own = frozenset(self._entries)
+
+    def add(self, name: str, entry: Entry) -> None:
+        """UserError if the name is taken; a program that registers something itself may do so again."""
+        now, before = _origins[-1] if _origins else None, self._from.get(name)
+        if name in self._own or (name in self and (now or before)):
+            of = f" of {before.name}" if before else ""
+            raise UserError(f"there is a {self.what} `{name}`{of} already; choose another name")
+        self._entries[name], self._from[name] = entry, now
+
+    def remove(self, name: str) -> None:
+        del self._entries[name], self._from[name]
+
+    def origin(self, name: str) -> Origin | None:
+        """Where an entry came from; None for the library's own and for what a program registered itself."""
+        return self._from[name]
+
+    def __getitem__(self, name: str) -> Entry:
+        return self._entries[name]
+
+    def __iter__(self) -> Iterator[str]:
+        return iter(self._entries)
+
+    def __len__(self) -> int:
+        return len(self._entries)
