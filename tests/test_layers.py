@@ -16,6 +16,8 @@ ORDER = (
     "plan", "cli",
 )  # fmt: skip
 DOORS = {"backbone/export.py"}  # the modules that import open_clip
+UNPICKLES = {"promptatlas/backbone/torch_files.py"}
+PICKLES = {"pickle", "_pickle", "cPickle", "marshal", "shelve", "dill", "cloudpickle", "joblib"}
 
 
 def dotted(path: Path) -> str:
@@ -84,6 +86,38 @@ def test_the_front_door_is_not_used_from_inside():
 def test_the_library_does_not_know(foreign, doors):
     found = {module for module in modules() if foreign in {name.split(".")[0] for name in imports(module)}}
     assert {str(modules()[module].relative_to(LIBRARY)) for module in found} == doors
+
+
+def reads(tree: ast.AST) -> set[str]:
+    """The calls that read a file and would unpickle what is in it, and what is imported to do so."""
+    found = set()
+    for node in ast.walk(tree):
+        if isinstance(node, ast.Import):
+            found |= {alias.name for alias in node.names if alias.name.split(".")[0] in PICKLES}
+        elif isinstance(node, ast.ImportFrom):
+            names = {f"{node.module}.{alias.name}" for alias in node.names}
+            found |= {name for name in names if name.split(".")[0] in PICKLES or name in ("torch.load", "torch.jit.load")}
+        elif isinstance(node, ast.Call):
+            call = ast.unparse(node.func)
+            asked = any(word.arg == "allow_pickle" and ast.unparse(word.value) != "False" for word in node.keywords)  # numpy's default
+            if asked or call in ("torch.load", "torch.jit.load") or call.endswith("read_pickle"):
+                found.add(call)
+    return found
+
+
+def test_one_module_unpickles():
+    scripts = (LIBRARY.parent / "scripts").glob("*.py")
+    trees = {path: ast.parse(path.read_text(encoding="utf-8")) for path in (*modules().values(), *scripts)}
+    assert {path.relative_to(LIBRARY.parent).as_posix() for path, tree in trees.items() if reads(tree)} == UNPICKLES
+
+
+@pytest.mark.parametrize(
+    "code",
+    ["import pickle", "from pickle import loads", "import joblib", "torch.load(p, weights_only=True)", "from torch import load",
+     "torch.jit.load(p)", "pd.read_pickle(p)", "np.load(p, allow_pickle=True)"],
+)  # fmt: skip
+def test_what_unpickles_is_seen(code):
+    assert reads(ast.parse(code)) and not reads(ast.parse("np.load(p); np.load(p, allow_pickle=False); json.load(p); module.load(p)"))
 
 
 if __name__ == "__main__":

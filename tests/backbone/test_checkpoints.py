@@ -6,7 +6,6 @@ import json
 import os
 import pickle
 import warnings
-import zipfile
 from copy import deepcopy
 
 import open_clip
@@ -14,7 +13,8 @@ import pytest
 import torch
 from safetensors.torch import save_file
 
-from promptatlas.backbone import checkpoints, export, kinds, load, torchscript
+from hostile import harmful, rewritten
+from promptatlas.backbone import checkpoints, export, kinds, load, torch_files
 from promptatlas.backbone.text import plain_sentences
 from promptatlas.base.errors import UserError
 from twins import TINY
@@ -89,7 +89,7 @@ def test_openais_archive_answers_as_its_model_and_brings_quickgelu_with_it(opena
 @pytest.mark.filterwarnings("ignore::FutureWarning")
 def test_the_archives_tensors_are_those_that_torch_jit_finds(openai):
     expected = torch.jit.load(openai[1]).state_dict()
-    found = torchscript.tensors(openai[1])
+    found = torch_files.read(openai[1])
     assert expected.keys() <= found.keys()
     assert all(torch.equal(found[name], value) and found[name].dtype == value.dtype for name, value in expected.items())
     assert checkpoints.read(openai[1]).weights.keys() == expected.keys() - {*OPENAI_NUMBERS, "attn_mask"}
@@ -231,28 +231,16 @@ def assert_refused(model, pretrained, folder, *words) -> None:
     assert not (folder / "out").exists()
 
 
-class Malicious:
-    """A pickle of this runs a command when it is read by `pickle.load`."""
-
-    def __init__(self, touched) -> None:
-        self.touched = touched
-
-    def __reduce__(self):
-        return os.system, (f"touch {self.touched}",)
-
-
 def test_a_pickle_that_would_run_a_command_is_refused(tmp_path):
-    held = {"state_dict": random_clip(False).state_dict(), "args": Malicious(tmp_path / "run")}
+    held = {"state_dict": random_clip(False).state_dict(), "args": harmful(os.system, tmp_path / "run")}
     torch.save(held, tmp_path / "bad.pt")
     assert_refused("ViT-B-16", tmp_path / "bad.pt", tmp_path, "bad.pt", "could run code")
     assert not (tmp_path / "run").exists()
 
 
 def test_an_archive_that_would_run_a_command_is_refused(openai, tmp_path):
-    with zipfile.ZipFile(openai[1]) as good, zipfile.ZipFile(tmp_path / "bad.pt", "w") as bad:
-        for name in good.namelist():
-            evil = name.endswith("/data.pkl")
-            bad.writestr(name, pickle.dumps(Malicious(tmp_path / "run")) if evil else good.read(name))
+    evil = pickle.dumps(harmful(os.system, tmp_path / "run"))
+    rewritten(openai[1], tmp_path / "bad.pt", lambda name, content: evil if name.endswith("/data.pkl") else content)
     assert_refused("ViT-B-16", tmp_path / "bad.pt", tmp_path, "bad.pt", "could run code")
     assert not (tmp_path / "run").exists()
 

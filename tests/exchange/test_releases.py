@@ -1,10 +1,6 @@
 """The authors' checkpoints, written here as Dassl writes them, answer as a computation straight from their tensors through
 open_clip's own blocks; a checkpoint that would run code, or of another model or release, is refused in one sentence."""
 
-import os
-import pickle
-import warnings
-import zipfile
 from collections import OrderedDict
 
 import numpy as np
@@ -17,9 +13,10 @@ from PIL import Image
 from torch import nn
 
 import promptatlas
+from hostile import FUNCTIONS, harmful, rewritten
 from promptatlas import cli
 from promptatlas.base.errors import UserError
-from promptatlas.exchange import dassl, releases
+from promptatlas.exchange import releases
 from twins import TINY, twin
 
 NAMES = ("cat", "annual crop land", "stop_sign")
@@ -315,63 +312,16 @@ def test_an_imported_prompt_fits_pictures_as_it_is_told(resize, model, tmp_path,
 # What is not read
 
 
-class Malicious:
-    """A pickle of this runs a command when it is read by `pickle.load`."""
-
-    def __init__(self, function, *arguments) -> None:
-        self.made = function, arguments
-
-    def __reduce__(self):
-        return self.made
-
-
 @pytest.mark.parametrize("where", ["state_dict", "val_result", "scheduler"])
-@pytest.mark.parametrize("function", [os.system, eval, getattr, pickle.loads, torch.load, np.load, open, __import__])
+@pytest.mark.parametrize("function", FUNCTIONS)
 def test_a_checkpoint_that_would_run_code_is_refused(where, function, model, tmp_path):
-    arguments = {os.system: (f"touch {tmp_path / 'run'}",), eval: (f"open({str(tmp_path / 'run')!r}, 'w')",)}
-    arguments = arguments.get(function, (str(tmp_path / "run"), "w"))
-    bad = Malicious(function, *arguments)
+    bad = harmful(function, tmp_path / "run")
     held = {"ctx": numbers(4, D)} | ({"bad": bad} if where == "state_dict" else {})
     dassl_file(held, tmp_path / "bad.pth.tar", **({} if where == "state_dict" else {where: bad}))
     words = "bad.pth.tar is no checkpoint of Dassl or holds other objects .* could run code"
     with pytest.raises(UserError, match=words) as caught:
         releases.read_release(tmp_path / "bad.pth.tar", "coop", model[1])
     assert not (tmp_path / "run").exists() and "\n" not in str(caught.value)
-
-
-def test_nothing_that_a_checkpoint_names_is_ever_imported(model, tmp_path, monkeypatch):
-    """Optimiser, schedule and numpy number are stand-ins: none of their modules is looked up."""
-    dassl_file({"ctx": numbers(4, D)}, tmp_path / "model.pth.tar-50")
-    found, original = [], dassl._Unpickler.find_class
-
-    def find_class(self, *name):
-        found.append((name, original(self, *name)))
-        return found[-1][1]
-
-    monkeypatch.setattr(dassl._Unpickler, "find_class", find_class)
-    assert dassl.state_dict(tmp_path / "model.pth.tar-50").keys() == {"ctx"}
-    names = {".".join(name) for name, _ in found}
-    assert {"torch.optim.sgd.SGD", "torch.optim.lr_scheduler.CosineAnnealingLR", "collections.defaultdict"} <= names
-    assert any(name.endswith("multiarray.scalar") for name in names)
-    harmless = {dassl._StandIn, dassl._stored, dassl._first, OrderedDict}
-    assert all(made in harmless or isinstance(made, torch.dtype) for _, made in found)
-    with pytest.raises(pickle.UnpicklingError), warnings.catch_warnings(action="ignore"):
-        torch.load(tmp_path / "model.pth.tar-50", weights_only=True)  # torch itself would refuse the genuine file
-
-
-def rewritten(path, target, change, compression=zipfile.ZIP_STORED):
-    with zipfile.ZipFile(path) as good, zipfile.ZipFile(target, "w", compression) as bad:
-        for name in good.namelist():
-            bad.writestr(name, change(name, good.read(name)))
-    return target
-
-
-def test_files_that_would_take_endless_memory_are_refused(model, tmp_path):
-    torch.save({"state_dict": {"ctx": torch.zeros(1).expand(10**6, 10**7)}}, tmp_path / "wide.pt")
-    packed = rewritten(tmp_path / "wide.pt", tmp_path / "packed.pt", lambda name, content: content, zipfile.ZIP_DEFLATED)
-    for path, words in ((tmp_path / "wide.pt", "a tensor larger than its values"), (packed, "compressed values")):
-        with pytest.raises(UserError, match=words):
-            releases.read_release(path, "coop", model[1])
 
 
 @pytest.mark.parametrize("share", [0, 0.3, 0.9, 0.999])

@@ -19,6 +19,7 @@ import pytest
 import torchvision.datasets as known
 from PIL import Image
 
+from hostile import Malicious
 from promptatlas.base.errors import UserError
 from promptatlas.tasks.listing import Listing
 from promptatlas.tasks.readers import torchvision as reader
@@ -77,18 +78,10 @@ def test_cifar_100_is_read_with_its_fine_labels(tmp_path: Path, monkeypatch: pyt
     assert_holds_what_was_written(reader.read(source("CIFAR100", CLASSIC), tmp_path), NAMES, ("train", "test"))
 
 
-class Payload:
-    def __init__(self, path: Path) -> None:
-        self.path = path
-
-    def __reduce__(self):
-        return Path.touch, (self.path,)
-
-
 @pytest.mark.parametrize("file", ["test_batch", "batches.meta", "data_batch_1"])
 def test_a_pickle_that_is_not_the_published_one_is_never_opened(tmp_path: Path, monkeypatch, file: str) -> None:
     trust(monkeypatch, known.CIFAR10, formats.cifar10(tmp_path, NAMES))
-    (tmp_path / "cifar-10-batches-py" / file).write_bytes(pickle.dumps(Payload(tmp_path / "ran")))
+    (tmp_path / "cifar-10-batches-py" / file).write_bytes(pickle.dumps(Malicious(Path.touch, tmp_path / "ran")))
     with pytest.raises(UserError, match=r"CIFAR10 cannot be read .*(corrupted|not found)"):
         reader.read(source("CIFAR10", CLASSIC), tmp_path)
     assert not (tmp_path / "ran").exists()

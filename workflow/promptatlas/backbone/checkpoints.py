@@ -1,30 +1,21 @@
 """Published and local files of weights as one flat state dict: OpenAI's archives, open_clip's training checkpoints,
-bare state dicts, safetensors. Only tensors are read, nothing in a file is run. Knows nothing of open_clip or towers.
+bare state dicts, safetensors. Knows nothing of open_clip or towers.
 """
 
 from __future__ import annotations
 
-import pickle
-import zipfile
 from dataclasses import dataclass
 from pathlib import Path
 
-import torch
 from safetensors import SafetensorError
 from safetensors.torch import load_file
 from torch import Tensor
 
-from promptatlas.backbone import torchscript
+from promptatlas.backbone import torch_files
 from promptatlas.base.errors import UserError
 
 _OPENAI = {"input_resolution", "context_length", "vocab_size"}  # numbers that OpenAI's code stores among its weights
 _UNUSED = {"attn_mask", "logit_bias", "num_batches_tracked"}  # nothing that enters a feature
-
-# What the readers raise on a file that is cut off or was never a file of weights.
-_DAMAGE = (
-    OSError, EOFError, LookupError, ValueError, TypeError, AttributeError, RuntimeError, SafetensorError,
-    zipfile.BadZipFile,
-)  # fmt: skip
 
 
 @dataclass(frozen=True)
@@ -37,12 +28,9 @@ class Checkpoint:
 
 def read(path: Path) -> Checkpoint:
     """All weights of a file. Raises UserError if it is damaged, holds more than tensors, or no state dict."""
-    held = _contents(path)
-    if isinstance(held, dict) and isinstance(held.get("state_dict"), dict):
-        held = held["state_dict"]
-    if not isinstance(held, dict) or not all(isinstance(key, str) for key in held):
+    weights = torch_files.state_dict(_contents(path))
+    if not weights:
         raise UserError(f"backbone: {path} holds no state dict; give a file of weights that open_clip can load.")
-    weights = {key.removeprefix("module."): value for key, value in held.items() if isinstance(value, Tensor)}
     openai = set(weights) >= _OPENAI
     weights = {key: value for key, value in used(weights).items() if key not in _OPENAI}
     if "logit_scale" in weights:
@@ -60,17 +48,13 @@ def _contents(path: Path) -> object:
         if file.read(23) == b"version https://git-lfs":
             raise UserError(f"backbone: {path} is a Git LFS pointer, not the weights; fetch them with `git lfs pull`.")
     try:
-        if path.suffix == ".safetensors":
-            return load_file(path)
-        if torchscript.is_archive(path):
-            return torchscript.tensors(path)
-        return torch.load(path, map_location="cpu", weights_only=True)
-    except pickle.UnpicklingError as error:
+        return load_file(path) if path.suffix == ".safetensors" else torch_files.read(path)
+    except torch_files.Refused as error:
         raise UserError(
             f"backbone: {path} is no file of weights or holds other objects than tensors, which could run code; save "
             "its state dict alone, best as .safetensors."
         ) from error
-    except _DAMAGE as error:
+    except (torch_files.Damaged, SafetensorError, OSError, ValueError) as error:
         raise UserError(f"backbone: {path} is truncated or no file of weights; fetch it again.") from error
 
 
