@@ -9,11 +9,9 @@ import pytest
 from in_memory import picture
 from PIL import Image
 
-from promptatlas.tasks import catalogue, preparation, readers
-from promptatlas.tasks.oddities import _standard_error
+from promptatlas.tasks import catalogue, metrics, preparation, readers
 from promptatlas.tasks.preparation import Needs, prepare
 from promptatlas.tasks.prepared import Pool, PreparedTask
-from promptatlas.tasks.task import Task
 from promptatlas.tasks.twins import UNKNOWN, same_images
 
 NEEDS = Needs(size=16, resize="crop", shots=2, seeds=(1,), scheme="coop")
@@ -215,6 +213,6 @@ def test_numbers_of_12_bits_in_files_of_16_are_told_and_not_rescaled(pictures: P
     ],
 )
 def test_a_standard_error_is_that_of_the_metric_or_none(metric, labels, error) -> None:
-    task = Task("t", "T", "own", ("a", "b"), ("a {}.",), metric)
-    found = _standard_error(task, np.array(labels))
+    of = metrics.lookup(metric).standard_error
+    found = of(np.array(labels)) if of else None
     assert found == (None if error is None else pytest.approx(error, rel=1e-3))

@@ -9,9 +9,10 @@ from collections.abc import Sequence
 import numpy as np
 
 from promptatlas.base.messages import counted
+from promptatlas.tasks import metrics
 
 SAME = 0.999  # cosine of the features of two class names
-AREA, SHARE = 0.4, 0.8  # below this area under the ROC curve, or this share of chance, labels are probably swapped
+SHARE = 0.8  # below this share of chance labels are probably swapped
 ERRORS = 3  # by how many standard errors a score must be below that of guessing
 FEW = 3
 
@@ -32,15 +33,12 @@ def alike(names: Sequence[str], features: np.ndarray) -> str:
 def swapped(metric: str, score: float, chance: float, images: int) -> str:
     """A sentence if the zero-shot score of so many test images is far below that of guessing; empty if it is not, or not known.
 
-    The standard error is that of guessing: binomial, and for an area that of the Mann-Whitney statistic of two classes of one size.
+    Not known is it where the metric knows no standard error of guessing.
     """
-    if metric == "roc_auc" and images:
-        below = score < AREA and score < 0.5 - ERRORS * np.sqrt((images + 1) / 3) / images
-    elif metric in ("accuracy", "mean_per_class") and images:
-        below = score < SHARE * chance and score < chance - ERRORS * np.sqrt(chance * (1 - chance) / images)
-    else:
-        below = False
-    if not below:
+    if not score < SHARE * chance:  # also of a task of which nothing is known
+        return ""
+    error = metrics.lookup(metric).guessing_error
+    if error is None or not images or not score < chance - ERRORS * error(chance, images):
         return ""
     return (
         f"its zero-shot score, {100 * score:.1f} %, is far below the {100 * chance:.1f} % of guessing: the labels, or the names in "

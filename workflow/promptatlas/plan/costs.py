@@ -18,7 +18,7 @@ from promptatlas import methods
 from promptatlas.backbone import kinds
 from promptatlas.base.errors import UserError
 from promptatlas.study.study import Study
-from promptatlas.tasks import halves, readers
+from promptatlas.tasks import halves, metrics, readers
 from promptatlas.tasks.draws import MOST_VALIDATION_SHOTS
 from promptatlas.tasks.task import Task
 
@@ -29,7 +29,6 @@ ASSUMED = 10, {"train": 1000, "validation": 200, "test": 1000}  # classes and pi
 REFERENCE = 2000  # training pictures by which real tasks are compared
 SENTENCE = 8  # tokens of a template around a class name
 SIGLIP_LENGTH = 64  # tokens of every sentence
-RANKED = ("roc_auc", "map_11_point")
 
 
 @dataclass(frozen=True)
@@ -45,7 +44,7 @@ class Size:
     test: int
     pictures: int
     templates: int = 1
-    metric: str = "accuracy"
+    metric: str = metrics.ONE_CLASS
     embedded: bool = False
     known: bool = True
 
@@ -167,7 +166,7 @@ class Method:
 
     def adapting(self, size: Size, width: int) -> Work:
         """One adapter: the search of alpha and beta, one beta at a time, and, if keys are trained, their epochs."""
-        grid, ranked = self.settings["beta_steps"], size.metric in RANKED
+        grid, ranked = self.settings["beta_steps"], not metrics.lookup(size.metric).of_right_answers
         work = Work({
             f"adapt {self.name}: betas": grid,
             f"adapt {self.name}: looks": grid * size.validation * size.train * (size.classes if ranked else 1),

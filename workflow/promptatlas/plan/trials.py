@@ -30,6 +30,7 @@ from promptatlas.plan.costs import SENTENCE, SIGLIP_LENGTH, Method, Size, Work, 
 from promptatlas.records import cells
 from promptatlas.study.designs import MATRIX
 from promptatlas.study.study import Study
+from promptatlas.tasks import metrics
 from promptatlas.tasks.draws import Draw
 from promptatlas.tasks.mini import MINI_TASKS
 from promptatlas.tasks.task import Task
@@ -54,7 +55,7 @@ class MadeUp:
     def __init__(self, size: Size, pixels: int) -> None:
         self.size, self.pixels = size, pixels
         names = _names(size.classes)
-        several = size.metric == "map_11_point"
+        several = metrics.lookup(size.metric).multilabel
         self.task = Task("made up", "made up", "any", names, ("a photo of a {}.",), size.metric, several)
 
     def images(self, split: str) -> np.ndarray:
@@ -115,7 +116,7 @@ def _words(count: int) -> int:
     return 2 if count <= len(WORDS) ** 2 else 3
 
 
-def _sized(classes: int, train: int, validation: int, test: int, metric: str = "accuracy") -> Size:
+def _sized(classes: int, train: int, validation: int, test: int, metric: str = metrics.ONE_CLASS) -> Size:
     return Size((_words(classes),) * classes, train, validation, test, 0, metric=metric)
 
 
@@ -166,7 +167,7 @@ def _sharing(model: Backbone, method: Method, typical: Sequence[Size]) -> Trial:
 
 def _shared(task: MadeUp, number: int, model: Backbone) -> SharedTask:
     parts = [_examples(task, split, model) for split in ("train", "validation")]
-    return SharedTask(f"things {number}", task.task.class_names, "accuracy", *parts)
+    return SharedTask(f"things {number}", task.task.class_names, metrics.ONE_CLASS, *parts)
 
 
 def _examples(task: MadeUp, split: str, model: Backbone) -> tuple[torch.Tensor, torch.Tensor]:
@@ -182,7 +183,7 @@ def _features(count: int, width: int) -> np.ndarray:
 
 def _adapting(method: Method, typical: Sequence[Size], scale: float, width: int) -> Trial:
     """Small grids and few epochs, each varied alone; one task ranks pictures, which makes every pair of alpha and beta a step."""
-    tiny, own = _sized(2, 4, 4, 0), [replace(size, metric="accuracy") for size in typical]
+    tiny, own = _sized(2, 4, 4, 0), [replace(size, metric=metrics.ONE_CLASS) for size in typical]
     shapes = [(tiny, 5, 2), (tiny, 20, 2), (tiny, 5, 8), (replace(tiny, metric="roc_auc"), 5, 2)]
     shapes += [(_sized(4, 16, 8, 0), 5, 2), (_sized(6, 48, 16, 0), 5, 2)]
     shapes += [(own[0], 5, 2), (own[1], 20, 2), (own[1], 5, 8), (own[2], 20, 8)]
@@ -210,7 +211,7 @@ def _probing(typical: Sequence[Size], width: int) -> Trial:
         labels, held = np.arange(size.train) % size.classes, np.arange(size.validation) % size.classes
         centres, noise = _features(size.classes, width), 0.7 * _features(size.train, width)
         train, validation = centres[labels] + noise, centres[held] + noise[: len(held)]
-        run = partial(linear_probe, train, labels, validation, held, validation, held, "accuracy")
+        run = partial(linear_probe, train, labels, validation, held, validation, held, metrics.ONE_CLASS)
         yield probing(size, width), run
 
 

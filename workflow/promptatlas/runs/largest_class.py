@@ -7,7 +7,7 @@ from typing import Any
 import pandas as pd
 
 from promptatlas.study.designs import LARGEST_CLASS
-from promptatlas.tasks.metrics import BALANCED
+from promptatlas.tasks import metrics
 
 SAME = 1e-9  # scores closer than this are the same
 
@@ -27,10 +27,10 @@ def records(transfer: pd.DataFrame, tasks: pd.DataFrame) -> list[dict[str, Any]]
     for row in tasks.dropna(subset=[LARGEST_CLASS]).itertuples():
         scores = tried[tried.index.get_level_values("target") == row.task].to_numpy()
         above = int((scores > row.largest_class + SAME).sum())
-        helps = row.metric == "accuracy" and row.largest_class > row.chance + SAME
+        helps = metrics.lookup(row.metric).mean_over == "images" and row.largest_class > row.chance + SAME
         found.append({
             "task": row.task, "metric": row.metric, "score": row.largest_class, "n_prompts": len(scores), "n_above": above,
-            "none_above": bool(len(scores) and not above), "remedy": BALANCED if helps and len(scores) and not above else "",
+            "none_above": bool(len(scores) and not above), "remedy": metrics.BALANCED if helps and len(scores) and not above else "",
         })  # fmt: skip
     return found
 

@@ -15,12 +15,12 @@ import numpy as np
 
 from promptatlas.base.errors import UserError
 from promptatlas.base.messages import is_text, printable
+from promptatlas.tasks import metrics
 from promptatlas.tasks.catalogue.entry import Entry
 from promptatlas.tasks.listing import NO_PICTURES, Listing, Split
 
 SEPARATORS = re.compile(r"[_\-/\s]+")
 FEW = 8
-SEVERAL = "map_11_point"  # the metric for images of several classes
 
 
 def normalise(name: str) -> str:
@@ -44,14 +44,14 @@ def with_metric(entry: Entry, listing: Listing) -> Entry:
     if task.multilabel:
         raise UserError(
             f"task {task.name!r} has one class per image, and the metric {task.metric} is for images of several; take "
-            "accuracy, mean_per_class or roc_auc, or list all classes of every image"
+            f"{metrics.choice(metrics.registered(multilabel=False))}, or list all classes of every image"
         )
     if entry.metric_given:
         raise UserError(
             f"task {task.name!r} has images of several classes, and the metric {task.metric} is for one class per image; take "
-            f"{SEVERAL}, or leave `metric` out"
+            f"{metrics.choice(metrics.registered(multilabel=True))}, or leave `metric` out"
         )
-    return replace(entry, task=replace(task, metric=SEVERAL, multilabel=True))
+    return replace(entry, task=replace(task, metric=metrics.SEVERAL_CLASSES, multilabel=True))
 
 
 def fitting(entry: Entry, names: Sequence[str], several: bool) -> Entry:

@@ -10,14 +10,13 @@ from collections.abc import Iterator, Mapping, Sequence
 import numpy as np
 
 from promptatlas.base.messages import counted
-from promptatlas.tasks.metrics import BALANCED
+from promptatlas.tasks import metrics
 from promptatlas.tasks.prepared import Pool
 from promptatlas.tasks.task import Task
 from promptatlas.tasks.twins import UNKNOWN
 
 ADJECTIVES = {"train": "training", "validation": "validation", "test": "test"}
 FEW = 3
-MEANS = ("mean_per_class", "map_11_point")  # metrics that are means over the classes with images
 FEW_TEST_IMAGES = 30
 LARGE, LARGER = 0.5, 1.5  # a share of the test images, and times what it would be were all classes of one size
 LOOKED_AT = 256  # images per split that are looked at for one colour
@@ -107,15 +106,17 @@ def _contradictions(task: Task, pools: Mapping[str, Pool], same: Mapping[str, np
 def _small(task: Task, pools: Mapping[str, Pool], shots: int) -> Iterator[str]:
     tested = pools["test"].labels[pools["test"].index]
     if 0 < len(tested) < FEW_TEST_IMAGES:
-        error = _standard_error(task, tested)
+        known = metrics.lookup(task.metric).standard_error
+        error = known(tested) if known else None
         moved = f", chance alone moves a score by up to {100 * error:.0f} points (one standard error)" if error else ""
         yield f"it has only {counted(len(tested), 'test image')}{moved}"
+    means = metrics.lookup(task.metric).mean_over == "classes"
     absent = _fewer(task, tested, 1) if len(tested) else []
     if absent:
-        left_out = f", so {task.metric} is a mean over the others: add test images" if task.metric in MEANS else ""
+        left_out = f", so {task.metric} is a mean over the others: add test images" if means else ""
         yield f"{len(absent)} of {len(task.class_names)} classes have no test image ({_first(absent)}){left_out}"
     held = pools["validation"].labels
-    absent = _fewer(task, held, 1) if len(pools["validation"].index) and task.metric in MEANS else []
+    absent = _fewer(task, held, 1) if len(pools["validation"].index) and means else []
     if absent:
         classes = len(task.class_names)
         yield f"{len(absent)} of {classes} classes have no validation image ({_first(absent)}), so epochs are chosen by the others"
@@ -124,34 +125,16 @@ def _small(task: Task, pools: Mapping[str, Pool], shots: int) -> Iterator[str]:
         yield f"{len(scarce)} of {len(task.class_names)} classes have fewer than {shots} training images ({_first(scarce)})"
 
 
-def _standard_error(task: Task, labels: np.ndarray) -> float | None:
-    """The largest that a score of these test images (N,) can have; None for a metric of which it is not known in closed form.
-
-    Accuracy is binomial. The area under the ROC curve: Hanley & McNeil 1982, eq. 1, for exponential scores, at its worst area.
-    """
-    if task.metric == "accuracy":
-        return float(np.sqrt(0.25 / len(labels)))
-    if task.metric != "roc_auc":
-        return None
-    marked, others = int((labels == 1).sum()), int((labels == 0).sum())
-    if not marked or not others:
-        return None
-    area = np.linspace(0, 1, 101)
-    two_marked, two_others = area / (2 - area), 2 * area**2 / (1 + area)
-    variance = area * (1 - area) + (marked - 1) * (two_marked - area**2) + (others - 1) * (two_others - area**2)
-    return float(np.sqrt(variance.max() / (marked * others)))
-
-
 def _unbalanced(task: Task, pools: Mapping[str, Pool]) -> Iterator[str]:
     """A class of which so many test images are that to name it always looks like a good score."""
     labels = pools["test"].labels[pools["test"].index]
-    if task.metric != "accuracy" or not len(labels):
+    if task.multilabel or metrics.lookup(task.metric).mean_over != "images" or not len(labels):
         return
     counts = np.bincount(labels, minlength=len(task.class_names))
     share = counts.max() / len(labels)
     if share >= max(LARGE, LARGER / len(counts)):
         name = task.class_names[int(counts.argmax())]
-        yield f"{100 * share:.0f} % of the test images are of class {name}, so to answer it always scores that much; {BALANCED}"
+        yield f"{100 * share:.0f} % of the test images are of class {name}, so to answer it always scores that much; {metrics.BALANCED}"
 
 
 def _fewer(task: Task, labels: np.ndarray, wanted: int) -> list[str]:

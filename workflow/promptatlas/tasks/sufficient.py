@@ -63,10 +63,14 @@ def _alike(task: Task, labels: np.ndarray, broken: int, split: str) -> str:
         mend += ", write `draw: elevater`, which validates on training images"
     readable = (" and can be read" if split == "validation" else " that can be read") if broken else ""
     those = f"{len(labels)} {split} images{' that are drawn' if split == 'validation' else ''}{readable}"
-    if labels.ndim == 2:
+    if labels.ndim == 2 and not labels.any():
         return (
             f"none of the {those} has a label, so {task.metric} has no value; add {split} images with labels{mend}, or leave the task out"
         )
+    known = metrics.lookup(task.metric)
+    if known.classes != 2:
+        why = known.undefined(labels)
+        return f"{task.metric} has no value on the {those}: {why}; add {split} images{mend}, set another `metric` or leave the task out"
     own, other = (task.class_names[number] for number in (labels[0], 1 - labels[0]))
     return (
         f"all {those} are of class {own!r}, but {task.metric} compares two classes; "

@@ -4,8 +4,9 @@ from dataclasses import dataclass, fields
 from typing import Any
 
 from promptatlas.base.errors import UserError
+from promptatlas.tasks import metrics
 
-METRICS = ("accuracy", "mean_per_class", "roc_auc", "map_11_point")
+TWO = {2: "two"}
 
 
 @dataclass(frozen=True)
@@ -23,7 +24,7 @@ class Task:
     family: str
     class_names: tuple[str, ...]
     templates: tuple[str, ...]
-    metric: str = "accuracy"
+    metric: str = metrics.ONE_CLASS
     multilabel: bool = False
     drawn: tuple[str, ...] = ()
     labelled: tuple[str, ...] = ()
@@ -34,13 +35,17 @@ class Task:
             raise UserError(f"Task {self.name!r}: class_names must be two or more different names.")
         if not self.templates or any("{}" not in template for template in self.templates):
             raise UserError(f"Task {self.name!r}: every template must contain {{}} where the class name goes.")
-        if self.metric not in METRICS:
-            raise UserError(f"Task {self.name!r}: metric {self.metric!r} is not one of {', '.join(METRICS)}.")
-        if self.multilabel != (self.metric == "map_11_point"):
-            raise UserError(f"Task {self.name!r}: map_11_point is the metric of multi-label tasks and of no others.")
-        if self.metric == "roc_auc" and len(self.class_names) not in (0, 2):
+        if self.metric not in metrics.registered():
+            raise UserError(f"Task {self.name!r}: metric {self.metric!r} is not one of {', '.join(metrics.registered())}.")
+        metric, several = metrics.lookup(self.metric), "of several classes" if self.multilabel else "of one class each"
+        if self.multilabel != metric.multilabel:
+            others = metrics.choice(metrics.registered(self.multilabel))
+            raise UserError(f"Task {self.name!r}: {self.metric} is not for images {several}; take {others}.")
+        if metric.classes and len(self.class_names) not in (0, metric.classes):
+            others = metrics.choice(name for name in metrics.registered(self.multilabel) if not metrics.lookup(name).classes)
+            needed = TWO.get(metric.classes, metric.classes)
             raise UserError(
-                f"Task {self.name!r}: roc_auc needs exactly two classes, not {len(self.class_names)}; take accuracy or mean_per_class."
+                f"Task {self.name!r}: {self.metric} needs exactly {needed} classes, not {len(self.class_names)}; take {others}."
             )
 
     def to_dict(self) -> dict:

@@ -36,8 +36,8 @@ def linear_probe(
 ) -> tuple[float, float]:
     """Test score (0..1) of a linear probe and the C that the validation pictures chose, the smallest among equals.
 
-    Features are (N, D), L2-normalised; labels are class numbers (N,), or marks (N, K) for ``map_11_point``, where each
-    class has a probe of its own and is ranked by it. A class without a training picture gets the lowest score. C goes from
+    Features are (N, D), L2-normalised; labels are class numbers (N,), or marks (N, K), where each class has a probe of its own and,
+    if the metric ranks, is ranked by it. A class without a training picture gets the lowest score. C goes from
     10^-decades to 10^decades, and around the best in `halvings` steps, the first a decade and each half of that before.
     """
     if not len(train) or not len(validation):
@@ -111,11 +111,16 @@ class _Marks:
         return other
 
     def score(self, metric: str, features: np.ndarray, labels: np.ndarray) -> float:
-        if metric != "map_11_point":
-            raise UserError(f"Pictures with several labels are scored by map_11_point, not by {metric}.")
+        known = metrics.lookup(metric)
+        if not known.multilabel:
+            raise UserError(
+                f"Pictures with several labels are scored by {metrics.choice(metrics.registered(multilabel=True))}, not by {metric}."
+            )
         ranked = [np.zeros(len(features)) if model is None else model.decision_function(features) for model in self.models]
+        if known.curve is None:
+            return metrics.score(metric, np.stack(ranked, axis=1), np.asarray(labels)).value
         metrics.require(metric, np.asarray(labels))
-        each = [metrics.average_precision(marks, scores) for marks, scores in zip(np.asarray(labels).T, ranked, strict=True)]
+        each = [known.curve(marks, scores) for marks, scores in zip(np.asarray(labels).T, ranked, strict=True)]
         return float(np.mean([value for value in each if np.isfinite(value)]))
 
 

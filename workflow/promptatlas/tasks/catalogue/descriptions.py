@@ -11,6 +11,7 @@ from typing import Any
 
 from promptatlas.base.errors import UserError
 from promptatlas.base.messages import shown, suggest
+from promptatlas.tasks import metrics
 from promptatlas.tasks.catalogue.checking import check
 from promptatlas.tasks.catalogue.entry import Entry, from_record
 
@@ -27,7 +28,7 @@ def own(name: str, description: Mapping[str, Any]) -> Entry:
     (`Entry.with_classes`).
     """
     check(description, "own", f"the description of task `{name}`")
-    defaults = {"title": name, "family": "own", "metric": "accuracy", "templates": OWN_TEMPLATES, "licence": "your own"}
+    defaults = {"title": name, "family": "own", "metric": metrics.ONE_CLASS, "templates": OWN_TEMPLATES, "licence": "your own"}
     layout = {key: description[key] for key in LAYOUT if key in description}
     source = description["source"] if "source" in description else _folder(description)
     entry = from_record(name, defaults | {**description, "sources": [source | layout]})

@@ -11,6 +11,7 @@ from typing import Any
 
 from promptatlas.base.errors import UserError
 from promptatlas.base.messages import is_text, printable
+from promptatlas.tasks import metrics
 from promptatlas.tasks.task import Task
 
 
@@ -72,7 +73,7 @@ def from_record(name: str, record: Mapping[str, Any], benchmarks: tuple[str, ...
         class_names=class_names,
         templates=tuple(record["templates"]),
         metric=record["metric"],
-        multilabel=record["metric"] == "map_11_point",
+        multilabel=metrics.lookup(record["metric"]).multilabel,
     )
     return Entry(
         task=task,

@@ -43,7 +43,7 @@ def search(
     """features (N, D) and labels (N,) or (N, C) of the validation pictures; weights (C, D) and the scale of their cosines;
     alphas ascending, in units of logits; betas evenly spaced.
     """
-    scores = _argmax_scores if metric in ("accuracy", "mean_per_class") else _ranked_scores
+    scores = _argmax_scores if metrics.lookup(metric).of_right_answers else _scores_of_pairs
     table = scores(features, labels, scale, weights, cache, alphas, betas, metric)
     beta, alpha = best_of("alpha and beta", table)
     return Choice(float(alphas[alpha]), float(betas[beta]), float(table[beta, alpha]))
@@ -71,7 +71,7 @@ def _weighing(labels: np.ndarray, metric: str) -> tuple[np.ndarray, np.ndarray]:
     """kind (N,) of each picture and, by kind, what one right picture is divided by. For the mean over classes, pictures of
     equally large classes are of one kind; for accuracy all are.
     """
-    if metric == "accuracy":
+    if metrics.lookup(metric).mean_over == "images":
         return np.zeros(len(labels), dtype=np.int64), np.array([len(labels)])
     totals = np.bincount(labels)
     sizes, kind = np.unique(totals[labels], return_inverse=True)
@@ -142,10 +142,10 @@ def right_between(plain: Tensor, cached: Tensor, labels: Tensor) -> tuple[Tensor
     return low, torch.where(never.any(1), -1.0, high)
 
 
-def _ranked_scores(
+def _scores_of_pairs(
     features: Tensor, labels: Tensor, scale: float, weights: Tensor, cache: Cache, alphas: np.ndarray, betas: np.ndarray, metric: str
 ) -> np.ndarray:
-    """(len(betas), len(alphas)) for metrics that rank pictures against each other: every pair is scored, many alphas at once."""
+    """(len(betas), len(alphas)) for metrics that are no means of right answers: every pair is scored, many alphas at once."""
     cosines, plain = affinity(features, cache.keys), (scale * features @ weights.T).double().cpu().numpy()
     truth, table = labels.cpu().numpy(), np.empty((len(betas), len(alphas)))
     size = max(1, NUMBERS_AT_ONCE // plain.size)
@@ -156,5 +156,5 @@ def _ranked_scores(
             continue
         for start in range(0, len(alphas), size):
             part = slice(start, start + size)
-            table[i, part] = metrics.ranked(metric, plain + alphas[part, None, None] * cached, truth)
+            table[i, part] = metrics.values(metric, plain + alphas[part, None, None] * cached, truth)
     return table
