@@ -106,7 +106,7 @@ def reads(tree: ast.AST) -> set[str]:
 
 
 def test_one_module_unpickles():
-    scripts = (LIBRARY.parent / "scripts").glob("*.py")
+    scripts = [path for folder in ("scripts", "pretraining") for path in (LIBRARY.parent / folder).glob("*.py")]
     trees = {path: ast.parse(path.read_text(encoding="utf-8")) for path in (*modules().values(), *scripts)}
     assert {path.relative_to(LIBRARY.parent).as_posix() for path, tree in trees.items() if reads(tree)} == UNPICKLES
 

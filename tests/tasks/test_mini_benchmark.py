@@ -14,14 +14,14 @@ import pytest
 import torch
 import torch.nn.functional as F
 
+import mini_clip
+from captions import captioned_picture
 from promptatlas.backbone import export
 from promptatlas.base.errors import UserError
 from promptatlas.tasks import catalogue, metrics
 from promptatlas.tasks.mini import MINI_TASKS, glyphs, looks
-from promptatlas.tasks.mini.captions import captioned_picture
 from promptatlas.tasks.mini.objects import PLACES
 from promptatlas.tasks.prepared import SPLITS
-from promptatlas.training import pretrain_mini
 
 SHARED_PICTURES = [("shapes", "colors"), ("scenes", "counts_shapes"), ("expressions", "glasses")]
 SHARED_LABELS = [
@@ -120,7 +120,7 @@ def test_handwritten_digits_of_different_splits_are_different_pictures_in_the_so
 FINGERPRINT = """
 import hashlib, json
 from promptatlas.tasks.mini import MINI_TASKS
-from promptatlas.tasks.mini.captions import captioned_picture
+from captions import captioned_picture
 names = ["shapes", "letters", "land_use", "tissue", "digits_handwritten"]
 result = {n: hashlib.sha256(MINI_TASKS[n].pictures.split("test", 12)[0].tobytes()).hexdigest() for n in names}
 image, captions = captioned_picture(0, 5)
@@ -132,7 +132,7 @@ def test_another_process_draws_the_same_pictures() -> None:
     here: dict = {}
     exec(FINGERPRINT, here)
     other_hashes = "2" if os.environ.get("PYTHONHASHSEED") == "1" else "1"
-    environment = {**os.environ, "PYTHONHASHSEED": other_hashes}
+    environment = {**os.environ, "PYTHONHASHSEED": other_hashes, "PYTHONPATH": os.pathsep.join(sys.path)}
     done = subprocess.run(
         [sys.executable, "-c", FINGERPRINT + "print(json.dumps(result))"], capture_output=True, check=True, env=environment
     )
@@ -183,7 +183,7 @@ def test_the_catalogue_imports_neither_torch_nor_scikit_learn() -> None:
 @torch.no_grad()
 def test_zero_shot_of_the_shipped_weights_is_between_chance_and_ceiling_on_test_pictures() -> None:
     """By open_clip's own model with these weights: the independent reference for our towers."""
-    clip = export.open_clip_model(pretrain_mini.CONFIG)
+    clip = export.open_clip_model(mini_clip.CONFIG)
     clip.load_state_dict(export.mini(export.MINI)[1])
     clip.eval()
     tokenizer, encoded, corrected, raw = export.tokenizer(), {}, [], []
@@ -192,7 +192,7 @@ def test_zero_shot_of_the_shipped_weights_is_between_chance_and_ceiling_on_test_
         content = hashlib.sha256(images).hexdigest()
         if content not in encoded:
             batches = [images[i : i + 256] for i in range(0, len(images), 256)]
-            encoded[content] = torch.cat([clip.encode_image(pretrain_mini.normalised(b), normalize=True) for b in batches])
+            encoded[content] = torch.cat([clip.encode_image(mini_clip.normalised(b), normalize=True) for b in batches])
         classes = []
         for class_name in mini.task.class_names:
             tokens = torch.zeros(len(mini.task.templates), 77, dtype=torch.long)

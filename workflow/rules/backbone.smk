@@ -87,4 +87,4 @@ rule pretrain_mini:
     conda:
         "../../envs/environment.yaml"
     script:
-        "../scripts/pretrain_mini.py"
+        "../pretraining/pretrain_mini.py"

@@ -223,7 +223,7 @@ def siglip_tokenizer(text: dict, folder: Path) -> SiglipTokenizer:
 
 
 def mini(folder: Path) -> tuple[dict, dict[str, Tensor]]:
-    """Configuration and weights of the mini backbone, as shipped or as `pretrain_mini` writes them to a folder.
+    """Configuration and weights of the mini backbone, as shipped or as the rule `pretrain_mini` writes them to a folder.
 
     The token table is made whole: rows that pretraining never met stay as initialised.
     """

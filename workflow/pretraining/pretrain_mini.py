@@ -2,6 +2,6 @@ from promptatlas.base.progress import reporting
 
 with reporting(snakemake.log[0]) as say:
     say("train the mini backbone")
-    from promptatlas.training import pretrain_mini
+    import mini_clip  # beside this file, where Snakemake looks
 
-    pretrain_mini.pretrain(snakemake.output[0])
+    mini_clip.pretrain(snakemake.output[0])

@@ -24,12 +24,12 @@ from safetensors.numpy import save_file
 from torch import Tensor, nn
 from torch.nn.attention import SDPBackend, sdpa_kernel
 
+from captions import CAPTIONS_PER_PICTURE, captioned_picture
 from promptatlas.backbone import export
 from promptatlas.backbone.tokenizer import Tokenizer
 from promptatlas.base.rng import stream, torch_stream
 from promptatlas.tasks import metrics
 from promptatlas.tasks.mini import MINI_TASKS
-from promptatlas.tasks.mini.captions import CAPTIONS_PER_PICTURE, captioned_picture
 from promptatlas.tasks.mini.pictures import Factors, PictureSet
 
 CONFIG: dict[str, Any] = {
