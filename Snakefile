@@ -39,10 +39,10 @@ rule all:
     default_target: True
     input:
         study.prepared,
-        [study.encoded(task) for task in study.tasks],
-        made_by(study.tune_jobs),
-        made_by(study.transfer_jobs),
-        made_by((*study.share_jobs, *study.adapt_jobs)),
-        made_by((*study.probe_jobs, *study.multitask_jobs, *study.joint_jobs)),
+        [study.paths.encoded(task) for task in study.tasks],
+        made_by(study.jobs.tune),
+        made_by(study.jobs.transfer),
+        made_by((*study.jobs.share, *study.jobs.adapt)),
+        made_by((*study.jobs.probe, *study.jobs.multitask, *study.jobs.joint)),
         study.tables,
         study.conclusions,

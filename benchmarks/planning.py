@@ -50,13 +50,13 @@ def measure(folder: Path, *arguments: str) -> tuple[float, float, float, str]:
 
 def pretend(study: Study, folder: Path) -> None:
     """Empty files for everything that the study's jobs make but for what is made last, which follows from the rest."""
-    files = [path for job in study.every_job for path in (*study.outputs(job), study.index(job.name))]
-    files += [*study.prepared, *study.draws, *study.backbone_files, *study.tables, *study.conclusions, study.fetched]
-    files += [study.resolved_config]
+    files = [path for job in study.jobs.every for path in (*study.outputs(job), study.paths.index(job.name))]
+    files += [*study.prepared, *study.draws, *study.paths.backbone_files, *study.tables, *study.conclusions, study.paths.fetched]
+    files += [study.paths.resolved_config]
     for path in files:
         place = folder / path
         place.parent.mkdir(parents=True, exist_ok=True)
-        place.mkdir(exist_ok=True) if path == study.figures else place.touch()
+        place.mkdir(exist_ok=True) if path == study.paths.figures else place.touch()
 
 
 def main() -> None:

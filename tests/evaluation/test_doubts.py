@@ -64,9 +64,9 @@ def test_both_stand_in_the_notes_of_the_table(tmp_path):
     for name in study.tasks:
         task = Task(name, name, "own", ("one", "two"), ("a {}.",))
         images = {split: np.full((4, 8, 8, 3), 7, dtype=np.uint8) for split in ("train", "validation", "test")}
-        write(study.task_folder(name), task, {s: Pool.whole(array, np.arange(4) % 2) for s, array in images.items()}, [], images)
-    feature_file.save(study.encoded("shapes"), {"class_features": unit([1, 0], [1, 0])}, {})
-    feature_file.save(study.encoded("colors"), {"class_features": unit([1, 0], [0, 1])}, {})
+        write(study.paths.task_folder(name), task, {s: Pool.whole(array, np.arange(4) % 2) for s, array in images.items()}, [], images)
+    feature_file.save(study.paths.encoded("shapes"), {"class_features": unit([1, 0], [1, 0])}, {})
+    feature_file.save(study.paths.encoded("colors"), {"class_features": unit([1, 0], [0, 1])}, {})
     assert "one and two" in prepare.indistinct(study, "shapes") and prepare.indistinct(study, "colors") == ""
     tasks = pd.DataFrame(
         {"task": ["shapes", "colors"], "metric": "roc_auc", "zero_shot": [0.5, 0.2], "chance": 0.5, "n_test": 400, "notes": ["odd", ""]}
@@ -82,8 +82,8 @@ def test_the_table_of_tasks_counts_images_that_can_be_used(tmp_path):
     labels, kept = np.arange(10) % 2, np.arange(7)
     images = {split: np.zeros((7, 8, 8, 3), np.uint8) for split in ("train", "validation", "test")}
     pools = {split: replace(Pool.whole(array, labels[kept]), labels=labels, index=kept, skipped=[7, 8]) for split, array in images.items()}
-    write(study.task_folder("shapes"), Task("shapes", "S", "own", ("one", "two"), ("a {}.",)), pools, [], images)
-    study.draw("shapes", 1).parent.mkdir(parents=True)
-    study.draw("shapes", 1).write_text('{"shots_per_class": [2, 2]}')
+    write(study.paths.task_folder("shapes"), Task("shapes", "S", "own", ("one", "two"), ("a {}.",)), pools, [], images)
+    study.paths.draw("shapes", 1).parent.mkdir(parents=True)
+    study.paths.draw("shapes", 1).write_text('{"shots_per_class": [2, 2]}')
     row = tables._task_row(study, "shapes")
     assert (row["n_train"], row["n_validation"], row["n_test"], row["skipped"]) == (8, 8, 7, 6)

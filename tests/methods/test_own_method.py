@@ -77,18 +77,18 @@ def test_a_study_has_it_from_its_configuration_to_its_cells(tmp_path, toy):
     })  # fmt: skip
     assert study.methods == ("toy",) and study.settings("toy") == methods.settings("toy", own["toy"], "mini")
     assert not Method.of(study, "toy").by_picture and Method.of(study, "toy").tuning(size(study, "shapes"), 1)
-    study.backbone_folder.mkdir(parents=True)
-    twin(TINY | {"quick_gelu": False}, study.backbone_folder)
+    study.paths.backbone_folder.mkdir(parents=True)
+    twin(TINY | {"quick_gelu": False}, study.paths.backbone_folder)
     quiet = lambda *words: None  # noqa: E731
     for name in study.tasks:
         prepare.prepare(study, name, 1, quiet)
     prepare.draws(study, quiet)
-    for jobs, run in ((study.encode_jobs, prepare.encode), (study.tune_jobs, tune.learn), (study.transfer_jobs, cells.fill)):
+    for jobs, run in ((study.jobs.encode, prepare.encode), (study.jobs.tune, tune.learn), (study.jobs.transfer, cells.fill)):
         for job in jobs:
             run(study, job, 1, quiet)
-    learned = {name: LearnedPrompt.load(study.prompt("toy", 1, name))[0] for name in study.tasks}
+    learned = {name: LearnedPrompt.load(study.paths.prompt("toy", 1, name))[0] for name in study.tasks}
     assert all(one.prompts.text.norm().item() == pytest.approx(abs(one.parameters["length"].item())) for one in learned.values())
-    measured = {(cell.source, cell.target): json.loads(study.cell(cell).read_text()) for cell in study.cells}
+    measured = {(cell.source, cell.target): json.loads(study.paths.cell(cell).read_text()) for cell in study.cells}
     assert {source for source, _ in measured} == {*study.tasks, *study.config["calibration"]}
     assert all(record["method"] == "toy" and 0 <= record["score"] <= 1 for record in measured.values())
     with pytest.raises(UserError, match=r"settings\.toy\.length: 'long' must be a number"):

@@ -39,10 +39,10 @@ def place(tmp_path, monkeypatch) -> Path:
     (folder / "pictures/b.json").write_text(json.dumps(rows))
     monkeypatch.chdir(folder)
     study = made()
-    study.backbone_folder.mkdir(parents=True)
-    study.architecture.write_text(json.dumps({"image_size": 16}))
+    study.paths.backbone_folder.mkdir(parents=True)
+    study.paths.architecture.write_text(json.dumps({"image_size": 16}))
     fetch.fetch(study, quiet)
-    for task in study.real_tasks:
+    for task in study.data.real_tasks:
         prepare.prepare(made(), task, 1, quiet, mark="first")
     return folder
 
@@ -206,7 +206,7 @@ def test_a_change_of_a_description_is_named(place, part):
 
 
 def test_library_numerics_and_the_size_of_the_backbone_are_named(place, monkeypatch):
-    made().architecture.write_text(json.dumps({"image_size": 32}))
+    made().paths.architecture.write_text(json.dumps({"image_size": 32}))
     assert differs() == {"a": ["backbone"], "b": ["backbone"]}
     monkeypatch.setattr(changes, "NUMERICS_VERSION", -1)
     assert differs() == {"a": ["backbone", "library numerics"], "b": ["backbone", "library numerics"]}
@@ -226,8 +226,8 @@ def test_a_folder_that_vanished_is_no_change_and_is_said(place):
 
 
 def test_a_damaged_or_missing_note_means_preparing_again(place):
-    made().made_from("a").write_text("{}")
-    made().made_from("b").unlink()
+    made().paths.made_from("a").write_text("{}")
+    made().paths.made_from("b").unlink()
     assert [*differs()] == ["a", "b"]
 
 
@@ -236,17 +236,17 @@ def test_a_template_decodes_no_image_again_and_a_new_look_takes_the_place_of_the
     study = made(a={"templates": ["an odd photo of a {}."]})
     mark = changes.of_task(study, "a").mark
     for name in (mark, "first"):
-        study.look("a", name).parent.mkdir(parents=True, exist_ok=True)
-        study.look("a", name).touch()
+        study.paths.look("a", name).parent.mkdir(parents=True, exist_ok=True)
+        study.paths.look("a", name).touch()
     prepare.prepare(study, "a", 1, said.append, mark=mark)
     assert any("no pictures to decode" in line for line in said)
-    assert [path.name for path in study.looks("a").iterdir()] == [mark]
+    assert [path.name for path in study.paths.looks("a").iterdir()] == [mark]
     again = changes.of_task(made(a={"templates": ["an odd photo of a {}."]}), "a")
     assert not again.parts and again.mark == mark
 
 
 def test_no_note_holds_a_path_of_this_machine(place):
-    notes = [made().fetched.read_text(), *(made().made_from(task).read_text() for task in "ab")]
+    notes = [made().paths.fetched.read_text(), *(made().paths.made_from(task).read_text() for task in "ab")]
     assert not any(str(place) in note for note in notes)
 
 
@@ -276,7 +276,7 @@ def test_another_file_of_weights_is_named_wherever_it_lies(place):
     held = changes.of_backbone(weighted("moved"))
     assert held.mark == "first" and not held.parts
     Path("moved/mini.safetensors").write_text("as it is.")
-    weighted("moved").backbone_record.write_text("{}")
+    weighted("moved").paths.backbone_record.write_text("{}")
     from promptatlas.runs import status
 
     assert next(status.states(weighted("moved"))).why == ("backbone file (1 replaced)",)
@@ -286,7 +286,7 @@ def test_another_file_of_weights_is_named_wherever_it_lies(place):
 
 def test_a_backbone_that_others_put_there_is_taken_as_it_is(place):
     study = weighted()
-    for path in (*study.backbone_files, study.backbone_record):
+    for path in (*study.paths.backbone_files, study.paths.backbone_record):
         path.write_text("x")
     assert changes.backbone_is_given(study)
 

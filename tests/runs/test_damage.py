@@ -35,51 +35,51 @@ def prompt(path: Path, value: float = 1.0) -> None:
 def study(tmp_path) -> Study:
     """With one whole file of every kind."""
     study = Study(CONFIG | {"results": str(tmp_path)})
-    task_record(study.task_folder("shapes"))
-    feature_file.save(study.encoded("shapes"), {"class_features": np.ones((2, 3), np.float32)}, {})
-    cells.write(study.draw("shapes", 1), drawn())
-    cells.write(study.probe("shapes"), {"fingerprint": "mark", "probes": [{"seed": 1, "score": 0.5}]})
-    cells.write(study.score("tip_adapter", 1, "shapes"), SCORE)
-    cells.write(study.joint_score("coop", "scratch", "joint", 1, "shapes"), SCORE)
-    for path in (study.prompt("coop", 1, "shapes"), study.multitask_source("coop", 1, "shapes"), joint_prompt(study)):
+    task_record(study.paths.task_folder("shapes"))
+    feature_file.save(study.paths.encoded("shapes"), {"class_features": np.ones((2, 3), np.float32)}, {})
+    cells.write(study.paths.draw("shapes", 1), drawn())
+    cells.write(study.paths.probe("shapes"), {"fingerprint": "mark", "probes": [{"seed": 1, "score": 0.5}]})
+    cells.write(study.paths.score("tip_adapter", 1, "shapes"), SCORE)
+    cells.write(study.paths.joint_score("coop", "scratch", "joint", 1, "shapes"), SCORE)
+    for path in (study.paths.prompt("coop", 1, "shapes"), study.paths.multitask_source("coop", 1, "shapes"), joint_prompt(study)):
         prompt(path)
     learner = Shared({"context": torch.ones(2, 8)}, [torch.ones(2, 3)], [torch.ones(2, 8)], [{"epoch": 1}], 1)
-    learner_file.save(study.shared("coop_mt", 1), learner, ["shapes"], {"fingerprint": "mark"})
+    learner_file.save(study.paths.shared("coop_mt", 1), learner, ["shapes"], {"fingerprint": "mark"})
     cells.write(one_cell(study), CELL | {"target": "shapes", "source": "colors"})
-    study.table("transfer")[0].parent.mkdir(parents=True)
-    study.table("transfer")[0].write_bytes(b"PAR1 twelve bytes PAR1")
-    study.table("transfer")[1].write_text("source,target\nshapes,patterned_shapes\n")
-    study.report.write_text("<!doctype html><html></html>\n")
-    cells.write(study.summary, {})
+    study.paths.table("transfer")[0].parent.mkdir(parents=True)
+    study.paths.table("transfer")[0].write_bytes(b"PAR1 twelve bytes PAR1")
+    study.paths.table("transfer")[1].write_text("source,target\nshapes,patterned_shapes\n")
+    study.paths.report.write_text("<!doctype html><html></html>\n")
+    cells.write(study.paths.summary, {})
     return study
 
 
 def one_cell(study: Study) -> Path:
-    return study.cell(next(cell for cell in study.cells if (cell.source, cell.target) == ("colors", "shapes")))
+    return study.paths.cell(next(cell for cell in study.cells if (cell.source, cell.target) == ("colors", "shapes")))
 
 
 def joint_prompt(study: Study) -> Path:
-    return study.joint_prompt("coop", "scratch", 1, ("colors", "shapes"))
+    return study.paths.joint_prompt("coop", "scratch", 1, ("colors", "shapes"))
 
 
 KINDS = {
-    "record of a task": lambda study: study.task_folder("shapes") / "task.json",
-    "array of a task": lambda study: array_path(study.task_folder("shapes"), "test", "labels"),
-    "factors of a task": lambda study: study.factors("shapes"),
-    "features": lambda study: study.encoded("shapes"),
-    "draw": lambda study: study.draw("shapes", 1),
-    "probe": lambda study: study.probe("shapes"),
-    "score": lambda study: study.score("tip_adapter", 1, "shapes"),
-    "score of a group": lambda study: study.joint_score("coop", "scratch", "joint", 1, "shapes"),
-    "prompt": lambda study: study.prompt("coop", 1, "shapes"),
-    "prompt of many tasks": lambda study: study.multitask_source("coop", 1, "shapes"),
+    "record of a task": lambda study: study.paths.task_folder("shapes") / "task.json",
+    "array of a task": lambda study: array_path(study.paths.task_folder("shapes"), "test", "labels"),
+    "factors of a task": lambda study: study.paths.factors("shapes"),
+    "features": lambda study: study.paths.encoded("shapes"),
+    "draw": lambda study: study.paths.draw("shapes", 1),
+    "probe": lambda study: study.paths.probe("shapes"),
+    "score": lambda study: study.paths.score("tip_adapter", 1, "shapes"),
+    "score of a group": lambda study: study.paths.joint_score("coop", "scratch", "joint", 1, "shapes"),
+    "prompt": lambda study: study.paths.prompt("coop", 1, "shapes"),
+    "prompt of many tasks": lambda study: study.paths.multitask_source("coop", 1, "shapes"),
     "prompt of a group": joint_prompt,
-    "learner": lambda study: study.shared("coop_mt", 1),
+    "learner": lambda study: study.paths.shared("coop_mt", 1),
     "cell": one_cell,
-    "table": lambda study: study.table("transfer")[0],
-    "table for people": lambda study: study.table("transfer")[1],
-    "page": lambda study: study.report,
-    "summary": lambda study: study.summary,
+    "table": lambda study: study.paths.table("transfer")[0],
+    "table for people": lambda study: study.paths.table("transfer")[1],
+    "page": lambda study: study.paths.report,
+    "summary": lambda study: study.paths.summary,
 }
 
 
@@ -97,7 +97,7 @@ def test_a_file_that_is_cut_off_is_damaged_and_a_run_keeps_it_aside(study, kind,
     assert session.mended(study, dry=True) == {path} and path.exists()
     name = str(path.relative_to(study.folder))
     assert name in capsys.readouterr().err
-    assert session.again(study, {path}, [path]) and not session.again(study, {path}, [study.figures])
+    assert session.again(study, {path}, [path]) and not session.again(study, {path}, [study.paths.figures])
     assert session.mended(study, dry=False) == set() and not path.exists()
     assert name in capsys.readouterr().err and (study.folder / "damaged" / name).read_bytes() == content
     assert damage.found(study) == []
@@ -109,10 +109,10 @@ def changed(path: Path, **more) -> None:
 
 @pytest.mark.parametrize("score", [float("nan"), float("inf"), -0.1, 1.5, "0.5", None])
 def test_a_score_that_is_none_is_no_result(study, score):
-    for path in (one_cell(study), study.score("tip_adapter", 1, "shapes")):
+    for path in (one_cell(study), study.paths.score("tip_adapter", 1, "shapes")):
         changed(path, score=score)
-    changed(study.probe("shapes"), probes=[{"seed": 1, "score": score}])
-    assert {*damage.found(study)} == {one_cell(study), study.score("tip_adapter", 1, "shapes"), study.probe("shapes")}
+    changed(study.paths.probe("shapes"), probes=[{"seed": 1, "score": score}])
+    assert {*damage.found(study)} == {one_cell(study), study.paths.score("tip_adapter", 1, "shapes"), study.paths.probe("shapes")}
 
 
 def test_a_cell_of_another_place_is_no_result(study):
@@ -121,38 +121,43 @@ def test_a_cell_of_another_place_is_no_result(study):
 
 
 def test_a_prompt_that_is_no_number_is_no_result(study):
-    path = study.prompt("coop", 1, "shapes")
+    path = study.paths.prompt("coop", 1, "shapes")
     prompt(path, float("nan"))
     assert damage.found(study) == [path]
 
 
 def test_what_says_why_there_is_no_result_is_not_damaged(study):
-    write_failed(study.task_folder("shapes"), "no images")
-    array_path(study.task_folder("shapes"), "test", "labels").write_bytes(b"")  # arrays beside such a record count for nothing
+    write_failed(study.paths.task_folder("shapes"), "no images")
+    array_path(study.paths.task_folder("shapes"), "test", "labels").write_bytes(b"")  # arrays beside such a record count for nothing
     changed(one_cell(study), score=None, failed="no number")
-    study.draw("shapes", 1).write_text(json.dumps({FAILED: "no images"}))
-    feature_file.save(study.encoded("shapes"), {}, {FAILED: "no images"})
-    cells.write(study.probe("shapes"), {"fingerprint": "", "probes": [{"seed": 1, "score": None, FAILED: "x"}], FAILED: "x"})
-    for path in (study.prompt("coop", 1, "shapes"), study.shared("coop_mt", 1)):
+    study.paths.draw("shapes", 1).write_text(json.dumps({FAILED: "no images"}))
+    feature_file.save(study.paths.encoded("shapes"), {}, {FAILED: "no images"})
+    cells.write(study.paths.probe("shapes"), {"fingerprint": "", "probes": [{"seed": 1, "score": None, FAILED: "x"}], FAILED: "x"})
+    for path in (study.paths.prompt("coop", 1, "shapes"), study.paths.shared("coop_mt", 1)):
         save_failed(path, "coop", Failed("no number"))
     assert damage.found(study) == []
 
 
 def test_arrays_without_a_record_are_not_damaged(study):
     """They are what a failed task leaves behind when it is to be tried again."""
-    array_path(study.task_folder("shapes"), "test", "labels").write_bytes(b"")
-    (study.task_folder("shapes") / "task.json").unlink()
+    array_path(study.paths.task_folder("shapes"), "test", "labels").write_bytes(b"")
+    (study.paths.task_folder("shapes") / "task.json").unlink()
     assert damage.found(study) == []
 
 
 def test_what_a_newer_version_wrote_is_kept_where_it_is(study, capsys):
-    for path in (one_cell(study), study.probe("shapes"), study.score("tip_adapter", 1, "shapes"), study.draw("shapes", 1)):
+    for path in (
+        one_cell(study),
+        study.paths.probe("shapes"),
+        study.paths.score("tip_adapter", 1, "shapes"),
+        study.paths.draw("shapes", 1),
+    ):
         changed(path, version=99, score="of another kind")
     assert session.mended(study, dry=False) == set() and damage.found(study) == [] and capsys.readouterr().err == ""
     with pytest.raises(Newer, match="update promptatlas and keep the file"):
         cells.read(one_cell(study))
     with pytest.raises(Newer):
-        score_record.read_probes(study.probe("shapes"))
+        score_record.read_probes(study.paths.probe("shapes"))
 
 
 def test_what_the_disk_does_not_give_is_not_damaged(study, monkeypatch):
@@ -182,33 +187,36 @@ def test_nothing_is_moved_while_a_run_is_at_work(study, monkeypatch):
 
 
 def test_what_an_interrupted_job_left_damaged_is_computed_again(study):
-    path = study.resume("mark", "safetensors")
+    path = study.paths.resume("mark", "safetensors")
     prompt(path)
     assert is_left(path, "mark") and not is_left(path, "other")
     path.write_bytes(path.read_bytes()[:-8])
     assert not is_left(path, "mark") and not learner_file.is_left(path, "mark")
     parts = {"of": "this"}
-    left = study.resume(fingerprint(parts), "json")
+    left = study.paths.resume(fingerprint(parts), "json")
     cells.write(left, SCORE | {"fingerprint": fingerprint(parts)})
-    assert score_record.resumed(study, study.score("tip_adapter", 1, "colors"), parts)
+    assert score_record.resumed(study, study.paths.score("tip_adapter", 1, "colors"), parts)
     left.write_text("{")
-    assert not score_record.resumed(study, study.score("tip_adapter", 1, "colors"), parts)
+    assert not score_record.resumed(study, study.paths.score("tip_adapter", 1, "colors"), parts)
     left.write_text(json.dumps(SCORE | {"version": 99}))
     with pytest.raises(UserError, match="newer promptatlas"):
-        score_record.resumed(study, study.score("tip_adapter", 1, "colors"), parts)
+        score_record.resumed(study, study.paths.score("tip_adapter", 1, "colors"), parts)
 
 
 def test_what_is_made_of_all_results_is_done_missing_or_behind_them(study):
-    for path in (*study.tables, study.summary, study.provenance_file, study.figures):
+    for path in (*study.tables, study.paths.summary, study.paths.provenance_file, study.paths.figures):
         path.exists() or path.touch()
-    study.table("tuning")[1].unlink()
+    study.paths.table("tuning")[1].unlink()
     done, missing = (status.State("cells", one_cell(study), kind) for kind in (status.DONE, status.MISSING))
-    damaged = status.State("other files", study.report, status.STALE, (status.DAMAGED,))
+    damaged = status.State("other files", study.paths.report, status.STALE, (status.DAMAGED,))
 
     def found(*before: status.State) -> dict:
         return {state.path: (state.kind, state.why) for state in status.of_tables(study, before)}
 
-    assert found(done).keys() == {*study.tables, *study.conclusions} and found(damaged).keys() == found(done).keys() - {study.report}
-    assert found(done)[study.table("tuning")[1]] == found(missing)[study.table("tuning")[1]] == (status.MISSING, ())
-    assert found(done)[study.summary] == (status.DONE, ()) and found(missing)[study.summary] == (status.STALE, ("inputs stale",))
+    assert found(done).keys() == {*study.tables, *study.conclusions} and found(damaged).keys() == found(done).keys() - {study.paths.report}
+    assert found(done)[study.paths.table("tuning")[1]] == found(missing)[study.paths.table("tuning")[1]] == (status.MISSING, ())
+    assert found(done)[study.paths.summary] == (status.DONE, ()) and found(missing)[study.paths.summary] == (
+        status.STALE,
+        ("inputs stale",),
+    )
     assert status_lines.code(status.of_tables(study, [done])) == 5

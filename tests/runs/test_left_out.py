@@ -82,16 +82,16 @@ def run(study: Study) -> list[str]:
     """Every job after preparation, as a run of Snakemake does them; what was said."""
     said: list[str] = []
     prepare.draws(study, said.append)
-    for job in study.encode_jobs:
+    for job in study.jobs.encode:
         prepare.encode(study, job, 1, said.append)
-    for job in study.probe_jobs:
+    for job in study.jobs.probe:
         probe.fit(study, job, said.append)
     ways = {
-        "tune_jobs": tune.learn, "share_jobs": share.learn, "adapt_jobs": adapt.fit, "multitask_jobs": multitask.learn,
-        "joint_jobs": joint.adapt, "transfer_jobs": transfer.fill,
+        "tune": tune.learn, "share": share.learn, "adapt": adapt.fit, "multitask": multitask.learn,
+        "joint": joint.adapt, "transfer": transfer.fill,
     }  # fmt: skip
-    for jobs, do in ways.items():
-        for job in getattr(study, jobs):
+    for stage, do in ways.items():
+        for job in getattr(study.jobs, stage):
             do(study, job, 1, said.append)
     return said
 
@@ -115,11 +115,11 @@ def loaded_once():
 def ground(tmp_path_factory) -> tuple[Path, list[str]]:
     folder = tmp_path_factory.mktemp("ground")
     study = study_in(folder)
-    twin(TINY | {"quick_gelu": False}, study.backbone_folder)
+    twin(TINY | {"quick_gelu": False}, study.paths.backbone_folder)
     for number, name in enumerate(NAMES):
-        write(study.task_folder(name), name, number)
-    study.task_folder("lost").joinpath("task.json").rename(study.task_folder("lost") / "mended.json")
-    prepared.write_failed(study.task_folder("lost"), f"task 'lost': {UNREADABLE}")
+        write(study.paths.task_folder(name), name, number)
+    study.paths.task_folder("lost").joinpath("task.json").rename(study.paths.task_folder("lost") / "mended.json")
+    prepared.write_failed(study.paths.task_folder("lost"), f"task 'lost': {UNREADABLE}")
     return folder, run(study)
 
 
@@ -176,13 +176,13 @@ def test_there_is_one_sentence_per_cause(ground):
 def test_a_learner_of_all_tasks_says_whom_it_left_out(ground, method):
     study, said = study_in(ground[0]), ground[1]
     for seed, left in ((1, {"lost"}), (2, {"lost", "scan"})):
-        with safe_open(study.shared(method, seed), framework="np") as file:
+        with safe_open(study.paths.shared(method, seed), framework="np") as file:
             about, names = file.metadata(), {key.partition(".")[2] for key in file.keys() if key.startswith("weights.")}
         assert {*json.loads(about["left_out"])} == left and names == {*NAMES} - left
         assert f"share {method}: seed {seed} learns without {', '.join(sorted(left))}, which failed" in said
-        record = json.loads(study.score(method, seed, "hues").read_bytes())
+        record = json.loads(study.paths.score(method, seed, "hues").read_bytes())
         assert record["left_out"] == sorted(left) and 0 <= record["score"] <= 1
-    card = json.loads(LearnedPrompt.load(study.prompt("softcpt", 1, "hues"))[1]["card"])
+    card = json.loads(LearnedPrompt.load(study.paths.prompt("softcpt", 1, "hues"))[1]["card"])
     assert {*card["learned_with"]} == {"kinds", "scan"}
 
 
@@ -192,18 +192,18 @@ def test_prompts_of_several_tasks_say_on_which_they_were_tuned(ground):
     def seen(path: Path) -> list[str]:
         return json.loads(LearnedPrompt.load(path)[1]["parts"])["tasks"].split(";")
 
-    assert seen(study.multitask_prompt("coop", 1, "hues")) == ["kinds", "scan"]
-    assert seen(study.multitask_prompt("coop", 2, "hues")) == ["kinds"] and seen(study.multitask_prompt("coop", 2, "scan")) == [
+    assert seen(study.paths.multitask_prompt("coop", 1, "hues")) == ["kinds", "scan"]
+    assert seen(study.paths.multitask_prompt("coop", 2, "hues")) == ["kinds"] and seen(study.paths.multitask_prompt("coop", 2, "scan")) == [
         "hues",
         "kinds",
     ]
-    assert seen(study.joint_prompt("coop", "scratch", 1, ("hues", "lost", "scan"))) == ["hues", "scan"]
+    assert seen(study.paths.joint_prompt("coop", "scratch", 1, ("hues", "lost", "scan"))) == ["hues", "scan"]
     scores = tables.joint_table(study)
     hole = (scores["task"] == "lost") | ((scores["task"] == "scan") & (scores["seed"] == 2))
     assert (scores["score"].isna() == hole).all() and hole.any() and not hole.all()
-    record = json.loads(study.joint_score("coop", "scratch", "joint", 2, "hues").read_bytes())
+    record = json.loads(study.paths.joint_score("coop", "scratch", "joint", 2, "hues").read_bytes())
     assert record["left_out"] == ["lost", "scan"] and record["group"] == "hues+lost+scan"
-    assert "left_out" not in json.loads(study.joint_score("coop", "scratch", "single", 2, "hues").read_bytes())
+    assert "left_out" not in json.loads(study.paths.joint_score("coop", "scratch", "single", 2, "hues").read_bytes())
 
 
 def test_nothing_undefined_is_written(ground):
@@ -223,7 +223,7 @@ def test_the_same_again_keeps_everything_and_finds_the_same(ground, folder):
     before = {path: path.read_bytes() for path in sound}
     failures.withdraw(failures.listed(study))
     kept = {state.kind for state in status.states(study)}
-    prepared.write_failed(study.task_folder("lost"), f"task 'lost': {UNREADABLE}")
+    prepared.write_failed(study.paths.task_folder("lost"), f"task 'lost': {UNREADABLE}")
     run(study)
     assert {path: path.read_bytes() for path in before} == before
     assert kept == {status.DONE, status.FAILED}
@@ -232,7 +232,7 @@ def test_the_same_again_keeps_everything_and_finds_the_same(ground, folder):
 def test_a_mended_task_makes_stale_what_was_learned_without_it_and_nothing_else(folder):
     study = study_in(folder)
     first = table(study).set_index(["method", "protocol", "source", "task", "seed"])["score"].dropna()
-    (study.task_folder("lost") / "mended.json").rename(study.task_folder("lost") / "task.json")
+    (study.paths.task_folder("lost") / "mended.json").rename(study.paths.task_folder("lost") / "task.json")
     prepare.draws(study, print)
     stale = {(state.what, state.path.stem) for state in status.states(study) if state.kind == status.STALE}
     assert {what for what, _ in stale if what.startswith(("shared", "multitask", "joint prompts"))} == {
@@ -241,7 +241,7 @@ def test_a_mended_task_makes_stale_what_was_learned_without_it_and_nothing_else(
     assert not [name for what, name in stale if what in ("prompts coop", "scores tip_adapter", "scores prompt_adapter")]
     run(study)
     for seed, left in ((1, set()), (2, {"scan"})):
-        with safe_open(study.shared("softcpt", seed), framework="np") as file:
+        with safe_open(study.paths.shared("softcpt", seed), framework="np") as file:
             assert {*json.loads(file.metadata().get("left_out", "{}"))} == left
     second = table(study).set_index(["method", "protocol", "source", "task", "seed"])["score"].dropna()
     alone = first[
@@ -254,23 +254,23 @@ def test_a_mended_task_makes_stale_what_was_learned_without_it_and_nothing_else(
 def test_where_every_task_failed_the_learner_says_why(folder):
     study = study_in(folder)
     for name in NAMES:
-        prepared.write_failed(study.task_folder(name), f"task '{name}': {UNREADABLE}")
+        prepared.write_failed(study.paths.task_folder(name), f"task '{name}': {UNREADABLE}")
     run(study)
-    record = json.loads(study.score("softcpt", 1, "hues").read_bytes())
+    record = json.loads(study.paths.score("softcpt", 1, "hues").read_bytes())
     assert record["score"] is None and UNREADABLE in record["failed"]
     told = failures.lines(study, failures.listed(study))
-    assert len(told) == len(NAMES) and cells.read(study.cell(study.cells[0]))["score"] is None
+    assert len(told) == len(NAMES) and cells.read(study.paths.cell(study.cells[0]))["score"] is None
 
 
 def test_groups_are_found_from_the_seeds_of_which_something_is_known(ground):
     """A draw that failed costs the gains of its seed, a task that failed its row and column; a row stays that of a source."""
     study = study_in(ground[0])
     names = ("hues", "kinds", "lost", "scan")
-    gains = joint.Joint(study, "coop", backbone.load(study.backbone_folder)).gains(names)
+    gains = joint.Joint(study, "coop", backbone.load(study.paths.backbone_folder)).gains(names)
     lost = np.arange(4) == names.index("lost")
     assert (np.isnan(gains) == (lost[:, None] | lost)).all()
-    first = joint.Joint(study_in(ground[0], seeds=[1]), "coop", backbone.load(study.backbone_folder)).gains(names)
-    second = joint.Joint(study_in(ground[0], seeds=[2]), "coop", backbone.load(study.backbone_folder)).gains(names)
+    first = joint.Joint(study_in(ground[0], seeds=[1]), "coop", backbone.load(study.paths.backbone_folder)).gains(names)
+    second = joint.Joint(study_in(ground[0], seeds=[2]), "coop", backbone.load(study.paths.backbone_folder)).gains(names)
     assert np.isnan(second[3]).all() and np.isnan(second[:, 3]).all() and not np.isnan(second[:2, :2]).any()
     np.testing.assert_allclose(gains[:2, :2], (first + second)[:2, :2] / 2)
     np.testing.assert_array_equal(gains[3], first[3])

@@ -37,13 +37,13 @@ def study_in(folder: Path, **changes) -> Study:
 def measured(study: Study) -> list[str]:
     """Everything from the encoded tasks to the scores; what was said."""
     said: list[str] = []
-    for one in study.tune_jobs:
+    for one in study.jobs.tune:
         tune.learn(study, one, 1, said.append)
-    for one in study.multitask_jobs:
+    for one in study.jobs.multitask:
         multitask.learn(study, one, 1, said.append)
-    for one in study.joint_jobs:
+    for one in study.jobs.joint:
         adapt(study, one, 1, said.append)
-    for one in study.transfer_jobs:
+    for one in study.jobs.transfer:
         transfer.fill(study, one, 1, said.append)
     return said
 
@@ -65,14 +65,14 @@ def write(folder: Path, name: str, seed: int) -> None:
 def begun(folder: Path, noise: bool = False) -> Path:
     """A study up to its encoded tasks, perhaps with other test labels."""
     study = study_in(folder, seeds=[1, 2])
-    twin(TINY | {"quick_gelu": False}, study.backbone_folder)
+    twin(TINY | {"quick_gelu": False}, study.paths.backbone_folder)
     for number, name in enumerate(TASKS):
-        write(study.task_folder(name), name, number)
+        write(study.paths.task_folder(name), name, number)
         if noise:
-            path = prepared.array_path(study.task_folder(name), "test", "labels")
+            path = prepared.array_path(study.paths.task_folder(name), "test", "labels")
             np.save(path, np.random.default_rng(number).permutation(np.load(path)))
     prepare.draws(study, print)
-    for one in study.encode_jobs:
+    for one in study.jobs.encode:
         prepare.encode(study, one, 1, print)
     return folder
 
@@ -89,7 +89,7 @@ def noisy(tmp_path_factory) -> Path:
 
 @pytest.fixture(scope="module")
 def model(ground):
-    return backbone.load(study_in(ground).backbone_folder)
+    return backbone.load(study_in(ground).paths.backbone_folder)
 
 
 @pytest.fixture(autouse=True)
@@ -159,19 +159,19 @@ def test_averaged_source_prompts_are_elementwise_means_that_every_seed_starts_fr
         return mean
 
     for name in TASKS:
-        mean = average(lambda which, name=name: study.multitask_prompt("coop", which, name))
+        mean = average(lambda which, name=name: study.paths.multitask_prompt("coop", which, name))
         for seed in study.seeds:
             frozen, init = (
                 cells.read(study.folder / f"cells/{protocol}/coop/seed{seed}/{name}/multitask_averaged.json")
                 for protocol in ("frozen", "init")
             )
             assert frozen["parts"]["prompt"] == mean.fingerprint() and init["parts"]["start"] == mean.parameter_fingerprint()
-            tuned = study.joint_prompt("coop", "multitask_averaged", seed, (name,))
+            tuned = study.paths.joint_prompt("coop", "multitask_averaged", seed, (name,))
             assert parts(tuned)["start"] == mean.parameter_fingerprint()
     group = ("hues", "kinds")
-    mean = average(lambda which: study.joint_prompt("coop", "without", which, group))
-    assert {parts(study.joint_prompt("coop", "without", seed, group))["tasks"] for seed in study.seeds} == {"marks"}
-    starts = {parts(study.joint_prompt("coop", "multitask_averaged", seed, group))["start"] for seed in study.seeds}
+    mean = average(lambda which: study.paths.joint_prompt("coop", "without", which, group))
+    assert {parts(study.paths.joint_prompt("coop", "without", seed, group))["tasks"] for seed in study.seeds} == {"marks"}
+    starts = {parts(study.paths.joint_prompt("coop", "multitask_averaged", seed, group))["start"] for seed in study.seeds}
     assert starts == {mean.parameter_fingerprint()}
     assert set(tables.joint_table(study)["source"]) == {"scratch", "multitask_averaged"}
     assert {*tables.transfer_table(study)["source"]} == {*TASKS, "scratch", "template", "multitask_averaged"}
@@ -189,7 +189,7 @@ def test_noise_in_test_labels_changes_scores_but_no_group_no_gain_and_no_prompt(
             path for part in ("prompts", "multitask", "joint/prompts") for path in sorted((study.folder / part).rglob("*.safetensors"))
         ]
         prompts.append({str(path.relative_to(study.folder)): (learned(path).fingerprint(), parts(path)) for path in files})
-        groups.append(json.loads(study.joint_groups(method).read_bytes()))
+        groups.append(json.loads(study.paths.joint_groups(method).read_bytes()))
         found.append(scores(study))
     assert prompts[0] == prompts[1] and any(name.startswith("joint/") for name in prompts[0])
     assert groups[0] == groups[1] and np.count_nonzero(groups[0]["gains"]) > 3
@@ -209,9 +209,9 @@ def test_a_group_of_all_tasks_has_no_scores_from_a_prompt_of_other_tasks(folder,
         ("multitask", "single"),
     }
     assert table["score"].notna().all() and len(table) == 3 * 3 and not failures.listed(study)
-    assert not study.joint_prompt("coop", "multitask", 1, TASKS).exists()
+    assert not study.paths.joint_prompt("coop", "multitask", 1, TASKS).exists()
     stands = [one for one in status.states(study) if one.what.startswith("joint")]
-    assert {one.kind for one in stands} == {"done"} and {one.path for one in stands} >= set(study.outputs(study.joint_jobs[0]))
+    assert {one.kind for one in stands} == {"done"} and {one.path for one in stands} >= set(study.outputs(study.jobs.joint[0]))
     records = compare_joint(table, tables.transfer_table(study), ("multitask",))
     assert {one["method"] for one in records[0]["methods"]} == {"single", "joint", "multitask single", "multitask frozen"}
     assert page.STARTLESS in page.section(records, {}, study.config).html()
@@ -220,8 +220,8 @@ def test_a_group_of_all_tasks_has_no_scores_from_a_prompt_of_other_tasks(folder,
 def test_a_prompt_of_all_tasks_starts_a_group_of_all_tasks(folder):
     study = study_in(folder, multitask="all", joint=[list(TASKS)])
     assert not [line for line in measured(study) if NO_OTHERS in line]
-    together = study.joint_prompt("coop", "multitask_all", 1, TASKS)
-    assert parts(together)["start"] == learned(study.multitask_prompt("coop", 1, "hues")).parameter_fingerprint()
+    together = study.paths.joint_prompt("coop", "multitask_all", 1, TASKS)
+    assert parts(together)["start"] == learned(study.paths.multitask_prompt("coop", 1, "hues")).parameter_fingerprint()
     table = tables.joint_table(study)
     assert len(table) == 4 * 3
     assert page.STARTLESS not in page.section(compare_joint(table, tables.transfer_table(study), ()), {}, study.config).html()
@@ -239,7 +239,7 @@ def test_a_prompt_of_listed_tasks_is_tried_on_the_others_alone(folder):
     """MVLPT's Table 1: one source prompt of some tasks, as it is and as a start, on tasks that it has not seen."""
     study = study_in(folder, seeds=[1, 2], multitask=["marks", "hues"], joint="auto", protocols=["frozen", "init"])
     measured(study)
-    source = study.multitask_prompt("coop", 1, "kinds")
+    source = study.paths.multitask_prompt("coop", 1, "kinds")
     assert parts(source)["tasks"] == "hues;marks" and len(list(source.parent.iterdir())) == 1
     transfer = tables.transfer_table(study)
     rows = transfer[transfer["source"] == "multitask_of"]
@@ -250,7 +250,7 @@ def test_a_prompt_of_listed_tasks_is_tried_on_the_others_alone(folder):
     table = tables.joint_table(study)
     assert {*table["task"]} == {"kinds"} and {*table["source"]} == {"scratch", "multitask_of"} and table["score"].notna().all()
     assert (
-        parts(study.joint_prompt("coop", "multitask_of", 2, ("kinds",)))["start"]
-        == learned(study.multitask_prompt("coop", 2, "kinds")).parameter_fingerprint()
+        parts(study.paths.joint_prompt("coop", "multitask_of", 2, ("kinds",)))["start"]
+        == learned(study.paths.multitask_prompt("coop", 2, "kinds")).parameter_fingerprint()
     )
     assert {one.kind for one in status.states(study) if one.what.startswith(("joint", "multitask"))} == {"done"}

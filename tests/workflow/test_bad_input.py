@@ -117,9 +117,9 @@ def test_a_corrupt_cell_is_never_collected(tmp_path):
     study = Study(CONFIG | {"results": str(tmp_path)})
     for cell in study.cells:
         content = cell.address() | {"metric": "accuracy", "score": 0.5, "chance": 0.25, "fingerprint": "", "parts": {}}
-        study.cell(cell).parent.mkdir(parents=True, exist_ok=True)
-        study.cell(cell).write_text(json.dumps(content))
-    path = study.cell(cell)
+        study.paths.cell(cell).parent.mkdir(parents=True, exist_ok=True)
+        study.paths.cell(cell).write_text(json.dumps(content))
+    path = study.paths.cell(cell)
     for broken, words in (
         (path.read_text()[:100], "corrupt"),
         (json.dumps(content | {"score": float("nan")}), "corrupt"),

@@ -201,7 +201,7 @@ def test_a_run_that_ends_before_its_conclusion_still_knows_what_failed(study):
     os.chdir(study.folder)
     try:
         known = Study(configuration.load(study.folder / "config.yaml"))
-        holes = failures.Holes(known, known.job("transfer_frozen_coop"), lambda line: None)
+        holes = failures.Holes(known, known.jobs.named("transfer_frozen_coop"), lambda line: None)
         path = known.folder / cell.relative_to(study.results)
         holes.note(path, Failed("it is poisoned"))
         assert failures.listed(known) == []  # noted, but the old cell is whole

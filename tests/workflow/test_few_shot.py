@@ -68,9 +68,9 @@ def test_the_page_and_the_figures_show_it(few_shot):
 @pytest.mark.parametrize("methods", [["zero_shot"], ["linear_probe"], ["tip_adapter_f"], ["softcpt"], ["prompt_adapter", "zero_shot"]])
 def test_any_methods_may_be_compared_without_prompts_of_single_tasks(methods):
     study = Study(CONFIG | {"design": "few_shot", "methods": methods})
-    assert not study.methods and not study.tune_jobs and {cell.source for cell in study.cells} == {"template"}
+    assert not study.methods and not study.jobs.tune and {cell.source for cell in study.cells} == {"template"}
     assert {cell.target for cell in study.cells} == {*CONFIG["tasks"]}
-    learned = {job.method for job in (*study.share_jobs, *study.adapt_jobs)}
+    learned = {job.method for job in (*study.jobs.share, *study.jobs.adapt)}
     assert learned == {*methods} - {"zero_shot"} - {"linear_probe"} | ({"coop_mt"} if "prompt_adapter" in methods else set())
 
 
@@ -102,17 +102,20 @@ def test_the_first_template_alone_changes_what_is_made_of_templates_and_nothing_
 
     settings = CONFIG["settings"] | {"zero_shot": {"templates": "first"}}
     first = Study(CONFIG | {"results": str(study.folder / "results"), "device": "cpu", "settings": settings})
-    model, old = backbone.load(first.backbone_folder, "cpu"), {name: feature_file.load(first.encoded(name)) for name in first.tasks}
-    for job in first.encode_jobs:
+    model, old = (
+        backbone.load(first.paths.backbone_folder, "cpu"),
+        {name: feature_file.load(first.paths.encoded(name)) for name in first.tasks},
+    )
+    for job in first.jobs.encode:
         prepare.encode(first, job, 1, lambda *words: None)
     assert any(len(MINI_TASKS[name].task.templates) > 1 for name in first.tasks)
     for name in first.tasks:
-        task, (arrays, marks) = MINI_TASKS[name].task, feature_file.load(first.encoded(name))
+        task, (arrays, marks) = MINI_TASKS[name].task, feature_file.load(first.paths.encoded(name))
         expected = model.class_features(task.class_names, task.templates[:1]).detach().numpy()
         np.testing.assert_allclose(arrays["class_features"], expected, atol=1e-6)
         assert {key for key in marks if marks[key] != old[name][1][key]} <= {"class_features"}
     before = study.measured()
-    for job in first.transfer_jobs:
+    for job in first.jobs.transfer:
         transfer.fill(first, job, 1, lambda *words: None)
     after = study.measured()
     assert differing(before, after) == {name for name in before if name.endswith("/template.json")}
@@ -121,7 +124,7 @@ def test_the_first_template_alone_changes_what_is_made_of_templates_and_nothing_
 
 def test_without_shared_prompts_there_is_no_such_section():
     study = Study(complete(CONFIG | {"design": "few_shot"}))
-    assert not study.joint_jobs and not study.multitask_jobs
+    assert not study.jobs.joint and not study.jobs.multitask
     assert [path.stem for path in study.tables if path.suffix == ".csv"] == [
         "transfer",
         "baselines",

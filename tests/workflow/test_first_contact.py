@@ -74,7 +74,7 @@ def test_a_task_of_ones_own_named_like_an_embedded_one_is_refused(name):
 def test_a_folder_under_the_name_of_a_published_task_is_that_task_and_a_line_says_so(here, capsys):
     pictures(here / "a"), pictures(here / "b")
     study = session.plan(own(mnist="a", roses="b"))
-    assert study.tasks == ("mnist", "roses") and study.entry("mnist").task.title == "MNIST"
+    assert study.tasks == ("mnist", "roses") and study.data.entry("mnist").task.title == "MNIST"
     session.announce(study)
     assert "`mnist` is the published task 'MNIST'" in capsys.readouterr().err
     assert not data_folders.remarks(Study(CONFIG)) and not data_folders.remarks(
@@ -163,7 +163,7 @@ def test_data_that_are_gone_after_they_were_prepared_stop_nothing(here):
 
     fetch.fetch(study, lambda line: None)
     study = Study(own(a="roses", b="tulips"))
-    write(study.task_records(["a"])[0], {"task": {}})
+    write(study.paths.task_records(["a"])[0], {"task": {}})
     (here / "roses" / "cat").rmdir(), (here / "roses" / "dog").rmdir(), (here / "roses").rmdir()
     assert not data_folders.wrong(study) and "prepared earlier are used" in data_folders.remarks(study)[0]
     (told,) = data_folders.wrong(Study(own(a="rosse", b="tulips")))
@@ -184,7 +184,7 @@ def test_relative_folders_count_from_the_file_that_names_them(here):
         "tulips": "roses", "roses": "work/roses", "mine": "mine",
     }  # fmt: skip
     assert given["data"]["roses"]["folder"] == "work/roses", "jobs do not get what was found out"
-    assert study.entry("roses").sources[0]["path"] == str(here / "work" / "roses")
+    assert study.data.entry("roses").sources[0]["path"] == str(here / "work" / "roses")
 
 
 def test_where_a_study_lies_changes_nothing_in_it(here, tmp_path, monkeypatch):
@@ -276,10 +276,10 @@ def test_first_mistakes_in_a_configuration_have_one_sentence(changes, words):
 def test_what_is_called_by_a_number_is_written_in_quotes(here):
     described = {"folder": "2024", "classes": ["0", "1"], "title": "1e3", "splits": {"train": "2023", "test": "2024"}}
     study = Study({"benchmark": "own", "data": {"years": described, "b": {"folder": "b"}}})
-    assert study.entry("years").task.class_names == ("0", "1") and study.entry("years").task.title == "1e3"
-    assert study.entry("years").sources[0]["splits"] == {"train": "2023", "test": "2024"}
+    assert study.data.entry("years").task.class_names == ("0", "1") and study.data.entry("years").task.title == "1e3"
+    assert study.data.entry("years").sources[0]["splits"] == {"train": "2023", "test": "2024"}
     typed_in = {"folder": "b", "redraw": {"train": "20", "validation": "0.1"}}  # as --config gives it
-    (source,) = Study({"benchmark": "own", "data": {"years": described, "b": typed_in}}).entry("b").sources
+    (source,) = Study({"benchmark": "own", "data": {"years": described, "b": typed_in}}).data.entry("b").sources
     assert source["redraw"] == {"train": 20, "validation": 0.1}
     told = sentence(lambda: Study({"benchmark": "own", "data": {"years": {"folder": 2024}, "b": {"folder": "b"}}}))
     assert "put it in quotes" in told and "not 2024" in told
@@ -350,7 +350,7 @@ def test_weights_without_a_network_name_file_place_and_what_to_write(here, monke
     assert "lacks 1 of 1 data sets and weights" in told and "no route to host" in told and "`download` is false" in told
     assert all(word in told for word in words), told
     assert not (study.folder / "missing.txt").exists() and "missing.txt" not in told
-    assert not fetching(study, monkeypatch, None) and study.fetched.exists()
+    assert not fetching(study, monkeypatch, None) and study.paths.fetched.exists()
 
 
 def test_weights_that_only_have_an_address_name_it():
@@ -370,10 +370,10 @@ def test_what_failed_is_said_once_and_not_again_by_each_result_that_is_made_of_i
 
     study, said = Study(CONFIG), []
     for task in study.tasks:
-        holes = Holes(study, study.job(f"prepare_{task}"), said.append)
-        holes.note(study.task_records([task])[0], Failed(f"task {task} is broken"))
+        holes = Holes(study, study.jobs.named(f"prepare_{task}"), said.append)
+        holes.note(study.paths.task_records([task])[0], Failed(f"task {task} is broken"))
         holes.settle()
-    for job in (*study.tune_jobs, *study.transfer_jobs):
+    for job in (*study.jobs.tune, *study.jobs.transfer):
         holes = Holes(study, job, said.append)
         for path in study.outputs(job):
             holes.note(path, Failed(f"task failed: task {path.stem if path.stem in study.tasks else 'shapes'} is broken"))
@@ -409,13 +409,13 @@ def test_a_run_ends_with_the_place_of_its_report(study):
 def test_a_report_older_than_the_tables_is_not_pointed_to(here, capsys):
     study = Study(CONFIG)
     session._point_to_report(study)
-    for path in (*study.tables, study.report):
+    for path in (*study.tables, study.paths.report):
         path.parent.mkdir(parents=True, exist_ok=True)
         path.touch()
-    os.utime(study.report, (1, 1))
+    os.utime(study.paths.report, (1, 1))
     session._point_to_report(study)
     assert not capsys.readouterr().err
-    os.utime(study.report)
+    os.utime(study.paths.report)
     session._point_to_report(study)
     assert capsys.readouterr().err == "tiny: the report is results/tiny/report.html\n"
 
@@ -482,7 +482,7 @@ def test_shares_that_leave_nothing_for_the_test_are_refused(rule, share):
 def test_shares_that_leave_something_are_not(rule):
     config = own(roses="roses", tulips="tulips")
     config["data"]["roses"]["redraw"] = rule
-    assert Study(config).entry("roses").sources[0]["redraw"] == rule
+    assert Study(config).data.entry("roses").sources[0]["redraw"] == rule
 
 
 def test_status_names_the_folder_in_which_it_looks(here, capsys):

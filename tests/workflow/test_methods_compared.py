@@ -97,23 +97,26 @@ def test_prompt_adapter_answers_with_the_class_weights_of_its_prompt(finished, t
     own = {name: SETTINGS[name] for name in ("coop", "coop_mt")}
     own["prompt_adapter"] = SETTINGS["prompt_adapter"] | {"class_weights": source}
     study = Study(CONFIG | {"methods": ["coop", "prompt_adapter"], "settings": own, "results": str(tmp_path), "device": "cpu"})
-    for job in study.share_jobs:
+    for job in study.jobs.share:
         share.learn(study, job, 1, quiet)
-    (job,) = study.adapt_jobs
+    (job,) = study.jobs.adapt
     fit, scales = adapters.tip_adapter, []
     monkeypatch.setattr(adapters, "tip_adapter", lambda *given: scales.append(given[1]) or fit(*given))
     adapt.fit(study, job, 1, quiet)
-    model, differing_from_templates = backbone.load(study.backbone_folder), 0
+    model, differing_from_templates = backbone.load(study.paths.backbone_folder), 0
     assert set(scales) == {model.logit_scale} and model.logit_scale < 50
     for name in TASK_NAMES:
-        record, task = json.loads(study.score("prompt_adapter", 1, name).read_text()), PreparedTask.open(study.task_folder(name))
+        record, task = (
+            json.loads(study.paths.score("prompt_adapter", 1, name).read_text()),
+            PreparedTask.open(study.paths.task_folder(name)),
+        )
         if source == "coop":
-            prompts = LearnedPrompt.load(study.prompt("coop", 1, name))[0].prompts
+            prompts = LearnedPrompt.load(study.paths.prompt("coop", 1, name))[0].prompts
             weights = PromptedClassifier(model, task.task.class_names, prompts).class_features(prompts)[0].numpy()
         else:
-            with safe_open(study.shared("coop_mt", 1), framework="numpy") as file:
+            with safe_open(study.paths.shared("coop_mt", 1), framework="numpy") as file:
                 weights = file.get_tensor(f"weights.{name}")
-        held, drawn = feature_file.load(study.encoded(name))[0], json.loads(study.draw(name, 1).read_text())
+        held, drawn = feature_file.load(study.paths.encoded(name))[0], json.loads(study.paths.draw(name, 1).read_text())
         rows, f = task.rows("train", np.asarray(drawn["train"])), held["features_test"]
         keys, values = held["features_train"][rows], np.eye(len(weights))[task.labels("train")[rows]]
         remembered = record["alpha"] * np.exp(-record["beta"] * (1 - f @ keys.T)) @ values
@@ -126,7 +129,7 @@ def test_prompt_adapter_answers_with_the_class_weights_of_its_prompt(finished, t
     before = {state.path: state for state in status.states(study)}
     monkeypatch.setitem(METHODS._entries, "prompt_adapter", replace(METHODS["prompt_adapter"], revision=3))
     stale = {state.path for state in status.states(study) if state != before[state.path]}
-    assert stale == {study.score("prompt_adapter", 1, name) for name in TASK_NAMES}
+    assert stale == {study.paths.score("prompt_adapter", 1, name) for name in TASK_NAMES}
     assert {before[path].kind for path in stale} == {status.DONE}
     assert {state.why for state in status.states(study, "prompt_adapter")} == {("revision",)}
     assert study.provenance("prompt_adapter")["revision"] == 3 and "revision" not in study.provenance("coop")
@@ -141,11 +144,11 @@ def in_process(folder, backbone, noise=False):
 
     listed = list(SETTINGS)
     study = Study(CONFIG | {"methods": listed, "settings": SETTINGS, "shots": 4, "results": str(folder), "device": "cpu"})
-    shutil.copytree(backbone, study.backbone_folder)
+    shutil.copytree(backbone, study.paths.backbone_folder)
     for name in study.tasks:
         prepare.prepare(study, name, 1, quiet)
         if noise:
-            place = study.task_folder(name)
+            place = study.paths.task_folder(name)
             labels = np.load(place / "test_labels.npy")
             mixed = np.random.default_rng(0).permutation(labels)
             np.save(place / "test_labels.npy", mixed)
@@ -153,13 +156,13 @@ def in_process(folder, backbone, noise=False):
             record["fingerprints"]["test"] = prepared.fingerprint(np.load(place / "test_digests.npy"), mixed)
             (place / "task.json").write_text(json.dumps(record))
     prepare.draws(study, quiet)
-    for job in study.encode_jobs:
+    for job in study.jobs.encode:
         prepare.encode(study, job, 1, quiet)
-    for job in study.tune_jobs:
+    for job in study.jobs.tune:
         tune.learn(study, job, 1, quiet)
-    for job in study.share_jobs:
+    for job in study.jobs.share:
         share.learn(study, job, 1, quiet)
-    for job in study.adapt_jobs:
+    for job in study.jobs.adapt:
         adapt.fit(study, job, 1, quiet)
     found = [json.loads(path.read_text()) for path in study.score_records]
     chosen = {(one["method"], one["target"]): [one[key] for key in ("epoch", "alpha", "beta")] for one in found}
@@ -191,17 +194,17 @@ def test_prompt_adapter_takes_its_class_weights_from_coops_prompt_of_all_tasks_a
     own = {"coop": SETTINGS["coop"], "prompt_adapter": SETTINGS["prompt_adapter"] | {"class_weights": "multitask"}}
     changes = {"methods": ["coop", "prompt_adapter"], "settings": own, "multitask": "all", "union": {"source_epochs": 3}}
     study = Study(CONFIG | changes | {"results": str(tmp_path), "device": "cpu"})
-    for job in study.multitask_jobs:
+    for job in study.jobs.multitask:
         multitask.learn(study, job, 1, quiet)
-    (job,) = study.adapt_jobs
+    (job,) = study.jobs.adapt
     assert study.adapter_inputs(job) == [tmp_path / "tiny/multitask/coop/seed1/all.safetensors"]
     adapt.fit(study, job, 1, quiet)
     prompt = load_prompt(study.adapter_inputs(job)[0])
     for name in TASK_NAMES:
-        record = json.loads(study.score("prompt_adapter", 1, name).read_text())
+        record = json.loads(study.paths.score("prompt_adapter", 1, name).read_text())
         assert record["parts"]["class_weights"] == prompt.learned.fingerprint()
-        task, drawn = PreparedTask.open(study.task_folder(name)), json.loads(study.draw(name, 1).read_text())
-        held, classifier = feature_file.load(study.encoded(name))[0], prompt.classifier(task.task.class_names)
+        task, drawn = PreparedTask.open(study.paths.task_folder(name)), json.loads(study.paths.draw(name, 1).read_text())
+        held, classifier = feature_file.load(study.paths.encoded(name))[0], prompt.classifier(task.task.class_names)
         plain = classifier(np.asarray(task.images("test"))).logits
         rows = task.rows("train", np.asarray(drawn["train"]))
         keys, values = held["features_train"][rows], np.eye(len(task.task.class_names))[task.labels("train")[rows]]
@@ -275,5 +278,5 @@ def test_listing_what_is_always_measured_changes_nothing(design):
 
     given = {"design": design, "tasks": TASK_NAMES[:3], "sources": TASK_NAMES[:1] if design in ("cross_dataset", "domain") else []}
     without, listed = (Study(given | {"methods": methods}) for methods in (["coop"], ["linear_probe", "coop", "zero_shot"]))
-    assert listed.every_job == without.every_job
+    assert listed.jobs.every == without.jobs.every
     assert listed.description == without.description | {"methods": ["linear_probe", "coop", "zero_shot"]}

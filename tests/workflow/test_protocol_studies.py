@@ -172,7 +172,7 @@ def test_a_wrong_design_is_refused_in_one_sentence(changes, words):
 def test_small_jobs_ask_for_nothing_that_they_do_not_use():
     jobs = {"targets_per_job": 1, "prompts_per_job": 1, "tasks_per_job": 1}
     study = Study(CONFIG | {"design": "base_to_new", "tasks": TASKS, "jobs": jobs})
-    for job in study.transfer_jobs:
+    for job in study.jobs.transfer:
         (target,) = job.targets
         assert {source.partition("@")[0] for source in job.sources} == {target.partition("@")[0], "scratch", "template"}
         tuned = [path.stem for path in study.transfer_inputs(job) if path.stem.startswith("tune")]

@@ -107,12 +107,12 @@ def test_a_study_with_holes_is_packed_without_them_and_without_the_folders_of_th
     cell = configured.all_cells[5]
     cell.unlink()
     reason = f"{here}/pictures/3.jpg cannot be read"
-    write(configured.failure(cell), {"result": str(cell.relative_to(configured.folder)), "job": "x", "reason": reason, "details": ""})
-    for path in configured.table("tasks"):
+    write(configured.paths.failure(cell), {"result": str(cell.relative_to(configured.folder)), "job": "x", "reason": reason, "details": ""})
+    for path in configured.paths.table("tasks"):
         table = (pd.read_parquet if path.suffix == ".parquet" else pd.read_csv)(path)
         table["failed"] = reason
         table.to_parquet(path) if path.suffix == ".parquet" else table.to_csv(path, index=False)
-    configured.report.write_text(f"<p>{here}/results &quot;{home}/data&quot;</p>{configured.report.read_text()}")
+    configured.paths.report.write_text(f"<p>{here}/results &quot;{home}/data&quot;</p>{configured.paths.report.read_text()}")
     provenance.write(configured)
     done = pack(study)
     assert done.returncode == 0 and "1 result failed" in done.stdout and str(cell.relative_to(configured.folder)) in done.stdout
@@ -126,7 +126,7 @@ def test_a_study_with_holes_is_packed_without_them_and_without_the_folders_of_th
     assert set(pd.read_parquet("unpacked.parquet")["failed"]) == {"./pictures/3.jpg cannot be read"}
     told = json.loads(content["provenance.json"])["results"]
     assert all(hashlib.sha256(content[name]).hexdigest() == digest for name, digest in told.items())
-    assert content["prompts/coop/seed1/shapes.safetensors"] == configured.prompt("coop", 1, "shapes").read_bytes()
+    assert content["prompts/coop/seed1/shapes.safetensors"] == configured.paths.prompt("coop", 1, "shapes").read_bytes()
 
 
 def test_folders_of_the_machine_are_found_however_they_are_written(tmp_path, monkeypatch):
@@ -179,8 +179,8 @@ def test_a_key_that_the_configuration_has_had_since_is_no_other_configuration(st
 
     monkeypatch.chdir(study.folder)
     configured = Study(CONFIG)
-    then = json.loads(configured.resolved_config.read_bytes())
-    write(configured.resolved_config, {key: value for key, value in then.items() if key != "broken_pictures"})
+    then = json.loads(configured.paths.resolved_config.read_bytes())
+    write(configured.paths.resolved_config, {key: value for key, value in then.items() if key != "broken_pictures"})
     packing.require_finished(configured)
     study.configure(broken_pictures="skip")
     assert "another configuration" in refused(study)

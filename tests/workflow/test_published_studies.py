@@ -49,7 +49,7 @@ def test_the_elevater_study_is_mvlpts():
         assert (settings["optimizer"], settings["learning_rate"], settings["epochs"]) == ("sgd", 0.002, 200)
     assert study.settings("coop")["context"] == 16 and study.settings("coop")["position"] == "middle"
     assert len(study.cells) == 3 * 3 * 20 * 22
-    assert study.entry("kitti-distance").resize == "squash" and study.entry("hateful-memes").task.metric == "roc_auc"
+    assert study.data.entry("kitti-distance").resize == "squash" and study.data.entry("hateful-memes").task.metric == "roc_auc"
 
 
 def test_the_study_of_coops_tasks_draws_as_coop_does():
@@ -61,7 +61,7 @@ def test_the_studies_of_protocols_are_cocoops_and_maples():
     halves, across, shifts = (described(name) for name in ("base_to_new", "cross_dataset", "domain"))
     assert [len(study.design.given) for study in (halves, across, shifts)] == [11, 11, 5]
     for study in (halves, across, shifts):
-        assert (study.shots, study.seeds, study.config["draw"], study.weights) == (16, (1, 2, 3), "coop", "ViT-B-16/openai")
+        assert (study.shots, study.seeds, study.config["draw"], study.backbone.weights) == (16, (1, 2, 3), "coop", "ViT-B-16/openai")
         coop = study.settings("coop")
         assert (coop["context"], coop["initial"], coop["position"], coop["select"]) == (4, "a photo of a", "end", "last")
         assert (study.settings("cocoop")["epochs"], study.settings("cocoop")["batch_size"]) == (10, 1)
@@ -78,7 +78,7 @@ def test_the_few_shot_studies_are_coops_prompt_adapters_and_softcpts():
     assert len(study.tasks) == 11 and set(study.tasks) - set(general.tasks) == {"coop-imagenet"} and len(general.tasks) == 10
     for one, weights in ((study, "ViT-B-16/openai"), (general, "RN50/openai")):
         assert (one.design.name, one.shots, one.seeds, one.config["draw"]) == ("few_shot", 16, (1, 2, 3), "coop")
-        assert one.weights == weights
+        assert one.backbone.weights == weights
         coop = one.settings("coop")
         assert [coop[key] for key in ("context", "initial", "position", "epochs", "select")] == [16, "", "end", 200, "last"]
     prompt = study.settings("coop_mt")  # MVLPT's, which Prompt-Adapter takes

@@ -44,12 +44,12 @@ def learned(tmp_path_factory) -> Study:
     from promptatlas.backbone import export
 
     study = Study(CONFIG | {"results": str(tmp_path_factory.mktemp("results"))})
-    export.export("mini", "mini", study.backbone_folder)
+    export.export("mini", "mini", study.paths.backbone_folder)
     for name in study.tasks:
         prepare.prepare(study, name, 1, quiet)
     prepare.draws(study, quiet)
-    work = {prepare.encode: study.encode_jobs, tune.learn: study.tune_jobs, share.learn: study.share_jobs}
-    for run, jobs in (work | {transfer.fill: study.transfer_jobs}).items():
+    work = {prepare.encode: study.jobs.encode, tune.learn: study.jobs.tune, share.learn: study.jobs.share}
+    for run, jobs in (work | {transfer.fill: study.jobs.transfer}).items():
         for job in jobs:
             run(study, job, 1, quiet)
     return study
@@ -68,8 +68,8 @@ def bits(record: dict) -> np.ndarray:
 @pytest.mark.parametrize("method", ["coop", "vpt"])
 @pytest.mark.parametrize("target", ["shapes", "colors"])
 def test_a_prompt_loaded_by_hand_is_right_on_the_very_pictures_of_its_cells(method, target, learned):
-    prompt = promptatlas.load_prompt(learned.prompt(method, 1, "shapes"))
-    task = PreparedTask.open(learned.task_folder(target))
+    prompt = promptatlas.load_prompt(learned.paths.prompt(method, 1, "shapes"))
+    task = PreparedTask.open(learned.paths.task_folder(target))
     classifier = prompt.classifier(None if target == "shapes" else task.task.class_names)
     assert classifier.class_names == task.task.class_names
     right = classifier(np.asarray(task.images("test"))).logits.argmax(1) == np.asarray(task.labels("test"))
@@ -84,19 +84,19 @@ def test_a_prompt_loaded_by_hand_is_right_on_the_very_pictures_of_its_cells(meth
 @pytest.mark.parametrize("name", TASKS)
 def test_what_a_learner_of_all_tasks_gives_one_is_a_prompt_with_the_logits_of_its_score(method, name, learned):
     """The study's: its features of the test pictures, times the class weights that the learner's own file keeps."""
-    with safe_open(learned.shared(method, 1), "np") as file:
+    with safe_open(learned.paths.shared(method, 1), "np") as file:
         weights, about = file.get_tensor(f"weights.{name}"), file.metadata()
-    task, pictures = PreparedTask.open(learned.task_folder(name)), feature_file.load(learned.encoded(name))[0]["features_test"]
-    prompt = promptatlas.load_prompt(learned.prompt(method, 1, name))
+    task, pictures = PreparedTask.open(learned.paths.task_folder(name)), feature_file.load(learned.paths.encoded(name))[0]["features_test"]
+    prompt = promptatlas.load_prompt(learned.paths.prompt(method, 1, name))
     classifier = prompt.classifier()
     logits = classifier(np.asarray(task.images("test"))).logits
     expected = float(classifier.backbone.logit_scale) * pictures @ weights.T
     np.testing.assert_allclose(logits, expected, atol=1e-4)
-    record = json.loads(learned.score(method, 1, name).read_text())
+    record = json.loads(learned.paths.score(method, 1, name).read_text())
     assert np.mean(logits.argmax(1) == np.asarray(task.labels("test"))) == pytest.approx(record["score"], abs=1e-9)
     assert prompt.card["task"] == name and tuple(prompt.card["class_names"]) == task.task.class_names == classifier.class_names
     assert prompt.card["learned_with"] == [other for other in TASKS if other != name]
-    drawn = [json.loads(learned.draw(other, 1).read_text()) for other in TASKS]
+    drawn = [json.loads(learned.paths.draw(other, 1).read_text()) for other in TASKS]
     assert prompt.card["draw"]["train"] == sum(len(one["train"]) for one in drawn)
     row = json.loads(about["history"])[int(about["best_epoch"]) - 1]
     assert prompt.card["validation"]["score"] == row["validation_score"] and prompt.card["resize"] == "squash"
@@ -104,14 +104,14 @@ def test_what_a_learner_of_all_tasks_gives_one_is_a_prompt_with_the_logits_of_it
 
 def test_soft_sharing_gives_each_task_another_prompt_and_hard_sharing_all_the_same(learned):
     given = {
-        method: {promptatlas.load_prompt(learned.prompt(method, 1, name)).learned.fingerprint() for name in TASKS}
+        method: {promptatlas.load_prompt(learned.paths.prompt(method, 1, name)).learned.fingerprint() for name in TASKS}
         for method in ("softcpt", "coop_mt")
     }
     assert len(given["softcpt"]) == len(TASKS) and len(given["coop_mt"]) == 1
 
 
 def test_the_learners_own_file_says_which_file_to_load(learned):
-    path = learned.shared("softcpt", 1)
+    path = learned.paths.shared("softcpt", 1)
     with pytest.raises(UserError) as caught:
         promptatlas.load_prompt(path)
     told = str(caught.value)
@@ -130,39 +130,39 @@ def copy(learned, tmp_path) -> Study:
 
 
 def share_again(study: Study) -> None:
-    for job in study.share_jobs:
+    for job in study.jobs.share:
         share.learn(study, job, 1, quiet)
 
 
 def test_a_prompt_of_a_learner_is_kept_missed_and_made_again_alone(copy):
     """An older study has none: its learners and scores stay as they are."""
-    paths = [path for job in copy.share_jobs for path in copy.outputs(job)]
+    paths = [path for job in copy.jobs.share for path in copy.outputs(job)]
     given = [path for path in paths if path in copy.prompts_given("softcpt", [1])]
     assert len(given) == len(TASKS)
     before = {path: (path.read_bytes(), path.stat().st_mtime_ns) for path in paths}
     share_again(copy)
     assert {path: (path.read_bytes(), path.stat().st_mtime_ns) for path in paths} == before
     given[0].unlink()
-    shutil.copyfile(copy.prompt("softcpt", 1, "colors"), copy.prompt("softcpt", 1, "textures"))  # not its own
+    shutil.copyfile(copy.paths.prompt("softcpt", 1, "colors"), copy.paths.prompt("softcpt", 1, "textures"))  # not its own
     found = {state.path: state.kind for state in status.states(copy, "softcpt")}
-    expected = dict.fromkeys(given, status.DONE) | {given[0]: status.MISSING, copy.prompt("softcpt", 1, "textures"): status.STALE}
+    expected = dict.fromkeys(given, status.DONE) | {given[0]: status.MISSING, copy.paths.prompt("softcpt", 1, "textures"): status.STALE}
     assert {path: found[path] for path in given} == expected
     share_again(copy)
     assert {state.kind for state in status.states(copy, "softcpt")} == {status.DONE}
     for path in paths:
-        fresh = path in (given[0], copy.prompt("softcpt", 1, "textures"))
+        fresh = path in (given[0], copy.paths.prompt("softcpt", 1, "textures"))
         assert (path.stat().st_mtime_ns != before[path][1]) == fresh, path
         assert promptatlas.load_prompt(path).learned.prompts.text is not None if path in given else path.read_bytes() == before[path][0]
 
 
 def test_a_learner_that_fails_leaves_a_reason_in_the_place_of_every_prompt(copy):
-    shutil.rmtree(copy.shared("softcpt", 1).parent)
+    shutil.rmtree(copy.paths.shared("softcpt", 1).parent)
     broken = Study(copy.config | {"methods": ["coop", "softcpt"], "settings": CONFIG["settings"] | {"softcpt": {"learning_rate": 1e30}}})
     share_again(broken)
     for path in broken.prompts_given("softcpt", [1]):
         with pytest.raises(UserError, match="shared prompt failed: softcpt: the loss is not a number"):
             promptatlas.load_prompt(path)
-        assert broken.failure(path).exists()
+        assert broken.paths.failure(path).exists()
 
 
 @pytest.mark.parametrize(("method", "own"), [("softcpt", {"class_context": "agnostic"}), ("coop_mt", {"sharing": "class"})])
@@ -173,7 +173,7 @@ def test_contexts_that_differ_by_class_give_no_prompt_and_the_file_says_why(meth
     share_again(study)
     assert not (study.folder / "prompts" / method).exists()
     with pytest.raises(UserError, match=f"all that {method} learned of 3 tasks .* every class has another context; only") as caught:
-        promptatlas.load_prompt(study.shared(method, 1))
+        promptatlas.load_prompt(study.paths.shared(method, 1))
     assert "\n" not in str(caught.value) and "delete" not in str(caught.value)
 
 
@@ -186,11 +186,11 @@ def shown(path, capsys) -> dict[str, str]:
 
 def test_the_card_shows_the_test_score_that_the_study_has_of_this_very_prompt(copy, tmp_path, capsys):
     record = cell(copy, "vpt", "shapes", "shapes")
-    assert shown(copy.prompt("vpt", 1, "shapes"), capsys)["test"] == f"metric accuracy, score {record['score']:.4f}"
-    record = json.loads(copy.score("softcpt", 1, "colors").read_text())
-    assert shown(copy.prompt("softcpt", 1, "colors"), capsys)["test"] == f"metric accuracy, score {record['score']:.4f}"
+    assert shown(copy.paths.prompt("vpt", 1, "shapes"), capsys)["test"] == f"metric accuracy, score {record['score']:.4f}"
+    record = json.loads(copy.paths.score("softcpt", 1, "colors").read_text())
+    assert shown(copy.paths.prompt("softcpt", 1, "colors"), capsys)["test"] == f"metric accuracy, score {record['score']:.4f}"
     away = tmp_path / "away.safetensors"
-    shutil.copyfile(copy.prompt("vpt", 1, "shapes"), away)
+    shutil.copyfile(copy.paths.prompt("vpt", 1, "shapes"), away)
     assert "test" not in shown(away, capsys)
 
 
@@ -205,7 +205,7 @@ def test_without_a_measurement_of_this_prompt_there_is_just_the_card(damage, cop
         place.write_text(json.dumps(record | {"score": None, "failed": "no memory"}))
     elif damage == "another prompt":
         place.write_text(json.dumps(record | {"parts": record["parts"] | {"prompt": "0" * 64}}))
-    lines = shown(copy.prompt("vpt", 1, "shapes"), capsys)
+    lines = shown(copy.paths.prompt("vpt", 1, "shapes"), capsys)
     assert lines["method"] == "vpt" and "test" not in lines
 
 

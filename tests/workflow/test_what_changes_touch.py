@@ -89,21 +89,21 @@ def study() -> Study:
 
 def run() -> None:
     """Every job that a run starts, up to the cells."""
-    if (found := changes.of_backbone(study())).parts or not study().backbone_record.exists():
+    if (found := changes.of_backbone(study())).parts or not study().paths.backbone_record.exists():
         export_backbone.export(study(), found.mark, quiet)
     fetch.fetch(study(), quiet)
-    for task in study().real_tasks:
+    for task in study().data.real_tasks:
         if (change := changes.of_task(study(), task)).parts or not changes.is_prepared(study(), task):
             prepare.prepare(study(), task, 1, quiet, change.mark)
     now = study()
     prepare.draws(now, quiet)
-    for job in now.encode_jobs:
+    for job in now.jobs.encode:
         prepare.encode(now, job, 1, quiet)
-    for job in now.probe_jobs:
+    for job in now.jobs.probe:
         probe.fit(now, job, quiet)
-    for job in now.tune_jobs:
+    for job in now.jobs.tune:
         tune.learn(now, job, 1, quiet)
-    for job in now.transfer_jobs:
+    for job in now.jobs.transfer:
         transfer.fill(now, job, 1, quiet)
 
 

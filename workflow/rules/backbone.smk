@@ -4,38 +4,38 @@
 rule backbone:
     input:
         look=looks.get(session.BACKBONE, []),
-        fetched=study.fetched if study.is_published_backbone else [],
+        fetched=study.paths.fetched if study.backbone.is_published else [],
     output:
-        study.backbone_files,
-        study.backbone_record,
+        study.paths.backbone_files,
+        study.paths.backbone_record,
     log:
-        study.log("backbone"),
+        study.paths.log("backbone"),
     benchmark:
-        study.benchmark("backbone")
+        study.paths.benchmark("backbone")
     localrule: True
     message:
-        f"Export the backbone {study.backbone_name}"
+        f"Export the backbone {study.backbone.name}"
     conda:
         "../../envs/environment.yaml"
     script:
         "../scripts/backbone.py"
 
 
-for job in study.encode_jobs:
+for job in study.jobs.encode:
 
     rule:
         name:
             job.name
         input:
             backbone=backbone_files,
-            tasks=study.task_records(job.tasks),
+            tasks=study.paths.task_records(job.tasks),
             again=again(study.outputs(job)),
         output:
             update(study.outputs(job)),
         log:
-            study.log(job.name),
+            study.paths.log(job.name),
         benchmark:
-            study.benchmark(job.name)
+            study.paths.benchmark(job.name)
         params:
             **study.provenance("zero_shot"),
         resources:
@@ -48,21 +48,21 @@ for job in study.encode_jobs:
             "../scripts/encode.py"
 
 
-for job in study.probe_jobs:
+for job in study.jobs.probe:
 
     rule:
         name:
             job.name
         input:
-            encoded=[study.encoded(task) for task in job.tasks],
+            encoded=[study.paths.encoded(task) for task in job.tasks],
             draws=study.tuning_draws(job),
             again=again(study.outputs(job)),
         output:
             update(study.outputs(job)),
         log:
-            study.log(job.name),
+            study.paths.log(job.name),
         benchmark:
-            study.benchmark(job.name)
+            study.paths.benchmark(job.name)
         params:
             **study.provenance("linear_probe"),
         resources:
@@ -79,9 +79,9 @@ rule pretrain_mini:
     output:
         directory(study.folder / "pretraining"),
     log:
-        study.log("pretrain_mini"),
+        study.paths.log("pretrain_mini"),
     benchmark:
-        study.benchmark("pretrain_mini")
+        study.paths.benchmark("pretrain_mini")
     message:
         "Train the mini backbone again from procedural pictures with captions"
     conda:

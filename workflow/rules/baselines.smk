@@ -1,22 +1,22 @@
 # What the matrix is compared with: learners shared by all tasks, and adapters on frozen features. A job keeps the scores
 # that still hold and computes the others.
 
-for job in study.share_jobs:
+for job in study.jobs.share:
 
     rule:
         name:
             job.name
         input:
             backbone=backbone_files,
-            encoded=[study.encoded(task) for task in study.tasks],
+            encoded=[study.paths.encoded(task) for task in study.tasks],
             draws=study.tuning_draws(job),
             again=again(study.outputs(job)),
         output:
             update(study.outputs(job)),
         log:
-            study.log(job.name),
+            study.paths.log(job.name),
         benchmark:
-            study.benchmark(job.name)
+            study.paths.benchmark(job.name)
         params:
             **study.provenance(job.method),
             method=job.method,
@@ -32,23 +32,23 @@ for job in study.share_jobs:
             "../scripts/share.py"
 
 
-for job in study.adapt_jobs:
+for job in study.jobs.adapt:
 
     rule:
         name:
             job.name
         input:
             backbone=backbone_files,
-            encoded=[study.encoded(task) for task in job.tasks],
+            encoded=[study.paths.encoded(task) for task in job.tasks],
             draws=study.tuning_draws(job),
             weights=study.adapter_inputs(job),
             again=again(study.outputs(job)),
         output:
             update(study.outputs(job)),
         log:
-            study.log(job.name),
+            study.paths.log(job.name),
         benchmark:
-            study.benchmark(job.name)
+            study.paths.benchmark(job.name)
         params:
             **study.provenance(job.method),
             method=job.method,

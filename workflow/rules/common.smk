@@ -18,7 +18,7 @@ else:
 looks = session.looks(study, workflow.is_main_process, workflow.output_settings.dryrun)
 
 # Whether the frozen model is another one is read off its small record, also in a copy, where times say nothing.
-backbone_files = [study.backbone_record, *ancient(study.backbone_files)]
+backbone_files = [study.paths.backbone_record, *ancient(study.paths.backbone_files)]
 
 # Rules with `localrule: True` want a network or are done in seconds: on a cluster they run where Snakemake runs, the others
 # as profiles/slurm says.

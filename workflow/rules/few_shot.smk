@@ -3,17 +3,17 @@
 
 rule comparison:
     input:
-        **{name: study.table(name)[0] for name in ("transfer", "tasks", "baselines", "methods")},
-        shared=study.table("shared_images")[0],
-        joint=study.table("joint")[:1] if study.joint else [],
-        again=again([study.summary]),
+        **{name: study.paths.table(name)[0] for name in ("transfer", "tasks", "baselines", "methods")},
+        shared=study.paths.table("shared_images")[0],
+        joint=study.paths.table("joint")[:1] if study.multitask.joint else [],
+        again=again([study.paths.summary]),
     output:
-        summary=study.summary,
-        figures=directory(study.figures),
+        summary=study.paths.summary,
+        figures=directory(study.paths.figures),
     log:
-        study.log("comparison"),
+        study.paths.log("comparison"),
     benchmark:
-        study.benchmark("comparison")
+        study.paths.benchmark("comparison")
     localrule: True
     message:
         "Compare the methods"
@@ -25,19 +25,19 @@ rule comparison:
 
 rule comparison_page:
     input:
-        tasks=study.table("tasks")[0],
-        config=study.resolved_config,
-        summary=study.summary,
-        again=again([study.report]),
+        tasks=study.paths.table("tasks")[0],
+        config=study.paths.resolved_config,
+        summary=study.paths.summary,
+        again=again([study.paths.report]),
     output:
-        study.report,
+        study.paths.report,
     log:
-        study.log("comparison_page"),
+        study.paths.log("comparison_page"),
     benchmark:
-        study.benchmark("comparison_page")
+        study.paths.benchmark("comparison_page")
     localrule: True
     message:
-        f"Write {study.report}"
+        f"Write {study.paths.report}"
     conda:
         "../../envs/environment.yaml"
     script:

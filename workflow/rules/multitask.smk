@@ -1,23 +1,23 @@
 # Prompts that several tasks share: multitask source prompts, and groups of targets that adapt together.
 
-for job in study.multitask_jobs:
+for job in study.jobs.multitask:
 
     rule:
         name:
             job.name
         input:
             backbone=backbone_files,
-            tasks=study.task_records(study.tasks),
+            tasks=study.paths.task_records(study.tasks),
             draws=study.draws,
             again=again(study.outputs(job)),
         output:
             update(study.outputs(job)),
         log:
-            study.log(job.name),
+            study.paths.log(job.name),
         benchmark:
-            study.benchmark(job.name)
+            study.paths.benchmark(job.name)
         params:
-            **study.union,
+            **study.multitask.options,
             **study.provenance(job.method),
             multitask=study.config["multitask"],
             targets=job.targets,
@@ -31,7 +31,7 @@ for job in study.multitask_jobs:
             "../scripts/multitask.py"
 
 
-for job in study.joint_jobs:
+for job in study.jobs.joint:
 
     rule:
         name:
@@ -44,13 +44,13 @@ for job in study.joint_jobs:
         output:
             update(study.outputs(job)),
         log:
-            study.log(job.name),
+            study.paths.log(job.name),
         benchmark:
-            study.benchmark(job.name)
+            study.paths.benchmark(job.name)
         params:
-            **study.union,
+            **study.multitask.options,
             **study.provenance(job.method),
-            groups=study.joint,
+            groups=study.multitask.joint,
             multitask=study.config["multitask"],
         resources:
             **session.resources(study, gpus=study.gpus),
@@ -62,18 +62,18 @@ for job in study.joint_jobs:
             "../scripts/joint.py"
 
 
-if study.joint:
+if study.multitask.joint:
 
     rule collect_joint:
         input:
-            [path for job in study.joint_jobs for path in study.outputs(job)],
-            again=again(study.table("joint")),
+            [path for job in study.jobs.joint for path in study.outputs(job)],
+            again=again(study.paths.table("joint")),
         output:
-            study.table("joint"),
+            study.paths.table("joint"),
         log:
-            study.log("collect_joint"),
+            study.paths.log("collect_joint"),
         benchmark:
-            study.benchmark("collect_joint")
+            study.paths.benchmark("collect_joint")
         localrule: True
         message:
             "Collect single, joint and source-initialised scores into a table"

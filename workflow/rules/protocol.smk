@@ -3,18 +3,18 @@
 
 rule protocol:
     input:
-        transfer=study.table("transfer")[0],
-        tasks=study.table("tasks")[0],
-        baselines=study.table("baselines")[0],
-        shared=study.table("shared_images")[0],
-        again=again([*study.table("protocol"), study.summary]),
+        transfer=study.paths.table("transfer")[0],
+        tasks=study.paths.table("tasks")[0],
+        baselines=study.paths.table("baselines")[0],
+        shared=study.paths.table("shared_images")[0],
+        again=again([*study.paths.table("protocol"), study.paths.summary]),
     output:
-        table=study.table("protocol"),
-        summary=study.summary,
+        table=study.paths.table("protocol"),
+        summary=study.paths.summary,
     log:
-        study.log("protocol"),
+        study.paths.log("protocol"),
     benchmark:
-        study.benchmark("protocol")
+        study.paths.benchmark("protocol")
     localrule: True
     message:
         f"Put the scores into the layout of {study.design.name}"
@@ -26,20 +26,20 @@ rule protocol:
 
 rule protocol_page:
     input:
-        protocol=study.table("protocol")[0],
-        tasks=study.table("tasks")[0],
-        config=study.resolved_config,
-        summary=study.summary,
-        again=again([study.report]),
+        protocol=study.paths.table("protocol")[0],
+        tasks=study.paths.table("tasks")[0],
+        config=study.paths.resolved_config,
+        summary=study.paths.summary,
+        again=again([study.paths.report]),
     output:
-        study.report,
+        study.paths.report,
     log:
-        study.log("protocol_page"),
+        study.paths.log("protocol_page"),
     benchmark:
-        study.benchmark("protocol_page")
+        study.paths.benchmark("protocol_page")
     localrule: True
     message:
-        f"Write {study.report}"
+        f"Write {study.paths.report}"
     conda:
         "../../envs/environment.yaml"
     script:

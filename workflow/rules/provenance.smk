@@ -4,15 +4,15 @@
 rule provenance:
     input:
         study.tables,
-        study.summary,
-        study.report,
-        config=study.resolved_config,
+        study.paths.summary,
+        study.paths.report,
+        config=study.paths.resolved_config,
     output:
-        study.provenance_file,
+        study.paths.provenance_file,
     log:
-        study.log("provenance"),
+        study.paths.log("provenance"),
     benchmark:
-        study.benchmark("provenance")
+        study.paths.benchmark("provenance")
     localrule: True
     message:
         "Note versions, code, hashes and devices"

@@ -3,13 +3,13 @@
 
 rule figures:
     input:
-        **{name: study.table(name)[0] for name in ("transfer", "similarity", "statistics", "tasks", "methods")},
+        **{name: study.paths.table(name)[0] for name in ("transfer", "similarity", "statistics", "tasks", "methods")},
     output:
-        directory(study.figures),
+        directory(study.paths.figures),
     log:
-        study.log("figures"),
+        study.paths.log("figures"),
     benchmark:
-        study.benchmark("figures")
+        study.paths.benchmark("figures")
     localrule: True
     message:
         "Draw the heatmaps and correlations"
@@ -21,19 +21,19 @@ rule figures:
 
 rule page:
     input:
-        **{name: study.table(name)[0] for name in ("transfer", "similarity", "statistics", "tasks", "tuning")},
-        config=study.resolved_config,
-        summary=study.summary,
-        again=again([study.report]),
+        **{name: study.paths.table(name)[0] for name in ("transfer", "similarity", "statistics", "tasks", "tuning")},
+        config=study.paths.resolved_config,
+        summary=study.paths.summary,
+        again=again([study.paths.report]),
     output:
-        study.report,
+        study.paths.report,
     log:
-        study.log("page"),
+        study.paths.log("page"),
     benchmark:
-        study.benchmark("page")
+        study.paths.benchmark("page")
     localrule: True
     message:
-        f"Write {study.report}"
+        f"Write {study.paths.report}"
     conda:
         "../../envs/environment.yaml"
     script:

@@ -3,15 +3,15 @@
 
 rule similarity:
     input:
-        tasks=study.task_records(study.tasks),
-        encoded=[study.index(job.name) for job in study.encode_jobs],
-        again=again(study.table("similarity")),
+        tasks=study.paths.task_records(study.tasks),
+        encoded=[study.paths.index(job.name) for job in study.jobs.encode],
+        again=again(study.paths.table("similarity")),
     output:
-        study.table("similarity"),
+        study.paths.table("similarity"),
     log:
-        study.log("similarity"),
+        study.paths.log("similarity"),
     benchmark:
-        study.benchmark("similarity")
+        study.paths.benchmark("similarity")
     params:
         measures=study.config["similarity"],
     resources:

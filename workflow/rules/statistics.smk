@@ -3,21 +3,21 @@
 
 rule statistics:
     input:
-        transfer=study.table("transfer")[0],
-        similarity=study.table("similarity")[0],
-        tasks=study.table("tasks")[0],
-        baselines=study.table("baselines")[0],
-        shared=study.table("shared_images")[0],
-        methods=study.table("methods")[0],
-        joint=study.table("joint")[:1] if study.joint else [],
-        again=again([*study.table("statistics"), study.summary]),
+        transfer=study.paths.table("transfer")[0],
+        similarity=study.paths.table("similarity")[0],
+        tasks=study.paths.table("tasks")[0],
+        baselines=study.paths.table("baselines")[0],
+        shared=study.paths.table("shared_images")[0],
+        methods=study.paths.table("methods")[0],
+        joint=study.paths.table("joint")[:1] if study.multitask.joint else [],
+        again=again([*study.paths.table("statistics"), study.paths.summary]),
     output:
-        table=study.table("statistics"),
-        summary=study.summary,
+        table=study.paths.table("statistics"),
+        summary=study.paths.summary,
     log:
-        study.log("statistics"),
+        study.paths.log("statistics"),
     benchmark:
-        study.benchmark("statistics")
+        study.paths.benchmark("statistics")
     params:
         **study.config["statistics"],
     localrule: True

@@ -4,7 +4,7 @@
 # What was seen of names, sizes and times of source files, and of the descriptions of tasks: another look is another file.
 rule look:
     output:
-        touch(study.look("{what}", "{mark}")),
+        touch(study.paths.look("{what}", "{mark}")),
     wildcard_constraints:
         what="[^/]+",
         mark="[0-9a-f]+",
@@ -19,14 +19,14 @@ if study.needs_fetching:
         input:
             looks[session.FETCHED],
         output:
-            study.fetched,
+            study.paths.fetched,
         log:
-            study.log("fetch"),
+            study.paths.log("fetch"),
         benchmark:
-            study.benchmark("fetch")
+            study.paths.benchmark("fetch")
         localrule: True
         message:
-            f"Find or download the data of {len(study.real_tasks)} tasks and the weights"
+            f"Find or download the data of {len(study.data.real_tasks)} tasks and the weights"
         conda:
             "../../envs/environment.yaml"
         script:
@@ -36,22 +36,22 @@ if study.needs_fetching:
 rule prepare:
     input:
         lambda wildcards: study.preparation_inputs(wildcards.task),
-        look=lambda wildcards: [] if study.is_embedded(wildcards.task) else looks[wildcards.task],
-        fetched=lambda wildcards: [] if study.is_embedded(wildcards.task) else study.fetched,
-        again=lambda wildcards: again(study.prepared_files(wildcards.task)),
+        look=lambda wildcards: [] if study.data.is_embedded(wildcards.task) else looks[wildcards.task],
+        fetched=lambda wildcards: [] if study.data.is_embedded(wildcards.task) else study.paths.fetched,
+        again=lambda wildcards: again(study.paths.prepared_files(wildcards.task)),
     output:
-        update(study.task_files("{task}")),
-        factors=update(study.factors("{task}")),
+        update(study.paths.task_files("{task}")),
+        factors=update(study.paths.factors("{task}")),
     log:
-        study.log("prepare_{task}"),
+        study.paths.log("prepare_{task}"),
     benchmark:
-        study.benchmark("prepare_{task}")
+        study.paths.benchmark("prepare_{task}")
     wildcard_constraints:
         task="[^/@]+",
-    threads: lambda wildcards: 1 if study.is_embedded(wildcards.task) else 8
+    threads: lambda wildcards: 1 if study.data.is_embedded(wildcards.task) else 8
     resources:
         **session.resources(study),
-    localrule: not study.real_tasks
+    localrule: not study.data.real_tasks
     message:
         "Prepare the pictures and labels of task {wildcards.task}"
     conda:
@@ -62,14 +62,14 @@ rule prepare:
 
 rule prepare_part:
     input:
-        study.task_folder("{whole}") / "task.json",
-        again=lambda wildcards: again(study.prepared_files(f"{wildcards.whole}@{wildcards.part}")),
+        study.paths.task_folder("{whole}") / "task.json",
+        again=lambda wildcards: again(study.paths.prepared_files(f"{wildcards.whole}@{wildcards.part}")),
     output:
-        study.part_files("{whole}@{part}"),
+        study.paths.part_files("{whole}@{part}"),
     log:
-        study.log("prepare_{whole}@{part}"),
+        study.paths.log("prepare_{whole}@{part}"),
     benchmark:
-        study.benchmark("prepare_{whole}@{part}")
+        study.paths.benchmark("prepare_{whole}@{part}")
     wildcard_constraints:
         whole="[^/@]+",
         part="base|new",
@@ -85,14 +85,14 @@ rule prepare_part:
 # Before anything is learned: who sees that two tasks share images may want to stop.
 rule shared_images:
     input:
-        study.task_records(study.tasks),
-        again=again(study.table("shared_images")),
+        study.paths.task_records(study.tasks),
+        again=again(study.paths.table("shared_images")),
     output:
-        study.table("shared_images"),
+        study.paths.table("shared_images"),
     log:
-        study.log("shared_images"),
+        study.paths.log("shared_images"),
     benchmark:
-        study.benchmark("shared_images")
+        study.paths.benchmark("shared_images")
     priority: 1
     localrule: True
     message:
@@ -110,9 +110,9 @@ rule draw:
     output:
         update(study.draws),
     log:
-        study.log("draw"),
+        study.paths.log("draw"),
     benchmark:
-        study.benchmark("draw")
+        study.paths.benchmark("draw")
     params:
         shots=study.shots,
         scheme=study.config["draw"],

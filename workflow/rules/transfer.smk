@@ -1,6 +1,6 @@
 # Cells. A job keeps the cells that still hold and measures the others.
 
-for job in study.transfer_jobs:
+for job in study.jobs.transfer:
 
     rule:
         name:
@@ -12,9 +12,9 @@ for job in study.transfer_jobs:
         output:
             update(study.outputs(job)),
         log:
-            study.log(job.name),
+            study.paths.log(job.name),
         benchmark:
-            study.benchmark(job.name)
+            study.paths.benchmark(job.name)
         params:
             **study.transfer_provenance(job),
             protocol=job.protocol,
@@ -34,14 +34,14 @@ for job in study.transfer_jobs:
 
 rule collect:
     input:
-        made_by(study.transfer_jobs),
-        again=again(study.table("transfer")),
+        made_by(study.jobs.transfer),
+        again=again(study.paths.table("transfer")),
     output:
-        study.table("transfer"),
+        study.paths.table("transfer"),
     log:
-        study.log("collect"),
+        study.paths.log("collect"),
     benchmark:
-        study.benchmark("collect")
+        study.paths.benchmark("collect")
     localrule: True
     message:
         f"Collect {len(study.cells)} cells into a table"
@@ -53,21 +53,21 @@ rule collect:
 
 rule describe:
     input:
-        transfer=study.table("transfer")[0],
-        shared=study.table("shared_images")[0],
-        tasks=study.task_records(study.tasks),
-        prompts=[study.index(job.name) for job in study.tune_jobs],
-        probes=[study.probe(task) for task in study.learners],
+        transfer=study.paths.table("transfer")[0],
+        shared=study.paths.table("shared_images")[0],
+        tasks=study.paths.task_records(study.tasks),
+        prompts=[study.paths.index(job.name) for job in study.jobs.tune],
+        probes=[study.paths.probe(task) for task in study.learners],
         scores=study.score_records,
         draws=study.draws,
-        again=again([*(path for name in ("baselines", "methods", "tuning", "tasks") for path in study.table(name)), study.resolved_config]),
+        again=again([*(path for name in ("baselines", "methods", "tuning", "tasks") for path in study.paths.table(name)), study.paths.resolved_config]),
     output:
-        [path for name in ("baselines", "methods", "tuning", "tasks") for path in study.table(name)],
-        config=study.resolved_config,
+        [path for name in ("baselines", "methods", "tuning", "tasks") for path in study.paths.table(name)],
+        config=study.paths.resolved_config,
     log:
-        study.log("describe"),
+        study.paths.log("describe"),
     benchmark:
-        study.benchmark("describe")
+        study.paths.benchmark("describe")
     params:
         config=study.description,
     localrule: True

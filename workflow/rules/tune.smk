@@ -1,21 +1,21 @@
 # Source prompts. A job keeps the prompts that still hold and learns the others.
 
-for job in study.tune_jobs:
+for job in study.jobs.tune:
 
     rule:
         name:
             job.name
         input:
             backbone=backbone_files,
-            tasks=study.task_records(job.tasks),
+            tasks=study.paths.task_records(job.tasks),
             draws=study.tuning_draws(job),
             again=again(study.outputs(job)),
         output:
             update(study.outputs(job)),
         log:
-            study.log(job.name),
+            study.paths.log(job.name),
         benchmark:
-            study.benchmark(job.name)
+            study.paths.benchmark(job.name)
         params:
             **study.provenance(job.method),
             method=job.method,
@@ -35,13 +35,13 @@ for job in study.tune_jobs:
 # thousands of cells that would take longer than measuring them.
 rule index:
     input:
-        lambda wildcards: study.outputs(study.job(wildcards.job)),
+        lambda wildcards: study.outputs(study.jobs.named(wildcards.job)),
     output:
-        study.index("{job}"),
+        study.paths.index("{job}"),
     log:
-        study.log("index_{job}"),
+        study.paths.log("index_{job}"),
     benchmark:
-        study.benchmark("index_{job}")
+        study.paths.benchmark("index_{job}")
     localrule: True
     message:
         "Note the contents of what {wildcards.job} made"

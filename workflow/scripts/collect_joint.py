@@ -6,4 +6,4 @@ with reporting(snakemake.log[0]) as say:
     from promptatlas.study.study import Study
 
     study = Study(snakemake.config)
-    tables.save(tables.joint_table(study), study.table("joint"))
+    tables.save(tables.joint_table(study), study.paths.table("joint"))

@@ -9,14 +9,14 @@ with reporting(snakemake.log[0]) as say:
 
     from promptatlas.analysis.statistics import few_shot
     from promptatlas.report import figures
-    from promptatlas.study.multitask_names import ROWS
+    from promptatlas.study.multitask import ROWS
     from promptatlas.study.study import Study
 
     study = Study(snakemake.config)
     names = ("transfer", "tasks", "baselines", "methods", "shared")
     tables = {name: pd.read_parquet(snakemake.input[name]) for name in names}
     joint = pd.read_parquet(snakemake.input.joint) if snakemake.input.joint else None
-    printed = few_shot.published_means(study.design, study.weights, study.shots, study.config)
+    printed = few_shot.published_means(study.design, study.backbone.weights, study.shots, study.config)
     summary = few_shot.summary(**tables, joint=joint, sources=ROWS, printed=printed)
     figures.draw_comparison(summary, Path(snakemake.output.figures))
     Path(snakemake.output.summary).write_text(json.dumps(summary, indent=1) + "\n")

@@ -5,4 +5,4 @@ with reporting(snakemake.log[0]) as say:
     from promptatlas.study.study import Study
 
     study = Study(snakemake.config)
-    prepare.encode(study, study.job(snakemake.rule), snakemake.threads, say)
+    prepare.encode(study, study.jobs.named(snakemake.rule), snakemake.threads, say)

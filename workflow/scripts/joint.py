@@ -5,4 +5,4 @@ with reporting(snakemake.log[0]) as say:
     from promptatlas.study.study import Study
 
     study = Study(snakemake.config)
-    joint.adapt(study, study.job(snakemake.rule), snakemake.threads, say)
+    joint.adapt(study, study.jobs.named(snakemake.rule), snakemake.threads, say)

@@ -5,4 +5,4 @@ with reporting(snakemake.log[0]) as say:
     from promptatlas.study.study import Study
 
     study = Study(snakemake.config)
-    probe.fit(study, study.job(snakemake.rule), say)
+    probe.fit(study, study.jobs.named(snakemake.rule), say)

@@ -9,4 +9,4 @@ with reporting(snakemake.log[0]) as say:
     study = Study(snakemake.config)
     measures = snakemake.params.measures
     table = similarity.compute(prepare.all_comparable(study), None if measures == "all" else measures)
-    tables.save(table, study.table("similarity"))
+    tables.save(table, study.paths.table("similarity"))

@@ -9,7 +9,7 @@ with reporting(snakemake.log[0]) as say:
 
     from promptatlas.analysis import statistics
     from promptatlas.runs import tables
-    from promptatlas.study.multitask_names import ROWS
+    from promptatlas.study.multitask import ROWS
     from promptatlas.study.study import Study
 
     study = Study(snakemake.config)
@@ -18,6 +18,6 @@ with reporting(snakemake.log[0]) as say:
     joint = pd.read_parquet(snakemake.input.joint) if snakemake.input.joint else None
     permutations = snakemake.params.permutations
     table = statistics.analyse(transfer, similarity, tasks, permutations=permutations, primary=snakemake.params.primary)
-    tables.save(table, study.table("statistics"))
+    tables.save(table, study.paths.table("statistics"))
     summary = statistics.summary(transfer, similarity, table, tasks, baselines, permutations, methods, joint, ROWS, shared)
-    Path(study.summary).write_text(json.dumps(summary, indent=1) + "\n")
+    Path(study.paths.summary).write_text(json.dumps(summary, indent=1) + "\n")

@@ -12,7 +12,7 @@ from promptatlas.analysis.statistics.joint import compare_joint
 from promptatlas.analysis.statistics.summary import plain
 from promptatlas.analysis.statistics.views import way_title
 from promptatlas.report.page import joint as page
-from promptatlas.study.multitask_names import ROWS
+from promptatlas.study.multitask import ROWS
 
 TASKS, SEEDS = ("a", "b", "c", "d"), (1, 2)
 GROUPS = {"a": "a+c", "c": "a+c", "b": "b", "d": "d"}

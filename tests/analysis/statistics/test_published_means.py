@@ -28,7 +28,7 @@ def ready(name: str, **changes) -> Study:
 
 
 def means(study: Study) -> dict[str, dict]:
-    found = few_shot.published_means(study.design, study.weights, study.shots, study.config)
+    found = few_shot.published_means(study.design, study.backbone.weights, study.shots, study.config)
     return {one["form"]: one for one in found}
 
 

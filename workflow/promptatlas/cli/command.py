@@ -172,7 +172,7 @@ def _status(options: argparse.Namespace) -> int:
 
 def _rerun(options: argparse.Namespace) -> int:
     study = _study(options.configfile)
-    files = [str(study.cell(cell)) for cell in _cells(study, options)]
+    files = [str(study.paths.cell(cell)) for cell in _cells(study, options)]
     command = [sys.executable, "-m", "snakemake", "--cores", options.cores]
     command += [f"--configfile={options.configfile}"] if options.configfile else []
     command += [f"--profile={profile}" for profile in options.profile or []]

@@ -50,8 +50,8 @@ def holes(study: Study) -> list[failures.Failure]:
 
 def contents(study: Study) -> list[Path]:
     """Every file of the archive."""
-    whole = [*study.tables, study.resolved_config, study.provenance_file, study.summary, study.report]
-    folders = {study.figures, *(study.folder / name for name in ("prompts", "shared", "multitask", "joint"))}
+    whole = [*study.tables, study.paths.resolved_config, study.paths.provenance_file, study.paths.summary, study.paths.report]
+    folders = {study.paths.figures, *(study.folder / name for name in ("prompts", "shared", "multitask", "joint"))}
     found = {*whole, *(path for folder in folders for path in folder.rglob("*") if _belongs(path))}
     return sorted(found, key=Path.as_posix)
 
@@ -64,23 +64,23 @@ def require_finished(study: Study) -> None:
     """UserError unless everything is there, or failed, as configured now and as the provenance describes it."""
     again = "run the study, then pack again"
     failed = {one.path for one in holes(study)}
-    wanted = [*study.all_prompts, *study.all_cells, *study.all_scores, *study.tables, study.resolved_config, *study.conclusions]
+    wanted = [*study.all_prompts, *study.all_cells, *study.all_scores, *study.tables, study.paths.resolved_config, *study.conclusions]
     missing = [path for path in wanted if not path.exists() and path not in failed]
     if missing:
         raise UserError(f"{study.name} is not finished: {len(missing)} of {len(wanted)} files are missing, such as {missing[0]}; {again}")
     if _then(study) != _now(study.description):
         raise UserError(f"{study.name} was run with another configuration than the present one; {again}")
-    noted = json.loads(study.provenance_file.read_bytes()).get("results")
+    noted = json.loads(study.paths.provenance_file.read_bytes()).get("results")
     now = provenance.results(study)
     if noted != now:
         name = next((name for name in now if noted is None or noted.get(name) != now[name]), "a result")
-        raise UserError(f"{study.folder / name} is not what {study.provenance_file.name} describes; {again}")
+        raise UserError(f"{study.folder / name} is not what {study.paths.provenance_file.name} describes; {again}")
 
 
 def _then(study: Study) -> dict[str, Any]:
     """The configuration that the study ran with; keys that there were none of at the time had their usual values."""
     usual = _now(complete({}))
-    return {key: usual.get(key) for key in study.description} | json.loads(study.resolved_config.read_bytes())
+    return {key: usual.get(key) for key in study.description} | json.loads(study.paths.resolved_config.read_bytes())
 
 
 def _now(config: dict[str, Any]) -> dict[str, Any]:
@@ -97,7 +97,7 @@ def _write(file: io.BufferedIOBase, study: Study, files: list[Path], private: Pr
         for name in sorted([*(_name(study, path) for path in files), *([HOLES] if failed else [])]):
             if name == HOLES:
                 content = private.clean("\n".join(failures.lines(study, failed)) + "\n").encode()
-            elif name == _name(study, study.provenance_file):
+            elif name == _name(study, study.paths.provenance_file):
                 content = _described(study, private)
             else:
                 content = private.content(study.folder / name)
@@ -116,6 +116,6 @@ def _add(archive: tarfile.TarFile, name: str, content: bytes) -> None:
 
 def _described(study: Study, private: Private) -> bytes:
     """The provenance, with the hashes of the files as they are in the archive."""
-    told = json.loads(private.content(study.provenance_file))
+    told = json.loads(private.content(study.paths.provenance_file))
     told["results"] = {name: hashlib.sha256(private.content(study.folder / name)).hexdigest() for name in told["results"]}
     return provenance.written(told)

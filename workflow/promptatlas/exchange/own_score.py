@@ -14,29 +14,29 @@ from promptatlas.exchange.inference import Prompt
 from promptatlas.records import cells
 from promptatlas.records.cells import Cell
 from promptatlas.runs import learner_file, score_record
-from promptatlas.study.layout import Layout
+from promptatlas.study.paths import Paths
 
 
 def own_score(prompt: Prompt) -> dict[str, Any] | None:
     """metric and score; None if nothing beside the prompt was measured with this very prompt, or it is damaged."""
     method, seed, task = (prompt.card[key] for key in ("method", "seed", "task"))
     path = prompt.path.absolute()
-    for layout in map(Layout.at, path.parents):
-        if layout.prompt(method, seed, task) == path:
-            records = _records(layout, prompt, Cell("frozen", method, seed, task, task))
+    for paths in map(Paths.at, path.parents):
+        if paths.prompt(method, seed, task) == path:
+            records = _records(paths, prompt, Cell("frozen", method, seed, task, task))
             return next(({"metric": one["metric"], "score": one["score"]} for one in records if one["score"] is not None), None)
     return None
 
 
-def _records(layout: Layout, prompt: Prompt, cell: Cell) -> Iterator[dict[str, Any]]:
+def _records(paths: Paths, prompt: Prompt, cell: Cell) -> Iterator[dict[str, Any]]:
     """A cell of the matrix; the score of a learner of all tasks. Each was made with this prompt."""
     own = prompt.learned.fingerprint()
     with suppress(UserError):
-        record = cells.read(layout.cell(cell))
+        record = cells.read(paths.cell(cell))
         if record["parts"].get("prompt") == own:
             yield record
     with suppress(UserError):
-        given, learner = learner_file.prompt(layout.shared(cell.method, cell.seed), cell.target)
-        record = score_record.read(layout.score(cell.method, cell.seed, cell.target))
+        given, learner = learner_file.prompt(paths.shared(cell.method, cell.seed), cell.target)
+        record = score_record.read(paths.score(cell.method, cell.seed, cell.target))
         if given.fingerprint() == own and record["parts"].get("learner") == learner:
             yield record

@@ -66,9 +66,9 @@ def measured_here(study: Study) -> Budget:
 
     started, device = time.monotonic(), devices.chosen(study.config["device"], threads=1)
     sizes = {task: costs.size(study, task) for task in study.tasks}
-    trained = (study.backbone_folder / WEIGHTS).exists()
+    trained = (study.paths.backbone_folder / WEIGHTS).exists()
     if trained:
-        model = backbone.load(study.backbone_folder, device)
+        model = backbone.load(study.paths.backbone_folder, device)
     else:
         model = untrained(study.config["backbone"]["model"], study.config["backbone"]["pretrained"], device)
     weights = sum(prod(shape) for shape in shapes(model.architecture, model.text.token_embedding.num_embeddings).values())
@@ -99,7 +99,7 @@ def _head(budget: Budget) -> list[str]:
     model = "" if budget.trained else ", with an untrained model of the same sizes"
     return [
         f"{study.name}: {counted(len(study.tasks), 'task')}, {counted(len(study.every_method), 'method')}, "
-        f"{counted(len(study.seeds), 'seed')}, {counted(len(study.cells), 'cell')}, {study.backbone_name}",
+        f"{counted(len(study.seeds), 'seed')}, {counted(len(study.cells), 'cell')}, {study.backbone.name}",
         f"times are those of one {unit} as this one, measured in {budget.took:.0f} s{model}",
     ]
 
@@ -154,9 +154,9 @@ def _doubts(budget: Budget) -> list[str]:
         rows.append(f"assumed, as their pictures have not been found: the sizes of {', '.join(assumed)}")
     if budget.speeds.unmeasured:
         rows.append(f"too slow to be measured here, so guessed from the others: {', '.join(budget.speeds.unmeasured)}")
-    if budget.study.joint == "auto":
+    if budget.study.multitask.joint == "auto":
         rows.append("assumed: `joint: auto` finds pairs of tasks")
-    if budget.device == "cpu" and budget.study.is_published_backbone:
+    if budget.device == "cpu" and budget.study.backbone.is_published:
         rows.append("for jobs on GPUs ask on a machine with one: these are the speeds of a processor")
     return [*rows, "not counted: downloads, waiting in a queue, and what Snakemake and a cluster need to start a job"]
 
@@ -191,7 +191,7 @@ def measured(study: Study, planned: Sequence[Planned]) -> dict[str, tuple[int, f
     found: dict[str, tuple[int, float, float]] = {}
     for job in planned:
         try:
-            with study.benchmark(job.name).open() as file:
+            with study.paths.benchmark(job.name).open() as file:
                 row = list(csv.DictReader(file, delimiter="\t"))[-1]
             clock, processor = float(row["s"]), float(row["cpu_time"])
         except (OSError, LookupError, ValueError, TypeError):

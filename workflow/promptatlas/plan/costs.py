@@ -59,7 +59,7 @@ def size(study: Study, name: str) -> Size:
     task = study.hand_written(task)
     names = [tokens(one) for one in task.class_names] or [2] * ASSUMED[0]
     pools = {split: pools.get(split, 0) for split in ("train", "validation", "test")}
-    shots, whole, embedded = study.shots_of(halves.whole_of(name)), len(names), study.is_embedded(name)
+    shots, whole, embedded = study.shots_of(halves.whole_of(name)), len(names), study.data.is_embedded(name)
     if not pools["validation"] and study.config["draw"] == "coop":
         pools["validation"], pools["train"] = pools["train"] // 5, pools["train"] - pools["train"] // 5
     if study.config["draw"] == "elevater":
@@ -82,20 +82,20 @@ def size(study: Study, name: str) -> Size:
 
 def _described(study: Study, name: str) -> tuple[Any, Mapping[str, int], bool]:
     """The task, pictures by split, and whether these are known."""
-    path = study.task_folder(name) / "task.json"
+    path = study.paths.task_folder(name) / "task.json"
     if path.exists():
         record = json.loads(path.read_bytes())
         return Task.from_dict(record["task"]), record["pools"], True
-    if study.is_embedded(name):
+    if study.data.is_embedded(name):
         from promptatlas.tasks.mini import MINI_TASKS
 
         return MINI_TASKS[name].task, MINI_TASKS[name].sizes, True
-    entry = study.entry(name)
+    entry = study.data.entry(name)
     if entry.sizes and entry.task.class_names:
         return entry.task, entry.sizes, True
     try:
-        source = readers.find(entry.sources, study.data_root)
-        listing = readers.reader(source).read(source, study.data_root) if source else None
+        source = readers.find(entry.sources, study.data.root)
+        listing = readers.reader(source).read(source, study.data.root) if source else None
     except UserError:
         listing = None
     if listing is None:

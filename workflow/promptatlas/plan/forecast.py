@@ -15,7 +15,7 @@ from promptatlas.plan import costs
 from promptatlas.plan.costs import Method, Size, Work, together
 from promptatlas.study.designs import FEW_SHOT, MATRIX
 from promptatlas.study.jobs import Job, TransferJob
-from promptatlas.study.multitask_names import MULTITASK
+from promptatlas.study.multitask import MULTITASK
 from promptatlas.study.study import Study
 from promptatlas.tasks import halves
 
@@ -62,7 +62,7 @@ class _Plan:
         self.heavy = Work({"job: starts with torch": 1, "job: weights": weights})
         self.prepared = {task: f"prepare_{task}" for task in dict.fromkeys((*study.design.given, *study.tasks))}
         self.ready = ["backbone", *self.prepared.values(), "draw"]
-        self.encoded = [_index(job) for job in study.encode_jobs]
+        self.encoded = [_index(job) for job in study.jobs.encode]
 
     def prepare(self) -> None:
         study = self.study
@@ -72,63 +72,63 @@ class _Plan:
                 self._light(name, "prepare", Work(), [self.prepared[halves.whole_of(task)]])
             else:
                 own = (costs.preparing(self.sizes[part]) for part in study.tasks if halves.whole_of(part) == task)
-                self._light(name, "prepare", together(own), [] if study.is_embedded(task) else ["backbone"])
+                self._light(name, "prepare", together(own), [] if study.data.is_embedded(task) else ["backbone"])
         self._light("shared_images", "prepare", Work(), self.prepared.values())
         self._light("draw", "prepare", Work(), self.prepared.values())
 
     def look(self) -> None:
         """Frozen features, and what a linear probe makes of them."""
         study, seeds = self.study, len(self.study.seeds)
-        for job in study.encode_jobs:
+        for job in study.jobs.encode:
             work = together(costs.encoding(study, self.sizes[task]) for task in job.tasks)
             self._compute(job.name, "encode", work, ["backbone", *(self.prepared[task] for task in job.tasks)])
             self._light(_index(job), "encode", Work(), [job.name])
-        for one in study.probe_jobs:
+        for one in study.jobs.probe:
             work = together(costs.probing(self.sizes[task], self.width) for task in one.tasks for _ in range(seeds))
             self._compute(one.name, "probe", work, [*self.encoded, "draw"], device=False)
 
     def learn(self) -> None:
         """What learns on single tasks."""
         study, seeds = self.study, len(self.study.seeds)
-        for job in study.tune_jobs:
+        for job in study.jobs.tune:
             method, learners = Method.of(study, job.method), len(job.seeds)
             work = together(method.tuning(self.sizes[task], learners) for task in job.tasks)
             self._compute(job.name, "tune", work, self.ready, step=self._step(method, job.tasks, learners))
             self._light(_index(job), "tune", Work(), [job.name])
-        for one in study.share_jobs:
+        for one in study.jobs.share:
             method, own = Method.of(study, one.method), [self.sizes[task] for task in study.tasks]
             work = together(method.sharing(own) for _ in one.seeds) + _files(len(study.outputs(one)))
             step = Step(sum(costs.sentences(method, size.names) for size in own))
             self._compute(one.name, "share", work, ["draw", *self.encoded], step=step)
-        for adapter in study.adapt_jobs:
+        for adapter in study.jobs.adapt:
             method = Method.of(study, adapter.method)
             work = together(method.adapting(self.sizes[task], self.width) for task in adapter.tasks for _ in range(seeds))
             source = method.settings.get("class_weights")
             if source == MULTITASK:
-                learned = [union.name for union in study.multitask_jobs if union.method == "coop"]
+                learned = [union.name for union in study.jobs.multitask if union.method == "coop"]
             else:
-                learned = [other.name for other in study.share_jobs if other.method == source]
-                learned += [other.name for other in study.tune_jobs if other.method == source]
+                learned = [other.name for other in study.jobs.share if other.method == source]
+                learned += [other.name for other in study.jobs.tune if other.method == source]
             self._compute(adapter.name, "adapt", work + _files(len(study.outputs(adapter))), ["draw", *self.encoded, *learned])
 
     def learn_together(self) -> None:
         """Prompts of several tasks."""
         study, seeds = self.study, len(self.study.seeds)
-        for job in study.multitask_jobs:
-            method = Method.of(study, job.method, study.multitask_settings(job.method))
-            targets = job.targets if study.leaves_one_out else job.targets[:1]
-            work = together(self._union(method, study.multitask_tasks(target)) for target in targets)
+        for job in study.jobs.multitask:
+            method = Method.of(study, job.method, study.multitask.settings(job.method))
+            targets = job.targets if study.multitask.leaves_one_out else job.targets[:1]
+            work = together(self._union(method, study.multitask.tasks(target)) for target in targets)
             self._compute(job.name, "multitask", work, self.ready, step=self._step(method, study.tasks, seeds))
             self._light(_index(job), "multitask", Work(), [job.name])
-        for joint in study.joint_jobs:
+        for joint in study.jobs.joint:
             method = Method.of(study, joint.method)
-            learned = [_index(one) for one in study.tune_jobs if one.method == joint.method]
-            learned += [_index(one) for one in study.multitask_jobs if one.method == joint.method]
+            learned = [_index(one) for one in study.jobs.tune if one.method == joint.method]
+            learned += [_index(one) for one in study.jobs.multitask if one.method == joint.method]
             step = self._step(method, study.tasks, seeds)
             self._compute(joint.name, "joint", self._joint(method), [*self.ready, *self.encoded, *learned], step=step)
 
     def transfer(self) -> None:
-        for job in self.study.transfer_jobs:
+        for job in self.study.jobs.transfer:
             method = Method.of(self.study, job.method, self.study.init_settings(job.method))
             tuned = self._tuned(job)
             step = self._step(method, job.targets, max(tuned.values())) if tuned else Step()
@@ -137,12 +137,12 @@ class _Plan:
 
     def report(self) -> None:
         study, cells = self.study, _files(len(self.study.cells))
-        self._light("collect", "report", cells, [job.name for job in study.transfer_jobs])
+        self._light("collect", "report", cells, [job.name for job in study.jobs.transfer])
         self._light(
-            "describe", "report", _files(len(study.all_prompts)), ["collect", "shared_images", *(job.name for job in study.probe_jobs)]
+            "describe", "report", _files(len(study.all_prompts)), ["collect", "shared_images", *(job.name for job in study.jobs.probe)]
         )
-        if study.joint:
-            self._light("collect_joint", "report", Work(), [job.name for job in study.joint_jobs])
+        if study.multitask.joint:
+            self._light("collect_joint", "report", Work(), [job.name for job in study.jobs.joint])
         views = len(study.methods) * len(study.protocols)
         if study.design.name == MATRIX:
             self._compute("similarity", "report", Work({"similarity: pairs": len(study.tasks) ** 2}), self.encoded, device=False)
@@ -173,7 +173,7 @@ class _Plan:
 
     def _union(self, method: Method, tasks: Sequence[str]) -> Work:
         """One prompt per seed on several tasks."""
-        own, seeds, union = [self.sizes[task] for task in tasks], len(self.study.seeds), self.study.union
+        own, seeds, union = [self.sizes[task] for task in tasks], len(self.study.seeds), self.study.multitask.options
         if (union["classes"], union["batches"]) == ("own", "task"):
             return together(method.tuning(size, seeds) for size in own)
         return method.tuning(costs.joined(own), seeds)
@@ -181,12 +181,12 @@ class _Plan:
     def _joint(self, method: Method) -> Work:
         """Every target alone and in its group, from each start."""
         study, seeds, sizes = self.study, len(self.study.seeds), self.sizes
-        starts, found = len(study.joint_sources), study.joint == "auto"
-        targets = study.multitask_targets
-        groups = len(targets) // 2 if found else len(study.joint)
+        starts, found = len(study.multitask.sources), study.multitask.joint == "auto"
+        targets = study.multitask.targets
+        groups = len(targets) // 2 if found else len(study.multitask.joint)
         work = together(method.tuning(sizes[task], seeds) for task in targets for _ in range(2 * starts - 1))
-        if study.leaves_one_out:
-            source = Method.of(study, method.name, study.multitask_settings(method.name))
+        if study.multitask.leaves_one_out:
+            source = Method.of(study, method.name, study.multitask.settings(method.name))
             work += together(self._union(source, study.tasks) for _ in range(groups))
         asked = seeds * (2 * starts + found * len(targets))
         work += together(method.answers(sizes[task], asked) for task in targets)

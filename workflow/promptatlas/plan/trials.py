@@ -84,14 +84,14 @@ def trials(study: Study, model: Backbone, sizes: Mapping[str, Size]) -> dict[str
     typical = [learners[len(learners) * share // 4] for share in (2, 3, 1)]  # what is tried first is the most usual
     width = model.architecture.embed_dim
     found: dict[str, Trial] = {"encode": _encoding(model), "files": _files(), "job weights": _weights()}
-    embedded = [name for name in study.design.given if study.is_embedded(name)]
+    embedded = [name for name in study.design.given if study.data.is_embedded(name)]
     if embedded:
         found["prepare drawn"] = _drawing(embedded)
-    if study.real_tasks:
+    if study.data.real_tasks:
         found["prepare decoded"] = _decoding(model.architecture.image_size)
     found["probe"] = _probing(typical, width)
-    learners_at_once = max((len(job.seeds) for job in study.tune_jobs), default=0)
-    prompts_at_once = max(len(job.seeds) * len(job.sources) for job in study.transfer_jobs)
+    learners_at_once = max((len(job.seeds) for job in study.jobs.tune), default=0)
+    prompts_at_once = max(len(job.seeds) * len(job.sources) for job in study.jobs.transfer)
     for name in study.methods:
         method = Method.of(study, name)
         found[f"tune {name}"] = _tuning(model, method, typical, learners_at_once)

@@ -31,7 +31,7 @@ from promptatlas.training.adapters import Adapter, Examples
 def fit(study: Study, job: AdaptJob, threads: int, say: Say) -> None:
     """Write the scores of the adapters of `job`; those that still hold are kept, except the forced ones."""
     forced = session.forced(study, job.name, study.outputs(job))
-    model = backbone.load(study.backbone_folder, devices.chosen(study.config["device"], threads))
+    model = backbone.load(study.paths.backbone_folder, devices.chosen(study.config["device"], threads))
     settings = study.settings(job.method)
     say(f"adapt {job.method}: {counted(len(job.tasks), 'task')}, {counted(len(study.seeds), 'seed')}")
     holes = Holes(study, job, say)
@@ -40,7 +40,7 @@ def fit(study: Study, job: AdaptJob, threads: int, say: Say) -> None:
     for name in job.tasks:
         known = alone(lambda name=name: Known.of(study, name, model.device))
         for seed in study.seeds:
-            path = study.score(job.method, seed, name)
+            path = study.paths.score(job.method, seed, name)
             failed = alone(partial(_score, study, job.method, settings, model, known, seed, path in forced, used))
             if isinstance(failed, Failed):
                 metric = "" if isinstance(known, Failed) else known.prepared.task.metric
@@ -58,8 +58,8 @@ def _score(
     if isinstance(known, Failed):
         raise known
     parts, weights = score_parts(study, method, model, known, seed)
-    used.append(study.resume(fingerprint(parts), "json"))
-    path = study.score(method, seed, known.prepared.task.name)
+    used.append(study.paths.resume(fingerprint(parts), "json"))
+    path = study.paths.score(method, seed, known.prepared.task.name)
     if not anew and (score_record.holds(path, parts) or score_record.resumed(study, path, parts)):
         return
     started = time.perf_counter()
@@ -97,7 +97,7 @@ def weights_file(study: Study, settings: dict, seed: int, name: str) -> Path | N
     source = settings.get("class_weights")
     if source is None:
         return None
-    return study.shared(source, seed) if source in study.shared_methods else study.adapter_prompt(source, seed, name)
+    return study.paths.shared(source, seed) if source in study.shared_methods else study.paths.adapter_prompt(source, seed, name)
 
 
 def _known(task: Described) -> Known:

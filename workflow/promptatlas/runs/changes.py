@@ -47,21 +47,21 @@ class Change:
 
 def of_tasks(study: Study) -> dict[str, Change]:
     """By name how each real task differs from what it was prepared from."""
-    return {task: of_task(study, task) for task in study.real_tasks}
+    return {task: of_task(study, task) for task in study.data.real_tasks}
 
 
 def is_prepared(study: Study, task: str) -> bool:
-    (record,) = study.task_records([task])
+    (record,) = study.paths.task_records([task])
     return record.exists() and not is_hole(record)
 
 
 def of_task(study: Study, task: str) -> Change:
-    note, source = seen.read(study.made_from(task)), study.source(task)
+    note, source = seen.read(study.paths.made_from(task)), study.data.source(task)
     if source is None:
-        return Change({"source": "to be found anew"}, mark=sought(study.entry(task)))
+        return Change({"source": "to be found anew"}, mark=sought(study.data.entry(task)))
     described = description(study, task, source)
     try:
-        files = look(source, study.data_root)
+        files = look(source, study.data.root)
     except UserError as error:
         return Change({FOLDER: str(error)}, mark=digest([described, str(error)]))
     if note is None:
@@ -104,7 +104,7 @@ def look(source: Mapping[str, Any], data_root: Path) -> seen.Look | None:
 
 def place(study: Study, task: str, source: Mapping[str, Any] | None = None) -> list[str]:
     """Where a source of a task, or the one that was found, is: as it is written in the configuration or in the catalogue."""
-    given, source = study.config["data"].get(task, {}), source or study.source(task) or {}
+    given, source = study.config["data"].get(task, {}), source or study.data.source(task) or {}
     written = [str(given[key]) for key in ("folder", "root") if key in given]
     return written or [str(source[key]) for key in PLACES if key in source]
 
@@ -114,7 +114,7 @@ def description(study: Study, task: str, source: Mapping[str, Any]) -> dict[str,
 
     Of the places the last name counts: images that are divided by promptatlas are divided by it.
     """
-    entry = study.entry(task)
+    entry = study.data.entry(task)
     names = [Path(one).name for one in place(study, task)]
     about = {key: value for key, value in source.items() if key not in (*PLACES, "splits", "redraw", "classes")}
     values = {
@@ -140,7 +140,7 @@ def description(study: Study, task: str, source: Mapping[str, Any]) -> dict[str,
 
 def _image_size(study: Study) -> int | None:
     try:
-        return json.loads(study.architecture.read_bytes())["image_size"]
+        return json.loads(study.paths.architecture.read_bytes())["image_size"]
     except (OSError, ValueError, LookupError, TypeError):
         return None
 
@@ -159,7 +159,7 @@ def noted(files: seen.Look, prepared: set[str], described: Mapping[str, str], wh
 
 def of_backbone(study: Study) -> Change:
     """How the files that the frozen model was made from differ. One without a note, put there by others, is taken as it is."""
-    note, files = seen.read(study.backbone_made_from), _backbone_files(study)
+    note, files = seen.read(study.paths.backbone_made_from), _backbone_files(study)
     described = _backbone_description(study)
     mark = digest([described, sorted((name, *file[1:]) for name, file in files.items())])
     if note is None:
@@ -172,39 +172,42 @@ def of_backbone(study: Study) -> Change:
 
 def backbone_is_given(study: Study) -> bool:
     """Whether the frozen model is there without a note of what it was made from."""
-    return all(path.exists() for path in (*study.backbone_files, study.backbone_record)) and seen.read(study.backbone_made_from) is None
+    return (
+        all(path.exists() for path in (*study.paths.backbone_files, study.paths.backbone_record))
+        and seen.read(study.paths.backbone_made_from) is None
+    )
 
 
 def note_backbone(study: Study, mark: str) -> None:
     note = {"mark": mark, "description": _backbone_description(study), **seen.noted(_backbone_files(study))}
-    seen.write(study.backbone_made_from, note)
+    seen.write(study.paths.backbone_made_from, note)
 
 
 def _backbone_files(study: Study) -> seen.Look:
-    found = {path.name: seen.single(path) for path in study.backbone_sources}
+    found = {path.name: seen.single(path) for path in study.backbone.sources}
     return {name: file for name, file in found.items() if file}
 
 
 def _backbone_description(study: Study) -> list[str]:
     """Names of published weights; files count by what is in them, wherever they are."""
     model, pretrained = study.config["backbone"]["model"], study.config["backbone"]["pretrained"]
-    return [LOCAL if model.startswith(LOCAL) else model, "" if study.backbone_sources else pretrained]
+    return [LOCAL if model.startswith(LOCAL) else model, "" if study.backbone.sources else pretrained]
 
 
 def of_fetched(study: Study) -> str:
     """A mark that changes when other data, or other weights, have to be found or fetched than were found before."""
-    found, wanted = study.found, {name: sought(study.entry(name)) for name in study.real_tasks}
+    found, wanted = study.data.found, {name: sought(study.data.entry(name)) for name in study.data.real_tasks}
     elsewhere = [
         place(study, name) for name in wanted
         if found and name in found and found[name].get("of") == wanted[name] and not _still(study, name, found[name])
     ]  # fmt: skip
-    return digest([wanted, elsewhere, study.config["backbone"] if study.is_published_backbone else None])
+    return digest([wanted, elsewhere, study.config["backbone"] if study.backbone.is_published else None])
 
 
 def _still(study: Study, name: str, found: Mapping[str, Any]) -> bool:
     """Whether the data of a task are in the place where they were, or are gone from where they still should be."""
-    source = study.source(name)
-    return source is not None and (found.get("place") == place(study, name) or look(source, study.data_root) is not None)
+    source = study.data.source(name)
+    return source is not None and (found.get("place") == place(study, name) or look(source, study.data.root) is not None)
 
 
 def sought(entry: Entry) -> str:
@@ -214,7 +217,7 @@ def sought(entry: Entry) -> str:
 
 def refresh(study: Study, found: Mapping[str, Change], backbone: Change) -> None:
     """Note the new times of files that are the same."""
-    notes = [(study.made_from(task), change) for task, change in found.items()] + [(study.backbone_made_from, backbone)]
+    notes = [(study.paths.made_from(task), change) for task, change in found.items()] + [(study.paths.backbone_made_from, backbone)]
     for path, change in notes:
         if change.later and not change.parts:
             note = seen.read(path)
@@ -224,7 +227,7 @@ def refresh(study: Study, found: Mapping[str, Change], backbone: Change) -> None
 
 def _source(study: Study, task: str) -> dict[str, Any]:
     """The source of a task that has one."""
-    source = study.source(task)
+    source = study.data.source(task)
     assert source is not None
     return source
 

@@ -68,17 +68,17 @@ def _is_damaged(path: Path, read: Callable[[Path], object]) -> bool:
 
 def _checks(study: Study) -> Iterator[Check]:
     """Every file with what reads it, and raises UserError if it is damaged."""
-    for job in study.every_job:
+    for job in study.jobs.every:
         yield from _of_job(study, job)
     for kind in ("prompts", "groups"):  # of groups of targets, between what a job reads and what it is there for
         yield from ((path, _by_suffix(path)) for path in sorted((study.folder / "joint" / kind).rglob("[!.]*.*")))
-    for path in (*study.tables, study.summary, study.report, study.resolved_config):
+    for path in (*study.tables, study.paths.summary, study.paths.report, study.paths.resolved_config):
         yield path, _by_suffix(path)
 
 
 def _of_job(study: Study, job: Job) -> Iterator[Check]:
     if isinstance(job, TransferJob):
-        yield from ((study.cell(cell), partial(cells.read_own, cell=cell)) for cell in job.cells())
+        yield from ((study.paths.cell(cell), partial(cells.read_own, cell=cell)) for cell in job.cells())
     elif isinstance(job, PrepareJob):
         yield from _of_task(study, job.task)
     elif isinstance(job, DrawJob):
@@ -95,13 +95,13 @@ def _of_job(study: Study, job: Job) -> Iterator[Check]:
 
 def _of_task(study: Study, name: str) -> Iterator[Check]:
     """The arrays of a task count only beside a record that does not say why there are none."""
-    (record,) = study.task_records([name])
+    (record,) = study.paths.task_records([name])
     yield record, lambda path: PreparedTask.open(path.parent)
     try:
         PreparedTask.open(record.parent)
     except (UserError, OSError):
         return
-    yield from ((path, _by_suffix(path)) for path in study.prepared_files(name) if path != record)
+    yield from ((path, _by_suffix(path)) for path in study.paths.prepared_files(name) if path != record)
 
 
 def _by_suffix(path: Path) -> Callable[[Path], object]:

@@ -28,8 +28,9 @@ def wrong(study: Study) -> list[UserError]:
 def _own(study: Study) -> list[str]:
     """Tasks whose images are in folders that the configuration names."""
     return [
-        task for task in study.real_tasks
-        if GIVEN & study.config["data"].get(task, {}).keys() and all(source["reader"] == "folder" for source in study.entry(task).sources)
+        task for task in study.data.real_tasks
+        if GIVEN & study.config["data"].get(task, {}).keys()
+        and all(source["reader"] == "folder" for source in study.data.entry(task).sources)
     ]  # fmt: skip
 
 
@@ -38,10 +39,10 @@ def _misfits(study: Study, tasks: list[str]) -> list[UserError]:
     metric wants; and for a list that is broken. No image is opened, nor looked for."""
     found = []
     for task in tasks:
-        entry = study.entry(task)
+        entry = study.data.entry(task)
         try:
             for source in entry.sources:
-                names, several = folder.classes(source, study.data_root)
+                names, several = folder.classes(source, study.data.root)
                 fitting(entry, names, several)
         except UserError as error:
             found.append(error if task in str(error) else UserError(f"task `{task}`: {error}"))
@@ -52,8 +53,8 @@ def _odd(study: Study) -> dict[str, UserError]:
     found = {}
     for task in _own(study):
         try:
-            for source in study.entry(task).sources:
-                folder.glance(source, study.data_root)
+            for source in study.data.entry(task).sources:
+                folder.glance(source, study.data.root)
         except UserError as error:
             found[task] = UserError(f"task `{task}`: {error}")
     return found
@@ -61,8 +62,8 @@ def _odd(study: Study) -> dict[str, UserError]:
 
 def _kept(study: Study, task: str) -> bool:
     return (
-        study.source(task) is not None
-        and (study.found or {})[task]["place"] == changes.place(study, task)
+        study.data.source(task) is not None
+        and (study.data.found or {})[task]["place"] == changes.place(study, task)
         and changes.is_prepared(study, task)
     )
 

@@ -10,10 +10,10 @@ def export(study: Study, mark: str, say: Say) -> None:
     """mark: of the look at its files that asked for it; without one nothing is noted."""
     model, pretrained = study.config["backbone"]["model"], study.config["backbone"]["pretrained"]
     say(f"export the backbone {model}")
-    for earlier in study.looks("@backbone").glob("*"):
+    for earlier in study.paths.looks("@backbone").glob("*"):
         if earlier.name != mark:
             earlier.unlink(missing_ok=True)
-    study.backbone_made_from.unlink(missing_ok=True)
-    backbone.export(model, pretrained, study.backbone_folder)
+    study.paths.backbone_made_from.unlink(missing_ok=True)
+    backbone.export(model, pretrained, study.paths.backbone_folder)
     if mark:
         changes.note_backbone(study, mark)

@@ -51,21 +51,21 @@ class Holes:
         if path in self.whole:
             self.whole.remove(path)
             record = {"result": name, "job": self.job.name, "reason": str(failed), "details": failed.details}
-            cells.write(self.study.failure(path), record)
+            cells.write(self.study.paths.failure(path), record)
 
     def settle(self) -> None:
         """To be called at the end: all other results of the job are sound, whatever was noted of them before."""
         if self.left_out:
             self.say(f"left out: {self.left_out} results that are made of what failed before")
-        if self.study.failures.exists():
+        if self.study.paths.failures.exists():
             for path in self.whole:
-                self.study.failure(path).unlink(missing_ok=True)
+                self.study.paths.failure(path).unlink(missing_ok=True)
 
 
 def listed(study: Study) -> list[Failure]:
     """The failed results of the study as it is configured now, in this run or, if nothing tried them since, an earlier one."""
     found = []
-    for file in sorted(study.failures.rglob("*.json")):
+    for file in sorted(study.paths.failures.rglob("*.json")):
         try:
             record = json.loads(file.read_bytes())
             found.append(Failure(study.folder / record["result"], *(str(record[key]) for key in ("job", "reason", "details"))))
@@ -73,7 +73,7 @@ def listed(study: Study) -> list[Failure]:
             continue  # a job that runs meanwhile takes notes away
     if not found:
         return []
-    wanted = {path for job in study.every_job for path in study.outputs(job)}
+    wanted = {path for job in study.jobs.every for path in study.outputs(job)}
     return [one for one in found if one.path in wanted and (not one.path.exists() or is_hole(one.path))]
 
 

@@ -31,9 +31,9 @@ def fetch(study: Study, say: Say) -> None:
         os.environ["HF_HUB_OFFLINE"] = "1"  # read when the hub's library is imported, which happens below
     found: dict[str, dict[str, Any]] = {}
     missing: dict[str, Entry] = {}
-    for number, name in enumerate(study.real_tasks, start=1):
-        entry = study.entry(name)
-        source = readers.find(entry.sources, study.data_root)
+    for number, name in enumerate(study.data.real_tasks, start=1):
+        entry = study.data.entry(name)
+        source = readers.find(entry.sources, study.data.root)
         if source is None and may_download:
             source = _downloaded(study, entry, say, reasons)
         if source is None:
@@ -45,12 +45,12 @@ def fetch(study: Study, say: Say) -> None:
             "of": changes.sought(entry),
             "place": changes.place(study, name, source),
         }
-        say(f"data {number:>3}/{len(study.real_tasks)}  {name}: {source['reader']}")
-    weights = _missing_weights(study) if study.is_published_backbone else ""
+        say(f"data {number:>3}/{len(study.data.real_tasks)}  {name}: {source['reader']}")
+    weights = _missing_weights(study) if study.backbone.is_published else ""
     _list(study).unlink(missing_ok=True)
     if missing or weights:
         raise UserError(_message(study, missing, weights, reasons))
-    replace(study.fetched, (json.dumps({"tasks": found}, indent=1, sort_keys=True) + "\n").encode())
+    replace(study.paths.fetched, (json.dumps({"tasks": found}, indent=1, sort_keys=True) + "\n").encode())
 
 
 def _network(study: Study) -> tuple[bool, Counter[str]]:
@@ -73,7 +73,7 @@ def _downloaded(study: Study, entry: Entry, say: Say, reasons: Counter[str]) -> 
             continue
         try:
             say(f"download {entry.task.name} ({source['reader']})")
-            readers.reader(source).download(source, study.data_root)
+            readers.reader(source).download(source, study.data.root)
             return source
         except UserError as error:
             reasons[str(error)] += 1
@@ -102,7 +102,7 @@ def _message(study: Study, missing: dict[str, Entry], weights: str, reasons: Cou
         replace(path, "\n".join(f"{name}\n" + "".join(f"  - {way}\n" for way in several) for name, several in ways.items()).encode())
         told += f"Other ways to get them are in {path}. "
     return (
-        f"the study {study.name} lacks {len(lines)} of {len(study.real_tasks) + study.is_published_backbone} data sets and "
+        f"the study {study.name} lacks {len(lines)} of {len(study.data.real_tasks) + study.backbone.is_published} data sets and "
         f"weights, so nothing was started:\n" + "\n".join(lines) + f"\n{told}Run again when they are there."
     )
 
@@ -113,5 +113,5 @@ def _list(study: Study) -> Path:
 
 
 def _ways(study: Study, entry: Entry) -> list[str]:
-    ways = [readers.reader(source).advice(source, study.data_root) for source in entry.sources]
+    ways = [readers.reader(source).advice(source, study.data.root) for source in entry.sources]
     return [*ways, *([f"see {entry.homepage}"] if entry.homepage else [])]

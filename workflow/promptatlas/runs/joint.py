@@ -33,7 +33,7 @@ from promptatlas.runs.multitask import Unions
 from promptatlas.runs.prepare import classes, metric_of
 from promptatlas.runs.tune import PRECISION
 from promptatlas.study.jobs import JointJob
-from promptatlas.study.multitask_names import AVERAGE
+from promptatlas.study.multitask import AVERAGE
 from promptatlas.study.study import Study
 
 Group = tuple[str, ...]
@@ -42,8 +42,8 @@ NO_OTHERS = "the group holds every task of the study, so there is no prompt of o
 
 def adapt(study: Study, job: JointJob, threads: int, say: Say) -> None:
     """Tune what is missing of `job` and score it; what still holds is kept, except what is forced."""
-    forced = session.forced(study, job.name, study.joint_outputs(job))
-    model = backbone.load(study.backbone_folder, devices.chosen(study.config["device"], threads))
+    forced = session.forced(study, job.name, study.outputs(job))
+    model = backbone.load(study.paths.backbone_folder, devices.chosen(study.config["device"], threads))
     holes = Holes(study, job, say)
     work = Joint(study, job.method, model, holes)
     groups = work.groups()
@@ -51,8 +51,8 @@ def adapt(study: Study, job: JointJob, threads: int, say: Say) -> None:
     say(f"joint {job.method}: {len(shared)} groups, {len(groups) - len(shared)} tasks alone")
     progress = Progress(f"joint {job.method}", len(groups), "groups", say)
     for group in groups:
-        if study.multitask and not study.multitask_tasks(*group):
-            say(f"joint {job.method}: no scores from {study.multitask} for {', '.join(group)}: {NO_OTHERS}")
+        if study.multitask.row and not study.multitask.tasks(*group):
+            say(f"joint {job.method}: no scores from {study.multitask.row} for {', '.join(group)}: {NO_OTHERS}")
         work.measure(group, forced)
         progress.step(", ".join(group))
     work.clean()
@@ -64,12 +64,12 @@ class Joint(Unions):
 
     def groups(self) -> list[Group]:
         """Every target of the study once, as configured or as found without test pictures, which is noted in a file."""
-        given = self.study.joint
+        given = self.study.multitask.joint
         if given != "auto":
             listed = [tuple(sorted(group)) for group in given]
-            return listed + [(task,) for task in self.study.multitask_targets if not any(task in group for group in listed)]
-        names = tuple(sorted(self.study.multitask_targets))
-        path = self.study.joint_groups(self.method)
+            return listed + [(task,) for task in self.study.multitask.targets if not any(task in group for group in listed)]
+        names = tuple(sorted(self.study.multitask.targets))
+        path = self.study.paths.joint_groups(self.method)
         parts = {
             "prompts": digest([self._own_mark(name, seed) for name in names for seed in self.study.seeds]),
             "data": digest([self._data_mark(name, seed) for name in names for seed in self.study.seeds]),
@@ -86,7 +86,7 @@ class Joint(Unions):
 
     def noted_groups(self) -> list[Group]:
         """Those that were found; none as long as nothing was looked for."""
-        path = self.study.joint_groups(self.method)
+        path = self.study.paths.joint_groups(self.method)
         return [tuple(group) for group in json_record.read(path, "the groups")["groups"]] if path.exists() else []
 
     def gains(self, names: Sequence[str]) -> np.ndarray:
@@ -100,12 +100,12 @@ class Joint(Unions):
             return (np.where(said, by_seed, 0).sum(axis=0) / said.sum(axis=0)).T
 
     def _gains_on(self, target: str, seed: int, sources: Sequence[str]) -> list[float]:
-        encoded = feature_file.load(self.study.encoded(target))[0]
+        encoded = feature_file.load(self.study.paths.encoded(target))[0]
         prompts = [self.own(source, seed).prompts for source in sources]
         return task_grouping.validation_gains(self.model, self.tasks[target], encoded, self.draws[target, seed], prompts).tolist()
 
     def own(self, task: str, seed: int) -> LearnedPrompt:
-        return LearnedPrompt.load(self.study.prompt(self.method, seed, task))[0]
+        return LearnedPrompt.load(self.study.paths.prompt(self.method, seed, task))[0]
 
     def _own_mark(self, task: str, seed: int) -> str:
         try:
@@ -122,8 +122,8 @@ class Joint(Unions):
     def measure(self, group: Group, forced: set[Path]) -> None:
         """The scores of every target of a group, single and joint, from scratch and from the multitask source."""
         prompts: dict[tuple[str, str, str], dict[int, Path]] = {}
-        for source in self.study.joint_sources:
-            startless = source != "scratch" and not self.study.multitask_tasks(*group)
+        for source in self.study.multitask.sources:
+            startless = source != "scratch" and not self.study.multitask.tasks(*group)
             together = self._tuned(source, group) if len(group) > 1 and not startless else None
             for task in group:
                 prompts[source, "single", task] = alone = self._tuned(source, (task,))
@@ -137,7 +137,7 @@ class Joint(Unions):
     def _leave_out(self, source: str, name: str, group: Group) -> None:
         """Say in place of the joint scores of a group why there are none."""
         for seed in self.study.seeds:
-            place = self.study.joint_score(self.method, source, "joint", seed, name)
+            place = self.study.paths.joint_score(self.method, source, "joint", seed, name)
             about = {"source": source, "adaptation": "joint", "group": "+".join(group), "seed": seed, "method": self.method}
             parts = self.left_out_parts(group)
             known = {
@@ -157,24 +157,24 @@ class Joint(Unions):
         """The prompts of a group by seed; those of single tasks from scratch are the source prompts of the study."""
         study = self.study
         if source == "scratch" and len(group) == 1:
-            return {seed: study.prompt(self.method, seed, group[0]) for seed in study.seeds}
+            return {seed: study.paths.prompt(self.method, seed, group[0]) for seed in study.seeds}
         starts = None
         if source != "scratch":
             starts = {seed: alone(lambda path=path: LearnedPrompt.load(path)[0]) for seed, path in self._sources(group).items()}
-        paths = {seed: study.joint_prompt(self.method, source, seed, group) for seed in study.seeds}
+        paths = {seed: study.paths.joint_prompt(self.method, source, seed, group) for seed in study.seeds}
         self.have(group, paths, study.settings(self.method), starts)
         return paths
 
     def _sources(self, group: Group) -> dict[int, Path]:
         """Multitask source prompts by seed; where the target is left out, so is its whole group."""
         study, method = self.study, self.method
-        if len(group) == 1 or not study.leaves_one_out:
-            return {seed: study.multitask_source(method, seed, group[0]) for seed in study.seeds}
-        paths = {seed: study.joint_prompt(method, "without", seed, group) for seed in study.seeds}
-        self.have(study.multitask_tasks(*group), paths, study.multitask_settings(method))
-        if not study.union["average_seeds"]:
+        if len(group) == 1 or not study.multitask.leaves_one_out:
+            return {seed: study.paths.multitask_source(method, seed, group[0]) for seed in study.seeds}
+        paths = {seed: study.paths.joint_prompt(method, "without", seed, group) for seed in study.seeds}
+        self.have(study.multitask.tasks(*group), paths, study.multitask.settings(method))
+        if not study.multitask.options["average_seeds"]:
             return paths
-        average = study.joint_prompt(method, "without", AVERAGE, group)
+        average = study.paths.joint_prompt(method, "without", AVERAGE, group)
         self.average(paths, average, set())
         return dict.fromkeys(paths, average)
 
@@ -189,7 +189,7 @@ class Joint(Unions):
             except Failed as why:
                 self._no_score(place, why, name, about)
                 continue
-            self.used.add(study.resume(fingerprint(parts), "json"))
+            self.used.add(study.paths.resume(fingerprint(parts), "json"))
             if place in forced or not (score_record.holds(place, parts) or score_record.resumed(study, place, parts)):
                 wanted[place] = about, parts, prompt, left
         if not wanted:
@@ -231,7 +231,7 @@ class Joint(Unions):
             used = group if adaptation == "joint" else (name,)
             for seed, path in paths.items():
                 about = {"source": source, "adaptation": adaptation, "group": "+".join(used), "seed": seed}
-                yield self.study.joint_score(self.method, source, adaptation, seed, name), about, path
+                yield self.study.paths.joint_score(self.method, source, adaptation, seed, name), about, path
 
     def score_parts(self, name: str, about: dict[str, Any], prompt: LearnedPrompt) -> dict[str, str]:
         """Everything that determines the score of a prompt on a task, by name."""
@@ -250,7 +250,7 @@ class Joint(Unions):
         }
 
     def _evaluated(self, name: str, prompts: Sequence[LearnedPrompt]) -> list[evaluate.Evaluation]:
-        encoded = feature_file.load(self.study.encoded(name))[0]
+        encoded = feature_file.load(self.study.paths.encoded(name))[0]
         return evaluate.evaluate(self.model, self.tasks[name], encoded, [prompt.prompts for prompt in prompts])
 
     def _no_score(self, place: Path, why: Failed, name: str, about: dict[str, Any]) -> None:

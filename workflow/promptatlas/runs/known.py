@@ -44,8 +44,8 @@ class Described:
 
     @classmethod
     def read(cls, study: Study, name: str) -> Described:
-        prepared = PreparedTask.open(study.task_folder(name))
-        return Described(prepared, OnDemand(lambda seed: read_draw(study.draw(name, seed))))
+        prepared = PreparedTask.open(study.paths.task_folder(name))
+        return Described(prepared, OnDemand(lambda seed: read_draw(study.paths.draw(name, seed))))
 
     def learned_from(self, seed: int) -> dict[str, str]:
         """All of a task that a method learns from, by name."""
@@ -74,7 +74,7 @@ class Known(Described):
 
     @classmethod
     def of(cls, study: Study, name: str, device: torch.device) -> Known:
-        described, encoded = Described.read(study, name), feature_file.load(study.encoded(name))[0]
+        described, encoded = Described.read(study, name), feature_file.load(study.paths.encoded(name))[0]
         prepared = described.prepared
         arrays = {key: torch.from_numpy(array).to(device) for key, array in encoded.items()}
 

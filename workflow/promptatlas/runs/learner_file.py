@@ -19,7 +19,7 @@ from promptatlas.base.files import replace
 from promptatlas.base.json_record import Newer, require_known
 from promptatlas.base.messages import plain
 from promptatlas.records.prompt_file import LearnedPrompt
-from promptatlas.study.layout import Layout
+from promptatlas.study.paths import Paths
 from promptatlas.training.shared_learner import Shared
 
 LEFT_OUT = "left_out"
@@ -103,7 +103,7 @@ def instead(path: str | Path) -> str:
             f"{told}, as every class has another context; only `class_context: none` of softcpt and `sharing: all` or `task` "
             "of coop_mt give prompts."
         )
-    place = Layout.at(Path()).prompt(method, plain(about.get("seed", "")), "<task>")
+    place = Paths.at(Path()).prompt(method, plain(about.get("seed", "")), "<task>")
     return f"{told}; load {place} of the same study, where <task> is one of {', '.join(tasks)}."
 
 

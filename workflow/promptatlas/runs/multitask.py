@@ -27,7 +27,7 @@ from promptatlas.runs.failures import Holes
 from promptatlas.runs.prepare import classes, drawn, opened
 from promptatlas.runs.tune import PRECISION
 from promptatlas.study.jobs import MultitaskJob
-from promptatlas.study.multitask_names import AVERAGE
+from promptatlas.study.multitask import AVERAGE
 from promptatlas.study.study import Study
 from promptatlas.training import multitask
 from promptatlas.training.multitask import Manner
@@ -35,10 +35,10 @@ from promptatlas.training.multitask import Manner
 
 def learn(study: Study, job: MultitaskJob, threads: int, say: Say) -> None:
     """Learn the source prompts of `job`. Those whose fingerprint holds are kept, except the forced ones."""
-    method, outputs = job.method, study.multitask_outputs(job)
+    method, outputs = job.method, study.outputs(job)
     forced = session.forced(study, job.name, outputs)
     holes = Holes(study, job, say)
-    work = Unions(study, method, backbone.load(study.backbone_folder, devices.chosen(study.config["device"], threads)), holes)
+    work = Unions(study, method, backbone.load(study.paths.backbone_folder, devices.chosen(study.config["device"], threads)), holes)
     targets = _targets(study, job)
     progress = Progress(f"multitask {method}", len(targets), "source prompts", say)
     for target, fresh in go(work, job, forced):
@@ -51,16 +51,16 @@ def go(work: Unions, job: MultitaskJob, forced: set[Path]) -> Iterator[tuple[str
     """See to the source prompts of one target after the other; the target, and how many were tuned."""
     study, method = work.study, job.method
     for target in _targets(study, job):
-        paths = {seed: study.multitask_prompt(method, seed, target) for seed in study.seeds}
-        fresh = work.have(study.multitask_tasks(target), paths, study.multitask_settings(method), forced=forced)
-        if study.union["average_seeds"]:
-            work.average(paths, study.multitask_prompt(method, AVERAGE, target), forced)
+        paths = {seed: study.paths.multitask_prompt(method, seed, target) for seed in study.seeds}
+        fresh = work.have(study.multitask.tasks(target), paths, study.multitask.settings(method), forced=forced)
+        if study.multitask.options["average_seeds"]:
+            work.average(paths, study.paths.multitask_prompt(method, AVERAGE, target), forced)
         yield target, fresh
 
 
 def _targets(study: Study, job: MultitaskJob) -> tuple[str, ...]:
     """A source prompt that leaves nothing out is the same for all targets."""
-    return job.targets if study.leaves_one_out else job.targets[:1]
+    return job.targets if study.multitask.leaves_one_out else job.targets[:1]
 
 
 class Unions:
@@ -68,7 +68,7 @@ class Unions:
 
     def __init__(self, study: Study, method: str, model: Backbone, holes: Holes | None = None):
         self.study, self.method, self.model, self.holes = study, method, model, holes
-        self.manner = Manner(study.union["classes"], study.union["batches"])
+        self.manner = Manner(study.multitask.options["classes"], study.multitask.options["batches"])
         self.tasks, self.draws = opened(study), drawn(study)
         self.used: set[Path] = set()
 
@@ -116,7 +116,7 @@ class Unions:
         known = {seed: alone(partial(self.parts, names, seed, settings, begun[seed])) for seed in paths}
         failed = {seed: own for seed, own in known.items() if isinstance(own, Failed)}
         parts = {seed: own for seed, own in known.items() if not isinstance(own, Failed)}
-        resumes = {seed: self.study.resume(fingerprint(own), "safetensors") for seed, own in parts.items()}
+        resumes = {seed: self.study.paths.resume(fingerprint(own), "safetensors") for seed, own in parts.items()}
         self.used |= {*resumes.values()}
         wanted = [seed for seed, own in parts.items() if paths[seed] in forced or not holds(paths[seed], fingerprint(own))]
         fresh = [seed for seed in wanted if paths[seed] in forced or not is_left(resumes[seed], fingerprint(parts[seed]))]
@@ -180,14 +180,14 @@ class Unions:
         if path in forced or not holds(path, fingerprint(parts)):
             seen = json.loads(LearnedPrompt.load(next(iter(paths.values())))[1]["parts"])["tasks"].split(";")
             mean = multitask.average(self.model, self.study.settings(self.method), prompts)
-            save(mean, path, parts, self.card(seen, self.study.multitask_settings(self.method), mean))
+            save(mean, path, parts, self.card(seen, self.study.multitask.settings(self.method), mean))
 
     def card(self, names: Sequence[str], settings: dict[str, Any], prompt: LearnedPrompt, seed: int | None = None) -> dict[str, str]:
         """What a prompt's file says to those who take it away; without a seed it is the mean of those of all seeds.
 
         A prompt of several tasks has no class names of its own.
         """
-        resizes = {self.study.resize_of(name) for name in names}
+        resizes = {self.study.data.resize_of(name) for name in names}
         known: dict[str, Any] = {}
         if seed is not None:
             score = prompt.history[prompt.best_epoch - 1]["validation_score"]
@@ -198,7 +198,7 @@ class Unions:
         return card.write(
             method=self.method,
             settings={**settings, **vars(self.manner)},
-            backbone={"name": self.study.backbone_name, "sha256": self.model.fingerprint},
+            backbone={"name": self.study.backbone.name, "sha256": self.model.fingerprint},
             task="+".join(names),
             resize=resizes.pop() if len(resizes) == 1 else None,
             seed=seed,

@@ -37,7 +37,7 @@ ARRAYS = ("train", "validation", "train_labels", "validation_labels")
 
 def prepare(study: Study, name: str, workers: int, say: Say, mark: str = "") -> None:
     """Write the arrays of a task, or why there are none. mark: of the look at its sources that asked for it."""
-    for earlier in study.looks(name).glob("*"):
+    for earlier in study.paths.looks(name).glob("*"):
         if earlier.name != mark:
             earlier.unlink(missing_ok=True)
     _prepared(study, name, partial(_prepare, study, name, workers, say, mark), say)
@@ -50,23 +50,23 @@ def prepare_part(study: Study, name: str, say: Say) -> None:
 
 def _prepared(study: Study, name: str, attempt: Callable[[], None], say: Say) -> None:
     """See to it that the files of a task are there; if `attempt` cannot make them, its record says why and nobody reads the others."""
-    holes, failed = Holes(study, study.job(f"prepare_{name}"), say), alone(attempt)
+    holes, failed = Holes(study, study.jobs.named(f"prepare_{name}"), say), alone(attempt)
     if isinstance(failed, Failed):
-        (record,) = study.task_records([name])
+        (record,) = study.paths.task_records([name])
         record.parent.mkdir(parents=True, exist_ok=True)
         holes.note(record, failed)
         write_failed(record.parent, str(failed))
-        for path in study.prepared_files(name):
+        for path in study.paths.prepared_files(name):
             path.touch()
     holes.settle()
 
 
 def _prepare(study: Study, name: str, workers: int, say: Say, mark: str) -> None:
-    if study.is_embedded(name):
-        preparation.prepare_embedded(name, study.task_folder(name))
+    if study.data.is_embedded(name):
+        preparation.prepare_embedded(name, study.paths.task_folder(name))
         return
     needs = preparation.Needs(
-        size=json.loads(study.architecture.read_text())["image_size"],
+        size=json.loads(study.paths.architecture.read_text())["image_size"],
         resize=study.config["resize"],
         shots=study.shots_of(name),
         seeds=study.seeds,
@@ -74,43 +74,43 @@ def _prepare(study: Study, name: str, workers: int, say: Say, mark: str) -> None
         test_pictures=study.config["test_pictures"],
         broken_pictures=study.config["broken_pictures"],
     )
-    source = study.source(name)
+    source = study.data.source(name)
     if source is None:
-        raise UserError(f"where the data of task {name!r} are is not known any more; delete {study.fetched} and run again")
-    study.made_from(name).unlink(missing_ok=True)
-    before = changes.look(source, study.data_root) or {}
-    images = preparation.prepare(study.entry(name), source, study.data_root, study.task_folder(name), needs, workers, say)
+        raise UserError(f"where the data of task {name!r} are is not known any more; delete {study.paths.fetched} and run again")
+    study.paths.made_from(name).unlink(missing_ok=True)
+    before = changes.look(source, study.data.root) or {}
+    images = preparation.prepare(study.data.entry(name), source, study.data.root, study.paths.task_folder(name), needs, workers, say)
     described, files = changes.description(study, name, source), _with_unpacked(study, source, before)
-    seen.write(study.made_from(name), changes.noted(files, images, described, changes.place(study, name), mark))
+    seen.write(study.paths.made_from(name), changes.noted(files, images, described, changes.place(study, name), mark))
 
 
 def _with_unpacked(study: Study, source: dict[str, Any], before: seen.Look) -> seen.Look:
     """What was there before the files were read, and what the reader itself unpacked from archives."""
-    after = changes.look(source, study.data_root) or {}
+    after = changes.look(source, study.data.root) or {}
     return before | {name: file for name, file in after.items() if name not in before and not changes.is_image(name)}
 
 
 def _prepare_part(study: Study, name: str) -> None:
-    whole = PreparedTask.open(study.task_folder(halves.whole_of(name)))
-    halves.write_part(whole, halves.part_of(name), study.task_folder(name))
+    whole = PreparedTask.open(study.paths.task_folder(halves.whole_of(name)))
+    halves.write_part(whole, halves.part_of(name), study.paths.task_folder(name))
 
 
 def draws(study: Study, say: Say) -> None:
     """Write the few-shot draw of every task that is learned on and every seed; a draw that is the same stays as it is."""
-    holes = Holes(study, study.draw_job, say)
+    holes = Holes(study, study.jobs.draw, say)
     for name in study.learners:
         for seed, failed in zip(study.seeds, each(partial(_draws, study, name), study.seeds), strict=True):
             if isinstance(failed, Failed):
-                path = study.draw(name, seed)
+                path = study.paths.draw(name, seed)
                 holes.note(path, failed)
                 replace(path, json.dumps({FAILED: str(failed)}).encode())
     holes.settle()
 
 
 def _draws(study: Study, name: str, seeds: Sequence[int]) -> list[None]:
-    task = PreparedTask.open(study.task_folder(name))
+    task = PreparedTask.open(study.paths.task_folder(name))
     for seed in seeds:
-        content, path = draw_content(study, task, seed), study.draw(name, seed)
+        content, path = draw_content(study, task, seed), study.paths.draw(name, seed)
         if not path.exists() or path.read_bytes() != content:
             replace(path, content)
     return [None] * len(seeds)
@@ -122,7 +122,7 @@ def draw_content(study: Study, task: PreparedTask, seed: int) -> bytes:
     pools = digest([hashlib.sha256(np.ascontiguousarray(some).data).hexdigest() for some in labels])
     name = task.task.name
     if part := halves.part_of(name):
-        whole = PreparedTask.open(study.task_folder(halves.whole_of(name)))
+        whole = PreparedTask.open(study.paths.task_folder(halves.whole_of(name)))
         drawn = halves.draw_part(whole, part, study.shots, seed, study.config["draw"])
     else:
         drawn = draw(*labels, study.shots, seed, name, study.config["draw"])
@@ -163,13 +163,13 @@ def encode(study: Study, job: EncodeJob, threads: int, say: Say) -> None:
     from promptatlas import backbone
     from promptatlas.runs import devices
 
-    model = backbone.load(study.backbone_folder, devices.chosen(study.config["device"], threads))
+    model = backbone.load(study.paths.backbone_folder, devices.chosen(study.config["device"], threads))
     holes, progress = Holes(study, job, say), Progress("encode", len(job.tasks), "tasks", say)
     for name in job.tasks:
         failed = alone(partial(_encode, study, model, name))
         if isinstance(failed, Failed):
-            holes.note(study.encoded(name), failed)
-            feature_file.save(study.encoded(name), {}, {FAILED: str(failed)})
+            holes.note(study.paths.encoded(name), failed)
+            feature_file.save(study.paths.encoded(name), {}, {FAILED: str(failed)})
         elif told := indistinct(study, name):
             say(f"task {name}: {told}")
         progress.step(name)
@@ -179,7 +179,7 @@ def encode(study: Study, job: EncodeJob, threads: int, say: Say) -> None:
 def _encode(study: Study, model: Any, name: str) -> None:
     from promptatlas.backbone import encode as encoding
 
-    task, path = PreparedTask.open(study.task_folder(name)), study.encoded(name)
+    task, path = PreparedTask.open(study.paths.task_folder(name)), study.paths.encoded(name)
     task.task = study.hand_written(task.task)
     marks = encoding_marks(model.fingerprint, task)
     known, old = feature_file.load(path) if path.exists() and not is_hole(path) else ({}, {})
@@ -191,10 +191,10 @@ def _encode(study: Study, model: Any, name: str) -> None:
 def indistinct(study: Study, name: str) -> str:
     """A sentence on the class names of an encoded task that the model cannot tell apart; empty if it can, or nothing is known."""
     try:
-        names = PreparedTask.open(study.task_folder(name)).task.class_names
+        names = PreparedTask.open(study.paths.task_folder(name)).task.class_names
     except Failed:
         return ""
-    found = feature_file.class_features(study.encoded(name))
+    found = feature_file.class_features(study.paths.encoded(name))
     return doubts.alike(names, found) if len(found) == len(names) else ""
 
 
@@ -209,7 +209,7 @@ def all_comparable(study: Study) -> dict[str, tuple[Task, dict[str, np.ndarray]]
 
 def comparable(study: Study, name: str) -> tuple[Task, dict[str, np.ndarray]]:
     """A task and its features, the training pictures reduced to those by which tasks are compared."""
-    task, encoded = PreparedTask.open(study.task_folder(name)), feature_file.load(study.encoded(name))[0]
+    task, encoded = PreparedTask.open(study.paths.task_folder(name)), feature_file.load(study.paths.encoded(name))[0]
     return task.task, encoded | {"features_train": encoded["features_train"][task.reference()]}
 
 
@@ -226,12 +226,12 @@ class OnDemand(dict):
 
 def opened(study: Study) -> dict[str, PreparedTask]:
     """The prepared tasks by name; Failed for one that could not be prepared."""
-    return OnDemand(lambda name: PreparedTask.open(study.task_folder(name)))
+    return OnDemand(lambda name: PreparedTask.open(study.paths.task_folder(name)))
 
 
 def drawn(study: Study) -> dict[tuple[str, int], Draw]:
     """The draws by task and seed; Failed for one that could not be drawn."""
-    return OnDemand(lambda at: read_draw(study.draw(*at)))
+    return OnDemand(lambda at: read_draw(study.paths.draw(*at)))
 
 
 def metric_of(tasks: Mapping[str, PreparedTask], name: str) -> str:

@@ -34,14 +34,14 @@ def fit(study: Study, job: ProbeJob, say: Say) -> None:
 
 def _fit(study: Study, name: str, holes: Holes) -> None:
     """See to it that the probes of a task are there; in the place of one that cannot be had stands why."""
-    known = alone(lambda: (PreparedTask.open(study.task_folder(name)), *feature_file.load(study.encoded(name))))
+    known = alone(lambda: (PreparedTask.open(study.paths.task_folder(name)), *feature_file.load(study.paths.encoded(name))))
     if isinstance(known, Failed):
         _write(study, name, dict.fromkeys(study.seeds, known), "", holes)
         return
     task, encoded, about = known
-    draws = {seed: alone(partial(read_draw, study.draw(name, seed))) for seed in study.seeds}
+    draws = {seed: alone(partial(read_draw, study.paths.draw(name, seed))) for seed in study.seeds}
     settings, sound = study.settings("linear_probe"), {seed: drawn for seed, drawn in draws.items() if isinstance(drawn, Draw)}
-    path, mark = study.probe(name), fingerprint(parts(about, task, sound, settings))
+    path, mark = study.paths.probe(name), fingerprint(parts(about, task, sound, settings))
     if len(sound) == len(draws) and path.exists() and score_record.read_probes(path)["fingerprint"] == mark:
         return
     rows = {seed: alone(partial(_scores, task, encoded, drawn, settings)) for seed, drawn in sound.items()}
@@ -66,8 +66,8 @@ def _write(study: Study, name: str, found: dict[int, dict[str, float] | Failed],
     rows = [{"seed": seed} | ({"score": None, "failed": str(one)} if isinstance(one, Failed) else one) for seed, one in found.items()]
     whole = {"fingerprint": "", "probes": rows, "failed": str(failed[0])} if failed else {"fingerprint": mark, "probes": rows}
     if failed:
-        holes.note(study.probe(name), failed[0])
-    replace(study.probe(name), json.dumps(whole, indent=1).encode())
+        holes.note(study.paths.probe(name), failed[0])
+    replace(study.paths.probe(name), json.dumps(whole, indent=1).encode())
 
 
 def _scores(task: PreparedTask, encoded: dict[str, np.ndarray], drawn: Draw, settings: dict[str, int]) -> dict[str, float]:

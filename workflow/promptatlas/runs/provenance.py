@@ -32,7 +32,7 @@ CODE = ("Snakefile", "workflow")
 
 
 def write(study: Study) -> None:
-    replace(study.provenance_file, written(gathered(study)))
+    replace(study.paths.provenance_file, written(gathered(study)))
 
 
 def written(told: dict[str, Any]) -> bytes:
@@ -47,19 +47,19 @@ def gathered(study: Study) -> dict[str, Any]:
         "numerics": NUMERICS_VERSION,
         "versions": versions(),
         "system": platform.platform(),
-        "devices": devices(study.log("any").parent.glob("*.log")),
-        "times": times(study.benchmark("any").parent.glob("*.tsv")),
+        "devices": devices(study.paths.log("any").parent.glob("*.log")),
+        "times": times(study.paths.benchmark("any").parent.glob("*.tsv")),
         "config": study.description,
-        "backbone": {"name": study.backbone_name, "sha256": backbone.fingerprint(study.backbone_folder)},
-        "tasks": {task: _read(study.task_folder(task) / "task.json").get("fingerprints") for task in study.tasks},
-        "draws": {task: {str(seed): _read(study.draw(task, seed)).get("sha256") for seed in study.seeds} for task in study.learners},
+        "backbone": {"name": study.backbone.name, "sha256": backbone.fingerprint(study.paths.backbone_folder)},
+        "tasks": {task: _read(study.paths.task_folder(task) / "task.json").get("fingerprints") for task in study.tasks},
+        "draws": {task: {str(seed): _read(study.paths.draw(task, seed)).get("sha256") for seed in study.seeds} for task in study.learners},
         "results": results(study),
     }
 
 
 def results(study: Study) -> dict[str, str]:
     """SHA-256 of the tables, of the numbers of the report and of the page, by place in the study's folder."""
-    files = [*study.tables, study.summary, study.report]
+    files = [*study.tables, study.paths.summary, study.paths.report]
     return {str(path.relative_to(study.folder)): sha256(path) for path in files}
 
 

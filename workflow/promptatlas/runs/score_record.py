@@ -59,7 +59,7 @@ def holds(path: Path, parts: dict[str, str]) -> bool:
 
 def resumed(study: Study, path: Path, parts: dict[str, str]) -> bool:
     """Take over a record that an interrupted job left; a damaged one is as good as none."""
-    left = study.resume(fingerprint(parts), "json")
+    left = study.paths.resume(fingerprint(parts), "json")
     try:
         if not holds(left, parts):
             return False
@@ -73,7 +73,7 @@ def resumed(study: Study, path: Path, parts: dict[str, str]) -> bool:
 
 def keep(study: Study, path: Path, content: dict[str, Any]) -> None:
     """Write a record, and a copy for the case that the job is interrupted: Snakemake then removes its outputs."""
-    cells.write(study.resume(content["fingerprint"], "json"), content)
+    cells.write(study.paths.resume(content["fingerprint"], "json"), content)
     cells.write(path, content)
 
 

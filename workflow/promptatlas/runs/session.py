@@ -74,7 +74,7 @@ def looks(study: Study, first: bool, dry: bool) -> dict[str, Path]:
         if first and not dry:
             with suppress(OSError):  # a folder that may not be written; `announce` says so
                 changes.refresh(study, found, backbone)
-    return {name: study.look(name, mark) for name, mark in marks.items()}
+    return {name: study.paths.look(name, mark) for name, mark in marks.items()}
 
 
 def mended(study: Study, dry: bool) -> set[Path]:
@@ -92,7 +92,7 @@ def mended(study: Study, dry: bool) -> set[Path]:
 
 def again(study: Study, damaged: set[Path], files: Iterable[Path]) -> list[Path]:
     """A file that is not there, if any of the `files` of a rule is damaged: whoever needs it is to run."""
-    return [study.look(DAMAGED, "0")] if not damaged.isdisjoint(files) else []
+    return [study.paths.look(DAMAGED, "0")] if not damaged.isdisjoint(files) else []
 
 
 def announce(study: Study, damaged: Iterable[Path] = ()) -> None:
@@ -193,9 +193,9 @@ def end_with_report(study: Study) -> None:
 
 def _point_to_report(study: Study) -> None:
     with suppress(FileNotFoundError):
-        written = study.report.stat().st_mtime
+        written = study.paths.report.stat().st_mtime
         if all(path.stat().st_mtime <= written for path in study.tables):
-            print(f"{study.name}: the report is {study.report}", file=sys.stderr)
+            print(f"{study.name}: the report is {study.paths.report}", file=sys.stderr)
 
 
 def resources(study: Study, gpus: int = 0) -> dict[str, Any]:

@@ -37,14 +37,14 @@ Some = TypeVar("Some", bound=Described)
 def learn(study: Study, job: ShareJob, threads: int, say: Say) -> None:
     """Train the learners of `job` and score them; what still holds is kept, except what is forced."""
     method, forced = job.method, session.forced(study, job.name, study.outputs(job))
-    model = backbone.load(study.backbone_folder, devices.chosen(study.config["device"], threads))
+    model = backbone.load(study.paths.backbone_folder, devices.chosen(study.config["device"], threads))
     holes = Holes(study, job, say)
     tasks = {name: alone(lambda name=name: Known.of(study, name, model.device)) for name in study.tasks}
     progress = Progress(f"share {method}", len(job.seeds), "seeds", say)
     say(f"share {method}: {len(study.tasks)} tasks together, {counted(len(job.seeds), 'seed')}")
     used: list[Path] = []
     for seed in job.seeds:
-        path, (sound, left) = study.shared(method, seed), apart(tasks, seed)
+        path, (sound, left) = study.paths.shared(method, seed), apart(tasks, seed)
         if left:
             say(f"share {method}: seed {seed} learns without {', '.join(left)}, which failed")
         failed = alone(partial(_have, study, method, model, path, sound, left, seed, path in forced, used))
@@ -55,7 +55,7 @@ def learn(study: Study, job: ShareJob, threads: int, say: Say) -> None:
             if isinstance(failed, Failed):
                 _fail(holes, place, failed, method)
         for name, known in tasks.items():
-            place = study.score(method, seed, name)
+            place = study.paths.score(method, seed, name)
             failed = alone(partial(_score, study, method, model, seed, name, known, place in forced, used))
             if isinstance(failed, Failed):
                 metric = "" if isinstance(known, Failed) else known.prepared.task.metric
@@ -87,7 +87,7 @@ def _have(
         raise Failed(f"every task failed: {next(iter(left.values()))}")
     parts = learner_parts(study, method, model, tasks, seed)
     mark = fingerprint(parts)
-    kept = study.resume(mark, "safetensors")
+    kept = study.paths.resume(mark, "safetensors")
     used.append(kept)
     if anew or learner_file.metadata(path).get("fingerprint") != mark:
         if anew or not learner_file.is_left(kept, mark):
@@ -98,7 +98,7 @@ def _have(
 def _give(study: Study, method: str, model: Backbone, tasks: dict[str, Known], seed: int, place: Path, anew: bool) -> None:
     """See to it that what the learner of a seed puts before the class names of a task is there as a prompt of its own."""
     name = place.stem
-    given, learner = learner_file.prompt(study.shared(method, seed), name)
+    given, learner = learner_file.prompt(study.paths.shared(method, seed), name)
     parts = given_parts(given, learner, name)
     if anew or not holds(place, fingerprint(parts)):
         about = {"fingerprint": fingerprint(parts), "parts": json.dumps(parts, sort_keys=True), "task": name, "seed": str(seed)}
@@ -111,11 +111,11 @@ def _card(study: Study, model: Backbone, tasks: dict[str, Known], name: str, see
     return card.write(
         method=given.method,
         settings=study.settings(given.method),
-        backbone={"name": study.backbone_name, "sha256": model.fingerprint},
+        backbone={"name": study.backbone.name, "sha256": model.fingerprint},
         task=name,
         learned_with=[other for other in tasks if other != name],
         class_names=list(tasks[name].prepared.task.class_names),
-        resize=study.resize_of(name),
+        resize=study.data.resize_of(name),
         seed=seed,
         draw=card.several_draws([known.draws[seed] for known in tasks.values()], study.shots),
         validation={"metric": card.MEAN, "score": score, "epoch": given.best_epoch},
@@ -126,10 +126,10 @@ def _score(study: Study, method: str, model: Backbone, seed: int, name: str, kno
     """See to it that the learner's score on a task is there."""
     if isinstance(known, Failed):
         raise known
-    path, place, started = study.shared(method, seed), study.score(method, seed, name), time.perf_counter()
+    path, place, started = study.paths.shared(method, seed), study.paths.score(method, seed, name), time.perf_counter()
     weights, mark = learner_file.class_weights(path, name)
     own = score_parts(mark, name, model, known)
-    used.append(study.resume(fingerprint(own), "json"))
+    used.append(study.paths.resume(fingerprint(own), "json"))
     if not anew and (score_record.holds(place, own) or score_record.resumed(study, place, own)):
         return
     about, logits = learner_file.metadata(path), model.logit_scale * known.test @ weights.to(model.device).T

@@ -85,10 +85,10 @@ def of_tables(study: Study, found: Iterable[State]) -> Iterator[State]:
 
 def ended(study: Study, last: int = 5) -> list[Ended]:
     """The jobs whose last attempt stopped with an error."""
-    jobs = {job.name: job for job in study.every_job}
+    jobs = {job.name: job for job in study.jobs.every}
     kinds = {name.partition("_")[0] for name in jobs}
     found = []
-    for log in sorted(study.log("*").parent.glob("*.log")):
+    for log in sorted(study.paths.log("*").parent.glob("*.log")):
         name = log.stem
         if name in jobs:
             if all(path.exists() for path in study.outputs(jobs[name])):
@@ -112,7 +112,7 @@ class _Survey:
         self.failed = {
             path: one.reason
             for one in ended(study)
-            for job in study.every_job
+            for job in study.jobs.every
             if job.name == one.job
             for path in study.outputs(job)
             if not path.exists()
@@ -126,24 +126,24 @@ class _Survey:
         """A task as it would be prepared now; Changed if that cannot be known before its images or labels are read."""
         about = self.changes.get(halves.whole_of(name), changes.Change())
         unread = tuple(part for part in about.parts if part not in changes.DESCRIBED)
-        task: Any = (ComingTask if unread else PreparedTask).open(self.study.task_folder(name))
+        task: Any = (ComingTask if unread else PreparedTask).open(self.study.paths.task_folder(name))
         if not SAME_LABELS.issuperset(unread):
             raise Changed(*unread)
         if unread:
             task.unread = unread
         if about.parts:
-            now = self.study.entry(halves.whole_of(name)).task
+            now = self.study.data.entry(halves.whole_of(name)).task
             task.task = replace(task.task, **{part: getattr(now, part) for part in changes.DESCRIBED})
         return task
 
     def _described(self, name: str) -> Described:
-        return Described(self.tasks[name], OnDemand(lambda seed: read_draw(self.study.draw(name, seed))))
+        return Described(self.tasks[name], OnDemand(lambda seed: read_draw(self.study.paths.draw(name, seed))))
 
     @cached_property
     def model(self) -> Backbone:
         if self.backbone.parts:
             raise Changed(*self.backbone.parts)
-        return backbone.load(self.study.backbone_folder)
+        return backbone.load(self.study.paths.backbone_folder)
 
     def states(self) -> Iterator[State]:
         seen: set[Path] = set()
@@ -160,7 +160,7 @@ class _Survey:
         }  # fmt: skip
         if self.method is None:
             yield from (*self._backbone(), *self._prepared(), *self._draws(), *self._encoded())
-        for job in (job for kind in ways for job in self.study.every_job if isinstance(job, kind)):
+        for job in (job for kind in ways for job in self.study.jobs.every if isinstance(job, kind)):
             if self.method in (None, getattr(job, "method", None)):
                 yield from ways[type(job)](job)
 
@@ -208,20 +208,20 @@ class _Survey:
 
     def _backbone(self) -> Iterator[State]:
         """The frozen model, if it is to be made again."""
-        if self.backbone.told and self.study.backbone_record.exists():
-            yield State("backbone", self.study.backbone_record, STALE, tuple(self.backbone.told))
+        if self.backbone.told and self.study.paths.backbone_record.exists():
+            yield State("backbone", self.study.paths.backbone_record, STALE, tuple(self.backbone.told))
 
     def _prepared(self) -> Iterator[State]:
-        for job in self.study.prepare_jobs:
-            (path,) = self.study.task_records([job.task])
+        for job in self.study.jobs.prepare:
+            (path,) = self.study.paths.task_records([job.task])
             told = self.changes[job.task].told if job.task in self.changes else []
-            told += ["damaged arrays"] if self.damaged.keys() & {*self.study.prepared_files(job.task)} - {path} else []
+            told += ["damaged arrays"] if self.damaged.keys() & {*self.study.paths.prepared_files(job.task)} - {path} else []
             yield self.state("prepared tasks", path, _in_task, lambda told=told: dict.fromkeys(told, ""))
 
     def _draws(self) -> Iterator[State]:
         for name in self.study.learners:
             for seed in self.study.seeds:
-                yield self.state("draws", self.study.draw(name, seed), _in_draw, lambda name=name, seed=seed: self._draw(name, seed))
+                yield self.state("draws", self.study.paths.draw(name, seed), _in_draw, lambda name=name, seed=seed: self._draw(name, seed))
 
     def _draw(self, name: str, seed: int) -> Parts:
         return json.loads(draw_content(self.study, self.tasks[name], seed))
@@ -229,12 +229,12 @@ class _Survey:
     def _need_draws(self, name: str, seeds: Sequence[int]) -> None:
         """Changed if the draws of other shots or seeds are still to come."""
         about = self.changes.get(halves.whole_of(name), changes.Change())
-        if about.parts and not all(self.study.draw(name, seed).exists() for seed in seeds):
+        if about.parts and not all(self.study.paths.draw(name, seed).exists() for seed in seeds):
             raise Changed(*about.parts)
 
     def _encoded(self) -> Iterator[State]:
         for name in self.study.tasks:
-            yield self.state("encoded tasks", self.study.encoded(name), learner_file.metadata, lambda name=name: self._marks(name))
+            yield self.state("encoded tasks", self.study.paths.encoded(name), learner_file.metadata, lambda name=name: self._marks(name))
 
     def _marks(self, name: str) -> Parts:
         task = copy(self.tasks[name])
@@ -248,7 +248,7 @@ class _Survey:
 
         for task in job.tasks:
             for seed in job.seeds:
-                path = self.study.prompt(job.method, seed, task)
+                path = self.study.paths.prompt(job.method, seed, task)
                 yield self.state(f"prompts {job.method}", path, _in_prompt, partial(ordered, task, seed))
 
     def _shared(self, job: ShareJob) -> Iterator[State]:
@@ -258,7 +258,7 @@ class _Survey:
             return share.apart({name: alone(partial(self._described, name)) for name in study.tasks}, seed)[0]
 
         for seed in job.seeds:
-            path = study.shared(method, seed)
+            path = study.paths.shared(method, seed)
             yield self.state(
                 f"shared {method}", path, _in_metadata,
                 lambda seed=seed: share.learner_parts(study, method, self.model, learned_from(seed), seed),
@@ -270,7 +270,7 @@ class _Survey:
                 )  # fmt: skip
             for name in study.tasks:
                 yield self.state(
-                    f"scores {method}", study.score(method, seed, name), _in_score,
+                    f"scores {method}", study.paths.score(method, seed, name), _in_score,
                     lambda path=path, name=name: share.score_parts(
                         learner_file.metadata(path).get("fingerprint", ""), name, self.model, self._described(name)
                     ), of=path,
@@ -288,11 +288,11 @@ class _Survey:
 
     def _probes(self, job: ProbeJob) -> Iterator[State]:
         for name in job.tasks:
-            yield self.state("linear probes", self.study.probe(name), _in_probe, lambda name=name: self._probe_mark(name))
+            yield self.state("linear probes", self.study.paths.probe(name), _in_probe, lambda name=name: self._probe_mark(name))
 
     def _probe_mark(self, name: str) -> Parts:
         self._need_draws(name, self.study.seeds)
-        draws = {seed: read_draw(self.study.draw(name, seed)) for seed in self.study.seeds}
+        draws = {seed: read_draw(self.study.paths.draw(name, seed)) for seed in self.study.seeds}
         settings = self.study.settings("linear_probe")
         return {"inputs": fingerprint(probe.parts(self._marks(name), self.tasks[name], draws, settings))}
 
@@ -303,7 +303,7 @@ class _Survey:
 
         for name in job.tasks:
             for seed in self.study.seeds:
-                path = self.study.score(job.method, seed, name)
+                path = self.study.paths.score(job.method, seed, name)
                 of = adapt.weights_file(self.study, self.study.settings(job.method), seed, name)
                 yield self.state(f"scores {job.method}", path, _in_score, partial(adapted, name, seed), of=of)
 
@@ -317,7 +317,7 @@ class _Survey:
         known: list[Transfer] = []
         for cell in job.cells():
             yield self.state(
-                f"{job.protocol} cells {job.method}", self.study.cell(cell), _in_cell,
+                f"{job.protocol} cells {job.method}", self.study.paths.cell(cell), _in_cell,
                 lambda cell=cell: transfer().parts(cell), cell, of=prompt_file(self.study, cell),
             )  # fmt: skip
 
@@ -327,7 +327,7 @@ class _Survey:
         except UserError:
             yield from self._unreadable(f"joint scores {job.method}", job)
             return
-        groups = looking.noted_groups() if self.study.joint == "auto" else looking.groups()
+        groups = looking.noted_groups() if self.study.multitask.joint == "auto" else looking.groups()
         for group in groups:
             looking.measure(group, set())
         yield from looking.found
@@ -369,7 +369,7 @@ class _Looking(Joint):
 
     def _leave_out(self, source: str, name: str, group: Group) -> None:
         for seed in self.study.seeds:
-            place = self.study.joint_score(self.method, source, "joint", seed, name)
+            place = self.study.paths.joint_score(self.method, source, "joint", seed, name)
             self.found.append(self.survey.state(f"joint scores {self.method}", place, _in_score, lambda: self.left_out_parts(group)))
 
     def _score(self, name: str, group: Group, prompts: Any, forced: AbstractSet[Path]) -> None:

@@ -48,7 +48,7 @@ TASKS = [
 
 def collect(study: Study) -> None:
     """Write the table `transfer`."""
-    save(transfer_table(study), study.table("transfer"))
+    save(transfer_table(study), study.paths.table("transfer"))
 
 
 def find_shared_images(study: Study, say: Say) -> None:
@@ -56,30 +56,30 @@ def find_shared_images(study: Study, say: Say) -> None:
     tasks = {}
     for name in study.tasks:
         with suppress(Failed):
-            tasks[name] = PreparedTask.open(study.task_folder(name))
+            tasks[name] = PreparedTask.open(study.paths.task_folder(name))
     shared = overlaps.overlaps(tasks)
     for name in tasks:
         for note in overlaps.notes(shared, name):
             say(f"task {name} {note}")
-    save(shared, study.table("shared_images"))
+    save(shared, study.paths.table("shared_images"))
 
 
 def describe(study: Study, transfer: pd.DataFrame, shared: pd.DataFrame, say: Say) -> None:
     """Write the tables `baselines`, `methods`, `tuning` and `tasks`, and the resolved configuration; say where no prompt beats
     always answering the largest class."""
     baselines = baselines_table(study, transfer)
-    save(baselines, study.table("baselines"))
+    save(baselines, study.paths.table("baselines"))
     as_long = [method for method in study.methods if study.starts_from_targets(method)]
-    save(methods_table(transfer, baselines, as_long), study.table("methods"))
-    save(tuning_table(study), study.table("tuning"))
+    save(methods_table(transfer, baselines, as_long), study.paths.table("methods"))
+    save(tuning_table(study), study.paths.table("tuning"))
     tasks = tasks_table(study, transfer, shared)
     for one in records(transfer, tasks):
         if one["none_above"]:
             say(f"task {one['task']}: {sentence(one)}")
     for name, told in _swapped(tasks).items():
         say(f"task {name}: {told}")
-    save(tasks, study.table("tasks"))
-    replace(study.resolved_config, (json.dumps(study.description, indent=1) + "\n").encode())
+    save(tasks, study.paths.table("tasks"))
+    replace(study.paths.resolved_config, (json.dumps(study.description, indent=1) + "\n").encode())
 
 
 def transfer_table(study: Study) -> pd.DataFrame:
@@ -87,8 +87,8 @@ def transfer_table(study: Study) -> pd.DataFrame:
 
     beats_largest_class: whether the score is above that of always answering the largest class, empty without a score."""
     # A kept cell may have been measured under another name, or for another number of shots on which it does not depend.
-    now = {"study": study.name, "backbone": study.backbone_name, "shots": study.shots}
-    rows = (WHOLE | cells.read_own(study.cell(cell), cell) | now for cell in sorted(study.cells))
+    now = {"study": study.name, "backbone": study.backbone.name, "shots": study.shots}
+    rows = (WHOLE | cells.read_own(study.paths.cell(cell), cell) | now for cell in sorted(study.cells))
     table = _numbers(_frame(rows, TRANSFER[:-1]))
     blind = table["target"].map(_largest_classes(study)).astype(float)
     return table.assign(**{BEATS: beats(table["score"], blind)})
@@ -100,7 +100,7 @@ def _largest_classes(study: Study) -> dict[str, float]:
     for name in study.tasks:
         found[name] = float("nan")
         with suppress(Failed):
-            prepared = PreparedTask.open(study.task_folder(name))
+            prepared = PreparedTask.open(study.paths.task_folder(name))
             found[name] = metrics.largest_class(prepared.task.metric, prepared.labels("test"), len(prepared.task.class_names))
     return found
 
@@ -117,10 +117,10 @@ def baselines_table(study: Study, transfer: pd.DataFrame) -> pd.DataFrame:
     probes = [
         {**WHOLE, **about.loc[name], "method": "linear_probe", "target": name, "shots": study.shots, **probe}
         for name in study.learners
-        for probe in score_record.read_probes(study.probe(name))["probes"]
+        for probe in score_record.read_probes(study.paths.probe(name))["probes"]
     ]
     others = [
-        {**WHOLE, **score_record.read(path), "study": study.name, "backbone": study.backbone_name, "shots": study.shots}
+        {**WHOLE, **score_record.read(path), "study": study.name, "backbone": study.backbone.name, "shots": study.shots}
         for path in study.score_records
     ]
     measured = _numbers(pd.DataFrame([*probes, *others])[BASELINES])
@@ -153,10 +153,10 @@ def methods_table(transfer: pd.DataFrame, baselines: pd.DataFrame, as_long: Sequ
 def joint_table(study: Study) -> pd.DataFrame:
     """One row per method, task, seed, source and adaptation: a prompt of the task's own or of its group, tuned from scratch or
     from the multitask source (MVLPT, Table 2). Scores that there cannot be have no row."""
-    about = {"study": study.name, "backbone": study.backbone_name, "shots": study.shots, "classes": study.union["classes"]}
+    about = {"study": study.name, "backbone": study.backbone.name, "shots": study.shots, "classes": study.multitask.options["classes"]}
     rows = [
         WHOLE | content | about | {"task": content["target"]}
-        for job in study.joint_jobs
+        for job in study.jobs.joint
         for path in study.outputs(job)
         for content in [score_record.read(path)]
         if not score_record.is_absent(content)
@@ -168,10 +168,10 @@ def tuning_table(study: Study) -> pd.DataFrame:
     """One row per method, task, seed and epoch."""
     rows = (
         {"method": job.method, "task": task, "seed": seed, **epoch}
-        for job in study.tune_jobs
+        for job in study.jobs.tune
         for task in job.tasks
         for seed in job.seeds
-        for epoch in _history(study.prompt(job.method, seed, task))
+        for epoch in _history(study.paths.prompt(job.method, seed, task))
     )
     return _frame(rows, TUNING).sort_values(TUNING[:4], ignore_index=True)
 
@@ -191,7 +191,7 @@ def tasks_table(study: Study, transfer: pd.DataFrame, shared: pd.DataFrame) -> p
     notes: what is odd about its data, images among them that other tasks have too (the table `shared_images`)."""
     chance = _by_target(transfer, "chance")
     zero_shot = _by_target(transfer[transfer["source"] == "template"], "score")
-    pooled = study.multitask_tasks() if study.multitask else ()
+    pooled = study.multitask.tasks() if study.multitask.row else ()
     blind = _largest_classes(study)
     measured = (
         {
@@ -224,14 +224,14 @@ def _doubted(tasks: pd.DataFrame, *by_task: Mapping[str, str]) -> pd.DataFrame:
 def _task_row(study: Study, name: str) -> dict[str, Any]:
     """What is known of a task before anything is measured: of one that could not be prepared its name and why."""
     try:
-        prepared = PreparedTask.open(study.task_folder(name))
+        prepared = PreparedTask.open(study.paths.task_folder(name))
     except Failed as why:
         texts = dict.fromkeys(("family", "metric", "split_source", "drawn", "labelled", "notes"), "")
         numbers = dict.fromkeys(("classes", "n_train", "n_validation", "n_test", "shots_min", "shots_max", "skipped"), 0)
         whole, part = halves.whole_of(name), halves.part_of(name)
         title = f"{whole}, {part} classes" if part else whole
         return {"task": name, "title": title, **texts, **numbers, "failed": str(why)}
-    task, drawn = prepared.task, [study.draw(name, seed) for seed in study.seeds if name in study.learners]
+    task, drawn = prepared.task, [study.paths.draw(name, seed) for seed in study.seeds if name in study.learners]
     shots = [count for path in drawn for count in json.loads(path.read_text()).get("shots_per_class", ())] or [0]
     return {
         "task": name,
@@ -260,11 +260,11 @@ def _noted(tasks: pd.DataFrame, transfer: pd.DataFrame, shared: pd.DataFrame) ->
 
 def _published(study: Study, name: str) -> dict[str, Any]:
     """What others say of a task: its licence, whom to cite, and the zero-shot score of these weights."""
-    if study.is_embedded(name):
+    if study.data.is_embedded(name):
         return {"licence": "", "citation": "", "zero_shot_expected": float("nan"), "zero_shot_reference": ""}
-    entry = study.entry(halves.whole_of(name))
+    entry = study.data.entry(halves.whole_of(name))
     known = {} if halves.part_of(name) or not study.ensemble else entry.expected_zero_shot
-    expected = known.get(study.weights, {"score": float("nan"), "source": ""})
+    expected = known.get(study.backbone.weights, {"score": float("nan"), "source": ""})
     return {
         "licence": entry.licence,
         "citation": entry.citation,

@@ -37,19 +37,19 @@ from promptatlas.training import single_task
 def fill(study: Study, job: TransferJob, threads: int, say: Say) -> None:
     """Measure the cells of `job`. Those whose fingerprint holds are kept, except the forced ones."""
     forced = session.forced(study, job.name, study.outputs(job))
-    work = Transfer(study, job, backbone.load(study.backbone_folder, devices.chosen(study.config["device"], threads)))
+    work = Transfer(study, job, backbone.load(study.paths.backbone_folder, devices.chosen(study.config["device"], threads)))
     holes, marks = Holes(study, job, say), {}
     for cell in job.cells():
         try:
             marks[cell] = work.parts(cell)
         except Failed as failed:
             work.fail(holes, cell, failed)
-    found = {cell: cells.read(study.cell(cell)) for cell in marks if study.cell(cell).exists()}
+    found = {cell: cells.read(study.paths.cell(cell)) for cell in marks if study.paths.cell(cell).exists()}
     wanted = {
         target: [
             cell for cell in marks
             if cell.target == target
-            and (study.cell(cell) in forced or cell not in found or not cells.holds(found[cell], fingerprint(marks[cell])))
+            and (study.paths.cell(cell) in forced or cell not in found or not cells.holds(found[cell], fingerprint(marks[cell])))
         ]
         for target in job.targets
     }  # fmt: skip
@@ -58,28 +58,28 @@ def fill(study: Study, job: TransferJob, threads: int, say: Say) -> None:
     say(f"{label}: {sum(map(len, wanted.values()))} of {len(marks)} cells to measure")
     progress = Progress(label, len(wanted), "targets", say)
     for target, some in wanted.items():
-        fresh = [cell for cell in some if study.cell(cell) in forced or not _resumed(study, cell, marks[cell])]
+        fresh = [cell for cell in some if study.paths.cell(cell) in forced or not _resumed(study, cell, marks[cell])]
         for batch in work.batches(fresh):
             for cell, content in zip(batch, each(partial(work.measure, target), batch), strict=True):
                 if isinstance(content, Failed):
                     work.fail(holes, cell, content)
                     continue
                 content |= {"fingerprint": fingerprint(marks[cell]), "parts": marks[cell]}
-                cells.write(study.resume(content["fingerprint"], "json"), content)
-                cells.write(study.cell(cell), content)
+                cells.write(study.paths.resume(content["fingerprint"], "json"), content)
+                cells.write(study.paths.cell(cell), content)
         progress.step(target)
     for parts in marks.values():
-        study.resume(fingerprint(parts), "json").unlink(missing_ok=True)
+        study.paths.resume(fingerprint(parts), "json").unlink(missing_ok=True)
     holes.settle()
 
 
 def _resumed(study: Study, cell: Cell, parts: dict[str, str]) -> bool:
     """Take over what an interrupted job had already measured; another job may take the record away meanwhile."""
     try:
-        content = cells.read(study.resume(fingerprint(parts), "json"))
+        content = cells.read(study.paths.resume(fingerprint(parts), "json"))
     except UserError:
         return False
-    cells.write(study.cell(cell), content | cell.address())
+    cells.write(study.paths.cell(cell), content | cell.address())
     return True
 
 
@@ -87,9 +87,9 @@ def prompt_file(study: Study, cell: Cell) -> Path | None:
     """Where the prompt is that a cell applies or starts from; None if it is not learned."""
     if cell.source == "template" or (cell.source == "scratch" and (cell.protocol == "frozen" or study.tunes(cell))):
         return None
-    if cell.source == study.multitask:
-        return study.multitask_source(cell.method, cell.seed, cell.target)
-    return study.prompt(cell.method, cell.seed, cell.target if cell.source == "scratch" else cell.source)
+    if cell.source == study.multitask.row:
+        return study.paths.multitask_source(cell.method, cell.seed, cell.target)
+    return study.paths.prompt(cell.method, cell.seed, cell.target if cell.source == "scratch" else cell.source)
 
 
 class Transfer:
@@ -152,18 +152,18 @@ class Transfer:
     def measure(self, target: str, batch: Sequence[Cell]) -> list[dict[str, Any]]:
         """The content of each cell of one batch, without its fingerprint."""
         task, started = self.tasks[target], time.perf_counter()
-        encoded = feature_file.load(self.study.encoded(target))[0]
+        encoded = feature_file.load(self.study.paths.encoded(target))[0]
         evaluations = self._how(batch[0])(task, encoded, batch)
         seconds = (time.perf_counter() - started) / len(batch)
         return [self._content(cell, task, evaluation, seconds) for cell, evaluation in zip(batch, evaluations, strict=True)]
 
     def fail(self, holes: Holes, cell: Cell, failed: Failed) -> None:
         """Write a cell that says why it is none."""
-        holes.note(self.study.cell(cell), failed)
+        holes.note(self.study.paths.cell(cell), failed)
         nothing = dict.fromkeys(("score", "chance", "n_test", "correct"))
         unmeasured = {"seconds": 0.0, "peak_mib": 0.0, "per_class": {}, "fingerprint": "", "parts": {}}
         content = self._about(cell) | nothing | unmeasured | {"failed": str(failed)}
-        cells.write(self.study.cell(cell), content)
+        cells.write(self.study.paths.cell(cell), content)
 
     def _how(self, cell: Cell) -> Callable[[PreparedTask, dict[str, np.ndarray], Sequence[Cell]], list[Evaluation]]:
         if cell.source == "template":
@@ -203,7 +203,7 @@ class Transfer:
     def _about(self, cell: Cell) -> dict[str, Any]:
         return {
             "study": self.study.name,
-            "backbone": self.study.backbone_name,
+            "backbone": self.study.backbone.name,
             **cell.address(),
             "shots": self.study.shots,
             "metric": metric_of(self.tasks, cell.target),

@@ -50,14 +50,14 @@ def learn(study: Study, job: TuneJob, threads: int, say: Say) -> None:
     """Learn the prompts of `job`. Those whose fingerprint holds are kept, except the forced ones."""
     method = job.method
     forced = session.forced(study, job.name, study.outputs(job))
-    model = backbone.load(study.backbone_folder, devices.chosen(study.config["device"], threads))
+    model = backbone.load(study.paths.backbone_folder, devices.chosen(study.config["device"], threads))
     tasks, holes, orders = opened(study), Holes(study, job, say), {}
     for name in job.tasks:
         found = each(lambda seeds, name=name: [order(study, method, model, tasks[name], seed) for seed in seeds], job.seeds)
         orders[name] = [one for one in found if not isinstance(one, Failed)]
         for seed, one in zip(job.seeds, found, strict=True):
             if isinstance(one, Failed):
-                _fail(holes, study.prompt(method, seed, name), one, method)
+                _fail(holes, study.paths.prompt(method, seed, name), one, method)
     wanted = {name: [one for one in orders[name] if one.path in forced or not holds(one.path, one.fingerprint)] for name in job.tasks}
     wanted = {name: some for name, some in wanted.items() if some}
     say(f"tune {method}: {sum(map(len, wanted.values()))} of {len(study.outputs(job))} prompts to learn")
@@ -97,10 +97,10 @@ def written_card(study: Study, model: str, task: PreparedTask, one: Order, promp
     return card.write(
         method=prompt.method,
         settings=study.settings(prompt.method),
-        backbone={"name": study.backbone_name, "sha256": model},
+        backbone={"name": study.backbone.name, "sha256": model},
         task=name,
         class_names=list(task.task.class_names),
-        resize=study.resize_of(name),
+        resize=study.data.resize_of(name),
         seed=one.seed,
         draw={
             "sha256": drawn.sha256, "shots": study.shots, "train": len(drawn.train), "validation": len(drawn.validation),
@@ -111,10 +111,10 @@ def written_card(study: Study, model: str, task: PreparedTask, one: Order, promp
 
 def order(study: Study, method: str, model: Backbone, task: PreparedTask, seed: int) -> Order:
     name = task.task.name
-    drawn = read_draw(study.draw(name, seed))
+    drawn = read_draw(study.paths.draw(name, seed))
     parts = prompt_parts(model.fingerprint, method, study.settings(method), task, drawn, seed)
-    path = study.prompt(method, seed, name)
-    return Order(path, study.resume(fingerprint(parts), "safetensors"), seed, drawn, parts)
+    path = study.paths.prompt(method, seed, name)
+    return Order(path, study.paths.resume(fingerprint(parts), "safetensors"), seed, drawn, parts)
 
 
 def prompt_parts(model: str, method: str, settings: dict, task: PreparedTask, drawn: Draw, seed: int) -> dict[str, str]:

@@ -22,7 +22,7 @@ from promptatlas.base import text_files
 from promptatlas.base.errors import UserError
 from promptatlas.base.messages import plain, shown, suggest
 from promptatlas.evaluation import similarity
-from promptatlas.study import designs, multitask_names
+from promptatlas.study import designs, multitask
 from promptatlas.tasks import catalogue, halves
 from promptatlas.tasks.task import Task
 
@@ -52,7 +52,7 @@ def complete(given: dict[str, Any]) -> dict[str, Any]:
     _resolve_unions(config)
     _check_measures(config)
     if config["only"] is not None:
-        _known("source", config["only"], [*designs.design(config).learners, *designs.CALIBRATION, *multitask_names.ROWS], "only")
+        _known("source", config["only"], [*designs.design(config).learners, *designs.CALIBRATION, *multitask.ROWS], "only")
     return config
 
 
@@ -81,7 +81,7 @@ def _resolve_tasks(config: dict[str, Any]) -> None:
 
 def _distinct(tasks: Sequence[str]) -> None:
     """Tasks have rows, jobs and files of their own: job names have underscores for punctuation, some disks no upper case."""
-    reserved = (*designs.BESIDE, *multitask_names.ROWS)
+    reserved = (*designs.BESIDE, *multitask.ROWS)
     called = dict.fromkeys(reserved, "a row of the tables")
     for task in tasks:
         alike = re.sub(r"\W", "_", task).lower()
@@ -144,7 +144,7 @@ def _resolve_methods(config: dict[str, Any]) -> None:
     complete = {method: methods.settings(method, given.get(method), preset) for method in (*listed, *baselines)}
     for method, settings in list(complete.items()):
         learner = settings.get("class_weights")
-        if learner == multitask_names.MULTITASK:
+        if learner == multitask.MULTITASK:
             _multitask_coop(config, listed, method)
         elif learner in methods.names("shared"):
             complete.setdefault(learner, methods.settings(learner, given.get(learner), preset))

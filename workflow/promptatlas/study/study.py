@@ -3,22 +3,20 @@
 Knows nothing of torch, Snakemake or what is in the files.
 """
 
-import json
 from collections.abc import Sequence
 from dataclasses import replace
 from functools import cached_property
-from os.path import expanduser
 from pathlib import Path
 from typing import Any
 
 from promptatlas import methods
-from promptatlas.backbone.kinds import LOCAL, MINI
-from promptatlas.backbone.origin import origin
 from promptatlas.base.version import NUMERICS_VERSION
 from promptatlas.records.cells import Cell
+from promptatlas.study.backbone import BackboneChoice
 from promptatlas.study.configuration import complete
-from promptatlas.study.designs import Design, design
-from promptatlas.study.job_list import JobList
+from promptatlas.study.data import Data
+from promptatlas.study.designs import FEW_SHOT, MATRIX, Design, design
+from promptatlas.study.job_list import Jobs
 from promptatlas.study.jobs import (
     AdaptJob,
     DrawJob,
@@ -32,17 +30,19 @@ from promptatlas.study.jobs import (
     TransferJob,
     TuneJob,
 )
-from promptatlas.study.layout import Layout
-from promptatlas.study.multitask_names import MULTITASK
-from promptatlas.study.relative_folders import tidy
-from promptatlas.tasks import catalogue, halves
+from promptatlas.study.multitask import AVERAGE, Multitask
+from promptatlas.study.paths import Paths
+from promptatlas.tasks import halves
 from promptatlas.tasks.task import Task
 
+TABLES = ("transfer", "baselines", "methods", "tuning", "tasks", "shared_images")
+EXPLAINED = {MATRIX: ("similarity", "statistics"), FEW_SHOT: ()}
+PRINTED = ("protocol",)
 ZERO_SHOT, TEMPLATE = "zero_shot", "template"
 WHERE = ("results", "data_root", "download", "jobs", "device", "deterministic", "memory_mib", "minutes", "only")
 
 
-class Study(Layout, JobList):
+class Study:
     """Everything that can be said about a study before anything is computed."""
 
     def __init__(self, config: dict[str, Any]):
@@ -59,8 +59,13 @@ class Study(Layout, JobList):
         self.seeds: tuple[int, ...] = tuple(self.config["seeds"])
         self.shots: int = self.config["shots"]
         self.sources: tuple[str, ...] = (*self.learners, *self.config["calibration"]) if self.methods else (TEMPLATE,)
-        if self.multitask:
-            self.sources = (*self.sources, self.multitask)
+        self.multitask = Multitask(self.config, self.tasks)
+        if self.multitask.row:
+            self.sources = (*self.sources, self.multitask.row)
+        self.paths = Paths(self.folder, self.shots, self.multitask)
+        self.data = Data(self.config, self.design, self.paths)
+        self.backbone = BackboneChoice(self.config)
+        self.jobs = Jobs(self)
 
     def _used(self, kind: str) -> tuple[str, ...]:
         """The methods of one kind that are listed, or that a listed one builds upon."""
@@ -90,54 +95,9 @@ class Study(Layout, JobList):
         """A task with the sentences that its hand-written class weights are made of."""
         return task if self.ensemble else replace(task, templates=task.templates[:1])
 
-    def is_embedded(self, task: str) -> bool:
-        """Whether promptatlas draws the pictures itself."""
-        return halves.whole_of(task) in catalogue.names("mini")
-
-    @property
-    def real_tasks(self) -> list[str]:
-        return [task for task in self.design.given if not self.is_embedded(task)]
-
-    def entry(self, task: str) -> catalogue.Entry:
-        """What the catalogue and the configuration say of a task that is not embedded.
-
-        Folders in the configuration start from where Snakemake runs (`relative_folders` has seen to that), those of the catalogue from
-        `data_root`.
-        """
-        given = self.config["data"].get(task, {})
-        folders = {key: str(tidy(Path(expanduser(given[key])).absolute())) for key in ("folder", "root") if key in given}
-        return catalogue.described(task, given | folders)
-
-    @cached_property
-    def found(self) -> dict[str, dict[str, Any]] | None:
-        """By task which of its sources was found; None before anything was."""
-        try:
-            return json.loads(self.fetched.read_bytes())["tasks"]
-        except FileNotFoundError:
-            return None
-        except (OSError, ValueError, LookupError, TypeError):
-            return {}
-
-    def source(self, task: str) -> dict[str, Any] | None:
-        """The source of a task's data that was found, as it is described now; None if it is to be found anew."""
-        number, sources = (self.found or {}).get(task, {}).get("source"), self.entry(task).sources
-        return sources[number] if isinstance(number, int) and number < len(sources) else None
-
-    def resize_of(self, task: str) -> str:
-        """How the pictures of a task are fitted to the model; drawn ones are square."""
-        return "squash" if self.is_embedded(task) else self.entry(task).resize or self.config["resize"]
-
-    @property
-    def data_root(self) -> Path:
-        return Path(expanduser(self.config["data_root"]))
-
-    @property
-    def is_published_backbone(self) -> bool:
-        return self.config["backbone"]["model"] != "mini"
-
     @property
     def needs_fetching(self) -> bool:
-        return bool(self.real_tasks) or self.is_published_backbone
+        return bool(self.data.real_tasks) or self.backbone.is_published
 
     def settings(self, method: str) -> dict[str, Any]:
         return self.config["settings"][method]
@@ -161,31 +121,9 @@ class Study(Layout, JobList):
         return self.init_settings(method) == self.settings(method)
 
     @property
-    def backbone_name(self) -> str:
-        """How the tables call the frozen model."""
-        model, pretrained = self.config["backbone"]["model"], self.config["backbone"]["pretrained"]
-        if model.startswith(LOCAL):
-            return Path(model.removeprefix(LOCAL)).name
-        return model if pretrained == model else f"{model}/{Path(pretrained).name}"
-
-    @property
-    def backbone_sources(self) -> list[Path]:
-        """Files on this machine that the backbone is made from: a change of theirs makes it stale."""
-        model, pretrained = self.config["backbone"]["model"], self.config["backbone"]["pretrained"]
-        if self.is_published_backbone:
-            return origin(model, pretrained).files
-        folder = MINI if pretrained == "mini" else Path(pretrained)
-        return [folder / "mini.safetensors", folder / "config.json"]
-
-    @property
     def gpus(self) -> int:
         """GPUs that a job wants which runs the frozen model."""
         return 0 if self.config["device"] == "cpu" else 1
-
-    @property
-    def weights(self) -> str:
-        """The frozen model as others name it: the activation follows from the weights."""
-        return "{model}/{pretrained}".format(**self.config["backbone"]).replace("-quickgelu/", "/")
 
     @property
     def description(self) -> dict[str, Any]:
@@ -194,70 +132,77 @@ class Study(Layout, JobList):
 
     @cached_property
     def cells(self) -> list[Cell]:
-        return [cell for job in self.transfer_jobs for cell in job.cells()]
+        return [cell for job in self.jobs.transfer for cell in job.cells()]
 
     # What a job reads, writes and tells, and what makes its results stale beside what it reads
 
     def outputs(self, job: Job) -> list[Path]:
         """What a job is there for; of a prepared task the record, which says whether the arrays beside it are whole."""
         if isinstance(job, PrepareJob):
-            return self.task_records([job.task])
+            return self.paths.task_records([job.task])
         if isinstance(job, DrawJob):
             return self.draws
         if isinstance(job, EncodeJob):
-            return [self.encoded(task) for task in job.tasks]
+            return [self.paths.encoded(task) for task in job.tasks]
         if isinstance(job, ProbeJob):
-            return [self.probe(task) for task in job.tasks]
+            return [self.paths.probe(task) for task in job.tasks]
         if isinstance(job, TuneJob):
-            return [self.prompt(job.method, seed, task) for task in job.tasks for seed in job.seeds]
+            return [self.paths.prompt(job.method, seed, task) for task in job.tasks for seed in job.seeds]
         if isinstance(job, ShareJob):
             learners, prompts = self.learned_together(job.method, job.seeds), self.prompts_given(job.method, job.seeds)
             return [*learners, *prompts, *self._scores(job.method, job.seeds, self.tasks)]
         if isinstance(job, AdaptJob):
             return self._scores(job.method, self.seeds, job.tasks)
         if isinstance(job, MultitaskJob):
-            return self.multitask_outputs(job)
+            return self._multitask_outputs(job)
         if isinstance(job, JointJob):
-            return self.joint_outputs(job)
-        return [self.cell(cell) for cell in job.cells()]
-
-    def task_records(self, tasks: Sequence[str]) -> list[Path]:
-        """What changes when any picture or label of a task changes."""
-        return [self.task_folder(task) / "task.json" for task in tasks]
+            return self._joint_outputs(job)
+        return [self.paths.cell(cell) for cell in job.cells()]
 
     @property
     def prepared(self) -> list[Path]:
-        return [path for job in self.prepare_jobs for path in self.prepared_files(job.task)]
-
-    def prepared_files(self, task: str) -> list[Path]:
-        return self.part_files(task) if halves.part_of(task) else [*self.task_files(task), self.factors(task)]
+        return [path for job in self.jobs.prepare for path in self.paths.prepared_files(job.task)]
 
     @property
     def draws(self) -> list[Path]:
-        return [self.draw(task, seed) for task in self.learners for seed in self.seeds]
+        return [self.paths.draw(task, seed) for task in self.learners for seed in self.seeds]
 
     @property
     def draw_inputs(self) -> list[Path]:
         """A part is drawn as the whole task is."""
-        return self.task_records([*dict.fromkeys([*self.learners, *map(halves.whole_of, self.learners)])])
+        return self.paths.task_records([*dict.fromkeys([*self.learners, *map(halves.whole_of, self.learners)])])
 
     def _scores(self, method: str, seeds: Sequence[int], tasks: Sequence[str]) -> list[Path]:
-        return [self.score(method, seed, task) for seed in seeds for task in tasks]
+        return [self.paths.score(method, seed, task) for seed in seeds for task in tasks]
+
+    def _multitask_outputs(self, job: MultitaskJob) -> list[Path]:
+        every = (*self.seeds, *((AVERAGE,) if self.multitask.options["average_seeds"] else ()))
+        paths = [self.paths.multitask_prompt(job.method, which, target) for target in job.targets for which in every]
+        return list(dict.fromkeys(paths))
+
+    def _joint_outputs(self, job: JointJob) -> list[Path]:
+        return [
+            self.paths.joint_score(job.method, source, adaptation, seed, task)
+            for source in self.multitask.sources
+            for adaptation in ("single", "joint")
+            for seed in self.seeds
+            for task in job.tasks
+        ]
 
     def learned_together(self, method: str, seeds: Sequence[int]) -> list[Path]:
-        return [self.shared(method, seed) for seed in seeds]
+        return [self.paths.shared(method, seed) for seed in seeds]
 
     def prompts_given(self, method: str, seeds: Sequence[int]) -> list[Path]:
         """A prompt for each task, if the learners of all tasks give all classes of a task one context."""
         settings = self.settings(method)
         if settings.get("class_context", "none") != "none" or settings.get("sharing") == "class":
             return []
-        return [self.prompt(method, seed, task) for seed in seeds for task in self.tasks]
+        return [self.paths.prompt(method, seed, task) for seed in seeds for task in self.tasks]
 
     @property
     def all_scores(self) -> list[Path]:
         """Everything that jobs beside the matrix make."""
-        jobs: list[Job] = [*self.share_jobs, *self.adapt_jobs]
+        jobs: list[Job] = [*self.jobs.share, *self.jobs.adapt]
         return [path for job in jobs for path in self.outputs(job)]
 
     @property
@@ -272,20 +217,16 @@ class Study(Layout, JobList):
         source = self.settings(job.method).get("class_weights")
         if source in self.shared_methods:
             return self.learned_together(source, self.seeds)
-        paths = [self.adapter_prompt(source, seed, task) for task in job.tasks for seed in self.seeds] if source else []
+        paths = [self.paths.adapter_prompt(source, seed, task) for task in job.tasks for seed in self.seeds] if source else []
         return list(dict.fromkeys(paths))
-
-    def adapter_prompt(self, source: str, seed: int, task: str) -> Path:
-        """The prompt that gives an adapter its class weights: a method's own of the task, or CoOp's of many tasks."""
-        return self.multitask_source("coop", seed, task) if source == MULTITASK else self.prompt(source, seed, task)
 
     def tuning_draws(self, job: TuneJob | ProbeJob | ShareJob | AdaptJob) -> list[Path]:
         tasks, seeds = getattr(job, "tasks", self.tasks), getattr(job, "seeds", self.seeds)
-        return [self.draw(task, seed) for task in tasks for seed in seeds]
+        return [self.paths.draw(task, seed) for task in tasks for seed in seeds]
 
     def preparation_inputs(self, task: str) -> list[Path]:
         """Embedded tasks need nothing; others their data and the model's picture size."""
-        return [] if self.is_embedded(task) else [self.architecture]
+        return [] if self.data.is_embedded(task) else [self.paths.architecture]
 
     def shots_of(self, task: str) -> int:
         """Training pictures per class that are wanted of a task: none of a mere target."""
@@ -293,34 +234,46 @@ class Study(Layout, JobList):
 
     @property
     def all_prompts(self) -> list[Path]:
-        return [path for job in self.tune_jobs for path in self.outputs(job)]
+        return [path for job in self.jobs.tune for path in self.outputs(job)]
 
     @property
     def all_cells(self) -> list[Path]:
-        return [self.cell(cell) for cell in self.cells]
+        return [self.paths.cell(cell) for cell in self.cells]
 
     def transfer_inputs(self, job: TransferJob) -> list[Path]:
         """The indices of the source prompts and of the targets' features, and where row `scratch` needs them of the targets' prompts."""
         own = job.protocol == "init" and self.starts_from_targets(job.method)
         prompts = {*job.sources, *(job.targets if own else ())}
         tuned = [
-            one for one in self.tune_jobs
+            one for one in self.jobs.tune
             if one.method == job.method and prompts & {*one.tasks} and {*job.seeds} & {*one.seeds}
         ]  # fmt: skip
-        encoded = [one for one in self.encode_jobs if {*job.targets} & {*one.tasks}]
+        encoded = [one for one in self.jobs.encode if {*job.targets} & {*one.tasks}]
         shared = [
-            one for one in self.multitask_jobs
-            if one.method == job.method and self.multitask in job.sources and {*job.targets} & {*one.targets}
+            one for one in self.jobs.multitask
+            if one.method == job.method and self.multitask.row in job.sources and {*job.targets} & {*one.targets}
         ]  # fmt: skip
         needed: list[Job] = [*tuned, *shared, *encoded]
-        return [self.index(one.name) for one in needed]
+        return [self.paths.index(one.name) for one in needed]
 
     def joint_inputs(self, job: JointJob) -> list[Path]:
         """The indices of all prompts of a method that adaptation starts from or is compared with, and of the features."""
-        tuned = [one for one in self.tune_jobs if one.method == job.method]
-        shared = [one for one in self.multitask_jobs if one.method == job.method]
-        needed: list[Job] = [*tuned, *shared, *self.encode_jobs]
-        return [self.index(one.name) for one in needed]
+        tuned = [one for one in self.jobs.tune if one.method == job.method]
+        shared = [one for one in self.jobs.multitask if one.method == job.method]
+        needed: list[Job] = [*tuned, *shared, *self.jobs.encode]
+        return [self.paths.index(one.name) for one in needed]
+
+    @property
+    def tables(self) -> list[Path]:
+        explained = EXPLAINED.get(self.design.name, PRINTED)
+        shared = ("joint",) if self.multitask.joint else ()
+        return [path for name in (*TABLES, *explained, *shared) for path in self.paths.table(name)]
+
+    @property
+    def conclusions(self) -> list[Path]:
+        """What is made of the tables."""
+        figures = [self.paths.figures] if self.design.name in EXPLAINED else []
+        return [self.paths.summary, self.paths.report, self.paths.provenance_file, *figures]
 
     def provenance(self, method: str) -> dict[str, Any]:
         own = methods.revision(method)

@@ -5,7 +5,7 @@ from __future__ import annotations
 import pandas as pd
 
 from promptatlas.analysis.statistics.joint import FROZEN, way
-from promptatlas.study.multitask_names import ROWS
+from promptatlas.study.multitask import ROWS
 
 UNTUNED = ("scratch", "template")
 

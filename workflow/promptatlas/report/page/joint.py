@@ -8,7 +8,7 @@ from html import escape
 from promptatlas.analysis.statistics.joint import FROZEN, JOINT, SCRATCH, SINGLE, way as called
 from promptatlas.analysis.statistics.views import method_title, way_title
 from promptatlas.report.page import static
-from promptatlas.study.multitask_names import LEAVE_ONE_OUT, ROWS
+from promptatlas.study.multitask import LEAVE_ONE_OUT, ROWS
 
 WORDS = (
     "Targets of a group share one prompt, and a prompt may start from one that was tuned on many tasks. Each way to have a "

@@ -3,33 +3,32 @@
 Knows nothing of jobs, of torch, of Snakemake or of what is in the files.
 """
 
-from collections.abc import Sequence
+import hashlib
+from collections.abc import Iterable, Sequence
 from pathlib import Path
-from typing import Any
 
 from promptatlas.records.cells import Cell
-from promptatlas.study.designs import FEW_SHOT, MATRIX, Design
+from promptatlas.study.multitask import AVERAGE, MULTITASK, Multitask
+from promptatlas.tasks import halves
 from promptatlas.tasks.prepared import ARRAYS, SPLITS, array_path
 
-TABLES = ("transfer", "baselines", "methods", "tuning", "tasks", "shared_images")
-EXPLAINED = {MATRIX: ("similarity", "statistics"), FEW_SHOT: ()}
-PRINTED = ("protocol",)
 
-
-class Layout:
+class Paths:
     """The files of a study, by what they are."""
 
-    config: dict[str, Any]
     folder: Path
-    design: Design
-    shots: int
+
+    def __init__(self, folder: Path, shots: int, multitask: Multitask):
+        self.folder = folder
+        self._shots = shots
+        self._multitask = multitask
 
     @classmethod
-    def at(cls, folder: Path) -> "Layout":
-        """Where things lie in a study's folder, of which nothing else is known."""
-        layout = Layout()
-        layout.folder = folder
-        return layout
+    def at(cls, folder: Path) -> "Paths":
+        """Where things lie in a study's folder, of which nothing else is known: neither draws nor multitask prompts have a place."""
+        paths = cls.__new__(cls)
+        paths.folder = folder
+        return paths
 
     def task_folder(self, task: str) -> Path:
         return self.folder / "tasks" / task
@@ -38,6 +37,14 @@ class Layout:
         folder = self.task_folder(task)
         arrays = [array_path(folder, split, kind) for split in splits for kind in ARRAYS]
         return [folder / "task.json", *arrays]
+
+    def task_records(self, tasks: Iterable[str]) -> list[Path]:
+        """What changes when any picture or label of a task changes."""
+        return [self.task_folder(task) / "task.json" for task in tasks]
+
+    def prepared_files(self, task: str) -> list[Path]:
+        """Everything that is prepared of a task, or of a part of one."""
+        return self.part_files(task) if halves.part_of(task) else [*self.task_files(task), self.factors(task)]
 
     @property
     def fetched(self) -> Path:
@@ -72,7 +79,7 @@ class Layout:
         return self.looks(what) / mark
 
     def draw(self, task: str, seed: int) -> Path:
-        return self.folder / "draws" / f"shots{self.shots}-seed{seed}" / f"{task}.json"
+        return self.folder / "draws" / f"shots{self._shots}-seed{seed}" / f"{task}.json"
 
     @property
     def backbone_folder(self) -> Path:
@@ -102,6 +109,31 @@ class Layout:
         """A prompt of one task, whether it was learned on that task alone or is what a learner of all tasks gives it."""
         return self.folder / "prompts" / method / f"seed{seed}" / f"{task}.safetensors"
 
+    def multitask_prompt(self, method: str, which: int | str, target: str) -> Path:
+        """The source prompt for `target` of a seed, or the average of those of all seeds."""
+        stem = f"without-{target}" if self._multitask.leaves_one_out else "listed" if self._multitask.listed else "all"
+        return self.folder / "multitask" / method / _seed(which) / f"{stem}.safetensors"
+
+    def multitask_source(self, method: str, seed: int, target: str) -> Path:
+        """The source prompt that the row `multitask` applies."""
+        return self.multitask_prompt(method, AVERAGE if self._multitask.options["average_seeds"] else seed, target)
+
+    def joint_prompt(self, method: str, source: str, which: int | str, group: tuple[str, ...]) -> Path:
+        """A prompt that was tuned for a group, or (source `without`) the one it starts from, which saw none of it."""
+        name = "+".join(group) if len(group) < 5 else f"{group[0]}+{len(group) - 1}-{_short(group)}"
+        return self.folder / "joint" / "prompts" / method / source / _seed(which) / f"{name}.safetensors"
+
+    def joint_groups(self, method: str) -> Path:
+        """Where groups that were found are noted, with the gains that speak for them."""
+        return self.folder / "joint" / "groups" / f"{method}.json"
+
+    def joint_score(self, method: str, source: str, adaptation: str, seed: int, task: str) -> Path:
+        return self.folder / "joint" / "scores" / method / f"{source}-{adaptation}" / _seed(seed) / f"{task}.json"
+
+    def adapter_prompt(self, source: str, seed: int, task: str) -> Path:
+        """The prompt that gives an adapter its class weights: a method's own of the task, or CoOp's of many tasks."""
+        return self.multitask_source("coop", seed, task) if source == MULTITASK else self.prompt(source, seed, task)
+
     def shared(self, method: str, seed: int) -> Path:
         """What a learner found out about all tasks: its parameters, and the class weights of every task."""
         return self.folder / "shared" / method / f"seed{seed}.safetensors"
@@ -126,12 +158,6 @@ class Layout:
         name = result.relative_to(self.folder)
         return self.failures / name.with_name(f"{name.name}.json")
 
-    @property
-    def tables(self) -> list[Path]:
-        explained = EXPLAINED.get(self.design.name, PRINTED)
-        shared = ("joint",) if self.config["joint"] else ()
-        return [path for name in (*TABLES, *explained, *shared) for path in self.table(name)]
-
     def table(self, name: str) -> list[Path]:
         return [self.folder / "tables" / f"{name}.{kind}" for kind in ("parquet", "csv")]
 
@@ -148,11 +174,6 @@ class Layout:
         return self.folder / "figures"
 
     @property
-    def conclusions(self) -> list[Path]:
-        """What is made of the tables."""
-        return [self.summary, self.report, self.provenance_file, *([self.figures] if self.design.name in EXPLAINED else [])]
-
-    @property
     def report(self) -> Path:
         return self.folder / "report.html"
 
@@ -166,3 +187,11 @@ class Layout:
 
     def benchmark(self, job: str) -> Path:
         return self.folder / "benchmarks" / f"{job}.tsv"
+
+
+def _seed(which: int | str) -> str:
+    return which if isinstance(which, str) else f"seed{which}"
+
+
+def _short(names: tuple[str, ...]) -> str:
+    return hashlib.sha256("\x1f".join(names).encode()).hexdigest()[:12]
