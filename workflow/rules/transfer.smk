@@ -60,7 +60,12 @@ rule describe:
         probes=[study.paths.probe(task) for task in study.learners],
         scores=study.score_records,
         draws=study.draws,
-        again=again([*(path for name in ("baselines", "methods", "tuning", "tasks") for path in study.paths.table(name)), study.paths.resolved_config]),
+        again=again(
+            [
+                *(path for name in ("baselines", "methods", "tuning", "tasks") for path in study.paths.table(name)),
+                study.paths.resolved_config,
+            ]
+        ),
     output:
         [path for name in ("baselines", "methods", "tuning", "tasks") for path in study.paths.table(name)],
         config=study.paths.resolved_config,

@@ -3,11 +3,8 @@
 Results do not depend on how the work is cut. Knows nothing of torch, of Snakemake or of files.
 """
 
-from __future__ import annotations
-
 from collections.abc import Sequence
 from functools import cached_property
-from typing import TYPE_CHECKING
 
 from promptatlas.study.jobs import (
     AdaptJob,
@@ -24,9 +21,7 @@ from promptatlas.study.jobs import (
     chunks,
     job_name,
 )
-
-if TYPE_CHECKING:
-    from promptatlas.study.study import Study
+from promptatlas.study.scope import Scope
 
 TUNED_TARGETS = 5  # per job of protocol init where the configuration leaves it open
 
@@ -34,12 +29,12 @@ TUNED_TARGETS = 5  # per job of protocol init where the configuration leaves it 
 class Jobs:
     """The jobs of a study by stage."""
 
-    def __init__(self, study: Study):
-        self._study = study
+    def __init__(self, scope: Scope):
+        self._scope = scope
 
     @cached_property
     def prepare(self) -> list[PrepareJob]:
-        return [PrepareJob(f"prepare_{task}", task) for task in dict.fromkeys((*self._study.design.given, *self._study.tasks))]
+        return [PrepareJob(f"prepare_{task}", task) for task in dict.fromkeys((*self._scope.design.given, *self._scope.tasks))]
 
     @property
     def draw(self) -> DrawJob:
@@ -47,54 +42,54 @@ class Jobs:
 
     @cached_property
     def encode(self) -> list[EncodeJob]:
-        pieces = chunks(self._study.tasks, self._size("tasks"))
+        pieces = chunks(self._scope.tasks, self._size("tasks"))
         return [EncodeJob(job_name("encode", chunk), chunk.items) for chunk in pieces]
 
     @cached_property
     def probe(self) -> list[ProbeJob]:
-        pieces = chunks(self._study.learners, self._size("tasks"))
+        pieces = chunks(self._scope.learners, self._size("tasks"))
         return [ProbeJob(job_name("probe", chunk), chunk.items) for chunk in pieces]
 
     @cached_property
     def tune(self) -> list[TuneJob]:
         return [
             TuneJob(job_name(f"tune_{method}", tasks, seeds), method, tasks.items, seeds.items)
-            for method in self._study.methods
-            for seeds in chunks(self._study.seeds, self._size("seeds"), "seed")
-            for tasks in chunks(self._study.learners, self._size("prompts"))
+            for method in self._scope.methods
+            for seeds in chunks(self._scope.seeds, self._size("seeds"), "seed")
+            for tasks in chunks(self._scope.learners, self._size("prompts"))
         ]
 
     @cached_property
     def share(self) -> list[ShareJob]:
         return [
             ShareJob(job_name(f"share_{method}", seeds), method, seeds.items)
-            for method in self._study.shared_methods
-            for seeds in chunks(self._study.seeds, self._size("seeds"), "seed")
+            for method in self._scope.shared_methods
+            for seeds in chunks(self._scope.seeds, self._size("seeds"), "seed")
         ]
 
     @cached_property
     def adapt(self) -> list[AdaptJob]:
         return [
             AdaptJob(job_name(f"adapt_{method}", tasks), method, tasks.items)
-            for method in self._study.adapter_methods
-            for tasks in chunks(self._study.tasks, self._size("tasks"))
+            for method in self._scope.adapter_methods
+            for tasks in chunks(self._scope.tasks, self._size("tasks"))
         ]
 
     @cached_property
     def multitask(self) -> list[MultitaskJob]:
-        size = self._size("prompts") if self._study.multitask.leaves_one_out else "all"
-        listed = self._study.methods if self._study.multitask.row else ()
+        size = self._size("prompts") if self._scope.multitask.leaves_one_out else "all"
+        listed = self._scope.methods if self._scope.multitask.row else ()
         return [
             MultitaskJob(job_name(f"multitask_{method}", targets), method, targets.items)
             for method in listed
-            for targets in chunks(self._study.multitask.targets, size)
+            for targets in chunks(self._scope.multitask.targets, size)
         ]
 
     @cached_property
     def joint(self) -> list[JointJob]:
         return [
-            JointJob(f"joint_{method}", method, self._study.multitask.targets)
-            for method in (self._study.methods if self._study.multitask.joint else ())
+            JointJob(f"joint_{method}", method, self._scope.multitask.targets)
+            for method in (self._scope.methods if self._scope.multitask.joint else ())
         ]
 
     @cached_property
@@ -102,26 +97,26 @@ class Jobs:
         jobs = [
             TransferJob(
                 job_name(f"transfer_{protocol}_{method}", targets, sources, seeds), protocol, method,
-                *self._measured(sources.items, targets.items), seeds.items, self._study.design,
+                *self._measured(sources.items, targets.items), seeds.items, self._scope.design,
             )
-            for protocol in self._study.protocols
-            for method in self._study.cell_methods
-            for seeds in chunks(self._study.seeds, self._size("seeds"), "seed")
-            for targets in chunks(self._study.tasks, self._targets_per_job(protocol))
-            for sources in chunks(self._study.sources, self._size("sources"), "from_")
+            for protocol in self._scope.protocols
+            for method in self._scope.cell_methods
+            for seeds in chunks(self._scope.seeds, self._size("seeds"), "seed")
+            for targets in chunks(self._scope.tasks, self._targets_per_job(protocol))
+            for sources in chunks(self._scope.sources, self._size("sources"), "from_")
         ]  # fmt: skip
         return [job for job in jobs if job.targets]
 
     def _measured(self, sources: Sequence[str], targets: Sequence[str]) -> tuple[tuple[str, ...], tuple[str, ...]]:
         """Those of the sources and of the targets that have a cell with any of the others."""
-        measures = self._study.design.measures
+        measures = self._scope.design.measures
         return (
             tuple(source for source in sources if any(measures(source, target) for target in targets)),
             tuple(target for target in targets if any(measures(source, target) for source in sources)),
         )
 
     def _size(self, kind: str) -> int | str:
-        return self._study.config["jobs"][f"{kind}_per_job"]
+        return self._scope.config["jobs"][f"{kind}_per_job"]
 
     def _targets_per_job(self, protocol: str) -> int | str:
         """Tuning from every source takes so long that cores would wait at the end for the one with the most to do."""

@@ -1,0 +1,118 @@
+"""What a study is about: tasks, methods, protocols, seeds and their settings, and where its files, data and backbone are.
+
+Knows nothing of jobs, of torch, of Snakemake or of what is in the files.
+"""
+
+from dataclasses import replace
+from pathlib import Path
+from typing import Any
+
+from promptatlas import methods
+from promptatlas.base.version import NUMERICS_VERSION
+from promptatlas.records.cells import Cell
+from promptatlas.study.backbone import BackboneChoice
+from promptatlas.study.configuration import complete
+from promptatlas.study.data import Data
+from promptatlas.study.designs import Design, design
+from promptatlas.study.multitask import Multitask
+from promptatlas.study.paths import Paths
+from promptatlas.tasks.task import Task
+
+ZERO_SHOT, TEMPLATE = "zero_shot", "template"
+WHERE = ("results", "data_root", "download", "jobs", "device", "deterministic", "memory_mib", "minutes", "only")
+
+
+class Scope:
+    """Everything that the configuration says of a study, however its work is cut."""
+
+    def __init__(self, config: dict[str, Any]):
+        self.config = complete(config)
+        self.name: str = self.config["study"]
+        self.folder = Path(self.config["results"]) / self.name
+        self.design: Design = design(self.config)
+        self.tasks: tuple[str, ...] = self.design.tasks
+        self.learners: tuple[str, ...] = self.design.learners
+        self.methods: tuple[str, ...] = self._used("prompt")
+        self.shared_methods: tuple[str, ...] = self._used("shared")
+        self.adapter_methods: tuple[str, ...] = self._used("adapter")
+        self.protocols: tuple[str, ...] = tuple(self.config["protocols"])
+        self.seeds: tuple[int, ...] = tuple(self.config["seeds"])
+        self.shots: int = self.config["shots"]
+        self.sources: tuple[str, ...] = (*self.learners, *self.config["calibration"]) if self.methods else (TEMPLATE,)
+        self.multitask = Multitask(self.config, self.tasks)
+        if self.multitask.row:
+            self.sources = (*self.sources, self.multitask.row)
+        self.paths = Paths(self.folder, self.shots, self.multitask)
+        self.data = Data(self.config, self.design, self.paths)
+        self.backbone = BackboneChoice(self.config)
+
+    def _used(self, kind: str) -> tuple[str, ...]:
+        """The methods of one kind that are listed, or that a listed one builds upon."""
+        return tuple(method for method in self.config["settings"] if methods.kind(method) == kind)
+
+    @property
+    def cell_methods(self) -> tuple[str, ...]:
+        """Methods that have cells: those whose prompts are tried or, where there is none, zero-shot alone with the row `template`."""
+        return self.methods or (ZERO_SHOT,)
+
+    @property
+    def every_method(self) -> tuple[str, ...]:
+        """Methods with jobs of their own that compute cells or scores."""
+        return (*self.cell_methods, *self.shared_methods, *self.adapter_methods)
+
+    @property
+    def ensemble(self) -> bool:
+        """Whether hand-written class weights are the mean over all sentences of a task; otherwise of the first alone."""
+        return self.settings(ZERO_SHOT)["templates"] == "ensemble"
+
+    @property
+    def sentences(self) -> str:
+        """How fingerprints call the sentences that hand-written class weights are made of."""
+        return TEMPLATE if self.ensemble else f"first {TEMPLATE}"
+
+    def hand_written(self, task: Task) -> Task:
+        """A task with the sentences that its hand-written class weights are made of."""
+        return task if self.ensemble else replace(task, templates=task.templates[:1])
+
+    @property
+    def needs_fetching(self) -> bool:
+        return bool(self.data.real_tasks) or self.backbone.is_published
+
+    def settings(self, method: str) -> dict[str, Any]:
+        return self.config["settings"][method]
+
+    def init_settings(self, method: str) -> dict[str, Any]:
+        """The method's settings with the number of epochs of protocol init."""
+        settings, epochs = self.settings(method), self.config["init"]["epochs"]
+        return settings if epochs == "method" else settings | {"epochs": epochs}
+
+    def tunes(self, cell: Cell) -> bool:
+        """Whether the prompt of a cell is tuned where it is measured, and not before.
+
+        With protocol init every prompt is, but one from scratch that is tuned as long as the target's source prompt: it is that one.
+        """
+        if cell.protocol != "init" or cell.source == TEMPLATE:
+            return False
+        return cell.source != "scratch" or not self.starts_from_targets(cell.method)
+
+    def starts_from_targets(self, method: str) -> bool:
+        """Whether row `scratch` of protocol init is the targets' own source prompts."""
+        return self.init_settings(method) == self.settings(method)
+
+    def shots_of(self, task: str) -> int:
+        """Training pictures per class that are wanted of a task: none of a mere target."""
+        return self.shots if self.design.draws_from(task) else 0
+
+    def provenance(self, method: str) -> dict[str, Any]:
+        own = methods.revision(method)
+        return {"settings": self.settings(method), "numerics": NUMERICS_VERSION} | ({"revision": own} if own > 1 else {})
+
+    @property
+    def gpus(self) -> int:
+        """GPUs that a job wants which runs the frozen model."""
+        return 0 if self.config["device"] == "cpu" else 1
+
+    @property
+    def description(self) -> dict[str, Any]:
+        """The configuration as far as it says what is measured, not where or in which pieces."""
+        return {key: value for key, value in self.config.items() if key not in WHERE}
