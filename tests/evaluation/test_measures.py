@@ -8,7 +8,7 @@ import scipy.linalg
 
 from promptatlas.base.errors import UserError
 from promptatlas.evaluation import similarity
-from promptatlas.evaluation.similarity.registry import _MEASURES, Measure
+from promptatlas.evaluation.similarity import Measure
 from promptatlas.evaluation.similarity.truth import jaccard
 from promptatlas.evaluation.similarity.visual import equal_samples, frechet
 from synthetic_study import encoded_tasks
@@ -90,8 +90,21 @@ def test_table_has_every_pair_of_every_measure_with_the_agreed_columns():
     assert table["value"].notna().all()
 
 
-def test_a_measure_that_is_defined_nowhere_is_no_silent_gap(monkeypatch):
-    monkeypatch.setitem(_MEASURES, "nowhere", Measure("nowhere", "nowhere", "visual", False, lambda corpus: np.full((4, 4), np.nan)))
+@pytest.fixture
+def own():
+    """Registers measures, for one test."""
+    before = [*similarity.MEASURES]
+    yield lambda name, compute, **more: similarity.register(
+        Measure(
+            **{"name": name, "title": name, "description": name, "family": "visual", "directed": False, "needs": ()} | more, compute=compute
+        )
+    )
+    for name in [name for name in similarity.MEASURES if name not in before]:
+        similarity.MEASURES.remove(name)
+
+
+def test_a_measure_that_is_defined_nowhere_is_no_silent_gap(own):
+    own("nowhere", lambda corpus: np.full((4, 4), np.nan))
     table = similarity.compute(encoded_tasks(4), ["nowhere"])
     assert len(table) == 16 and table["value"].isna().all()
 
@@ -112,3 +125,54 @@ def test_mistakes_are_told_in_one_sentence():
     del tasks["task_01"][1]["class_features"]
     with pytest.raises(UserError, match="class_features"):
         similarity.compute(tasks)
+
+
+def test_a_measure_is_given_what_it_needs(own):
+    seen = {}
+    for need in ("labels", "logits"):
+        own(need, lambda corpus, need=need: seen.update({need: corpus}) or np.zeros((3, 3)), needs=(need,))
+    tasks = encoded_tasks(n=3)
+    with pytest.raises(UserError, match="the encoded task 'task_00' has no 'labels_train'"):
+        similarity.compute(tasks, ["labels"])
+    for _, encoded in tasks.values():
+        encoded["labels_train"] = np.arange(len(encoded["features_train"])) % 4
+    similarity.compute(tasks, ["labels", "logits"])
+    assert [len(labels) for labels in seen["labels"].labels] == [120, 130, 140] and seen["labels"].logits == ()
+    assert [logits.shape for logits in seen["logits"].logits] == [(120, 4), (130, 5), (140, 6)] and seen["logits"].labels == ()
+
+
+def test_a_measure_of_prompts_has_a_matrix_per_method_and_seed_and_gaps_where_a_task_has_no_prompt(own):
+    own("lengths", lambda corpus: np.add.outer(*[[one["text"].sum() for one in corpus.prompts]] * 2), needs=("prompts",), family="prompt")
+    tasks = encoded_tasks(n=3)
+    prompts = {("coop", 1): {name: {"text": np.ones(2)} for name in tasks}, ("coop", 2): {"task_00": {"text": np.ones(5)}}}
+    table = similarity.compute(tasks, ["lengths"], prompts)
+    assert table.groupby(["method", "seed"]).size().to_dict() == {("coop", 1): 9, ("coop", 2): 9}
+    first, second = table[table["seed"] == 1], table[table["seed"] == 2]
+    assert (first["value"] == 4).all() and second["value"].notna().sum() == 1 and second["value"].iloc[0] == 10
+
+
+@pytest.mark.parametrize(
+    ("given", "words"),
+    [
+        ({"name": "lab_cover"}, "there is a measure `lab_cover` already"),
+        ({"name": "by title"}, "measure 'by title': a name has letters, digits and _ only"),
+        ({"family": "visuall"}, "measure 'mine': its family is 'visuall'; it is one of visual, label, prompt, estimator, truth"),
+        ({"needs": ("image",)}, "measure 'mine': there is no 'image' to need; did you mean 'images'"),
+    ],
+)
+def test_what_cannot_be_a_measure_is_refused(own, given, words):
+    with pytest.raises(UserError, match=words):
+        own(**{"name": "mine", "compute": None} | given)
+
+
+@pytest.mark.parametrize(
+    ("values", "words"),
+    [
+        (np.zeros(3), r"measure 'mine' gave an array of shape \(3,\) for 3 tasks"),
+        (np.arange(9.0).reshape(3, 3), "measure 'mine' is registered as not directed, but differs by direction"),
+    ],
+)
+def test_what_a_measure_gives_is_checked(own, values, words):
+    own("mine", lambda corpus: values)
+    with pytest.raises(UserError, match=words):
+        similarity.compute(encoded_tasks(n=3), ["mine"])

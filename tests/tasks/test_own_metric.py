@@ -13,7 +13,6 @@ from promptatlas.plan.costs import Method, Size
 from promptatlas.tasks import catalogue, metrics
 from promptatlas.tasks.labels import with_metric
 from promptatlas.tasks.listing import Listing, Split
-from promptatlas.tasks.metrics import registry
 from promptatlas.tasks.metrics.curves import average_precision
 from promptatlas.tasks.oddities import oddities
 from promptatlas.tasks.prepared import Pool
@@ -42,9 +41,9 @@ def overlap(logits, marks):
 
 
 @pytest.fixture(autouse=True)
-def own(monkeypatch):
+def own():
     """top2: a function on labels; precision: a curve; overlap: a function on marks, without a value where nothing is marked twice."""
-    monkeypatch.setattr(registry, "_METRICS", dict(registry._METRICS))
+    before = [*metrics.METRICS]
     more = {"name": "top2", "title": "among the first two", "mean_over": "images", "function": top2}
     metrics.register(metrics.Metric(**more, chance=lambda labels, classes: 2 / classes))
     more = {"name": "precision", "title": "mean precision", "curve": average_precision, "mean_over": "classes"}
@@ -52,6 +51,9 @@ def own(monkeypatch):
     more = {"name": "overlap", "title": "overlap", "function": overlap, "multilabel": True}
     needs = {"undefined": lambda marks: "" if (marks.sum(0) > 1).all() else "a class has fewer than two"}
     metrics.register(metrics.Metric(**more, **needs, chance=lambda labels, classes: 0.25))
+    yield
+    for name in [name for name in metrics.METRICS if name not in before]:
+        metrics.METRICS.remove(name)
 
 
 def test_it_scores_and_has_a_chance_and_a_largest_class():
@@ -145,7 +147,7 @@ def test_a_plan_counts_every_pair_of_alpha_and_beta_for_it():
 @pytest.mark.parametrize(
     ("more", "words"),
     [
-        ({"name": "accuracy", "function": top2}, "there is a metric 'accuracy' already"),
+        ({"name": "accuracy", "function": top2}, "there is a metric `accuracy` already"),
         ({"name": "top 2", "function": top2}, "metric 'top 2': a name has letters, digits and _ only"),
         ({"name": "nothing"}, "has neither a function nor a curve"),
         ({"name": "marks", "mean_over": "images", "multilabel": True}, "has neither a function nor a curve"),

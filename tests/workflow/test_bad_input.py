@@ -158,17 +158,17 @@ def test_only_the_embedded_model_is_tuned_with_its_own_preset():
     assert published["settings"]["vpt"]["optimizer"] == "sgd" and published["settings"]["vpt"]["epochs"] == 200
 
 
-def test_measures_are_accepted_by_the_name_they_are_registered_with(monkeypatch):
+def test_measures_are_accepted_by_the_name_they_are_registered_with(request):
     """Also one from outside the package; any other name is refused with the nearest that there is."""
     from promptatlas.base.errors import UserError
-    from promptatlas.evaluation.similarity import lookup, measure, registered, registry
+    from promptatlas.evaluation.similarity import MEASURES, lookup, measure, registered
     from promptatlas.study.configuration import complete
 
     assert complete({"similarity": registered(), "statistics": {"primary": registered()}})["similarity"] == registered()
     with pytest.raises(UserError, match="unknown measure `by_title` under `similarity`"):
         complete({"similarity": ["by_title"]})
-    monkeypatch.setattr(registry, "_MEASURES", dict(registry._MEASURES))
-    measure("by_title", title="titles", family="label", directed=False)(lambda corpus: None)
+    measure("by_title", title="titles", family="label", directed=False, needs=["class_names"])(lambda corpus: None)
+    request.addfinalizer(lambda: MEASURES.remove("by_title"))
     assert complete({"similarity": ["by_title"], "statistics": {"primary": ["by_title"]}})["similarity"] == ["by_title"]
     assert lookup("by_title").title == "titles"
     for wrong in ({"similarity": ["by_titel"]}, {"statistics": {"primary": ["by_titel"]}}):

@@ -7,6 +7,6 @@ with reporting(snakemake.log[0]) as say:
     from promptatlas.study.study import Study
 
     study = Study(snakemake.config)
-    measures = snakemake.params.measures
-    table = similarity.compute(prepare.all_comparable(study), None if measures == "all" else measures)
+    measures = snakemake.params.measures  # names, or "all"
+    table = similarity.compute(prepare.all_comparable(study), measures)
     tables.save(table, study.paths.table("similarity"))

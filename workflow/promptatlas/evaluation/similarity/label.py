@@ -1,4 +1,4 @@
-"""Label similarity: how close two tasks' class names lie in the text-embedding space. Knows nothing of pictures."""
+"""Label similarity: how close two tasks' class names lie in the text-embedding space. Knows nothing of images."""
 
 import numpy as np
 
@@ -15,8 +15,11 @@ def centred_unit(classes: tuple[np.ndarray, ...]) -> list[np.ndarray]:
     return [embedding / np.linalg.norm(embedding, axis=1, keepdims=True).clip(min=1e-12) for embedding in centred]
 
 
-@measure("lab_cover", title="label similarity", family="label", directed=True)
+@measure(
+    "lab_cover", title="label similarity", family="label", directed=True, needs=["class_names"],
+    description="how well the source’s class names cover the target’s: the mean over target classes of the best cosine",
+)  # fmt: skip
 def lab_cover(corpus: Corpus) -> np.ndarray:
-    """How well the source's class names cover the target's: mean over target classes of the best cosine, (n, n)."""
+    """(n, n)."""
     embeddings = centred_unit(corpus.classes)
     return np.array([[(target @ source.T).max(axis=1).mean() for target in embeddings] for source in embeddings])

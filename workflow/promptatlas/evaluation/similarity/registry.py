@@ -1,16 +1,22 @@
 """The registry of similarity measures between tasks. Knows nothing of transfer results or of any single measure.
 
 A measure is a function from a `Corpus` to an n x n matrix, larger = closer, NaN = not computable. Registering one
-is all that is needed for it to appear in every table, test and figure.
+is all that is needed for it to appear in every table, test and figure and on the page.
 """
 
-from collections.abc import Callable
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 
 import numpy as np
 
 from promptatlas.base.errors import UserError
-from promptatlas.base.messages import suggest
+from promptatlas.base.messages import shown, suggest
+from promptatlas.base.registry import Registry
+
+FAMILIES = ("visual", "label", "prompt", "estimator", "truth")
+NEEDS = ("images", "labels", "class_names", "prompts", "logits")
 
 
 @dataclass(frozen=True)
@@ -18,47 +24,80 @@ class Corpus:
     """What measures may look at: n tasks in one fixed order.
 
     names: n task names; tasks: n `Task` records; images: n arrays (N_t, D) of L2-normalised image features of the
-    training pools; classes: n arrays (C_t, D) of class-name embeddings.
+    training pools; classes: n arrays (C_t, D) of class-name embeddings. For measures that need them:
+    labels: n arrays, class numbers (N_t,) or marks (N_t, C_t) of the images; logits: n arrays (N_t, C_t), cosines of the images and
+    the names of their own task's classes; prompts: of one method and seed, n dictionaries of the arrays that enter the towers.
     """
 
     names: tuple[str, ...]
     tasks: tuple
     images: tuple[np.ndarray, ...]
     classes: tuple[np.ndarray, ...]
+    labels: tuple[np.ndarray, ...] = ()
+    logits: tuple[np.ndarray, ...] = ()
+    prompts: tuple[Mapping[str, np.ndarray], ...] = ()
 
 
 @dataclass(frozen=True)
 class Measure:
-    """A registered measure: name, title in words, family (visual | label | prompt | estimator | truth), directed or not."""
+    """A registered measure.
+
+    name: what tables call it; title: in words; description: one line on what it is; family: one of `FAMILIES`; directed: whether
+    from a to b is another thing than from b to a; needs: what it looks at, of `NEEDS`. One that needs prompts is computed for each
+    method and seed.
+    """
 
     name: str
     title: str
+    description: str
     family: str
     directed: bool
+    needs: tuple[str, ...]
     compute: Callable[[Corpus], np.ndarray]
 
+    def __post_init__(self) -> None:
+        if not self.name.isidentifier():
+            raise UserError(f"measure {shown(self.name)}: a name has letters, digits and _ only, as names in tables have")
+        if self.family not in FAMILIES:
+            raise UserError(f"measure {self.name!r}: its family is {shown(self.family)}; it is one of {', '.join(FAMILIES)}")
+        if unknown := [need for need in self.needs if need not in NEEDS]:
+            raise UserError(f"measure {self.name!r}: there is no {shown(unknown[0])} to need; {suggest(unknown[0], NEEDS)}")
 
-FAMILIES = ("visual", "label", "prompt", "estimator", "truth")
-_MEASURES: dict[str, Measure] = {}
+
+MEASURES: Registry[Measure] = Registry("measure")
 
 
-def measure(name: str, title: str, family: str, directed: bool) -> Callable:
-    """Decorator that registers ``corpus -> (n, n)`` as a measure; rows are sources, columns are targets."""
+def register(measure: Measure) -> None:
+    """Makes a measure known. UserError if there is one of its name: values that exist would change their meaning."""
+    MEASURES.add(measure.name, measure)
 
-    def register(function: Callable[[Corpus], np.ndarray]) -> Callable[[Corpus], np.ndarray]:
-        _MEASURES[name] = Measure(name, title, family, directed, function)
+
+def measure(name: str, title: str, family: str, directed: bool, needs: Sequence[str], description: str = "") -> Callable:
+    """Decorator that registers ``corpus -> (n, n)`` as a measure; rows are sources, columns are targets.
+
+    Without a description the first line of the function's docstring is it.
+    """
+
+    def registering(function: Callable[[Corpus], np.ndarray]) -> Callable[[Corpus], np.ndarray]:
+        line = description or (function.__doc__ or title).strip().splitlines()[0]
+        register(Measure(name, title, line, family, directed, tuple(needs), function))
         return function
 
-    return register
+    return registering
 
 
 def registered() -> list[str]:
     """Names of all registered measures, family by family."""
-    return sorted(_MEASURES, key=lambda name: FAMILIES.index(_MEASURES[name].family))
+    return sorted(MEASURES, key=lambda name: FAMILIES.index(MEASURES[name].family))
 
 
 def lookup(name: str) -> Measure:
     """The measure called `name`; a `UserError` names the nearest one if there is none."""
-    if name not in _MEASURES:
-        raise UserError(f"similarity measure '{name}' is not known; {suggest(name, _MEASURES)}")
-    return _MEASURES[name]
+    if name not in MEASURES:
+        raise UserError(f"similarity measure '{name}' is not known; {suggest(name, MEASURES)}")
+    return MEASURES[name]
+
+
+def chosen(names: str | Sequence[str]) -> list[Measure]:
+    """The measures of a configuration: those of these names, or "all" that are registered."""
+    return [lookup(name) for name in (registered() if names == "all" else names)]

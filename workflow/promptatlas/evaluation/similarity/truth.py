@@ -11,7 +11,10 @@ def jaccard(one: tuple[str, ...], other: tuple[str, ...]) -> float:
     return len(set(one) & set(other)) / len(union) if union else float("nan")
 
 
-@measure("factor_overlap", title="known factor overlap", family="truth", directed=False)
+@measure(
+    "factor_overlap", title="known factor overlap", family="truth", directed=False, needs=[],
+    description="mean of the Jaccard overlaps of what is drawn and of what the label depends on",
+)  # fmt: skip
 def factor_overlap(corpus: Corpus) -> np.ndarray:
-    """Mean of the Jaccard overlaps of what is drawn and of what the label depends on, (n, n); NaN where not given."""
+    """(n, n); NaN where the factors are not given."""
     return np.array([[(jaccard(a.drawn, b.drawn) + jaccard(a.labelled, b.labelled)) / 2 for b in corpus.tasks] for a in corpus.tasks])

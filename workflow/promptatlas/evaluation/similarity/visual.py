@@ -1,4 +1,4 @@
-"""Visual similarity: how close two tasks' pictures lie in the image-feature space. Knows nothing of labels."""
+"""Visual similarity: how close two tasks' images lie in the image-feature space. Knows nothing of labels."""
 
 import numpy as np
 
@@ -35,9 +35,12 @@ def equal_samples(corpus: Corpus) -> list[np.ndarray]:
     return samples
 
 
-@measure("vis_frechet", title="visual similarity", family="visual", directed=False)
+@measure(
+    "vis_frechet", title="visual similarity", family="visual", directed=False, needs=["images"],
+    description="minus the squared Fréchet distance of the image features, covariances shrunk by Ledoit and Wolf",
+)  # fmt: skip
 def vis_frechet(corpus: Corpus) -> np.ndarray:
-    """Minus the squared Frechet distance of the image features, covariances shrunk by Ledoit-Wolf: (n, n)."""
+    """(n, n)."""
     from sklearn.covariance import ledoit_wolf  # slow to import, and whoever names a measure imports this file
 
     samples = equal_samples(corpus)

@@ -10,12 +10,14 @@ import numpy as np
 from promptatlas.base.errors import UserError
 from promptatlas.tasks.metrics import elevater  # noqa: F401  (importing registers the metrics)
 from promptatlas.tasks.metrics.curves import area_under_roc, average_precision
-from promptatlas.tasks.metrics.registry import Metric, choice, lookup, register, registered, title
+from promptatlas.tasks.metrics.registry import METRICS, Metric, choice, lookup, register, registered, title
 
 __all__ = [
-    "BALANCED", "ONE_CLASS", "SEVERAL_CLASSES", "Metric", "Score", "area_under_roc", "average_precision", "chance", "choice",
+    "BALANCED", "METRICS", "ONE_CLASS", "SEVERAL_CLASSES", "Metric", "Score", "area_under_roc", "average_precision", "chance", "choice",
     "largest_class", "lookup", "register", "registered", "require", "score", "title", "undefined", "values",
 ]  # fmt: skip
+
+METRICS.seal()
 
 ONE_CLASS, SEVERAL_CLASSES = "accuracy", "map_11_point"  # where nobody chose one: for images of one class, and of several
 BALANCED = "`metric: mean_per_class` counts all classes alike"  # what to say where a score is easily had by a large class

@@ -12,6 +12,7 @@ import numpy as np
 
 from promptatlas.base.errors import UserError
 from promptatlas.base.messages import shown, suggest
+from promptatlas.base.registry import Registry
 
 MEAN_OVER = ("images", "classes", "")
 
@@ -65,30 +66,29 @@ class Metric:
         return self.function is None and self.curve is None
 
 
-_METRICS: dict[str, Metric] = {}
+METRICS: Registry[Metric] = Registry("metric")
 
 
 def register(metric: Metric) -> None:
-    """Makes a metric known. UserError if there is another of its name: scores that exist would change their meaning."""
-    if _METRICS.setdefault(metric.name, metric) != metric:
-        raise UserError(f"there is a metric {metric.name!r} already; register this one by another name")
+    """Makes a metric known. UserError if there is one of its name: scores that exist would change their meaning."""
+    METRICS.add(metric.name, metric)
 
 
 def registered(multilabel: bool | None = None) -> list[str]:
     """Names of all registered metrics, or of those for images of several classes (True) or of one class (False)."""
-    return [name for name, metric in _METRICS.items() if multilabel in (None, metric.multilabel)]
+    return [name for name, metric in METRICS.items() if multilabel in (None, metric.multilabel)]
 
 
 def lookup(name: str) -> Metric:
     """The metric called `name`; a UserError names the nearest one if there is none."""
-    if name not in _METRICS:
-        raise UserError(f"metric {shown(name)} is unknown; {suggest(name, _METRICS)}")
-    return _METRICS[name]
+    if name not in METRICS:
+        raise UserError(f"metric {shown(name)} is unknown; {suggest(name, METRICS)}")
+    return METRICS[name]
 
 
 def title(name: str) -> str:
     """A metric as people call it; one that is not registered, as in published tables, by its name without underscores."""
-    return _METRICS[name].title if name in _METRICS else name.replace("_", " ")
+    return METRICS[name].title if name in METRICS else name.replace("_", " ")
 
 
 def choice(names: Iterable[str]) -> str:
