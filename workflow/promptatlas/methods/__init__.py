@@ -8,7 +8,10 @@ embeddings its `start` is given.
 A method of kind "shared" is built as `Method(architecture, settings, generator, classes)`, classes being how many each task
 has, and gives contexts alone: one for all (n, d_text), or one by task or class, which `per` ("all", "task", "class") says.
 `forward(tasks, classes)` takes numbers; where `reads_names` and `class_aware` say so, the encoder's features of the tasks' and
-the classes' names instead, read after `task_context` and `class_context`. Knows nothing of optimisers or data.
+the classes' names instead, read after `task_context` and `class_context`.
+
+A method of kind "prompt" may also bring a loss of its own, a teacher, a rule for gradients and a mean over epochs:
+`training/own_rules.py` says how. Knows nothing of optimisers or data.
 """
 
 from promptatlas.methods import builtin as builtin

@@ -53,20 +53,23 @@ class Population:
         self.parameters = {k: v.detach().to(device).requires_grad_() for k, v in self.parameters.items()}
         return self
 
-    def prompts(self) -> Prompts:
-        """Text and visual prompts of all learners, (K, depth, n, width) each, and the net that shifts them, if any."""
+    def prompts(self, parameters: dict[str, Tensor] | None = None) -> Prompts:
+        """Text and visual prompts of all learners, (K, depth, n, width) each, and the net that shifts them, if any.
+
+        parameters: others than the learners' own, of the same shapes.
+        """
 
         def generate(parameters: dict[str, Tensor]) -> dict[str, Tensor | tuple[Tensor, ...]]:
             # Most methods have no meta.
             parts = zip(("text", "visual", "meta"), functional_call(self.template_module, parameters), strict=False)
             return {name: part for name, part in parts if part is not None}
 
-        fields: dict[str, Any] = vmap(generate)(self.parameters)
+        fields: dict[str, Any] = vmap(generate)(self.parameters if parameters is None else parameters)
         return Prompts(**fields, **self._fixed)
 
-    def snapshot(self, k: int) -> dict[str, Tensor]:
-        """A copy of learner k's parameters."""
-        return {name: stacked[k].detach().clone() for name, stacked in self.parameters.items()}
+    def snapshot(self, k: int, parameters: dict[str, Tensor] | None = None) -> dict[str, Tensor]:
+        """A copy of learner k's parameters, or of learner k's among others of the same shapes."""
+        return {name: stacked[k].detach().clone() for name, stacked in (parameters or self.parameters).items()}
 
 
 def _embedded(words: str, method: str, backbone: Backbone | None) -> Tensor:

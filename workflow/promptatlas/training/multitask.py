@@ -17,6 +17,7 @@ from torch import Tensor
 from promptatlas.backbone import Backbone
 from promptatlas.backbone.classifier import PromptedClassifier
 from promptatlas.backbone.prompts import Prompts
+from promptatlas.base.errors import UserError
 from promptatlas.base.rng import stream
 from promptatlas.records.prompt_file import LearnedPrompt
 from promptatlas.tasks import metrics
@@ -181,6 +182,12 @@ class _UnionRun(Run):
         self.class_owner = torch.from_numpy(np.repeat(np.arange(len(union.tasks)), np.diff(union.first_class)))
         self.class_owner = self.class_owner.to(backbone.device)
         self.turns = stream("turns", union.task.name)
+        self._bring(backbone, union, [one.task for one in union.tasks], [union.pooled(own) for own in draws])
+        if self.own_loss and (manner.classes, manner.batches) == ("own", "mixed"):
+            raise UserError(
+                f"method {method}: a loss of its own is for the classes of all images of a batch; write `classes: union` or "
+                "`batches: task` under `union`."
+            )
 
     def _batches(self, permutations: list) -> Iterator[tuple[Tensor, Tensor]]:
         if self.manner.batches == "mixed":
@@ -206,19 +213,19 @@ class _UnionRun(Run):
     def _losses(self, prompts: Prompts, rows: Tensor, weights: Tensor) -> Tensor:
         features, labels = self.train.features(prompts, rows), self.train.labels_at(rows)
         if self.manner.classes == "union":
-            return loss(self.classifier.answer(prompts, features), labels, weights)
+            return self._loss(self.classifier, prompts, features, rows, labels, weights)
         owner = torch.from_numpy(np.take_along_axis(self.owner, rows.cpu().numpy(), axis=1)).to(rows.device)
         first = int(owner[0, 0])
         if (owner == first).all():
             own = slice(*self.union.first_class[first : first + 2].tolist())
             labels = labels[..., own] if labels.dim() == 3 else labels - own.start
-            return loss(self.classifiers[first].answer(prompts, features), labels, weights)
+            return self._loss(self.classifiers[first], prompts, features, rows, labels, weights, own)
         logits = self.classifier.answer(prompts, features)
         return loss(logits.masked_fill(self.class_owner != owner.unsqueeze(-1), NEVER), labels, weights)
 
     @torch.no_grad()
     def _validate(self) -> list[float]:
-        prompts, scores = self.population.prompts(), np.zeros((len(self.union.tasks), len(self.seeds)))
+        prompts, scores = self.population.prompts(self.kept), np.zeros((len(self.union.tasks), len(self.seeds)))
         for i, held in enumerate(self.held):
             parts = [self.classifiers[i].answer(prompts, held.features(prompts, rows)) for rows, _ in held.batches(256)]
             logits, metric = torch.cat(parts, dim=1).float().cpu().numpy(), self.union.tasks[i].task.metric

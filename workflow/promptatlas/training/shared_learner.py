@@ -24,6 +24,7 @@ from promptatlas.base.rng import stream, torch_stream
 from promptatlas.methods import module_class
 from promptatlas.tasks import metrics
 from promptatlas.training import selection
+from promptatlas.training.own_rules import require_none
 from promptatlas.training.schedule import learning_rate, optimiser
 from promptatlas.training.selection import Best
 from promptatlas.training.single_task import loss
@@ -110,6 +111,7 @@ class _Learner:
         classes = [len(task.class_names) for task in tasks]
         generator = torch_stream("initial", method, seed)
         self.module = module_class(method)(backbone.architecture, settings, generator, classes).to(device)
+        require_none(method, self.module)
         names = [name for task in tasks for name in task.class_names]
         self.sentences = Sentences(backbone, names, settings["context"])
         self.class_task = torch.arange(len(tasks), device=device).repeat_interleave(torch.tensor(classes, device=device))

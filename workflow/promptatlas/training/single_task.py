@@ -7,12 +7,11 @@ a batch of K gives what K single runs give.
 from __future__ import annotations
 
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from typing import Any, Protocol
 
 import numpy as np
 import torch
-import torch.nn.functional as F
 from torch import Tensor
 
 from promptatlas.backbone import Backbone
@@ -20,13 +19,15 @@ from promptatlas.backbone.classifier import PromptedClassifier
 from promptatlas.backbone.prompts import Prompts
 from promptatlas.base.errors import UserError
 from promptatlas.base.rng import stream
+from promptatlas.methods.losses import cross_entropy
 from promptatlas.records.prompt_file import LearnedPrompt
 from promptatlas.tasks import metrics
 from promptatlas.tasks.draws import Draw
 from promptatlas.tasks.prepared import PreparedTask
-from promptatlas.training import selection
+from promptatlas.training import own_rules, selection
 from promptatlas.training.learners import Population
 from promptatlas.training.optimisers import Optimiser
+from promptatlas.training.own_rules import EpochMean, OwnLoss
 from promptatlas.training.schedule import learning_rate, optimiser
 from promptatlas.training.selection import Best
 
@@ -97,6 +98,20 @@ class Run:
         inputs = Features if not population.visual else Pictures
         self.train = inputs(backbone, self.classifier, task, "train", [draw.train for draw in draws])
         self.validation = inputs(backbone, self.classifier, task, draws[0].validation_split, [draw.validation for draw in draws])
+        self._bring(backbone, task, [task.task], [draw.train for draw in draws])
+
+    def _bring(self, backbone: Backbone, task: Looked, tasks: Sequence[Any], indices: list[np.ndarray]) -> None:
+        """What the method itself brings to its training. tasks: those whose classes lie side by side in `task`."""
+
+        def frozen() -> Tensor:
+            train = self.train
+            return (train if isinstance(train, Features) else Features(backbone, self.classifier, task, "train", indices)).cached
+
+        module: Any = self.population.template_module
+        own_rules.require_whole(self.method, module)
+        self.own_loss = OwnLoss(self.method, self.population, backbone, tasks, frozen) if hasattr(module, "loss") else None
+        self.epoch_mean = EpochMean(self.method, module.epoch_weight, self.settings["epochs"]) if hasattr(module, "epoch_weight") else None
+        self.kept = self.population.parameters
 
     def learn(self) -> list[LearnedPrompt]:
         started, parameters = time.perf_counter(), self.population.parameters
@@ -109,10 +124,11 @@ class Run:
             rate = learning_rate(self.settings, epoch)
             optimizer.rate = rate
             losses = self._epoch(optimizer, orders)
+            self.kept = self.epoch_mean.after(epoch + 1, parameters) if self.epoch_mean else parameters
             scores = self._validate()
             for k in learners:
                 histories[k].append({"epoch": epoch + 1, "loss": losses[k], "learning_rate": rate, "validation_score": scores[k]})
-                best[k].offer(scores[k], lambda k=k, epoch=epoch: (epoch + 1, self.population.snapshot(k)))
+                best[k].offer(scores[k], lambda k=k, epoch=epoch: (epoch + 1, self.population.snapshot(k, self.kept)))
         seconds = (time.perf_counter() - started) / len(self.seeds)
         chosen = [own.taken() for own in best]
         finite = [all(bool(value.isfinite().all()) for value in parameters.values()) for _, parameters in chosen]
@@ -138,7 +154,10 @@ class Run:
         for rows, weights in self._batches([order.permutation for order in orders]):
             optimizer.zero_grad()
             losses = self._losses(self.population.prompts(), rows, weights)
-            losses.sum().backward()
+            if self.own_loss:
+                losses = self.own_loss.backward(losses)
+            else:
+                losses.sum().backward()
             optimizer.step()
             totals += (losses.detach() * weights.sum(1)).cpu()
         means = (totals / torch.tensor(self.train.sizes)).tolist()
@@ -154,12 +173,22 @@ class Run:
         return self.train.batches(self.settings["batch_size"], permutations)
 
     def _losses(self, prompts: Prompts, rows: Tensor, weights: Tensor) -> Tensor:
-        """Mean loss of each learner over its rows, (K,)."""
-        return loss(self._logits(prompts, self.train, rows), self.train.labels_at(rows), weights)
+        """Mean loss of each learner over its rows, (K,), or of several losses (L, K)."""
+        features, labels = self.train.features(prompts, rows), self.train.labels_at(rows)
+        return self._loss(self.classifier, prompts, features, rows, labels, weights)
+
+    def _loss(
+        self, classifier: PromptedClassifier, prompts: Prompts, features: Tensor, rows: Tensor, labels: Tensor, weights: Tensor,
+        classes: slice = slice(None),
+    ) -> Tensor:  # fmt: skip
+        """The same among the classes of `classifier`, those numbered `classes` among all."""
+        if self.own_loss is None:
+            return loss(classifier.answer(prompts, features), labels, weights)
+        return self.own_loss.losses(classifier, prompts, features, rows, labels, weights, classes)
 
     @torch.no_grad()
     def _validate(self) -> list[float]:
-        prompts = self.population.prompts()
+        prompts = self.population.prompts(self.kept)
         parts = [self._logits(prompts, self.validation, rows) for rows, _ in self.validation.batches(256)]
         logits = torch.cat(parts, dim=1).float().cpu().numpy()
         self._converge("answers are not numbers", np.isfinite(logits).all(axis=(1, 2)))
@@ -248,15 +277,5 @@ class Pictures(_Draws):
 
 
 def loss(logits: Tensor, labels: Tensor, weights: Tensor) -> Tensor:
-    """Mean cross-entropy of each learner, (K,).
-
-    logits (K, B, C); labels (K, B) or multi-hot (K, B, C), which is divided by its number of labels (MVLPT section 1.6;
-    an image without a label adds no loss); weights (K, B).
-    """
-    log_probabilities = logits.log_softmax(-1)
-    if labels.dim() == 2:
-        each = F.nll_loss(log_probabilities.flatten(0, 1), labels.flatten(), reduction="none").view_as(labels)
-    else:
-        targets = labels.to(logits.dtype)
-        each = -(log_probabilities * targets).sum(-1) / targets.sum(-1).clamp(min=1)
-    return (each * weights).sum(1) / weights.sum(1)
+    """Mean cross-entropy of each learner, (K,); logits (K, B, C); labels (K, B) or multi-hot (K, B, C); weights (K, B)."""
+    return (cross_entropy(logits, labels) * weights).sum(1) / weights.sum(1)
