@@ -1,10 +1,10 @@
-# How close tasks are, from frozen features alone.
+# How close tasks are, from frozen features, and from prompts where a measure needs them.
 
 
 rule similarity:
     input:
         tasks=study.paths.task_records(study.tasks),
-        encoded=[study.paths.index(job.name) for job in study.jobs.encode],
+        compared=study.comparison_inputs,
         again=again(study.paths.table("similarity")),
     output:
         study.paths.table("similarity"),

@@ -8,6 +8,7 @@ from functools import cached_property
 from pathlib import Path
 from typing import Any
 
+from promptatlas.evaluation import similarity
 from promptatlas.records.cells import Cell
 from promptatlas.study.designs import FEW_SHOT, MATRIX
 from promptatlas.study.job_list import Jobs
@@ -141,6 +142,12 @@ class Study(Scope):
     @property
     def all_prompts(self) -> list[Path]:
         return [path for job in self.jobs.tune for path in self.outputs(job)]
+
+    @property
+    def comparison_inputs(self) -> list[Path]:
+        """The indices of what tasks are compared by: their features, and their prompts if a measure of similarity needs any."""
+        tuned = self.jobs.tune if "prompts" in similarity.needs(self.config["similarity"]) else ()
+        return [self.paths.index(job.name) for job in (*self.jobs.encode, *tuned)]
 
     @property
     def all_cells(self) -> list[Path]:

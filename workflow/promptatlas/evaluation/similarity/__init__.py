@@ -13,12 +13,25 @@ import numpy as np
 
 from promptatlas.base.errors import UserError
 from promptatlas.evaluation.similarity import label, truth, visual  # noqa: F401  (importing registers the measures)
-from promptatlas.evaluation.similarity.registry import MEASURES, Corpus, Measure, chosen, lookup, measure, register, registered
+from promptatlas.evaluation.similarity.registry import MEASURES, Corpus, Measure, chosen, lookup, measure, needs, register, registered
 
 if TYPE_CHECKING:
     import pandas as pd
 
-__all__ = ["COLUMNS", "MEASURES", "Corpus", "Measure", "chosen", "compute", "corpus", "lookup", "measure", "register", "registered"]
+__all__ = [
+    "COLUMNS",
+    "MEASURES",
+    "Corpus",
+    "Measure",
+    "chosen",
+    "compute",
+    "corpus",
+    "lookup",
+    "measure",
+    "needs",
+    "register",
+    "registered",
+]
 
 MEASURES.seal()
 
@@ -28,11 +41,11 @@ TRUTH = "truth"
 Prompts = Mapping[tuple[str, int], Mapping[str, Mapping[str, np.ndarray]]]
 
 
-def corpus(tasks: dict, needs: Sequence[str] = (), prompts: Mapping[str, Mapping[str, np.ndarray]] | None = None) -> Corpus:
-    """Gather `tasks` (name -> (Task, encoded arrays with features_train (N, D) and class_features (C, D), and, where `needs` has
+def corpus(tasks: dict, wanted: Sequence[str] = (), prompts: Mapping[str, Mapping[str, np.ndarray]] | None = None) -> Corpus:
+    """Gather `tasks` (name -> (Task, encoded arrays with features_train (N, D) and class_features (C, D), and, where `wanted` has
     labels, labels_train)); prompts: by task, those of one method and seed."""
     for name, (_, encoded) in tasks.items():
-        for key in (*ENCODED, *(["labels_train"] if "labels" in needs else [])):
+        for key in (*ENCODED, *(["labels_train"] if "labels" in wanted else [])):
             if key not in encoded or not len(encoded[key]):
                 raise UserError(f"the encoded task '{name}' has no '{key}'; delete its file under encoded/ and run again")
             if not np.isfinite(encoded[key]).all():
@@ -43,8 +56,8 @@ def corpus(tasks: dict, needs: Sequence[str] = (), prompts: Mapping[str, Mapping
         tasks=tuple(task for task, _ in tasks.values()),
         images=images,
         classes=classes,
-        labels=tuple(encoded["labels_train"] for _, encoded in tasks.values()) if "labels" in needs else (),
-        logits=tuple(own @ names.T for own, names in zip(images, classes, strict=True)) if "logits" in needs else (),
+        labels=tuple(encoded["labels_train"] for _, encoded in tasks.values()) if "labels" in wanted else (),
+        logits=tuple(own @ names.T for own, names in zip(images, classes, strict=True)) if "logits" in wanted else (),
         prompts=tuple(prompts[name] for name in tasks) if prompts else (),
     )
 

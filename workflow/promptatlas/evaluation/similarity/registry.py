@@ -101,3 +101,8 @@ def lookup(name: str) -> Measure:
 def chosen(names: str | Sequence[str]) -> list[Measure]:
     """The measures of a configuration: those of these names, or "all" that are registered."""
     return [lookup(name) for name in (registered() if names == "all" else names)]
+
+
+def needs(names: str | Sequence[str]) -> frozenset[str]:
+    """What the measures of a configuration look at."""
+    return frozenset(need for one in chosen(names) for need in one.needs)
