@@ -50,8 +50,14 @@ def measure(folder: Path, *arguments: str) -> tuple[float, float, float, str]:
 
 def pretend(study: Study, folder: Path) -> None:
     """Empty files for everything that the study's jobs make but for what is made last, which follows from the rest."""
-    files = [path for job in study.jobs.every for path in (*study.outputs(job), study.paths.index(job.name))]
-    files += [*study.prepared, *study.draws, *study.paths.backbone_files, *study.tables, *study.conclusions, study.paths.fetched]
+    files = [path for job in study.jobs.every for path in (*job.outputs, study.paths.index(job.name))]
+    files += [
+        *study.prepared,
+        *study.paths.backbone_files,
+        *study.tables,
+        *study.conclusions,
+        study.paths.fetched,
+    ]
     files += [study.paths.resolved_config]
     for path in files:
         place = folder / path

@@ -28,10 +28,10 @@ SCHEMA = configuration._schema()["properties"]
 def planned(config) -> list:
     """What a dry run asks of a study."""
     study = Study(copy.deepcopy(config))
-    files = [study.all_cells, study.all_prompts, study.all_scores, study.prepared, study.draws, study.tables, study.conclusions]
+    files = [study.all_cells, study.all_prompts, study.all_scores, study.prepared, study.jobs.draw.outputs, study.tables, study.conclusions]
     assert study.data.root
     for task in study.design.given:
-        study.preparation_inputs(task), study.data.is_embedded(task) or study.data.entry(task)
+        study.jobs.preparing(task).inputs, study.data.is_embedded(task) or study.data.entry(task)
     inside = [str(path) for paths in files for path in paths]
     assert all(path.startswith(f"{study.folder}/") and ".." not in path[len(str(study.folder)) :].split("/") for path in inside)
     return inside

@@ -211,7 +211,7 @@ def test_a_group_of_all_tasks_has_no_scores_from_a_prompt_of_other_tasks(folder,
     assert table["score"].notna().all() and len(table) == 3 * 3 and not failures.listed(study)
     assert not study.paths.joint_prompt("coop", "multitask", 1, TASKS).exists()
     stands = [one for one in status.states(study) if one.what.startswith("joint")]
-    assert {one.kind for one in stands} == {"done"} and {one.path for one in stands} >= set(study.outputs(study.jobs.joint[0]))
+    assert {one.kind for one in stands} == {"done"} and {one.path for one in stands} >= set(study.jobs.joint[0].outputs)
     records = compare_joint(table, tables.transfer_table(study), ("multitask",))
     assert {one["method"] for one in records[0]["methods"]} == {"single", "joint", "multitask single", "multitask frozen"}
     assert page.STARTLESS in page.section(records, {}, study.config).html()

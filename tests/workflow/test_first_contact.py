@@ -375,7 +375,7 @@ def test_what_failed_is_said_once_and_not_again_by_each_result_that_is_made_of_i
         holes.settle()
     for job in (*study.jobs.tune, *study.jobs.transfer):
         holes = Holes(study, job, said.append)
-        for path in study.outputs(job):
+        for path in job.outputs:
             holes.note(path, Failed(f"task failed: task {path.stem if path.stem in study.tasks else 'shapes'} is broken"))
         holes.settle()
     assert sum(line.startswith("failed: ") for line in said) == len(study.tasks)

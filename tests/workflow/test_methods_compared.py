@@ -197,9 +197,9 @@ def test_prompt_adapter_takes_its_class_weights_from_coops_prompt_of_all_tasks_a
     for job in study.jobs.multitask:
         multitask.learn(study, job, 1, quiet)
     (job,) = study.jobs.adapt
-    assert study.adapter_inputs(job) == [tmp_path / "tiny/multitask/coop/seed1/all.safetensors"]
+    assert job.class_weights == [tmp_path / "tiny/multitask/coop/seed1/all.safetensors"]
     adapt.fit(study, job, 1, quiet)
-    prompt = load_prompt(study.adapter_inputs(job)[0])
+    prompt = load_prompt(job.class_weights[0])
     for name in TASK_NAMES:
         record = json.loads(study.paths.score("prompt_adapter", 1, name).read_text())
         assert record["parts"]["class_weights"] == prompt.learned.fingerprint()
@@ -210,8 +210,8 @@ def test_prompt_adapter_takes_its_class_weights_from_coops_prompt_of_all_tasks_a
         keys, values = held["features_train"][rows], np.eye(len(task.task.class_names))[task.labels("train")[rows]]
         logits = plain + record["alpha"] * np.exp(record["beta"] * (held["features_test"] @ keys.T - 1)) @ values
         assert np.mean(logits.argmax(1) == task.labels("test")) == pytest.approx(record["score"])
-    apart = Study(study.config | {"multitask": "leave_one_out"})
-    assert {path.stem for path in apart.adapter_inputs(job)} == {f"without-{name}" for name in TASK_NAMES}
+    (apart,) = Study(study.config | {"multitask": "leave_one_out"}).jobs.adapt
+    assert {path.stem for path in apart.class_weights} == {f"without-{name}" for name in TASK_NAMES}
 
 
 @pytest.mark.parametrize("model", ["RN50", "ViT-B-16-SigLIP"])

@@ -175,7 +175,7 @@ def test_small_jobs_ask_for_nothing_that_they_do_not_use():
     for job in study.jobs.transfer:
         (target,) = job.targets
         assert {source.partition("@")[0] for source in job.sources} == {target.partition("@")[0], "scratch", "template"}
-        tuned = [path.stem for path in study.transfer_inputs(job) if path.stem.startswith("tune")]
+        tuned = [path.stem for path in job.inputs if path.stem.startswith("tune")]
         assert tuned == [f"tune_{job.method}_{target.partition('@')[0]}_base"]
     together = Study(CONFIG | {"design": "base_to_new", "tasks": TASKS})
     assert set(together.cells) == set(study.cells) and len(study.cells) == len(set(study.cells))

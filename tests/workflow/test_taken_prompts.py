@@ -136,8 +136,8 @@ def share_again(study: Study) -> None:
 
 def test_a_prompt_of_a_learner_is_kept_missed_and_made_again_alone(copy):
     """An older study has none: its learners and scores stay as they are."""
-    paths = [path for job in copy.jobs.share for path in copy.outputs(job)]
-    given = [path for path in paths if path in copy.prompts_given("softcpt", [1])]
+    paths = [path for job in copy.jobs.share for path in job.outputs]
+    given = [path for path in paths if path in copy.jobs.share[0].prompts]
     assert len(given) == len(TASKS)
     before = {path: (path.read_bytes(), path.stat().st_mtime_ns) for path in paths}
     share_again(copy)
@@ -159,7 +159,7 @@ def test_a_learner_that_fails_leaves_a_reason_in_the_place_of_every_prompt(copy)
     shutil.rmtree(copy.paths.shared("softcpt", 1).parent)
     broken = Study(copy.config | {"methods": ["coop", "softcpt"], "settings": CONFIG["settings"] | {"softcpt": {"learning_rate": 1e30}}})
     share_again(broken)
-    for path in broken.prompts_given("softcpt", [1]):
+    for path in broken.jobs.share[0].prompts:
         with pytest.raises(UserError, match="shared prompt failed: softcpt: the loss is not a number"):
             promptatlas.load_prompt(path)
         assert broken.paths.failure(path).exists()

@@ -27,21 +27,21 @@ for job in study.jobs.encode:
         name:
             job.name
         input:
+            job.inputs,
             backbone=backbone_files,
-            tasks=study.paths.task_records(job.tasks),
-            again=again(study.outputs(job)),
+            again=again(job.outputs),
         output:
-            update(study.outputs(job)),
+            update(job.outputs),
         log:
             study.paths.log(job.name),
         benchmark:
             study.paths.benchmark(job.name)
         params:
-            **study.provenance("zero_shot"),
+            **job.params,
         resources:
             **session.resources(study, gpus=study.gpus),
         message:
-            f"Encode the pictures and class names of {len(job.tasks)} tasks"
+            job.message
         conda:
             "../../envs/environment.yaml"
         script:
@@ -54,21 +54,20 @@ for job in study.jobs.probe:
         name:
             job.name
         input:
-            encoded=[study.paths.encoded(task) for task in job.tasks],
-            draws=study.tuning_draws(job),
-            again=again(study.outputs(job)),
+            job.inputs,
+            again=again(job.outputs),
         output:
-            update(study.outputs(job)),
+            update(job.outputs),
         log:
             study.paths.log(job.name),
         benchmark:
             study.paths.benchmark(job.name)
         params:
-            **study.provenance("linear_probe"),
+            **job.params,
         resources:
             **session.resources(study),
         message:
-            f"Fit linear probes on {len(job.tasks)} tasks"
+            job.message
         conda:
             "../../envs/environment.yaml"
         script:

@@ -7,25 +7,21 @@ for job in study.jobs.share:
         name:
             job.name
         input:
+            job.inputs,
             backbone=backbone_files,
-            encoded=[study.paths.encoded(task) for task in study.tasks],
-            draws=study.tuning_draws(job),
-            again=again(study.outputs(job)),
+            again=again(job.outputs),
         output:
-            update(study.outputs(job)),
+            update(job.outputs),
         log:
             study.paths.log(job.name),
         benchmark:
             study.paths.benchmark(job.name)
         params:
-            **study.provenance(job.method),
-            method=job.method,
-            tasks=study.tasks,
-            seeds=job.seeds,
+            **job.params,
         resources:
             **session.resources(study, gpus=study.gpus),
         message:
-            study.scores_message(job)
+            job.message
         conda:
             "../../envs/environment.yaml"
         script:
@@ -38,25 +34,21 @@ for job in study.jobs.adapt:
         name:
             job.name
         input:
+            job.inputs,
             backbone=backbone_files,
-            encoded=[study.paths.encoded(task) for task in job.tasks],
-            draws=study.tuning_draws(job),
-            weights=study.adapter_inputs(job),
-            again=again(study.outputs(job)),
+            again=again(job.outputs),
         output:
-            update(study.outputs(job)),
+            update(job.outputs),
         log:
             study.paths.log(job.name),
         benchmark:
             study.paths.benchmark(job.name)
         params:
-            **study.provenance(job.method),
-            method=job.method,
-            tasks=job.tasks,
+            **job.params,
         resources:
             **session.resources(study, gpus=study.gpus),
         message:
-            study.scores_message(job)
+            job.message
         conda:
             "../../envs/environment.yaml"
         script:

@@ -6,25 +6,21 @@ for job in study.jobs.multitask:
         name:
             job.name
         input:
+            job.inputs,
             backbone=backbone_files,
-            tasks=study.paths.task_records(study.tasks),
-            draws=study.draws,
-            again=again(study.outputs(job)),
+            again=again(job.outputs),
         output:
-            update(study.outputs(job)),
+            update(job.outputs),
         log:
             study.paths.log(job.name),
         benchmark:
             study.paths.benchmark(job.name)
         params:
-            **study.multitask.options,
-            **study.provenance(job.method),
-            multitask=study.config["multitask"],
-            targets=job.targets,
+            **job.params,
         resources:
             **session.resources(study, gpus=study.gpus),
         message:
-            f"Tune {job.method} on many tasks at once; what still holds is kept"
+            job.message
         conda:
             "../../envs/environment.yaml"
         script:
@@ -37,25 +33,21 @@ for job in study.jobs.joint:
         name:
             job.name
         input:
+            job.inputs,
             backbone=backbone_files,
-            indices=study.joint_inputs(job),
-            draws=study.draws,
-            again=again(study.outputs(job)),
+            again=again(job.outputs),
         output:
-            update(study.outputs(job)),
+            update(job.outputs),
         log:
             study.paths.log(job.name),
         benchmark:
             study.paths.benchmark(job.name)
         params:
-            **study.multitask.options,
-            **study.provenance(job.method),
-            groups=study.multitask.joint,
-            multitask=study.config["multitask"],
+            **job.params,
         resources:
             **session.resources(study, gpus=study.gpus),
         message:
-            f"Tune {job.method} on groups of tasks that share a prompt; what still holds is kept"
+            job.message
         conda:
             "../../envs/environment.yaml"
         script:
@@ -66,7 +58,7 @@ if study.multitask.joint:
 
     rule collect_joint:
         input:
-            [path for job in study.jobs.joint for path in study.outputs(job)],
+            [path for job in study.jobs.joint for path in job.outputs],
             again=again(study.paths.table("joint")),
         output:
             study.paths.table("joint"),

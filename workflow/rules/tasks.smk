@@ -35,9 +35,8 @@ if study.needs_fetching:
 
 rule prepare:
     input:
-        lambda wildcards: study.preparation_inputs(wildcards.task),
+        lambda wildcards: study.jobs.preparing(wildcards.task).inputs,
         look=lambda wildcards: [] if study.data.is_embedded(wildcards.task) else looks[wildcards.task],
-        fetched=lambda wildcards: [] if study.data.is_embedded(wildcards.task) else study.paths.fetched,
         again=lambda wildcards: again(study.paths.prepared_files(wildcards.task)),
     output:
         update(study.paths.task_files("{task}")),
@@ -105,21 +104,19 @@ rule shared_images:
 
 rule draw:
     input:
-        tasks=study.draw_inputs,
-        again=again(study.draws),
+        study.jobs.draw.inputs,
+        again=again(study.jobs.draw.outputs),
     output:
-        update(study.draws),
+        update(study.jobs.draw.outputs),
     log:
         study.paths.log("draw"),
     benchmark:
         study.paths.benchmark("draw")
     params:
-        shots=study.shots,
-        scheme=study.config["draw"],
-        seeds=study.seeds,
+        **study.jobs.draw.params,
     localrule: True
     message:
-        f"Draw {study.shots} training pictures per class for {len(study.learners)} tasks and {len(study.seeds)} seeds"
+        study.jobs.draw.message
     conda:
         "../../envs/environment.yaml"
     script:

@@ -6,26 +6,21 @@ for job in study.jobs.transfer:
         name:
             job.name
         input:
+            job.inputs,
             backbone=backbone_files,
-            indices=study.transfer_inputs(job),
-            again=again(study.outputs(job)),
+            again=again(job.outputs),
         output:
-            update(study.outputs(job)),
+            update(job.outputs),
         log:
             study.paths.log(job.name),
         benchmark:
             study.paths.benchmark(job.name)
         params:
-            **study.transfer_provenance(job),
-            protocol=job.protocol,
-            method=job.method,
-            sources=job.sources,
-            targets=job.targets,
-            seeds=job.seeds,
+            **job.params,
         resources:
             **session.resources(study, gpus=study.gpus),
         message:
-            study.transfer_message(job)
+            job.message
         conda:
             "../../envs/environment.yaml"
         script:
@@ -59,7 +54,7 @@ rule describe:
         prompts=[study.paths.index(job.name) for job in study.jobs.tune],
         probes=[study.paths.probe(task) for task in study.learners],
         scores=study.score_records,
-        draws=study.draws,
+        draws=study.jobs.draw.outputs,
         again=again(
             [
                 *(path for name in ("baselines", "methods", "tuning", "tasks") for path in study.paths.table(name)),

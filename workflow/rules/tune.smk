@@ -6,25 +6,21 @@ for job in study.jobs.tune:
         name:
             job.name
         input:
+            job.inputs,
             backbone=backbone_files,
-            tasks=study.paths.task_records(job.tasks),
-            draws=study.tuning_draws(job),
-            again=again(study.outputs(job)),
+            again=again(job.outputs),
         output:
-            update(study.outputs(job)),
+            update(job.outputs),
         log:
             study.paths.log(job.name),
         benchmark:
             study.paths.benchmark(job.name)
         params:
-            **study.provenance(job.method),
-            method=job.method,
-            tasks=job.tasks,
-            seeds=job.seeds,
+            **job.params,
         resources:
             **session.resources(study, gpus=study.gpus),
         message:
-            study.tuning_message(job)
+            job.message
         conda:
             "../../envs/environment.yaml"
         script:
@@ -35,7 +31,7 @@ for job in study.jobs.tune:
 # thousands of cells that would take longer than measuring them.
 rule index:
     input:
-        lambda wildcards: study.outputs(study.jobs.named(wildcards.job)),
+        lambda wildcards: study.jobs.named(wildcards.job).outputs,
     output:
         study.paths.index("{job}"),
     log:

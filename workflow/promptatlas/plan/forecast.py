@@ -97,7 +97,7 @@ class _Plan:
             self._light(_index(job), "tune", Work(), [job.name])
         for one in study.jobs.share:
             method, own = Method.of(study, one.method), [self.sizes[task] for task in study.tasks]
-            work = together(method.sharing(own) for _ in one.seeds) + _files(len(study.outputs(one)))
+            work = together(method.sharing(own) for _ in one.seeds) + _files(len(one.outputs))
             step = Step(sum(costs.sentences(method, size.names) for size in own))
             self._compute(one.name, "share", work, ["draw", *self.encoded], step=step)
         for adapter in study.jobs.adapt:
@@ -109,7 +109,7 @@ class _Plan:
             else:
                 learned = [other.name for other in study.jobs.share if other.method == source]
                 learned += [other.name for other in study.jobs.tune if other.method == source]
-            self._compute(adapter.name, "adapt", work + _files(len(study.outputs(adapter))), ["draw", *self.encoded, *learned])
+            self._compute(adapter.name, "adapt", work + _files(len(adapter.outputs)), ["draw", *self.encoded, *learned])
 
     def learn_together(self) -> None:
         """Prompts of several tasks."""
@@ -132,7 +132,7 @@ class _Plan:
             method = Method.of(self.study, job.method, self.study.init_settings(job.method))
             tuned = self._tuned(job)
             step = self._step(method, job.targets, max(tuned.values())) if tuned else Step()
-            needs = [f"index_{path.stem}" for path in self.study.transfer_inputs(job)]
+            needs = [f"index_{name}" for name in job.needs]
             self._compute(job.name, "transfer", self._cells(method, job, tuned), needs, step=step)
 
     def report(self) -> None:

@@ -30,7 +30,7 @@ from promptatlas.training.adapters import Adapter, Examples
 
 def fit(study: Study, job: AdaptJob, threads: int, say: Say) -> None:
     """Write the scores of the adapters of `job`; those that still hold are kept, except the forced ones."""
-    forced = session.forced(study, job.name, study.outputs(job))
+    forced = session.forced(study, job.name, job.outputs)
     model = backbone.load(study.paths.backbone_folder, devices.chosen(study.config["device"], threads))
     settings = study.settings(job.method)
     say(f"adapt {job.method}: {counted(len(job.tasks), 'task')}, {counted(len(study.seeds), 'seed')}")

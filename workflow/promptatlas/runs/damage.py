@@ -82,14 +82,14 @@ def _of_job(study: Study, job: Job) -> Iterator[Check]:
     elif isinstance(job, PrepareJob):
         yield from _of_task(study, job.task)
     elif isinstance(job, DrawJob):
-        yield from ((path, read_draw) for path in study.outputs(job))
+        yield from ((path, read_draw) for path in job.outputs)
     elif isinstance(job, EncodeJob):
-        yield from ((path, _header) for path in study.outputs(job))
+        yield from ((path, _header) for path in job.outputs)
     elif isinstance(job, ProbeJob):
-        yield from ((path, score_record.read_probes) for path in study.outputs(job))
+        yield from ((path, score_record.read_probes) for path in job.outputs)
     else:
-        learners = study.learned_together(job.method, job.seeds) if isinstance(job, ShareJob) else ()
-        for path in study.outputs(job):
+        learners = job.learners if isinstance(job, ShareJob) else ()
+        for path in job.outputs:
             yield path, score_record.read if path.suffix == ".json" else _header if path in learners else _prompt
 
 

@@ -38,7 +38,7 @@ class Holes:
 
     def __init__(self, study: Study, job: Job, say: Say) -> None:
         self.study, self.job, self.say = study, job, say
-        self.whole = {*study.outputs(job)}
+        self.whole = {*job.outputs}
         self.left_out = 0
 
     def note(self, path: Path, failed: Failed) -> None:
@@ -73,7 +73,7 @@ def listed(study: Study) -> list[Failure]:
             continue  # a job that runs meanwhile takes notes away
     if not found:
         return []
-    wanted = {path for job in study.jobs.every for path in study.outputs(job)}
+    wanted = {path for job in study.jobs.every for path in job.outputs}
     return [one for one in found if one.path in wanted and (not one.path.exists() or is_hole(one.path))]
 
 

@@ -42,7 +42,7 @@ NO_OTHERS = "the group holds every task of the study, so there is no prompt of o
 
 def adapt(study: Study, job: JointJob, threads: int, say: Say) -> None:
     """Tune what is missing of `job` and score it; what still holds is kept, except what is forced."""
-    forced = session.forced(study, job.name, study.outputs(job))
+    forced = session.forced(study, job.name, job.outputs)
     model = backbone.load(study.paths.backbone_folder, devices.chosen(study.config["device"], threads))
     holes = Holes(study, job, say)
     work = Joint(study, job.method, model, holes)

@@ -35,7 +35,7 @@ from promptatlas.training.multitask import Manner
 
 def learn(study: Study, job: MultitaskJob, threads: int, say: Say) -> None:
     """Learn the source prompts of `job`. Those whose fingerprint holds are kept, except the forced ones."""
-    method, outputs = job.method, study.outputs(job)
+    method, outputs = job.method, job.outputs
     forced = session.forced(study, job.name, outputs)
     holes = Holes(study, job, say)
     work = Unions(study, method, backbone.load(study.paths.backbone_folder, devices.chosen(study.config["device"], threads)), holes)

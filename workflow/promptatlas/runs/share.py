@@ -36,7 +36,7 @@ Some = TypeVar("Some", bound=Described)
 
 def learn(study: Study, job: ShareJob, threads: int, say: Say) -> None:
     """Train the learners of `job` and score them; what still holds is kept, except what is forced."""
-    method, forced = job.method, session.forced(study, job.name, study.outputs(job))
+    method, forced = job.method, session.forced(study, job.name, job.outputs)
     model = backbone.load(study.paths.backbone_folder, devices.chosen(study.config["device"], threads))
     holes = Holes(study, job, say)
     tasks = {name: alone(lambda name=name: Known.of(study, name, model.device)) for name in study.tasks}
@@ -50,7 +50,7 @@ def learn(study: Study, job: ShareJob, threads: int, say: Say) -> None:
         failed = alone(partial(_have, study, method, model, path, sound, left, seed, path in forced, used))
         if isinstance(failed, Failed):
             _fail(holes, path, failed, method)
-        for place in study.prompts_given(method, [seed]):
+        for place in [study.paths.prompt(method, seed, task) for task in job.prompted]:
             failed = alone(partial(_give, study, method, model, sound, seed, place, place in forced))
             if isinstance(failed, Failed):
                 _fail(holes, place, failed, method)

@@ -91,7 +91,7 @@ def ended(study: Study, last: int = 5) -> list[Ended]:
     for log in sorted(study.paths.log("*").parent.glob("*.log")):
         name = log.stem
         if name in jobs:
-            if all(path.exists() for path in study.outputs(jobs[name])):
+            if all(path.exists() for path in jobs[name].outputs):
                 continue
         elif name.partition("_")[0] in kinds:
             continue  # of jobs that are cut otherwise now
@@ -114,7 +114,7 @@ class _Survey:
             for one in ended(study)
             for job in study.jobs.every
             if job.name == one.job
-            for path in study.outputs(job)
+            for path in job.outputs
             if not path.exists()
         } | {one.path: one.reason for one in failures.listed(study)}
         self.changes, self.backbone = changes.of_tasks(self.study), changes.of_backbone(self.study)
@@ -263,7 +263,7 @@ class _Survey:
                 f"shared {method}", path, _in_metadata,
                 lambda seed=seed: share.learner_parts(study, method, self.model, learned_from(seed), seed),
             )  # fmt: skip
-            for place in study.prompts_given(method, [seed]):
+            for place in [study.paths.prompt(method, seed, task) for task in job.prompted]:
                 yield self.state(
                     f"prompts {method}", place, _in_prompt,
                     lambda path=path, name=place.stem: share.given_parts(*learner_file.prompt(path, name), name), of=path,
@@ -336,7 +336,7 @@ class _Survey:
 
     def _unreadable(self, what: str, job: MultitaskJob | JointJob) -> Iterator[State]:
         """Of results whose fingerprints cannot be known yet, those that are there are stale."""
-        for path in self.study.outputs(job):
+        for path in job.outputs:
             yield self.state(what, path, lambda _: {}, lambda: {"inputs": ""})
 
 

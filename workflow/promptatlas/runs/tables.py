@@ -157,7 +157,7 @@ def joint_table(study: Study) -> pd.DataFrame:
     rows = [
         WHOLE | content | about | {"task": content["target"]}
         for job in study.jobs.joint
-        for path in study.outputs(job)
+        for path in job.outputs
         for content in [score_record.read(path)]
         if not score_record.is_absent(content)
     ]

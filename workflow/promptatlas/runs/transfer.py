@@ -36,7 +36,7 @@ from promptatlas.training import single_task
 
 def fill(study: Study, job: TransferJob, threads: int, say: Say) -> None:
     """Measure the cells of `job`. Those whose fingerprint holds are kept, except the forced ones."""
-    forced = session.forced(study, job.name, study.outputs(job))
+    forced = session.forced(study, job.name, job.outputs)
     work = Transfer(study, job, backbone.load(study.paths.backbone_folder, devices.chosen(study.config["device"], threads)))
     holes, marks = Holes(study, job, say), {}
     for cell in job.cells():

@@ -49,7 +49,7 @@ class Order:
 def learn(study: Study, job: TuneJob, threads: int, say: Say) -> None:
     """Learn the prompts of `job`. Those whose fingerprint holds are kept, except the forced ones."""
     method = job.method
-    forced = session.forced(study, job.name, study.outputs(job))
+    forced = session.forced(study, job.name, job.outputs)
     model = backbone.load(study.paths.backbone_folder, devices.chosen(study.config["device"], threads))
     tasks, holes, orders = opened(study), Holes(study, job, say), {}
     for name in job.tasks:
@@ -60,7 +60,7 @@ def learn(study: Study, job: TuneJob, threads: int, say: Say) -> None:
                 _fail(holes, study.paths.prompt(method, seed, name), one, method)
     wanted = {name: [one for one in orders[name] if one.path in forced or not holds(one.path, one.fingerprint)] for name in job.tasks}
     wanted = {name: some for name, some in wanted.items() if some}
-    say(f"tune {method}: {sum(map(len, wanted.values()))} of {len(study.outputs(job))} prompts to learn")
+    say(f"tune {method}: {sum(map(len, wanted.values()))} of {len(job.outputs)} prompts to learn")
     progress = Progress(f"tune {method}", len(wanted), "tasks", say)
     for name, some in wanted.items():
         fresh = [one for one in some if one.path in forced or not _resumed(one)]

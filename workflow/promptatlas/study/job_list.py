@@ -3,7 +3,9 @@
 Results do not depend on how the work is cut. Knows nothing of torch, of Snakemake or of files.
 """
 
+import re
 from collections.abc import Sequence
+from dataclasses import dataclass
 from functools import cached_property
 
 from promptatlas.study.jobs import (
@@ -18,8 +20,6 @@ from promptatlas.study.jobs import (
     ShareJob,
     TransferJob,
     TuneJob,
-    chunks,
-    job_name,
 )
 from promptatlas.study.scope import Scope
 
@@ -34,26 +34,27 @@ class Jobs:
 
     @cached_property
     def prepare(self) -> list[PrepareJob]:
-        return [PrepareJob(f"prepare_{task}", task) for task in dict.fromkeys((*self._scope.design.given, *self._scope.tasks))]
+        """A job for each task as configured and for each of its parts that are measured on."""
+        return [PrepareJob(self._scope, f"prepare_{task}", task) for task in dict.fromkeys((*self._scope.design.given, *self._scope.tasks))]
 
     @property
     def draw(self) -> DrawJob:
-        return DrawJob("draw")
+        return DrawJob(self._scope, "draw")
 
     @cached_property
     def encode(self) -> list[EncodeJob]:
         pieces = chunks(self._scope.tasks, self._size("tasks"))
-        return [EncodeJob(job_name("encode", chunk), chunk.items) for chunk in pieces]
+        return [EncodeJob(self._scope, job_name("encode", chunk), chunk.items) for chunk in pieces]
 
     @cached_property
     def probe(self) -> list[ProbeJob]:
         pieces = chunks(self._scope.learners, self._size("tasks"))
-        return [ProbeJob(job_name("probe", chunk), chunk.items) for chunk in pieces]
+        return [ProbeJob(self._scope, job_name("probe", chunk), chunk.items) for chunk in pieces]
 
     @cached_property
     def tune(self) -> list[TuneJob]:
         return [
-            TuneJob(job_name(f"tune_{method}", tasks, seeds), method, tasks.items, seeds.items)
+            TuneJob(self._scope, job_name(f"tune_{method}", tasks, seeds), method, tasks.items, seeds.items)
             for method in self._scope.methods
             for seeds in chunks(self._scope.seeds, self._size("seeds"), "seed")
             for tasks in chunks(self._scope.learners, self._size("prompts"))
@@ -62,7 +63,7 @@ class Jobs:
     @cached_property
     def share(self) -> list[ShareJob]:
         return [
-            ShareJob(job_name(f"share_{method}", seeds), method, seeds.items)
+            ShareJob(self._scope, job_name(f"share_{method}", seeds), method, seeds.items)
             for method in self._scope.shared_methods
             for seeds in chunks(self._scope.seeds, self._size("seeds"), "seed")
         ]
@@ -70,7 +71,7 @@ class Jobs:
     @cached_property
     def adapt(self) -> list[AdaptJob]:
         return [
-            AdaptJob(job_name(f"adapt_{method}", tasks), method, tasks.items)
+            AdaptJob(self._scope, job_name(f"adapt_{method}", tasks), method, tasks.items)
             for method in self._scope.adapter_methods
             for tasks in chunks(self._scope.tasks, self._size("tasks"))
         ]
@@ -80,7 +81,7 @@ class Jobs:
         size = self._size("prompts") if self._scope.multitask.leaves_one_out else "all"
         listed = self._scope.methods if self._scope.multitask.row else ()
         return [
-            MultitaskJob(job_name(f"multitask_{method}", targets), method, targets.items)
+            MultitaskJob(self._scope, job_name(f"multitask_{method}", targets), method, targets.items)
             for method in listed
             for targets in chunks(self._scope.multitask.targets, size)
         ]
@@ -88,24 +89,52 @@ class Jobs:
     @cached_property
     def joint(self) -> list[JointJob]:
         return [
-            JointJob(f"joint_{method}", method, self._scope.multitask.targets)
+            JointJob(self._scope, f"joint_{method}", method, self._scope.multitask.targets, self._all_needs(method))
             for method in (self._scope.methods if self._scope.multitask.joint else ())
         ]
 
+    def _all_needs(self, method: str) -> tuple[str, ...]:
+        """Who makes the prompts of a method and the features of all tasks."""
+        tuned = [job.name for job in self.tune if job.method == method]
+        several = [job.name for job in self.multitask if job.method == method]
+        return (*tuned, *several, *(job.name for job in self.encode))
+
     @cached_property
     def transfer(self) -> list[TransferJob]:
-        jobs = [
+        return [
             TransferJob(
-                job_name(f"transfer_{protocol}_{method}", targets, sources, seeds), protocol, method,
-                *self._measured(sources.items, targets.items), seeds.items, self._scope.design,
+                self._scope, job_name(f"transfer_{protocol}_{method}", targets, sources, seeds), protocol, method,
+                *tried, seeds.items, self._needs(protocol, method, *tried, seeds.items),
             )
             for protocol in self._scope.protocols
             for method in self._scope.cell_methods
             for seeds in chunks(self._scope.seeds, self._size("seeds"), "seed")
             for targets in chunks(self._scope.tasks, self._targets_per_job(protocol))
             for sources in chunks(self._scope.sources, self._size("sources"), "from_")
+            if all(tried := self._measured(sources.items, targets.items))
         ]  # fmt: skip
-        return [job for job in jobs if job.targets]
+
+    def _needs(
+        self, protocol: str, method: str, sources: tuple[str, ...], targets: tuple[str, ...], seeds: tuple[int, ...]
+    ) -> tuple[str, ...]:
+        """Who makes the source prompts, the targets' features and, where row `scratch` needs them, the targets' prompts."""
+        own = protocol == "init" and self._scope.starts_from_targets(method)
+        prompts = [self._tuned.get((method, task, seed)) for task in (*sources, *(targets if own else ())) for seed in seeds]
+        several = [self._tuned_on_many.get((method, target)) for target in targets] if self._scope.multitask.row in sources else []
+        encoded = [self._encoded[target] for target in targets]
+        return tuple(dict.fromkeys(name for name in (*prompts, *several, *encoded) if name))
+
+    @cached_property
+    def _tuned(self) -> dict[tuple[str, str, int], str]:
+        return {(job.method, task, seed): job.name for job in self.tune for task in job.tasks for seed in job.seeds}
+
+    @cached_property
+    def _tuned_on_many(self) -> dict[tuple[str, str], str]:
+        return {(job.method, target): job.name for job in self.multitask for target in job.targets}
+
+    @cached_property
+    def _encoded(self) -> dict[str, str]:
+        return {task: job.name for job in self.encode for task in job.tasks}
 
     def _measured(self, sources: Sequence[str], targets: Sequence[str]) -> tuple[tuple[str, ...], tuple[str, ...]]:
         """Those of the sources and of the targets that have a cell with any of the others."""
@@ -130,6 +159,35 @@ class Jobs:
             *self.adapt, *self.multitask, *self.joint, *self.transfer,
         )  # fmt: skip
 
+    def preparing(self, task: str) -> PrepareJob:
+        """The job that prepares a task."""
+        return next(job for job in self.prepare if job.task == task)
+
     def named(self, name: str) -> Job:
         """The job of that name."""
         return next(job for job in self.every if job.name == name)
+
+
+@dataclass(frozen=True)
+class Chunk:
+    """Some of many items, and what tells it from the other pieces."""
+
+    items: tuple
+    label: str
+
+
+def chunks(items: Sequence, size: int | str, prefix: str = "") -> list[Chunk]:
+    """Consecutive pieces of `items`; a piece is called by its only item, or by its number, or not at all if it is everything."""
+    each = len(items) if size == "all" else int(size)
+    pieces = [tuple(items[start : start + each]) for start in range(0, len(items), each)]
+    if len(pieces) == 1:
+        return [Chunk(pieces[0], "")]
+    return [
+        Chunk(piece, f"{prefix}{piece[0]}" if each == 1 else f"{prefix}{number}of{len(pieces)}")
+        for number, piece in enumerate(pieces, start=1)
+    ]
+
+
+def job_name(stem: str, *pieces: Chunk) -> str:
+    """What Snakemake calls a job: the stem and the labels of its pieces."""
+    return re.sub(r"\W", "_", "_".join([stem, *(piece.label for piece in pieces if piece.label)]))

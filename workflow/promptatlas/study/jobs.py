@@ -1,133 +1,344 @@
-"""The units of work of a study: what one job does, and how many things are cut into jobs. Knows nothing of files."""
+"""The units of work of a study: what one job reads, writes and tells, and what makes its results stale beside what it reads.
 
-import re
-from collections.abc import Iterator, Sequence
-from dataclasses import dataclass
+How many things are cut into jobs is said in `job_list`. Knows nothing of what is in the files, of torch or of Snakemake.
+"""
+
+from __future__ import annotations
+
+from abc import ABC, abstractmethod
+from collections.abc import Iterator
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
 
 from promptatlas.records.cells import Cell
-from promptatlas.study.designs import Design
+from promptatlas.study.multitask import AVERAGE
+from promptatlas.study.scope import ZERO_SHOT, Scope
+from promptatlas.tasks import halves
+
+KEPT = "what still holds is kept"
 
 
 @dataclass(frozen=True)
-class PrepareJob:
+class Job(ABC):
+    """One piece of the work of a study, under the name that Snakemake calls it by."""
+
+    scope: Scope = field(repr=False, compare=False)
+    name: str
+
+    @property
+    @abstractmethod
+    def outputs(self) -> list[Path]:
+        """What the job is there for."""
+
+    @property
+    @abstractmethod
+    def inputs(self) -> list[Path]:
+        """What the job reads beside the frozen model."""
+
+
+@dataclass(frozen=True)
+class ComputeJob(Job):
+    """A job whose results the engine compares, keeps and computes."""
+
+    @property
+    @abstractmethod
+    def params(self) -> dict[str, Any]:
+        """What makes the results stale when it is another."""
+
+    @property
+    @abstractmethod
+    def message(self) -> str:
+        """What the job does, in words."""
+
+
+@dataclass(frozen=True)
+class PrepareJob(Job):
     """The pictures and labels of one task, or of a part of one."""
 
-    name: str
     task: str
 
+    @property
+    def outputs(self) -> list[Path]:
+        """The record, which says whether the arrays beside it are whole."""
+        return self.scope.paths.task_records([self.task])
+
+    @property
+    def files(self) -> list[Path]:
+        """Everything that is written, the arrays too."""
+        return self.scope.paths.prepared_files(self.task)
+
+    @property
+    def inputs(self) -> list[Path]:
+        """Embedded tasks need nothing, others their data and the model's picture size, and a part of a task the whole of it."""
+        if halves.part_of(self.task):
+            return self.scope.paths.task_records([halves.whole_of(self.task)])
+        return [] if self.scope.data.is_embedded(self.task) else [self.scope.paths.architecture, self.scope.paths.fetched]
+
 
 @dataclass(frozen=True)
-class DrawJob:
+class DrawJob(ComputeJob):
     """The few-shot draws of all tasks that are learned on."""
 
-    name: str
+    @property
+    def outputs(self) -> list[Path]:
+        return self.scope.draws(self.scope.learners)
+
+    @property
+    def inputs(self) -> list[Path]:
+        """A part is drawn as the whole task is."""
+        learners = self.scope.learners
+        return self.scope.paths.task_records([*dict.fromkeys([*learners, *map(halves.whole_of, learners)])])
+
+    @property
+    def params(self) -> dict[str, Any]:
+        return {"shots": self.scope.shots, "scheme": self.scope.config["draw"], "seeds": self.scope.seeds}
+
+    @property
+    def message(self) -> str:
+        learners, seeds = len(self.scope.learners), len(self.scope.seeds)
+        return f"Draw {self.scope.shots} training pictures per class for {learners} tasks and {seeds} seeds"
 
 
 @dataclass(frozen=True)
-class EncodeJob:
+class EncodeJob(ComputeJob):
     """Frozen features of some tasks."""
 
-    name: str
     tasks: tuple[str, ...]
+
+    @property
+    def outputs(self) -> list[Path]:
+        return [self.scope.paths.encoded(task) for task in self.tasks]
+
+    @property
+    def inputs(self) -> list[Path]:
+        return self.scope.paths.task_records(self.tasks)
+
+    @property
+    def params(self) -> dict[str, Any]:
+        return self.scope.provenance(ZERO_SHOT)
+
+    @property
+    def message(self) -> str:
+        return f"Encode the pictures and class names of {len(self.tasks)} tasks"
 
 
 @dataclass(frozen=True)
-class ProbeJob:
+class ProbeJob(ComputeJob):
     """Linear probes of some tasks, all seeds."""
 
-    name: str
     tasks: tuple[str, ...]
+
+    @property
+    def outputs(self) -> list[Path]:
+        return [self.scope.paths.probe(task) for task in self.tasks]
+
+    @property
+    def inputs(self) -> list[Path]:
+        return [*map(self.scope.paths.encoded, self.tasks), *self.scope.draws(self.tasks)]
+
+    @property
+    def params(self) -> dict[str, Any]:
+        return self.scope.provenance("linear_probe")
+
+    @property
+    def message(self) -> str:
+        return f"Fit linear probes on {len(self.tasks)} tasks"
 
 
 @dataclass(frozen=True)
-class TuneJob:
+class TuneJob(ComputeJob):
     """Source prompts of one method: `tasks` x `seeds`."""
 
-    name: str
     method: str
     tasks: tuple[str, ...]
     seeds: tuple[int, ...]
 
+    @property
+    def outputs(self) -> list[Path]:
+        return [self.scope.paths.prompt(self.method, seed, task) for task in self.tasks for seed in self.seeds]
+
+    @property
+    def inputs(self) -> list[Path]:
+        return [*self.scope.paths.task_records(self.tasks), *self.scope.draws(self.tasks, self.seeds)]
+
+    @property
+    def params(self) -> dict[str, Any]:
+        return self.scope.provenance(self.method) | {"method": self.method, "tasks": self.tasks, "seeds": self.seeds}
+
+    @property
+    def message(self) -> str:
+        return f"Tune {self.method}: {len(self.tasks) * len(self.seeds)} prompts; {KEPT}"
+
 
 @dataclass(frozen=True)
-class ShareJob:
+class ShareJob(ComputeJob):
     """Learners of one method, one per seed, each on all tasks together."""
 
-    name: str
     method: str
     seeds: tuple[int, ...]
 
+    @property
+    def outputs(self) -> list[Path]:
+        scores = [self.scope.paths.score(self.method, seed, task) for seed in self.seeds for task in self.scope.tasks]
+        return [*self.learners, *self.prompts, *scores]
+
+    @property
+    def learners(self) -> list[Path]:
+        return [self.scope.paths.shared(self.method, seed) for seed in self.seeds]
+
+    @property
+    def prompts(self) -> list[Path]:
+        return [self.scope.paths.prompt(self.method, seed, task) for seed in self.seeds for task in self.prompted]
+
+    @property
+    def prompted(self) -> tuple[str, ...]:
+        """The tasks for which a learner gives a prompt: all, if it gives all classes of a task one context."""
+        settings = self.scope.settings(self.method)
+        return () if settings.get("class_context", "none") != "none" or settings.get("sharing") == "class" else self.scope.tasks
+
+    @property
+    def inputs(self) -> list[Path]:
+        return [*map(self.scope.paths.encoded, self.scope.tasks), *self.scope.draws(self.scope.tasks, self.seeds)]
+
+    @property
+    def params(self) -> dict[str, Any]:
+        return self.scope.provenance(self.method) | {"method": self.method, "tasks": self.scope.tasks, "seeds": self.seeds}
+
+    @property
+    def message(self) -> str:
+        return f"Learn together {self.method}: {len(self.outputs)} results; {KEPT}"
+
 
 @dataclass(frozen=True)
-class AdaptJob:
+class AdaptJob(ComputeJob):
     """Adapters of one method: `tasks` x all seeds."""
 
-    name: str
     method: str
     tasks: tuple[str, ...]
 
+    @property
+    def outputs(self) -> list[Path]:
+        return [self.scope.paths.score(self.method, seed, task) for seed in self.scope.seeds for task in self.tasks]
+
+    @property
+    def inputs(self) -> list[Path]:
+        return [*map(self.scope.paths.encoded, self.tasks), *self.scope.draws(self.tasks), *self.class_weights]
+
+    @property
+    def class_weights(self) -> list[Path]:
+        """What an adapter's class weights come from, where that is not the templates."""
+        source, paths = self.scope.settings(self.method).get("class_weights"), self.scope.paths
+        if source in self.scope.shared_methods:
+            return [paths.shared(source, seed) for seed in self.scope.seeds]
+        prompts = [paths.adapter_prompt(source, seed, task) for task in self.tasks for seed in self.scope.seeds] if source else []
+        return list(dict.fromkeys(prompts))
+
+    @property
+    def params(self) -> dict[str, Any]:
+        return self.scope.provenance(self.method) | {"method": self.method, "tasks": self.tasks}
+
+    @property
+    def message(self) -> str:
+        return f"Adapt {self.method}: {len(self.outputs)} results; {KEPT}"
+
 
 @dataclass(frozen=True)
-class MultitaskJob:
+class MultitaskJob(ComputeJob):
     """Multitask source prompts of one method, all seeds, for some targets."""
 
-    name: str
     method: str
     targets: tuple[str, ...]
 
+    @property
+    def outputs(self) -> list[Path]:
+        every = (*self.scope.seeds, *((AVERAGE,) if self.scope.multitask.options["average_seeds"] else ()))
+        paths = [self.scope.paths.multitask_prompt(self.method, which, target) for target in self.targets for which in every]
+        return list(dict.fromkeys(paths))
+
+    @property
+    def inputs(self) -> list[Path]:
+        return [*self.scope.paths.task_records(self.scope.tasks), *self.scope.draws(self.scope.learners)]
+
+    @property
+    def params(self) -> dict[str, Any]:
+        own = {"multitask": self.scope.config["multitask"], "targets": self.targets}
+        return self.scope.multitask.options | self.scope.provenance(self.method) | own
+
+    @property
+    def message(self) -> str:
+        return f"Tune {self.method} on many tasks at once; {KEPT}"
+
 
 @dataclass(frozen=True)
-class JointJob:
-    """Shared prompts of the groups of targets of one method, all seeds, and their scores."""
+class JointJob(ComputeJob):
+    """Shared prompts of the groups of targets of one method, all seeds, and their scores. needs: names of the jobs that it reads from."""
 
-    name: str
     method: str
     tasks: tuple[str, ...]
+    needs: tuple[str, ...]
+
+    @property
+    def outputs(self) -> list[Path]:
+        return [
+            self.scope.paths.joint_score(self.method, source, adaptation, seed, task)
+            for source in self.scope.multitask.sources
+            for adaptation in ("single", "joint")
+            for seed in self.scope.seeds
+            for task in self.tasks
+        ]
+
+    @property
+    def inputs(self) -> list[Path]:
+        """The indices of all prompts of the method that adaptation starts from or is compared with, and of the features."""
+        return [*map(self.scope.paths.index, self.needs), *self.scope.draws(self.scope.learners)]
+
+    @property
+    def params(self) -> dict[str, Any]:
+        own = {"groups": self.scope.multitask.joint, "multitask": self.scope.config["multitask"]}
+        return self.scope.multitask.options | self.scope.provenance(self.method) | own
+
+    @property
+    def message(self) -> str:
+        return f"Tune {self.method} on groups of tasks that share a prompt; {KEPT}"
 
 
 @dataclass(frozen=True)
-class TransferJob:
-    """Cells of one protocol and method: `sources` x `targets` x `seeds`, as far as the design measures them."""
+class TransferJob(ComputeJob):
+    """Cells of one protocol and method: `sources` x `targets` x `seeds`, as far as the design measures them.
 
-    name: str
+    needs: names of the jobs that it reads from.
+    """
+
     protocol: str
     method: str
     sources: tuple[str, ...]
     targets: tuple[str, ...]
     seeds: tuple[int, ...]
-    design: Design
+    needs: tuple[str, ...]
 
     def cells(self) -> Iterator[Cell]:
         for seed in self.seeds:
             for target in self.targets:
                 for source in self.sources:
-                    if self.design.measures(source, target):
+                    if self.scope.design.measures(source, target):
                         yield Cell(self.protocol, self.method, seed, target, source)
 
+    @property
+    def outputs(self) -> list[Path]:
+        return [self.scope.paths.cell(cell) for cell in self.cells()]
 
-Job = PrepareJob | DrawJob | EncodeJob | ProbeJob | TuneJob | ShareJob | AdaptJob | MultitaskJob | JointJob | TransferJob
+    @property
+    def inputs(self) -> list[Path]:
+        """The indices of the source prompts and of the targets' features, and where row `scratch` needs them of the targets' prompts."""
+        return [self.scope.paths.index(name) for name in self.needs]
 
+    @property
+    def params(self) -> dict[str, Any]:
+        tuned = {"init_settings": self.scope.init_settings(self.method)} if self.protocol == "init" else {}
+        own = {"protocol": self.protocol, "method": self.method, "sources": self.sources, "targets": self.targets, "seeds": self.seeds}
+        return self.scope.provenance(self.method) | tuned | own
 
-@dataclass(frozen=True)
-class Chunk:
-    """Some of many items, and what tells it from the other pieces."""
-
-    items: tuple
-    label: str
-
-
-def chunks(items: Sequence, size: int | str, prefix: str = "") -> list[Chunk]:
-    """Consecutive pieces of `items`; a piece is called by its only item, or by its number, or not at all if it is everything."""
-    each = len(items) if size == "all" else int(size)
-    pieces = [tuple(items[start : start + each]) for start in range(0, len(items), each)]
-    if len(pieces) == 1:
-        return [Chunk(pieces[0], "")]
-    return [
-        Chunk(piece, f"{prefix}{piece[0]}" if each == 1 else f"{prefix}{number}of{len(pieces)}")
-        for number, piece in enumerate(pieces, start=1)
-    ]
-
-
-def job_name(stem: str, *pieces: Chunk) -> str:
-    """What Snakemake calls a job: the stem and the labels of its pieces."""
-    return re.sub(r"\W", "_", "_".join([stem, *(piece.label for piece in pieces if piece.label)]))
+    @property
+    def message(self) -> str:
+        return f"Transfer {self.method} ({self.protocol}): {sum(1 for _ in self.cells())} cells; {KEPT}"

@@ -3,6 +3,7 @@
 Knows nothing of jobs, of torch, of Snakemake or of what is in the files.
 """
 
+from collections.abc import Sequence
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
@@ -98,6 +99,10 @@ class Scope:
     def starts_from_targets(self, method: str) -> bool:
         """Whether row `scratch` of protocol init is the targets' own source prompts."""
         return self.init_settings(method) == self.settings(method)
+
+    def draws(self, tasks: Sequence[str], seeds: Sequence[int] | None = None) -> list[Path]:
+        """The few-shot draws of some tasks, of all seeds if none are named."""
+        return [self.paths.draw(task, seed) for task in tasks for seed in (self.seeds if seeds is None else seeds)]
 
     def shots_of(self, task: str) -> int:
         """Training pictures per class that are wanted of a task: none of a mere target."""
