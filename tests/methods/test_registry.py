@@ -77,6 +77,8 @@ def test_what_came_from_one_place_is_forgotten_together_and_names_are_taken_acro
         here.add("own", 3)
     here.add("program", 1)
     here.add("program", 2)  # as a notebook does that runs a cell twice
+    with pytest.raises(UserError, match=r"there is a thing `a` of first\.py already"):
+        here.add("a", 3)
     assert dict(here) == {"own": 0, "a": 1, "program": 2} and here.origin("a") == first and here.origin("own") is None
 
     def one_and_a_mistake() -> None:

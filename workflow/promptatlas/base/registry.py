@@ -27,6 +27,11 @@ class Origin:
 _origins: list[Origin] = []
 
 
+def current() -> Origin | None:
+    """Where what is registered now comes from; None if it is the library's own or a program registers it itself."""
+    return _origins[-1] if _origins else None
+
+
 @contextmanager
 def adding(origin: Origin) -> Iterator[None]:
     """What is registered meanwhile, in any registry, comes from `origin`; all or, if an error ends it, nothing."""
@@ -64,9 +69,9 @@ class Registry(Mapping[str, Entry]):
         self._own = frozenset(self._entries)
 
     def add(self, name: str, entry: Entry) -> None:
-        """UserError if the name is taken; a program that registers something itself may do so again."""
-        now, before = _origins[-1] if _origins else None, self._from.get(name)
-        if name in self._own or (name in self and (now or before)):
+        """UserError if the name is taken. What a program itself registered may be registered again."""
+        now, before = current(), self._from.get(name)
+        if name in self._own or before:
             of = f" of {before.name}" if before else ""
             raise UserError(f"there is a {self.what} `{name}`{of} already; choose another name")
         self._entries[name], self._from[name] = entry, now

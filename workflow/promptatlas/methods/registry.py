@@ -7,20 +7,23 @@ or in any program.
 
 from __future__ import annotations
 
+import hashlib
 import re
 from collections.abc import Mapping
 from dataclasses import dataclass, field, replace
-from importlib import import_module
+from pathlib import Path
 from typing import Any
 
+from promptatlas.base import plugins
 from promptatlas.base.errors import UserError
 from promptatlas.base.messages import plain, suggest
-from promptatlas.base.registry import Registry
+from promptatlas.base.registry import Registry, current
 from promptatlas.methods.common import COMMON, PRESETS, TUNING
 from promptatlas.methods.setting import Setting
 
 KINDS = ("prompt", "shared", "adapter", "baseline")
 TRAINED = ("prompt", "shared")  # with TUNING's settings and presets
+CODE = "code"  # among the settings of a method from a plugin, so that a change of its code is one of theirs
 
 
 @dataclass(frozen=True)
@@ -33,7 +36,7 @@ class Method:
     presets: what a preset sets otherwise for this method. visual: it puts prompts into the image tower, which has to be a ViT.
     by_image: every image has class weights of its own. counts_words: there are as many context vectors as `initial` words.
     revision: of an adapter, raised by hand when a change may move what this method alone gives; its results become stale, and no
-    other's.
+    other's. code: of a method from a plugin, the hash of the files that register it and hold its class; "" for any other.
     """
 
     module: str
@@ -46,6 +49,7 @@ class Method:
     by_image: bool = False
     counts_words: bool = False
     revision: int = 1
+    code: str = ""
 
     def defaults(self, preset: str) -> dict[str, Any]:
         """The paper's settings, then the preset's; presets are about what is trained here."""
@@ -71,19 +75,23 @@ def register(
 ) -> None:
     """Makes a method known by name; see `Method`. UserError names what is wrong.
 
-    settings: its own, and other defaults for those that every method of its kind has. A bare value is the default of a setting in
-    `common`, whose meaning and values it keeps, or of one without a description.
+    module: in a plugin that is a file also "my_file.py:MyMethod", which lies beside it. settings: its own, and other defaults for
+    those that every method of its kind has. A bare value is the default of a setting in `common`, whose meaning and values it keeps, or
+    of one without a description.
     """
     place = f"method `{plain(name)}`"
     if not re.fullmatch(r"[A-Za-z]\w{0,49}", name, re.ASCII):
         raise UserError(f"{place}: a name may hold at most 50 letters, digits and underscores, the first a letter")
     if kind not in KINDS:
         raise UserError(f"{place}: unknown kind `{plain(kind)}`; {suggest(kind, KINDS)}")
-    if not re.fullmatch(r"[^:]+:\w+", module):
+    if not re.fullmatch(r".+:[^\W\d]\w*", module):
         raise UserError(f"{place}: `{plain(module)}` must name a module and a class in it, such as my_package.my_module:MyMethod")
     own = {key: _setting(f"{place}: setting `{plain(key)}`", key, value) for key, value in settings.items()}
     complete = (TUNING if kind in TRAINED else {}) | own
-    about = Method(module, kind, title or name, description, complete, presets or {}, visual, by_image, counts_words, revision)
+    if CODE in own:
+        raise UserError(f"{place}: a setting cannot be called `{CODE}`; choose another name")
+    module, code = _placed(place, module)
+    about = Method(module, kind, title or name, description, complete, presets or {}, visual, by_image, counts_words, revision, code)
     for preset, changes in about.presets.items():
         if preset not in PRESETS:
             raise UserError(f"{place}: unknown preset `{plain(preset)}`; {suggest(preset, PRESETS)}")
@@ -94,6 +102,21 @@ def register(
     if counts_words and not {"initial", "context"} <= complete.keys():
         raise UserError(f"{place}: to count words it needs the settings `initial` and `context`")
     METHODS.add(name, about)
+
+
+def _placed(place: str, module: str) -> tuple[str, str]:
+    """`module` with a file beside the plugin by its whole path, and the hash of that file and of the plugin's."""
+    origin = current()
+    if origin is None:
+        return module, ""
+    file, _, name = module.rpartition(":")
+    if plugins.is_file(file):
+        file = str(origin.path.parent / file)
+    try:
+        code = hashlib.sha256(f"{origin.sha256} {plugins.sha256(plugins.source_of(file))}".encode()).hexdigest()
+    except UserError as error:
+        raise UserError(f"{place}: {error}; correct `{plain(module)}`") from None
+    return f"{file}:{name}", code
 
 
 def _setting(place: str, key: str, value: Setting | str | int | float) -> Setting:
@@ -151,11 +174,13 @@ def setting(method: str, key: str) -> Setting:
 def settings(method: str, overrides: Mapping[str, object] | None = None, preset: str = "paper") -> dict[str, object]:
     """Complete settings of a method: a preset with `overrides` on top. Raises UserError naming the wrong key."""
     about, given = known(method), overrides or {}
-    complete = about.defaults(preset)
+    complete = about.defaults(preset) | ({CODE: about.code} if about.code else {})
     for key, value in given.items():
+        if key == CODE and value == about.code:  # of a configuration that is complete already
+            continue
         place = f"settings.{method}.{plain(key)}"
-        if key not in complete:
-            raise UserError(f"{place}: unknown setting; {suggest(key, complete)}")
+        if key not in about.settings:
+            raise UserError(f"{place}: unknown setting; {suggest(key, about.settings)}")
         complete[key] = _checked(place, setting(method, key), value)
     if about.counts_words:
         complete |= _counted(method, complete["initial"], complete["context"], given)
@@ -188,6 +213,12 @@ def _counted(method: str, initial: Any, context: Any, given: Mapping[str, object
 
 
 def module_class(method: str) -> type:
-    """The method's class or function; this is the step that imports torch."""
-    module, _, name = known(method).module.partition(":")
-    return getattr(import_module(module), name)
+    """The method's class or function; this is the step that imports torch. UserError if it is not there."""
+    module, _, name = known(method).module.rpartition(":")
+    try:
+        return getattr(plugins.imported(module), name)
+    except Exception as error:
+        if not METHODS.origin(method):
+            raise
+        told = plugins.told(error, Path(module))
+        raise UserError(f"method {method}: `{name}` cannot be had from {module}, because of {told}; mend it.") from error

@@ -18,7 +18,7 @@ import yaml
 from promptatlas import methods
 from promptatlas.backbone import kinds
 from promptatlas.backbone.origin import origin
-from promptatlas.base import text_files
+from promptatlas.base import plugins, text_files
 from promptatlas.base.errors import UserError
 from promptatlas.base.messages import plain, shown, suggest
 from promptatlas.evaluation import similarity
@@ -42,6 +42,7 @@ def complete(given: dict[str, Any]) -> dict[str, Any]:
         config["data"] = _redraws(config["data"])
     _check(config, _schema())
     _fill(config, _schema())
+    plugins.load(config["plugins"])
     _resolve_tasks(config)
     _resolve_backbone(config)
     _resolve_methods(config)

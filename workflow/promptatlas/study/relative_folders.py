@@ -11,6 +11,7 @@ from typing import Any
 from promptatlas.backbone.kinds import LOCAL
 from promptatlas.base.errors import UserError
 from promptatlas.base.messages import plain
+from promptatlas.base.plugins import is_file
 from promptatlas.study.configuration import load
 
 FOLDERS = ("folder", "root")
@@ -30,7 +31,8 @@ def counted(config: Mapping[str, Any], files: Sequence[Path]) -> tuple[dict[str,
     backbone = config.get("backbone")
     if isinstance(backbone, dict):
         backbone = {key: _weights(key, value, contents) for key, value in backbone.items()}
-    return {**config} | {key: value for key, value in (("data", data), ("backbone", backbone)) if key in config}, wrong
+    placed = {"data": data, "backbone": backbone, "plugins": _plugins(config.get("plugins"), contents, wrong)}
+    return {**config} | {key: value for key, value in placed.items() if key in config}, wrong
 
 
 def _task(task: str, about: Any, contents: list, wrong: list[UserError]) -> Any:
@@ -78,6 +80,21 @@ def _weights(key: str, value: Any, contents: list) -> Any:
     path = value[len(local) :] if base else ""
     names_a_file = bool(local) or os.sep in path or bool(Path(path).suffix)
     return local + os.path.relpath(base / path) if base and names_a_file and os.path.exists(base / path) else value
+
+
+def _plugins(listed: Any, contents: list, wrong: list[UserError]) -> Any:
+    """Of the modules and files that one configuration file lists, the files; a list on top of another replaces it."""
+    base = next((base for base, content in contents if content.get("plugins") == listed), None)
+    if not isinstance(listed, list) or base in (None, Path.cwd()):
+        return listed
+    placed = []
+    for name in listed:
+        relative = isinstance(name, str) and is_file(name) and not os.path.isabs(expanduser(name))
+        try:
+            placed.append(_placed(name, base) if relative else name)
+        except UserError as error:
+            wrong.append(UserError(f"`plugins`: {error}"))
+    return placed
 
 
 def _base(value: Any, contents: list, *keys: str, prefix: str = "") -> Path | None:

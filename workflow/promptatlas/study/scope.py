@@ -20,7 +20,8 @@ from promptatlas.study.paths import Paths
 from promptatlas.tasks.task import Task
 
 ZERO_SHOT, TEMPLATE = "zero_shot", "template"
-WHERE = ("results", "data_root", "download", "jobs", "device", "deterministic", "memory_mib", "minutes", "only")
+# What plugins register says itself what it was made from.
+WHERE = ("results", "data_root", "download", "plugins", "jobs", "device", "deterministic", "memory_mib", "minutes", "only")
 
 
 class Scope:

@@ -13,7 +13,7 @@ from promptatlas.backbone.architecture import Architecture
 from promptatlas.backbone.prompts import Prompts
 from promptatlas.base.errors import UserError
 from promptatlas.base.rng import torch_stream
-from promptatlas.methods import module_class
+from promptatlas.methods import is_visual, module_class
 
 
 class Population:
@@ -32,6 +32,10 @@ class Population:
         backbone: has the embeddings of the words from which some methods start; the others do without.
         """
         cls: Any = module_class(method)
+        if cls.visual != is_visual(method):
+            raise UserError(
+                f"method {method}: its class says visual = {cls.visual}, its registration {is_visual(method)}; mend one of the two."
+            )
         learners = [cls(architecture, settings, torch_stream("initial", method, seed)) for seed in seeds]
         if initial := getattr(learners[0], "initial", ""):
             vectors = _embedded(initial, method, backbone)

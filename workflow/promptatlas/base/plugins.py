@@ -1,0 +1,132 @@
+"""Code from outside the package that registers methods, measures, metrics and what else has a registry: files and modules that a
+configuration lists under `plugins`, and modules that installed packages announce by the entry-point group `promptatlas`.
+
+To load one is to run it. Knows nothing of what is registered.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import importlib
+import sys
+import traceback
+from collections.abc import Sequence
+from importlib.metadata import entry_points
+from importlib.util import find_spec
+from os.path import expanduser
+from pathlib import Path
+from types import ModuleType
+
+from promptatlas.base.errors import UserError
+from promptatlas.base.messages import plain
+from promptatlas.base.registry import Origin, adding, forget
+
+GROUP = "promptatlas"
+SUFFIX = ".py"
+_loaded: dict[str, Origin] = {}
+_files: dict[tuple[Path, str], ModuleType] = {}
+
+
+def load(listed: Sequence[str]) -> None:
+    """What `listed` and installed packages register is known, and nothing of what another configuration listed.
+
+    listed: files, whose names end with .py, and modules. One that is loaded is run again only if its file is another. UserError, one
+    sentence, if one is not there, fails, or registers what cannot be.
+    """
+    wanted = {entry.module: _found(entry.module, f"the installed package that announces `{entry.module}`") for entry in announced()}
+    wanted |= {name: _found(name, f"`plugins`: {plain(name)}") for name in listed}
+    for name, origin in list(_loaded.items()):
+        if wanted.get(name) != origin:
+            forget(origin)
+            del _loaded[name]
+    for name, origin in wanted.items():
+        if name not in _loaded:
+            _run(origin)
+            _loaded[name] = origin
+
+
+def announced() -> list:
+    """The entry points of installed packages."""
+    return sorted(entry_points(group=GROUP), key=lambda entry: entry.module)
+
+
+def marks() -> dict[str, str]:
+    """By name the SHA-256 of everything that is loaded."""
+    return {name: origin.sha256 for name, origin in _loaded.items()}
+
+
+def is_file(name: str) -> bool:
+    return name.endswith(SUFFIX)
+
+
+def source_of(module: str) -> Path:
+    """The file of a module, or the path itself where that is a file's. UserError if it is not there."""
+    if is_file(module):
+        path = Path(expanduser(module)).absolute()
+        if not path.is_file():
+            raise UserError(f"there is no file {path}")
+        return path
+    try:
+        spec = find_spec(module)
+    except (ImportError, ValueError):
+        spec = None
+    if spec is None or not spec.has_location or spec.origin is None:
+        raise UserError(f"there is no module `{plain(module)}` that Python finds")
+    return Path(spec.origin)
+
+
+def sha256(path: Path) -> str:
+    try:
+        return hashlib.sha256(path.read_bytes()).hexdigest()
+    except OSError as error:
+        raise UserError(f"{path} cannot be read ({error.strerror})") from None
+
+
+def imported(module: str) -> ModuleType:
+    """A module by its name or by the path of its file. Errors are those of its code."""
+    if not is_file(module):
+        return importlib.import_module(module)
+    path = Path(expanduser(module)).absolute()
+    # Compiled here and not by Python's cache, which takes files of the same second and size for the same.
+    content = path.read_bytes()
+    mark = path, hashlib.sha256(content).hexdigest()
+    if mark not in _files:
+        made = ModuleType(f"{GROUP}_plugin_{path.stem}_{mark[1][:8]}")
+        made.__file__ = str(path)
+        sys.modules[made.__name__] = made
+        exec(compile(content, str(path), "exec"), made.__dict__)
+        _files[mark] = made
+    return _files[mark]
+
+
+def _found(name: str, place: str) -> Origin:
+    try:
+        path = source_of(name)
+        return Origin(name, path, sha256(path))
+    except UserError as error:
+        raise UserError(f"{place}: {error}; correct it, or take it out") from None
+
+
+def _run(origin: Origin) -> None:
+    """What the code registers comes from `origin`."""
+    place = f"`plugins`: {plain(origin.name)}"
+    try:
+        with adding(origin):
+            if is_file(origin.name):
+                _files.pop((origin.path, origin.sha256), None)
+            elif origin.name in sys.modules:  # imported by someone before, when it did not count as from here
+                importlib.reload(sys.modules[origin.name])
+                return
+            imported(origin.name)
+    except UserError as error:
+        raise UserError(f"{place}: {error}") from None
+    except (Exception, SystemExit) as error:
+        raise UserError(f"{place} cannot be loaded, because of {told(error, origin.path)}; mend it, or take it out") from error
+
+
+def told(error: BaseException, path: Path) -> str:
+    """An error of outside code in a few words: its kind, what it says, and the line of `path` where it happened."""
+    lines = [frame.lineno for frame in traceback.extract_tb(error.__traceback__) if frame.filename == str(path)]
+    line = error.lineno if isinstance(error, SyntaxError) and error.filename == str(path) else lines[-1] if lines else None
+    says = error.msg if isinstance(error, SyntaxError) else str(error)
+    return f"{type(error).__name__}: {plain(says)}" + (f" (line {line})" if line else "")
