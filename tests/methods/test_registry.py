@@ -95,6 +95,12 @@ def test_what_came_from_one_place_is_forgotten_together_and_names_are_taken_acro
     Registry.every.remove(there)
 
 
+def test_no_module_of_the_package_takes_the_name_of_one_of_its_functions():
+    """Python would put the module in the function's place when it is first imported."""
+    modules = {path.stem for path in Path(methods.__file__).parent.glob("*.py")}
+    assert len(modules) > 10 and modules.isdisjoint(methods.__all__)
+
+
 def test_the_registry_is_read_without_torch():
     told = "import sys; from promptatlas.methods import manual, schema; manual.page(); schema.text(); print('torch' in sys.modules)"
     done = subprocess.run([sys.executable, "-c", told], text=True, capture_output=True, check=True)

@@ -7,7 +7,7 @@ weights of its own: the text tower runs once per image and class, not once per c
 from torch import Generator, Tensor, nn
 
 from promptatlas.backbone.architecture import Architecture
-from promptatlas.methods.words import random_context, split_words
+from promptatlas.methods.contexts import random_context, split_words
 
 
 class CoCoOp(nn.Module):

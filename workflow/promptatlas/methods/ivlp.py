@@ -5,7 +5,7 @@ coupling. Knows nothing of MaPLe's projections: both towers have prompts of thei
 from torch import Generator, Tensor, nn
 
 from promptatlas.backbone.architecture import Architecture
-from promptatlas.methods.words import random_context, split_words
+from promptatlas.methods.contexts import random_context, split_words
 
 
 class IVLP(nn.Module):

@@ -9,7 +9,7 @@ import torch
 from torch import Generator, Tensor, nn
 
 from promptatlas.backbone.architecture import Architecture
-from promptatlas.methods.words import random_context, split_words
+from promptatlas.methods.contexts import random_context, split_words
 
 
 class MaPLe(nn.Module):

@@ -11,7 +11,7 @@ from torch import Generator, Tensor, nn
 
 from promptatlas.backbone.architecture import Architecture
 from promptatlas.base.errors import UserError
-from promptatlas.methods.words import random_context
+from promptatlas.methods.contexts import random_context
 
 
 class SoftCPT(nn.Module):
