@@ -1,19 +1,25 @@
-# The entry points on a new machine: `make study`, `make test` and `make lint`. Each sets up what it needs.
+# The entry points on a new machine: `make study`, `make test`, `make test-fast` and `make lint`. Each sets up what it needs.
 
 PYTHON ?= python3
 CORES ?= $(shell nproc 2>/dev/null || echo 2)
 BIN = .venv/bin
 READY = .venv/.ready
 TOOLS = .venv/.tools
+# One process more than there are cores: where a test waits, for a queue or for Snakemake, another computes.
+PYTEST = OMP_NUM_THREADS=1 $(BIN)/python -m pytest --numprocesses $$(($(CORES) + 1)) --dist loadfile --no-loadscope-reorder
 COMPILE = $(BIN)/uv pip compile --universal --python-version 3.11 --generate-hashes --no-emit-index-url --no-emit-find-links --no-header
 
-.PHONY: study test lint docs lock clean
+.PHONY: study test test-fast lint docs lock clean
 
 study: $(READY)
 	$(BIN)/python -m snakemake --cores $(CORES)
 
 test: $(READY)
-	OMP_NUM_THREADS=1 $(BIN)/python -m pytest --numprocesses $(CORES) --dist loadfile --no-loadscope-reorder
+	$(PYTEST)
+
+# Without whole studies, clusters, browsers and fresh interpreters.
+test-fast: $(READY)
+	$(PYTEST) -m "not (study or cluster or browser or imports)"
 
 lint: $(TOOLS)
 	$(BIN)/ruff check

@@ -1,16 +1,26 @@
-"""What takes longest is tested first: files are dealt out to the cores, and one core would else wait at the end for the other.
+"""In which order and in which groups tests are dealt out to the processes of xdist, and what a test may start.
 
 Also the small models that tests of several packages share.
 """
 
 import pytest
 
+import starts
+from tiers import Guard
+
+# What takes longest comes first: one process would else wait at the end for the other.
 LONG_FILES = (
     "test_slurm", "test_failures", "test_every_stage_fails", "test_what_changes_touch", "test_study_runs", "test_readme",
     "test_protocol_studies", "test_interruptions", "test_bad_input", "test_few_shot", "test_own_pictures", "test_nasty_names",
     "test_shared_prompts", "test_other_queues", "test_pretraining",
 )  # fmt: skip
 LONG_FOLDERS = ("cluster", "workflow", "training", "runs", "methods", "backbone", "exchange")
+# The tests of a file stay together, as they share what the file has made; each of these makes its own.
+ALONE = {"test_failures", "test_study_runs", "test_bad_input", "test_interruptions", "test_interrupted", "test_provenance", "test_plan"}
+
+
+def pytest_configure(config):
+    config.pluginmanager.register(Guard(), "guard of the tiers")
 
 
 def pytest_collection_modifyitems(items):
@@ -20,6 +30,26 @@ def pytest_collection_modifyitems(items):
         return among, LONG_FOLDERS.index(folder) if folder in LONG_FOLDERS else len(LONG_FOLDERS)
 
     items.sort(key=place)
+
+
+@pytest.hookimpl(optionalhook=True)
+def pytest_xdist_make_scheduler(config, log):
+    """Files as a whole, but for those whose tests stand alone."""
+    from xdist.scheduler import LoadFileScheduling
+
+    class Scheduling(LoadFileScheduling):
+        def _split_scope(self, nodeid: str) -> str:
+            file = super()._split_scope(nodeid)
+            return nodeid if file.rpartition("/")[2].removesuffix(".py") in ALONE else file
+
+    return Scheduling(config, log) if config.getvalue("dist") == "loadfile" else None
+
+
+@pytest.fixture(scope="session", autouse=True)
+def server():
+    """What the tests start are forks of it."""
+    with starts.serving():
+        yield
 
 
 @pytest.fixture(scope="session", params=[False, True], ids=["gelu", "quick_gelu"])

@@ -14,6 +14,7 @@ from promptatlas.base.errors import UserError
 from twins import unfilled
 
 
+@pytest.mark.imports
 def test_all_models_of_open_clip_are_judged_without_importing_torch():
     code = (
         "import sys; from promptatlas.backbone import kinds, origin\n"

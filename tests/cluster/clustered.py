@@ -1,16 +1,15 @@
 """A small study of six tasks and two methods in a folder of its own: run on a cluster or here, and what came out."""
 
-import os
 import subprocess
-import sys
 from dataclasses import dataclass
 from pathlib import Path
 
 import pandas as pd
 import yaml
 
+from starts import ENVIRONMENT, PYTHON
+
 ROOT = Path(__file__).parents[2]
-ENVIRONMENT = os.environ | {"OMP_NUM_THREADS": "1"}
 CONFIG = {
     "study": "clustered",
     "tasks": ["shapes", "colors", "position", "counts_dots", "digits_rendered", "signs"],
@@ -54,7 +53,7 @@ class Clustered:
         return self
 
     def command(self, *arguments: str) -> list[str]:
-        return [sys.executable, "-m", "snakemake", "--snakefile", str(ROOT / "Snakefile"), *arguments]
+        return [PYTHON, "-m", "snakemake", "--snakefile", str(ROOT / "Snakefile"), *arguments]
 
     def run(self, *arguments: str, timeout: float = 900) -> str:
         """Runs to the end and returns what was printed."""

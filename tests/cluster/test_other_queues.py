@@ -12,7 +12,7 @@ QUEUE = str(Path(__file__).with_name("toy_queue.py"))
 ASK = "--cores {threads} --gpus {resources.gpu} --memory {resources.mem_mb} --minutes {resources.runtime}"
 
 
-@pytest.mark.slow
+@pytest.mark.cluster
 def test_a_study_through_a_queue_that_is_not_slurm(tmp_path):
     study = Clustered(tmp_path / "study").configure(tasks=["shapes", "colors"], methods=["coop"])
     folder = tmp_path / "queue"

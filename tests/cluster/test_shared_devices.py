@@ -33,6 +33,7 @@ def claim(tmp_path):
         job.communicate()
 
 
+@pytest.mark.imports
 def test_two_jobs_get_two_gpus_and_a_third_waits_for_the_one_that_is_killed(claim):
     jobs = [claim(), claim()]
     assert sorted(job.stdout.readline() for job in jobs) == ["0\n", "1\n"]

@@ -8,6 +8,8 @@ import pytest
 from clustered import PIECES, ROOT, Clustered, on_slurm
 from toy_slurm import GPU_KIND, Cluster, Unavailable, says
 
+pytestmark = pytest.mark.cluster
+
 WITH_GPU = {"encode", "tune_coop", "tune_vpt", "transfer_frozen_coop", "transfer_frozen_vpt"}
 WITHOUT_GPU = {"probe", "similarity"}
 
@@ -55,7 +57,6 @@ def jobs(cluster, there) -> list[dict[str, str]]:
     return [line | {"Rule": re.sub(r"(_\dof\d)?$", "", line["Comment"].removeprefix("rule_"))} for line in lines]
 
 
-@pytest.mark.slow
 def test_the_tables_are_those_of_one_machine(here, there):
     expected, found = here.tables(), there.tables()
     assert set(found) == set(expected) and len(found["transfer"]) == 2 * 6 * 8
@@ -64,14 +65,12 @@ def test_the_tables_are_those_of_one_machine(here, there):
     assert (there.results / "report.html").exists() and (there.results / "figures").is_dir()
 
 
-@pytest.mark.slow
 def test_the_work_is_done_on_every_node_and_the_rest_here(cluster, jobs):
     assert {job["NodeList"] for job in jobs} == set(cluster.nodes) and len(cluster.nodes) >= 3
     assert {job["JobState"] for job in jobs} == {"COMPLETED"}
     assert {job["Rule"] for job in jobs} == WITH_GPU | WITHOUT_GPU
 
 
-@pytest.mark.slow
 def test_jobs_that_run_the_model_are_given_a_gpu_and_no_others(there, jobs):
     asked = {job["Rule"]: (job["Partition"], job.get("TresPerJob")) for job in jobs}
     one_gpu, none = ("gpu", f"gres:gpu:{GPU_KIND}:1"), ("cpu", None)
@@ -80,6 +79,5 @@ def test_jobs_that_run_the_model_are_given_a_gpu_and_no_others(there, jobs):
     assert len(given) == 4 and all("CUDA_VISIBLE_DEVICES names GPU 0, but torch finds none" in log for log in given)
 
 
-@pytest.mark.slow
 def test_nothing_is_left_to_do(there):
     assert "Nothing to be done" in there.run(*on_slurm())

@@ -193,6 +193,7 @@ def test_pictures_of_any_size_are_fitted_as_the_card_says(resize, model, tmp_pat
     np.testing.assert_array_equal(classifier(wide).logits, classifier(small).logits)
 
 
+@pytest.mark.imports
 def test_the_package_is_imported_without_torch():
     code = "import sys, promptatlas; from promptatlas import cli; from promptatlas.records import card; sys.exit('torch' in sys.modules)"
     assert subprocess.run([sys.executable, "-c", code]).returncode == 0

@@ -26,4 +26,5 @@ def browse(path, tmp_path, address="") -> str:
     return done.stdout
 
 
-needs_browser = pytest.mark.skipif(CHROMIUM is None, reason="no Chromium on this machine")
+def needs_browser(test):
+    return pytest.mark.browser(pytest.mark.skipif(CHROMIUM is None, reason="no Chromium on this machine")(test))

@@ -12,6 +12,8 @@ READ_WHEN_LOADED = (
     "PYTHON", "OMP_", "KMP_", "GOMP_", "MKL_", "OPENBLAS_", "GOTO_", "NUMEXPR_", "VECLIB_", "ATEN_", "ONEDNN_", "DNNL_", "TORCH",
     "PYTORCH_", "CUDA", "NVIDIA_", "LD_", "MALLOC_", "GLIBC_", "ARROW_", "JE_ARROW_", "MPL", "LANG", "LC_", "TZ",
 )  # fmt: skip
+# What is read at each start, and by CUDA when a program first looks for a GPU.
+READ_LATER = ("PYTHONPATH", "CUDA_VISIBLE_DEVICES")
 # Snakemake sets these for a job of one thread; all say what OMP_NUM_THREADS says to the libraries that are loaded.
 THREADS = ("GOTO_NUM_THREADS", "OPENBLAS_NUM_THREADS", "MKL_NUM_THREADS", "VECLIB_MAXIMUM_THREADS", "NUMEXPR_NUM_THREADS")
 
@@ -22,7 +24,7 @@ def settings(environment):
         name: value
         for name, value in environment.items()
         if name.startswith(READ_WHEN_LOADED)
-        and name != "PYTHONPATH"
+        and name not in READ_LATER
         and not (name in THREADS and value == environment.get("OMP_NUM_THREADS"))
     }
 

@@ -26,6 +26,7 @@ import fork_client
 REAL = Path(sys.executable)
 ENVIRONMENT = os.environ | {"OMP_NUM_THREADS": "1"}
 COMMANDS = ("promptatlas", "snakemake")
+SERVER = Path(__file__).with_name("fork_server.py")
 # What takes long to import, in processes of Snakemake and in jobs. promptatlas is imported by each, as what its parts import is tested too.
 HEAVY = (
     "torch", "pandas", "pyarrow.parquet", "scipy.stats", "scipy.linalg", "sklearn.linear_model", "sklearn.covariance", "sklearn.metrics",
@@ -88,9 +89,8 @@ def serving(folder: Path = BIN, imported: tuple[str, ...] = HEAVY) -> Iterator[i
     with socket.socket(socket.AF_UNIX) as listener:
         listener.bind(str(folder / "socket"))
         listener.listen(64)
-        program = Path(__file__).with_name("fork_server.py")
         server = subprocess.Popen(
-            [REAL, program, str(listener.fileno()), *imported],
+            [REAL, SERVER, str(listener.fileno()), *imported],
             env=ENVIRONMENT, stdin=subprocess.PIPE, stdout=subprocess.DEVNULL, pass_fds=[listener.fileno()], start_new_session=True,
         )  # fmt: skip
     try:

@@ -45,10 +45,12 @@ def test_all_jobs_are_imported_after_those_that_need_less():
 
 
 @pytest.mark.parametrize("module", ALLOWED)
+@pytest.mark.imports
 def test_a_job_imports_only_what_it_works_with(module):
     modules, then = (TABLES, "") if module in TABLES else (TENSORS, CHOICE)
     assert set(imported(modules, then)[modules.index(module)]) <= ALLOWED[module]
 
 
+@pytest.mark.imports
 def test_choosing_the_device_does_not_import_torchs_compiler():
     assert "torch._dynamo" not in imported(TENSORS, CHOICE)[-1]

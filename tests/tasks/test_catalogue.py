@@ -244,6 +244,7 @@ def test_an_unknown_task_is_named_with_the_nearest_of_all() -> None:
         catalogue.task("qqqqqq")
 
 
+@pytest.mark.imports
 def test_an_entry_is_loaded_without_torch() -> None:
     code = "import sys; from promptatlas.tasks import catalogue; catalogue.entry('dtd'); print('torch' in sys.modules)"
     done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)

@@ -128,6 +128,7 @@ result["caption"] = hashlib.sha256(image.tobytes() + "|".join(captions).encode()
 """
 
 
+@pytest.mark.imports
 def test_another_process_draws_the_same_pictures() -> None:
     here: dict = {}
     exec(FINGERPRINT, here)
@@ -174,6 +175,7 @@ def test_an_unknown_task_is_named_with_the_nearest_known_one() -> None:
         catalogue.names("maxi")
 
 
+@pytest.mark.imports
 def test_the_catalogue_imports_neither_torch_nor_scikit_learn() -> None:
     code = "import sys; from promptatlas.tasks import catalogue; print({'torch', 'sklearn'} & set(sys.modules))"
     done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)

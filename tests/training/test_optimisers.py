@@ -96,6 +96,7 @@ def test_three_prompts_are_tuned_to_the_bit_as_by_the_equations(tiny_backbone, t
         assert own.history == reference.history
 
 
+@pytest.mark.imports
 def test_tuning_does_not_import_torchs_compiler():
     code = (
         "import sys, torch; from promptatlas.training.schedule import optimiser; p = torch.ones(2, requires_grad=True)\n"

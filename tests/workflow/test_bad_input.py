@@ -61,6 +61,7 @@ def test_a_misspelt_key_ends_the_workflow_before_any_job(study):
     assert study.contents(".") == before
 
 
+@pytest.mark.imports
 def test_planning_imports_no_torch():
     code = "import sys, promptatlas.runs.session as p; p.plan({}); sys.exit('torch' in sys.modules or 'open_clip' in sys.modules)"
     assert subprocess.run([sys.executable, "-c", code], env=ENVIRONMENT).returncode == 0

@@ -61,6 +61,7 @@ def test_a_run_that_ignores_it_from_its_start_goes_on():
         signal.signal(signal.SIGINT, kept)
 
 
+@pytest.mark.imports
 def test_processes_that_decode_leave_it_to_the_one_that_waits():
     code = "import signal, promptatlas.tasks.decoding as d\nd._Job = lambda work: None\nd._begin(None)\nsignal.raise_signal(signal.SIGINT)"
     done = subprocess.run([sys.executable, "-c", code], env=ENVIRONMENT, capture_output=True, text=True)

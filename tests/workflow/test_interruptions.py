@@ -61,7 +61,6 @@ def test_a_failing_job_keeps_what_it_had_measured(study):
     assert set(kept.values()) <= set(new.values()) and study.measured() == old and not study.contents("resume")
 
 
-@pytest.mark.slow
 def test_ten_kills_at_random_moments_change_no_table(finished, backbone, tmp_path):
     study = begin(tmp_path / "killed", backbone)
     moments = random.Random(int(os.environ.get("KILL_SEED", 7)))

@@ -66,6 +66,7 @@ def test_the_report_shows_names_and_runs_none(nasty):
 
 
 @pytest.mark.parametrize("name", ["a b", "a'b", "a;b", "-rf", "..", "a/b", "ä", "", "a\n", "a\0b", "x" * 51, "scratch", "a@base", "{x}"])
+@pytest.mark.study
 def test_names_that_could_be_mistaken_are_refused_before_any_job(tmp_path, name):
     study = Finished(tmp_path)
     study.configure(benchmark="own", tasks="all", data={name: {"folder": "a"}, "other": {"folder": "b"}})

@@ -10,6 +10,8 @@ import yaml
 from tiny_study import CONFIG, ENVIRONMENT, ROOT
 
 ASKED = "import json, sys; from snakemake.cli import parse_args; print(json.dumps(vars(parse_args(sys.argv[1:])[1]), default=str))"
+pytestmark = pytest.mark.study
+
 PLACES = ("workflow/profiles", "profiles")
 
 

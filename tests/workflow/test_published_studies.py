@@ -21,6 +21,7 @@ OWN_FOLDERS = ROOT / "workflow" / "studies" / "pictures.yaml"
 
 
 @pytest.mark.parametrize("path", [path for path in STUDIES if path != OWN_FOLDERS], ids=lambda path: path.stem)
+@pytest.mark.study
 def test_a_ready_study_can_be_planned_on_a_machine_that_has_nothing(path, tmp_path):
     study = Finished(tmp_path)
     (tmp_path / "config.yaml").write_text((ROOT / "config.yaml").read_text())
@@ -29,6 +30,7 @@ def test_a_ready_study_can_be_planned_on_a_machine_that_has_nothing(path, tmp_pa
     assert not list(tmp_path.glob("results/*/*/*")), "a dry run writes nothing"
 
 
+@pytest.mark.study
 def test_a_study_of_folders_that_are_not_there_names_each_before_any_job(tmp_path):
     study = Finished(tmp_path)
     (tmp_path / "config.yaml").write_text((ROOT / "config.yaml").read_text())

@@ -37,13 +37,14 @@ def folder(finished, tmp_path_factory):
 
 
 def test_the_commands_are_found():
-    assert MADE == ["make study", "make test", "make lint"] and len(TYPED) >= 5
+    assert MADE == ["make study", "make test", "make test-fast", "make lint"] and len(TYPED) >= 5
 
 
 @pytest.mark.parametrize("command", MADE)
 def test_make_knows_its_entry_points(command):
     shown = subprocess.run(f"{command} --dry-run", shell=True, cwd=ROOT, text=True, capture_output=True)
-    assert shown.returncode == 0 and {"study": "snakemake", "test": "pytest", "lint": "ruff check"}[command.split()[1]] in shown.stdout
+    runs = {"study": "snakemake", "test": "pytest", "test-fast": "pytest", "lint": "ruff check"}
+    assert shown.returncode == 0 and runs[command.split()[1]] in shown.stdout
 
 
 @pytest.mark.parametrize("command", TYPED)

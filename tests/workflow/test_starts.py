@@ -17,7 +17,7 @@ import starts
 from starts import ENVIRONMENT, PYTHON
 from tiny_study import Finished, begin, differing
 
-pytestmark = pytest.mark.skipif(not starts.FORKED, reason="everything is started for real here")
+pytestmark = [pytest.mark.imports, pytest.mark.skipif(not starts.FORKED, reason="everything is started for real here")]
 
 # All that a program can see of how it was started.
 STATE = """

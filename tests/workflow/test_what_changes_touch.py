@@ -272,6 +272,7 @@ def everything_is_done() -> bool:
     return code == 5 and len(counts) > 5 and left == {"tables and report"}
 
 
+@pytest.mark.study
 def test_the_very_next_run_of_snakemake_and_a_dry_one_know_of_changes(tmp_path, monkeypatch):
     """Changes of files, of what is described and of what Snakemake itself keeps, in two runs; then a copy that lost its times."""
 

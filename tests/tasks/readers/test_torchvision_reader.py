@@ -342,6 +342,7 @@ def test_pictures_in_archives_reach_a_spawned_process_as_a_few_bytes(tmp_path: P
     assert pictures.name(5) == 'MNIST {"train": true} picture 5'
 
 
+@pytest.mark.imports
 def test_nothing_heavy_is_imported_to_look_and_to_advise(tmp_path: Path) -> None:
     import subprocess
 
