@@ -10,8 +10,8 @@ from tiers import TIERS, tier
 
 SHELL = ("/bin/sh", "-c")
 COMMANDS = {
-    "study": [[sys.executable, "-m", "snakemake", "-n"], ["snakemake", "-n"], [*SHELL, "cd x; snakemake --cores 2"], [starts.BIN / "snakemake"]],
-    "cluster": [["sbatch", "job.sh"], [sys.executable, "tests/cluster/toy_queue.py", "x"], ["/usr/sbin/slurmd"], [*SHELL, "true && srun x"]],
+    "study": [[sys.executable, "-m", "snakemake"], ["snakemake", "-n"], [*SHELL, "cd x; snakemake --cores 2"], [starts.BIN / "snakemake"]],
+    "cluster": [["sbatch", "job.sh"], [sys.executable, "toy_queue.py", "x"], ["/usr/sbin/slurmd"], [*SHELL, "true && srun x"]],
     "browser": [["/usr/bin/chromium", "--headless"], ["google-chrome"], [b"chromium-browser"]],
     "imports": [[sys.executable, "-c", "pass"], ["python3", "x.py"], [str(starts.REAL.with_name("promptatlas")), "plan"]],
     None: [["git", "init"], ["make", "test", "--dry-run"], "ls", [*SHELL, "make study --dry-run"]],

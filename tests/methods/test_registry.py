@@ -101,6 +101,7 @@ def test_no_module_of_the_package_takes_the_name_of_one_of_its_functions():
     assert len(modules) > 10 and modules.isdisjoint(methods.__all__)
 
 
+@pytest.mark.imports
 def test_the_registry_is_read_without_torch():
     told = "import sys; from promptatlas.methods import manual, schema; manual.page(); schema.text(); print('torch' in sys.modules)"
     done = subprocess.run([sys.executable, "-c", told], text=True, capture_output=True, check=True)
