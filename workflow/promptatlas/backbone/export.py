@@ -37,7 +37,8 @@ from promptatlas.backbone.origin import Origin, origin
 from promptatlas.backbone.resnet import STRIDE
 from promptatlas.backbone.tokenizer import SiglipTokenizer, Tokenizer
 from promptatlas.base.errors import UserError
-from promptatlas.base.files import replace
+from promptatlas.base.files import replace, whole
+from promptatlas.base.messages import one_line
 from promptatlas.base.rng import stream
 
 MINI = kinds.MINI
@@ -111,7 +112,7 @@ def _download(model: str, tag: str, published: dict) -> Path:
         path = Path(download_pretrained(published))
     except Exception as error:  # every kind of trouble on the way to a hub; each needs the same remedy
         raise UserError(
-            f"backbone.pretrained: the weights {tag!r} of {model!r} are not here and cannot be fetched ({_one_line(error)}); "
+            f"backbone.pretrained: the weights {tag!r} of {model!r} are not here and cannot be fetched ({one_line(error)}); "
             f"name a file of weights: on a machine with a network {_by_hand(model, published)}."
         ) from error
     kept = path.resolve()
@@ -137,10 +138,6 @@ def _by_hand(model: str, published: dict) -> str:
 def _sha256(path: Path) -> str:
     with open(path, "rb") as file:
         return hashlib.file_digest(file, "sha256").hexdigest()
-
-
-def _one_line(error: Exception) -> str:
-    return " ".join(str(error).split())[:200]
 
 
 def _listed_by_hash(path: Path) -> dict:
@@ -182,15 +179,14 @@ def _activation(model: str, config: dict, source: Origin, checkpoint: Checkpoint
 
 
 def write(architecture: Architecture, weights: dict[str, Tensor], folder: str | Path, words: Tokenizer | None = None) -> None:
-    """Whole files only: each is written under another name first. words: the tokenizer if it is not CLIP's."""
+    """Whole files only, the weights last. words: the tokenizer if it is not CLIP's."""
     folder = Path(folder)
     folder.mkdir(parents=True, exist_ok=True)
     kept = {key: value.contiguous() for key, value in checkpoints.used(weights).items()}
-    save_file(kept, folder / f"{WEIGHTS}.tmp")
-    architecture.write(folder / f"{ARCHITECTURE}.tmp")
-    (words or tokenizer()).write(folder / f"{TOKENIZER}.tmp")
-    for name in (TOKENIZER, ARCHITECTURE, WEIGHTS):
-        (folder / f"{name}.tmp").replace(folder / name)
+    with whole(folder / WEIGHTS) as heavy, whole(folder / ARCHITECTURE) as shape, whole(folder / TOKENIZER) as vocabulary:  # the first last
+        save_file(kept, heavy)
+        architecture.write(shape)
+        (words or tokenizer()).write(vocabulary)
     record = {name: _sha256(folder / name) for name in (TOKENIZER, ARCHITECTURE, WEIGHTS)}
     replace(folder / RECORD, (json.dumps(record, indent=1) + "\n").encode())
 
@@ -217,7 +213,7 @@ def siglip_tokenizer(text: dict, folder: Path) -> SiglipTokenizer:
         return SiglipTokenizer.padded(Rust.from_file(str(folder / names[0])), token, text["context_length"])
     except Exception as error:  # `tokenizers` raises bare Exceptions, the hub many kinds
         raise UserError(
-            f"backbone: the tokenizer {text['hf_tokenizer_name']!r} cannot be read ({_one_line(error)}); put whole "
+            f"backbone: the tokenizer {text['hf_tokenizer_name']!r} cannot be read ({one_line(error)}); put whole "
             f"{names[0]} and {names[1]} beside the weights."
         ) from error
 

@@ -19,6 +19,8 @@ from typing import Any
 import torch
 from torch import Tensor
 
+from promptatlas.base.messages import one_line
+
 _DTYPES = {
     "DoubleStorage": torch.float64, "FloatStorage": torch.float32, "HalfStorage": torch.float16,
     "BFloat16Storage": torch.bfloat16, "LongStorage": torch.int64, "IntStorage": torch.int32,
@@ -94,9 +96,9 @@ def read(path: Path) -> Any:
             held = _Unpickler(archive).load()
         return dict(_attributes(held)) if isinstance(held, StandIn) else held
     except pickle.UnpicklingError as error:
-        raise Refused(_one_line(error)) from error
+        raise Refused(one_line(error)) from error
     except _DAMAGE as error:
-        raise Damaged(_one_line(error)) from error
+        raise Damaged(one_line(error)) from error
 
 
 def state_dict(held: Any) -> dict[str, Tensor]:
@@ -164,7 +166,3 @@ def _attributes(module: StandIn, prefix: str = "") -> list[tuple[str, Tensor]]:
         elif isinstance(value, StandIn):
             found += _attributes(value, f"{prefix}{name}.")
     return found
-
-
-def _one_line(error: BaseException) -> str:
-    return " ".join(str(error).split())[:200] or type(error).__name__

@@ -21,6 +21,22 @@ def counted(number: int, what: str) -> str:
     return f"{number:,} {what}" if number == 1 else f"{number:,} {what}s"
 
 
+def some(names: Iterable[str], most: int) -> str:
+    """The names in a row, of more than `most` the first ones: "cat, dog and 3 more"."""
+    names = list(names)
+    return ", ".join(names[:most]) + (f" and {len(names) - most} more" if len(names) > most else "")
+
+
+def one_line(error: BaseException, longest: int = LONGEST_NAME) -> str:
+    """What an error says, or is where it says nothing, on one line."""
+    return " ".join(str(error).split())[:longest] or type(error).__name__
+
+
+def first_line(error: BaseException) -> str:
+    """The same of an error that goes on with details."""
+    return (str(error).splitlines() or [type(error).__name__])[0]
+
+
 def plain(name: object) -> str:
     """A name on one line and not without end, whatever is in it."""
     return _cut(repr(str(name))[1:-1], LONGEST_NAME)

@@ -8,7 +8,7 @@ from collections.abc import Sequence
 
 import numpy as np
 
-from promptatlas.base.messages import counted
+from promptatlas.base.messages import counted, some
 from promptatlas.tasks import metrics
 
 SAME = 0.999  # cosine of the features of two class names
@@ -22,10 +22,9 @@ def alike(names: Sequence[str], features: np.ndarray) -> str:
     first, second = np.nonzero(np.triu(features @ features.T > SAME, 1))
     if not len(first):
         return ""
-    pairs = [f"{names[i]} and {names[j]}" for i, j in zip(first[:FEW], second[:FEW], strict=True)]
-    more = f" and {len(first) - FEW} more" if len(first) > FEW else ""
+    pairs = some((f"{names[i]} and {names[j]}" for i, j in zip(first.tolist(), second.tolist(), strict=True)), FEW)
     return (
-        f"the model cannot tell {counted(len(first), 'pair')} of class names apart ({', '.join(pairs)}{more}; cosine above {SAME}); "
+        f"the model cannot tell {counted(len(first), 'pair')} of class names apart ({pairs}; cosine above {SAME}); "
         "give names that differ in meaning with `classes`"
     )
 

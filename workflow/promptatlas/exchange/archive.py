@@ -10,12 +10,12 @@ import gzip
 import hashlib
 import io
 import json
-import os
 import tarfile
 from pathlib import Path
 from typing import Any
 
 from promptatlas.base.errors import UserError
+from promptatlas.base.files import whole
 from promptatlas.exchange.private_folders import Private
 from promptatlas.runs import failures, provenance
 from promptatlas.study.configuration import complete
@@ -31,15 +31,11 @@ def pack(study: Study, path: Path) -> list[Path]:
         raise UserError(f"{path} must end in {ENDING}; give another name with -o")
     require_finished(study)
     files, private = contents(study), Private(study)
-    temporary = path.with_name(f".{path.name}.{os.getpid()}.tmp")
     try:
-        with temporary.open("wb") as file:
+        with whole(path) as temporary, temporary.open("wb") as file:
             _write(file, study, files, private)
-        os.replace(temporary, path)
     except OSError as error:
         raise UserError(f"{path} cannot be written ({error.strerror}); give a place with room and rights with -o") from error
-    finally:
-        temporary.unlink(missing_ok=True)
     return files
 
 

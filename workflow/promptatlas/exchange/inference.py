@@ -21,11 +21,11 @@ from promptatlas.backbone import Backbone
 from promptatlas.backbone.classifier import PromptedClassifier
 from promptatlas.backbone.prompts import Prompts
 from promptatlas.base.errors import UserError
-from promptatlas.base.messages import printable
+from promptatlas.base.messages import one_line, printable
 from promptatlas.records import card
 from promptatlas.records.prompt_file import LearnedPrompt
 from promptatlas.runs import learner_file
-from promptatlas.tasks.decoding import fitted
+from promptatlas.tasks.decoding import RESIZES, fitted
 from promptatlas.tasks.readers.files import opened
 
 Picture = Image.Image | np.ndarray | str | Path
@@ -67,7 +67,7 @@ class Prompt:
         model = backbone if isinstance(backbone, Backbone) else backbones.load(self._folder(backbone), device)
         self._agrees(model)
         fitting = resize or self.card["resize"] or "crop"
-        if fitting not in ("crop", "squash"):
+        if fitting not in RESIZES:
             raise UserError(f"resize: {fitting!r} is neither 'crop' nor 'squash'; choose one of them.")
         return Classifier(model, names, self.learned.prompts, fitting)
 
@@ -165,9 +165,8 @@ class Classifier:
         try:
             return fitted(picture if isinstance(picture, Image.Image) else opened(picture), size, self.resize)
         except Exception as error:  # Pillow raises many kinds; each is a picture that cannot be read
-            reason = " ".join(str(error).split()) or type(error).__name__
             called = "a picture" if isinstance(picture, Image.Image) else f"the picture {printable(str(picture))}"
-            raise UserError(f"{called} cannot be read ({reason}); give another or fetch it again.") from error
+            raise UserError(f"{called} cannot be read ({one_line(error, 1000)}); give another or fetch it again.") from error
 
 
 def misfitting(prompts: Prompts, model: Backbone) -> str:

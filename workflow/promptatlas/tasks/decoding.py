@@ -19,6 +19,7 @@ import numpy as np
 from PIL import Image
 
 from promptatlas.base.errors import UserError
+from promptatlas.base.messages import first_line
 from promptatlas.tasks.listing import Pictures
 from promptatlas.tasks.prepared import DIGEST_BYTES, digest
 from promptatlas.tasks.upright import upright
@@ -161,7 +162,7 @@ class _Job:
                 picture = self.work.pictures.open(int(self.work.rows[row]))
                 image = np.ascontiguousarray(fitted(picture, self.work.size, self.work.resize))
             except Exception as error:  # Pillow raises many kinds; each is a picture that cannot be read
-                broken[row] = str(error).splitlines()[0] if str(error) else type(error).__name__
+                broken[row] = first_line(error)
                 self.state[row] = BROKEN
                 continue
             os.pwrite(self.file.fileno(), image.data, self.start + row * self.length)

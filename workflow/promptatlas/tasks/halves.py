@@ -15,7 +15,7 @@ import numpy as np
 
 from promptatlas.base.errors import UserError
 from promptatlas.tasks.draws import Draw, draw
-from promptatlas.tasks.prepared import SPLITS, Pool, PreparedTask, array_path, place, write
+from promptatlas.tasks.prepared import SPLITS, Pool, PreparedTask, array_path, save_array, write
 from promptatlas.tasks.sufficient import require_test
 
 BASE, NEW = "base", "new"
@@ -65,7 +65,7 @@ def write_part(whole: PreparedTask, part: str, folder: str | Path) -> None:
     pools = {}
     for split in SPLITS:
         rows = np.flatnonzero(np.isin(whole.labels(split), own))
-        place(array_path(folder, split, "rows"), lambda path, rows=rows: np.save(path, rows))
+        save_array(array_path(folder, split, "rows"), rows)
         reference = whole.reference() if split == "train" else rows[:0]
         pools[split] = _pool(whole, split, own, rows, reference)
     task = replace(

@@ -14,7 +14,7 @@ from dataclasses import replace
 import numpy as np
 
 from promptatlas.base.errors import UserError
-from promptatlas.base.messages import is_text, printable
+from promptatlas.base.messages import is_text, printable, some
 from promptatlas.tasks import metrics
 from promptatlas.tasks.catalogue.entry import Entry
 from promptatlas.tasks.listing import NO_PICTURES, Listing, Split
@@ -147,6 +147,4 @@ def _difference(lone: Sequence[str], missing: Sequence[str]) -> str:
 
 
 def _listed(names: Iterable[str]) -> str:
-    names = [repr(name) if is_text(name) else f"'{printable(name)}'" for name in names]
-    more = f" and {len(names) - FEW} more" if len(names) > FEW else ""
-    return ", ".join(names[:FEW]) + more
+    return some((repr(name) if is_text(name) else f"'{printable(name)}'" for name in names), FEW)

@@ -5,11 +5,11 @@ One sentence per kind. Knows nothing of files, of other tasks or of what is meas
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterator, Mapping
 
 import numpy as np
 
-from promptatlas.base.messages import counted
+from promptatlas.base.messages import counted, some
 from promptatlas.tasks import metrics
 from promptatlas.tasks.prepared import Pool
 from promptatlas.tasks.task import Task
@@ -114,15 +114,15 @@ def _small(task: Task, pools: Mapping[str, Pool], shots: int) -> Iterator[str]:
     absent = _fewer(task, tested, 1) if len(tested) else []
     if absent:
         left_out = f", so {task.metric} is a mean over the others: add test images" if means else ""
-        yield f"{len(absent)} of {len(task.class_names)} classes have no test image ({_first(absent)}){left_out}"
+        yield f"{len(absent)} of {len(task.class_names)} classes have no test image ({some(absent, FEW)}){left_out}"
     held = pools["validation"].labels
     absent = _fewer(task, held, 1) if len(pools["validation"].index) and means else []
     if absent:
         classes = len(task.class_names)
-        yield f"{len(absent)} of {classes} classes have no validation image ({_first(absent)}), so epochs are chosen by the others"
+        yield f"{len(absent)} of {classes} classes have no validation image ({some(absent, FEW)}), so epochs are chosen by the others"
     scarce = _fewer(task, pools["train"].labels, shots) if shots else []
     if scarce:
-        yield f"{len(scarce)} of {len(task.class_names)} classes have fewer than {shots} training images ({_first(scarce)})"
+        yield f"{len(scarce)} of {len(task.class_names)} classes have fewer than {shots} training images ({some(scarce, FEW)})"
 
 
 def _unbalanced(task: Task, pools: Mapping[str, Pool]) -> Iterator[str]:
@@ -177,11 +177,7 @@ def _some(values: np.ndarray) -> np.ndarray:
 def _numbers(task: Task) -> Iterator[str]:
     said = any(word in template for template in task.templates for word in ("number", "digit"))
     if not said and all(name.isdigit() for name in task.class_names):
-        yield f"its classes are called {_first(task.class_names)}, which says nothing to a prompt; name them with `classes`"
-
-
-def _first(names: Sequence[str]) -> str:
-    return ", ".join(names[:FEW]) + (f" and {len(names) - FEW} more" if len(names) > FEW else "")
+        yield f"its classes are called {some(task.class_names, FEW)}, which says nothing to a prompt; name them with `classes`"
 
 
 def _all(names: list[str]) -> str:

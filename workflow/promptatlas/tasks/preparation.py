@@ -15,7 +15,7 @@ from pathlib import Path
 import numpy as np
 
 from promptatlas.base.errors import UserError
-from promptatlas.base.messages import counted, printable
+from promptatlas.base.messages import counted, printable, some
 from promptatlas.base.progress import Meter, Say
 from promptatlas.base.rng import stream
 from promptatlas.tasks import readers, upright
@@ -148,7 +148,8 @@ def _require_every_class(task: Task, labels: np.ndarray) -> None:
     empty = [name for name, count in zip(task.class_names, counts, strict=True) if count == 0]
     if empty:
         raise UserError(
-            f"task {task.name!r} has no training pictures of {_listed(empty)}, so 0 shots can be drawn; add pictures or leave the class out"
+            f"task {task.name!r} has no training pictures of {some(empty, FEW)}, so 0 shots can be drawn; "
+            "add pictures or leave the class out"
         )
 
 
@@ -249,7 +250,7 @@ def _judge(name: str, works: dict[str, Work], decoded: dict[str, Decoded], needs
     ]
     if not names:
         return
-    found = f"{counted(len(names), 'picture')} of task {name!r} cannot be read: {_listed(names)}"
+    found = f"{counted(len(names), 'picture')} of task {name!r} cannot be read: {some(names, FEW)}"
     if needs.broken_pictures == "stop":
         raise UserError(f"{found}; mend or remove them, or set `broken_pictures: skip` in the configuration")
     say(f"{found}; skipped")
@@ -304,8 +305,3 @@ def _placed(work: Work, result: Decoded, final: Path) -> Pool:
     else:
         os.replace(work.images, final)
     return Pool(np.empty(0), work.rows[whole], result.digests[whole], np.empty(0), _broken(work, result))
-
-
-def _listed(names: list[str]) -> str:
-    more = f" and {len(names) - FEW} more" if len(names) > FEW else ""
-    return ", ".join(names[:FEW]) + more

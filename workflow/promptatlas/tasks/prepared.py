@@ -7,14 +7,13 @@ Knows nothing of where the pictures came from.
 
 import hashlib
 import json
-import os
-import tempfile
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 
 import numpy as np
 
+from promptatlas.base import files
 from promptatlas.base.errors import FAILED, Failed, UserError
 from promptatlas.base.json_record import Newer, require_known
 from promptatlas.tasks.task import Task
@@ -215,17 +214,13 @@ def write(
     folder = Path(folder)
     folder.mkdir(parents=True, exist_ok=True)
     for split, array in (images or {}).items():
-        place(array_path(folder, split, "images"), lambda path, array=array: np.save(path, array))
+        save_array(array_path(folder, split, "images"), array)
     for split, pool in pools.items():
-        arrays = {
-            "labels": pool.labels[pool.index],
-            "digests": pool.digests,
-            "index": pool.index,
-            "pool": pool.labels,
-        }
+        arrays = {"labels": pool.labels[pool.index], "digests": pool.digests, "index": pool.index, "pool": pool.labels}
         for kind, array in arrays.items():
-            place(array_path(folder, split, kind), lambda path, array=array: np.save(path, array))
-    place(folder / "factors.parquet", lambda path: pq.write_table(pa.Table.from_pylist(factors), path))
+            save_array(array_path(folder, split, kind), array)
+    with files.whole(folder / "factors.parquet") as temporary:
+        pq.write_table(pa.Table.from_pylist(factors), temporary)
     record = {
         "task": task.to_dict(),
         "fingerprints": {split: fingerprint(pool.digests, pool.labels[pool.index]) for split, pool in pools.items()},
@@ -237,22 +232,15 @@ def write(
     }
     record |= {"part_of": part_of} if part_of else {}
     record |= {"notes": list(notes)} if notes else {}
-    place(folder / "task.json", lambda path: Path(path).write_text(json.dumps(record) + "\n"))
+    files.replace(folder / "task.json", (json.dumps(record) + "\n").encode())
 
 
 def write_failed(folder: Path, reason: str) -> None:
     """In the place of a task that could not be prepared: a record that says why. Whatever arrays there are count for nothing."""
-    place(folder / "task.json", lambda path: Path(path).write_text(json.dumps({FAILED: reason}) + "\n"))
+    files.replace(folder / "task.json", (json.dumps({FAILED: reason}) + "\n").encode())
 
 
-def place(path: Path, save: Callable[..., object]) -> None:
-    """Save under a temporary name in the same folder, then rename: a killed process leaves no half file."""
-    handle, temporary = tempfile.mkstemp(dir=path.parent, prefix=".", suffix=path.suffix)
-    os.close(handle)
-    try:
-        save(temporary)
-        os.chmod(temporary, 0o644)
-        os.replace(temporary, path)
-    except BaseException:
-        os.unlink(temporary)
-        raise
+def save_array(path: Path, array: np.ndarray) -> None:
+    """Whole or not at all."""
+    with files.whole(path) as temporary, temporary.open("wb") as file:
+        np.save(file, array)

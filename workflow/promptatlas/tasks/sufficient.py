@@ -6,11 +6,10 @@ What does not suffice is told in one sentence that names task and split, and say
 
 from __future__ import annotations
 
-from collections.abc import Sequence
-
 import numpy as np
 
 from promptatlas.base.errors import UserError
+from promptatlas.base.messages import some
 from promptatlas.tasks import metrics
 from promptatlas.tasks.draws import Draw
 from promptatlas.tasks.task import Task
@@ -39,7 +38,7 @@ def require_draw(task: Task, drawn: Draw, readable: Draw) -> None:
     """UserError if nothing can be learned or chosen from a draw, or `readable`, what is left of it, lost a class."""
     lost = _present(task, drawn.train_labels) & ~_present(task, readable.train_labels)
     if lost.any():
-        names = _listed([repr(task.class_names[number]) for number in np.flatnonzero(lost)])
+        names = some((repr(task.class_names[number]) for number in np.flatnonzero(lost)), FEW)
         raise UserError(
             f"task {task.name!r}: none of the training images drawn of {names} can be read; "
             "mend them, leave the class out or take other `seeds`"
@@ -81,7 +80,3 @@ def _alike(task: Task, labels: np.ndarray, broken: int, split: str) -> str:
 def _present(task: Task, labels: np.ndarray) -> np.ndarray:
     """(C,) whether any image is of a class."""
     return np.asarray(labels.any(axis=0)) if labels.ndim == 2 else np.isin(np.arange(len(task.class_names)), labels)
-
-
-def _listed(names: Sequence[str]) -> str:
-    return ", ".join(names[:FEW]) + (f" and {len(names) - FEW} more" if len(names) > FEW else "")

@@ -12,7 +12,7 @@ from pathlib import Path
 import numpy as np
 
 from promptatlas.base.errors import UserError
-from promptatlas.base.messages import counted
+from promptatlas.base.messages import counted, some
 from promptatlas.tasks.listing import Listing, Pictures, Split
 from promptatlas.tasks.readers.names import require_distinct
 from promptatlas.tasks.splits import join, redraw
@@ -93,7 +93,7 @@ def _renumbered(part: Part, names: tuple[str, ...], where: str) -> Split:
         raise UserError(f"{where} has {counted(int((labels < 0).sum()), 'picture')} without a label; use a split that has labels")
     if len(labels) and labels.max() >= len(places):
         raise UserError(
-            f"{where} has label {labels.max()} but names for {len(places)} classes only ({_few(part.names)}); "
+            f"{where} has label {labels.max()} but names for {len(places)} classes only ({some(map(repr, part.names), FEW)}); "
             "give all names in `classes`, in the order of the labels"
         )
     return Split(part.pictures, places[labels] if len(labels) else labels.astype(np.int64), part.stamp)
@@ -107,14 +107,9 @@ def _require_seen(splits: dict[str, Split], names: tuple[str, ...], where: str) 
         if key in splits:
             unseen = np.flatnonzero(_present(splits[key].labels, len(names)) & ~seen)
             if len(unseen):
-                listed = _few([names[number] for number in unseen])
+                listed = some((repr(names[number]) for number in unseen), FEW)
                 raise UserError(f"{where}: no train picture of {listed}, but {key} pictures; add some or take the class out")
 
 
 def _present(labels: np.ndarray, classes: int) -> np.ndarray:
     return np.asarray(labels.any(axis=0) if labels.ndim == 2 else np.bincount(labels, minlength=classes) > 0)
-
-
-def _few(names: Sequence[str]) -> str:
-    more = f" and {len(names) - FEW} more" if len(names) > FEW else ""
-    return ", ".join(repr(name) for name in names[:FEW]) + more

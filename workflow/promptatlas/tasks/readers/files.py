@@ -11,6 +11,7 @@ from typing import NamedTuple
 from PIL import Image, UnidentifiedImageError
 
 from promptatlas.base.errors import UserError
+from promptatlas.base.messages import counted, plain, some
 from promptatlas.tasks import upright
 from promptatlas.tasks.readers.names import natural
 from promptatlas.tasks.seen import is_hidden
@@ -19,6 +20,7 @@ EXTENSIONS = (
     ".jpg", ".jpeg", ".jpe", ".jfif", ".png", ".webp", ".gif", ".bmp", ".tif", ".tiff",
     ".ppm", ".pgm", ".pbm", ".pnm", ".jp2", ".j2k", ".avif",
 )  # fmt: skip
+FEW = 3
 POINTER = b"version https://git-lfs"
 
 
@@ -92,6 +94,15 @@ def stat(root: str | Path, paths: Iterable[str]) -> tuple[list[File], list[str]]
         except (OSError, ValueError):  # of the second kind are names that no file can have
             missing.append(path)
     return found, missing
+
+
+def require(missing: Sequence[str], who: str, root: str | Path, remedy: str) -> None:
+    """UserError if images that `who` lists are not below `root`."""
+    if missing:
+        are = "is" if len(missing) == 1 else "are"
+        raise UserError(
+            f"{who} lists {counted(len(missing), 'picture')} that {are} not in {root}: {some(map(plain, missing), FEW)}; {remedy}"
+        )
 
 
 def folders(path: Path) -> list[str]:

@@ -16,6 +16,7 @@ from PIL import Image
 
 from promptatlas.base import text_files
 from promptatlas.base.errors import UserError
+from promptatlas.base.messages import first_line
 from promptatlas.tasks.listing import Listing
 from promptatlas.tasks.readers import repository
 from promptatlas.tasks.readers.assemble import Part, assemble, given_names, wanted
@@ -127,8 +128,9 @@ def _load(source: dict, place: Path, data_root: Path) -> dict[str, Any]:
             cause: BaseException = error
             while cause.__cause__ is not None:
                 cause = cause.__cause__
-            first = (str(cause).splitlines() or [type(cause).__name__])[0]
-            raise UserError(f"{source['repository']} in {place} cannot be read ({first}); fetch it anew, or correct the source") from None
+            raise UserError(
+                f"{source['repository']} in {place} cannot be read ({first_line(cause)}); fetch it anew, or correct the source"
+            ) from None
 
 
 @contextmanager

@@ -16,9 +16,8 @@ import numpy as np
 
 from promptatlas.base import text_files
 from promptatlas.base.errors import UserError
-from promptatlas.base.messages import counted, plain
-from promptatlas.tasks.readers.assemble import FEW, Part
-from promptatlas.tasks.readers.files import Files, is_name, stamp, stat
+from promptatlas.tasks.readers.assemble import Part
+from promptatlas.tasks.readers.files import Files, is_name, require, stamp, stat
 from promptatlas.tasks.seen import Look, single
 
 KEYS = {"train": "train", "val": "validation", "validation": "validation", "test": "test"}
@@ -126,13 +125,7 @@ def _part(rows: list, root: Path, file: Path, order: dict[int, int], names: tupl
     _require_inside([row[0] for row in rows], root, file)
     paths = [_as_here(row[0], root) for row in rows]
     found, missing = stat(root, paths)
-    if missing:
-        more = f" and {len(missing) - FEW} more" if len(missing) > FEW else ""
-        raise UserError(
-            f"{file} lists {counted(len(missing), 'picture')} that {'is' if len(missing) == 1 else 'are'} not in {root}: "
-            f"{', '.join(map(plain, missing[:FEW]))}{more}; "
-            "put them there or correct the list"
-        )
+    require(missing, str(file), root, "put them there or correct the list")
     if multilabel:
         labels = np.zeros((len(rows), len(names)), dtype=np.uint8)
         for number, (_, marked, _) in enumerate(rows):

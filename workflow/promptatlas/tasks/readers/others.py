@@ -6,7 +6,7 @@ import os
 from collections.abc import Iterable, Iterator
 from pathlib import Path
 
-from promptatlas.base.messages import printable
+from promptatlas.base.messages import printable, some
 from promptatlas.tasks.readers.files import EXTENSIONS
 from promptatlas.tasks.readers.names import natural
 from promptatlas.tasks.seen import is_hidden
@@ -73,5 +73,4 @@ def _counted(paths: list[str], what: str) -> str:
 
 def _named(paths: list[str], root: Path) -> str:
     names = sorted((path[len(str(root)) :].lstrip(os.sep) for path in paths), key=natural)
-    more = f" and {len(names) - FEW} more" if len(names) > FEW else ""
-    return ", ".join(map(printable, names[:FEW])) + more
+    return some(map(printable, names), FEW)

@@ -10,6 +10,7 @@ import shutil
 from pathlib import Path
 
 from promptatlas.base.errors import UserError
+from promptatlas.base.messages import first_line
 
 DATA = (".parquet", ".tar", ".arrow", ".json", ".jsonl", ".csv")
 SILENCE_SECONDS = 15
@@ -101,4 +102,4 @@ def _reason(error: BaseException) -> str:
     """The innermost cause in one line: hub errors wrap those of the network."""
     while (cause := error.__cause__ or error.__context__) is not None:
         error = cause
-    return (str(error).splitlines() or [type(error).__name__])[0]
+    return first_line(error)

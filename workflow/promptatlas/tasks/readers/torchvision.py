@@ -22,11 +22,12 @@ import numpy as np
 from PIL import Image
 
 from promptatlas.base.errors import UserError
-from promptatlas.base.messages import counted, shown, suggest
+from promptatlas.base.files import whole
+from promptatlas.base.messages import first_line, shown, suggest
 from promptatlas.tasks.listing import Listing, Pictures, Split
-from promptatlas.tasks.readers.assemble import FEW, Part, assemble, given_names, wanted
+from promptatlas.tasks.readers.assemble import Part, assemble, given_names, wanted
 from promptatlas.tasks.readers.contents import content, usage
-from promptatlas.tasks.readers.files import Files, stamp, stat
+from promptatlas.tasks.readers.files import Files, require, stamp, stat
 from promptatlas.tasks.readers.layouts import LAYOUTS, Layout
 from promptatlas.tasks.seen import Look, single, tree
 from promptatlas.tasks.splits import subset
@@ -76,7 +77,7 @@ def download(source: dict, data_root: Path) -> None:
                 cls(str(staging), download=True, **arguments)
         _merge(staging, root)
     except Exception as error:  # a broken connection or archive shows in many ways
-        raise UserError(f"torchvision could not download {name} to {root} ({_first_line(error)})") from None
+        raise UserError(f"torchvision could not download {name} to {root} ({first_line(error)})") from None
     finally:
         shutil.rmtree(staging, ignore_errors=True)
 
@@ -123,10 +124,10 @@ def _part(source: dict, data_root: Path, arguments: dict[str, Any]) -> Part:
     try:
         dataset = _class(name)(str(root), **arguments)
     except (TypeError, ValueError) as error:
-        why = f"{name} cannot be read from {root} with {arguments} ({_first_line(error)})"
+        why = f"{name} cannot be read from {root} with {arguments} ({first_line(error)})"
         raise UserError(f"{why}; correct `splits` or the files") from None
     except (OSError, RuntimeError, ImportError, KeyError, IndexError, EOFError) as error:
-        why = f"{name} cannot be read from {root} ({_first_line(error)})"
+        why = f"{name} cannot be read from {root} ({first_line(error)})"
         raise UserError(f"{why}; {advice(source, data_root)}") from None
     found = content(dataset)
     names = given_names(source) or found.names or tuple(map(str, range(int(found.labels.max(initial=-1)) + 1)))
@@ -136,13 +137,7 @@ def _part(source: dict, data_root: Path, arguments: dict[str, Any]) -> Part:
     else:
         paths = [os.path.relpath(path, root) for path in found.paths]
         files, missing = stat(root, paths)
-        if missing:
-            more = f" and {len(missing) - FEW} more" if len(missing) > FEW else ""
-            listed = ", ".join(missing[:FEW]) + more
-            raise UserError(
-                f"{name} lists {counted(len(missing), 'picture')} that {'is' if len(missing) == 1 else 'are'} not in {root}: {listed}; "
-                "fetch it anew"
-            )
+        require(missing, name, root, "fetch it anew")
         pictures, mark = Files(root, paths), stamp(files)
     if only is None:
         return Part(pictures, found.labels, names, mark)
@@ -209,14 +204,11 @@ def _unzip(raw: Path) -> None:
         target = packed.with_suffix("")
         if target.exists():
             continue
-        temporary = raw / f".{target.name}.{os.getpid()}"
         try:
-            with gzip.open(packed) as content, open(temporary, "wb") as plain:
+            with whole(target) as temporary, gzip.open(packed) as content, temporary.open("wb") as plain:
                 shutil.copyfileobj(content, plain)
-            os.replace(temporary, target)
         except (OSError, EOFError, zlib.error) as error:
-            temporary.unlink(missing_ok=True)
-            why = f"{packed} cannot be unzipped to {target} ({_first_line(error)})"
+            why = f"{packed} cannot be unzipped to {target} ({first_line(error)})"
             raise UserError(f"{why}; unzip it there, or copy it anew") from None
 
 
@@ -239,7 +231,3 @@ def _silence_ends() -> Iterator[None]:
         yield
     finally:
         socket.setdefaulttimeout(before)
-
-
-def _first_line(error: BaseException) -> str:
-    return (str(error).splitlines() or [type(error).__name__])[0]
