@@ -2,6 +2,7 @@
 
 import json
 from pathlib import Path
+from typing import BinaryIO
 
 import numpy as np
 import pandas as pd
@@ -48,16 +49,17 @@ def test_preparing_leaves_only_whole_files_under_their_names(glasses: Path) -> N
     assert {path.name for path in glasses.iterdir()} == expected | {"factors.parquet", "task.json"}
 
 
-def test_a_failed_write_leaves_the_old_file_and_no_other(tmp_path: Path) -> None:
+def test_a_failed_write_leaves_the_old_file_and_no_other(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     target = tmp_path / "a.npy"
-    np.save(target, np.arange(3))
+    prepared.save_array(target, np.arange(3))
 
-    def fail(path: str) -> None:
-        Path(path).write_text("half")
+    def fail(file: BinaryIO, array: np.ndarray) -> None:
+        file.write(b"half")
         raise KeyboardInterrupt
 
+    monkeypatch.setattr(np, "save", fail)
     with pytest.raises(KeyboardInterrupt):
-        prepared.place(target, fail)
+        prepared.save_array(target, np.arange(4))
     assert [path.name for path in tmp_path.iterdir()] == ["a.npy"]
     np.testing.assert_array_equal(np.load(target), np.arange(3))
 

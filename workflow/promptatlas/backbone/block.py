@@ -79,6 +79,14 @@ class FrozenBlock(Block):
     linear: Callable[..., Tensor] = staticmethod(frozen_linear)
 
 
+class Transformer(nn.Module):
+    """A tower's frozen blocks, under the published names `resblocks.0...`."""
+
+    def __init__(self, width: int, heads: int, layers: int, quick_gelu: bool, hidden: int | None) -> None:
+        super().__init__()
+        self.resblocks = nn.ModuleList(FrozenBlock(width, heads, quick_gelu, hidden) for _ in range(layers))
+
+
 QUERY, KEY_VALUE, ALL = slice(0, 1), slice(1, 3), slice(0, 3)
 
 

@@ -15,7 +15,7 @@ import torch.nn.functional as F
 from torch import Tensor, nn
 
 from promptatlas.backbone.architecture import Architecture
-from promptatlas.backbone.block import ALL, FrozenBlock
+from promptatlas.backbone.block import ALL, Transformer
 from promptatlas.backbone.pictures import PictureTower
 from promptatlas.base.errors import UserError
 
@@ -44,10 +44,7 @@ class SiglipText(nn.Module):
         self.context_length = a.context_length
         self.token_embedding = nn.Embedding(vocabulary, a.text_width)
         self.positional_embedding = nn.Parameter(torch.empty(a.context_length, a.text_width))
-        self.transformer = nn.Module()
-        self.transformer.resblocks = nn.ModuleList(
-            FrozenBlock(a.text_width, a.text_heads, False, a.text_hidden) for _ in range(a.text_layers)
-        )
+        self.transformer = Transformer(a.text_width, a.text_heads, a.text_layers, False, a.text_hidden)
         blocks: Any = self.transformer.resblocks
         for block in blocks:
             block.mlp.activation = _GELU[a.text_tanh]

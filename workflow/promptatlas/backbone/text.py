@@ -16,7 +16,7 @@ import torch.nn.functional as F
 from torch import Tensor, nn
 
 from promptatlas.backbone.architecture import Architecture
-from promptatlas.backbone.block import ALL, KEY_VALUE, QUERY, FrozenBlock, attend
+from promptatlas.backbone.block import ALL, KEY_VALUE, QUERY, FrozenBlock, Transformer, attend
 from promptatlas.backbone.tokenizer import Tokenizer
 from promptatlas.base.errors import UserError
 
@@ -104,10 +104,7 @@ class TextTower(nn.Module):
         self.context_length = a.context_length
         self.token_embedding = nn.Embedding(vocabulary, a.text_width)
         self.positional_embedding = nn.Parameter(torch.empty(a.context_length, a.text_width))
-        self.transformer = nn.Module()
-        self.transformer.resblocks = nn.ModuleList(
-            FrozenBlock(a.text_width, a.text_heads, a.quick_gelu, a.text_hidden) for _ in range(a.text_layers)
-        )
+        self.transformer = Transformer(a.text_width, a.text_heads, a.text_layers, a.quick_gelu, a.text_hidden)
         self.ln_final = nn.LayerNorm(a.text_width)
         self.text_projection = nn.Parameter(torch.empty(a.text_width, a.embed_dim))
         self.requires_grad_(False)

@@ -14,7 +14,7 @@ import torch.nn.functional as F
 from torch import Tensor, nn
 
 from promptatlas.backbone.architecture import Architecture
-from promptatlas.backbone.block import ALL, KEY_VALUE, QUERY, FrozenBlock, attend
+from promptatlas.backbone.block import ALL, KEY_VALUE, QUERY, FrozenBlock, Transformer, attend
 from promptatlas.backbone.pictures import PictureTower
 
 
@@ -29,10 +29,7 @@ class VisionTower(PictureTower):
         tokens = (a.image_size // a.patch_size) ** 2 + 1
         self.positional_embedding = nn.Parameter(torch.empty(tokens, a.vision_width))
         self.ln_pre = nn.LayerNorm(a.vision_width)
-        self.transformer = nn.Module()
-        self.transformer.resblocks = nn.ModuleList(
-            FrozenBlock(a.vision_width, a.vision_heads, a.quick_gelu, a.vision_hidden) for _ in range(a.vision_layers)
-        )
+        self.transformer = Transformer(a.vision_width, a.vision_heads, a.vision_layers, a.quick_gelu, a.vision_hidden)
         self.ln_post = nn.LayerNorm(a.vision_width)
         self.proj = nn.Parameter(torch.empty(a.vision_width, a.embed_dim))
         self.requires_grad_(False)

@@ -52,8 +52,7 @@ class Draw:
 
     def shots_per_class(self, classes: int) -> list[int]:
         """How many training pictures each class really has: fewer than asked for where the pool has no more."""
-        labels = self.train_labels
-        return (labels.sum(axis=0) if labels.ndim == 2 else np.bincount(labels, minlength=classes)).tolist()
+        return by_class(self.train_labels, classes).tolist()
 
 
 def draw(
@@ -90,6 +89,11 @@ def draw(
         train = per_class(labels_train, shots, generator)
         validation = per_class(labels_validation, few, generator)
     return _with_labels(train, validation, "validation", labels_train, labels_validation)
+
+
+def by_class(labels: np.ndarray, classes: int) -> np.ndarray:
+    """How many images each class has, (C,), from class numbers (N,) or marks (N, C)."""
+    return labels.sum(axis=0) if labels.ndim == 2 else np.bincount(labels, minlength=classes)
 
 
 def per_class(labels: np.ndarray, shots: int, generator: random.Random) -> np.ndarray:

@@ -11,6 +11,7 @@ import numpy as np
 
 from promptatlas.base.messages import counted, some
 from promptatlas.tasks import metrics
+from promptatlas.tasks.draws import by_class
 from promptatlas.tasks.prepared import Pool
 from promptatlas.tasks.task import Task
 from promptatlas.tasks.twins import UNKNOWN
@@ -139,7 +140,7 @@ def _unbalanced(task: Task, pools: Mapping[str, Pool]) -> Iterator[str]:
 
 def _fewer(task: Task, labels: np.ndarray, wanted: int) -> list[str]:
     """Classes with fewer images than `wanted`."""
-    counts = labels.sum(axis=0) if task.multilabel else np.bincount(labels, minlength=len(task.class_names))
+    counts = by_class(labels, len(task.class_names))
     return [name for name, count in zip(task.class_names, counts, strict=True) if count < wanted]
 
 

@@ -21,7 +21,7 @@ from promptatlas.base.rng import stream
 from promptatlas.tasks import readers, upright
 from promptatlas.tasks.catalogue import Entry
 from promptatlas.tasks.decoding import Decoded, Work, decode
-from promptatlas.tasks.draws import Draw, draw
+from promptatlas.tasks.draws import Draw, by_class, draw
 from promptatlas.tasks.labels import relabel, with_metric
 from promptatlas.tasks.listing import NO_PICTURES, Listing, Split
 from promptatlas.tasks.mini import MINI_TASKS
@@ -144,7 +144,7 @@ def _with_validation(listing: Listing, needs: Needs, name: str) -> Listing:
 
 
 def _require_every_class(task: Task, labels: np.ndarray) -> None:
-    counts = labels.sum(0) if task.multilabel else np.bincount(labels, minlength=len(task.class_names))
+    counts = by_class(labels, len(task.class_names))
     empty = [name for name, count in zip(task.class_names, counts, strict=True) if count == 0]
     if empty:
         raise UserError(

@@ -11,7 +11,7 @@ import numpy as np
 from promptatlas.base.errors import UserError
 from promptatlas.base.messages import some
 from promptatlas.tasks import metrics
-from promptatlas.tasks.draws import Draw
+from promptatlas.tasks.draws import Draw, by_class
 from promptatlas.tasks.task import Task
 
 FEW = 5
@@ -36,7 +36,8 @@ def require_train(task: Task, count: int, broken: int) -> None:
 
 def require_draw(task: Task, drawn: Draw, readable: Draw) -> None:
     """UserError if nothing can be learned or chosen from a draw, or `readable`, what is left of it, lost a class."""
-    lost = _present(task, drawn.train_labels) & ~_present(task, readable.train_labels)
+    classes = len(task.class_names)
+    lost = (by_class(drawn.train_labels, classes) > 0) & (by_class(readable.train_labels, classes) == 0)
     if lost.any():
         names = some((repr(task.class_names[number]) for number in np.flatnonzero(lost)), FEW)
         raise UserError(
@@ -75,8 +76,3 @@ def _alike(task: Task, labels: np.ndarray, broken: int, split: str) -> str:
         f"all {those} are of class {own!r}, but {task.metric} compares two classes; "
         f"add {split} images of {other!r}{mend}, or set `metric: accuracy`"
     )
-
-
-def _present(task: Task, labels: np.ndarray) -> np.ndarray:
-    """(C,) whether any image is of a class."""
-    return np.asarray(labels.any(axis=0)) if labels.ndim == 2 else np.isin(np.arange(len(task.class_names)), labels)

@@ -13,6 +13,7 @@ import numpy as np
 
 from promptatlas.base.errors import UserError
 from promptatlas.base.messages import counted, some
+from promptatlas.tasks.draws import by_class
 from promptatlas.tasks.listing import Listing, Pictures, Split
 from promptatlas.tasks.readers.names import require_distinct
 from promptatlas.tasks.splits import join, redraw
@@ -102,14 +103,10 @@ def _renumbered(part: Part, names: tuple[str, ...], where: str) -> Split:
 def _require_seen(splits: dict[str, Split], names: tuple[str, ...], where: str) -> None:
     if "train" not in splits:
         return
-    seen = _present(splits["train"].labels, len(names))
+    seen = by_class(splits["train"].labels, len(names)) > 0
     for key in ("validation", "test"):
         if key in splits:
-            unseen = np.flatnonzero(_present(splits[key].labels, len(names)) & ~seen)
+            unseen = np.flatnonzero((by_class(splits[key].labels, len(names)) > 0) & ~seen)
             if len(unseen):
                 listed = some((repr(names[number]) for number in unseen), FEW)
                 raise UserError(f"{where}: no train picture of {listed}, but {key} pictures; add some or take the class out")
-
-
-def _present(labels: np.ndarray, classes: int) -> np.ndarray:
-    return np.asarray(labels.any(axis=0) if labels.ndim == 2 else np.bincount(labels, minlength=classes) > 0)
