@@ -172,3 +172,9 @@ def test_chance_of_a_random_answer_is_what_it_says():
     labels = generator.integers(4, size=300)
     found = [metrics.score("top2", generator.normal(size=(300, 4)), labels) for _ in range(50)]
     assert np.mean([one.value for one in found]) == pytest.approx(found[0].chance, abs=0.02)
+
+
+def test_titles_are_of_registered_names_also_with_what_published_tables_add():
+    assert [metrics.title(name) for name in ("top2", "map_11_point of raw logits", "some_score")] == [
+        "among the first two", "11-point mAP of raw logits", "some score",
+    ]  # fmt: skip

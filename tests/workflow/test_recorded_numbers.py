@@ -6,7 +6,7 @@ from pathlib import Path
 import pandas as pd
 import pytest
 
-from promptatlas.analysis.statistics.views import method_title
+from promptatlas.analysis.words import method_title
 
 DOCS = Path(__file__).parents[2] / "docs"
 TEXT = (DOCS / "methods.md").read_text()

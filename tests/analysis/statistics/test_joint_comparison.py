@@ -10,7 +10,7 @@ import pytest
 from promptatlas.analysis import published
 from promptatlas.analysis.statistics.joint import compare_joint
 from promptatlas.analysis.statistics.summary import plain
-from promptatlas.analysis.statistics.views import way_title
+from promptatlas.analysis.words import way_title
 from promptatlas.report.page import joint as page
 from promptatlas.study.multitask import ROWS
 
@@ -166,7 +166,7 @@ def test_the_page_marks_printed_rows_and_names_what_cannot_be_compared(tables):
     printed = {name: cells for name, cells in found if by in name}
     assert all(name.startswith("published: ") for name in printed) and len(printed) == 3
     assert printed[f"published: its own, from scratch {by}"][-1] == "71.67 ± 0.20" and "not itself published" not in html
-    assert "Hateful Memes (roc auc here, accuracy there)" in html and "never enter a measured number" in html
+    assert "Hateful Memes (ROC AUC here, accuracy there)" in html and "never enter a measured number" in html
     own = tables[0].set_index(["task", "source", "adaptation"]).sort_index()["score"]
     assert dict(found)["its own, from scratch"][-1].startswith(f"{100 * own['a', 'scratch', 'single'].mean():.2f} ")
     plain_html = page.section(plain(compare_joint(*tables, ())), {}, CONFIG).html()

@@ -1,4 +1,4 @@
-"""What a matrix shows: means over seeds on one scale, names in words, colour limits shared by all methods.
+"""What a matrix shows: means over seeds on one scale, and colour limits shared by all methods.
 
 Knows nothing of drawing.
 """
@@ -31,33 +31,6 @@ VIEWS = {
     "column_ratio": View("Share of the target's best score", "1 = best source of the target", False, "%"),
     "raw": View("Score as measured", "0 to 1", False, "%"),
 }
-
-
-METHODS = {
-    "coop": "CoOp", "vpt": "VPT", "upt": "UPT", "maple": "MaPLe", "ivlp": "IVLP", "cocoop": "CoCoOp", "softcpt": "SoftCPT",
-    "coop_mt": "CoOp-MT", "tip_adapter": "Tip-Adapter", "tip_adapter_f": "Tip-Adapter-F", "prompt_adapter": "Prompt-Adapter",
-    "prompt_adapter_f": "Prompt-Adapter-F", "linear_probe": "linear probe", "zero_shot": "zero-shot",
-}  # fmt: skip
-SOURCES = {
-    "multitask": "a prompt of other tasks", "multitask_all": "a prompt of all tasks", "multitask_of": "a prompt of the source tasks",
-    "multitask_averaged": "a prompt of other tasks (mean of all seeds)",
-    "multitask_all_averaged": "a prompt of all tasks (mean of all seeds)",
-    "multitask_of_averaged": "a prompt of the source tasks (mean of all seeds)",
-}  # fmt: skip
-ADAPTATIONS = {"single": "its own", "joint": "its group’s"}
-
-
-def method_title(method: str) -> str:
-    """A method as its paper writes it."""
-    return METHODS.get(method, method)
-
-
-def way_title(way: str) -> str:
-    """A way to have a prompt, as `statistics.joint.compare_joint` calls it."""
-    source, _, adaptation = way.rpartition(" ")
-    if adaptation == "frozen":
-        return f"{SOURCES[source]} as it is"
-    return ADAPTATIONS[adaptation] + (f", from {SOURCES[source]}" if source else ", from scratch")
 
 
 def has(scores: Scores, view: str) -> bool:

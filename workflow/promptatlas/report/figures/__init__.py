@@ -8,7 +8,8 @@ import pandas as pd
 from promptatlas.analysis.statistics.matrices import collect
 from promptatlas.analysis.statistics.methods import compare
 from promptatlas.analysis.statistics.seriation import common_order
-from promptatlas.analysis.statistics.views import VIEWS, colour_limits, has, method_title, way_title
+from promptatlas.analysis.statistics.views import VIEWS, colour_limits, has
+from promptatlas.analysis.words import method_title, way_title
 from promptatlas.report.figures.matrix import heatmap
 from promptatlas.report.figures.methods import gains
 from promptatlas.report.figures.published import side_by_side

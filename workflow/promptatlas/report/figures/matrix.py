@@ -17,28 +17,13 @@ from matplotlib.patches import Polygon, Rectangle
 
 from promptatlas.analysis.statistics.matrices import Scores
 from promptatlas.analysis.statistics.scales import seed_mean
-from promptatlas.analysis.statistics.views import VIEWS, method_title, shown
+from promptatlas.analysis.statistics.views import VIEWS, shown
+from promptatlas.analysis.words import PROTOCOLS, method_title, row_title
 from promptatlas.report.figures.style import number
 from promptatlas.runs.largest_class import SAME
 from promptatlas.study.designs import LARGEST_CLASS
 
 CELL = 0.36
-CALIBRATION = {
-    "largest_class": "always the largest class", "scratch": "untuned prompt", "template": "hand-written (zero-shot)",
-    "shuffled": "shuffled labels", "multitask": "all other tasks together", "multitask_all": "all tasks together",
-    "multitask_of": "source tasks together",
-    "multitask_averaged": "all other tasks together (mean of seeds)", "multitask_all_averaged": "all tasks together, seeds averaged",
-    "multitask_of_averaged": "source tasks together (mean of seeds)",
-}  # fmt: skip
-# protocol -> words after the method in the title, labels of rows and of columns
-WORDS = {
-    "frozen": ("", "source: the task the prompt was learned on", "target: the task it is used on"),
-    "init": (
-        ", tuned on the target (init)",
-        "source: the task whose prompt tuning starts from",
-        "target: the task the prompt is tuned and used on",
-    ),
-}
 
 
 def heatmap(scores: Scores, view: str, order: Sequence[str], titles: dict[str, str], limits: tuple[float, float]) -> Figure | None:
@@ -65,9 +50,9 @@ def heatmap(scores: Scores, view: str, order: Sequence[str], titles: dict[str, s
         axes.add_patch(box)
     axes.xaxis.tick_top()
     axes.set_xticks(np.arange(n) + 0.5, labels, rotation=50, ha="left", rotation_mode="anchor")
-    how, row_words, column_words = WORDS[scores.protocol]
-    axes.set_ylabel(row_words)
-    axes.set_title(f"{method_title(scores.method)}{how}: {VIEWS[view].title[0].lower()}{VIEWS[view].title[1:]}\n", pad=6)
+    words = PROTOCOLS[scores.protocol]
+    axes.set_ylabel(words.rows)
+    axes.set_title(f"{method_title(scores.method)}{words.after}: {VIEWS[view].title[0].lower()}{VIEWS[view].title[1:]}\n", pad=6)
     lowest = axes
     if m:
         lowest = figure.add_subplot(grid[1, 0])
@@ -76,7 +61,7 @@ def heatmap(scores: Scores, view: str, order: Sequence[str], titles: dict[str, s
         beside = np.stack([_below(scores, scores.calibration[row]) & (row != LARGEST_CLASS) for row in rows])[:, index]
         _mark(lowest, beside)
         below = np.concatenate([below, beside])
-    lowest.set_xlabel(column_words + ("\n\u25e3 no better than always answering the largest class" if below.any() else ""), labelpad=8)
+    lowest.set_xlabel(words.columns + ("\n\u25e3 no better than always answering the largest class" if below.any() else ""), labelpad=8)
     ends = "both" if VIEWS[view].diverging else "neither"
     bar = figure.colorbar(matplotlib.cm.ScalarMappable(norm, colours), cax=figure.add_subplot(grid[0, 1]), extend=ends)
     bar.outline.set_visible(False)
@@ -97,11 +82,6 @@ def _mark(axes: Axes, cells: np.ndarray) -> None:
         axes.add_patch(
             Polygon([(column + 0.06, row + 0.66), (column + 0.06, row + 0.94), (column + 0.34, row + 0.94)], color="#333333", lw=0)
         )
-
-
-def row_title(protocol: str, row: str) -> str:
-    """With protocol init the row `scratch` is tuned as all others are."""
-    return "tuned from an untrained start" if (protocol, row) == ("init", "scratch") else CALIBRATION.get(row, row)
 
 
 def draw_cells(

@@ -9,7 +9,7 @@ from matplotlib import pyplot as plt
 from matplotlib.figure import Figure
 
 from promptatlas.analysis.statistics.methods import BASE
-from promptatlas.analysis.statistics.views import method_title
+from promptatlas.analysis.words import method_title
 from promptatlas.report.figures.style import COLOURS, number
 
 

@@ -11,7 +11,8 @@ from matplotlib.patches import Rectangle
 
 from promptatlas.analysis.statistics.matrices import Scores
 from promptatlas.analysis.statistics.published import beside
-from promptatlas.analysis.statistics.views import VIEWS, method_title
+from promptatlas.analysis.statistics.views import VIEWS
+from promptatlas.analysis.words import method_title
 from promptatlas.report.figures.matrix import CELL, draw_cells
 from promptatlas.report.figures.style import number
 

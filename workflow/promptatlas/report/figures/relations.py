@@ -15,18 +15,17 @@ from promptatlas.analysis.statistics.matrices import Scores, similarity_matrices
 from promptatlas.analysis.statistics.relations import relationships
 from promptatlas.analysis.statistics.scales import PRIMARY, matrix, seed_mean
 from promptatlas.analysis.statistics.verdicts import KEYS, MEANINGFUL, decisive
-from promptatlas.analysis.statistics.views import method_title
-from promptatlas.report.figures.style import COLOURS, measure_title, number
+from promptatlas.analysis.words import PARTS, RESPONSES, measure_title, method_title
+from promptatlas.report.figures.style import COLOURS, number
 
-# part -> (words, colour of the bar, colour of the number in it)
-PARTS = {
-    "target": ("target: how easy it is", "#56789a", "white"),
-    "source": ("source: how much it gives", "#e0a458", "#111111"),
-    "relationship": ("relationship: who helps whom", "#2a9d8f", "white"),
-    "seed": ("seed noise", "#c8c8c8", "#111111"),
+# part -> (colour of the bar, colour of the number in it)
+INKS = {
+    "target": ("#56789a", "white"),
+    "source": ("#e0a458", "#111111"),
+    "relationship": ("#2a9d8f", "white"),
+    "seed": ("#c8c8c8", "#111111"),
 }
-ONE_SEED = "\n(one seed: relationship with noise)"
-RESPONSES = {PRIMARY: "gain in log odds", "raw": "raw score"}
+ONE_SEED = f"\n(one seed: {PARTS['relationship']}, with noise)"
 
 
 def similarity_scatter(group: Sequence[Scores], similarity: pd.DataFrame, statistics: pd.DataFrame) -> Figure | None:
@@ -76,9 +75,9 @@ def variance_bars(statistics: pd.DataFrame) -> Figure | None:
     places = np.arange(len(table))
     figure, axes = plt.subplots(figsize=(7.2, 0.34 * len(table) + 1.1), layout="constrained")
     left = np.zeros(len(table))
-    for part, (words, colour, ink) in PARTS.items():
+    for part, (colour, ink) in INKS.items():
         width = table[part].fillna(0).to_numpy() if part in table else np.zeros(len(table))
-        axes.barh(places, width, left=left, color=colour, label=words, height=0.74, edgecolor="white", linewidth=0.8)
+        axes.barh(places, width, left=left, color=colour, label=PARTS[part], height=0.74, edgecolor="white", linewidth=0.8)
         for place in places[width > 0.04]:
             centre = left[place] + width[place] / 2
             axes.text(centre, place, f"{100 * width[place]:.0f}", ha="center", va="center", fontsize=8, color=ink)

@@ -12,7 +12,7 @@ from matplotlib.figure import Figure
 from matplotlib.lines import Line2D
 
 from promptatlas.analysis.statistics import shots
-from promptatlas.analysis.statistics.views import method_title, way_title
+from promptatlas.analysis.words import method_title, way_title
 
 ROUNDS = (("-", "o"), ("--", "s"), (":", "^"))
 SPREAD = 0.05  # of a doubling of shots, between neighbours

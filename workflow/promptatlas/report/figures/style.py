@@ -6,8 +6,6 @@ from typing import Any
 from matplotlib import pyplot as plt
 from matplotlib.figure import Figure
 
-from promptatlas.evaluation.similarity import lookup
-
 STYLE: dict[Any, Any] = {
     "backend": "agg",
     "font.family": "sans-serif",
@@ -30,11 +28,6 @@ STYLE: dict[Any, Any] = {
 }
 # From Okabe and Ito's colour-blind-safe set.
 COLOURS = ("#0072B2", "#D55E00", "#009E73", "#CC79A7", "#56B4E9", "#E69F00")
-
-
-def measure_title(measure: str) -> str:
-    """A similarity measure in words, with its name."""
-    return f"{lookup(measure).title} ({measure})"
 
 
 def number(value: float, digits: int, signed: bool = False) -> str:

@@ -31,11 +31,12 @@ function drawCautions() {
   const odd = (SUMMARY.odd_data || []).map(one => title(one.task));
   const pairs = [...new Set((SUMMARY.shared_images || []).map(one => list([one.source, one.target].sort().map(title))))];
   const below = (SUMMARY.largest_class || []).filter(one => one.none_above);
+  const [remedy] = below.map(one => one.remedy).filter(Boolean);
   const more = element("a", {href: "#study"}, "What is known of the tasks");
   const lines = [
     below.length &&
       `No prompt scores more than always answering the largest class does: ${named(below.map(one => `${title(one.task)} (${percent(one.score, 1)})`))}.` +
-        (below.some(one => one.remedy) ? " \u201cmetric: mean_per_class\u201d counts all classes alike." : ""),
+        (remedy ? ` ${remedy.replace(/`(.*?)`/g, "\u201c$1\u201d")}.` : ""),
     pairs.length && `Tasks that share images: ${named(pairs)}. Their cells have a dot.`,
     odd.length && [`Data that need a look: ${named(odd)}. `, more],
   ];

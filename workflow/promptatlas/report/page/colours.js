@@ -53,7 +53,7 @@ function along(stops, share) {
 }
 
 function stopsOf(view) {
-  return DATA.views[view].diverging ? DIVERGING[isDark() ? "dark" : "light"] : SEQUENTIAL;
+  return WORDS.views[view].diverging ? DIVERGING[isDark() ? "dark" : "light"] : SEQUENTIAL;
 }
 
 const limitsOf = view => DATA.limits[state.protocol][view];
@@ -79,7 +79,7 @@ function cautionKeys() {
 }
 
 function drawLegend() {
-  const {diverging, meaning, unit} = DATA.views[state.view];
+  const {diverging, meaning, unit} = WORDS.views[state.view];
   const [low, high] = limitsOf(state.view);
   const bar = element("canvas", {width: 220, height: 1});
   const context = bar.getContext("2d");

@@ -12,7 +12,7 @@ from pathlib import Path
 import pandas as pd
 
 from promptatlas.analysis.statistics.methods import BASE
-from promptatlas.analysis.statistics.views import method_title
+from promptatlas.analysis.words import method_title
 from promptatlas.report.page import joint, static
 
 TITLE = "How good are few-shot methods on tasks of their own?"

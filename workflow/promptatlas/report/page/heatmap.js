@@ -21,7 +21,7 @@ function drawHeatmap(choose) {
     role: "grid",
     "aria-rowcount": rows.length,
     "aria-colcount": targets.length,
-    "aria-label": `${methodTitle(state.method)}: ${DATA.views[state.view].title}. Rows are sources, columns are targets. Arrow keys move, Enter opens a cell.`,
+    "aria-label": `${methodTitle(state.method)}: ${WORDS.views[state.view].title}. Rows are sources, columns are targets. Arrow keys move, Enter opens a cell.`,
   });
   svg.append(
     element(
@@ -153,7 +153,7 @@ function hover(source, target, words, event) {
   const score = mean(there(seedScores(source, target).map(one => one[1])));
   tip.replaceChildren(
     element("div", {class: "strong"}, `${title(source)} \u2192 ${title(target)}`),
-    element("div", {}, `${DATA.views[state.view].title}: ${words}`),
+    element("div", {}, `${WORDS.views[state.view].title}: ${words}`),
     isNumber(score)
       ? element(
           "div",

@@ -6,9 +6,10 @@ from collections.abc import Mapping, Sequence
 from html import escape
 
 from promptatlas.analysis.statistics.joint import FROZEN, JOINT, SCRATCH, SINGLE, way as called
-from promptatlas.analysis.statistics.views import method_title, way_title
+from promptatlas.analysis.words import method_title, way_title
 from promptatlas.report.page import static
 from promptatlas.study.multitask import LEAVE_ONE_OUT, ROWS
+from promptatlas.tasks import metrics
 
 WORDS = (
     "Targets of a group share one prompt, and a prompt may start from one that was tuned on many tasks. Each way to have a "
@@ -131,7 +132,6 @@ def _other_metrics(joint: Sequence[Mapping], titles: Mapping[str, str]) -> str:
     if not other:
         return ""
     named = [
-        f"{titles.get(task, task)} ({here.replace('_', ' ')} here, {there.replace('_', ' ')} there)"
-        for task, (here, there) in other.items()
+        f"{titles.get(task, task)} ({metrics.title(here)} here, {metrics.title(there)} there)" for task, (here, there) in other.items()
     ]
     return f"Not comparable, nor the averages as far as they hold them: {'; '.join(named)}."

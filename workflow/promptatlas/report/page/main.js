@@ -67,14 +67,14 @@ function segments(id, name, options) {
 
 // After a change of protocol the chosen method or view may not exist in it; who looked at the main view goes on doing so.
 function settle(before) {
-  if (!matrix()) state.method = Object.keys(DATA.methods).find(method => DATA.matrices[`${state.protocol}/${method}`]);
+  if (!matrix()) state.method = DATA.methods.find(method => DATA.matrices[`${state.protocol}/${method}`]);
   if (state.view === before || !(state.view in matrix().views)) state.view = mainView();
 }
 
 // The views that the shown matrix has.
 function drawViews() {
   const views = Object.keys(matrix().views);
-  fill("choose-view", views.map(name => element("option", {value: name}, DATA.views[name].title)));
+  fill("choose-view", views.map(name => element("option", {value: name}, WORDS.views[name].title)));
   document.getElementById("choose-view").value = state.view;
 }
 
@@ -87,7 +87,7 @@ function options(id, pairs, change) {
   });
 }
 
-segments("choose-method", "method", DATA.methods);
+segments("choose-method", "method", Object.fromEntries(DATA.methods.map(one => [one, methodTitle(one)])));
 segments("choose-protocol", "protocol", Object.fromEntries(DATA.protocols.map(one => [one, protocolTitle(one)])));
 options("choose-view", [], chosen => {
   state.view = chosen;

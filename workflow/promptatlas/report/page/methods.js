@@ -3,7 +3,7 @@
 const COMPARED = SUMMARY.comparison;
 const BASE_METHOD = "zero_shot";
 const beside = () => COMPARED.methods.filter(one => one.method !== BASE_METHOD);
-const nameOf = one => DATA.method_titles[one] || one;
+const nameOf = one => titleOf("methods", one);
 
 function drawMethods() {
   // As in the static figure. A study of protocol init alone may have none of its methods here, as no prompt is used as it was

@@ -22,7 +22,7 @@ function drawPanel() {
     element(
       "p",
       {class: "quiet"},
-      `${methodTitle(state.method)}, ${howMade(source, target)}; ${TASKS[target].metric.replace(/_/g, " ")}`,
+      `${methodTitle(state.method)}, ${howMade(source, target)}; ${metricTitle(TASKS[target].metric)}`,
     ),
   ];
   const failed = failures(source, target);
@@ -75,7 +75,7 @@ function cellNumbers(source, target, scores, measured) {
   const better = others.filter(name => value(name, target, "raw") > value(source, target, "raw")).length;
   return [
     element("p", {class: "big"}, words || percent(mean(measured), 1)),
-    element("p", {class: "quiet"}, words ? DATA.views[state.view].title : "Score"),
+    element("p", {class: "quiet"}, words ? WORDS.views[state.view].title : "Score"),
     isTask(source) && source !== target
       ? element("p", {}, `Source ${better + 1} of ${others.length} for this target.`)
       : null,
@@ -133,7 +133,7 @@ function cellSimilarities(source, target) {
     const rank = isNumber(values)
       ? `${column.filter(other => other > values).length + 1} of ${column.length}`
       : "\u2013";
-    return [element("span", {title: one.measure}, one.title), precise(values), rank];
+    return [measureName(one.measure), precise(values), rank];
   });
   return [
     element("h4", {}, "Similarity of the two tasks (larger = closer)"),

@@ -1,7 +1,7 @@
 """Everything the page shows, gathered from tables into one JSON-able dict. Knows nothing of HTML.
 
 Arrays follow the order of `tasks` (rows sources, columns targets); means over seeds unless said otherwise; a missing
-cell is null. The words of the page take their numbers from `summary` alone.
+cell is null. `words` are all names in words: the page has none of its own. Its sentences take their numbers from `summary` alone.
 """
 
 from collections import defaultdict
@@ -11,9 +11,9 @@ from typing import Any
 import numpy as np
 import pandas as pd
 
+from promptatlas.analysis import words
 from promptatlas.analysis.statistics.matrices import Scores, collect, similarity_matrices, task_names
-from promptatlas.analysis.statistics.views import METHODS, VIEWS, colour_limits, has, method_title, shown
-from promptatlas.evaluation.similarity import lookup
+from promptatlas.analysis.statistics.views import VIEWS, colour_limits, has, shown
 
 MOST_EPOCHS = 40
 CARD = (
@@ -46,10 +46,10 @@ def payload(
         "config": config,
         "backbones": sorted(set(tables["transfer"]["backbone"])),
         "tasks": [{"name": name} | {key: plain(card[key]) for key in CARD if key in card} for name, card in cards.iterrows()],
-        "methods": {method: method_title(method) for method in in_order(summary["methods"], config.get("methods", ()))},
-        "method_titles": METHODS,
+        "words": words.every(),
+        "methods": in_order(summary["methods"], config.get("methods", ())),
         "protocols": summary["protocols"],
-        "views": {name: vars(view) for name, view in VIEWS.items() if any(has(scores, name) for scores in collected)},
+        "views": [name for name in VIEWS if any(has(scores, name) for scores in collected)],
         "order": summary["order"],
         "limits": {protocol: limits(collected, protocol) for protocol in summary["protocols"]},
         "matrices": {f"{scores.protocol}/{scores.method}": matrices(scores) for scores in collected},
@@ -105,9 +105,8 @@ def similarities(similarity: pd.DataFrame, names: tuple[str, ...]) -> list[dict[
     """One entry per measure (and method, for measures that depend on it)."""
     entries = []
     for (measure, method), part in similarity.fillna({"method": ""}).groupby(["measure", "method"], sort=False):
-        known = lookup(measure)
         values = plain(similarity_matrices(part, names, method)[measure], 4)
-        entries.append({"measure": measure, "method": method, "title": known.title, "family": known.family, "values": values})
+        entries.append({"measure": measure, "method": method, "values": values})
     return entries
 
 

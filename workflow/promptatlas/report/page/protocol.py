@@ -14,7 +14,7 @@ import numpy as np
 import pandas as pd
 
 from promptatlas.analysis.paper_protocols import AVERAGE, HARMONIC, MEASURED, PUBLISHED, SCORE, ZERO_SHOT
-from promptatlas.analysis.statistics.views import method_title
+from promptatlas.analysis.words import method_title
 from promptatlas.report.page import static
 from promptatlas.study.designs import BASE_TO_NEW, CROSS_DATASET, DOMAIN
 from promptatlas.tasks.halves import BASE, NEW, part_name

@@ -1,6 +1,7 @@
 // What a protocol does with a source's prompt, in words, and what its scores are compared with. Knows nothing of drawing.
 
-const tuned = () => state.protocol === "init";
+const protocolWords = (protocol = state.protocol) => WORDS.protocols[protocol];
+const tuned = (protocol = state.protocol) => protocolWords(protocol).tunes;
 
 const epochsOfSource = method => ((DATA.config.settings || {})[method] || {}).epochs;
 
@@ -11,11 +12,16 @@ function epochsOfInit(method) {
 }
 
 function onTarget(method) {
-  const epochs = epochsOfInit(method);
-  return "tuned on the target" + (isNumber(epochs) ? `, ${epochs} epoch${epochs === 1 ? "" : "s"}` : "");
+  return "tuned on the target" + epochsWords(epochsOfInit(method));
 }
 
-const protocolTitle = protocol => (protocol === "init" ? `init: started from and ${onTarget()}` : `${protocol}: applied unchanged`);
+const epochsWords = epochs => (isNumber(epochs) ? `, ${epochs} epoch${epochs === 1 ? "" : "s"}` : "");
+
+// A protocol and how long it tunes, if it does and that is the same for all methods.
+function protocolTitle(protocol) {
+  const epochs = tuned(protocol) ? epochsOfInit() : null;
+  return `${protocol}: ${protocolWords(protocol).title}` + epochsWords(epochs);
+}
 
 // What was done for one cell, as part of a sentence.
 function howMade(source, target) {
@@ -59,7 +65,7 @@ const everyTask = () => (SUMMARY.n_missing_cells ? "every task that could be mea
 
 // The prompts of a study, for the first sentence of the page.
 const usedHow = protocol =>
-  protocol === "init"
+  tuned(protocol)
     ? `each taken as the start of tuning on ${everyTask()}`
     : `each used on ${everyTask()}${DATA.protocols.length > 1 ? " as it is" : ""}`;
 

@@ -7,7 +7,7 @@ const quiet = text => element("p", {class: "quiet"}, text);
 const list = words => (words.length < 2 ? words.join("") : words.slice(0, -1).join(", ") + " and " + words.at(-1));
 
 function drawHeader() {
-  const methods = list(Object.values(DATA.methods));
+  const methods = list(DATA.methods.map(methodTitle));
   document.title = `promptatlas: ${DATA.study}`;
   fill(
     "lead",
@@ -151,12 +151,7 @@ function drawSourcesWords() {
   );
 }
 
-const parts = () => [
-  ["target", tuned() ? "how much tuning on the target gains" : "how easy the target is"],
-  ["source", "how much the source gives"],
-  ["relationship", "who helps whom"],
-  ["seed", "seed noise"],
-];
+const parts = () => Object.entries(protocolWords().parts);
 
 function drawVariance() {
   const shares = method =>
@@ -172,7 +167,7 @@ function drawVariance() {
         )
         .map(one => [one.measure, one.estimate]),
     );
-  const rows = Object.keys(DATA.methods)
+  const rows = DATA.methods
     .map(method => [methodTitle(method), shares(method)])
     .filter(row => Object.keys(row[1]).length)
     .map(([name, parts]) => ["seed" in parts ? name : `${name}, with noise`, parts]);
@@ -270,7 +265,7 @@ function drawStudy() {
         one.title,
         element("code", {}, one.name),
         one.family,
-        one.metric.replace(/_/g, " "),
+        metricTitle(one.metric),
         `${one.classes}`,
         `${one.n_test}`,
         percent(one.chance),

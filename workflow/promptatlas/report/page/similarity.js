@@ -3,8 +3,7 @@
 
 function drawSimilarity() {
   const records = SUMMARY.correlations.filter(one => one.response === PRIMARY && one.protocol === state.protocol);
-  const name = measure => (DATA.similarity.find(one => one.measure === measure) || {title: measure}).title;
-  fill("similarity-untested", untested(name));
+  fill("similarity-untested", untested());
   if (!records.length) {
     fill("similarity-words", para("No measure could be held against transfer."));
     fill("similarity-table");
@@ -16,11 +15,11 @@ function drawSimilarity() {
     para(
       "Both matrices are first freed of how easy each target is and how much each source gives. What is left says who helps whom, and who is close to whom; r is the correlation of the two, over all ordered pairs of tasks.",
     ),
-    records.filter(here).map(one => para(sentence(one, name))),
+    records.filter(here).map(one => para(sentence(one))),
   );
   const rows = records.map(one => [
     methodTitle(one.method),
-    element("span", {title: one.measure}, name(one.measure)),
+    measureName(one.measure),
     element("span", {class: one.significant ? "strong" : "quiet"}, show(one.estimate)),
     isNumber(one.low) ? `[${show(one.low)}, ${show(one.high)}]` : "\u2013",
     pText(one.p),
@@ -30,11 +29,11 @@ function drawSimilarity() {
     one.family === "truth" ? "check of the benchmark" : one.confirmatory ? "confirmatory" : "exploratory",
   ]);
   const colours = Object.fromEntries(
-    Object.keys(DATA.methods).map((method, index) => [method, SEED_COLOURS[index % SEED_COLOURS.length]]),
+    DATA.methods.map((method, index) => [method, SEED_COLOURS[index % SEED_COLOURS.length]]),
   );
   const measures = [...new Set(records.map(one => one.measure))];
   const plotted = measures.flatMap(measure => [
-    {head: name(measure)},
+    {head: measureTitle(measure)},
     ...records
       .filter(one => one.measure === measure)
       .map(one => ({
@@ -66,11 +65,11 @@ function drawSimilarity() {
 }
 
 // Measures without a correlation, and why: one line per reason and method.
-function untested(name) {
+function untested() {
   const lines = {};
   for (const one of SUMMARY.not_tested.filter(one => one.response === PRIMARY && one.protocol === state.protocol)) {
     const line = `${methodTitle(one.method)}, ${one.reason}`;
-    (lines[line] ||= []).push(name(one.measure));
+    (lines[line] ||= []).push(measureTitle(one.measure));
   }
   const found = Object.entries(lines);
   return found.length
@@ -78,9 +77,15 @@ function untested(name) {
     : [];
 }
 
+// A measure in words; what it is, and its name in tables, show under the pointer.
+function measureName(name) {
+  const {description} = WORDS.measures[name] || {};
+  return element("span", {title: description ? `${name}: ${description}` : name}, measureTitle(name));
+}
+
 const decisive = (own, adjusted) => (isNumber(adjusted) ? adjusted : own);
 
-function sentence(one, name) {
+function sentence(one) {
   const link = one.estimate > 0 ? "goes with better transfer" : "goes with worse transfer";
   const alone = decisive(one.p, one.p_max_t) < 0.05;
   const within = isNumber(one.p_blocks) && decisive(one.p_blocks, one.p_blocks_min_p) >= 0.05;
@@ -97,7 +102,7 @@ function sentence(one, name) {
             : `${link}, as far as an exploratory test can tell`;
   const family = isNumber(one.p_blocks) ? `, beyond family p = ${pText(one.p_blocks)}` : "";
   const range = isNumber(one.low) ? `, 95 % interval ${show(one.low)} to ${show(one.high)}` : "";
-  return `For ${methodTitle(one.method)}, ${name(one.measure)} ${verdict} (r = ${show(one.estimate)}${range}, p = ${pText(one.p)}${family}).`;
+  return `For ${methodTitle(one.method)}, ${measureTitle(one.measure)} ${verdict} (r = ${show(one.estimate)}${range}, p = ${pText(one.p)}${family}).`;
 }
 
 // What renaming whole families can tell, or why it is not asked.
@@ -149,9 +154,7 @@ function drawRegret() {
     fill("regret-table");
     return;
   }
-  const controls = {ctrl_static: "best on average for the other targets", ctrl_random: "random source"};
-  const name = measure =>
-    controls[measure] || (DATA.similarity.find(one => one.measure === measure) || {title: measure}).title;
+  const name = measure => WORDS.controls[measure] || measureTitle(measure);
   const get = (measure, test) => records.find(one => one.measure === measure && one.test === test);
   const tops = [1, 3, 5].filter(k => get("ctrl_static", `regret@${k}`));
   if (!tops.length) {
@@ -164,7 +167,7 @@ function drawRegret() {
   measures.sort((a, b) => get(a, first).estimate - get(b, first).estimate);
   const better = measures.filter(
     one =>
-      !(one in controls) && get(one, first).estimate < get("ctrl_static", first).estimate && get(one, first).p < 0.05,
+      !(one in WORDS.controls) && get(one, first).estimate < get("ctrl_static", first).estimate && get(one, first).p < 0.05,
   );
   fill(
     "regret-words",

@@ -3,12 +3,7 @@
 const DATA = JSON.parse(document.getElementById("data").textContent);
 const SUMMARY = DATA.summary;
 const TASKS = Object.fromEntries(DATA.tasks.map((task, index) => [task.name, {...task, index}]));
-const ROWS = {
-  largest_class: "always the largest class", scratch: "untuned prompt", template: "hand-written (zero-shot)", shuffled: "shuffled labels",
-  multitask: "all other tasks together", multitask_all: "all tasks together", multitask_of: "source tasks together",
-  multitask_averaged: "all other tasks together (mean of seeds)", multitask_all_averaged: "all tasks together, seeds averaged",
-  multitask_of_averaged: "source tasks together (mean of seeds)",
-};
+const WORDS = DATA.words;
 const ORDERS = ["similar", "family", "name", "giving"];
 
 const state = readAddress();
@@ -18,7 +13,7 @@ function readAddress() {
   const pick = (key, known, otherwise) => (known.includes(given.get(key)) ? given.get(key) : otherwise);
   const names = Object.keys(TASKS);
   const protocol = pick("protocol", DATA.protocols, DATA.protocols[0]);
-  const methods = Object.keys(DATA.methods).filter(method => DATA.matrices[`${protocol}/${method}`]);
+  const methods = DATA.methods.filter(method => DATA.matrices[`${protocol}/${method}`]);
   const method = pick("method", methods, methods[0]);
   const views = Object.keys(DATA.matrices[`${protocol}/${method}`].views);
   const chosen = {
@@ -27,7 +22,7 @@ function readAddress() {
     view: pick("view", views, mainView(views)),
     order: pick("order", ORDERS, "similar"),
     numbers: given.get("numbers") !== "off",
-    source: pick("source", [...names, ...Object.keys(ROWS)], null),
+    source: pick("source", [...names, ...Object.keys(WORDS.protocols[protocol].row_titles)], null),
     target: pick("target", names, null),
     ranked: pick("ranked", names, SUMMARY.order[0]),
     theme: pick("theme", ["light", "dark"], null),
@@ -52,12 +47,15 @@ function writeAddress() {
 const key = () => `${state.protocol}/${state.method}`;
 const matrix = () => DATA.matrices[key()];
 const title = name => (TASKS[name] ? TASKS[name].title : rowTitle(name));
-const rowTitle = name => (name === "scratch" && tuned() ? "tuned from an untrained start" : ROWS[name] || name);
+const rowTitle = name => protocolWords().row_titles[name] || name;
+const titleOf = (kind, name) => (WORDS[kind][name] ? WORDS[kind][name].title : name);
+const metricTitle = name => titleOf("metrics", name);
+const measureTitle = name => titleOf("measures", name);
 const isTask = name => name in TASKS;
 const methodTitle = name =>
   name
     .split("~")
-    .map(one => DATA.methods[one] || one)
+    .map(one => titleOf("methods", one))
     .join(" and ");
 
 // Tasks in the chosen order; an array of names.
@@ -115,7 +113,7 @@ const pText = p => (isNumber(p) ? (p < 0.001 ? p.toFixed(4) : p < 0.095 ? p.toFi
 // A value of a view as text, short for a cell of the heatmap or long for words.
 function viewText(number, view = state.view, long = false) {
   if (!isNumber(number)) return long ? "missing" : "";
-  const {unit} = DATA.views[view];
+  const {unit} = WORDS.views[view];
   if (unit === "%") return long ? percent(number, 1) : show(100 * number, 0);
   if (unit === "points") return signed(number, long ? 1 : 0) + (long ? " points" : "");
   return signed(number, long ? 2 : 1) + (long ? ` ${unit}` : "");

@@ -11,14 +11,14 @@ from pathlib import Path
 import numpy as np
 import pandas as pd
 
-from promptatlas.analysis.statistics.views import method_title, way_title
+from promptatlas.analysis.words import method_title, way_title
 from promptatlas.runs.largest_class import SAME
 from promptatlas.study.designs import LARGEST_CLASS
+from promptatlas.tasks import metrics
 from promptatlas.tasks.halves import whole_of
 
 FOLDER = Path(__file__).parent
 FEW = 5
-ALIKE = "; metric: mean_per_class counts all classes alike"
 HOLE = '<a class="hole" href="#holes">failed</a>'
 CARE = (
     "Published numbers come from the authors’ own runs, which crop and flip the training images at random and compute in half "
@@ -119,7 +119,7 @@ def _cautions(summary: Mapping, titles: Mapping[str, str]) -> str:
     pairs = dict.fromkeys(frozenset((one["source"], one["target"])) for one in summary.get("shared_images", ()))
     lines = {
         "No prompt scores more than always answering the largest class does": [
-            f"{titles[one['task']]} ({percent(one['score'])} %{ALIKE if one['remedy'] else ''})" for one in below
+            f"{titles[one['task']]} ({'; '.join([percent(one['score']) + ' %', *_plain(one['remedy'])])})" for one in below
         ],
         "Tasks that share images": [" and ".join(sorted(titles[name] for name in pair)) for pair in pairs],
         "Data that need a look": [titles[one["task"]] for one in summary.get("odd_data", ())],
@@ -130,6 +130,11 @@ def _cautions(summary: Mapping, titles: Mapping[str, str]) -> str:
         for what, which in lines.items()
         if which
     )
+
+
+def _plain(remedy: str) -> list[str]:
+    """What helps, if anything does, without the marks of code."""
+    return [remedy.replace("`", "")] if remedy else []
 
 
 def largest_classes(summary: Mapping) -> dict[str, float]:
@@ -149,7 +154,7 @@ def _tasks(tasks: pd.DataFrame, summary: Mapping) -> str:
     head = ("task", "classes", "test pictures", "metric", "chance", "largest class", "zero-shot", "linear probe", "split")
     rows = (
         [
-            row.title, str(row.classes), str(row.n_test), row.metric, percent(row.chance),
+            row.title, str(row.classes), str(row.n_test), metrics.title(row.metric), percent(row.chance),
             percent(getattr(row, LARGEST_CLASS, None)), percent(row.zero_shot),
             percent(probes.get(row.task)), row.split_source,
         ]

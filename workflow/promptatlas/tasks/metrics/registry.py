@@ -87,8 +87,9 @@ def lookup(name: str) -> Metric:
 
 
 def title(name: str) -> str:
-    """A metric as people call it; one that is not registered, as in published tables, by its name without underscores."""
-    return METRICS[name].title if name in METRICS else name.replace("_", " ")
+    """A metric as people call it, also with what published tables say after its name; one that is not registered by its own name."""
+    first, space, rest = name.partition(" ")
+    return (METRICS[first].title if first in METRICS else first.replace("_", " ")) + space + rest
 
 
 def choice(names: Iterable[str]) -> str:
