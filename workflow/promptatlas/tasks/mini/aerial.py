@@ -50,30 +50,18 @@ def _land(covers: tuple[str, ...]) -> Callable[[int, np.random.Generator], Facto
 TASKS = (
     MiniTask(
         Task(
-            name="satellite",
-            title="Land cover",
-            family="aerial",
-            class_names=tuple(SATELLITE.values()),
-            templates=("a centered satellite photo of {}.", "a satellite photo of {}."),
-            drawn=("land cover", "haze"),
+            name="satellite", title="Land cover", family="aerial", class_names=tuple(SATELLITE.values()),
+            templates=("a centered satellite photo of {}.", "a satellite photo of {}."), drawn=("land cover", "haze"),
             labelled=("land cover",),
         ),
-        PictureSet("satellite", _land(tuple(SATELLITE)), draw_land, looks.haze),
-        lambda factors: SATELLITE[factors["land"]],
-        sizes(8),
+        PictureSet("satellite", _land(tuple(SATELLITE)), draw_land, looks.haze), lambda factors: SATELLITE[factors["land"]], sizes(8),
     ),
     MiniTask(
         Task(
-            name="land_use",
-            title="Land use",
-            family="aerial",
-            class_names=tuple(LAND_USE.values()),
-            templates=("aerial imagery of {}.", "an aerial photo of a {}."),
-            drawn=("land cover", "land use", "haze"),
+            name="land_use", title="Land use", family="aerial", class_names=tuple(LAND_USE.values()),
+            templates=("aerial imagery of {}.", "an aerial photo of a {}."), drawn=("land cover", "land use", "haze"),
             labelled=("land cover", "land use"),
         ),
-        PictureSet("land use", _land(tuple(LAND_USE)), draw_land, looks.haze),
-        lambda factors: LAND_USE[factors["land"]],
-        sizes(10),
+        PictureSet("land use", _land(tuple(LAND_USE)), draw_land, looks.haze), lambda factors: LAND_USE[factors["land"]], sizes(10),
     ),
-)
+)  # fmt: skip

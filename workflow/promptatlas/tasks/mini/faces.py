@@ -84,30 +84,17 @@ FACES_SIZES = {"train": 384, "validation": 96, "test": 480}
 TASKS = (
     MiniTask(
         Task(
-            name="expressions",
-            title="Facial expressions",
-            family="face",
-            class_names=EXPRESSIONS,
+            name="expressions", title="Facial expressions", family="face", class_names=EXPRESSIONS,
             templates=("a photo of a {} looking face.", "a photo of a face showing the emotion: {}."),
-            drawn=("expression", "glasses", "frame"),
-            labelled=("expression",),
+            drawn=("expression", "glasses", "frame"), labelled=("expression",),
         ),
-        FACES,
-        lambda factors: factors["expression"],
-        FACES_SIZES,
+        FACES, lambda factors: factors["expression"], FACES_SIZES,
     ),
     MiniTask(
         Task(
-            name="glasses",
-            title="Glasses",
-            family="face",
-            class_names=("without spectacles", "wearing spectacles"),
-            templates=("a photo of a person {}.", "a face {}."),
-            drawn=("expression", "glasses", "frame"),
-            labelled=("glasses",),
+            name="glasses", title="Glasses", family="face", class_names=("without spectacles", "wearing spectacles"),
+            templates=("a photo of a person {}.", "a face {}."), drawn=("expression", "glasses", "frame"), labelled=("glasses",),
         ),
-        FACES,
-        lambda factors: "wearing spectacles" if factors["glasses"] else "without spectacles",
-        FACES_SIZES,
+        FACES, lambda factors: "wearing spectacles" if factors["glasses"] else "without spectacles", FACES_SIZES,
     ),
-)
+)  # fmt: skip

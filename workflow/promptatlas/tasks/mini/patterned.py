@@ -24,16 +24,10 @@ def _patterned_shape(number: int, rng: np.random.Generator) -> Factors:
 TASKS = (
     MiniTask(
         Task(
-            name="patterned_shapes",
-            title="Patterned shapes",
-            family="texture",
-            class_names=TEXTURES,
-            templates=("a photo of a shape with {}.", "an object with a {} pattern."),
-            drawn=("texture", "colour", "shape", "frame"),
+            name="patterned_shapes", title="Patterned shapes", family="texture", class_names=TEXTURES,
+            templates=("a photo of a shape with {}.", "an object with a {} pattern."), drawn=("texture", "colour", "shape", "frame"),
             labelled=("texture",),
         ),
-        PictureSet("patterned shapes", _patterned_shape, draw_object, looks.frame),
-        lambda factors: factors["texture"],
-        sizes(8),
+        PictureSet("patterned shapes", _patterned_shape, draw_object, looks.frame), lambda factors: factors["texture"], sizes(8),
     ),
-)
+)  # fmt: skip

@@ -64,16 +64,10 @@ def _road(number: int, rng: np.random.Generator) -> Factors:
 TASKS = (
     MiniTask(
         Task(
-            name="distance",
-            title="Distance to the next car",
-            family="space",
-            class_names=tuple(DISTANCES.values()),
-            templates=("{}",),
-            drawn=("vehicle", "colour", "position", "night"),
-            labelled=("distance",),
+            name="distance", title="Distance to the next car", family="space", class_names=tuple(DISTANCES.values()), templates=("{}",),
+            drawn=("vehicle", "colour", "position", "night"), labelled=("distance",),
         ),
-        PictureSet("roads", _road, draw_road, looks.night),
-        lambda factors: DISTANCES[factors["distance"]],
+        PictureSet("roads", _road, draw_road, looks.night), lambda factors: DISTANCES[factors["distance"]],
         sizes(4, train=80, validation=20, test=110),
     ),
-)
+)  # fmt: skip

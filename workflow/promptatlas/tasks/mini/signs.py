@@ -93,17 +93,11 @@ def _sign(number: int, rng: np.random.Generator) -> Factors:
 TASKS = (
     MiniTask(
         Task(
-            name="signs",
-            title="Traffic signs",
-            family="sign",
-            class_names=tuple(SIGNS),
-            templates=('a zoomed in photo of a "{}" traffic sign.', 'a photo of a "{}" sign.'),
-            metric="mean_per_class",
-            drawn=("shape", "colour", "pictogram", "night"),
-            labelled=("shape", "colour", "pictogram"),
+            name="signs", title="Traffic signs", family="sign", class_names=tuple(SIGNS),
+            templates=('a zoomed in photo of a "{}" traffic sign.', 'a photo of a "{}" sign.'), metric="mean_per_class",
+            drawn=("shape", "colour", "pictogram", "night"), labelled=("shape", "colour", "pictogram"),
         ),
-        PictureSet("signs", _sign, draw_sign, looks.night),
-        lambda factors: factors["sign"],
+        PictureSet("signs", _sign, draw_sign, looks.night), lambda factors: factors["sign"],
         {"train": 10 * len(ROUND), "validation": 2 * len(ROUND), "test": 8 * len(ROUND)},
     ),
-)
+)  # fmt: skip

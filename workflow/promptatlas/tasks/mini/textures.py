@@ -70,16 +70,10 @@ def _full_picture(number: int, rng: np.random.Generator) -> Factors:
 TASKS = (
     MiniTask(
         Task(
-            name="textures",
-            title="Textures",
-            family="texture",
-            class_names=TEXTURES,
-            templates=("a photo of {} texture.", "a picture of {}.", "a surface with {}."),
-            drawn=("texture", "colour", "frame"),
+            name="textures", title="Textures", family="texture", class_names=TEXTURES,
+            templates=("a photo of {} texture.", "a picture of {}.", "a surface with {}."), drawn=("texture", "colour", "frame"),
             labelled=("texture",),
         ),
-        PictureSet("textures", _full_picture, draw_texture, looks.frame),
-        lambda factors: factors["texture"],
-        sizes(8),
+        PictureSet("textures", _full_picture, draw_texture, looks.frame), lambda factors: factors["texture"], sizes(8),
     ),
-)
+)  # fmt: skip

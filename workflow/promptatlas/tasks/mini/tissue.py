@@ -41,17 +41,10 @@ def _tissue(number: int, rng: np.random.Generator) -> Factors:
 TASKS = (
     MiniTask(
         Task(
-            name="tissue",
-            title="Tumour in lymph nodes",
-            family="medical",
-            class_names=tuple(CLASS_NAMES.values()),
-            templates=("this is a photo of {} tissue.",),
-            metric="roc_auc",
-            drawn=("cells", "eyepiece"),
-            labelled=("cells",),
+            name="tissue", title="Tumour in lymph nodes", family="medical", class_names=tuple(CLASS_NAMES.values()),
+            templates=("this is a photo of {} tissue.",), metric="roc_auc", drawn=("cells", "eyepiece"), labelled=("cells",),
         ),
-        PictureSet("tissue", _tissue, draw_tissue, looks.eyepiece),
-        lambda factors: CLASS_NAMES[factors["tissue"]],
+        PictureSet("tissue", _tissue, draw_tissue, looks.eyepiece), lambda factors: CLASS_NAMES[factors["tissue"]],
         sizes(2, train=128, validation=40, test=250),
     ),
-)
+)  # fmt: skip

@@ -43,16 +43,10 @@ def _word(number: int, rng: np.random.Generator) -> Factors:
 TASKS = (
     MiniTask(
         Task(
-            name="polarity",
-            title="Words of praise and blame",
-            family="word",
-            class_names=("positive", "negative"),
-            templates=("a {} review.", "a word with a {} meaning."),
-            drawn=("word", "print", "colour", "tag"),
-            labelled=("polarity",),
+            name="polarity", title="Words of praise and blame", family="word", class_names=("positive", "negative"),
+            templates=("a {} review.", "a word with a {} meaning."), drawn=("word", "print", "colour", "tag"), labelled=("polarity",),
         ),
-        PictureSet("words", _word, draw_word, looks.tag),
-        lambda factors: factors["polarity"],
+        PictureSet("words", _word, draw_word, looks.tag), lambda factors: factors["polarity"],
         sizes(2, train=128, validation=40, test=250),
     ),
-)
+)  # fmt: skip
