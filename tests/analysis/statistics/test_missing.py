@@ -7,7 +7,7 @@ import pytest
 from promptatlas.analysis import statistics
 from promptatlas.analysis.statistics import masked, permutation
 from promptatlas.analysis.statistics.matrices import collect
-from promptatlas.analysis.statistics.moments import components, fit, shared
+from promptatlas.analysis.statistics.moments import Components, fit, shared
 from promptatlas.analysis.statistics.relations import effects, off_diagonal, usable
 from promptatlas.analysis.statistics.reliability import PARTS, decompose
 from promptatlas.analysis.statistics.scales import seed_mean
@@ -17,6 +17,12 @@ N = 8
 TRUTH = {"target": 0.5, "source": 1.0, "relationship": 1.0, "giver_receiver": 0.3, "reciprocity": 0.4}
 # of one seed's noise: the prompt of a source serves a whole row, and a whole seed may be better or worse
 NOISE = {"row": 0.25, "column": 0.1, "cell": 0.8, "seed": 4.0}
+
+
+def components(values: np.ndarray) -> Components:
+    """Of one matrix (n, n): what it has in common with itself."""
+    own = fit(values)
+    return shared([(own, own)])
 
 
 def closed_form(values: np.ndarray) -> dict[str, float]:

@@ -3,12 +3,18 @@
 import numpy as np
 import pytest
 
-from promptatlas.analysis.statistics.moments import components
+from promptatlas.analysis.statistics.moments import Components, fit, shared
 from promptatlas.analysis.statistics.relations import effects, off_diagonal, relationships
 from promptatlas.analysis.statistics.reliability import decompose
 from promptatlas.base.errors import UserError
 
 OFF = ~np.eye(8, dtype=bool)
+
+
+def components(values: np.ndarray) -> Components:
+    """Of one matrix (n, n): what it has in common with itself."""
+    own = fit(values)
+    return shared([(own, own)])
 
 
 def fixture() -> np.ndarray:

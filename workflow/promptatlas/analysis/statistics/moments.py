@@ -62,12 +62,6 @@ def fit(values: np.ndarray) -> Fit:
     return Fit(there, effects, residual)
 
 
-def components(values: np.ndarray) -> Components:
-    """Unbiased (co)variances of one matrix (n, n); all NaN for fewer than four tasks or where too few cells are there."""
-    own = fit(values)
-    return shared([(own, own)])
-
-
 def shared(pairs: Iterable[tuple[Fit, Fit]]) -> Components:
     """Unbiased (co)variances of what the two fits of each pair have in common, pooled over the pairs."""
     sums, coefficients, n = np.zeros(5), np.zeros((5, 5)), 0

@@ -107,7 +107,7 @@ def require(missing: Sequence[str], who: str, root: str | Path, remedy: str) -> 
 
 def folders(path: Path) -> list[str]:
     """Names of the sub-folders of `path` in natural order; hidden ones do not count."""
-    return sorted((entry.name for entry in _entries(path) if entry.is_dir()), key=natural)
+    return sorted((entry.name for entry in entries(path) if entry.is_dir()), key=natural)
 
 
 def pictures(path: Path, deep: bool = True) -> list[File]:
@@ -125,7 +125,7 @@ def _collect(folder: str, prefix: str, found: list[File], deep: bool, above: fro
     here = (status.st_dev, status.st_ino)
     if here in above:
         raise UserError(f"{folder} is a link to a folder that contains it; remove the link")
-    for entry in _entries(folder):
+    for entry in entries(folder):
         if entry.is_dir():
             if deep:
                 _collect(entry.path, f"{prefix}{entry.name}{os.sep}", found, deep, above | {here})
@@ -137,9 +137,10 @@ def _collect(folder: str, prefix: str, found: list[File], deep: bool, above: fro
             found.append(File(prefix + entry.name, status.st_size, status.st_mtime_ns))
 
 
-def _entries(folder: str | Path) -> list[os.DirEntry]:
+def entries(folder: str | Path) -> list[os.DirEntry]:
+    """What is in a folder but for hidden names. UserError if it cannot be listed."""
     try:
-        with os.scandir(folder) as entries:
-            return [entry for entry in entries if not is_hidden(entry.name)]
+        with os.scandir(folder) as found:
+            return [entry for entry in found if not is_hidden(entry.name)]
     except OSError as error:
         raise UserError(f"{folder} cannot be listed ({error.strerror}); see that it is a readable folder") from None

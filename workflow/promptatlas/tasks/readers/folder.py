@@ -8,7 +8,6 @@ from __future__ import annotations
 
 from contextlib import suppress
 from dataclasses import replace
-from os import listdir
 from os.path import expanduser, isdir, isfile
 from pathlib import Path
 
@@ -20,8 +19,8 @@ from promptatlas.tasks.catalogue.checking import MANUAL
 from promptatlas.tasks.listing import Listing
 from promptatlas.tasks.readers import manifest, others
 from promptatlas.tasks.readers.assemble import Part, assemble, wanted
-from promptatlas.tasks.readers.files import EXTENSIONS, File, Files, folders, pictures, stamp
-from promptatlas.tasks.seen import Look, is_hidden, tree
+from promptatlas.tasks.readers.files import EXTENSIONS, File, Files, entries, folders, pictures, stamp
+from promptatlas.tasks.seen import Look, tree
 
 SPLIT_FOLDERS = {"train": "train", "test": "test"} | dict.fromkeys(("val", "valid", "validation"), "validation")
 # Folders of these names that hold folders are splits, whatever they are called; only those above are found without a word.
@@ -133,11 +132,7 @@ def _near(path: Path) -> str:
 
 
 def _entries(folder: Path) -> list[str]:
-    """Names in a folder but for hidden ones."""
-    try:
-        return sorted(name for name in listdir(folder) if not is_hidden(name))
-    except OSError as error:
-        raise UserError(f"{folder} cannot be listed ({error.strerror}); see that it is a readable folder") from None
+    return sorted(entry.name for entry in entries(folder))
 
 
 def look(source: dict, data_root: Path) -> Look:
