@@ -7,8 +7,9 @@ import pandas as pd
 import pytest
 
 from promptatlas.backbone import feature_file
+from promptatlas.base import files
 from promptatlas.evaluation.doubts import alike, swapped
-from promptatlas.runs import prepare, tables
+from promptatlas.runs import comparable, tables
 from promptatlas.study.study import Study
 from promptatlas.tasks.prepared import Pool, write
 from promptatlas.tasks.task import Task
@@ -65,15 +66,15 @@ def test_both_stand_in_the_notes_of_the_table(tmp_path):
         task = Task(name, name, "own", ("one", "two"), ("a {}.",))
         images = {split: np.full((4, 8, 8, 3), 7, dtype=np.uint8) for split in ("train", "validation", "test")}
         write(study.paths.task_folder(name), task, {s: Pool.whole(array, np.arange(4) % 2) for s, array in images.items()}, [], images)
-    feature_file.save(study.paths.encoded("shapes"), {"class_features": unit([1, 0], [1, 0])}, {})
-    feature_file.save(study.paths.encoded("colors"), {"class_features": unit([1, 0], [0, 1])}, {})
-    assert "one and two" in prepare.indistinct(study, "shapes") and prepare.indistinct(study, "colors") == ""
+    files.replace(study.paths.encoded("shapes"), feature_file.packed({"class_features": unit([1, 0], [1, 0])}, {}))
+    files.replace(study.paths.encoded("colors"), feature_file.packed({"class_features": unit([1, 0], [0, 1])}, {}))
+    assert "one and two" in comparable.indistinct(study, "shapes") and comparable.indistinct(study, "colors") == ""
     tasks = pd.DataFrame(
         {"task": ["shapes", "colors"], "metric": "roc_auc", "zero_shot": [0.5, 0.2], "chance": 0.5, "n_test": 400, "notes": ["odd", ""]}
     )
     said = tables._swapped(tasks)
     assert [*said] == ["colors"]
-    noted = tables._doubted(tasks, {name: prepare.indistinct(study, name) for name in study.tasks}, said)["notes"]
+    noted = tables._doubted(tasks, {name: comparable.indistinct(study, name) for name in study.tasks}, said)["notes"]
     assert noted[0].startswith("odd; the model cannot tell 1 pair") and noted[1].startswith("its zero-shot score, 20.0 %")
 
 

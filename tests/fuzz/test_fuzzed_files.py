@@ -15,11 +15,11 @@ from promptatlas import backbone
 from promptatlas.backbone import feature_file
 from promptatlas.backbone.prompts import Prompts
 from promptatlas.exchange.inference import load_prompt
-from promptatlas.records import card, cells
-from promptatlas.records.cells import Cell, fingerprint
+from promptatlas.records import card, cells, score
+from promptatlas.records.cells import Cell
+from promptatlas.records.draw_file import ARRAYS, read_draw
+from promptatlas.records.fingerprint import changed, fingerprint
 from promptatlas.records.prompt_file import LearnedPrompt
-from promptatlas.runs import score_record
-from promptatlas.runs.prepare import ARRAYS, read_draw
 from promptatlas.tasks import catalogue
 from promptatlas.tasks.draws import draw as draw_pictures
 from promptatlas.tasks.prepared import Pool, PreparedTask, write
@@ -97,7 +97,7 @@ def test_cells(tmp_path_factory, data):
     found = settles(folder, folder / "cell.json", content, cells.read)
     if not isinstance(found, str) and found.items() >= CELL_ADDRESS.items():
         table = pd.DataFrame([CELL, found])[sorted(cells.KEYS[:-3])]
-        assert table.to_parquet() and 0 <= found["score"] <= 1 and cells.changed(found["parts"], PARTS) is not None
+        assert table.to_parquet() and 0 <= found["score"] <= 1 and changed(found["parts"], PARTS) is not None
 
 
 @cases(120)
@@ -105,7 +105,7 @@ def test_cells(tmp_path_factory, data):
 def test_scores(tmp_path_factory, data):
     folder = tmp_path_factory.getbasetemp()
     content = data.draw(st.one_of(mutated(SCORE).map(text), damaged(text(SCORE))))
-    found = settles(folder, folder / "score.json", content, score_record.read)
+    found = settles(folder, folder / "score.json", content, score.read)
     assert isinstance(found, str) or 0 <= found["score"] <= 1
 
 

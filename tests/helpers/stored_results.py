@@ -4,8 +4,9 @@ import json
 
 import numpy as np
 
-from promptatlas.records.cells import Cell, fingerprint
-from promptatlas.runs.prepare import ARRAYS
+from promptatlas.records.cells import Cell
+from promptatlas.records.draw_file import ARRAYS
+from promptatlas.records.fingerprint import fingerprint
 from promptatlas.tasks.draws import draw
 from promptatlas.tasks.prepared import Pool, write
 from promptatlas.tasks.task import Task

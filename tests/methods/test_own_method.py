@@ -16,7 +16,7 @@ from promptatlas.evaluation import evaluate
 from promptatlas.methods.registry import METHODS
 from promptatlas.plan.costs import Method, size
 from promptatlas.records.prompt_file import LearnedPrompt
-from promptatlas.runs import prepare, transfer as cells, tune
+from promptatlas.runs import engine, prepare
 from promptatlas.study.study import Study
 from promptatlas.training import single_task
 from promptatlas.training.shared_learner import tune_shared
@@ -82,10 +82,9 @@ def test_a_study_has_it_from_its_configuration_to_its_cells(tmp_path, toy):
     quiet = lambda *words: None  # noqa: E731
     for name in study.tasks:
         prepare.prepare(study, name, 1, quiet)
-    prepare.draws(study, quiet)
-    for jobs, run in ((study.jobs.encode, prepare.encode), (study.jobs.tune, tune.learn), (study.jobs.transfer, cells.fill)):
-        for job in jobs:
-            run(study, job, 1, quiet)
+    engine.run(study, study.jobs.draw, 1, quiet)
+    for job in (*study.jobs.encode, *study.jobs.tune, *study.jobs.transfer):
+        engine.run(study, job, 1, quiet)
     learned = {name: LearnedPrompt.load(study.paths.prompt("toy", 1, name))[0] for name in study.tasks}
     assert all(one.prompts.text.norm().item() == pytest.approx(abs(one.parameters["length"].item())) for one in learned.values())
     measured = {(cell.source, cell.target): json.loads(study.paths.cell(cell).read_text()) for cell in study.cells}

@@ -13,11 +13,12 @@ from promptatlas.backbone.architecture import Architecture
 from promptatlas.backbone.prompts import Prompts
 from promptatlas.base import json_record
 from promptatlas.base.errors import Failed, UserError
-from promptatlas.records import cells
+from promptatlas.base.files import replace
+from promptatlas.records import cells, learner_file, score
+from promptatlas.records.draw_file import read_draw
 from promptatlas.records.prompt_file import LearnedPrompt
-from promptatlas.runs import learner_file, score_record, tables
+from promptatlas.runs import tables
 from promptatlas.runs.attempts import alone
-from promptatlas.runs.prepare import read_draw
 from promptatlas.tasks.prepared import PreparedTask
 from stored_results import CELL, SCORE, drawn, task_record
 
@@ -50,13 +51,13 @@ def every(tmp_path):
         json_file(tmp_path / "task" / "task.json", task | more | {"task": task["task"] | {key: "x" for key in more if key != "version"}})
         return tmp_path / "task"
 
-    feature_file.save(tmp_path / "f", {"class_features": np.ones((2, 3), np.float32)}, {"class_features": "mark"})
+    replace(tmp_path / "f", feature_file.packed({"class_features": np.ones((2, 3), np.float32)}, {"class_features": "mark"}))
     save_file({"weights.shapes": torch.ones(2, 3)}, tmp_path / "s", {"parts": "{}"})
     texts = lambda more: {key: str(value) for key, value in more.items()}  # noqa: E731
     return {
         "cell": (lambda more: json_file(tmp_path / "c", CELL | more), cells.read),
         "failed cell": (lambda more: json_file(tmp_path / "c", CELL | {"score": None, "failed": "why"} | more), cells.read),
-        "score": (lambda more: json_file(tmp_path / "r", SCORE | more), score_record.read),
+        "score": (lambda more: json_file(tmp_path / "r", SCORE | more), score.read),
         "probe": (
             lambda more: json_file(tmp_path / "p", {"fingerprint": "", "probes": []} | more),
             lambda path: json_record.read(path, "the probe"),
@@ -100,13 +101,13 @@ def test_a_cell_from_before_there_was_a_field_has_its_default(tmp_path, key):
     assert set(old) >= set(cells.KEYS) and old["score"] == 0.5 and old[key] == cells.DEFAULTS[key]
 
 
-@pytest.mark.parametrize("key", [*score_record.DEFAULTS])
+@pytest.mark.parametrize("key", [*score.DEFAULTS])
 def test_a_score_from_before_there_was_a_field_has_its_default(tmp_path, key):
-    old = score_record.read(json_file(tmp_path / "r", {name: value for name, value in SCORE.items() if name != key}))
+    old = score.read(json_file(tmp_path / "r", {name: value for name, value in SCORE.items() if name != key}))
     assert old["score"] == 0.5 and old[key] is None
 
 
-@pytest.mark.parametrize(("record", "read"), [(CELL, cells.read), (SCORE, score_record.read)], ids=["cell", "score"])
+@pytest.mark.parametrize(("record", "read"), [(CELL, cells.read), (SCORE, score.read)], ids=["cell", "score"])
 def test_a_whole_record_that_is_read_and_written_again_keeps_its_bytes(tmp_path, record, read):
     path = json_file(tmp_path / "r", record)
     assert json.dumps(read(path)) == json.dumps(record)

@@ -8,7 +8,8 @@ import torch
 from safetensors import SafetensorError
 
 from promptatlas.base.errors import Failed, UserError, cause, of_the_disk
-from promptatlas.records.prompt_file import LearnedPrompt, holds, save_failed
+from promptatlas.base.files import replace
+from promptatlas.records.prompt_file import PROMPT, LearnedPrompt
 from promptatlas.runs.attempts import alone, each
 from promptatlas.tasks import metrics
 
@@ -96,10 +97,10 @@ def test_answers_that_are_not_numbers_have_no_score(metric, wrong):
 
 def test_a_failed_prompt_says_why_and_never_holds(tmp_path):
     path = tmp_path / "prompt.safetensors"
-    save_failed(path, "coop", Failed("the loss is not a number"))
+    replace(path, PROMPT.failed(Failed("the loss is not a number"), {"method": "coop"}))
     with pytest.raises(Failed, match="the loss is not a number"):
         LearnedPrompt.load(path)
-    assert not holds(path, "any fingerprint") and [*tmp_path.iterdir()] == [path]
+    assert not PROMPT.holds(path, "any fingerprint") and [*tmp_path.iterdir()] == [path]
 
 
 @pytest.mark.parametrize("error", [MemoryError(), None])

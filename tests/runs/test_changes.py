@@ -9,7 +9,7 @@ import numpy as np
 import pytest
 from PIL import Image
 
-from promptatlas.runs import changes, fetch, prepare, session
+from promptatlas.runs import changes, engine, fetch, prepare, session
 from promptatlas.study.study import Study
 
 SIDE = 24
@@ -300,7 +300,7 @@ def test_status_names_what_differs_of_prepared_tasks_and_draws_before_anything_r
         tasks = [state.path.parent.name if state.what == "prepared tasks" else state.path.stem for state in states]
         return {(state.what, task): (state.kind, state.why) for state, task in zip(states, tasks, strict=True)}
 
-    prepare.draws(made(), quiet)
+    engine.run(made(), made().jobs.draw, 1, quiet)
     done = {(what, task): (status.DONE, ()) for what in ("prepared tasks", "draws") for task in "ab"}
     assert found() == done
     words = {"a": {"templates": ["an odd photo of a {}."], "title": "Animals"}}

@@ -7,8 +7,9 @@ import torch
 from promptatlas.backbone import feature_file
 from promptatlas.backbone.prompts import Prompts
 from promptatlas.base.errors import Failed
+from promptatlas.base.files import replace
 from promptatlas.evaluation import similarity
-from promptatlas.records.prompt_file import LearnedPrompt, save_failed
+from promptatlas.records.prompt_file import PROMPT, LearnedPrompt
 from promptatlas.runs import compare
 from promptatlas.study.study import Study
 from promptatlas.tasks.prepared import Pool, write
@@ -38,12 +39,12 @@ def test_labels_and_prompts_come_from_the_study_and_gaps_stay_gaps(tmp_path, own
         write(study.paths.task_folder(name), Task(name, name, "own", ("one", "two"), ("a {}.",)), pools, [], images)
         eye = np.eye(2, 4, dtype=np.float32)
         encoded = {"features_train": np.repeat(eye, 3, axis=0), "class_features": eye}
-        feature_file.save(study.paths.encoded(name), encoded, {})
+        replace(study.paths.encoded(name), feature_file.packed(encoded, {}))
         for seed in study.seeds:
             path = study.paths.prompt("coop", seed, name)
             path.parent.mkdir(parents=True, exist_ok=True)
             LearnedPrompt("coop", {}, Prompts(text=torch.full((1, 1, 1, 1), 1.0 + number))).save(path, {})
-    save_failed(study.paths.prompt("coop", 2, "colors"), "coop", Failed("no image"))
+    replace(study.paths.prompt("coop", 2, "colors"), PROMPT.failed(Failed("no image"), {"method": "coop"}))
     table = compare.table(study)
     values = table[table["measure"] == "mine"].set_index(["method", "seed", "source", "target"])["value"]
     first, second = values["coop", 1], values["coop", 2]

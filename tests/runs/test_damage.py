@@ -10,14 +10,16 @@ import torch
 from promptatlas.backbone import feature_file
 from promptatlas.backbone.prompts import Prompts
 from promptatlas.base.errors import FAILED, Failed, UserError
+from promptatlas.base.files import replace
 from promptatlas.base.json_record import Newer
-from promptatlas.records import cells
-from promptatlas.records.cells import fingerprint
-from promptatlas.records.prompt_file import LearnedPrompt, is_left, save_failed
-from promptatlas.runs import damage, learner_file, score_record, session, status, status_lines
+from promptatlas.records import cells, probe_file
+from promptatlas.records.features import FEATURES
+from promptatlas.records.learner_file import LEARNER, Learner
+from promptatlas.records.prompt_file import PROMPT, LearnedPrompt
+from promptatlas.records.score import SCORE as SCORE_FILE
+from promptatlas.runs import damage, session, status, status_lines
 from promptatlas.study.study import Study
 from promptatlas.tasks.prepared import array_path, write_failed
-from promptatlas.training.shared_learner import Shared
 from stored_results import CELL, SCORE, drawn, task_record
 
 CONFIG = {
@@ -36,15 +38,16 @@ def study(tmp_path) -> Study:
     """With one whole file of every kind."""
     study = Study(CONFIG | {"results": str(tmp_path)})
     task_record(study.paths.task_folder("shapes"))
-    feature_file.save(study.paths.encoded("shapes"), {"class_features": np.ones((2, 3), np.float32)}, {})
+    replace(study.paths.encoded("shapes"), feature_file.packed({"class_features": np.ones((2, 3), np.float32)}, {}))
     cells.write(study.paths.draw("shapes", 1), drawn())
     cells.write(study.paths.probe("shapes"), {"fingerprint": "mark", "probes": [{"seed": 1, "score": 0.5}]})
     cells.write(study.paths.score("tip_adapter", 1, "shapes"), SCORE)
     cells.write(study.paths.joint_score("coop", "scratch", "joint", 1, "shapes"), SCORE)
     for path in (study.paths.prompt("coop", 1, "shapes"), study.paths.multitask_source("coop", 1, "shapes"), joint_prompt(study)):
         prompt(path)
-    learner = Shared({"context": torch.ones(2, 8)}, [torch.ones(2, 3)], [torch.ones(2, 8)], [{"epoch": 1}], 1)
-    learner_file.save(study.paths.shared("coop_mt", 1), learner, ["shapes"], {"fingerprint": "mark"})
+    parameters, weights, contexts = ({name: torch.ones(2, size)} for name, size in (("context", 8), ("shapes", 3), ("shapes", 8)))
+    learner = Learner("coop_mt", 1, parameters, weights, contexts, [{"epoch": 1}], 1, 0.5)
+    replace(study.paths.shared("coop_mt", 1), learner.packed({"fingerprint": "mark"}))
     cells.write(one_cell(study), CELL | {"target": "shapes", "source": "colors"})
     study.paths.table("transfer")[0].parent.mkdir(parents=True)
     study.paths.table("transfer")[0].write_bytes(b"PAR1 twelve bytes PAR1")
@@ -131,10 +134,10 @@ def test_what_says_why_there_is_no_result_is_not_damaged(study):
     array_path(study.paths.task_folder("shapes"), "test", "labels").write_bytes(b"")  # arrays beside such a record count for nothing
     changed(one_cell(study), score=None, failed="no number")
     study.paths.draw("shapes", 1).write_text(json.dumps({FAILED: "no images"}))
-    feature_file.save(study.paths.encoded("shapes"), {}, {FAILED: "no images"})
+    replace(study.paths.encoded("shapes"), FEATURES.failed(Failed("no images"), {}))
     cells.write(study.paths.probe("shapes"), {"fingerprint": "", "probes": [{"seed": 1, "score": None, FAILED: "x"}], FAILED: "x"})
     for path in (study.paths.prompt("coop", 1, "shapes"), study.paths.shared("coop_mt", 1)):
-        save_failed(path, "coop", Failed("no number"))
+        replace(path, PROMPT.failed(Failed("no number"), {"method": "coop"}))
     assert damage.found(study) == []
 
 
@@ -157,7 +160,7 @@ def test_what_a_newer_version_wrote_is_kept_where_it_is(study, capsys):
     with pytest.raises(Newer, match="update promptatlas and keep the file"):
         cells.read(one_cell(study))
     with pytest.raises(Newer):
-        score_record.read_probes(study.paths.probe("shapes"))
+        probe_file.read_probes(study.paths.probe("shapes"))
 
 
 def test_what_the_disk_does_not_give_is_not_damaged(study, monkeypatch):
@@ -189,18 +192,17 @@ def test_nothing_is_moved_while_a_run_is_at_work(study, monkeypatch):
 def test_what_an_interrupted_job_left_damaged_is_computed_again(study):
     path = study.paths.resume("mark", "safetensors")
     prompt(path)
-    assert is_left(path, "mark") and not is_left(path, "other")
+    assert PROMPT.is_left(path, "mark") and not PROMPT.is_left(path, "other")
     path.write_bytes(path.read_bytes()[:-8])
-    assert not is_left(path, "mark") and not learner_file.is_left(path, "mark")
-    parts = {"of": "this"}
-    left = study.paths.resume(fingerprint(parts), "json")
-    cells.write(left, SCORE | {"fingerprint": fingerprint(parts)})
-    assert score_record.resumed(study, study.paths.score("tip_adapter", 1, "colors"), parts)
+    assert not PROMPT.is_left(path, "mark") and not LEARNER.is_left(path, "mark")
+    left = study.paths.resume("mark", "json")
+    cells.write(left, SCORE | {"fingerprint": "mark"})
+    assert SCORE_FILE.is_left(left, "mark")
     left.write_text("{")
-    assert not score_record.resumed(study, study.paths.score("tip_adapter", 1, "colors"), parts)
+    assert not SCORE_FILE.is_left(left, "mark")
     left.write_text(json.dumps(SCORE | {"version": 99}))
     with pytest.raises(UserError, match="newer promptatlas"):
-        score_record.resumed(study, study.paths.score("tip_adapter", 1, "colors"), parts)
+        SCORE_FILE.is_left(left, "mark")
 
 
 def test_what_is_made_of_all_results_is_done_missing_or_behind_them(study):

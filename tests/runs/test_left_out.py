@@ -14,20 +14,8 @@ from safetensors import safe_open
 from promptatlas import backbone
 from promptatlas.records import cells
 from promptatlas.records.prompt_file import LearnedPrompt
-from promptatlas.runs import (
-    adapt,
-    changes,
-    failures,
-    joint,
-    multitask,
-    prepare,
-    probe,
-    share,
-    status,
-    tables,
-    transfer,
-    tune,
-)
+from promptatlas.runs import changes, engine, failures, joint, status, tables
+from promptatlas.runs.context import Context
 from promptatlas.study.study import Study
 from promptatlas.tasks import prepared
 from promptatlas.tasks.draws import draw
@@ -81,18 +69,12 @@ def write(folder: Path, name: str, seed: int) -> None:
 def run(study: Study) -> list[str]:
     """Every job after preparation, as a run of Snakemake does them; what was said."""
     said: list[str] = []
-    prepare.draws(study, said.append)
-    for job in study.jobs.encode:
-        prepare.encode(study, job, 1, said.append)
-    for job in study.jobs.probe:
-        probe.fit(study, job, said.append)
-    ways = {
-        "tune": tune.learn, "share": share.learn, "adapt": adapt.fit, "multitask": multitask.learn,
-        "joint": joint.adapt, "transfer": transfer.fill,
-    }  # fmt: skip
-    for stage, do in ways.items():
-        for job in getattr(study.jobs, stage):
-            do(study, job, 1, said.append)
+    jobs = (
+        study.jobs.draw, *study.jobs.encode, *study.jobs.probe, *study.jobs.tune, *study.jobs.share, *study.jobs.adapt,
+        *study.jobs.multitask, *study.jobs.joint, *study.jobs.transfer,
+    )  # fmt: skip
+    for job in jobs:
+        engine.run(study, job, 1, said.append)
     return said
 
 
@@ -179,7 +161,7 @@ def test_a_learner_of_all_tasks_says_whom_it_left_out(ground, method):
         with safe_open(study.paths.shared(method, seed), framework="np") as file:
             about, names = file.metadata(), {key.partition(".")[2] for key in file.keys() if key.startswith("weights.")}
         assert {*json.loads(about["left_out"])} == left and names == {*NAMES} - left
-        assert f"share {method}: seed {seed} learns without {', '.join(sorted(left))}, which failed" in said
+        assert f"share {method}: seed {seed} is trained without {', '.join(sorted(left))}, which failed" in said
         record = json.loads(study.paths.score(method, seed, "hues").read_bytes())
         assert record["left_out"] == sorted(left) and 0 <= record["score"] <= 1
     card = json.loads(LearnedPrompt.load(study.paths.prompt("softcpt", 1, "hues"))[1]["card"])
@@ -219,7 +201,7 @@ def test_nothing_undefined_is_written(ground):
 def test_the_same_again_keeps_everything_and_finds_the_same(ground, folder):
     study = study_in(folder)
     kinds = ("cells", "scores", "shared", "prompts", "multitask", "joint")
-    sound = [path for kind in kinds for path in (study.folder / kind).rglob("*.*") if not failures.is_hole(path)]
+    sound = [path for kind in kinds for path in (study.folder / kind).rglob("*.*") if not failures.is_failed(path)]
     before = {path: path.read_bytes() for path in sound}
     failures.withdraw(failures.listed(study))
     kept = {state.kind for state in status.states(study)}
@@ -233,7 +215,7 @@ def test_a_mended_task_makes_stale_what_was_learned_without_it_and_nothing_else(
     study = study_in(folder)
     first = table(study).set_index(["method", "protocol", "source", "task", "seed"])["score"].dropna()
     (study.paths.task_folder("lost") / "mended.json").rename(study.paths.task_folder("lost") / "task.json")
-    prepare.draws(study, print)
+    engine.run(study, study.jobs.draw, 1, print)
     stale = {(state.what, state.path.stem) for state in status.states(study) if state.kind == status.STALE}
     assert {what for what, _ in stale if what.startswith(("shared", "multitask", "joint prompts"))} == {
         "shared softcpt", "shared coop_mt", "multitask coop", "joint prompts coop",
@@ -266,11 +248,11 @@ def test_groups_are_found_from_the_seeds_of_which_something_is_known(ground):
     """A draw that failed costs the gains of its seed, a task that failed its row and column; a row stays that of a source."""
     study = study_in(ground[0])
     names = ("hues", "kinds", "lost", "scan")
-    gains = joint.Joint(study, "coop", backbone.load(study.paths.backbone_folder)).gains(names)
+    gains = joint.Joint(Context(study), study.jobs.joint[0]).gains(names)
     lost = np.arange(4) == names.index("lost")
     assert (np.isnan(gains) == (lost[:, None] | lost)).all()
-    first = joint.Joint(study_in(ground[0], seeds=[1]), "coop", backbone.load(study.paths.backbone_folder)).gains(names)
-    second = joint.Joint(study_in(ground[0], seeds=[2]), "coop", backbone.load(study.paths.backbone_folder)).gains(names)
+    first = joint.Joint(Context(study_in(ground[0], seeds=[1])), study.jobs.joint[0]).gains(names)
+    second = joint.Joint(Context(study_in(ground[0], seeds=[2])), study.jobs.joint[0]).gains(names)
     assert np.isnan(second[3]).all() and np.isnan(second[:, 3]).all() and not np.isnan(second[:2, :2]).any()
     np.testing.assert_allclose(gains[:2, :2], (first + second)[:2, :2] / 2)
     np.testing.assert_array_equal(gains[3], first[3])

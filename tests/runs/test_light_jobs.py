@@ -14,6 +14,8 @@ import pytest
 
 SLOW = {"torch", "torch._dynamo", "scipy.stats", "sklearn", "matplotlib", "pandas", "open_clip"}
 ALLOWED = {
+    "runs.engine": set(),
+    "runs.draw": set(),
     "runs.prepare": set(),
     "runs.fetch": set(),
     "runs.tables": {"pandas"},
@@ -24,7 +26,7 @@ ALLOWED = {
     "runs.transfer": {"torch"},
     "runs.share": {"torch"},
 }
-TABLES = ("runs.prepare", "runs.fetch", "runs.tables", "report.page", "analysis.statistics", "runs.probe")
+TABLES = ("runs.engine", "runs.draw", "runs.prepare", "runs.fetch", "runs.tables", "report.page", "analysis.statistics", "runs.probe")
 TENSORS = ("runs.tune", "runs.transfer", "runs.share")
 CHOICE = "from promptatlas.runs import devices; devices.chosen('cpu', 1)"
 

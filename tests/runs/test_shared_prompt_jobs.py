@@ -16,8 +16,8 @@ from promptatlas.evaluation import task_grouping
 from promptatlas.records import cells
 from promptatlas.records.prompt_file import LearnedPrompt
 from promptatlas.report.page import joint as page
-from promptatlas.runs import changes, failures, multitask, prepare, status, tables, transfer, tune
-from promptatlas.runs.joint import NO_OTHERS, adapt
+from promptatlas.runs import changes, engine, failures, status, tables
+from promptatlas.runs.joint import NO_OTHERS
 from promptatlas.study.study import Study
 from promptatlas.tasks import prepared
 from promptatlas.tasks.task import Task
@@ -37,14 +37,8 @@ def study_in(folder: Path, **changes) -> Study:
 def measured(study: Study) -> list[str]:
     """Everything from the encoded tasks to the scores; what was said."""
     said: list[str] = []
-    for one in study.jobs.tune:
-        tune.learn(study, one, 1, said.append)
-    for one in study.jobs.multitask:
-        multitask.learn(study, one, 1, said.append)
-    for one in study.jobs.joint:
-        adapt(study, one, 1, said.append)
-    for one in study.jobs.transfer:
-        transfer.fill(study, one, 1, said.append)
+    for one in (*study.jobs.tune, *study.jobs.multitask, *study.jobs.joint, *study.jobs.transfer):
+        engine.run(study, one, 1, said.append)
     return said
 
 
@@ -71,9 +65,8 @@ def begun(folder: Path, noise: bool = False) -> Path:
         if noise:
             path = prepared.array_path(study.paths.task_folder(name), "test", "labels")
             np.save(path, np.random.default_rng(number).permutation(np.load(path)))
-    prepare.draws(study, print)
-    for one in study.jobs.encode:
-        prepare.encode(study, one, 1, print)
+    for one in (study.jobs.draw, *study.jobs.encode):
+        engine.run(study, one, 1, print)
     return folder
 
 

@@ -76,7 +76,7 @@ def test_a_poisoned_task_costs_its_own_row_and_is_tried_again(study):
 
     mend()
     told = study.run()
-    assert "tune coop: 1 of 4 prompts to learn" in told and "4 of 24 cells to measure" in told
+    assert "tune coop: 1 of 4 prompts to tune" in told and "4 of 24 cells to measure" in told
     assert study.measured() == old and not study.contents("failed")
     assert "Nothing to be done" in study.run()
 
@@ -89,10 +89,10 @@ def test_a_run_that_is_killed_before_its_end_is_followed_by_one_that_tries_again
     assert {PROMPT, *ROW} <= set(left)
 
     assert "5 results failed earlier, missing now" in study.run("--dry-run") and study.contents("cells", "prompts") == left
-    assert "1 of 4 prompts to learn" in poisoned(study, "--until", "collect")
+    assert "1 of 4 prompts to tune" in poisoned(study, "--until", "collect")
     mend()
     told = study.run("--until", "collect")
-    assert "1 of 4 prompts to learn" in told and "4 of 24 cells to measure" in told
+    assert "1 of 4 prompts to tune" in told and "4 of 24 cells to measure" in told
     assert study.measured() == old and not study.contents("failed")
 
 
@@ -141,7 +141,7 @@ def test_a_task_that_cannot_be_prepared_costs_its_own_row_and_column(study):
 
     broken.write_bytes(whole)
     told = study.run("--until", "describe")
-    assert "1 of 5 prompts to learn" in told and "11 of 35 cells to measure" in told
+    assert "1 of 5 prompts to tune" in told and "11 of 35 cells to measure" in told
     assert not study.contents("failed") and before.items() <= study.contents("cells", "prompts").items()
 
 
@@ -201,7 +201,7 @@ def test_a_run_that_ends_before_its_conclusion_still_knows_what_failed(study):
     os.chdir(study.folder)
     try:
         known = Study(configuration.load(study.folder / "config.yaml"))
-        holes = failures.Holes(known, known.jobs.named("transfer_frozen_coop"), lambda line: None)
+        holes = failures.FailedResults(known, known.jobs.named("transfer_frozen_coop"), lambda line: None)
         path = known.folder / cell.relative_to(study.results)
         holes.note(path, Failed("it is poisoned"))
         assert failures.listed(known) == []  # noted, but the old cell is whole

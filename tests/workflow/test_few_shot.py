@@ -97,7 +97,7 @@ def test_the_first_template_alone_changes_what_is_made_of_templates_and_nothing_
 
     from promptatlas import backbone
     from promptatlas.backbone import feature_file
-    from promptatlas.runs import prepare, transfer
+    from promptatlas.runs import engine
     from promptatlas.tasks.mini import MINI_TASKS
 
     settings = CONFIG["settings"] | {"zero_shot": {"templates": "first"}}
@@ -107,7 +107,7 @@ def test_the_first_template_alone_changes_what_is_made_of_templates_and_nothing_
         {name: feature_file.load(first.paths.encoded(name)) for name in first.tasks},
     )
     for job in first.jobs.encode:
-        prepare.encode(first, job, 1, lambda *words: None)
+        engine.run(first, job, 1, lambda *words: None)
     assert any(len(MINI_TASKS[name].task.templates) > 1 for name in first.tasks)
     for name in first.tasks:
         task, (arrays, marks) = MINI_TASKS[name].task, feature_file.load(first.paths.encoded(name))
@@ -116,7 +116,7 @@ def test_the_first_template_alone_changes_what_is_made_of_templates_and_nothing_
         assert {key for key in marks if marks[key] != old[name][1][key]} <= {"class_features"}
     before = study.measured()
     for job in first.jobs.transfer:
-        transfer.fill(first, job, 1, lambda *words: None)
+        engine.run(first, job, 1, lambda *words: None)
     after = study.measured()
     assert differing(before, after) == {name for name in before if name.endswith("/template.json")}
     assert all(after[name]["parts"]["prompt"] == "first template" for name in differing(before, after))

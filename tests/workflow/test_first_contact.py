@@ -366,15 +366,15 @@ def test_weights_that_only_have_an_address_name_it():
 def test_what_failed_is_said_once_and_not_again_by_each_result_that_is_made_of_it(here):
     """Five tasks that cannot be prepared are five sentences, however many cells, prompts and scores lack them."""
     from promptatlas.base.errors import Failed
-    from promptatlas.runs.failures import Holes, lines, listed
+    from promptatlas.runs.failures import FailedResults, lines, listed
 
     study, said = Study(CONFIG), []
     for task in study.tasks:
-        holes = Holes(study, study.jobs.named(f"prepare_{task}"), said.append)
+        holes = FailedResults(study, study.jobs.named(f"prepare_{task}"), said.append)
         holes.note(study.paths.task_records([task])[0], Failed(f"task {task} is broken"))
         holes.settle()
     for job in (*study.jobs.tune, *study.jobs.transfer):
-        holes = Holes(study, job, said.append)
+        holes = FailedResults(study, job, said.append)
         for path in job.outputs:
             holes.note(path, Failed(f"task failed: task {path.stem if path.stem in study.tasks else 'shapes'} is broken"))
         holes.settle()

@@ -88,7 +88,7 @@ def test_prompt_adapter_answers_with_the_class_weights_of_its_prompt(finished, t
     from promptatlas.backbone.classifier import PromptedClassifier
     from promptatlas.methods.registry import METHODS
     from promptatlas.records.prompt_file import LearnedPrompt
-    from promptatlas.runs import adapt, share, status
+    from promptatlas.runs import engine, status
     from promptatlas.study.study import Study
     from promptatlas.tasks.prepared import PreparedTask
     from promptatlas.training import adapters
@@ -98,11 +98,11 @@ def test_prompt_adapter_answers_with_the_class_weights_of_its_prompt(finished, t
     own["prompt_adapter"] = SETTINGS["prompt_adapter"] | {"class_weights": source}
     study = Study(CONFIG | {"methods": ["coop", "prompt_adapter"], "settings": own, "results": str(tmp_path), "device": "cpu"})
     for job in study.jobs.share:
-        share.learn(study, job, 1, quiet)
+        engine.run(study, job, 1, quiet)
     (job,) = study.jobs.adapt
     fit, scales = adapters.tip_adapter, []
     monkeypatch.setattr(adapters, "tip_adapter", lambda *given: scales.append(given[1]) or fit(*given))
-    adapt.fit(study, job, 1, quiet)
+    engine.run(study, job, 1, quiet)
     model, differing_from_templates = backbone.load(study.paths.backbone_folder), 0
     assert set(scales) == {model.logit_scale} and model.logit_scale < 50
     for name in TASK_NAMES:
@@ -138,7 +138,7 @@ def test_prompt_adapter_answers_with_the_class_weights_of_its_prompt(finished, t
 def in_process(folder, backbone, noise=False):
     """The choices of a real run of all jobs up to the scores, in this process; with `noise` the test labels are shuffled."""
     from promptatlas.records.prompt_file import LearnedPrompt
-    from promptatlas.runs import adapt, prepare, share, tune
+    from promptatlas.runs import engine, prepare
     from promptatlas.study.study import Study
     from promptatlas.tasks import prepared
 
@@ -155,15 +155,15 @@ def in_process(folder, backbone, noise=False):
             record = json.loads((place / "task.json").read_text())
             record["fingerprints"]["test"] = prepared.fingerprint(np.load(place / "test_digests.npy"), mixed)
             (place / "task.json").write_text(json.dumps(record))
-    prepare.draws(study, quiet)
+    engine.run(study, study.jobs.draw, 1, quiet)
     for job in study.jobs.encode:
-        prepare.encode(study, job, 1, quiet)
+        engine.run(study, job, 1, quiet)
     for job in study.jobs.tune:
-        tune.learn(study, job, 1, quiet)
+        engine.run(study, job, 1, quiet)
     for job in study.jobs.share:
-        share.learn(study, job, 1, quiet)
+        engine.run(study, job, 1, quiet)
     for job in study.jobs.adapt:
-        adapt.fit(study, job, 1, quiet)
+        engine.run(study, job, 1, quiet)
     found = [json.loads(path.read_text()) for path in study.score_records]
     chosen = {(one["method"], one["target"]): [one[key] for key in ("epoch", "alpha", "beta")] for one in found}
     prompts = {path.stem: LearnedPrompt.load(path)[0].best_epoch for path in study.all_prompts}
@@ -186,7 +186,7 @@ def test_prompt_adapter_takes_its_class_weights_from_coops_prompt_of_all_tasks_a
     """100 f W + alpha exp(-beta (1 - f K)) V, with W by way of the prompt taken away."""
     from promptatlas import load_prompt
     from promptatlas.backbone import feature_file
-    from promptatlas.runs import adapt, multitask
+    from promptatlas.runs import engine
     from promptatlas.study.study import Study
     from promptatlas.tasks.prepared import PreparedTask
 
@@ -195,10 +195,10 @@ def test_prompt_adapter_takes_its_class_weights_from_coops_prompt_of_all_tasks_a
     changes = {"methods": ["coop", "prompt_adapter"], "settings": own, "multitask": "all", "union": {"source_epochs": 3}}
     study = Study(CONFIG | changes | {"results": str(tmp_path), "device": "cpu"})
     for job in study.jobs.multitask:
-        multitask.learn(study, job, 1, quiet)
+        engine.run(study, job, 1, quiet)
     (job,) = study.jobs.adapt
     assert job.class_weights == [tmp_path / "tiny/multitask/coop/seed1/all.safetensors"]
-    adapt.fit(study, job, 1, quiet)
+    engine.run(study, job, 1, quiet)
     prompt = load_prompt(job.class_weights[0])
     for name in TASK_NAMES:
         record = json.loads(study.paths.score("prompt_adapter", 1, name).read_text())

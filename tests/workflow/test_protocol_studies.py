@@ -122,7 +122,7 @@ def test_noise_in_the_test_labels_changes_no_prompt(base_to_new, tmp_path):
         np.save(path, np.random.default_rng(0).permutation(np.load(path)))
         (tasks / name / "task.json").write_text(json.dumps(record))
     shutil.rmtree(study.results / "prompts" / "coop")
-    assert "3 of 3 prompts to learn" in study.run("--until", "tune_coop", "--rerun-triggers", "mtime")
+    assert "3 of 3 prompts to tune" in study.run("--until", "tune_coop", "--rerun-triggers", "mtime")
     before, after = (PreparedTask.open(one.results / "tasks" / "shapes@base") for one in (base_to_new, study))
     assert before.fingerprint("test") != after.fingerprint("test")
     for path in learned:

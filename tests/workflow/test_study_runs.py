@@ -75,7 +75,7 @@ def test_deleting_a_prompt_learns_it_anew_and_keeps_the_rest(study):
     prompt = "prompts/coop/seed1/glasses.safetensors"
     (study.results / prompt).unlink()
     told = study.run("--until", "collect")
-    assert "1 of 4 prompts to learn" in told and "tune vpt" not in told
+    assert "1 of 4 prompts to tune" in told and "tune vpt" not in told
     row = {f"cells/frozen/coop/seed1/{target}/glasses.json" for target in TASK_NAMES}
     assert differing(before, study.contents("cells", "prompts")) <= {prompt, *row}
     assert study.measured() == old
@@ -89,7 +89,7 @@ def test_a_changed_setting_makes_that_method_stale_and_no_other(study):
     assert lines["prompts coop"] == ["0", "0", "4", "0", "settings", "(4)"] and lines["prompts vpt"] == ["4", "0", "0", "0"]
     assert lines["frozen cells coop"] == ["4", "0", "20", "0", "settings", "(20)"]
     told = study.run("--until", "collect")
-    assert "tune coop: 4 of 4 prompts to learn" in told and "tune vpt" not in told
+    assert "tune coop: 4 of 4 prompts to tune" in told and "tune vpt" not in told
     changed = differing(before, study.contents("cells", "prompts"))
     assert changed == {name for name in before if "/coop/" in name and "template" not in name}
 
@@ -98,7 +98,7 @@ def test_an_added_task_adds_its_row_and_column_only(study):
     before = study.contents("cells", "prompts")
     study.configure(tasks=[*TASK_NAMES, "signs"])
     told = study.run("--until", "collect")
-    assert "tune coop: 1 of 5 prompts to learn" in told and "transfer frozen vpt: 11 of 35 cells to measure" in told
+    assert "tune coop: 1 of 5 prompts to tune" in told and "transfer frozen vpt: 11 of 35 cells to measure" in told
     after = study.contents("cells", "prompts")
     assert {name: after[name] for name in before} == before
     assert all("signs" in name for name in set(after) - set(before))
@@ -121,7 +121,7 @@ def test_both_protocols_side_by_side(study):
     before = study.contents("cells")
     study.configure(protocols=["frozen", "init"], init={"epochs": "method"})
     told = study.run("--until", "collect")
-    assert "transfer init coop: 24 of 24 cells to measure" in told and "prompts to learn" not in told
+    assert "transfer init coop: 24 of 24 cells to measure" in told and "prompts to tune" not in told
     cells = {name: json.loads(content) for name, content in study.contents("cells").items()}
     assert {name: content for name, content in study.contents("cells").items() if name in before} == before
     for method in CONFIG["methods"]:

@@ -13,7 +13,7 @@ from promptatlas import cli
 from promptatlas.backbone import feature_file
 from promptatlas.base.errors import UserError
 from promptatlas.records import card
-from promptatlas.runs import prepare, share, status, transfer, tune
+from promptatlas.runs import engine, prepare, status
 from promptatlas.study.study import Study
 from promptatlas.tasks.prepared import PreparedTask
 
@@ -47,11 +47,9 @@ def learned(tmp_path_factory) -> Study:
     export.export("mini", "mini", study.paths.backbone_folder)
     for name in study.tasks:
         prepare.prepare(study, name, 1, quiet)
-    prepare.draws(study, quiet)
-    work = {prepare.encode: study.jobs.encode, tune.learn: study.jobs.tune, share.learn: study.jobs.share}
-    for run, jobs in (work | {transfer.fill: study.jobs.transfer}).items():
-        for job in jobs:
-            run(study, job, 1, quiet)
+    engine.run(study, study.jobs.draw, 1, quiet)
+    for job in (*study.jobs.encode, *study.jobs.tune, *study.jobs.share, *study.jobs.transfer):
+        engine.run(study, job, 1, quiet)
     return study
 
 
@@ -131,7 +129,7 @@ def copy(learned, tmp_path) -> Study:
 
 def share_again(study: Study) -> None:
     for job in study.jobs.share:
-        share.learn(study, job, 1, quiet)
+        engine.run(study, job, 1, quiet)
 
 
 def test_a_prompt_of_a_learner_is_kept_missed_and_made_again_alone(copy):

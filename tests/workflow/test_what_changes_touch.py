@@ -18,7 +18,7 @@ import yaml
 from PIL import Image
 
 from promptatlas import NUMERICS_VERSION
-from promptatlas.runs import changes, export_backbone, fetch, prepare, probe, status as survey, transfer, tune
+from promptatlas.runs import changes, engine, export_backbone, fetch, prepare, status as survey
 from promptatlas.runs.status_lines import remarks
 from promptatlas.study.study import Study
 from tiny_study import ENVIRONMENT, PROMPTATLAS, PYTHON, ROOT
@@ -96,15 +96,8 @@ def run() -> None:
         if (change := changes.of_task(study(), task)).parts or not changes.is_prepared(study(), task):
             prepare.prepare(study(), task, 1, quiet, change.mark)
     now = study()
-    prepare.draws(now, quiet)
-    for job in now.jobs.encode:
-        prepare.encode(now, job, 1, quiet)
-    for job in now.jobs.probe:
-        probe.fit(now, job, quiet)
-    for job in now.jobs.tune:
-        tune.learn(now, job, 1, quiet)
-    for job in now.jobs.transfer:
-        transfer.fill(now, job, 1, quiet)
+    for job in (now.jobs.draw, *now.jobs.encode, *now.jobs.probe, *now.jobs.tune, *now.jobs.transfer):
+        engine.run(now, job, 1, quiet)
 
 
 def quiet(line: str) -> None:

@@ -45,7 +45,7 @@ for job in study.jobs.encode:
         conda:
             "../../envs/environment.yaml"
         script:
-            "../scripts/encode.py"
+            "../scripts/compute.py"
 
 
 for job in study.jobs.probe:
@@ -71,7 +71,7 @@ for job in study.jobs.probe:
         conda:
             "../../envs/environment.yaml"
         script:
-            "../scripts/probe.py"
+            "../scripts/compute.py"
 
 
 rule pretrain_mini:

@@ -25,7 +25,7 @@ for job in study.jobs.share:
         conda:
             "../../envs/environment.yaml"
         script:
-            "../scripts/share.py"
+            "../scripts/compute.py"
 
 
 for job in study.jobs.adapt:
@@ -52,4 +52,4 @@ for job in study.jobs.adapt:
         conda:
             "../../envs/environment.yaml"
         script:
-            "../scripts/adapt.py"
+            "../scripts/compute.py"

@@ -24,7 +24,7 @@ for job in study.jobs.multitask:
         conda:
             "../../envs/environment.yaml"
         script:
-            "../scripts/multitask.py"
+            "../scripts/compute.py"
 
 
 for job in study.jobs.joint:
@@ -51,7 +51,7 @@ for job in study.jobs.joint:
         conda:
             "../../envs/environment.yaml"
         script:
-            "../scripts/joint.py"
+            "../scripts/compute.py"
 
 
 if study.multitask.joint:

@@ -120,4 +120,4 @@ rule draw:
     conda:
         "../../envs/environment.yaml"
     script:
-        "../scripts/draw.py"
+        "../scripts/compute.py"

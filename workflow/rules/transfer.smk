@@ -24,7 +24,7 @@ for job in study.jobs.transfer:
         conda:
             "../../envs/environment.yaml"
         script:
-            "../scripts/transfer.py"
+            "../scripts/compute.py"
 
 
 rule collect:

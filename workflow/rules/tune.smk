@@ -24,7 +24,7 @@ for job in study.jobs.tune:
         conda:
             "../../envs/environment.yaml"
         script:
-            "../scripts/tune.py"
+            "../scripts/compute.py"
 
 
 # What cells depend on: the contents of many files in one. Snakemake notes every input beside every output, and for

@@ -3,6 +3,6 @@ from promptatlas.base.progress import reporting
 with reporting(snakemake.log[0]):
     from pathlib import Path
 
-    from promptatlas.runs import prepare
+    from promptatlas.runs import index
 
-    prepare.index(Path(snakemake.output[0]), snakemake.input)
+    index.index(Path(snakemake.output[0]), snakemake.input)

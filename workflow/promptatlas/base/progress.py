@@ -85,15 +85,15 @@ def _sayer(file: _Log) -> Say:
 
 
 class Progress:
-    """Counts the steps of a job and says after each how many are done and how long the others will take."""
+    """Counts the steps of a job and says how many are done and how long the others will take."""
 
     def __init__(self, label: str, total: int, unit: str, say: Say):
         self.label, self.total, self.unit, self.say = label, total, unit, say
         self.done = 0
         self.started = time.monotonic()
 
-    def step(self, note: str = "") -> None:
-        self.done += 1
+    def step(self, note: str = "", count: int = 1) -> None:
+        self.done += count
         left = (time.monotonic() - self.started) / self.done * (self.total - self.done)
         minutes, seconds = divmod(round(left), 60)
         self.say(f"{self.label:<22} {self.done:>3}/{self.total} {self.unit}  eta {minutes:02}:{seconds:02}  {note}".rstrip())

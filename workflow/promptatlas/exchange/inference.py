@@ -22,9 +22,9 @@ from promptatlas.backbone.classifier import PromptedClassifier
 from promptatlas.backbone.prompts import Prompts
 from promptatlas.base.errors import UserError
 from promptatlas.base.messages import one_line, printable
+from promptatlas.exchange.learner_files import instead
 from promptatlas.records import card
 from promptatlas.records.prompt_file import LearnedPrompt
-from promptatlas.runs import learner_file
 from promptatlas.tasks.decoding import RESIZES, fitted
 from promptatlas.tasks.readers.files import opened
 
@@ -34,7 +34,7 @@ PICTURES_PER_PASS = 64
 
 def load_prompt(path: str | Path) -> Prompt:
     """The prompt in a file that a study or `promptatlas import-prompt` wrote. Raises UserError for any other file."""
-    if told := learner_file.instead(path):
+    if told := instead(path):
         raise UserError(told)
     learned, metadata = LearnedPrompt.load(path)
     try:

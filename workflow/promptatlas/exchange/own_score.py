@@ -11,9 +11,8 @@ from typing import Any
 
 from promptatlas.base.errors import UserError
 from promptatlas.exchange.inference import Prompt
-from promptatlas.records import cells
+from promptatlas.records import cells, learner_file, score
 from promptatlas.records.cells import Cell
-from promptatlas.runs import learner_file, score_record
 from promptatlas.study.paths import Paths
 
 
@@ -37,6 +36,6 @@ def _records(paths: Paths, prompt: Prompt, cell: Cell) -> Iterator[dict[str, Any
             yield record
     with suppress(UserError):
         given, learner = learner_file.prompt(paths.shared(cell.method, cell.seed), cell.target)
-        record = score_record.read(paths.score(cell.method, cell.seed, cell.target))
+        record = score.read(paths.score(cell.method, cell.seed, cell.target))
         if given.fingerprint() == own and record["parts"].get("learner") == learner:
             yield record

@@ -7,7 +7,7 @@ from collections.abc import Mapping, Sequence
 from importlib.metadata import version
 from typing import Any
 
-from promptatlas.records.cells import digest
+from promptatlas.records.fingerprint import digest
 from promptatlas.tasks.draws import Draw
 
 KEY = "card"

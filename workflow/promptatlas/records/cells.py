@@ -5,16 +5,15 @@ A cell that could not be measured has the score null and the key `failed`, which
 Knows nothing of how a score is computed, nor of which cells a study has.
 """
 
-import hashlib
-import json
 from collections.abc import Mapping
 from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Any
 
 from promptatlas.base import json_record
-from promptatlas.base.errors import UserError
+from promptatlas.base.errors import Failed, UserError
 from promptatlas.base.files import replace
+from promptatlas.records.kind import JsonRecord, packed
 
 # What every cell file holds. `parts` says why a fingerprint changed.
 KEYS = (
@@ -43,24 +42,9 @@ class Cell:
         return asdict(self)
 
 
-def digest(value: Any) -> str:
-    """SHA-256 of any value JSON can hold, the same whatever the order of its keys."""
-    return hashlib.sha256(json.dumps(value, sort_keys=True).encode()).hexdigest()
-
-
-def fingerprint(parts: Mapping[str, str]) -> str:
-    """SHA-256 over named parts, each a hash or a short text."""
-    return digest(dict(parts))
-
-
-def changed(stored: Mapping[str, str], current: Mapping[str, str]) -> list[str]:
-    """Names of the parts in which two fingerprints differ."""
-    return sorted(name for name in {*stored, *current} if stored.get(name) != current.get(name))
-
-
 def write(path: Path, record: Mapping[str, Any]) -> None:
     """Write a cell or another record as JSON: all of it or nothing, whenever the process is killed."""
-    replace(path, (json.dumps(dict(record), indent=1) + "\n").encode())
+    replace(path, packed(record))
 
 
 def read(path: Path) -> dict[str, Any]:
@@ -95,6 +79,17 @@ def sound_score(record: Mapping[str, Any]) -> bool:
     return isinstance(score, (int, float)) and 0 <= score <= 1
 
 
-def holds(record: Mapping[str, Any], mark: str) -> bool:
-    """Whether a record was measured from what has this fingerprint; one that failed is to be tried again."""
-    return not record.get("failed") and record["fingerprint"] == mark
+class CellFile(JsonRecord):
+    """The file of a cell."""
+
+    def failed(self, why: Failed, about: Mapping[str, Any]) -> bytes:
+        """about: all that a cell says besides what was measured."""
+        nothing = dict.fromkeys(("score", "chance", "n_test", "correct"))
+        return super().failed(why, {**about, **nothing, "seconds": 0.0, "peak_mib": 0.0, "per_class": {}})
+
+    def taken_over(self, path: Path, about: Mapping[str, Any]) -> bytes:
+        """Cells that have the same inputs are one measurement, each with an address of its own."""
+        return packed({**read(path), **about})
+
+
+CELL = CellFile(read)

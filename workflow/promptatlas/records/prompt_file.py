@@ -4,8 +4,10 @@ from __future__ import annotations
 
 import hashlib
 import json
+from collections.abc import Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
+from typing import Any
 
 import torch
 from safetensors import SafetensorError, safe_open
@@ -15,7 +17,9 @@ from torch import Tensor
 from promptatlas.backbone.prompts import Prompts
 from promptatlas.base.errors import FAILED, Failed, UserError
 from promptatlas.base.files import replace
-from promptatlas.base.json_record import Newer, require_known
+from promptatlas.base.json_record import require_known
+from promptatlas.records.fingerprint import fingerprint
+from promptatlas.records.kind import Kind
 
 POSITIONS = ("end", "middle", "front")
 
@@ -50,7 +54,11 @@ class LearnedPrompt:
             digest.update(tensor.numpy().tobytes())
         return digest.hexdigest()
 
-    def save(self, path: str | Path, metadata: dict[str, str]) -> None:
+    def save(self, path: str | Path, metadata: Mapping[str, str]) -> None:
+        """Write `packed`."""
+        replace(Path(path), self.packed(metadata))
+
+    def packed(self, metadata: Mapping[str, str]) -> bytes:
         """One safetensors file; `metadata` is stored beside the method's own."""
         tensors = {f"parameters.{name}": value for name, value in self.parameters.items()}
         tensors |= {f"prompts.{name}": value for name, value in self.prompts.tensors().items()}
@@ -64,7 +72,7 @@ class LearnedPrompt:
             "best_epoch": str(self.best_epoch),
             "seconds": f"{self.seconds:.6f}",
         }
-        replace(Path(path), save({k: v.detach().cpu().contiguous() for k, v in tensors.items()}, metadata | own))
+        return save({k: v.detach().cpu().contiguous() for k, v in tensors.items()}, {**metadata, **own})
 
     @staticmethod
     def load(path: str | Path) -> tuple[LearnedPrompt, dict[str, str]]:
@@ -95,27 +103,28 @@ class LearnedPrompt:
         return learned, metadata
 
 
-def save_failed(path: Path, method: str, failed: Failed) -> None:
-    """In the place of a prompt that could not be learned: a file without tensors that says why."""
-    replace(path, save({}, {"method": method, FAILED: str(failed), "history": "[]"}))
+class PromptFile(Kind):
+    """The file of a prompt. Its content is the prompt and what else its metadata tell."""
+
+    suffix = "safetensors"
+
+    def inputs(self, path: Path) -> Mapping[str, Any]:
+        return dict(json.loads(LearnedPrompt.load(path)[1].get("parts", "{}")))
+
+    def fingerprint(self, path: Path) -> str:
+        return LearnedPrompt.load(path)[1].get("fingerprint", "")
+
+    def packed(self, content: tuple[LearnedPrompt, Mapping[str, str]], inputs: Mapping[str, Any]) -> bytes:
+        prompt, told = content
+        made_from = {"fingerprint": fingerprint(inputs), "parts": json.dumps(dict(inputs), sort_keys=True)}
+        return prompt.packed({**made_from, **told})
+
+    def failed(self, why: Failed, about: Mapping[str, Any]) -> bytes:
+        """A file without tensors. about: the method."""
+        return save({}, {"method": about["method"], FAILED: str(why), "history": "[]"})
 
 
-def holds(path: Path, mark: str) -> bool:
-    """Whether the prompt at `path` is there and has this fingerprint; one that failed is to be tried again."""
-    try:
-        return path.exists() and LearnedPrompt.load(path)[1].get("fingerprint") == mark
-    except Failed:
-        return False
-
-
-def is_left(path: Path, mark: str) -> bool:
-    """Whether an interrupted job left a whole prompt of this fingerprint at `path`; a damaged one is as good as none."""
-    try:
-        return holds(path, mark)
-    except Newer:
-        raise
-    except UserError:
-        return False
+PROMPT = PromptFile()
 
 
 def _check(learned: LearnedPrompt) -> None:

@@ -11,6 +11,7 @@ from typing import TypeVar
 
 from promptatlas.base.errors import Failed, UserError, of_the_disk
 from promptatlas.base.json_record import Newer
+from promptatlas.runs.coming_task import Changed
 
 Item = TypeVar("Item")
 Result = TypeVar("Result")
@@ -23,7 +24,7 @@ def each(compute: Callable[..., Sequence[Result]], items: Sequence[Item]) -> lis
     place of what cannot be computed stands why.
 
     A full disk or a broken GPU is nobody's fault and ends the job. So does a file of a newer promptatlas, which a failed result
-    would take the place of.
+    would take the place of, and what only preparing a task tells.
     """
     try:
         return list(compute(items))
@@ -31,7 +32,7 @@ def each(compute: Callable[..., Sequence[Result]], items: Sequence[Item]) -> lis
         if (torch := _torch()) and isinstance(error, torch.AcceleratorError):
             told = f"the GPU stopped working ({short(error)}); run the same command again: what is finished is kept"
             raise UserError(told) from error
-        if of_the_disk(error) or isinstance(error, Newer):
+        if of_the_disk(error) or isinstance(error, (Newer, Changed)):
             raise
         if len(items) == 1:
             return [failed(error)]

@@ -15,8 +15,8 @@ from promptatlas.backbone.kinds import LOCAL
 from promptatlas.base.errors import UserError
 from promptatlas.base.messages import plain
 from promptatlas.base.version import NUMERICS_VERSION
-from promptatlas.records.cells import digest
-from promptatlas.runs.failures import is_hole
+from promptatlas.records.fingerprint import digest
+from promptatlas.runs.failures import is_failed
 from promptatlas.study.study import Study
 from promptatlas.tasks import readers, seen, upright
 from promptatlas.tasks.catalogue import Entry
@@ -52,7 +52,7 @@ def of_tasks(study: Study) -> dict[str, Change]:
 
 def is_prepared(study: Study, task: str) -> bool:
     (record,) = study.paths.task_records([task])
-    return record.exists() and not is_hole(record)
+    return record.exists() and not is_failed(record)
 
 
 def of_task(study: Study, task: str) -> Change:

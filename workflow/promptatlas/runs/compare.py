@@ -11,7 +11,7 @@ import numpy as np
 from promptatlas.base.errors import Failed
 from promptatlas.evaluation import similarity
 from promptatlas.records.prompt_file import LearnedPrompt
-from promptatlas.runs import prepare
+from promptatlas.runs import comparable
 from promptatlas.study.study import Study
 from promptatlas.tasks.prepared import PreparedTask
 
@@ -22,7 +22,7 @@ if TYPE_CHECKING:
 def table(study: Study) -> pd.DataFrame:
     """The table `similarity`; what failed has no rows or no values. Labels and prompts are read if a measure needs them."""
     names = study.config["similarity"]
-    needs, tasks = similarity.needs(names), prepare.all_comparable(study)
+    needs, tasks = similarity.needs(names), comparable.all_comparable(study)
     if "labels" in needs:
         tasks = {name: (task, encoded | {"labels_train": _labels(study, name)}) for name, (task, encoded) in tasks.items()}
     return similarity.compute(tasks, names, _prompts(study) if "prompts" in needs else None)

@@ -18,9 +18,8 @@ from safetensors import SafetensorError, safe_open
 from promptatlas.base import json_record
 from promptatlas.base.errors import FAILED, Failed, UserError, of_the_disk
 from promptatlas.base.json_record import Newer, require_known
-from promptatlas.records import cells
-from promptatlas.runs import score_record
-from promptatlas.runs.prepare import read_draw
+from promptatlas.records import cells, probe_file, score
+from promptatlas.records.draw_file import read_draw
 from promptatlas.study.jobs import DrawJob, EncodeJob, Job, PrepareJob, ProbeJob, ShareJob, TransferJob
 from promptatlas.study.study import Study
 from promptatlas.tasks.prepared import PreparedTask
@@ -86,11 +85,11 @@ def _of_job(study: Study, job: Job) -> Iterator[Check]:
     elif isinstance(job, EncodeJob):
         yield from ((path, _header) for path in job.outputs)
     elif isinstance(job, ProbeJob):
-        yield from ((path, score_record.read_probes) for path in job.outputs)
+        yield from ((path, probe_file.read_probes) for path in job.outputs)
     else:
         learners = job.learners if isinstance(job, ShareJob) else ()
         for path in job.outputs:
-            yield path, score_record.read if path.suffix == ".json" else _header if path in learners else _prompt
+            yield path, score.read if path.suffix == ".json" else _header if path in learners else _prompt
 
 
 def _of_task(study: Study, name: str) -> Iterator[Check]:

@@ -1,5 +1,5 @@
 """What could not be computed: during a run a failed result stands in its place as a whole file that says why, so that its
-neighbours stay and the study goes on to its tables, where it is a hole. At the end of the run, or of one that was killed at the
+neighbours stay and the study goes on to its tables, where it is missing. At the end of the run, or of one that was killed at the
 start of the next, it is withdrawn, so that it is missed and tried again; a note in `failed/` goes on to say why.
 
 Knows nothing of what was computed, nor of torch.
@@ -33,7 +33,7 @@ class Failure:
     details: str
 
 
-class Holes:
+class FailedResults:
     """The results of one job that could not be computed this time."""
 
     def __init__(self, study: Study, job: Job, say: Say) -> None:
@@ -74,7 +74,7 @@ def listed(study: Study) -> list[Failure]:
     if not found:
         return []
     wanted = {path for job in study.jobs.every for path in job.outputs}
-    return [one for one in found if one.path in wanted and (not one.path.exists() or is_hole(one.path))]
+    return [one for one in found if one.path in wanted and (not one.path.exists() or is_failed(one.path))]
 
 
 def withdraw(failed: Iterable[Failure]) -> None:
@@ -82,7 +82,7 @@ def withdraw(failed: Iterable[Failure]) -> None:
         one.path.unlink(missing_ok=True)
 
 
-def is_hole(path: Path) -> bool:
+def is_failed(path: Path) -> bool:
     """Whether the file says why there is no result; a damaged file says nothing."""
     try:
         if path.suffix == ".json":

@@ -1,7 +1,4 @@
-"""What a study has of a task before anything is learned, on one device, and how a method's answers become a record.
-
-Knows nothing of how a method learns.
-"""
+"""What a study has of a task before anything is trained, and how a method's answers become a record."""
 
 from __future__ import annotations
 
@@ -14,11 +11,8 @@ from torch import Tensor
 
 from promptatlas.backbone import feature_file
 from promptatlas.base.version import NUMERICS_VERSION
-from promptatlas.records.cells import fingerprint
-from promptatlas.runs.prepare import OnDemand, classes, read_draw
-from promptatlas.runs.score_record import CHOICES
-from promptatlas.runs.tune import PRECISION
-from promptatlas.study.study import Study
+from promptatlas.records.score import CHOICES
+from promptatlas.runs.context import PRECISION, Context, OnDemand, classes
 from promptatlas.tasks import metrics
 from promptatlas.tasks.draws import Draw
 from promptatlas.tasks.prepared import PreparedTask
@@ -26,7 +20,7 @@ from promptatlas.tasks.prepared import PreparedTask
 
 @dataclass(frozen=True)
 class FewShot:
-    """Frozen unit features (N, D) and labels (N,) or marks (N, C) of the drawn pictures, on one device."""
+    """Frozen unit features (N, D) and labels (N,) or marks (N, C) of the drawn images, on one device."""
 
     train: tuple[Tensor, Tensor]
     validation: tuple[Tensor, Tensor]
@@ -34,7 +28,7 @@ class FewShot:
 
 @dataclass(frozen=True)
 class Described:
-    """What tells whether results on a task still hold, by seed where draws differ; no picture is looked at.
+    """What tells whether results on a task still hold, by seed where draws differ; no image is looked at.
 
     Of a seed whose draw failed, `draws` raises why; the others are there.
     """
@@ -42,13 +36,8 @@ class Described:
     prepared: PreparedTask
     draws: Mapping[int, Draw]
 
-    @classmethod
-    def read(cls, study: Study, name: str) -> Described:
-        prepared = PreparedTask.open(study.paths.task_folder(name))
-        return Described(prepared, OnDemand(lambda seed: read_draw(study.paths.draw(name, seed))))
-
-    def learned_from(self, seed: int) -> dict[str, str]:
-        """All of a task that a method learns from, by name."""
+    def trained_on(self, seed: int) -> dict[str, str]:
+        """All of a task that a method is trained on, by name."""
         task, drawn = self.prepared, self.draws[seed]
         return {
             "task": task.task.name,
@@ -66,40 +55,45 @@ class Described:
 
 @dataclass(frozen=True)
 class Known(Described):
-    """What the study has of a task before anything is learned: its arrays, and the few-shot pictures by seed."""
+    """The arrays of a task on one device, and its few-shot images by seed."""
 
     class_features: Tensor
     test: Tensor
     few_shot: Mapping[int, FewShot]
 
-    @classmethod
-    def of(cls, study: Study, name: str, device: torch.device) -> Known:
-        described, encoded = Described.read(study, name), feature_file.load(study.paths.encoded(name))[0]
-        prepared = described.prepared
-        arrays = {key: torch.from_numpy(array).to(device) for key, array in encoded.items()}
 
-        def pictures(split: str, numbers: Any, labels: Any) -> tuple[Tensor, Tensor]:
-            rows = torch.from_numpy(prepared.rows(split, numbers)).to(device)
-            return arrays[f"features_{split}"][rows], torch.from_numpy(labels).to(device)
+def described(at: Context, name: str) -> Described:
+    """What there is to say of a task of the study. Raises Failed if it failed."""
+    return Described(at.tasks[name], OnDemand(lambda seed: at.draws[name, seed]))
 
-        def few_shot(seed: int) -> FewShot:
-            drawn = described.draws[seed]
-            return FewShot(
-                pictures("train", drawn.train, drawn.train_labels),
-                pictures(drawn.validation_split, drawn.validation, drawn.validation_labels),
-            )
 
-        return cls(prepared, described.draws, arrays["class_features"], arrays["features_test"], OnDemand(few_shot))
+def known(at: Context, name: str) -> Known:
+    """The task with its features on the device of the model. Raises Failed if it failed."""
+    about, encoded = described(at, name), feature_file.load(at.study.paths.encoded(name))[0]
+    prepared, draws = about.prepared, about.draws
+    arrays = {key: torch.from_numpy(array).to(at.model.device) for key, array in encoded.items()}
+
+    def images(split: str, numbers: Any, labels: Any) -> tuple[Tensor, Tensor]:
+        rows = torch.from_numpy(prepared.rows(split, numbers)).to(at.model.device)
+        return arrays[f"features_{split}"][rows], torch.from_numpy(labels).to(at.model.device)
+
+    def few_shot(seed: int) -> FewShot:
+        drawn = draws[seed]
+        return FewShot(
+            images("train", drawn.train, drawn.train_labels),
+            images(drawn.validation_split, drawn.validation, drawn.validation_labels),
+        )
+
+    return Known(prepared, draws, arrays["class_features"], arrays["features_test"], OnDemand(few_shot))
 
 
 def numerics(backbone: str) -> dict[str, str]:
+    """What of the arithmetic determines a result, by name. backbone: the fingerprint of the frozen model."""
     return {"backbone": backbone, "precision": PRECISION, "numerics": str(NUMERICS_VERSION)}
 
 
-def record(
-    method: str, seed: int, known: Known, logits: Tensor, parts: dict[str, str], seconds: float, **chosen: float | None
-) -> dict[str, Any]:
-    """logits (N, C) of the test pictures; chosen: epoch, alpha and beta as far as the method has them."""
+def scored(method: str, seed: int, known: Known, logits: Tensor, seconds: float, **chosen: float | None) -> dict[str, Any]:
+    """The content of a score. logits (N, C) of the test images; chosen: epoch, alpha and beta as far as the method has them."""
     task = known.prepared
     result = metrics.score(task.task.metric, logits.float().cpu().numpy(), task.labels("test"))
     return {
@@ -112,6 +106,4 @@ def record(
         **dict.fromkeys(CHOICES),
         **chosen,
         "seconds": round(seconds, 6),
-        "fingerprint": fingerprint(parts),
-        "parts": parts,
     }

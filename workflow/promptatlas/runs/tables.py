@@ -17,10 +17,9 @@ from promptatlas.base.files import replace
 from promptatlas.base.json_record import require_known
 from promptatlas.base.progress import Say
 from promptatlas.evaluation import doubts
-from promptatlas.records import cells
-from promptatlas.runs import score_record
+from promptatlas.records import cells, probe_file, score
+from promptatlas.runs.comparable import indistinct
 from promptatlas.runs.largest_class import beats, records, sentence
-from promptatlas.runs.prepare import indistinct
 from promptatlas.study.designs import LARGEST_CLASS
 from promptatlas.study.study import Study
 from promptatlas.tasks import halves, metrics, overlaps
@@ -117,10 +116,10 @@ def baselines_table(study: Study, transfer: pd.DataFrame) -> pd.DataFrame:
     probes = [
         {**WHOLE, **about.loc[name], "method": "linear_probe", "target": name, "shots": study.shots, **probe}
         for name in study.learners
-        for probe in score_record.read_probes(study.paths.probe(name))["probes"]
+        for probe in probe_file.read_probes(study.paths.probe(name))["probes"]
     ]
     others = [
-        {**WHOLE, **score_record.read(path), "study": study.name, "backbone": study.backbone.name, "shots": study.shots}
+        {**WHOLE, **score.read(path), "study": study.name, "backbone": study.backbone.name, "shots": study.shots}
         for path in study.score_records
     ]
     measured = _numbers(pd.DataFrame([*probes, *others])[BASELINES])
@@ -158,8 +157,8 @@ def joint_table(study: Study) -> pd.DataFrame:
         WHOLE | content | about | {"task": content["target"]}
         for job in study.jobs.joint
         for path in job.outputs
-        for content in [score_record.read(path)]
-        if not score_record.is_absent(content)
+        for content in [score.read(path)]
+        if not score.is_absent(content)
     ]
     return _numbers(_frame(rows, JOINT)).sort_values(["method", "source", "adaptation", "task", "seed"], ignore_index=True)
 

@@ -10,6 +10,7 @@ from functools import cached_property
 
 from promptatlas.study.jobs import (
     AdaptJob,
+    ComputeJob,
     DrawJob,
     EncodeJob,
     Job,
@@ -153,11 +154,15 @@ class Jobs:
         return size if size != "auto" else TUNED_TARGETS if protocol == "init" else "all"
 
     @property
-    def every(self) -> tuple[Job, ...]:
+    def compute(self) -> tuple[ComputeJob, ...]:
+        """Each behind those whose results it reads."""
         return (
-            *self.prepare, self.draw, *self.encode, *self.probe, *self.tune, *self.share,
-            *self.adapt, *self.multitask, *self.joint, *self.transfer,
+            self.draw, *self.encode, *self.probe, *self.tune, *self.share, *self.multitask, *self.adapt, *self.transfer, *self.joint,
         )  # fmt: skip
+
+    @property
+    def every(self) -> tuple[Job, ...]:
+        return (*self.prepare, *self.compute)
 
     def preparing(self, task: str) -> PrepareJob:
         """The job that prepares a task."""

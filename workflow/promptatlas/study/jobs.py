@@ -9,7 +9,7 @@ from abc import ABC, abstractmethod
 from collections.abc import Iterator
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Any
+from typing import Any, ClassVar
 
 from promptatlas.records.cells import Cell
 from promptatlas.study.multitask import AVERAGE
@@ -39,7 +39,9 @@ class Job(ABC):
 
 @dataclass(frozen=True)
 class ComputeJob(Job):
-    """A job whose results the engine compares, keeps and computes."""
+    """A job whose results the engine compares, keeps and computes. work: the module and class that say how."""
+
+    work: ClassVar[str]
 
     @property
     @abstractmethod
@@ -80,6 +82,8 @@ class PrepareJob(Job):
 class DrawJob(ComputeJob):
     """The few-shot draws of all tasks that are learned on."""
 
+    work = "promptatlas.runs.draw:Draws"
+
     @property
     def outputs(self) -> list[Path]:
         return self.scope.draws(self.scope.learners)
@@ -104,6 +108,8 @@ class DrawJob(ComputeJob):
 class EncodeJob(ComputeJob):
     """Frozen features of some tasks."""
 
+    work = "promptatlas.runs.encode:Encode"
+
     tasks: tuple[str, ...]
 
     @property
@@ -127,6 +133,8 @@ class EncodeJob(ComputeJob):
 class ProbeJob(ComputeJob):
     """Linear probes of some tasks, all seeds."""
 
+    work = "promptatlas.runs.probe:Probe"
+
     tasks: tuple[str, ...]
 
     @property
@@ -149,6 +157,8 @@ class ProbeJob(ComputeJob):
 @dataclass(frozen=True)
 class TuneJob(ComputeJob):
     """Source prompts of one method: `tasks` x `seeds`."""
+
+    work = "promptatlas.runs.tune:Tune"
 
     method: str
     tasks: tuple[str, ...]
@@ -174,6 +184,8 @@ class TuneJob(ComputeJob):
 @dataclass(frozen=True)
 class ShareJob(ComputeJob):
     """Learners of one method, one per seed, each on all tasks together."""
+
+    work = "promptatlas.runs.share:Share"
 
     method: str
     seeds: tuple[int, ...]
@@ -214,6 +226,8 @@ class ShareJob(ComputeJob):
 class AdaptJob(ComputeJob):
     """Adapters of one method: `tasks` x all seeds."""
 
+    work = "promptatlas.runs.adapt:Adapt"
+
     method: str
     tasks: tuple[str, ...]
 
@@ -247,6 +261,8 @@ class AdaptJob(ComputeJob):
 class MultitaskJob(ComputeJob):
     """Multitask source prompts of one method, all seeds, for some targets."""
 
+    work = "promptatlas.runs.multitask:Multitask"
+
     method: str
     targets: tuple[str, ...]
 
@@ -273,6 +289,8 @@ class MultitaskJob(ComputeJob):
 @dataclass(frozen=True)
 class JointJob(ComputeJob):
     """Shared prompts of the groups of targets of one method, all seeds, and their scores. needs: names of the jobs that it reads from."""
+
+    work = "promptatlas.runs.joint:Joint"
 
     method: str
     tasks: tuple[str, ...]
@@ -309,6 +327,8 @@ class TransferJob(ComputeJob):
 
     needs: names of the jobs that it reads from.
     """
+
+    work = "promptatlas.runs.transfer:Transfer"
 
     protocol: str
     method: str

@@ -1,8 +1,8 @@
 from promptatlas.base.progress import reporting
 
 with reporting(snakemake.log[0]) as say:
-    from promptatlas.runs import prepare
+    from promptatlas.runs import engine
     from promptatlas.study.study import Study
 
     study = Study(snakemake.config)
-    prepare.encode(study, study.jobs.named(snakemake.rule), snakemake.threads, say)
+    engine.run(study, study.jobs.named(snakemake.rule), snakemake.threads, say)

@@ -6,8 +6,10 @@ Knows nothing of how a learner is trained.
 from __future__ import annotations
 
 import json
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping
+from dataclasses import dataclass, field
 from pathlib import Path
+from typing import Any
 
 from safetensors import SafetensorError, safe_open
 from safetensors.torch import save as packed
@@ -15,25 +17,44 @@ from torch import Tensor
 
 from promptatlas.backbone.prompts import Prompts
 from promptatlas.base.errors import FAILED, Failed, UserError
-from promptatlas.base.files import replace
-from promptatlas.base.json_record import Newer, require_known
-from promptatlas.base.messages import plain
+from promptatlas.base.json_record import require_known
+from promptatlas.records.fingerprint import fingerprint
+from promptatlas.records.kind import Kind
 from promptatlas.records.prompt_file import LearnedPrompt
-from promptatlas.study.paths import Paths
-from promptatlas.training.shared_learner import Shared
 
 LEFT_OUT = "left_out"
 SAID = ("fingerprint", "method", "seed", "seconds", "history", "best_epoch")
 
 
-def save(path: Path, learned: Shared, tasks: Sequence[str], about: Mapping[str, str]) -> None:
-    """One safetensors file; `about` is stored beside the tuning curve."""
-    tensors = {f"parameters.{name}": value for name, value in learned.parameters.items()}
-    tensors |= {f"weights.{name}": value for name, value in zip(tasks, learned.class_weights, strict=True)}
-    tensors |= {f"contexts.{name}": value for name, value in zip(tasks, learned.contexts, strict=True)}
-    own = {"history": json.dumps(learned.history), "best_epoch": str(learned.best_epoch)}
-    # A copy of each: some are views of one tensor, and a file may not hold the same memory twice.
-    replace(path, packed({k: v.detach().cpu().clone().contiguous() for k, v in tensors.items()}, {**about, **own}))
+@dataclass(frozen=True)
+class Learner:
+    """What a learner of several tasks found out.
+
+    parameters: its learnables by name; class_weights: by task (C, D); contexts: by task, of all classes (n, d_text) or of each
+    (C, n, d_text); history: a row per epoch; best_epoch: the chosen one, 1-based; seconds: it took; left_out: the tasks of the study
+    from which it has not learned, and why.
+    """
+
+    method: str
+    seed: int
+    parameters: Mapping[str, Tensor]
+    class_weights: Mapping[str, Tensor]
+    contexts: Mapping[str, Tensor]
+    history: list[dict[str, Any]]
+    best_epoch: int
+    seconds: float
+    left_out: Mapping[str, str] = field(default_factory=dict)
+
+    def packed(self, metadata: Mapping[str, str]) -> bytes:
+        """One safetensors file; `metadata` is stored beside the learner's own."""
+        tensors = {f"parameters.{name}": value for name, value in self.parameters.items()}
+        tensors |= {f"weights.{name}": value for name, value in self.class_weights.items()}
+        tensors |= {f"contexts.{name}": value for name, value in self.contexts.items()}
+        own = {"method": self.method, "seed": str(self.seed), "seconds": f"{self.seconds:.6f}"}
+        own |= {"history": json.dumps(self.history), "best_epoch": str(self.best_epoch)}
+        own |= {LEFT_OUT: json.dumps(dict(self.left_out))} if self.left_out else {}
+        # A copy of each: some are views of one tensor, and a file may not hold the same memory twice.
+        return packed({k: v.detach().cpu().clone().contiguous() for k, v in tensors.items()}, {**metadata, **own})
 
 
 def metadata(path: Path) -> dict[str, str]:
@@ -47,21 +68,6 @@ def metadata(path: Path) -> dict[str, str]:
         raise UserError(f"{path} is not a whole file of shared prompts ({error}); delete it and run again.") from error
     require_known(about, path)
     return about
-
-
-def is_left(path: Path, mark: str) -> bool:
-    """Whether an interrupted job left a whole file of this fingerprint at `path`; a damaged one is as good as none."""
-    try:
-        return metadata(path).get("fingerprint") == mark
-    except Newer:
-        raise
-    except UserError:
-        return False
-
-
-def leaving_out(tasks: Mapping[str, Failed]) -> dict[str, str]:
-    """How a file says which tasks of the study its learner has not learned from, and why; nothing if it has learned from all."""
-    return {LEFT_OUT: json.dumps({name: str(why) for name, why in tasks.items()})} if tasks else {}
 
 
 def left_out(about: Mapping[str, str]) -> dict[str, str]:
@@ -86,27 +92,6 @@ def prompt(path: Path, task: str) -> tuple[LearnedPrompt, str]:
     return LearnedPrompt(about["method"], {}, prompts, history, int(about["best_epoch"]), seconds), about["fingerprint"]
 
 
-def instead(path: str | Path) -> str:
-    """If a file is that of a learner and no prompt: what to load instead, in a sentence; empty for any other file."""
-    try:
-        with safe_open(path, framework="pt") as file:
-            about, names = file.metadata() or {}, sorted(key for key in file.keys() if key.startswith("contexts."))
-            per_class = any(len(file.get_slice(name).get_shape()) > 2 for name in names)
-    except (OSError, SafetensorError):
-        return ""
-    if not names:
-        return ""
-    tasks, method = [plain(name.removeprefix("contexts.")) for name in names], plain(about.get("method", "a learner"))
-    told = f"{path} holds all that {method} learned of {len(tasks)} tasks together and is no prompt"
-    if per_class:
-        return (
-            f"{told}, as every class has another context; only `class_context: none` of softcpt and `sharing: all` or `task` "
-            "of coop_mt give prompts."
-        )
-    place = Paths.at(Path()).prompt(method, plain(about.get("seed", "")), "<task>")
-    return f"{told}; load {place} of the same study, where <task> is one of {', '.join(tasks)}."
-
-
 def _of_task(path: Path, key: str) -> tuple[Tensor, dict[str, str]]:
     """A tensor of a learner's file, and what the file says of itself. Raises Failed if it says why there is none for a task."""
     if reason := metadata(path).get(FAILED):
@@ -119,3 +104,32 @@ def _of_task(path: Path, key: str) -> tuple[Tensor, dict[str, str]]:
             return file.get_tensor(key), {name: about[name] for name in SAID}
     except (OSError, SafetensorError, KeyError, TypeError) as error:
         raise UserError(f"{path} is not a whole file of shared prompts ({error}); delete it and run again.") from error
+
+
+class LearnerFile(Kind):
+    """The file of a learner. Its content is the learner."""
+
+    suffix = "safetensors"
+
+    def inputs(self, path: Path) -> Mapping[str, Any]:
+        return dict(json.loads(self._told(path).get("parts", "{}")))
+
+    def fingerprint(self, path: Path) -> str:
+        return self._told(path).get("fingerprint", "")
+
+    def packed(self, content: Learner, inputs: Mapping[str, Any]) -> bytes:
+        return content.packed({"fingerprint": fingerprint(inputs), "parts": json.dumps(dict(inputs), sort_keys=True)})
+
+    def failed(self, why: Failed, about: Mapping[str, Any]) -> bytes:
+        """A file without tensors. about: the method."""
+        return packed({}, {"method": about["method"], FAILED: str(why), "history": "[]"})
+
+    @staticmethod
+    def _told(path: Path) -> dict[str, str]:
+        about = metadata(path)
+        if FAILED in about:
+            raise Failed(about[FAILED])
+        return about
+
+
+LEARNER = LearnerFile()

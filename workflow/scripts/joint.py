@@ -1,8 +1,0 @@
-from promptatlas.base.progress import reporting
-
-with reporting(snakemake.log[0]) as say:
-    from promptatlas.runs import joint
-    from promptatlas.study.study import Study
-
-    study = Study(snakemake.config)
-    joint.adapt(study, study.jobs.named(snakemake.rule), snakemake.threads, say)
