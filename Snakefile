@@ -17,19 +17,9 @@ include: "workflow/rules/multitask.smk"
 include: "workflow/rules/transfer.smk"
 
 
-if study.design.name == "matrix":
+for stage in study.design.ending.stages:
 
-    include: "workflow/rules/similarity.smk"
-    include: "workflow/rules/statistics.smk"
-    include: "workflow/rules/report.smk"
-
-elif study.design.name == "few_shot":
-
-    include: "workflow/rules/few_shot.smk"
-
-else:
-
-    include: "workflow/rules/protocol.smk"
+    include: f"workflow/rules/{stage}.smk"
 
 
 include: "workflow/rules/provenance.smk"

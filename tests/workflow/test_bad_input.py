@@ -20,7 +20,7 @@ from tiny_study import CONFIG, ENVIRONMENT, PROMPTATLAS, ROOT
         ({"shots": -1}, ("`shots` must be at least 1",)),
         ({"seeds": []}, ("`seeds` must list at least 1",)),
         ({"seeds": "one"}, ("`seeds` must be a list",)),
-        ({"protocols": ["thawed"]}, ("`protocols.0` must be one of frozen, init",)),
+        ({"protocols": ["thawed"]}, ("unknown protocol `thawed` under `protocols`",)),
         ({"jobs": {"sources_per_job": "auto"}}, ("`jobs.sources_per_job` must be `all` or a whole number of at least 1",)),
         ({"jobs": {"targets_per_job": 0}}, ("`jobs.targets_per_job` must be `all` or `auto` or a whole number of at least 1",)),
         (

@@ -17,6 +17,6 @@ with reporting(snakemake.log[0]) as say:
     tables = {name: pd.read_parquet(snakemake.input[name]) for name in names}
     joint = pd.read_parquet(snakemake.input.joint) if snakemake.input.joint else None
     printed = few_shot.published_means(study.design, study.backbone.weights, study.shots, study.config)
-    summary = few_shot.summary(**tables, joint=joint, sources=ROWS, printed=printed)
+    summary = few_shot.summary(**tables, joint=joint, sources=ROWS, printed=printed, design=study.design.name)
     figures.draw_comparison(summary, Path(snakemake.output.figures))
     Path(snakemake.output.summary).write_text(json.dumps(summary, indent=1) + "\n")

@@ -31,8 +31,8 @@ def test_without_the_frozen_protocol_the_same_prompts_are_found_in_the_other(tab
     cells = transfer_table(6)
     own = (cells["source"] == cells["target"]) & (cells["protocol"] == "frozen")
     tuned = cells[own].assign(protocol="init", source="scratch")
-    assert methods_table(tuned, baselines_table(tasks_table(6)), ["coop", "vpt"]).equals(table)
-    shorter = methods_table(tuned, baselines_table(tasks_table(6)), ["coop"])
+    assert methods_table(tuned, baselines_table(tasks_table(6)), dict.fromkeys(["coop", "vpt"], "init")).equals(table)
+    shorter = methods_table(tuned, baselines_table(tasks_table(6)), {"coop": "init"})
     assert set(table["method"]) - set(shorter["method"]) == {"vpt"}
 
 

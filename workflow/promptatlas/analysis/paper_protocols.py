@@ -20,7 +20,7 @@ from promptatlas.analysis.published.settings import difference
 from promptatlas.analysis.statistics.checks import TOLERATED_POINTS, zero_shot_check
 from promptatlas.analysis.statistics.holes import holes
 from promptatlas.analysis.statistics.summary import cautions, plain
-from promptatlas.study.designs import BASE_TO_NEW, Design
+from promptatlas.study.designs import Design
 from promptatlas.tasks.halves import BASE, NEW, PARTS, part_name, whole_of
 
 COLUMNS = (
@@ -40,7 +40,7 @@ def harmonic_mean(base: np.ndarray | float, new: np.ndarray | float) -> Any:
 
 def measured(transfer: pd.DataFrame, design: Design) -> pd.DataFrame:
     """The rows of a study's table `transfer`; zero-shot is a method, untrained prompts are left out."""
-    rows = list(_halves(transfer, design) if design.name == BASE_TO_NEW else _targets(transfer, design))
+    rows = list(_halves(transfer, design) if design.in_parts else _targets(transfer, design))
     return _table({"design": design.name, "origin": MEASURED, "reference": "this study"} | row for row in rows)
 
 
@@ -102,11 +102,12 @@ def _halves(transfer: pd.DataFrame, design: Design) -> Iterator[dict]:
 
 
 def _targets(transfer: pd.DataFrame, design: Design) -> Iterator[dict]:
-    """Every target's score, and the average over the targets that are no source."""
-    others = [task for task in design.tasks if task not in design.learners]
+    """The score of every target that a prompt is tried on, and the average over those that are no source."""
     for method, source, table in _learned(transfer, design.learners):
-        for target in design.tasks:
+        targets = [task for task in design.tasks if design.measures(source or TEMPLATE, task)]
+        for target in targets:
             yield _row(method, source, target, SCORE, table.loc[target].to_numpy(float))
+        others = [task for task in targets if task not in design.learners]
         if others:
             scores = table.loc[others].to_numpy(float)
             yield _row(method, source, AVERAGE, SCORE, scores.mean(axis=0), _over_tasks(scores))
@@ -128,7 +129,7 @@ def with_published(table: pd.DataFrame, design: Design, weights: str, shots: int
         about = {"design": design.name, "reference": first["reference"], "method": first["method"], "source": first["source"]}
         about |= {"deviation": NAN, "n_seeds": 0, "note": difference(first, config)}
         values = {(row.target, row.measure): row.score for row in part.itertuples()}
-        numbers = {PUBLISHED: values} | (_of_halves(values, design) if design.name == BASE_TO_NEW else _of_targets(values, design))
+        numbers = {PUBLISHED: values} | (_of_halves(values, design) if design.in_parts else _of_targets(values, design))
         rows += [
             about | {"origin": origin, "target": target, "measure": measure, "score": score}
             for origin, by_target in numbers.items()

@@ -1,17 +1,18 @@
 """What people read in place of names that tables have: one list for pages, figures and captions. Knows nothing of drawing.
 
-Methods, metrics and measures bring their own words, in their registries; what is registered from outside has no place here.
+Methods, metrics, measures and protocols bring their own words, in their registries; what is registered from outside has no place here.
 """
 
 from __future__ import annotations
 
-from dataclasses import asdict, dataclass
+from dataclasses import asdict
 from typing import Any
 
 from promptatlas import methods
 from promptatlas.analysis.statistics.scales import PRIMARY
 from promptatlas.analysis.statistics.views import VIEWS
 from promptatlas.evaluation import similarity
+from promptatlas.study.protocols import FROZEN, PROTOCOLS
 from promptatlas.tasks import metrics
 
 ROWS = {
@@ -45,41 +46,6 @@ CONTROLS = {"ctrl_static": "best on average for the other targets", "ctrl_random
 RESPONSES = {PRIMARY: "gain in log odds", "raw": "raw score"}
 
 
-@dataclass(frozen=True)
-class Protocol:
-    """Words for a matrix of a protocol. title: what is done with the source's prompt; after: what a figure's title has after the
-    method; rows, columns: what they are called; scratch: the row of that name; parts: words that differ from `PARTS`; tunes: whether
-    the prompt is tuned on the target.
-    """
-
-    title: str
-    after: str
-    rows: str
-    columns: str
-    scratch: str = ROWS["scratch"]
-    parts: dict[str, str] | None = None
-    tunes: bool = False
-
-
-PROTOCOLS = {
-    "frozen": Protocol(
-        title="applied unchanged",
-        after="",
-        rows="source: the task the prompt was learned on",
-        columns="target: the task it is used on",
-    ),
-    "init": Protocol(
-        title="started from and tuned on the target",
-        after=", tuned on the target (init)",
-        rows="source: the task whose prompt tuning starts from",
-        columns="target: the task the prompt is tuned and used on",
-        scratch="tuned from an untrained start",
-        parts={"target": "how much tuning on the target gains"},
-        tunes=True,
-    ),
-}
-
-
 def method_title(method: str) -> str:
     """A method as its paper writes it."""
     known = methods.words().get(method)
@@ -97,13 +63,14 @@ def row_title(protocol: str, row: str) -> str:
 
 
 def row_titles(protocol: str) -> dict[str, str]:
-    return ROWS | {"scratch": PROTOCOLS[protocol].scratch}
+    own = PROTOCOLS[protocol].scratch
+    return ROWS | ({"scratch": own} if own else {})
 
 
 def way_title(way: str) -> str:
     """A way to have a prompt, as `statistics.joint.compare_joint` calls it."""
     source, _, adaptation = way.rpartition(" ")
-    if adaptation == "frozen":
+    if adaptation == FROZEN.name:
         return f"{STARTS[source]} as it is"
     return ADAPTATIONS[adaptation] + (f", from {STARTS[source]}" if source else ", from scratch")
 
@@ -117,7 +84,8 @@ def every() -> dict[str, Any]:
             name: {"title": one.title, "description": one.description, "family": one.family} for name, one in similarity.MEASURES.items()
         },
         "protocols": {
-            name: asdict(one) | {"row_titles": row_titles(name), "parts": PARTS | (one.parts or {})} for name, one in PROTOCOLS.items()
+            name: {"title": one.title, "tunes": one.tunes, "row_titles": row_titles(name), "parts": PARTS | {**one.parts}}
+            for name, one in PROTOCOLS.items()
         },
         "views": {name: asdict(view) for name, view in VIEWS.items()},
         "controls": CONTROLS,

@@ -14,6 +14,7 @@ from promptatlas.exchange.inference import Prompt
 from promptatlas.records import cells, learner_file, score
 from promptatlas.records.cells import Cell
 from promptatlas.study.paths import Paths
+from promptatlas.study.protocols import FROZEN
 
 
 def own_score(prompt: Prompt) -> dict[str, Any] | None:
@@ -22,7 +23,7 @@ def own_score(prompt: Prompt) -> dict[str, Any] | None:
     path = prompt.path.absolute()
     for paths in map(Paths.at, path.parents):
         if paths.prompt(method, seed, task) == path:
-            records = _records(paths, prompt, Cell("frozen", method, seed, task, task))
+            records = _records(paths, prompt, Cell(FROZEN.name, method, seed, task, task))
             return next(({"metric": one["metric"], "score": one["score"]} for one in records if one["score"] is not None), None)
     return None
 

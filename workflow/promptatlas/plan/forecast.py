@@ -13,7 +13,7 @@ from promptatlas.analysis.statistics.scales import RESPONSES
 from promptatlas.analysis.statistics.views import VIEWS
 from promptatlas.plan import costs
 from promptatlas.plan.costs import Method, Size, Work, together
-from promptatlas.study.designs import FEW_SHOT, MATRIX
+from promptatlas.study.designs import COMPARED, EXPLAINED
 from promptatlas.study.jobs import Job, TransferJob
 from promptatlas.study.multitask import MULTITASK
 from promptatlas.study.study import Study
@@ -129,7 +129,7 @@ class _Plan:
 
     def transfer(self) -> None:
         for job in self.study.jobs.transfer:
-            method = Method.of(self.study, job.method, self.study.init_settings(job.method))
+            method = Method.of(self.study, job.method, self.study.target_settings(job.protocol, job.method))
             tuned = self._tuned(job)
             step = self._step(method, job.targets, max(tuned.values())) if tuned else Step()
             needs = [f"index_{name}" for name in job.needs]
@@ -144,7 +144,7 @@ class _Plan:
         if study.multitask.joint:
             self._light("collect_joint", "report", Work(), [job.name for job in study.jobs.joint])
         views = len(study.methods) * len(study.protocols)
-        if study.design.name == MATRIX:
+        if study.design.ending is EXPLAINED:
             self._compute("similarity", "report", Work({"similarity: pairs": len(study.tasks) ** 2}), self.encoded, device=False)
             tests = 2 * views * len(RESPONSES) * study.config["statistics"]["permutations"]
             permuted = Work({"statistics: permuted cells": tests * len(study.tasks) ** 2})
@@ -153,7 +153,7 @@ class _Plan:
             self._compute("figures", "report", drawn, ["statistics"], device=False)
             self._light("page", "report", cells, ["statistics"])
         else:
-            first = "comparison" if study.design.name == FEW_SHOT else "protocol"
+            first = "comparison" if study.design.ending is COMPARED else "protocol"
             self._light(first, "report", Work(), ["describe"])
             self._light(f"{first}_page", "report", Work(), [first])
         self._light("provenance", "report", Work(), [job.name for job in self.jobs[-2:]])

@@ -28,7 +28,7 @@ from promptatlas.evaluation import evaluate, similarity
 from promptatlas.methods import module_class
 from promptatlas.plan.costs import SENTENCE, SIGLIP_LENGTH, Method, Size, Work, probing
 from promptatlas.records import cells
-from promptatlas.study.designs import MATRIX
+from promptatlas.study.designs import EXPLAINED
 from promptatlas.study.study import Study
 from promptatlas.tasks import metrics
 from promptatlas.tasks.draws import Draw
@@ -100,7 +100,7 @@ def trials(study: Study, model: Backbone, sizes: Mapping[str, Size]) -> dict[str
         found[f"share {name}"] = _sharing(model, Method.of(study, name), typical)
     for name in study.adapter_methods:
         found[f"adapt {name}"] = _adapting(Method.of(study, name), typical, model.logit_scale, width)
-    if study.design.name == MATRIX:
+    if study.design.ending is EXPLAINED:
         found["similarity"] = _comparing(width)
         found["statistics"] = _permuting(len(study.tasks))
         found["figures"] = _plotting()

@@ -4,7 +4,7 @@ What could not be computed has a row without a score; the column `failed` says w
 """
 
 import json
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Iterable, Mapping
 from contextlib import suppress
 from pathlib import Path
 from typing import Any
@@ -21,6 +21,8 @@ from promptatlas.records import cells, probe_file, score
 from promptatlas.runs.comparable import indistinct
 from promptatlas.runs.largest_class import beats, records, sentence
 from promptatlas.study.designs import LARGEST_CLASS
+from promptatlas.study.protocols import FROZEN
+from promptatlas.study.scope import SCRATCH
 from promptatlas.study.study import Study
 from promptatlas.tasks import halves, metrics, overlaps
 from promptatlas.tasks.prepared import SPLITS, PreparedTask
@@ -68,7 +70,7 @@ def describe(study: Study, transfer: pd.DataFrame, shared: pd.DataFrame, say: Sa
     always answering the largest class."""
     baselines = baselines_table(study, transfer)
     save(baselines, study.paths.table("baselines"))
-    as_long = [method for method in study.methods if study.starts_from_targets(method)]
+    as_long = {method: one for one in reversed(study.protocols) for method in study.methods if study.starts_from_targets(one, method)}
     save(methods_table(transfer, baselines, as_long), study.paths.table("methods"))
     save(tuning_table(study), study.paths.table("tuning"))
     tasks = tasks_table(study, transfer, shared)
@@ -133,15 +135,15 @@ def _blind(targets: pd.DataFrame, method: str, by_target: Mapping[str, float]) -
     return targets.assign(method=method, score=score, failed=targets["failed"].where(score.isna(), ""))
 
 
-def methods_table(transfer: pd.DataFrame, baselines: pd.DataFrame, as_long: Sequence[str] = ()) -> pd.DataFrame:
+def methods_table(transfer: pd.DataFrame, baselines: pd.DataFrame, as_long: Mapping[str, str] | None = None) -> pd.DataFrame:
     """One row per method, task and seed, from the tables `transfer` and `baselines`; zero-shot has no seed.
 
     A prompt counts on the task it was learned on, as it is: the diagonal of protocol `frozen`. A study without that
-    protocol has the same prompts as `scratch` of protocol `init` for the methods that are tuned `as_long` there.
+    protocol has the same prompts as `scratch` for the methods that a protocol tunes on targets as long: `as_long`, method -> protocol.
     """
-    own = (transfer["protocol"] == "frozen") & (transfer["source"] == transfer["target"])
+    own = (transfer["protocol"] == FROZEN.name) & (transfer["source"] == transfer["target"])
     if not own.any():
-        own = (transfer["protocol"] == "init") & (transfer["source"] == "scratch") & transfer["method"].isin(as_long)
+        own = (transfer["source"] == SCRATCH) & (transfer["protocol"] == transfer["method"].map(as_long or {}))
     others = baselines[~baselines["method"].isin(("chance", LARGEST_CLASS))]
     table = pd.concat([transfer[own].astype({"seed": "Int64"}), others])
     table["chance"] = table["target"].map(_by_target(transfer, "chance"))

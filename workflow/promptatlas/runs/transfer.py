@@ -70,7 +70,7 @@ class Transfer:
         if cell.source == "template":
             return {**common, "prompt": self.study.sentences}
         tunes = self.study.tunes(cell)
-        settings = self.study.init_settings(cell.method) if tunes else self.study.settings(cell.method)
+        settings = self.study.target_settings(cell.protocol, cell.method) if tunes else self.study.settings(cell.method)
         common |= {"method": cell.method, "settings": digest(settings)}
         if not tunes:
             return {**common, "prompt": self.prompt(cell).fingerprint()}
@@ -86,7 +86,7 @@ class Transfer:
 
     def prompt_file(self, cell: Cell) -> Path | None:
         """Where the prompt is that a cell applies or starts from; None if it is not tuned before."""
-        if cell.source == "template" or (cell.source == "scratch" and (cell.protocol == "frozen" or self.study.tunes(cell))):
+        if cell.source == "template" or self.study.untrained(cell):
             return None
         if cell.source == self.study.multitask.row:
             return self.study.paths.multitask_source(cell.method, cell.seed, cell.target)
@@ -115,7 +115,8 @@ class Transfer:
         method, seeds = self.job.method, [cell.seed for cell in batch]
         draws = [self.at.draws[cell.target, cell.seed] for cell in batch]
         starts = [self.prompt(cell) for cell in batch]
-        prompts = single_task.tune_task(self.at.model, method, self.study.init_settings(method), task, draws, seeds, starts)
+        settings = self.study.target_settings(self.job.protocol, method)
+        prompts = single_task.tune_task(self.at.model, method, settings, task, draws, seeds, starts)
         return evaluate.evaluate(self.at.model, task, encoded, [one.prompts for one in prompts])
 
     def content(self, cell: Cell, task: PreparedTask, evaluation: Evaluation, seconds: float) -> dict[str, Any]:

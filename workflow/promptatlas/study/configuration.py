@@ -22,7 +22,7 @@ from promptatlas.base import plugins, text_files
 from promptatlas.base.errors import UserError
 from promptatlas.base.messages import plain, shown, suggest
 from promptatlas.evaluation import similarity
-from promptatlas.study import designs, multitask
+from promptatlas.study import designs, multitask, protocols
 from promptatlas.tasks import catalogue, halves
 from promptatlas.tasks.task import Task
 
@@ -43,6 +43,9 @@ def complete(given: dict[str, Any]) -> dict[str, Any]:
     _check(config, _schema())
     _fill(config, _schema())
     plugins.load(config["plugins"])
+    _known("design", config["design"], designs.DESIGNS, "design")
+    for protocol in config["protocols"]:
+        _known("protocol", protocol, protocols.PROTOCOLS, "protocols")
     _resolve_tasks(config)
     _resolve_backbone(config)
     _resolve_methods(config)
@@ -96,14 +99,15 @@ def _resolve_design(config: dict[str, Any]) -> None:
     designs.check(config)
     for source in config["sources"]:
         _known("task", source, config["tasks"], "sources")
-    if config["design"] not in designs.WITH_OWN_TASKS:
+    design = designs.DESIGNS[config["design"]]
+    if not design.own_tasks:
         for method in config["methods"]:
             if methods.kind(method) not in ("prompt", "baseline"):
                 raise UserError(
                     f"`methods` lists {method}, which is no prompt that could be tried on other classes; leave it out with "
-                    f"`design: {config['design']}`"
+                    f"`design: {design.name}`"
                 )
-    if config["design"] == designs.BASE_TO_NEW:
+    if design.in_parts:
         for name in config["tasks"]:
             task = catalogue.task(name) if name in catalogue.names("mini") else _described(config, name)
             halves.require_halves(name, task.class_names, task.multilabel)

@@ -1,88 +1,211 @@
-"""Which cells a study has: all tasks with all, or one of the protocols that papers report. Knows names only.
+"""The registry of designs: which prompts are tried on which tasks, and what is made of the scores. Knows names only.
 
-`matrix`: every task's prompt on every task. `few_shot`: every task's prompt on the task itself. `base_to_new`: prompts of
-each task's base classes on its base and its new classes. `cross_dataset` and `domain`: prompts of some source tasks on all tasks; of
-those that are no source nothing is wanted but test pictures.
+A design that is registered, here or from outside (`plugins` in the configuration), may be named under `design`: its jobs, tables and page
+follow.
 """
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from abc import ABC, abstractmethod
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
-from typing import Any
+from typing import Any, ClassVar, TypeVar
 
 from promptatlas.base.errors import UserError
+from promptatlas.base.messages import shown
+from promptatlas.base.registry import Registry
+from promptatlas.study.protocols import FROZEN
 from promptatlas.tasks.halves import BASE, PARTS, part_name, whole_of
 
-MATRIX, FEW_SHOT, BASE_TO_NEW, CROSS_DATASET, DOMAIN = "matrix", "few_shot", "base_to_new", "cross_dataset", "domain"
-WITH_OWN_TASKS = (MATRIX, FEW_SHOT)  # each task's own prompt is measured, so methods and ways to share prompts can be compared
-WITH_SOURCES = (CROSS_DATASET, DOMAIN)
 CALIBRATION = ("scratch", "template")
 LARGEST_CLASS = "largest_class"
 BESIDE = (*CALIBRATION, LARGEST_CLASS)  # what rows beside the tasks may be called
 
 
 @dataclass(frozen=True)
-class Design:
-    """given: tasks as configured; tasks: those that are measured on; learners: those on which prompts are learned; pooled: those
-    that are listed as the tasks of a multitask source, whose prompt is tried on the others only."""
+class Ending:
+    """What is made of a study's tables. stages: files of workflow/rules; tables: those beside what every study has; figures: whether
+    some are drawn."""
 
-    name: str
+    stages: tuple[str, ...]
+    tables: tuple[str, ...]
+    figures: bool
+
+
+EXPLAINED = Ending(("similarity", "statistics", "report"), ("similarity", "statistics"), figures=True)
+COMPARED = Ending(("few_shot",), (), figures=True)
+PRINTED = Ending(("protocol",), ("protocol",), figures=False)
+
+
+@dataclass(frozen=True)
+class Design(ABC):
+    """The pairs of source and target that a study measures.
+
+    given: tasks as configured; tasks: those that are measured on; learners: those on which prompts are learned; pooled: those that are
+    listed as the tasks of a multitask source, whose prompt is tried on the others only.
+
+    name: what the configuration and the tables call it; question, words: what heads its page, and what is done, in words.
+    """
+
+    name: ClassVar[str]
+    question: ClassVar[str] = ""
+    words: ClassVar[str] = ""
+    ending: ClassVar[Ending] = PRINTED
+    takes_sources: ClassVar[bool] = False  # whether the configuration names the tasks whose prompts are tried
+    takes_protocols: ClassVar[bool] = False  # whether prompts may be used otherwise than as they are
+    in_parts: ClassVar[bool] = False  # whether the base and the new classes of a task are tasks of their own
+    own_tasks: ClassVar[bool] = False  # whether each task's own prompt is measured, so that methods and ways to share prompts compare
+    needs_prompts: ClassVar[bool] = True  # whether a study must have a method with a prompt for each task
+
     given: tuple[str, ...]
     tasks: tuple[str, ...]
     learners: tuple[str, ...]
     pooled: tuple[str, ...] = ()
 
+    @classmethod
+    def of(cls, config: Mapping[str, Any]) -> Design:
+        """The design of a checked configuration whose tasks are listed."""
+        given, listed = tuple(config["tasks"]), config.get("multitask")
+        pooled = tuple(listed) if isinstance(listed, list) else ()
+        tasks = tuple(part_name(task, part) for task in given for part in PARTS) if cls.in_parts else given
+        own = tuple(part_name(task, BASE) for task in given) if cls.in_parts else given
+        return cls(given, tasks, tuple(config["sources"]) if cls.takes_sources else own, pooled)
+
+    @abstractmethod
+    def tries(self, source: str, target: str) -> bool:
+        """Whether the prompt of one task is tried on another, or on the task itself."""
+
     def measures(self, source: str, target: str) -> bool:
         """Whether the study has a cell of `source`'s prompt, which may be a row beside the tasks, on `target`."""
-        if target in self.pooled and source not in (*self.tasks, *CALIBRATION):
-            return False
-        if self.name == FEW_SHOT:
-            return source == target or source not in self.tasks
-        return self.name != BASE_TO_NEW or source in CALIBRATION or whole_of(source) == whole_of(target)
+        if source in CALIBRATION:
+            return True
+        if source not in self.tasks:
+            return target not in self.pooled
+        return self.tries(source, target)
 
     def draws_from(self, task: str) -> bool:
         """Whether training pictures are drawn from a task, or from a part of it."""
         return any(whole_of(learner) == task for learner in self.learners)
 
 
+DESIGNS: Registry[type[Design]] = Registry("design")
+Registered = TypeVar("Registered", bound=type[Design])
+
+
+def register(design: Registered) -> Registered:
+    """Add a design. UserError for a name that is taken or that no column could have."""
+    if not design.name.isidentifier():
+        raise UserError(f"design {shown(design.name)}: a name has letters, digits and _ only, as names in tables have")
+    DESIGNS.add(design.name, design)
+    return design
+
+
+@register
+class Matrix(Design):
+    """Every task's prompt on every task."""
+
+    name = "matrix"
+    ending = EXPLAINED
+    takes_protocols = own_tasks = True
+
+    def tries(self, source: str, target: str) -> bool:
+        return True
+
+
+@register
+class FewShot(Design):
+    """Every task's prompt on the task itself."""
+
+    name = "few_shot"
+    ending = COMPARED
+    own_tasks = True
+    needs_prompts = False
+
+    def tries(self, source: str, target: str) -> bool:
+        return source == target
+
+
+@register
+class BaseToNew(Design):
+    """Prompts of each task's base classes on its base and its new classes."""
+
+    name = "base_to_new"
+    question = "Do prompts hold for classes they have not seen?"
+    words = (
+        "A prompt is learned on pictures of the base classes, the first half of a task’s classes, and tried on test "
+        "pictures of the base classes (among these) and of the new classes (among those). H is the harmonic mean of the two; in "
+        "the rows of the average it is that of the averages, as papers report it."
+    )
+    in_parts = True
+
+    def tries(self, source: str, target: str) -> bool:
+        return whole_of(source) == whole_of(target)
+
+
+class FromSources(Design):
+    """Prompts of some source tasks on all tasks; of those that are no source nothing is wanted but test pictures."""
+
+    takes_sources = True
+
+    def tries(self, source: str, target: str) -> bool:
+        return True
+
+
+@register
+class CrossDataset(FromSources):
+    """From source tasks to tasks of other things."""
+
+    name = "cross_dataset"
+    question = "Do prompts hold for other data sets?"
+    words = (
+        "A prompt is learned on a source task and used as it is on every other, with the class names of the target. "
+        "The average is over the targets that are no source."
+    )
+
+
+@register
+class Domain(FromSources):
+    """From source tasks to other pictures of the same things."""
+
+    name = "domain"
+    question = "Do prompts hold for other pictures of the same things?"
+    words = (
+        "A prompt is learned on a source task and used as it is on others with the same or some of its classes, of which "
+        "no training picture is seen. The average is over the targets that are no source."
+    )
+
+
+DESIGNS.seal()
+
+
 def design(config: Mapping[str, Any]) -> Design:
     """The design of a checked configuration whose tasks are listed."""
-    name, given = config["design"], tuple(config["tasks"])
-    if name == BASE_TO_NEW:
-        tasks = tuple(part_name(task, part) for task in given for part in PARTS)
-        return Design(name, given, tasks, tuple(part_name(task, BASE) for task in given))
-    listed = config.get("multitask")
-    pooled = tuple(listed) if isinstance(listed, list) else ()
-    return Design(name, given, given, tuple(config["sources"]) if name in WITH_SOURCES else given, pooled)
+    return DESIGNS[config["design"]].of(config)
 
 
 def check(config: Mapping[str, Any]) -> None:
     """UserError for a design that contradicts the other keys."""
-    name, sources = config["design"], config["sources"]
-    if name not in WITH_SOURCES and sources:
-        raise UserError(
-            f"`sources` is for `design: {CROSS_DATASET}` and `design: {DOMAIN}`, not for {name}; leave it out of the configuration"
-        )
-    if name in WITH_SOURCES and not sources:
+    chosen, name = DESIGNS[config["design"]], config["design"]
+    if config["sources"] and not chosen.takes_sources:
+        with_sources = _named(one.name for one in DESIGNS.values() if one.takes_sources)
+        raise UserError(f"`sources` is for {with_sources}, not for {name}; leave it out of the configuration")
+    if chosen.takes_sources and not config["sources"]:
         raise UserError(f"`design: {name}` needs `sources`, the tasks whose prompts are tried on the others; list at least one")
-    if name == MATRIX:
-        return
-    if config["protocols"] != ["frozen"]:
-        raise UserError(f"`design: {name}` uses prompts as they are, so `protocols` must be [frozen]; mend it in the configuration")
+    if not chosen.takes_protocols and config["protocols"] != [FROZEN.name]:
+        raise UserError(f"`design: {name}` uses prompts as they are, so `protocols` must be [{FROZEN.name}]; mend it in the configuration")
     for key in ("multitask", "joint"):
-        if config.get(key) and name not in WITH_OWN_TASKS:
-            raise UserError(
-                f"`{key}` is for `design: {MATRIX}` and `design: {FEW_SHOT}`, not for {name}; leave it out of the configuration"
-            )
+        if config.get(key) and not chosen.own_tasks:
+            with_own = _named(one.name for one in DESIGNS.values() if one.own_tasks)
+            raise UserError(f"`{key}` is for {with_own}, not for {name}; leave it out of the configuration")
 
 
 def check_without_prompts(config: Mapping[str, Any], prompts: Sequence[str]) -> None:
     """UserError unless the study can be one whose `methods` lists none of those that have a prompt for each task, `prompts`."""
-    if config["design"] != FEW_SHOT:
+    if DESIGNS[config["design"]].needs_prompts:
+        without = _named((one.name for one in DESIGNS.values() if not one.needs_prompts), "or")
         raise UserError(
             f"`methods` must list at least one whose prompts can be moved from task to task ({', '.join(prompts)}), not only "
-            f"{', '.join(config['methods'])}; add one in the configuration, or write `design: {FEW_SHOT}` to compare methods on tasks "
+            f"{', '.join(config['methods'])}; add one in the configuration, or write {without} to compare methods on tasks "
             "of their own"
         )
     for key in ("multitask", "joint"):
@@ -91,3 +214,9 @@ def check_without_prompts(config: Mapping[str, Any], prompts: Sequence[str]) -> 
                 f"`{key}` is about prompts that are tuned on several tasks, and `methods` lists none of {', '.join(prompts)}; add one, or "
                 f"leave `{key}` out of the configuration"
             )
+
+
+def _named(names: Iterable[str], word: str = "and") -> str:
+    """Designs as one writes them in the configuration, in a sentence."""
+    *most, last = (f"`design: {name}`" for name in names)
+    return f"{', '.join(most)} {word} {last}" if most else last

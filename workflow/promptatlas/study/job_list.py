@@ -22,9 +22,8 @@ from promptatlas.study.jobs import (
     TransferJob,
     TuneJob,
 )
+from promptatlas.study.protocols import PROTOCOLS
 from promptatlas.study.scope import Scope
-
-TUNED_TARGETS = 5  # per job of protocol init where the configuration leaves it open
 
 
 class Jobs:
@@ -119,7 +118,7 @@ class Jobs:
         self, protocol: str, method: str, sources: tuple[str, ...], targets: tuple[str, ...], seeds: tuple[int, ...]
     ) -> tuple[str, ...]:
         """Who makes the source prompts, the targets' features and, where row `scratch` needs them, the targets' prompts."""
-        own = protocol == "init" and self._scope.starts_from_targets(method)
+        own = self._scope.starts_from_targets(protocol, method)
         prompts = [self._tuned.get((method, task, seed)) for task in (*sources, *(targets if own else ())) for seed in seeds]
         several = [self._tuned_on_many.get((method, target)) for target in targets] if self._scope.multitask.row in sources else []
         encoded = [self._encoded[target] for target in targets]
@@ -149,9 +148,8 @@ class Jobs:
         return self._scope.config["jobs"][f"{kind}_per_job"]
 
     def _targets_per_job(self, protocol: str) -> int | str:
-        """Tuning from every source takes so long that cores would wait at the end for the one with the most to do."""
         size = self._size("targets")
-        return size if size != "auto" else TUNED_TARGETS if protocol == "init" else "all"
+        return PROTOCOLS[protocol].targets_per_job if size == "auto" else size
 
     @property
     def compute(self) -> tuple[ComputeJob, ...]:

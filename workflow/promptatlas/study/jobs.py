@@ -13,6 +13,7 @@ from typing import Any, ClassVar
 
 from promptatlas.records.cells import Cell
 from promptatlas.study.multitask import AVERAGE
+from promptatlas.study.protocols import PROTOCOLS
 from promptatlas.study.scope import ZERO_SHOT, Scope
 from promptatlas.tasks import halves
 
@@ -355,7 +356,8 @@ class TransferJob(ComputeJob):
 
     @property
     def params(self) -> dict[str, Any]:
-        tuned = {"init_settings": self.scope.init_settings(self.method)} if self.protocol == "init" else {}
+        settings = self.scope.target_settings(self.protocol, self.method)
+        tuned = {"init_settings": settings} if PROTOCOLS[self.protocol].tunes else {}
         own = {"protocol": self.protocol, "method": self.method, "sources": self.sources, "targets": self.targets, "seeds": self.seeds}
         return self.scope.provenance(self.method) | tuned | own
 

@@ -17,9 +17,10 @@ from promptatlas.study.data import Data
 from promptatlas.study.designs import Design, design
 from promptatlas.study.multitask import Multitask
 from promptatlas.study.paths import Paths
+from promptatlas.study.protocols import PROTOCOLS
 from promptatlas.tasks.task import Task
 
-ZERO_SHOT, TEMPLATE = "zero_shot", "template"
+ZERO_SHOT, TEMPLATE, SCRATCH = "zero_shot", "template", "scratch"
 # What plugins register says itself what it was made from.
 WHERE = ("results", "data_root", "download", "plugins", "jobs", "device", "deterministic", "memory_mib", "minutes", "only")
 
@@ -83,23 +84,27 @@ class Scope:
     def settings(self, method: str) -> dict[str, Any]:
         return self.config["settings"][method]
 
-    def init_settings(self, method: str) -> dict[str, Any]:
-        """The method's settings with the number of epochs of protocol init."""
-        settings, epochs = self.settings(method), self.config["init"]["epochs"]
-        return settings if epochs == "method" else settings | {"epochs": epochs}
+    def target_settings(self, protocol: str, method: str) -> dict[str, Any]:
+        """The settings with which a protocol tunes a method's prompts on targets; the method's own where it does not."""
+        own = PROTOCOLS[protocol].settings
+        return self.settings(method) if own is None else own(self.settings(method), self.config)
 
     def tunes(self, cell: Cell) -> bool:
         """Whether the prompt of a cell is tuned where it is measured, and not before.
 
-        With protocol init every prompt is, but one from scratch that is tuned as long as the target's source prompt: it is that one.
+        If its protocol tunes every prompt is, but one from scratch that is tuned as the target's source prompt: it is that one.
         """
-        if cell.protocol != "init" or cell.source == TEMPLATE:
+        if not PROTOCOLS[cell.protocol].tunes or cell.source == TEMPLATE:
             return False
-        return cell.source != "scratch" or not self.starts_from_targets(cell.method)
+        return cell.source != SCRATCH or not self.starts_from_targets(cell.protocol, cell.method)
 
-    def starts_from_targets(self, method: str) -> bool:
-        """Whether row `scratch` of protocol init is the targets' own source prompts."""
-        return self.init_settings(method) == self.settings(method)
+    def untrained(self, cell: Cell) -> bool:
+        """Whether a cell applies the untrained prompt, or starts from it."""
+        return cell.source == SCRATCH and not self.starts_from_targets(cell.protocol, cell.method)
+
+    def starts_from_targets(self, protocol: str, method: str) -> bool:
+        """Whether row `scratch` of a protocol is the targets' own source prompts."""
+        return PROTOCOLS[protocol].tunes and self.target_settings(protocol, method) == self.settings(method)
 
     def draws(self, tasks: Sequence[str], seeds: Sequence[int] | None = None) -> list[Path]:
         """The few-shot draws of some tasks, of all seeds if none are named."""

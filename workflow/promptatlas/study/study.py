@@ -9,14 +9,11 @@ from typing import Any
 
 from promptatlas.evaluation import similarity
 from promptatlas.records.cells import Cell
-from promptatlas.study.designs import FEW_SHOT, MATRIX
 from promptatlas.study.job_list import Jobs
 from promptatlas.study.jobs import Job
 from promptatlas.study.scope import Scope
 
 TABLES = ("transfer", "baselines", "methods", "tuning", "tasks", "shared_images")
-EXPLAINED = {MATRIX: ("similarity", "statistics"), FEW_SHOT: ()}
-PRINTED = ("protocol",)
 
 
 class Study(Scope):
@@ -65,12 +62,11 @@ class Study(Scope):
 
     @property
     def tables(self) -> list[Path]:
-        explained = EXPLAINED.get(self.design.name, PRINTED)
         shared = ("joint",) if self.multitask.joint else ()
-        return [path for name in (*TABLES, *explained, *shared) for path in self.paths.table(name)]
+        return [path for name in (*TABLES, *self.design.ending.tables, *shared) for path in self.paths.table(name)]
 
     @property
     def conclusions(self) -> list[Path]:
         """What is made of the tables."""
-        figures = [self.paths.figures] if self.design.name in EXPLAINED else []
+        figures = [self.paths.figures] if self.design.ending.figures else []
         return [self.paths.summary, self.paths.report, self.paths.provenance_file, *figures]

@@ -20,6 +20,7 @@ import pandas as pd
 
 from promptatlas.base.errors import UserError
 from promptatlas.base.messages import plain
+from promptatlas.study.designs import FewShot
 from promptatlas.tasks.catalogue.benchmarks import BENCHMARKS
 
 SOURCE = "Shen et al., Multitask Vision-Language Prompt Tuning, WACV 2024, arXiv 2211.11720, figure 4"
@@ -90,7 +91,7 @@ def protocols() -> pd.DataFrame:
 def few_shot() -> pd.DataFrame:
     """As `protocols`: means over the benchmark `tasks`."""
     table = read(Path(__file__).parent / "few_shot.csv", ("tasks", "weights", "shots", "method", "form", "reference"), "percent", 100.0)
-    about = {"design": "few_shot", "source": "", "target": "average", "measure": "score", "shots": table["shots"].astype(int)}
+    about = {"design": FewShot.name, "source": "", "target": "average", "measure": "score", "shots": table["shots"].astype(int)}
     return table.assign(score=table.pop("percent") / 100, **about)
 
 

@@ -12,7 +12,7 @@ from promptatlas.analysis.statistics.holes import holes
 from promptatlas.analysis.statistics.joint import compare_joint
 from promptatlas.analysis.statistics.methods import compare
 from promptatlas.analysis.statistics.summary import cautions, plain
-from promptatlas.study.designs import FEW_SHOT, Design
+from promptatlas.study.designs import Design, FewShot
 
 
 def summary(
@@ -24,6 +24,7 @@ def summary(
     sources: Sequence[str],
     printed: Sequence[Mapping] = (),
     shared: pd.DataFrame | None = None,
+    design: str = FewShot.name,
 ) -> dict:
     """The dict written to summary.json, from the tables of those names; `sources` are those tuned on many tasks, `printed`
     means that others published, `shared` is the table `shared_images`."""
@@ -33,7 +34,7 @@ def summary(
     comparison = compare(methods)
     return plain(
         {
-            "design": FEW_SHOT,
+            "design": design,
             "tasks": list(tasks["task"]),
             "methods": list(dict.fromkeys(methods["method"])),
             "n_methods_measured": int(methods.loc[methods["score"].notna(), "method"].nunique()),

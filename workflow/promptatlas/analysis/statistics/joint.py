@@ -10,9 +10,10 @@ import pandas as pd
 
 from promptatlas.analysis import published
 from promptatlas.analysis.statistics.methods import compare
+from promptatlas.study import protocols
 
 SINGLE, JOINT = "single", "joint"
-SCRATCH, FROZEN = "scratch", "frozen"
+SCRATCH, FROZEN = "scratch", protocols.FROZEN.name
 
 
 def compare_joint(joint: pd.DataFrame, transfer: pd.DataFrame, sources: Sequence[str]) -> list[dict]:

@@ -17,9 +17,9 @@ from promptatlas.analysis.statistics.matrices import Scores, among
 from promptatlas.analysis.statistics.relations import usable
 from promptatlas.analysis.statistics.scales import matrix, seed_mean
 from promptatlas.base.rng import stream
+from promptatlas.study.protocols import FROZEN
 
 FEWEST_SHARED = 5
-PROTOCOL = "frozen"
 
 
 @dataclass(frozen=True)
@@ -34,7 +34,7 @@ class Beside:
 
 def beside(scores: Scores, order: Sequence[str]) -> Beside | None:
     """The two matrices with the tasks in `order`; None where the paper has no such method or too few of the tasks."""
-    if scores.protocol != PROTOCOL or scores.method not in published.methods():
+    if scores.protocol != FROZEN.name or scores.method not in published.methods():
         return None
     printed = published.fig4(scores.method)
     shared = np.array([scores.tasks.index(name) for name in order if name in printed.index], dtype=int)
@@ -60,7 +60,7 @@ def compare(collected: Sequence[Scores], order: Sequence[str], families: Mapping
     return {
         "source": published.SOURCE,
         "precision": published.PRECISION,
-        "protocol": PROTOCOL,
+        "protocol": FROZEN.name,
         "by_method": [_compared(pair, [families[task] for task in pair.tasks], permutations) for pair in pairs],
     }
 

@@ -11,6 +11,7 @@ import numpy as np
 from promptatlas.analysis.statistics.matrices import Scores
 from promptatlas.analysis.statistics.relations import relationships
 from promptatlas.analysis.statistics.scales import PRIMARY, calibration_rows, matrix, seed_mean
+from promptatlas.study.protocols import PROTOCOLS
 
 
 @dataclass(frozen=True)
@@ -35,7 +36,7 @@ VIEWS = {
 
 def has(scores: Scores, view: str) -> bool:
     """Whether a matrix has the view: only tuned prompts can be held against one that was tuned as long from scratch."""
-    return view != "over_scratch" or (scores.protocol == "init" and "scratch" in scores.calibration)
+    return view != "over_scratch" or (PROTOCOLS[scores.protocol].tunes and "scratch" in scores.calibration)
 
 
 def shown(scores: Scores, view: str) -> tuple[np.ndarray, dict[str, np.ndarray]]:

@@ -18,10 +18,11 @@ from matplotlib.patches import Polygon, Rectangle
 from promptatlas.analysis.statistics.matrices import Scores
 from promptatlas.analysis.statistics.scales import seed_mean
 from promptatlas.analysis.statistics.views import VIEWS, shown
-from promptatlas.analysis.words import PROTOCOLS, method_title, row_title
+from promptatlas.analysis.words import method_title, row_title
 from promptatlas.report.figures.style import number
 from promptatlas.runs.largest_class import SAME
 from promptatlas.study.designs import LARGEST_CLASS
+from promptatlas.study.protocols import PROTOCOLS
 
 CELL = 0.36
 

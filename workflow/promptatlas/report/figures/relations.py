@@ -17,6 +17,7 @@ from promptatlas.analysis.statistics.scales import PRIMARY, matrix, seed_mean
 from promptatlas.analysis.statistics.verdicts import KEYS, MEANINGFUL, decisive
 from promptatlas.analysis.words import PARTS, RESPONSES, measure_title, method_title
 from promptatlas.report.figures.style import COLOURS, number
+from promptatlas.study.protocols import FROZEN
 
 # part -> (colour of the bar, colour of the number in it)
 INKS = {
@@ -40,7 +41,7 @@ def similarity_scatter(group: Sequence[Scores], similarity: pd.DataFrame, statis
     figure, grid = plt.subplots(len(group), len(measures), figsize=size, squeeze=False, layout="constrained")
     for line, scores in zip(grid, group, strict=True):
         matrices = similarity_matrices(similarity, scores.tasks, scores.method)
-        how = "" if scores.protocol == "frozen" else f", {scores.protocol}"
+        how = "" if scores.protocol == FROZEN.name else f", {scores.protocol}"
         line[0].set_ylabel(f"{method_title(scores.method)}{how}: transfer\nrelationship part, s.d.")
         for axes, measure in zip(line, measures, strict=True):
             if (scores.method, measure) in found.index:
@@ -71,7 +72,7 @@ def variance_bars(statistics: pd.DataFrame) -> Figure | None:
     if shares.empty:
         return None
     table = shares.pivot_table(index=["protocol", "response", "method"], columns="measure", values="estimate", sort=False)
-    named = set(shares["protocol"]) != {"frozen"}
+    named = set(shares["protocol"]) != {FROZEN.name}
     places = np.arange(len(table))
     figure, axes = plt.subplots(figsize=(7.2, 0.34 * len(table) + 1.1), layout="constrained")
     left = np.zeros(len(table))
@@ -109,7 +110,7 @@ def correlation_forest(statistics: pd.DataFrame) -> Figure | None:
         return None
     measures = list(dict.fromkeys(rows["measure"]))
     keys = list(dict.fromkeys(zip(rows["protocol"], rows["method"], strict=True)))
-    named = set(rows["protocol"]) != {"frozen"}
+    named = set(rows["protocol"]) != {FROZEN.name}
     step = len(keys) + 0.8
     figure, axes = plt.subplots(figsize=(7.2, 0.3 * len(measures) * len(keys) + 1.2), layout="constrained")
     axes.axvline(0, color="#999999", linewidth=0.9)

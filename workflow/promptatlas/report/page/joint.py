@@ -9,6 +9,7 @@ from promptatlas.analysis.statistics.joint import FROZEN, JOINT, SCRATCH, SINGLE
 from promptatlas.analysis.words import method_title, way_title
 from promptatlas.report.page import static
 from promptatlas.study.multitask import LEAVE_ONE_OUT, ROWS
+from promptatlas.study.protocols import INIT
 from promptatlas.tasks import metrics
 
 WORDS = (
@@ -85,7 +86,7 @@ def _epochs(method: str, config: Mapping) -> str:
     words = f"Each prompt of a task or a group was tuned for {own} epochs, from any start"
     if config["multitask"]:
         words += f"; a prompt of many tasks before that for {own if source == 'method' else source}"
-    if "init" not in config["protocols"]:
+    if INIT.name not in config["protocols"]:
         return f"{words}."
     if init in ("method", own):
         return f"{words}. Protocol init tunes for as many, so from the same start it has the same prompt."

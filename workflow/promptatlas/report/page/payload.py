@@ -14,6 +14,7 @@ import pandas as pd
 from promptatlas.analysis import words
 from promptatlas.analysis.statistics.matrices import Scores, collect, similarity_matrices, task_names
 from promptatlas.analysis.statistics.views import VIEWS, colour_limits, has, shown
+from promptatlas.study.protocols import PROTOCOLS
 
 MOST_EPOCHS = 40
 CARD = (
@@ -49,6 +50,7 @@ def payload(
         "words": words.every(),
         "methods": in_order(summary["methods"], config.get("methods", ())),
         "protocols": summary["protocols"],
+        "tuned_epochs": {protocol: tuned_epochs(protocol, summary["methods"], config) for protocol in summary["protocols"]},
         "views": [name for name in VIEWS if any(has(scores, name) for scores in collected)],
         "order": summary["order"],
         "limits": {protocol: limits(collected, protocol) for protocol in summary["protocols"]},
@@ -59,6 +61,12 @@ def payload(
         "failed": reasons(tables["transfer"]),
         "summary": summary,
     }
+
+
+def tuned_epochs(protocol: str, names: Iterable[str], config: dict) -> dict[str, int]:
+    """By method how long a protocol tunes prompts on targets, if it does and the configuration says how methods are set."""
+    own, known = PROTOCOLS[protocol].settings, config.get("settings", {})
+    return {} if own is None else {name: own(known[name], config)["epochs"] for name in names if name in known}
 
 
 def in_order(names: Iterable[str], wanted: Iterable[str]) -> list[str]:

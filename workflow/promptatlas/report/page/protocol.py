@@ -16,23 +16,9 @@ import pandas as pd
 from promptatlas.analysis.paper_protocols import AVERAGE, HARMONIC, MEASURED, PUBLISHED, SCORE, ZERO_SHOT
 from promptatlas.analysis.words import method_title
 from promptatlas.report.page import static
-from promptatlas.study.designs import BASE_TO_NEW, CROSS_DATASET, DOMAIN
+from promptatlas.study.designs import DESIGNS
 from promptatlas.tasks.halves import BASE, NEW, part_name
 
-TITLES = {
-    BASE_TO_NEW: "Do prompts hold for classes they have not seen?",
-    CROSS_DATASET: "Do prompts hold for other data sets?",
-    DOMAIN: "Do prompts hold for other pictures of the same things?",
-}
-WORDS = {
-    BASE_TO_NEW: "A prompt is learned on pictures of the base classes, the first half of a task’s classes, and tried on test "
-    "pictures of the base classes (among these) and of the new classes (among those). H is the harmonic mean of the two; in "
-    "the rows of the average it is that of the averages, as papers report it.",
-    CROSS_DATASET: "A prompt is learned on a source task and used as it is on every other, with the class names of the target. "
-    "The average is over the targets that are no source.",
-    DOMAIN: "A prompt is learned on a source task and used as it is on others with the same or some of its classes, of which "
-    "no training picture is seen. The average is over the targets that are no source.",
-}
 MEASURES = {BASE: "base", NEW: "new", HARMONIC: "H"}
 HOVER = (
     "Numbers are percent, means over seeds; their standard deviation shows under the pointer and is in <code>tables/protocol.csv</code>."
@@ -42,16 +28,16 @@ HOVER = (
 def write(table: pd.DataFrame, tasks: pd.DataFrame, config: Mapping, summary: Mapping, path: Path) -> None:
     """Write the page at `path`: the tables `protocol` and `tasks`, the resolved configuration, the dict of summary.json."""
     table = table.iloc[np.argsort([_place(method, config["methods"]) for method in table["method"]], kind="stable")]
-    titles = static.titles(tasks)
+    titles, design = static.titles(tasks), DESIGNS[summary["design"]]
     scores = static.Section(
         "scores",
         "Scores",
-        f"<p class='words'>{escape(WORDS[summary['design']])} {HOVER}</p>"
-        f'<div class="scroll">{protocol_table(table, titles, summary["design"], static.largest_classes(summary))}</div>'
+        f"<p class='words'>{escape(design.words)} {HOVER}</p>"
+        f'<div class="scroll">{protocol_table(table, titles, design.name, static.largest_classes(summary))}</div>'
         + "".join(f'<p class="words quiet">{escape(text)}</p>' for text in _of_the_published(table)),
     )
     lead = _lead(summary, config["methods"])
-    static.write(TITLES[summary["design"]], lead, [scores], tasks, config, summary, path)
+    static.write(design.question, lead, [scores], tasks, config, summary, path)
 
 
 def _of_the_published(table: pd.DataFrame) -> list[str]:
@@ -81,7 +67,7 @@ def protocol_table(table: pd.DataFrame, titles: Mapping[str, str], design: str, 
 
     blind: by task what always answering the largest class scores; what does not beat it is marked.
     """
-    return _by_task(table, titles, blind) if design == BASE_TO_NEW else _by_target(table, titles, blind)
+    return _by_task(table, titles, blind) if DESIGNS[design].in_parts else _by_target(table, titles, blind)
 
 
 def _cells(table: pd.DataFrame) -> dict[tuple[bool, str, str, str, str], Any]:

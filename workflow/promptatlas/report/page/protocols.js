@@ -5,22 +5,19 @@ const tuned = (protocol = state.protocol) => protocolWords(protocol).tunes;
 
 const epochsOfSource = method => ((DATA.config.settings || {})[method] || {}).epochs;
 
-// How long a target's prompt is tuned; no number where methods differ and none is asked for, or nothing is known.
-function epochsOfInit(method) {
-  const given = (DATA.config.init || {}).epochs;
-  return given === "method" ? epochsOfSource(method) : given;
-}
+// How long a protocol tunes a target's prompt; no number where it does not, or nothing is known.
+const epochsOnTarget = (method, protocol = state.protocol) => DATA.tuned_epochs[protocol][method];
 
 function onTarget(method) {
-  return "tuned on the target" + epochsWords(epochsOfInit(method));
+  return "tuned on the target" + epochsWords(epochsOnTarget(method));
 }
 
 const epochsWords = epochs => (isNumber(epochs) ? `, ${epochs} epoch${epochs === 1 ? "" : "s"}` : "");
 
 // A protocol and how long it tunes, if it does and that is the same for all methods.
 function protocolTitle(protocol) {
-  const epochs = tuned(protocol) ? epochsOfInit() : null;
-  return `${protocol}: ${protocolWords(protocol).title}` + epochsWords(epochs);
+  const each = new Set(Object.values(DATA.tuned_epochs[protocol]));
+  return `${protocol}: ${protocolWords(protocol).title}` + (each.size === 1 ? epochsWords([...each][0]) : "");
 }
 
 // What was done for one cell, as part of a sentence.
@@ -36,7 +33,7 @@ function howMade(source, target) {
 const ownPrompt = () => (tuned() ? "own prompt tuned a second time" : "own prompt");
 
 function bothBudgets() {
-  const [before, after] = [epochsOfSource(state.method), epochsOfInit(state.method)];
+  const [before, after] = [epochsOfSource(state.method), epochsOnTarget(state.method)];
   return isNumber(before) && isNumber(after) ? ` (${before} + ${after} epochs)` : "";
 }
 
@@ -104,7 +101,7 @@ function startHelpWords(one) {
 function startWords(one) {
   const over = one.over_scratch;
   const words = [
-    `In this matrix (protocol init) every ${methodTitle(state.method)} prompt starts from the source\u2019s and is ${onTarget(state.method)}.`,
+    `In this matrix (protocol ${state.protocol}) every ${methodTitle(state.method)} prompt starts from the source\u2019s and is ${onTarget(state.method)}.`,
   ];
   if (over && isNumber(over.points_mean))
     words.push(
