@@ -18,7 +18,7 @@ from promptatlas.base import text_files
 from promptatlas.base.errors import INTERRUPTED, NOTHING_LOST, UserError
 from promptatlas.base.messages import counted, plain, suggest
 from promptatlas.records.cells import Cell
-from promptatlas.runs import data_folders, failures
+from promptatlas.runs import data_folders, failures, plugin_changes
 from promptatlas.study import configuration, relative_folders
 from promptatlas.study.study import Study
 
@@ -166,7 +166,7 @@ def _status(options: argparse.Namespace) -> int:
     print("\n".join(lines))
     wrong = data_folders.wrong(study)
     none = [] if study.folder.exists() else [f"there is no {study.folder.absolute()}: nothing of this study was computed here"]
-    _tell([*none, *data_folders.remarks(study), *wrong])
+    _tell([*none, *plugin_changes.told(study), *data_folders.remarks(study), *wrong])
     return status_lines.code(found) or (1 if wrong else 0)
 
 

@@ -19,6 +19,7 @@ from pathlib import Path
 from typing import Any
 
 from promptatlas import backbone
+from promptatlas.base import plugins
 from promptatlas.base.files import replace
 from promptatlas.base.progress import RAN_ON
 from promptatlas.base.version import NUMERICS_VERSION
@@ -50,6 +51,7 @@ def gathered(study: Study) -> dict[str, Any]:
         "devices": devices(study.paths.log("any").parent.glob("*.log")),
         "times": times(study.paths.benchmark("any").parent.glob("*.tsv")),
         "config": study.description,
+        **({"plugins": plugins.marks()} if plugins.marks() else {}),
         "backbone": {"name": study.backbone.name, "sha256": backbone.fingerprint(study.paths.backbone_folder)},
         "tasks": {task: _read(study.paths.task_folder(task) / "task.json").get("fingerprints") for task in study.tasks},
         "draws": {task: {str(seed): _read(study.paths.draw(task, seed)).get("sha256") for seed in study.seeds} for task in study.learners},

@@ -16,7 +16,7 @@ from typing import Any, NoReturn
 
 from promptatlas.base.errors import INTERRUPTED, NOTHING_LOST, UserError, of_the_disk
 from promptatlas.base.messages import counted
-from promptatlas.runs import changes, damage, data_folders, failures
+from promptatlas.runs import changes, damage, data_folders, failures, plugin_changes
 from promptatlas.runs.variables import DETERMINISTIC, FORCED, LOOKS
 from promptatlas.study import relative_folders
 from promptatlas.study.study import Study
@@ -106,7 +106,7 @@ def announce(study: Study, damaged: Iterable[Path] = ()) -> None:
         print(f"{study.name}: {len(missing)} of {len(files)} {kind} are missing{names}", file=sys.stderr)
     if failed:
         print(f"{study.name}: {counted(len(failed), 'result')} failed earlier, missing now", file=sys.stderr)
-    for remark in data_folders.remarks(study):
+    for remark in (*plugin_changes.told(study), *data_folders.remarks(study)):
         print(f"{study.name}: {remark}", file=sys.stderr)
     if study.config["draw"] == "elevater" and study.shots == 1:
         told = "the only picture per class is also the one that validates, as in MVLPT's code; with `draw: coop` others do"

@@ -1,0 +1,163 @@
+"""A method, a measure and a metric from files that a configuration names go through Snakemake to a cell, a table and the page; a change
+of a file makes stale what it gave, and nothing else."""
+
+import json
+import re
+import subprocess
+
+import pandas as pd
+import pytest
+import yaml
+
+from promptatlas.base import plugins
+from promptatlas.runs import session
+from promptatlas.study import configuration
+from tiny_study import ENVIRONMENT, PROMPTATLAS, begin
+
+METHOD = """
+from promptatlas.methods import Setting, register
+
+register(
+    "angle", "angle_net.py:Angle", title="One vector at an angle", description="a direction and its length",
+    length=Setting(0.5, "of the vector at the start"),
+)
+"""
+NET = """
+import torch
+from torch import nn
+from promptatlas.methods.losses import cross_entropy
+
+
+class Angle(nn.Module):
+    text, visual = True, False
+
+    def __init__(self, architecture, settings, generator):
+        super().__init__()
+        self.direction = nn.Parameter(torch.randn(architecture.text_width, generator=generator))
+        self.length = nn.Parameter(torch.tensor(settings["length"]))
+
+    def forward(self):
+        return (self.length * nn.functional.normalize(self.direction, dim=0)).view(1, 1, -1), None
+
+    def loss(self, logits, text, image, teacher_text, teacher_image, labels):
+        return cross_entropy(logits, labels) + 0.1 * self.length**2
+"""
+MEASURE = """
+import numpy as np
+from promptatlas.evaluation.similarity.registry import measure
+
+
+@measure("by_size", "Number of classes", family="label", directed=False, needs=["class_names"])
+def by_size(corpus):
+    sizes = np.array([len(own) for own in corpus.classes], float)
+    return -abs(sizes[:, None] - sizes)
+"""
+OURS = {
+    "plugins": ["angle.py", "by_size.py"], "methods": ["coop", "angle"], "tasks": ["shapes", "colors", "glasses"],
+    "settings": {"angle": {"epochs": 1}},
+}  # fmt: skip
+CHANGED = "the code of angle, from studies/angle.py, has changed since the tables were made; its results are stale"
+
+
+@pytest.fixture(scope="module")
+def study(tmp_path_factory, backbone):
+    study = begin(tmp_path_factory.mktemp("plugins"), backbone, methods=["coop"])
+    folder = study.folder / "studies"
+    folder.mkdir()
+    (folder / "angle.py").write_text(METHOD)
+    (folder / "angle_net.py").write_text(NET)
+    (folder / "by_size.py").write_text(MEASURE)
+    (folder / "ours.yaml").write_text(yaml.safe_dump(OURS))
+    return study
+
+
+def status(study) -> subprocess.CompletedProcess:
+    command = [PROMPTATLAS, "status", "--configfile", "studies/ours.yaml"]
+    return subprocess.run(command, cwd=study.folder, env=ENVIRONMENT, text=True, capture_output=True, timeout=300)
+
+
+def test_a_method_and_a_measure_of_ones_own_reach_cells_tables_and_page_and_a_change_only_what_it_made(study):
+    ours = ("--cores", "1", "--configfile", "studies/ours.yaml")
+    study.run(*ours)
+    cells = {name: json.loads(text) for name, text in study.contents("cells").items()}
+    own = [cell for cell in cells.values() if cell["method"] == "angle"]
+    assert len(own) == 3 * 5 and all(0 <= cell["score"] <= 1 for cell in own)
+    transfer = pd.read_parquet(study.results / "tables" / "transfer.parquet")
+    similarity = pd.read_parquet(study.results / "tables" / "similarity.parquet")
+    assert {*transfer["method"]} == {"coop", "angle"} and "by_size" in {*similarity["measure"]}
+    page = (study.results / "report.html").read_text()
+    assert "One vector at an angle" in page and "Number of classes" in page
+    provenance = json.loads((study.results / "provenance.json").read_text())
+    assert {*provenance["plugins"]} == {"studies/angle.py", "studies/by_size.py"} and "code" in provenance["config"]["settings"]["angle"]
+    assert "code" not in provenance["config"]["settings"]["coop"]
+    assert "Nothing to be done" in study.run(*ours) and status(study).returncode == 0
+
+    net = study.folder / "studies" / "angle_net.py"
+    net.write_text(NET.replace("0.1 *", "9.0 *"))
+    told = study.run(*ours, "-n")
+    assert CHANGED in told and re.search(r"tune_angle", told) and not re.search(r"^(localrule|rule) (tune_coop|similarity)", told, re.M)
+    said = status(study)
+    rows = {line[:24].strip(): line[24:].split()[:4] for line in said.stdout.splitlines()}
+    assert said.returncode == 4 and CHANGED in said.stderr
+    assert rows["prompts angle"] == ["0", "0", "3", "0"] and rows["prompts coop"] == ["3", "0", "0", "0"]
+    assert rows["frozen cells coop"] == ["15", "0", "0", "0"]
+    before, marks = study.contents("prompts", "cells"), (study.results / "tables" / "similarity.parquet").stat().st_mtime_ns
+    study.run(*ours)
+    after = study.contents("prompts", "cells")
+    assert {name for name in after if "/angle/" in name} and all(
+        (before[name] == after[name]) == ("/angle/" not in name) for name in after if name.startswith("prompts")
+    )
+    assert all(before[name] == after[name] for name in after if "/coop/" in name)
+    assert (study.results / "tables" / "similarity.parquet").stat().st_mtime_ns == marks
+    assert "Nothing to be done" in study.run(*ours) and status(study).returncode == 0
+
+
+def test_a_mistake_in_a_plugin_is_one_sentence_before_any_job(study):
+    folder = study.folder / "studies"
+    (folder / "wrong.py").write_text("import no_such_package\n")
+    (folder / "wrong.yaml").write_text(yaml.safe_dump(OURS | {"plugins": ["wrong.py"]}))
+    words = r"`plugins`: studies/wrong\.py cannot be loaded, because of ModuleNotFoundError: .*no_such_package.* \(line 1\); mend it, or"
+    assert re.search(words, study.fails("--configfile", "studies/wrong.yaml", "-n"))
+    command = [PROMPTATLAS, "status", "--configfile", "studies/wrong.yaml"]
+    done = subprocess.run(command, cwd=study.folder, env=ENVIRONMENT, text=True, capture_output=True, timeout=300)
+    assert done.returncode == 1 and re.search(words, done.stderr) and len(done.stderr.splitlines()) == 1
+
+
+@pytest.fixture
+def here(tmp_path, monkeypatch):
+    monkeypatch.chdir(tmp_path)
+    yield tmp_path
+    plugins.load([])
+
+
+def test_files_count_from_the_configuration_that_names_them(here, capsys):
+    (here / "studies").mkdir()
+    for name, text in (("angle.py", METHOD), ("angle_net.py", NET), ("by_size.py", MEASURE)):
+        (here / "studies" / name).write_text(text)
+    usual, above = here / "config.yaml", here / "studies" / "ours.yaml"
+    usual.write_text("study: tiny\nplugins: [elsewhere.py]\n")
+    above.write_text(yaml.safe_dump(OURS))
+    given = configuration.load(usual) | configuration.load(above)
+    study = session.plan(given, [usual, above])
+    assert given["plugins"] == ["studies/angle.py", "studies/by_size.py"] == study.config["plugins"] and study.methods == ("coop", "angle")
+    typed = configuration.load(usual) | configuration.load(above) | {"plugins": ["studies/angle.py"]}
+    assert session.plan(typed, [usual, above]).config["plugins"] == ["studies/angle.py"], "on the command line from the working directory"
+    (here / "mine.py").write_text("")
+    above.write_text(yaml.safe_dump(OURS | {"plugins": ["mine.py", "no.module"]}))
+    with pytest.raises(SystemExit):
+        session.plan(configuration.load(above), [usual, above])
+    told = capsys.readouterr().err
+    assert "`plugins`: there is no" in told and "write `../mine.py` or the whole path" in told
+
+
+def test_where_the_file_lies_is_no_part_of_what_is_measured(here):
+    """Two places, one description: the code counts, and a study without plugins is described as ever."""
+    (here / "angle.py").write_text(METHOD)
+    (here / "angle_net.py").write_text(NET)
+    (here / "copy").mkdir()
+    for name in ("angle.py", "angle_net.py"):
+        (here / "copy" / name).write_bytes((here / name).read_bytes())
+    places = ("angle.py", "copy/angle.py")
+    described = [session.plan({"methods": ["coop", "angle"], "plugins": [place]}).description for place in places]
+    assert described[0] == described[1] and "plugins" not in described[0]
+    assert "plugins" not in session.plan({"methods": ["coop"]}).description
