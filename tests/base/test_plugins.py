@@ -125,6 +125,15 @@ def test_a_mistake_is_one_sentence_and_leaves_nothing_registered(folder, text, w
     assert "\n" not in str(caught.value) and {registry.what: [*registry] for registry in Registry.every} == before
 
 
+@pytest.mark.parametrize(
+    "name", ["a b", ".x", "..", "os.path.x", "x\0y", "/", "\udc80", "a" * 900, "a" * 900 + ".py", "\0.py", "x\ny.py", "~/.py"]
+)
+def test_a_name_that_nothing_can_have_is_one_sentence(folder, name):
+    with pytest.raises(UserError, match=r"^`plugins`: .*: there is no (file|module) .*; correct it, or take it out$") as caught:
+        complete({"plugins": [name]})
+    assert len(str(caught.value)) < 700
+
+
 def test_a_module_that_is_not_there_and_a_class_that_is_not_there(folder):
     with pytest.raises(UserError, match=r"`plugins`: no\.such: there is no module `no\.such` that Python finds; correct it"):
         complete({"plugins": ["no.such"]})

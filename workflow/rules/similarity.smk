@@ -13,7 +13,7 @@ rule similarity:
     benchmark:
         study.paths.benchmark("similarity")
     params:
-        measures=study.config["similarity"],
+        **study.measure_provenance,
     resources:
         **session.resources(study),
     message:

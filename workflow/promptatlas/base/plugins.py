@@ -11,6 +11,7 @@ import importlib
 import sys
 import traceback
 from collections.abc import Sequence
+from contextlib import suppress
 from importlib.metadata import entry_points
 from importlib.util import find_spec
 from os.path import expanduser
@@ -63,12 +64,13 @@ def source_of(module: str) -> Path:
     """The file of a module, or the path itself where that is a file's. UserError if it is not there."""
     if is_file(module):
         path = Path(expanduser(module)).absolute()
-        if not path.is_file():
-            raise UserError(f"there is no file {path}")
-        return path
+        with suppress(OSError):  # a name that is too long
+            if path.is_file():
+                return path
+        raise UserError(f"there is no file {plain(path)}")
     try:
         spec = find_spec(module)
-    except (ImportError, ValueError):
+    except Exception:  # of any kind: the packages that it is in are imported
         spec = None
     if spec is None or not spec.has_location or spec.origin is None:
         raise UserError(f"there is no module `{plain(module)}` that Python finds")

@@ -10,6 +10,7 @@ from typing import Any
 
 from promptatlas import methods
 from promptatlas.base.version import NUMERICS_VERSION
+from promptatlas.evaluation import similarity
 from promptatlas.records.cells import Cell
 from promptatlas.study.backbone import BackboneChoice
 from promptatlas.study.configuration import complete
@@ -117,6 +118,13 @@ class Scope:
     def provenance(self, method: str) -> dict[str, Any]:
         own = methods.revision(method)
         return {"settings": self.settings(method), "numerics": NUMERICS_VERSION} | ({"revision": own} if own > 1 else {})
+
+    @property
+    def measure_provenance(self) -> dict[str, Any]:
+        """Which measures of similarity there are and, of those from plugins, what they were made from."""
+        chosen = self.config["similarity"]
+        code = {one.name: origin.sha256 for one in similarity.chosen(chosen) if (origin := similarity.MEASURES.origin(one.name))}
+        return {"measures": chosen} | ({"code": code} if code else {})
 
     @property
     def gpus(self) -> int:

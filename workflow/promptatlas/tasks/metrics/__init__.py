@@ -10,11 +10,11 @@ import numpy as np
 from promptatlas.base.errors import UserError
 from promptatlas.tasks.metrics import elevater  # noqa: F401  (importing registers the metrics)
 from promptatlas.tasks.metrics.curves import area_under_roc, average_precision
-from promptatlas.tasks.metrics.registry import METRICS, Metric, choice, lookup, register, registered, title
+from promptatlas.tasks.metrics.registry import METRICS, Metric, choice, lookup, mark, register, registered, title
 
 __all__ = [
     "BALANCED", "METRICS", "ONE_CLASS", "SEVERAL_CLASSES", "Metric", "Score", "area_under_roc", "average_precision", "chance", "choice",
-    "largest_class", "lookup", "register", "registered", "require", "score", "title", "undefined", "values",
+    "largest_class", "lookup", "mark", "register", "registered", "require", "score", "title", "undefined", "values",
 ]  # fmt: skip
 
 METRICS.seal()

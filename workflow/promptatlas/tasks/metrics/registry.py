@@ -86,6 +86,12 @@ def lookup(name: str) -> Metric:
     return METRICS[name]
 
 
+def mark(name: str) -> str:
+    """What stands for a metric in a fingerprint: its name and, if it comes from a plugin, the hash of that file."""
+    origin = METRICS.origin(name) if name in METRICS else None
+    return f"{name} {origin.sha256}" if origin else name
+
+
 def title(name: str) -> str:
     """A metric as people call it, also with what published tables say after its name; one that is not registered by its own name."""
     first, space, rest = name.partition(" ")
