@@ -33,12 +33,13 @@ def plan(config: dict[str, Any], files: Iterable[str | Path] = ()) -> Study:
     files: those that `config` was made from, each on top of the one before. Relative folders in `config` change into what the
     working directory sees: it is what jobs get.
     """
+    wrong: list[UserError] = []
     try:
         placed, wrong = relative_folders.counted(config, [Path(file) for file in files if Path(file).exists()])
         config.update(placed)
         study = Study(config)
     except UserError as error:
-        wrong = [error]
+        wrong = wrong or [error]  # what is not in its place may be why the rest is wrong
     end_if_any(wrong)
     return study
 
