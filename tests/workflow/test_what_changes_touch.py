@@ -245,6 +245,30 @@ def test_a_change_is_told_before_and_exactly_what_it_touches_is_computed_again(p
     assert stands() == {} and told() == []
 
 
+METRIC = """
+from promptatlas.tasks.metrics import Metric, register
+
+register(Metric(name="right", title="share of right answers", chance=lambda labels, classes: 1 / classes, mean_over="images"))
+"""
+
+
+def test_other_code_of_a_metric_of_ones_own_touches_what_is_scored_by_it(place):
+    """Prompts as well: their epochs are chosen by it. Nothing of the metric's name or description has changed."""
+    Path("right.py").write_text(METRIC)
+    configure(b={"metric": "right"}, plugins=["right.py"])
+    run()
+    assert stands() == {} and told() == []
+    before, asked = results(), study().provenance("coop")
+    Path("right.py").write_text(METRIC.replace('"images"', '"classes"'))
+    expected = {"probes/b.json"} | prompts("b") | all_of("b")
+    assert {name for name, one in stands().items() if not one.open} == expected and study().provenance("coop") != asked
+    run()
+    assert {name for name, number in results().items() if number != before.get(name)} == expected
+    assert stands() == {} and told() == []
+    configure()
+    assert "metrics" not in study().provenance("coop")
+
+
 def snakemake(*arguments: str) -> str:
     command = [PYTHON, "-m", "snakemake", "collect", "probe", "-s", str(ROOT / "Snakefile"), "--cores", "2", "--configfile", "study.yaml"]
     done = subprocess.run([*command, *arguments], env=ENVIRONMENT, text=True, capture_output=True, timeout=600)

@@ -83,6 +83,10 @@ class Registry(Mapping[str, Entry]):
         """Where an entry came from; None for the library's own and for what a program registered itself."""
         return self._from[name]
 
+    def code(self) -> dict[str, str]:
+        """By name the SHA-256 of the code that entries from outside come from."""
+        return {name: origin.sha256 for name, origin in self._from.items() if origin}
+
     def __getitem__(self, name: str) -> Entry:
         return self._entries[name]
 

@@ -31,6 +31,7 @@ from promptatlas.runs.known import numerics
 from promptatlas.runs.several_tasks import SeveralTasks, tuned_on
 from promptatlas.study.jobs import JointJob
 from promptatlas.study.multitask import AVERAGE
+from promptatlas.tasks import metrics
 
 Group = tuple[str, ...]
 NO_OTHERS = "the group holds every task of the study, so there is no prompt of other tasks to start from"
@@ -224,7 +225,7 @@ class Joint(SeveralTasks):
         return numerics(self.at.model.fingerprint) | {
             "data_test": task.fingerprint("test"),
             "classes": classes(task),
-            "metric": task.task.metric,
+            "metric": metrics.mark(task.task.metric),
             **about,
             "method": self.method,
             "seed": str(one.seed),

@@ -45,12 +45,12 @@ class Described:
             "data_validation": task.fingerprint(drawn.validation_split, drawn.validation),
             "draw": drawn.sha256,
             "classes": classes(task),
-            "metric": task.task.metric,
+            "metric": metrics.mark(task.task.metric),
         }
 
     def tested_on(self) -> dict[str, str]:
         """All of a task that turns logits into a score, by name."""
-        return {"data_test": self.prepared.fingerprint("test"), "metric": self.prepared.task.metric}
+        return {"data_test": self.prepared.fingerprint("test"), "metric": metrics.mark(self.prepared.task.metric)}
 
 
 @dataclass(frozen=True)

@@ -17,6 +17,7 @@ from promptatlas.runs.attempts import alone
 from promptatlas.runs.context import Context
 from promptatlas.runs.engine import Artifact, Batch, Step
 from promptatlas.study.jobs import ProbeJob
+from promptatlas.tasks import metrics
 from promptatlas.tasks.draws import Draw
 from promptatlas.training.linear_probe import linear_probe
 
@@ -52,7 +53,7 @@ class Probe:
         draws = {str(seed): drawn.sha256 for seed, drawn in self.draws(name).items() if not isinstance(drawn, Failed)}
         return {
             "features": digest(self.at.feature_inputs(name)),
-            "metric": task.task.metric,
+            "metric": metrics.mark(task.task.metric),
             "draws": digest(draws),
             "settings": digest(self.settings),
             "numerics": str(NUMERICS_VERSION),

@@ -22,6 +22,7 @@ from promptatlas.runs.context import Context, OnDemand, classes
 from promptatlas.runs.engine import Artifact, Batch, Step
 from promptatlas.runs.known import numerics
 from promptatlas.study.jobs import TransferJob
+from promptatlas.tasks import metrics
 from promptatlas.tasks.prepared import PreparedTask
 from promptatlas.training import single_task
 
@@ -65,7 +66,7 @@ class Transfer:
         """Everything that determines the number in a cell, by name."""
         task = self.at.tasks[cell.target]
         common = numerics(self.at.model.fingerprint) | {
-            "data_test": task.fingerprint("test"), "classes": classes(task), "metric": task.task.metric,
+            "data_test": task.fingerprint("test"), "classes": classes(task), "metric": metrics.mark(task.task.metric),
         }  # fmt: skip
         if cell.source == "template":
             return {**common, "prompt": self.study.sentences}

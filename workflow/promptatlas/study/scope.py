@@ -19,6 +19,7 @@ from promptatlas.study.designs import Design, design
 from promptatlas.study.multitask import Multitask
 from promptatlas.study.paths import Paths
 from promptatlas.study.protocols import PROTOCOLS
+from promptatlas.tasks.metrics import METRICS
 from promptatlas.tasks.task import Task
 
 ZERO_SHOT, TEMPLATE, SCRATCH = "zero_shot", "template", "scratch"
@@ -116,14 +117,15 @@ class Scope:
         return self.shots if self.design.draws_from(task) else 0
 
     def provenance(self, method: str) -> dict[str, Any]:
-        own = methods.revision(method)
-        return {"settings": self.settings(method), "numerics": NUMERICS_VERSION} | ({"revision": own} if own > 1 else {})
+        own, code = methods.revision(method), METRICS.code()
+        further = {"revision": own} if own > 1 else {}
+        return {"settings": self.settings(method), "numerics": NUMERICS_VERSION} | further | ({"metrics": code} if code else {})
 
     @property
     def measure_provenance(self) -> dict[str, Any]:
         """Which measures of similarity there are and, of those from plugins, what they were made from."""
-        chosen = self.config["similarity"]
-        code = {one.name: origin.sha256 for one in similarity.chosen(chosen) if (origin := similarity.MEASURES.origin(one.name))}
+        chosen, every = self.config["similarity"], similarity.MEASURES.code()
+        code = {one.name: every[one.name] for one in similarity.chosen(chosen) if one.name in every}
         return {"measures": chosen} | ({"code": code} if code else {})
 
     @property

@@ -88,8 +88,8 @@ def lookup(name: str) -> Metric:
 
 def mark(name: str) -> str:
     """What stands for a metric in a fingerprint: its name and, if it comes from a plugin, the hash of that file."""
-    origin = METRICS.origin(name) if name in METRICS else None
-    return f"{name} {origin.sha256}" if origin else name
+    code = METRICS.code().get(name)
+    return f"{name} {code}" if code else name
 
 
 def title(name: str) -> str:
