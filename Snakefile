@@ -11,10 +11,8 @@ configfile: "config.yaml"
 include: "workflow/rules/common.smk"
 include: "workflow/rules/tasks.smk"
 include: "workflow/rules/backbone.smk"
-include: "workflow/rules/tune.smk"
-include: "workflow/rules/baselines.smk"
-include: "workflow/rules/multitask.smk"
-include: "workflow/rules/transfer.smk"
+include: "workflow/rules/jobs.smk"
+include: "workflow/rules/tables.smk"
 
 
 for stage in study.design.ending.stages:

@@ -64,6 +64,7 @@ def test_a_given_gpu_is_kept_for_the_whole_job(monkeypatch, tmp_path):
 
 
 def test_a_repeated_job_asks_for_more():
-    asked = session.resources(SimpleNamespace(config={"memory_mib": 3000, "minutes": 120}), gpus=1)
+    study = SimpleNamespace(config={"memory_mib": 3000, "minutes": 120, "resources": {}}, gpus=1)
+    asked = session.resources(study, "tune", runs_model=True)
     assert asked["gpu"] == 1 and [asked["mem_mib"](None, attempt) for attempt in (1, 2)] == [3000, 6000]
     assert [asked["runtime"](None, attempt) for attempt in (1, 3)] == [120, 360]

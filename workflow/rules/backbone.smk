@@ -1,4 +1,4 @@
-# The frozen model, and what it says of every task before any prompt is learned.
+# The frozen model.
 
 
 rule backbone:
@@ -19,59 +19,6 @@ rule backbone:
         "../../envs/environment.yaml"
     script:
         "../scripts/backbone.py"
-
-
-for job in study.jobs.encode:
-
-    rule:
-        name:
-            job.name
-        input:
-            job.inputs,
-            backbone=backbone_files,
-            again=again(job.outputs),
-        output:
-            update(job.outputs),
-        log:
-            study.paths.log(job.name),
-        benchmark:
-            study.paths.benchmark(job.name)
-        params:
-            **job.params,
-        resources:
-            **session.resources(study, gpus=study.gpus),
-        message:
-            job.message
-        conda:
-            "../../envs/environment.yaml"
-        script:
-            "../scripts/compute.py"
-
-
-for job in study.jobs.probe:
-
-    rule:
-        name:
-            job.name
-        input:
-            job.inputs,
-            again=again(job.outputs),
-        output:
-            update(job.outputs),
-        log:
-            study.paths.log(job.name),
-        benchmark:
-            study.paths.benchmark(job.name)
-        params:
-            **job.params,
-        resources:
-            **session.resources(study),
-        message:
-            job.message
-        conda:
-            "../../envs/environment.yaml"
-        script:
-            "../scripts/compute.py"
 
 
 rule pretrain_mini:

@@ -4,6 +4,11 @@ from promptatlas.runs import session
 
 study = session.plan(config, ["config.yaml", *workflow.overwrite_configfiles])
 
+# In --set-threads and --set-resources the name of a stage stands for all its jobs, however the study is cut.
+asked = workflow.resource_settings
+asked.overwrite_threads = session.for_stages(study, asked.overwrite_threads)
+asked.overwrite_resources = session.for_stages(study, asked.overwrite_resources)
+
 if workflow.is_main_process:
     session.listen()
     session.require_data(study)

@@ -15,7 +15,7 @@ rule similarity:
     params:
         **study.measure_provenance,
     resources:
-        **session.resources(study),
+        **session.resources(study, "similarity"),
     message:
         f"Measure the similarity of {len(study.tasks)} tasks"
     conda:

@@ -1,4 +1,4 @@
-# From task definitions to arrays: data found or downloaded, pictures, labels and few-shot draws.
+# From task definitions to arrays: data found or downloaded, images and labels.
 
 
 # What was seen of names, sizes and times of source files, and of the descriptions of tasks: another look is another file.
@@ -49,7 +49,7 @@ rule prepare:
         task="[^/@]+",
     threads: lambda wildcards: 1 if study.data.is_embedded(wildcards.task) else 8
     resources:
-        **session.resources(study),
+        **session.resources(study, "prepare"),
     localrule: not study.data.real_tasks
     message:
         "Prepare the pictures and labels of task {wildcards.task}"
@@ -100,24 +100,3 @@ rule shared_images:
         "../../envs/environment.yaml"
     script:
         "../scripts/shared_images.py"
-
-
-rule draw:
-    input:
-        study.jobs.draw.inputs,
-        again=again(study.jobs.draw.outputs),
-    output:
-        update(study.jobs.draw.outputs),
-    log:
-        study.paths.log("draw"),
-    benchmark:
-        study.paths.benchmark("draw")
-    params:
-        **study.jobs.draw.params,
-    localrule: True
-    message:
-        study.jobs.draw.message
-    conda:
-        "../../envs/environment.yaml"
-    script:
-        "../scripts/compute.py"

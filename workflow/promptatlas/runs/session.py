@@ -9,7 +9,7 @@ import json
 import os
 import signal
 import sys
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from contextlib import suppress
 from pathlib import Path
 from typing import Any, NoReturn
@@ -199,13 +199,20 @@ def _point_to_report(study: Study) -> None:
             print(f"{study.name}: the report is {study.paths.report}", file=sys.stderr)
 
 
-def resources(study: Study, gpus: int = 0) -> dict[str, Any]:
+def resources(study: Study, stage: str, runs_model: bool = False) -> dict[str, Any]:
     """What a job asks of a cluster, or of `--resources` on one machine: a repeated one asks for more memory and time."""
+    asked = {key: study.config[key] for key in ("memory_mib", "minutes")} | study.config["resources"].get(stage, {})
     return {
-        "gpu": gpus,
-        "mem_mib": lambda wildcards, attempt: attempt * study.config["memory_mib"],
-        "runtime": lambda wildcards, attempt: attempt * study.config["minutes"],
+        "gpu": asked.get("gpus", study.gpus if runs_model else 0),
+        "mem_mib": lambda wildcards, attempt: attempt * asked["memory_mib"],
+        "runtime": lambda wildcards, attempt: attempt * asked["minutes"],
     }
+
+
+def for_stages(study: Study, given: Mapping[str, Any]) -> dict[str, Any]:
+    """What Snakemake was told by the name of a rule, where the name of a stage stands for all its jobs; what names a job comes first."""
+    told = {job.name: given[job.stage] for job in study.jobs.compute if job.stage in given}
+    return told | {name: value for name, value in given.items() if name not in study.jobs.stages}
 
 
 def forced(study: Study, job: str, files: Iterable[Path]) -> set[Path]:

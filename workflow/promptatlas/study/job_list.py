@@ -158,6 +158,14 @@ class Jobs:
             self.draw, *self.encode, *self.probe, *self.tune, *self.share, *self.multitask, *self.adapt, *self.transfer, *self.joint,
         )  # fmt: skip
 
+    @cached_property
+    def stages(self) -> dict[str, list[ComputeJob]]:
+        """The jobs of each stage, in order."""
+        found: dict[str, list[ComputeJob]] = {}
+        for job in self.compute:
+            found.setdefault(job.stage, []).append(job)
+        return found
+
     @property
     def every(self) -> tuple[Job, ...]:
         return (*self.prepare, *self.compute)

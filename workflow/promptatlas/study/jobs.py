@@ -40,9 +40,16 @@ class Job(ABC):
 
 @dataclass(frozen=True)
 class ComputeJob(Job):
-    """A job whose results the engine compares, keeps and computes. work: the module and class that say how."""
+    """A job whose results the engine compares, keeps and computes.
 
+    stage: what all jobs of its kind are called together; work: the module and class that say how it computes; runs_model: whether it
+    runs the frozen model; is_quick: whether it is done in seconds, so that no cluster has to be asked.
+    """
+
+    stage: ClassVar[str]
     work: ClassVar[str]
+    runs_model: ClassVar[bool] = True
+    is_quick: ClassVar[bool] = False
 
     @property
     @abstractmethod
@@ -83,7 +90,10 @@ class PrepareJob(Job):
 class DrawJob(ComputeJob):
     """The few-shot draws of all tasks that are learned on."""
 
+    stage = "draw"
     work = "promptatlas.runs.draw:Draws"
+    runs_model = False
+    is_quick = True
 
     @property
     def outputs(self) -> list[Path]:
@@ -109,6 +119,7 @@ class DrawJob(ComputeJob):
 class EncodeJob(ComputeJob):
     """Frozen features of some tasks."""
 
+    stage = "encode"
     work = "promptatlas.runs.encode:Encode"
 
     tasks: tuple[str, ...]
@@ -134,7 +145,9 @@ class EncodeJob(ComputeJob):
 class ProbeJob(ComputeJob):
     """Linear probes of some tasks, all seeds."""
 
+    stage = "probe"
     work = "promptatlas.runs.probe:Probe"
+    runs_model = False
 
     tasks: tuple[str, ...]
 
@@ -159,6 +172,7 @@ class ProbeJob(ComputeJob):
 class TuneJob(ComputeJob):
     """Source prompts of one method: `tasks` x `seeds`."""
 
+    stage = "tune"
     work = "promptatlas.runs.tune:Tune"
 
     method: str
@@ -186,6 +200,7 @@ class TuneJob(ComputeJob):
 class ShareJob(ComputeJob):
     """Learners of one method, one per seed, each on all tasks together."""
 
+    stage = "share"
     work = "promptatlas.runs.share:Share"
 
     method: str
@@ -227,6 +242,7 @@ class ShareJob(ComputeJob):
 class AdaptJob(ComputeJob):
     """Adapters of one method: `tasks` x all seeds."""
 
+    stage = "adapt"
     work = "promptatlas.runs.adapt:Adapt"
 
     method: str
@@ -262,6 +278,7 @@ class AdaptJob(ComputeJob):
 class MultitaskJob(ComputeJob):
     """Multitask source prompts of one method, all seeds, for some targets."""
 
+    stage = "multitask"
     work = "promptatlas.runs.multitask:Multitask"
 
     method: str
@@ -291,6 +308,7 @@ class MultitaskJob(ComputeJob):
 class JointJob(ComputeJob):
     """Shared prompts of the groups of targets of one method, all seeds, and their scores. needs: names of the jobs that it reads from."""
 
+    stage = "joint"
     work = "promptatlas.runs.joint:Joint"
 
     method: str
@@ -329,6 +347,7 @@ class TransferJob(ComputeJob):
     needs: names of the jobs that it reads from.
     """
 
+    stage = "transfer"
     work = "promptatlas.runs.transfer:Transfer"
 
     protocol: str

@@ -24,7 +24,7 @@ from promptatlas.tasks.task import Task
 
 ZERO_SHOT, TEMPLATE, SCRATCH = "zero_shot", "template", "scratch"
 # What plugins register says itself what it was made from.
-WHERE = ("results", "data_root", "download", "plugins", "jobs", "device", "deterministic", "memory_mib", "minutes", "only")
+WHERE = ("results", "data_root", "download", "plugins", "jobs", "device", "deterministic", "memory_mib", "minutes", "resources", "only")
 
 
 class Scope:

@@ -1,13 +1,14 @@
-# Source prompts. A job keeps the prompts that still hold and learns the others.
+# Everything that is computed from prepared tasks, job by job: draws, features, probes, prompts, scores and cells. A job keeps what
+# still holds and computes the rest. Stages and the order of data: study/jobs.py.
 
-for job in study.jobs.tune:
+for job in study.jobs.compute:
 
     rule:
         name:
             job.name
         input:
             job.inputs,
-            backbone=backbone_files,
+            backbone=backbone_files if job.runs_model else [],
             again=again(job.outputs),
         output:
             update(job.outputs),
@@ -18,13 +19,27 @@ for job in study.jobs.tune:
         params:
             **job.params,
         resources:
-            **session.resources(study, gpus=study.gpus),
+            **session.resources(study, job.stage, job.runs_model),
+        localrule: job.is_quick
         message:
             job.message
         conda:
             "../../envs/environment.yaml"
         script:
             "../scripts/compute.py"
+
+
+# All jobs of a stage, however the study is cut: `snakemake tune`, `snakemake transfer`.
+for stage, jobs in study.jobs.stages.items():
+
+    if stage not in [job.name for job in jobs]:
+
+        rule:
+            name:
+                stage
+            input:
+                made_by(jobs),
+            localrule: True
 
 
 # What cells depend on: the contents of many files in one. Snakemake notes every input beside every output, and for
