@@ -11,7 +11,8 @@ from promptatlas.analysis import statistics, words
 from promptatlas.analysis.statistics import few_shot as comparison
 from promptatlas.evaluation import similarity
 from promptatlas.report import figures, page
-from promptatlas.report.page import FOLDER, SCRIPTS, few_shot
+from promptatlas.report.page import SCRIPTS, few_shot
+from promptatlas.report.page.markup import FOLDER
 from promptatlas.runs.tables import methods_table
 from promptatlas.tasks import metrics
 from synthetic_study import baselines_table, cells, similarity_table, tasks_table, transfer_table, tuning_table

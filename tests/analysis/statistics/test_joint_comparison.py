@@ -73,8 +73,8 @@ def test_the_section_names_groups_and_ways(tables):
 
 def rows_of(html: str) -> list[tuple[str, list[str]]]:
     """Name and cells of every row of the table by task."""
-    (table,) = re.findall(r"<h3>By task</h3>.*?<tbody>(.*?)</tbody>", html)
-    rows = re.findall(r'<tr(?: class=quiet)?><th scope="row">(.*?)</th>(.*?)</tr>', table)
+    (table,) = re.findall(r"<h3>By task</h3>.*?<tbody>(.*?)</tbody>", html, re.S)
+    rows = re.findall(r'<tr(?: class="quiet")?><th scope="row">(.*?)</th>(.*?)</tr>', table)
     return [(name, re.findall(r'<td class="n">(.*?)</td>', cells)) for name, cells in rows]
 
 

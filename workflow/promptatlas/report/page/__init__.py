@@ -1,6 +1,6 @@
 """The report: one self-contained HTML page. Knows nothing of how its numbers were computed.
 
-The template, the style sheet and the scripts beside this file are plain text; they and the data go into one file that
+The style sheet and the scripts beside this file are plain text; they and the data go into one file that
 needs no network.
 """
 
@@ -9,11 +9,11 @@ from collections.abc import Callable, Iterable
 from pathlib import Path
 
 import pandas as pd
+from markupsafe import Markup
 
-from promptatlas.report.page import joint
+from promptatlas.report.page import joint, markup
 from promptatlas.report.page.payload import payload
 
-FOLDER = Path(__file__).parent
 SCRIPTS = (
     "protocols.js", "state.js", "colours.js", "heatmap.js", "plots.js", "panel.js", "sections.js", "cautions.js", "similarity.js",
     "published.js", "check.js", "methods.js", "main.js",
@@ -38,15 +38,12 @@ def write(
 def render(data: dict) -> str:
     """The page as text. ``<`` in the data is written as an escape, so that no class name can end the script."""
     encoded = json.dumps(data, ensure_ascii=False, separators=(",", ":"), allow_nan=False).replace("<", "\\u003c")
-    page = (FOLDER / "template.html").read_text(encoding="utf-8")
     titles = {one["name"]: one["title"] for one in data["tasks"]}
     shared = data["summary"].get("joint")
-    parts = {
-        "{{style}}": (FOLDER / "page.css").read_text(encoding="utf-8"),
-        "{{script}}": "\n".join((FOLDER / name).read_text(encoding="utf-8") for name in SCRIPTS),
-        "{{joint}}": joint.section(shared, titles, data["config"]).html() if shared else "",
-        "{{data}}": encoded,
-    }
-    for mark, content in parts.items():
-        page = page.replace(mark, content)
-    return page
+    return markup.render(
+        "matrix.html",
+        style=markup.part("page.css"),
+        script=markup.part(*SCRIPTS),
+        joint=joint.section(shared, titles, data["config"]).html() if shared else "",
+        data=Markup(encoded),
+    )

@@ -6,7 +6,6 @@ Knows nothing of how the numbers were computed.
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from html import escape
 from pathlib import Path
 
 import pandas as pd
@@ -14,6 +13,7 @@ import pandas as pd
 from promptatlas.analysis.statistics.methods import BASE
 from promptatlas.analysis.words import method_title
 from promptatlas.report.page import joint, static
+from promptatlas.report.page.markup import Cell, Section, Table, table
 
 TITLE = "How good are few-shot methods on tasks of their own?"
 WORDS = (
@@ -30,24 +30,22 @@ PAIRS = (
 def write(tasks: pd.DataFrame, config: Mapping, summary: Mapping, path: Path) -> None:
     """Write the page at `path`: the table `tasks`, the resolved configuration, the dict of summary.json."""
     titles, comparison = static.titles(tasks), summary["comparison"]
+    words, scores = WORDS.format(static.intervals(comparison, INTERVALS)), _scores(comparison, titles, static.largest_classes(summary))
     sections = [
-        static.Section(
-            "gains",
-            "Gain over zero-shot",
-            f'<p class="words">{WORDS.format(static.intervals(comparison, INTERVALS))}</p>{_gains(comparison, summary["methods"])}',
-        ),
-        static.Section(
-            "scores",
-            "Scores",
-            f'{_left_out(comparison)}<div class="scroll">{_scores(comparison, titles, static.largest_classes(summary))}</div>',
-        ),
-        static.Section("pairs", "Each against each", f'<p class="words">{PAIRS}</p><div class="scroll">{_pairs(comparison)}</div>'),
+        _section("gains", "Gain over zero-shot", [words], _gains(comparison, summary["methods"])),
+        _section("scores", "Scores", _left_out(comparison), scores),
+        _section("pairs", "Each against each", [PAIRS], _pairs(comparison)),
     ]
     if summary["published_means"]:
-        sections.insert(2, static.Section("published", "Beside what was published", _published(summary["published_means"])))
+        published = _section("published", "Beside what was published", [static.CARE], _published(summary["published_means"]))
+        sections.insert(2, published)
     if summary["joint"]:
         sections.append(joint.section(summary["joint"], titles, config))
     static.write(TITLE, _lead(summary), sections, tasks, config, summary, path)
+
+
+def _section(name: str, title: str, words: Sequence[str], table: Table) -> Section:
+    return Section(name, title, "words_and_table.html", {"words": words, "table": table})
 
 
 def _lead(summary: Mapping) -> str:
@@ -63,11 +61,11 @@ def _lead(summary: Mapping) -> str:
     )
 
 
-def _gains(comparison: Mapping, methods: Sequence[str]) -> str:
+def _gains(comparison: Mapping, methods: Sequence[str]) -> Table:
     head = ("method", "mean score, %", "mean rank", "over zero-shot, points", f"{100 * comparison['level']:.0f} % interval", "better on")
-    rows = [
+    rows: list[list[Cell | str]] = [
         [
-            escape(method_title(one["method"])), static.percent(one["mean"]), f"{one['mean_rank']:.1f}",
+            method_title(one["method"]), static.percent(one["mean"]), f"{one['mean_rank']:.1f}",
             *(
                 ["", "", ""] if one["method"] == BASE
                 else [static.points(one["difference"]), static.interval(one), f"{one['better_on']} of {one['n_tasks']}"]
@@ -76,62 +74,61 @@ def _gains(comparison: Mapping, methods: Sequence[str]) -> str:
         for one in comparison["methods"]
     ]  # fmt: skip
     measured = {one["method"] for one in comparison["methods"]}
-    rows += [[escape(method_title(method)), static.HOLE, "", "", "", ""] for method in methods if method not in measured]
-    return f'<div class="scroll">{static.table(head, rows, numeric={1, 2, 3, 4, 5})}</div>'
+    rows += [[method_title(method), static.HOLE, "", "", "", ""] for method in methods if method not in measured]
+    return table(head, rows, numeric={1, 2, 3, 4, 5})
 
 
-def _scores(comparison: Mapping, titles: Mapping[str, str], blind: Mapping[str, float]) -> str:
+def _scores(comparison: Mapping, titles: Mapping[str, str], blind: Mapping[str, float]) -> Table:
     """Tasks with a score of every method, and below them those that are left out of all comparisons."""
     methods = comparison["methods"]
-    rows = []
+    rows: list[list[Cell | str]] = []
     for task in methods[0]["by_task"] if methods else ():
         best = max(one["by_task"][task] for one in methods)
         cells = [
-            static.below(score, blind.get(task)) + (f"<b>{static.percent(score)}</b>" if score == best else static.percent(score))
+            Cell(static.percent(score), strong=score == best, below=static.below(score, blind.get(task)))
             for score in (one["by_task"][task] for one in methods)
         ]
-        rows.append([escape(titles.get(task, task)), *cells])
+        rows.append([titles.get(task, task), *cells])
     rows.extend(
-        [escape(titles.get(task, task)), *(static.score(one["by_task_left_out"].get(task)) for one in methods)]
+        [titles.get(task, task), *(static.score(one["by_task_left_out"].get(task)) for one in methods)]
         for task in comparison["tasks_left_out"]
     )
-    head = ["task", *(escape(method_title(one["method"])) for one in methods)]
-    return static.table(head, rows, numeric=range(1, len(head)))
+    head = ["task", *(method_title(one["method"]) for one in methods)]
+    return table(head, rows, numeric=range(1, len(head)))
 
 
-def _published(means: Sequence[Mapping]) -> str:
+def _published(means: Sequence[Mapping]) -> Table:
     """Means over all tasks, measured and published."""
     rows = [
         [
-            escape(method_title(one["method"])), static.percent(one["measured"]), f"{100 * one['score']:.2f}",
-            *(escape(one[key]) for key in ("form", "reference", "note")),
+            method_title(one["method"]), static.percent(one["measured"]), f"{100 * one['score']:.2f}",
+            *(one[key] for key in ("form", "reference", "note")),
         ]
         for one in means
     ]  # fmt: skip
     head = ("method", "measured, %", "published, %", "published as", "published by", "what differs")
-    return f'<p class="words">{escape(static.CARE)}</p><div class="scroll">{static.table(head, rows, numeric={1, 2})}</div>'
+    return table(head, rows, numeric={1, 2})
 
 
-def _left_out(comparison: Mapping) -> str:
+def _left_out(comparison: Mapping) -> list[str]:
     count = len(comparison["tasks_left_out"])
     if not count:
-        return ""
+        return []
     which = "The last task stands" if count == 1 else f"The last {count} tasks stand"
-    return f'<p class="words">{which} in no mean and no difference, since a method has no score there.</p>'
+    return [f"{which} in no mean and no difference, since a method has no score there."]
 
 
-def _pairs(comparison: Mapping) -> str:
+def _pairs(comparison: Mapping) -> Table:
     """Every method (row) beside every worse one (column)."""
     order = [one["method"] for one in comparison["methods"]]
     known = {(one["better"], one["worse"]): one for one in comparison["pairs"]}
 
-    def cell(row: str, column: str) -> str:
+    def cell(row: str, column: str) -> Cell:
         if (row, column) not in known:
-            return ""
+            return Cell()
         one = known[row, column]
-        title = f"{static.interval(one)}, better on {one['better_on']} of {one['n_tasks']} tasks, {one['n_pairs']} pairs"
-        text = f'<span title="{title}">{static.points(one["difference"])}</span>'
-        return f"<b>{text}</b>" if one["low"] is not None and one["low"] > 0 else text
+        hint = f"{static.interval(one)}, better on {one['better_on']} of {one['n_tasks']} tasks, {one['n_pairs']} pairs"
+        return Cell(static.points(one["difference"]), hint, strong=one["low"] is not None and one["low"] > 0)
 
-    rows = [[escape(method_title(row)), *(cell(row, column) for column in order[1:])] for row in order[:-1]]
-    return static.table(["", *(escape(method_title(one)) for one in order[1:])], rows, numeric=range(1, len(order)))
+    rows: list[list[Cell | str]] = [[method_title(row), *(cell(row, column) for column in order[1:])] for row in order[:-1]]
+    return table(["", *(method_title(one) for one in order[1:])], rows, numeric=range(1, len(order)))

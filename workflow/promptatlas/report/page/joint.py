@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
-from html import escape
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import replace
+from typing import Any
 
 from promptatlas.analysis.statistics.joint import FROZEN, JOINT, SCRATCH, SINGLE, way as called
 from promptatlas.analysis.words import method_title, way_title
 from promptatlas.report.page import static
+from promptatlas.report.page.markup import Cell, Section, Table, table
 from promptatlas.study.multitask import LEAVE_ONE_OUT, ROWS
 from promptatlas.study.protocols import INIT
 from promptatlas.tasks import metrics
@@ -31,26 +33,45 @@ CARE = (
 ORDER = [called(SCRATCH, SINGLE), called(SCRATCH, JOINT), *(called(source, how) for source in ROWS for how in (SINGLE, JOINT, FROZEN))]
 
 
-def section(joint: Sequence[Mapping], titles: Mapping[str, str], config: Mapping) -> static.Section:
+def section(joint: Sequence[Mapping], titles: Mapping[str, str], config: Mapping) -> Section:
     """joint: records of `statistics.joint.compare_joint`; titles: of tasks by name; config: the resolved configuration."""
-    content = [f'<p class="words">{WORDS}{static.intervals(joint[0], INTERVALS)} {_care(joint[0])} {escape(_source(config, titles))}</p>']
-    for one in joint:
-        words = f"{_groups(one, titles, config)} {_epochs(one['method'], config)}"
-        content.append(f"<h3>{escape(method_title(one['method']))}</h3><p class='words'>{escape(words)}</p>")
-        head = ("prompt", "mean score, %", "over its own from scratch, points", f"{100 * one['level']:.0f} % interval", "better on")
-        rows = [
-            [
-                escape(way_title(way["method"])), static.percent(way["mean"]), static.points(way["difference"]),
-                static.interval(way), "–" if way["better_on"] is None else f"{way['better_on']} of {way['n_tasks']}",
-            ]
-            for way in one["methods"]
-        ]  # fmt: skip
-        content.append(f'<div class="scroll">{static.table(head, rows, numeric={1, 2, 3, 4})}</div>')
-    content.append(f'<h3>By task</h3><p class="words">{BY_TASK}</p><div class="scroll">{_by_task(joint, titles)}</div>')
-    if any(one["published"] for one in joint):
-        derived = static.DERIVED if any(one["published"] and one["published"]["derived"] for one in joint) else ""
-        content.append(f'<p class="words quiet">{CARE} {escape(_other_metrics(joint, titles))} {derived}</p>')
-    return static.Section("joint", "Shared prompts", "".join(content))
+    tasks = sorted({task for one in joint for way in one["methods"] for task in way["deviation_by_task"]})
+    data = {
+        "words": f"{WORDS}{static.intervals(joint[0], INTERVALS)} {_care(joint[0])} {_source(config, titles)}",
+        "methods": [
+            {
+                "title": method_title(one["method"]),
+                "words": f"{_groups(one, titles, config)} {_epochs(one['method'], config)}",
+                "table": _means(one),
+            }
+            for one in joint
+        ],
+        "by_task_words": BY_TASK,
+        "tasks": [titles.get(task, task) for task in tasks],
+        "blocks": [{"title": method_title(one["method"]), "rows": [*_rows(one, tasks)]} for one in joint],
+        "care": _of_the_published(joint, titles),
+    }
+    return Section("joint", "Shared prompts", "joint.html", data)
+
+
+def _means(one: Mapping) -> Table:
+    head = ("prompt", "mean score, %", "over its own from scratch, points", f"{100 * one['level']:.0f} % interval", "better on")
+    rows = [
+        [
+            way_title(way["method"]), static.percent(way["mean"]), static.points(way["difference"]),
+            static.interval(way), "–" if way["better_on"] is None else f"{way['better_on']} of {way['n_tasks']}",
+        ]
+        for way in one["methods"]
+    ]  # fmt: skip
+    return table(head, rows, numeric={1, 2, 3, 4})
+
+
+def _of_the_published(joint: Sequence[Mapping], titles: Mapping[str, str]) -> str:
+    """What is to be said of published numbers, if there are any."""
+    if not any(one["published"] for one in joint):
+        return ""
+    derived = static.DERIVED if any(one["published"] and one["published"]["derived"] for one in joint) else ""
+    return f"{CARE} {_other_metrics(joint, titles)} {derived}"
 
 
 def _care(one: Mapping) -> str:
@@ -93,38 +114,26 @@ def _epochs(method: str, config: Mapping) -> str:
     return f"{words}. Protocol init tunes for {init}, so its scores are of other prompts than those here."
 
 
-def _by_task(joint: Sequence[Mapping], titles: Mapping[str, str]) -> str:
-    """Ways within methods as rows, tasks and the average as columns: MVLPT's Table 2, and its own numbers below the measured ones."""
-    tasks = sorted({task for one in joint for way in one["methods"] for task in way["deviation_by_task"]})
-    head = "".join(f'<th class="n" scope="col">{escape(titles.get(task, task))}</th>' for task in tasks)
-    rows = []
-    for one in joint:
-        rows.append(f'<tr class="group"><td colspan="{len(tasks) + 2}">{escape(method_title(one["method"]))}</td></tr>')
-        for way in sorted(one["methods"], key=lambda way: ORDER.index(way["method"])):
-            known = way["by_task"] | way["by_task_left_out"]
-            cells = [_cell(known.get(task), way["deviation_by_task"].get(task)) or static.HOLE for task in tasks]
-            rows.append(_row(way_title(way["method"]), [*cells, _cell(way["mean"], way["deviation"])]))
-        for way in one["published"]["ways"] if one["published"] else ():
-            cells = [_cell(way["by_task"].get(task)) for task in tasks]
-            by = f"published: {way_title(way['method'])} ({one['published']['reference']})"
-            average = _cell(way["mean"], way["deviation"])
-            mark = "<sup>†</sup>" if average and one["published"]["derived"] else ""
-            rows.append(_row(by, [*cells, mark + average], " class=quiet"))
-    return (
-        f'<table><thead><tr><th scope="col">prompt</th>{head}<th class="n" scope="col">Average</th></tr></thead>'
-        f"<tbody>{''.join(rows)}</tbody></table>"
-    )
+def _rows(one: Mapping, tasks: Sequence[str]) -> Iterator[dict[str, Any]]:
+    """Ways of a method, tasks and the average as columns: MVLPT's Table 2, and its own numbers below the measured ones."""
+    for way in sorted(one["methods"], key=lambda way: ORDER.index(way["method"])):
+        known = way["by_task"] | way["by_task_left_out"]
+        cells = [_cell(known.get(task), way["deviation_by_task"].get(task)) for task in tasks]
+        average = _cell(way["mean"], way["deviation"])
+        name = way_title(way["method"])
+        yield {"name": name, "published": False, "cells": [*(cell if cell.text else static.HOLE for cell in cells), average]}
+    for way in one["published"]["ways"] if one["published"] else ():
+        cells = [_cell(way["by_task"].get(task)) for task in tasks]
+        average = _cell(way["mean"], way["deviation"])
+        average = replace(average, derived=bool(average.text and one["published"]["derived"]))
+        name = f"published: {way_title(way['method'])} ({one['published']['reference']})"
+        yield {"name": name, "published": True, "cells": [*cells, average]}
 
 
-def _row(name: str, cells: Sequence[str], kind: str = "") -> str:
-    numbers = "".join(f'<td class="n">{cell}</td>' for cell in cells)
-    return f'<tr{kind}><th scope="row">{escape(name)}</th>{numbers}</tr>'
-
-
-def _cell(score: float | None, deviation: float | None = None) -> str:
+def _cell(score: float | None, deviation: float | None = None) -> Cell:
     if score is None:
-        return ""
-    return f"{100 * score:.2f}" + ("" if deviation is None else f" ± {100 * deviation:.2f}")
+        return Cell()
+    return Cell(f"{100 * score:.2f}" + ("" if deviation is None else f" ± {100 * deviation:.2f}"))
 
 
 def _other_metrics(joint: Sequence[Mapping], titles: Mapping[str, str]) -> str:

@@ -3,23 +3,21 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Collection, Iterable, Mapping, Sequence
-from dataclasses import dataclass
-from html import escape
+from collections.abc import Iterable, Mapping, Sequence
 from pathlib import Path
 
 import numpy as np
 import pandas as pd
 
 from promptatlas.analysis.words import method_title, way_title
+from promptatlas.report.page.markup import Cell, Section, Table, part, render, table
 from promptatlas.runs.largest_class import SAME
 from promptatlas.study.designs import LARGEST_CLASS
 from promptatlas.tasks import metrics
 from promptatlas.tasks.halves import whole_of
 
-FOLDER = Path(__file__).parent
 FEW = 5
-HOLE = '<a class="hole" href="#holes">failed</a>'
+HOLE = Cell(failed=True)
 CARE = (
     "Published numbers come from the authors’ own runs, which crop and flip the training images at random and compute in half "
     "precision; here every image is seen as it is, in single precision. They are marked as published and never enter a measured "
@@ -28,19 +26,6 @@ CARE = (
 ONE_SEED = "With one seed they have no interval: what all tasks of a seed have in common cannot be told from it."
 DERIVED = "† The mean or harmonic mean of published scores, not itself published."
 HOLES = "All other results are what they would be without these. The same command tries these again and nothing else."
-
-
-@dataclass(frozen=True)
-class Section:
-    """name: the address within the page; content: HTML below the title."""
-
-    name: str
-    title: str
-    content: str
-
-    def html(self) -> str:
-        head = f'<section id="{self.name}" aria-labelledby="{self.name}-title"><h2 id="{self.name}-title">{escape(self.title)}</h2>'
-        return f"{head}{self.content}</section>"
 
 
 def write(
@@ -53,24 +38,16 @@ def write(
     path: Path,
 ) -> None:
     """Write the page at `path`: the sections, and below them the table `tasks` and the resolved configuration."""
-    page = (FOLDER / "static.html").read_text(encoding="utf-8")
-    study = Section(
-        "study",
-        "The study",
-        f'{_odd(tasks)}<div class="scroll">{_tasks(tasks, summary)}</div>'
-        f"<details><summary>Configuration</summary><pre>{escape(json.dumps(config, indent=1))}</pre></details>",
+    study = {"odd": _odd(tasks), "table": _tasks(tasks, summary), "config": json.dumps(config, indent=1)}
+    page = render(
+        "static.html",
+        style=part("page.css"),
+        title=title,
+        lead=lead,
+        off=_off(summary, titles(tasks)),
+        cautions=_cautions(summary, titles(tasks)),
+        sections=[*sections, *_holes(summary["holes"], titles(tasks)), Section("study", "The study", "study.html", study)],
     )
-    every = [*sections, *_holes(summary["holes"], titles(tasks)), study]
-    parts = {
-        "{{style}}": (FOLDER / "page.css").read_text(encoding="utf-8"),
-        "{{title}}": escape(title),
-        "{{lead}}": escape(lead),
-        "{{links}}": "".join(f'<a href="#{one.name}">{escape(one.title)}</a>' for one in every),
-        "{{warnings}}": _warnings(summary, titles(tasks)) + _cautions(summary, titles(tasks)),
-        "{{sections}}": "".join(one.html() for one in every),
-    }
-    for mark, content in parts.items():
-        page = page.replace(mark, content)
     Path(path).write_text(page, encoding="utf-8")
 
 
@@ -78,18 +55,18 @@ def _holes(holes: Sequence[Mapping], titles: Mapping[str, str]) -> list[Section]
     """What could not be computed, if anything: records of `statistics.holes`."""
     if not holes:
         return []
-    parts = [f'<p class="warning">{escape(one["reason"])}</p><p class="words">{_kept_back(one["results"], titles)}</p>' for one in holes]
-    return [Section("holes", "What could not be computed", f'<p class="words">{HOLES}</p>{"".join(parts)}')]
+    told = [{"reason": one["reason"], "lines": _kept_back(one["results"], titles)} for one in holes]
+    return [Section("holes", "What could not be computed", "holes.html", {"words": HOLES, "holes": told})]
 
 
-def _kept_back(results: Iterable[Mapping], titles: Mapping[str, str]) -> str:
+def _kept_back(results: Iterable[Mapping], titles: Mapping[str, str]) -> list[tuple[str, str]]:
     """One line per method and prompt, with its tasks and their seeds."""
     lines: dict[str, list[str]] = {}
     for one in results:
         prompt = f"the prompt of {titles[one['prompt']]}" if one["prompt"] in titles else one["prompt"] and way_title(one["prompt"])
         seeds = f" (seed {', '.join(map(str, one['seeds']))})" if one["seeds"] else ""
         lines.setdefault(method_title(one["method"]) + (f", {prompt}" if prompt else ""), []).append(titles[one["task"]] + seeds)
-    return "<br>".join(f"{escape(name)}: {escape(', '.join(tasks))}" for name, tasks in lines.items())
+    return [(name, ", ".join(tasks)) for name, tasks in lines.items()]
 
 
 def counted(measured: int, every: int, what: str) -> str:
@@ -103,17 +80,19 @@ def titles(tasks: pd.DataFrame) -> dict[str, str]:
     return titles | {whole_of(name): title.removesuffix(", base classes") for name, title in titles.items() if "@base" in name}
 
 
-def _warnings(summary: Mapping, titles: Mapping[str, str]) -> str:
-    return "".join(
-        f'<p class="warning" role="note"><strong>{escape(titles.get(one["task"], one["task"]))}</strong> scores '
-        f"{100 * one['measured']:.1f} zero-shot, {100 * one['expected']:.1f} is expected ({escape(one['reference'])}): look at "
-        "its pictures, class names and weights before trusting its numbers.</p>"
+def _off(summary: Mapping, titles: Mapping[str, str]) -> list[dict[str, str]]:
+    """Tasks whose zero-shot score is far from what others measured."""
+    return [
+        {
+            "title": titles.get(one["task"], one["task"]), "reference": one["reference"],
+            "measured": f"{100 * one['measured']:.1f}", "expected": f"{100 * one['expected']:.1f}",
+        }
         for one in summary["zero_shot_check"]
         if one["warning"]
-    )
+    ]  # fmt: skip
 
 
-def _cautions(summary: Mapping, titles: Mapping[str, str]) -> str:
+def _cautions(summary: Mapping, titles: Mapping[str, str]) -> list[str]:
     """One line per kind of what makes scores worth less than they look, with the tasks it is about."""
     below = [one for one in summary.get("largest_class", ()) if one["none_above"]]
     pairs = dict.fromkeys(frozenset((one["source"], one["target"])) for one in summary.get("shared_images", ()))
@@ -125,11 +104,7 @@ def _cautions(summary: Mapping, titles: Mapping[str, str]) -> str:
         "Data that need a look": [titles[one["task"]] for one in summary.get("odd_data", ())],
     }  # fmt: skip
     more = {what: f" and {len(which) - FEW} more" if len(which) > FEW else "" for what, which in lines.items()}
-    return "".join(
-        f'<p class="warning" role="note">{what}: {escape(", ".join(which[:FEW]))}{more[what]}.</p>'
-        for what, which in lines.items()
-        if which
-    )
+    return [f"{what}: {', '.join(which[:FEW])}{more[what]}." for what, which in lines.items() if which]
 
 
 def _plain(remedy: str) -> list[str]:
@@ -143,13 +118,13 @@ def largest_classes(summary: Mapping) -> dict[str, float]:
 
 
 def below(value: float | None, blind: float | None) -> str:
-    """The mark of a score that is no better than always answering the largest class."""
+    """What always answering the largest class scores, in percent, if a score is no better; empty if it is, or not known."""
     if value is None or blind is None or not np.isfinite(value) or value > blind + SAME:
         return ""
-    return f'<sup title="no better than always answering the largest class ({percent(blind)} %)">▽</sup>'
+    return percent(blind)
 
 
-def _tasks(tasks: pd.DataFrame, summary: Mapping) -> str:
+def _tasks(tasks: pd.DataFrame, summary: Mapping) -> Table:
     probes = {one["task"]: one["linear_probe"] for one in summary["zero_shot_check"]}
     head = ("task", "classes", "test pictures", "metric", "chance", "largest class", "zero-shot", "linear probe", "split")
     rows = (
@@ -160,26 +135,18 @@ def _tasks(tasks: pd.DataFrame, summary: Mapping) -> str:
         ]
         for row in tasks.itertuples()
     )  # fmt: skip
-    return table(head, ([escape(text) for text in row] for row in rows), numeric={1, 2, 4, 5, 6, 7})
+    return table(head, rows, numeric={1, 2, 4, 5, 6, 7})
 
 
-def _odd(tasks: pd.DataFrame) -> str:
-    """What is odd about the data of a task, one paragraph each; tables of earlier versions say nothing of it."""
+def _odd(tasks: pd.DataFrame) -> list[tuple[str, str]]:
+    """Titles of tasks and what is odd about their data; tables of earlier versions say nothing of it."""
     rows = tasks[tasks["notes"] != ""].itertuples() if "notes" in tasks else ()
-    return "".join(f'<p class="words"><strong>{escape(row.title)}</strong>: {escape(row.notes)}.</p>' for row in rows)
+    return [(row.title, row.notes) for row in rows]
 
 
-def table(head: Sequence[str], rows: Iterable[Sequence[str]], numeric: Collection[int]) -> str:
-    """A table of cells that are HTML already; columns `numeric` stand to the right."""
-    kind = [' class="n"' if column in numeric else "" for column in range(len(head))]
-    top = "".join(f'<th{one} scope="col">{name}</th>' for one, name in zip(kind, head, strict=True))
-    body = "".join(f"<tr>{''.join(f'<td{one}>{cell}</td>' for one, cell in zip(kind, row, strict=True))}</tr>" for row in rows)
-    return f"<table><thead><tr>{top}</tr></thead><tbody>{body}</tbody></table>"
-
-
-def score(value: float | None) -> str:
+def score(value: float | None) -> Cell:
     """A score that should be there, in percent."""
-    return percent(value) or HOLE
+    return Cell(percent(value)) if percent(value) else HOLE
 
 
 def percent(value: float | None) -> str:

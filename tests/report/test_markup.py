@@ -1,0 +1,38 @@
+"""HTML comes from templates, which escape all that they are filled in with."""
+
+import re
+from pathlib import Path
+
+import pytest
+from jinja2 import UndefinedError
+
+from promptatlas import report
+from promptatlas.report.page.markup import FOLDER, Cell, Section, render, table
+
+HOSTILE = "<script>alert('&\"')</script>"
+ESCAPED = "&lt;script&gt;alert(&#39;&amp;&#34;&#39;)&lt;/script&gt;"
+
+
+def test_whatever_is_filled_in_is_escaped():
+    cell = Cell(HOSTILE, hint=HOSTILE, strong=True, below=HOSTILE)
+    shown = table([HOSTILE], [[cell], [HOSTILE]], numeric={0})
+    html = Section("here", HOSTILE, "words_and_table.html", {"words": [HOSTILE], "table": shown}).html()
+    assert "<script" not in html and html.count(ESCAPED) == 7
+    assert f'<td class="n" title="{ESCAPED}">' in html and f"<b>{ESCAPED}</b>" in html
+
+
+def test_cells_say_what_they_are():
+    shown = table(["a", "b"], [[Cell(failed=True), Cell("1.0", derived=True)]], numeric={1})
+    html = Section("here", "Here", "words_and_table.html", {"words": [], "table": shown}).html()
+    assert '<td><a class="hole" href="#holes">failed</a></td><td class="n"><sup>†</sup>1.0</td>' in html
+
+
+def test_a_name_that_nobody_gives_is_an_error_and_no_gap():
+    with pytest.raises(UndefinedError, match="'table' is undefined"):
+        render("section.html", name="here", title="Here", content="words_and_table.html", words=[])
+
+
+def test_no_html_is_glued_in_python():
+    tags = re.compile(r"</[a-z]|<(p|td|tr|th|h[1-6]|a|sup|br)\b")
+    assert not [path for path in Path(report.__file__).parent.rglob("*.py") if tags.search(path.read_text())]
+    assert [*(FOLDER / "templates").glob("*.html")]
