@@ -151,7 +151,7 @@ class Joint(SeveralTasks):
 
     def _has_own_source(self, group: Group) -> bool:
         """Whether a group starts from a multitask source that saw none of it; of a single task the study has it already."""
-        multitask = self.study.multitask.row
+        multitask = self.study.multitask
         return bool(multitask.row) and multitask.leaves_one_out and len(group) > 1 and bool(multitask.tasks(*group))
 
     def _source_path(self, group: Group, which: int | str) -> Path:
