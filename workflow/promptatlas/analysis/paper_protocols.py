@@ -7,8 +7,6 @@ not the average of those of the tasks: this is how the papers report it. `origin
 that was not itself published was made of some that were. `note` says in which settings these differ from the study's.
 """
 
-from __future__ import annotations
-
 from collections.abc import Iterable, Iterator, Mapping
 from typing import Any
 

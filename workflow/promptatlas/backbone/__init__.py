@@ -2,8 +2,6 @@
 without torch; `Backbone` and `load` come from `model` when they are first asked for. Knows nothing of methods.
 """
 
-from __future__ import annotations
-
 from importlib import import_module
 from typing import TYPE_CHECKING, Any
 

@@ -7,8 +7,6 @@ the context before a class name, or the prompt tokens of a layer. Those keys are
 once per group, and no copy of them is made.
 """
 
-from __future__ import annotations
-
 from collections.abc import Callable
 
 import torch

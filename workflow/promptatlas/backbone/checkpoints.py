@@ -2,8 +2,6 @@
 bare state dicts, safetensors. Knows nothing of open_clip or towers.
 """
 
-from __future__ import annotations
-
 from dataclasses import dataclass
 from pathlib import Path
 

@@ -2,8 +2,6 @@
 `backbone.safetensors`, `architecture.json` and `tokenizer.json`. Knows nothing of prompts or tasks.
 """
 
-from __future__ import annotations
-
 import hashlib
 import json
 import os

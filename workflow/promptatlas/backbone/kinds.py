@@ -2,8 +2,6 @@
 in a folder, without importing open_clip or torch: a wrong name is told before any job. Knows nothing of weights.
 """
 
-from __future__ import annotations
-
 import json
 from functools import cache
 from pathlib import Path

@@ -5,8 +5,6 @@
 compiler on the user's machine it is called by hand. Both are exact up to the order of additions. Knows nothing of towers.
 """
 
-from __future__ import annotations
-
 from typing import Any
 
 import torch

@@ -1,7 +1,5 @@
 """A frozen CLIP-like model read from its exported folder. Knows nothing of methods or tasks."""
 
-from __future__ import annotations
-
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any

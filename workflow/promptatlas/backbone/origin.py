@@ -2,8 +2,6 @@
 only, without torch, so that a wrong one is told before any job. Knows nothing of what is in a file of weights.
 """
 
-from __future__ import annotations
-
 import ast
 from dataclasses import dataclass
 from functools import cache

@@ -1,7 +1,5 @@
 """From pictures on disk to what an image tower reads, the same for every kind of tower. Knows nothing of towers."""
 
-from __future__ import annotations
-
 import numpy as np
 import torch
 import torch.nn.functional as F

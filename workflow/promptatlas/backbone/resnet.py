@@ -3,8 +3,6 @@ pool before every strided convolution, attention in place of the last pool. Froz
 stored statistics, and only the pooled token of the attention is computed. Knows nothing of methods or tasks.
 """
 
-from __future__ import annotations
-
 import torch
 import torch.nn.functional as F
 from torch import Tensor, nn

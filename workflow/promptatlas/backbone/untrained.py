@@ -1,7 +1,5 @@
 """A model of a given architecture without trained weights, for measuring how fast it is. Its answers mean nothing."""
 
-from __future__ import annotations
-
 from typing import Any
 
 import torch

@@ -5,8 +5,6 @@ keys and values matter, and those do not depend on the image: they are computed 
 layer only the class token is read, so the last layer computes only that. Knows nothing of methods or tasks.
 """
 
-from __future__ import annotations
-
 from typing import Any
 
 import torch

@@ -1,7 +1,5 @@
 """Files that are whole or not there, whenever the process is killed. Knows nothing of what is in them."""
 
-from __future__ import annotations
-
 import os
 from collections.abc import Iterator
 from contextlib import contextmanager

@@ -4,8 +4,6 @@ A record that says nothing is of version 1. Readers give defaults to what they m
 rises only with a change that this would read wrongly. Knows nothing of what is in a record.
 """
 
-from __future__ import annotations
-
 import json
 import re
 from collections.abc import Mapping

@@ -1,7 +1,5 @@
 """Text files as people save them: UTF-8, with or without the mark that some editors put first. Knows nothing of what they say."""
 
-from __future__ import annotations
-
 from pathlib import Path
 
 from promptatlas.base.errors import UserError

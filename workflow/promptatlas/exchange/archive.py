@@ -4,8 +4,6 @@ pictures of data sets, no weights of the backbone and no names of folders of the
 The same study gives the same bytes, wherever and whenever it is packed. Knows nothing of what is in the files.
 """
 
-from __future__ import annotations
-
 import gzip
 import hashlib
 import io

@@ -4,8 +4,6 @@ Such a file holds tensors, numpy numbers and the live optimiser and schedule; on
 of what they mean.
 """
 
-from __future__ import annotations
-
 import zipfile
 from pathlib import Path
 

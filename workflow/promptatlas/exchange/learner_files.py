@@ -1,7 +1,5 @@
 """What to load instead of the file of a learner of several tasks, which is no prompt."""
 
-from __future__ import annotations
-
 from pathlib import Path
 
 from safetensors import SafetensorError, safe_open

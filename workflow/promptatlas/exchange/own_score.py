@@ -3,8 +3,6 @@
 Knows nothing of how it was measured.
 """
 
-from __future__ import annotations
-
 from collections.abc import Iterator
 from contextlib import suppress
 from typing import Any

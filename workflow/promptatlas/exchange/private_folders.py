@@ -3,8 +3,6 @@
 Knows which kinds of files may hold text, and nothing of what the text says.
 """
 
-from __future__ import annotations
-
 import html
 import io
 import json

@@ -4,8 +4,6 @@ Each release names its tensors in its own way; here they get the names of the me
 Knows nothing of how a checkpoint is read.
 """
 
-from __future__ import annotations
-
 from dataclasses import replace
 from pathlib import Path
 from typing import Any

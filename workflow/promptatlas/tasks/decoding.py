@@ -4,8 +4,6 @@ Every worker writes its pictures to their places in one file and marks them as d
 marks. The file is written, not mapped, so that memory stays flat. Knows nothing of tasks or labels.
 """
 
-from __future__ import annotations
-
 import os
 import signal
 from collections.abc import Callable, Iterator

@@ -4,8 +4,6 @@ The protocol of CoCoOp (Zhou et al. 2022) and MaPLe (Khattak et al. 2023): what 
 on the new ones. A part has no copy of the pictures. Knows nothing of prompts.
 """
 
-from __future__ import annotations
-
 import os
 from collections.abc import Sequence
 from dataclasses import replace

@@ -3,8 +3,6 @@
 Never by number: sources order the classes of the same data set differently.
 """
 
-from __future__ import annotations
-
 import re
 import unicodedata
 from collections import Counter

@@ -1,7 +1,5 @@
 """What a reader finds of a task before any picture is decoded. Knows nothing of files, of class-name spelling or of models."""
 
-from __future__ import annotations
-
 from dataclasses import dataclass
 from typing import Any, Protocol
 

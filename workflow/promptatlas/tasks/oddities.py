@@ -3,8 +3,6 @@
 One sentence per kind. Knows nothing of files, of other tasks or of what is measured.
 """
 
-from __future__ import annotations
-
 from collections.abc import Iterator, Mapping
 
 import numpy as np

@@ -4,8 +4,6 @@ Images count as the same when they are equal as prepared, so tasks that are fitt
 only square images here, and of images that no draw needs nothing is known. Knows nothing of prompts or scores.
 """
 
-from __future__ import annotations
-
 from collections.abc import Mapping
 from typing import Any
 

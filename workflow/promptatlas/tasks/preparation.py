@@ -3,8 +3,6 @@
 Knows of the formats of data sets only that a reader lists them; knows nothing of models but the size of their pictures.
 """
 
-from __future__ import annotations
-
 import hashlib
 import json
 import os

@@ -4,8 +4,6 @@ Times alone are no difference: of a file with other times and the same size the 
 in the files, nor of numpy: a workflow looks while it is planned.
 """
 
-from __future__ import annotations
-
 import hashlib
 import json
 import os

@@ -3,8 +3,6 @@
 Whatever is drawn here comes from named streams, class by class. Knows nothing of files or formats.
 """
 
-from __future__ import annotations
-
 import hashlib
 from collections.abc import Sequence
 

@@ -4,8 +4,6 @@ to be chosen by it. Knows labels only, nothing of files.
 What does not suffice is told in one sentence that names task and split, and says what to do.
 """
 
-from __future__ import annotations
-
 import numpy as np
 
 from promptatlas.base.errors import UserError

@@ -4,8 +4,6 @@ An image that is not prepared is not decoded for this. Sizes are compared first,
 only what is equal so far is read whole. Knows nothing of labels, nor of what it means that two images are the same.
 """
 
-from __future__ import annotations
-
 import hashlib
 import os
 import stat

@@ -4,8 +4,6 @@ Preparation and the classifier of a learned prompt read every image here. What e
 docs/images.md. Knows nothing of files, of sizes or of labels.
 """
 
-from __future__ import annotations
-
 from pathlib import Path
 from typing import Any, BinaryIO, NoReturn
 

@@ -1,7 +1,5 @@
 """What could not be computed, by reason, for those who read a report. Knows nothing of how the report looks."""
 
-from __future__ import annotations
-
 import pandas as pd
 
 from promptatlas.analysis.statistics.joint import FROZEN, way

@@ -3,8 +3,6 @@
 Quick to import and to ask: a file is parsed when its task is wanted.
 """
 
-from __future__ import annotations
-
 from collections.abc import Mapping
 from functools import cache
 from pathlib import Path

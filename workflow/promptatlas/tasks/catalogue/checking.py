@@ -1,7 +1,5 @@
 """Definitions of tasks checked against workflow/schemas/task.schema.yaml. Knows nothing of what they mean."""
 
-from __future__ import annotations
-
 from functools import cache
 from pathlib import Path
 from typing import Any

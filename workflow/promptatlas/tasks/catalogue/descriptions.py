@@ -3,8 +3,6 @@
 Knows nothing of which tasks the catalogue has.
 """
 
-from __future__ import annotations
-
 from collections.abc import Mapping, Sequence
 from dataclasses import replace
 from typing import Any

@@ -4,8 +4,6 @@ A source is a plain dictionary, see `source` in workflow/schemas/task.schema.yam
 Every module has `present`, `download`, `advice`, `look` and `read`; none imports torch or a data-set library before it must.
 """
 
-from __future__ import annotations
-
 from collections.abc import Iterable
 from importlib import import_module
 from pathlib import Path

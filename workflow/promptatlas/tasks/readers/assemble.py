@@ -3,8 +3,6 @@
 Knows nothing of formats; all readers end here, so that every source is checked alike.
 """
 
-from __future__ import annotations
-
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from pathlib import Path

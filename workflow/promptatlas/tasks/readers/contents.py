@@ -4,8 +4,6 @@ The classes have no common interface for this; the usual attributes are tried, a
 here. Knows nothing of where the data lie or how they got there.
 """
 
-from __future__ import annotations
-
 import csv
 import hashlib
 import os

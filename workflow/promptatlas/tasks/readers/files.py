@@ -1,7 +1,5 @@
 """Pictures that are files: opened one by one, found in a tree of folders, stamped. Knows nothing of labels."""
 
-from __future__ import annotations
-
 import hashlib
 import os
 from collections.abc import Iterable, Sequence

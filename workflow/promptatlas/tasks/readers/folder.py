@@ -4,8 +4,6 @@ Knows the two usual trees (train and test with class folders in them, or class f
 `manifest`. Downloads nothing.
 """
 
-from __future__ import annotations
-
 from contextlib import suppress
 from dataclasses import replace
 from os.path import expanduser, isdir, isfile

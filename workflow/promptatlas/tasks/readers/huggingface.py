@@ -3,8 +3,6 @@
 Code of a repository is never run, and reading uses no network. Knows nothing of where the files are, see `repository`.
 """
 
-from __future__ import annotations
-
 import io
 import os
 from collections.abc import Iterator

@@ -3,8 +3,6 @@
 Read off torchvision 0.29; `{year}` and the like stand for arguments of the split. Knows nothing of what files hold.
 """
 
-from __future__ import annotations
-
 from dataclasses import dataclass
 
 

@@ -5,8 +5,6 @@
 Knows nothing of trees of class folders.
 """
 
-from __future__ import annotations
-
 import json
 import os
 import re

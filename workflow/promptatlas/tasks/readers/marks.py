@@ -1,7 +1,5 @@
 """Labels out of a column of a table, whatever form they have there. Knows nothing of pictures or files."""
 
-from __future__ import annotations
-
 from typing import Any
 
 import numpy as np

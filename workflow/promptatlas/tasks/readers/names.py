@@ -1,7 +1,5 @@
 """Class names as sources give them: their natural order, two that read the same. Knows nothing of pictures."""
 
-from __future__ import annotations
-
 import re
 import unicodedata
 from collections.abc import Iterable

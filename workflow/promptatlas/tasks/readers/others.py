@@ -1,7 +1,5 @@
 """What a tree of class folders holds besides the images of its classes, in words. Knows nothing of what the files say."""
 
-from __future__ import annotations
-
 import os
 from collections.abc import Iterable, Iterator
 from pathlib import Path

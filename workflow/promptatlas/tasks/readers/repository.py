@@ -3,8 +3,6 @@
 Knows nothing of what is in the files.
 """
 
-from __future__ import annotations
-
 import os
 import shutil
 from pathlib import Path

@@ -4,8 +4,6 @@ torchvision checks what it unpickles (CIFAR) against its published MD5 sums; not
 nothing of what the classes hold, see `contents`. torchvision, which brings torch, is imported only to read or download.
 """
 
-from __future__ import annotations
-
 import gzip
 import json
 import os
