@@ -43,7 +43,7 @@ def test_a_file_is_run_once_and_its_class_when_it_is_asked_for(folder):
     first = code()
     assert code() == first and sys.modules["runs_counted"] == [] and methods.words()["toy"]["title"] == "Toy"
     assert methods.module_class("toy") is methods.module_class("toy") and sys.modules["runs_counted"] == [1]
-    assert METHODS.origin("toy").name == "toy.py" and plugins.marks().keys() == {"toy.py"}
+    assert METHODS.origin("toy").name == "toy.py" and [one["name"] for one in plugins.marks()] == ["toy.py"]
     again = complete(complete({"methods": ["coop", "toy"], "plugins": ["toy.py"], "settings": {"toy": {"length": 2}}}))
     assert again["settings"]["toy"] == methods.settings("toy", {"length": 2}, "mini") and again["settings"]["toy"]["code"] == first
 
@@ -95,6 +95,10 @@ def test_a_module_and_an_installed_package_are_loaded_as_well(folder, monkeypatc
     (package / "net.py").write_text(NET + "# other\n")
     (package / "announced.py").write_text(TOY.replace("toy_net.py:Toy", "toy_package.net:Toy") + "# other\n")
     assert code([]) != first
+    (package / "announced.py").write_text("1 / 0")
+    told = r"an installed package announces `toy_package\.announced`, which cannot be loaded, because of ZeroDivisionError: .*"
+    with pytest.raises(UserError, match=told):
+        complete({})
     about.rename(folder / "gone")
     for name in [name for name in sys.modules if name.startswith("toy_package")]:
         del sys.modules[name]

@@ -93,7 +93,9 @@ def test_a_method_and_a_measure_of_ones_own_reach_cells_tables_and_page_and_a_ch
     page = (study.results / "report.html").read_text()
     assert "One vector at an angle" in page and "Number of classes" in page
     provenance = json.loads((study.results / "provenance.json").read_text())
-    assert {*provenance["plugins"]} == {"studies/angle.py", "studies/by_size.py"} and "code" in provenance["config"]["settings"]["angle"]
+    assert [one["name"] for one in provenance["plugins"]] == ["angle.py", "by_size.py"] and "code" in provenance["config"]["settings"][
+        "angle"
+    ]
     assert "code" not in provenance["config"]["settings"]["coop"]
     assert "Nothing to be done" in study.run(*ours) and status(study).returncode == 0
 
@@ -101,7 +103,7 @@ def test_a_method_and_a_measure_of_ones_own_reach_cells_tables_and_page_and_a_ch
     net.write_text(NET.replace("0.1 *", "9.0 *"))
     told = study.run(*ours, "-n")
     assert CHANGED in told and planned(told) >= {"tune_angle", "transfer_frozen_angle", "page"}
-    assert planned(told).isdisjoint({"tune_coop", "transfer_frozen_coop", "similarity", "encode_1"})
+    assert not [name for name in planned(told) if name.startswith(("tune_coop", "transfer_frozen_coop", "similarity", "encode", "probe"))]
     said = status(study)
     rows = {line[:24].strip(): line[24:].split()[:4] for line in said.stdout.splitlines()}
     assert said.returncode == 4 and CHANGED in said.stderr

@@ -34,15 +34,16 @@ def load(listed: Sequence[str]) -> None:
     listed: files, whose names end with .py, and modules. One that is loaded is run again only if its file is another. UserError, one
     sentence, if one is not there, fails, or registers what cannot be.
     """
-    wanted = {entry.module: _found(entry.module, f"the installed package that announces `{entry.module}`") for entry in announced()}
-    wanted |= {name: _found(name, f"`plugins`: {plain(name)}") for name in listed}
+    places = {entry.module: f"an installed package announces `{plain(entry.module)}`, which" for entry in announced()}
+    places |= {name: f"`plugins`: {plain(name)}" for name in listed}
+    wanted = {name: _found(name, place) for name, place in places.items()}
     for name, origin in list(_loaded.items()):
         if wanted.get(name) != origin:
             forget(origin)
             del _loaded[name]
     for name, origin in wanted.items():
         if name not in _loaded:
-            _run(origin)
+            _run(origin, places[name])
             _loaded[name] = origin
 
 
@@ -51,9 +52,9 @@ def announced() -> list:
     return sorted(entry_points(group=GROUP), key=lambda entry: entry.module)
 
 
-def marks() -> dict[str, str]:
-    """By name the SHA-256 of everything that is loaded."""
-    return {name: origin.sha256 for name, origin in _loaded.items()}
+def marks() -> list[dict[str, str]]:
+    """Name and SHA-256 of everything that is loaded; of files the last name, which tells nothing of the machine."""
+    return [{"name": origin.path.name if is_file(name) else name, "sha256": origin.sha256} for name, origin in _loaded.items()]
 
 
 def is_file(name: str) -> bool:
@@ -109,9 +110,8 @@ def _found(name: str, place: str) -> Origin:
         raise UserError(f"{place}: {error}; correct it, or take it out") from None
 
 
-def _run(origin: Origin) -> None:
+def _run(origin: Origin, place: str) -> None:
     """What the code registers comes from `origin`."""
-    place = f"`plugins`: {plain(origin.name)}"
     try:
         with adding(origin):
             if is_file(origin.name):

@@ -5,6 +5,7 @@ Knows nothing of jobs, of torch, of Snakemake or of what is in the files.
 
 from collections.abc import Sequence
 from dataclasses import replace
+from functools import cached_property
 from pathlib import Path
 from typing import Any
 
@@ -117,9 +118,15 @@ class Scope:
         return self.shots if self.design.draws_from(task) else 0
 
     def provenance(self, method: str) -> dict[str, Any]:
-        own, code = methods.revision(method), METRICS.code()
-        further = {"revision": own} if own > 1 else {}
-        return {"settings": self.settings(method), "numerics": NUMERICS_VERSION} | further | ({"metrics": code} if code else {})
+        own, further = methods.revision(method), {"metrics": self.metric_code} if self.metric_code else {}
+        return {"settings": self.settings(method), "numerics": NUMERICS_VERSION} | ({"revision": own} if own > 1 else {}) | further
+
+    @cached_property
+    def metric_code(self) -> dict[str, str]:
+        """What those metrics were made from that come from plugins, if a task is scored by them."""
+        every = METRICS.code()
+        used = {self.data.entry(task).task.metric for task in self.data.real_tasks} if every else {}
+        return {name: code for name, code in every.items() if name in used}
 
     @property
     def measure_provenance(self) -> dict[str, Any]:
