@@ -1,6 +1,8 @@
-"""A plugin with a metric and a measure: from a configuration that names it to prepared tasks, cells, tables and the page."""
+"""The metric and the measure of docs/plugins.md: from a configuration that names their file to prepared tasks, cells, tables, the page."""
 
 import json
+import re
+from pathlib import Path
 
 import pandas as pd
 import pytest
@@ -18,32 +20,8 @@ from promptatlas.study.study import Study
 from promptatlas.tasks import metrics
 from twins import TINY, twin
 
-PLUGIN = '''
-import numpy as np
-
-from promptatlas.evaluation.similarity import measure
-from promptatlas.tasks import metrics
-
-
-def top2(logits, labels):
-    among = (np.argsort(-logits, axis=1, kind="stable")[:, :2] == labels[:, None]).any(1)
-    return among.mean(), np.array([among[labels == c].mean() for c in range(logits.shape[1])])
-
-
-metrics.register(
-    metrics.Metric(
-        name="top2", title="among the first two", function=top2, mean_over="images", chance=lambda labels, classes: 2 / classes
-    )
-)
-
-
-@measure("by_size", title="closeness in size", family="label", directed=False, needs=["class_names", "labels"])
-def by_size(corpus):
-    """how alike the numbers of classes are"""
-    sizes = np.array([len(names) for names in corpus.classes])
-    assert [len(np.unique(labels)) for labels in corpus.labels] == sizes.tolist()
-    return -np.abs(sizes[:, None] - sizes).astype(float)
-'''
+MANUAL = (Path(__file__).parents[2] / "docs" / "plugins.md").read_text().partition("## A measure of similarity, a metric")[2]
+PLUGIN = "\n".join(re.findall(r"```python\n(.*?)```", MANUAL.partition("\n## ")[0], re.DOTALL))
 SHADES = {"black": 10, "grey": 128, "white": 245, "dark grey": 60}
 
 
@@ -95,7 +73,7 @@ def test_both_reach_cells_tables_and_the_page(study):
     data = embedded(study.paths.report)
     assert [one["metric"] for one in data["tasks"]] == ["top2", "top2"] and data["similarity"][0]["measure"] == "by_size"
     assert data["words"]["metrics"]["top2"]["title"] == "among the first two"
-    assert data["words"]["measures"]["by_size"]["description"] == "how alike the numbers of classes are"
+    assert data["words"]["measures"]["by_size"]["description"] == "Tasks with as many classes are close."
 
 
 def test_without_its_plugin_a_study_says_what_is_not_known(study, tmp_path):
