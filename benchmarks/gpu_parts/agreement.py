@@ -19,8 +19,7 @@ from promptatlas.backbone.encode import encode_task
 from promptatlas.backbone.model import Backbone
 from promptatlas.base.rng import stream
 from promptatlas.evaluation import evaluate
-from promptatlas.methods import settings
-from promptatlas.methods.settings import names
+from promptatlas.methods import names, settings
 from promptatlas.records.prompt_file import LearnedPrompt
 from promptatlas.tasks.prepared import PreparedTask
 from promptatlas.training import adapters, multitask, single_task
