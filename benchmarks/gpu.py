@@ -31,14 +31,16 @@ from promptatlas.runs import devices
 WORKSPACE = "CUBLAS_WORKSPACE_CONFIG"
 # By section: most seconds. Together within eight minutes.
 LIMITS = {
-    "machine": 5, "agreement": 90, "ceilings": 15, "steps": 100, "evaluations": 60, "study": 100, "memory": 45, "published": 50,
-    "precision": 45, "hours": 2, "deterministic": 30,
+    "machine": 5, "agreement": 30, "ceilings": 10, "steps": 100, "evaluations": 65, "study": 90, "memory": 30, "published": 65,
+    "precision": 15, "hours": 2, "kernels": 30, "sizes": 60, "deterministic": 20,
 }  # fmt: skip
 
 
 def machine(view: Scene, ledger: Ledger) -> None:
     known: dict[str, Any] = {"torch": torch.__version__, "python": platform.python_version(), "numpy": np.__version__}
     known |= {"cores": os.cpu_count(), "threads": torch.get_num_threads(), "cpu": torch.backends.cpu.get_cpu_capability()}
+    lines = Path("/proc/cpuinfo").read_text().splitlines() if Path("/proc/cpuinfo").exists() else []
+    known |= {"processor": next((line.partition(":")[2].strip() for line in lines if line.startswith("model name")), "")}
     known |= {"override of TF32": os.environ.get("TORCH_ALLOW_TF32_CUBLAS_OVERRIDE"), WORKSPACE: os.environ.get(WORKSPACE)}
     known |= {"tf32 products": torch.backends.cuda.matmul.allow_tf32, "tf32 convolutions": torch.backends.cudnn.allow_tf32}
     if view.cuda:
@@ -66,7 +68,7 @@ def main() -> None:
         view = Scene(device, options.tiny, mini, large, options.study)
         work = {
             "machine": machine, "agreement": agreement.measure, "ceilings": ceilings.measure, "steps": speed.steps,
-            "evaluations": speed.evaluations, "published": published.measure, "study": study.measure, "memory": memory.measure,
+            "evaluations": speed.evaluations, "kernels": speed.kernels, "sizes": speed.sizes, "published": published.measure, "study": study.measure, "memory": memory.measure,
             "precision": precision.measure, "deterministic": agreement.deterministic,
             "hours": lambda _, ledger: hours.measure(ledger),
         }  # fmt: skip

@@ -107,12 +107,12 @@ def _encoding(both: dict[str, Backbone], task: Any) -> dict[str, Any]:
     cpu, device = (encode_task(model, task) for model in both.values())
     logits = [one["features_test"] @ one["class_features"].T for one in (cpu, device)]
     return {f"distance {name}": distance(device[name], cpu[name]) for name in cpu} | {
-        "zero-shot answers that differ": int((logits[0].argmax(1) != logits[1].argmax(1)).sum()), "pictures": len(logits[0]),
+        "zero-shot answers that differ": int((logits[0].argmax(1) != logits[1].argmax(1)).sum()), "images": len(logits[0]),
     }  # fmt: skip
 
 
 def _large(scene: Scene) -> dict[str, Any]:
-    """Four pictures and two visual prompts through the large model."""
+    """Four images and two visual prompts through the large model."""
     task = Noise(4, 8, 4, scene.large.architecture.image_size)
     found = []
     for model in (placed(scene.large, "cpu"), scene.large):

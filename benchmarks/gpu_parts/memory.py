@@ -69,7 +69,7 @@ def _short_of_memory(scene: Scene, most: int, share: float) -> Iterator[Callable
 
 @contextmanager
 def _pretended(scene: Scene, share: float) -> Iterator[Callable[[], int]]:
-    """Passes through the image tower that have more than a share of eight pairs of picture and prompt find no memory."""
+    """Passes through the image tower that have more than a share of eight pairs of image and prompt find no memory."""
     vision, refused = scene.large.vision, [0]
     run = vision.forward
 

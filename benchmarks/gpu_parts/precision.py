@@ -67,7 +67,7 @@ def _residual(points: np.ndarray) -> np.ndarray:
 
 
 def _large(scene: Scene, ledger: Ledger, method: str) -> dict[str, Any]:
-    """Random weights and untuned prompts: how far answers move, relative to how much they differ between pictures and classes."""
+    """Random weights and untuned prompts: how far answers move, relative to how much they differ between images and classes."""
     task = Noise(5 if scene.tiny else 100, 1, 4 if scene.tiny else 64, scene.large.architecture.image_size)
     images = task.images("test")
     own = [single_task.scratch(scene.large, method, settings(method), seed).prompts for seed in range(2)]

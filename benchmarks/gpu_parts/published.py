@@ -1,7 +1,7 @@
 """The published way, written plainly from the equations, beside ours: the same weights, the same device, the same precision.
 
-One prompt at a time; every sentence has 77 positions, every picture is encoded at every step and, when prompts are compared, again
-for every prompt; class features are computed again for every batch of test pictures. One fused attention call per layer, as
+One prompt at a time; every sentence has 77 positions, every image is encoded at every step and, when prompts are compared, again
+for every prompt; class features are computed again for every batch of test images. One fused attention call per layer, as
 torch.nn.MultiheadAttention makes.
 """
 
@@ -104,8 +104,8 @@ def _prompts(scene: Scene, method: str, seed: int) -> Prompts:
     return single_task.scratch(scene.large, method, settings(method), seed).prompts.to(scene.device)
 
 
-def _task(scene: Scene, pictures: int) -> Noise:
-    return Noise(5 if scene.tiny else speed.CLASSES, 4, pictures, scene.large.architecture.image_size)
+def _task(scene: Scene, count: int) -> Noise:
+    return Noise(5 if scene.tiny else speed.CLASSES, 4, count, scene.large.architecture.image_size)
 
 
 @torch.no_grad()
@@ -154,22 +154,22 @@ def _step(scene: Scene, method: str, variant: str) -> dict[str, Any]:
 
 @torch.no_grad()
 def _column(scene: Scene, method: str) -> dict[str, Any]:
-    """Twenty prompts on the test pictures of one task: one after the other against one call. Ours encodes the pictures for CoOp, too."""
-    prompts, pictures = (2, 6) if scene.tiny else (speed.PROMPTS, 128)
-    task, own = _task(scene, pictures), [_prompts(scene, method, seed) for seed in range(prompts)]
+    """Twenty prompts on the test images of one task: one after the other against one call. Ours encodes the images for CoOp, too."""
+    prompts, count = (2, 6) if scene.tiny else (speed.PROMPTS, 128)
+    task, own = _task(scene, count), [_prompts(scene, method, seed) for seed in range(prompts)]
     images, names = task.images("test"), task.task.class_names
 
     def theirs() -> list[np.ndarray]:
         found = []
         for one in own:
             plain = Plain(scene.large, names, one)
-            batches = (images[start : start + TEST_BATCH] for start in range(0, pictures, TEST_BATCH))
+            batches = (images[start : start + TEST_BATCH] for start in range(0, count, TEST_BATCH))
             found.append(torch.cat([plain.logits(scene.large.vision.read(batch), one) for batch in batches]).cpu().numpy())
         return found
 
     def ours() -> np.ndarray:
-        features = encode_images(scene.large, images) if method == "coop" else np.zeros((pictures, 1), np.float32)
+        features = encode_images(scene.large, images) if method == "coop" else np.zeros((count, 1), np.float32)
         return evaluate.answers(scene.large, names, images, features, own)
 
     slow, fast = scene.seconds(theirs, 1, 0)[0], scene.seconds(ours, 2)[0]
-    return {"published seconds": slow, "ours seconds": fast, "ratio": slow / fast, "prompts": prompts, "pictures": pictures}
+    return {"published seconds": slow, "ours seconds": fast, "ratio": slow / fast, "prompts": prompts, "images": count}

@@ -21,7 +21,7 @@ from promptatlas.tasks.task import Task
 B16 = Architecture("ViT-B-16", "random", 512, True, 224, 16, 768, 12, 12, 512, 12, 8, 77, (0.48, 0.46, 0.41), (0.27, 0.26, 0.28))
 TINY = Architecture("tiny", "random", 48, True, 32, 8, 64, 3, 2, 64, 3, 2, 77, (0.5,) * 3, (0.5,) * 3)
 SCALE = 100.0  # of OpenAI's weights
-HELD = 8  # validation pictures of a task of noise
+HELD = 8  # validation images of a task of noise
 WORDS = "cat tabby siamese long haired red crested grey spotted northern Mustang Coupe Boeing 747-400 annual crop land".split()
 
 
@@ -123,7 +123,7 @@ class Noise:
         return numbers
 
     def draws(self, learners: int) -> list[Draw]:
-        """Of pictures that no two learners share, as seeds draw them."""
+        """Of images that no two learners share, as seeds draw them."""
         held = np.arange(HELD)
         return [
             Draw(own, held, "validation", self.labels("train")[own], self.labels("validation")[held])

@@ -26,7 +26,7 @@ METHODS = ("coop", "vpt", "upt")
 CLASSES, BATCH, STEPS = 100, 32, 5
 SEEDS, PROMPTS = 3, 20  # learners that a study tunes together; prompts that one evaluation has at once
 PASSES = (2**17, 2**18, 2**20)  # tokens; the last is what a pass has today
-PICTURES, MANY = 96, 266  # of an evaluation; as many as the largest pass takes
+IMAGES, MANY = 96, 266  # of an evaluation; as many as the largest pass takes
 
 
 def steps(scene: Scene, ledger: Ledger) -> None:
@@ -35,28 +35,37 @@ def steps(scene: Scene, ledger: Ledger) -> None:
             if method == "coop" and variant not in (PLAIN, "tf32"):
                 continue  # its vision tower has no part in a step
             ledger.attempt(f"{method}, {variant}", partial(_step, scene, ledger, method, variant, SEEDS))
+
+
+def sizes(scene: Scene, ledger: Ledger) -> None:
+    """One prompt and many, and as many images in a pass as today, a quarter and an eighth of it."""
     for method in METHODS:
         ledger.attempt(f"{method}, {PROMPTS} prompts, {PLAIN}", partial(_step, scene, ledger, method, PLAIN, PROMPTS, 1))
         ledger.attempt(
             f"{method}, {PROMPTS} prompts, float16 products fused", partial(_step, scene, ledger, method, "float16 products fused", PROMPTS, 1)
         )
         ledger.attempt(f"{method}, 1 prompt, {PLAIN}", partial(_step, scene, ledger, method, PLAIN, 1))
+    for tokens in PASSES:
+        name = "float16 products fused"
+        ledger.attempt(f"vpt, {name}, {tokens} tokens", partial(_evaluation, scene, ledger, "vpt", name, tokens, MANY))
+    ledger.attempt(f"vpt, {PLAIN}, {PASSES[2]} tokens", partial(_evaluation, scene, ledger, "vpt", PLAIN, PASSES[2], MANY, 1))
+
+
+def kernels(scene: Scene, ledger: Ledger) -> None:
+    """What a step waits for, and how busy the device is."""
     for method in METHODS:
         ledger.attempt(f"waits of {method}", partial(_waits, scene, method))
         ledger.attempt(f"kernels of {method}, {PLAIN}", partial(_kernels, scene, method, PLAIN))
+        ledger.attempt(f"host of {method}", partial(_host, scene, method))
     ledger.attempt("kernels of vpt, float16 products fused", partial(_kernels, scene, "vpt", "float16 products fused"))
 
 
 def evaluations(scene: Scene, ledger: Ledger) -> None:
     for method in ("vpt", "upt"):
         for variant in VARIANTS:
-            ledger.attempt(f"{method}, {variant}", partial(_evaluation, scene, ledger, method, variant, PASSES[0], PICTURES))
-    for tokens in PASSES:
-        name = "float16 products fused"
-        ledger.attempt(f"vpt, {name}, {tokens} tokens", partial(_evaluation, scene, ledger, "vpt", name, tokens, MANY))
-    ledger.attempt(f"vpt, {PLAIN}, {PASSES[2]} tokens", partial(_evaluation, scene, ledger, "vpt", PLAIN, PASSES[2], MANY, 1))
+            ledger.attempt(f"{method}, {variant}", partial(_evaluation, scene, ledger, method, variant, PASSES[0], IMAGES))
     ledger.attempt("coop", partial(_class_features, scene))
-    ledger.attempt("pictures read and embedded", partial(_reading, scene))
+    ledger.attempt("images read and embedded", partial(_reading, scene))
 
 
 def run_of(scene: Scene, method: str, learners: int, steps: int = STEPS, classes: int = CLASSES) -> tuple[Any, Any, list[Any]]:
@@ -127,13 +136,26 @@ def _kernels(scene: Scene, method: str, variant: str) -> dict[str, Any]:
     return {"kernels": count // 2, "busy ms": sum(busy.values()) / 2000, "ms": 500 * taken[0], "longest ms": longest}
 
 
+def _host(scene: Scene, method: str) -> dict[str, Any]:
+    """Which operators the CPU is busy with while it starts kernels: milliseconds of their own and calls in one step."""
+    from torch.profiler import ProfilerActivity, profile
+
+    run, chosen, orders = run_of(scene, method, SEEDS, 2)
+    run._epoch(chosen, orders)
+    with profile(activities=[ProfilerActivity.CPU]) as profiled:
+        run._epoch(chosen, orders)
+    found = sorted(profiled.key_averages(), key=lambda one: -one.self_cpu_time_total)
+    longest = {one.key[:60]: [round(one.self_cpu_time_total / 2000, 3), one.count // 2] for one in found[:14]}
+    return {"ms": sum(one.self_cpu_time_total for one in found) / 2000, "longest": longest}
+
+
 def _evaluation(
-    scene: Scene, ledger: Ledger, method: str, variant: str, tokens: int, pictures: int, repeats: int = 2
+    scene: Scene, ledger: Ledger, method: str, variant: str, tokens: int, count: int, repeats: int = 2
 ) -> dict[str, Any]:  # fmt: skip
-    pictures, prompts = (4, 2) if scene.tiny else (pictures, PROMPTS)
-    task = Noise(5 if scene.tiny else CLASSES, 2, pictures, scene.large.architecture.image_size)
+    count, prompts = (4, 2) if scene.tiny else (count, PROMPTS)
+    task = Noise(5 if scene.tiny else CLASSES, 2, count, scene.large.architecture.image_size)
     own = [single_task.scratch(scene.large, method, settings(method), seed).prompts for seed in range(prompts)]
-    images, features = task.images("test"), np.zeros((pictures, scene.large.architecture.embed_dim), np.float32)
+    images, features = task.images("test"), np.zeros((count, scene.large.architecture.embed_dim), np.float32)
     usual = TOKENS_PER_PASS[scene.device]
     TOKENS_PER_PASS[scene.device] = tokens
     try:
@@ -148,23 +170,23 @@ def _evaluation(
         TOKENS_PER_PASS[scene.device] = usual
     flops = counted.get_total_flops()
     return {
-        "images and prompts per second": pictures * prompts / taken[0], "seconds": taken[0], "spread": taken[-1] / taken[0],
+        "images and prompts per second": count * prompts / taken[0], "seconds": taken[0], "spread": taken[-1] / taken[0],
         "gflop": flops / 1e9, **_share(ledger, variant, flops / taken[0]), "peak mib": peak, "tokens": tokens,
     }  # fmt: skip
 
 
 def _class_features(scene: Scene) -> dict[str, Any]:
     """CoOp's evaluation is its class features: the text tower once for each prompt."""
-    prompts, pictures = (2, 8) if scene.tiny else (60, 2000)
+    prompts, count = (2, 8) if scene.tiny else (60, 2000)
     own = [single_task.scratch(scene.large, "coop", settings("coop"), seed).prompts for seed in range(prompts)]
-    features = np.random.default_rng(0).normal(size=(pictures, scene.large.architecture.embed_dim)).astype(np.float32)
+    features = np.random.default_rng(0).normal(size=(count, scene.large.architecture.embed_dim)).astype(np.float32)
     names = Noise(5 if scene.tiny else CLASSES, 1, 1, 8).task.class_names
-    taken = scene.seconds(lambda: evaluate.answers(scene.large, names, np.zeros((pictures, 1, 1, 3)), features, own), 2)
-    return {"ms for each prompt": 1000 * taken[0] / prompts, "prompts": prompts, "pictures": pictures}
+    taken = scene.seconds(lambda: evaluate.answers(scene.large, names, np.zeros((count, 1, 1, 3)), features, own), 2)
+    return {"ms for each prompt": 1000 * taken[0] / prompts, "prompts": prompts, "images": count}
 
 
 def _reading(scene: Scene) -> dict[str, Any]:
-    """Pictures from the host's memory to tokens, as every evaluation does it once for all prompts."""
+    """Images from the host's memory to tokens, as every evaluation does it once for all prompts."""
     vision: Any = scene.large.vision
     images = Noise(2, 1, 4 if scene.tiny else 256, scene.large.architecture.image_size).images("test")
     with torch.no_grad():

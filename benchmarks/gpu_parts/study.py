@@ -51,14 +51,14 @@ def _placed(finished: Path, folder: Path, device: str) -> Study:
 def _encoded(study: Study, finished: Path, model: Any) -> dict[str, Any]:
     from promptatlas.backbone import export
 
-    export.export("mini", "mini", study.backbone_folder)
-    for job in study.encode_jobs:
+    export.export("mini", "mini", study.paths.backbone_folder)
+    for job in study.jobs.encode:
         prepare.encode(study, job, torch.get_num_threads(), print)
     apart = []
     for name in study.tasks:
-        path = finished / study.encoded(name).relative_to(study.folder)
+        path = finished / study.paths.encoded(name).relative_to(study.folder)
         if path.exists():
-            own, theirs = feature_file.load(study.encoded(name))[0], feature_file.load(path)[0]
+            own, theirs = feature_file.load(study.paths.encoded(name))[0], feature_file.load(path)[0]
             apart += [distance(own[key], theirs[key]) for key in theirs]
     return {"distance": max(apart, default=None), "tasks": len(study.tasks)}
 
@@ -66,20 +66,20 @@ def _encoded(study: Study, finished: Path, model: Any) -> dict[str, Any]:
 def _kept(study: Study) -> dict[str, Any]:
     """That what was tuned on the CPU holds: no prompt is learned again."""
     said: list[str] = []
-    for job in study.tune_jobs:
+    for job in study.jobs.tune:
         tune.learn(study, job, torch.get_num_threads(), said.append)
     return {"said": [line for line in said if "to learn" in line]}
 
 
 def _filled(study: Study, finished: Path, method: str) -> dict[str, Any]:
-    for job in study.transfer_jobs:
+    for job in study.jobs.transfer:
         if job.method == method:
             transfer.fill(study, job, torch.get_num_threads(), lambda _: None)
     return _cells(study, finished, method)
 
 
 def _tuned(study: Study, finished: Path, method: str) -> dict[str, Any]:
-    for job in study.tune_jobs:
+    for job in study.jobs.tune:
         if job.method == method:
             tune.learn(study, job, torch.get_num_threads(), lambda _: None)
     prompts = sorted((study.folder / "prompts" / method).glob("*/*.safetensors"))

@@ -9,6 +9,7 @@ import torch.nn.functional as F
 from torch import Tensor
 
 from promptatlas.backbone import Backbone
+from promptatlas.backbone.passes import in_passes
 from promptatlas.backbone.prompts import Prompts
 from promptatlas.backbone.siglip import Whole
 from promptatlas.backbone.text import Layout, sentences
@@ -72,10 +73,13 @@ class PromptedClassifier:
         assert prompts.text is not None and self.layout is not None
         squeeze, squeezed, expand, expanded = (part[0] for part in prompts.meta)
         size = max(1, TOKENS_PER_PASS[features.device.type] // self.layout.tokens)
-        parts = []
-        for own in features.split(size):
+        text, layout = prompts.text[0], self.layout
+
+        def some(part: slice) -> Tensor:
+            own = features[part]
             shift = F.linear(F.linear(own, squeeze, squeezed).relu(), expand, expanded)
-            context = prompts.text[0] + shift.unsqueeze(1)
-            weights = F.normalize(self.backbone.text(self.layout, context.unsqueeze(1)), dim=-1)
-            parts.append(self.backbone.logit_scale * torch.einsum("be,bce->bc", own, weights))
-        return torch.cat(parts)
+            context = text + shift.unsqueeze(1)
+            weights = F.normalize(self.backbone.text(layout, context.unsqueeze(1)), dim=-1)
+            return self.backbone.logit_scale * torch.einsum("be,bce->bc", own, weights)
+
+        return torch.cat(in_passes(some, len(features), size))

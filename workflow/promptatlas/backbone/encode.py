@@ -11,6 +11,7 @@ import torch
 
 from promptatlas.backbone import Backbone
 from promptatlas.backbone.feature_file import ARRAYS, CLASSES
+from promptatlas.backbone.passes import in_passes
 from promptatlas.base.errors import UserError
 from promptatlas.tasks.prepared import PreparedTask, Rows
 
@@ -39,8 +40,7 @@ def encode_task(backbone: Backbone, task: PreparedTask, names: Iterable[str] = A
 
 @torch.no_grad()
 def encode_images(backbone: Backbone, images: np.ndarray | Rows, size: int = 256) -> np.ndarray:
-    """uint8 (N, R, R, 3) -> (N, D), `size` images per pass."""
+    """uint8 (N, R, R, 3) -> (N, D), at most `size` images per pass."""
     vision = backbone.vision
-    parts = [np.empty((0, backbone.architecture.embed_dim), np.float32)]
-    parts.extend(vision.encode(vision.read(images[start : start + size])).float().cpu().numpy() for start in range(0, len(images), size))
-    return np.concatenate(parts)
+    parts = in_passes(lambda part: vision.encode(vision.read(images[part])).float().cpu(), len(images), size)
+    return torch.cat([torch.empty(0, backbone.architecture.embed_dim), *parts]).numpy()

@@ -7,7 +7,7 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from dataclasses import dataclass
-from functools import partial
+from functools import cached_property, partial
 from typing import Any
 
 import torch
@@ -33,6 +33,12 @@ class Whole:
     def tokens(self) -> int:
         """What one prompt adds to a pass through the tower."""
         return self.ids.numel()
+
+    @cached_property
+    def contexts(self) -> tuple[tuple[Tensor, Tensor], Tensor]:
+        """Sentence and place of every context vector, and which it is. Found once: a GPU has to be waited for."""
+        sentence, place = (self.ids < 0).nonzero(as_tuple=True)
+        return (sentence, place), -1 - self.ids[sentence, place]
 
 
 class SiglipText(nn.Module):
@@ -71,8 +77,7 @@ class SiglipText(nn.Module):
 
         owner (C,): sentence c has the vectors of prompt owner[c] alone, so the features are (1, C, embed_dim).
         """
-        where = (layout.ids < 0).nonzero(as_tuple=True)
-        which = -1 - layout.ids[where]
+        where, which = layout.contexts
         if owner is not None:  # the vectors of all prompts, numbered as those of one
             assert context is not None
             which = which + owner[where[0]] * context.shape[2]

@@ -9,6 +9,7 @@ classes packed one after another, so that a long name does not pad the others. K
 from __future__ import annotations
 
 from dataclasses import dataclass
+from functools import cached_property
 from typing import Any
 
 import torch
@@ -44,6 +45,19 @@ def plain_sentences(tokenizer: Tokenizer, texts: list[str]) -> list[list[int]]:
 
 
 @dataclass(frozen=True)
+class _Places:
+    """Where (n,) among ids the context vectors stand, and which (n,) they are. Found once: a GPU has to be waited for."""
+
+    where: Tensor
+    which: Tensor
+
+    @staticmethod
+    def among(ids: Tensor) -> _Places:
+        where = (ids < 0).nonzero().squeeze(1)
+        return _Places(where, -1 - ids[where])
+
+
+@dataclass(frozen=True)
 class Layout:
     """C sentences cut into P shared first tokens and S packed remaining ones (C groups of at most L).
 
@@ -65,6 +79,11 @@ class Layout:
     def tokens(self) -> int:
         """What one prompt adds to a pass through the tower."""
         return len(self.prefix) + len(self.suffix)
+
+    @cached_property
+    def contexts(self) -> tuple[_Places, _Places]:
+        """Where context vectors stand in the prefix and in the suffix."""
+        return _Places.among(self.prefix), _Places.among(self.suffix)
 
     @staticmethod
     def of(rows: list[list[int]], context_length: int, device: torch.device | str = "cpu") -> Layout:
@@ -125,8 +144,9 @@ class TextTower(nn.Module):
         """
         prompts = 1 if context is None else len(context)
         places = torch.arange(len(layout.prefix), device=self.device)
-        prefix_splice = _Splice(layout.prefix, self.positional_embedding[places])
-        suffix_splice = _Splice(layout.suffix, self.positional_embedding[layout.positions])
+        in_prefix, in_suffix = layout.contexts
+        prefix_splice = _Splice(layout.prefix, self.positional_embedding[places], in_prefix)
+        suffix_splice = _Splice(layout.suffix, self.positional_embedding[layout.positions], in_suffix)
         prefix = prefix_splice.embed(self.token_embedding, context, prompts)
         if owner is not None and len(suffix_splice.where):
             raise ValueError("sentences with owners have their context vectors before the names")
@@ -171,12 +191,11 @@ class TextTower(nn.Module):
 
 
 class _Splice:
-    """Puts context vectors among token embeddings at the places that are marked -1 - i."""
+    """Puts context vectors among token embeddings."""
 
-    def __init__(self, ids: Tensor, positions: Tensor) -> None:
+    def __init__(self, ids: Tensor, positions: Tensor, places: _Places) -> None:
         self.ids, self.positions = ids, positions
-        self.where = (ids < 0).nonzero().squeeze(1)
-        self.which = -1 - ids[self.where]
+        self.where, self.which = places.where, places.which
 
     def embed(self, table: nn.Embedding, context: Tensor | None, prompts: int) -> Tensor:
         x = (table(self.ids.clamp(min=0)) + self.positions).expand(prompts, -1, -1)

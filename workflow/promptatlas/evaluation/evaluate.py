@@ -10,6 +10,7 @@ import torch
 
 from promptatlas.backbone import Backbone
 from promptatlas.backbone.classifier import TOKENS_PER_PASS, PromptedClassifier
+from promptatlas.backbone.passes import in_passes
 from promptatlas.backbone.prompts import Prompts, stack
 from promptatlas.base.errors import UserError
 from promptatlas.tasks import metrics
@@ -74,18 +75,16 @@ def _prompted_logits(
     """(K, N, C): each picture is read and embedded once for all K prompts."""
     vision: Any = classifier.backbone.vision
     tokens_per_image = len(vision.positional_embedding) * len(prompts)
-    size, start, parts = max(1, _budget(vision.device) // tokens_per_image), 0, []
-    while start < len(images):
-        try:
-            tokens = vision.embed(vision.read(images[start : start + size])).unsqueeze(0)
-            parts.append(classifier.logits(classifier.image_features(prompts, tokens), class_features))
-        except torch.OutOfMemoryError as error:
-            if size == 1:
-                raise UserError("evaluation runs out of GPU memory with one image; lower sources_per_job.") from error
-            size //= 2
-            continue
-        start += size
-    return torch.cat(parts, dim=1)
+    size = max(1, _budget(vision.device) // tokens_per_image)
+
+    def some(part: slice) -> torch.Tensor:
+        tokens = vision.embed(vision.read(images[part])).unsqueeze(0)
+        return classifier.logits(classifier.image_features(prompts, tokens), class_features)
+
+    try:
+        return torch.cat(in_passes(some, len(images), size), dim=1)
+    except torch.OutOfMemoryError as error:
+        raise UserError("evaluation runs out of GPU memory with one image; lower sources_per_job.") from error
 
 
 def _evaluation(task: PreparedTask, logits: np.ndarray) -> Evaluation:

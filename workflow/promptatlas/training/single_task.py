@@ -16,6 +16,7 @@ from torch import Tensor
 
 from promptatlas.backbone import Backbone
 from promptatlas.backbone.classifier import PromptedClassifier
+from promptatlas.backbone.passes import in_passes
 from promptatlas.backbone.prompts import Prompts
 from promptatlas.base.errors import UserError
 from promptatlas.base.rng import stream
@@ -150,7 +151,7 @@ class Run:
 
     def _epoch(self, optimizer: Optimiser, orders: list[np.random.Generator]) -> list[float]:
         """One pass over each draw; returns each learner's mean loss over its examples."""
-        totals = torch.zeros(len(self.seeds))
+        totals = torch.zeros(len(self.seeds), device=self.train.device)
         for rows, weights in self._batches([order.permutation for order in orders]):
             optimizer.zero_grad()
             losses = self._losses(self.population.prompts(), rows, weights)
@@ -159,8 +160,8 @@ class Run:
             else:
                 losses.sum().backward()
             optimizer.step()
-            totals += (losses.detach() * weights.sum(1)).cpu()
-        means = (totals / torch.tensor(self.train.sizes)).tolist()
+            totals += losses.detach() * weights.sum(1)  # stays on the device: no step waits for the one before
+        means = (totals.cpu() / torch.tensor(self.train.sizes)).tolist()
         self._converge("loss is not a number", np.isfinite(means))
         return means
 
@@ -230,10 +231,9 @@ class _Draws:
         for k, own in enumerate(self.sizes):
             order[k, :own] = permutations[k](own) if permutations else np.arange(own)
         present = np.arange(order.shape[1]) < np.array(self.sizes)[:, None]
-        for start in range(0, order.shape[1], size):
-            part = slice(start, start + size)
-            rows, weights = torch.from_numpy(order[:, part]), torch.from_numpy(present[:, part])
-            yield rows.to(self.device), weights.to(self.device, torch.float32)
+        rows = torch.from_numpy(order).to(self.device)  # once: for every copy a GPU has to be waited for
+        weights = torch.from_numpy(present).to(self.device, torch.float32)
+        yield from zip(rows.split(size, dim=1), weights.split(size, dim=1), strict=True)
 
     def labels_at(self, rows: Tensor) -> Tensor:
         """Labels (K, B) or, multi-label, (K, B, C)."""
@@ -247,9 +247,8 @@ class Features(_Draws):
         super().__init__(task, split, indices, backbone.device)
         images = task.images(split)
         unique, inverse = np.unique(self.rows, return_inverse=True)
-        batches = (unique[start : start + 256] for start in range(0, len(unique), 256))
         with torch.no_grad():
-            parts = [backbone.vision.encode(backbone.vision.read(images[batch])) for batch in batches]
+            parts = in_passes(lambda part: backbone.vision.encode(backbone.vision.read(images[unique[part]])), len(unique), 256)
         where = torch.from_numpy(inverse.reshape(self.rows.shape)).to(backbone.device)
         self.cached = torch.cat(parts)[where]
 

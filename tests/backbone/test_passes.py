@@ -1,0 +1,104 @@
+"""What does not fit into GPU memory at once goes through in smaller passes, wherever images or sentences of many prompts do."""
+
+import numpy as np
+import pytest
+import torch
+
+from promptatlas.backbone.encode import encode_images
+from promptatlas.backbone.passes import in_passes
+from promptatlas.evaluation import evaluate
+from promptatlas.methods import settings
+from promptatlas.training import single_task
+from small_tasks import draws_of, write_task
+
+
+@pytest.fixture
+def task(tmp_path):
+    return write_task(tmp_path)
+
+
+def _small_memory(monkeypatch, tower, most):
+    """A pass of more than `most` images or prompts through the tower runs out of memory; gives the sizes of all passes."""
+    whole, sizes = tower.forward, []
+
+    def forward(first, second=None, *others):
+        size = len(second) if hasattr(tower, "token_embedding") else first.shape[1]
+        sizes.append(size)
+        if size > most:
+            raise torch.OutOfMemoryError("CUDA out of memory")
+        return whole(first, second, *others)
+
+    monkeypatch.setattr(tower, "forward", forward)
+    return sizes
+
+
+@pytest.mark.parametrize(("count", "size", "most", "sizes"), [
+    (10, 4, 9, [4, 4, 2]), (10, 8, 4, [8, 4, 4, 2]), (10, 256, 3, [10, 5, 2, 2, 2, 2, 2]), (3, 8, 1, [3, 1, 1, 1]), (0, 4, 1, []),
+])  # fmt: skip
+def test_passes_are_halved_from_where_they_do_not_fit(count, size, most, sizes):
+    tried = []
+
+    def run(part):
+        own = torch.arange(count)[part]
+        tried.append(len(own))
+        if len(own) > most:
+            raise torch.OutOfMemoryError
+        return own
+
+    parts = in_passes(run, count, size)
+    assert tried == sizes and torch.equal(torch.cat([torch.empty(0, dtype=torch.long), *parts]), torch.arange(count))
+
+
+def test_one_item_that_does_not_fit_is_told():
+    def run(part):
+        raise torch.OutOfMemoryError("CUDA out of memory")
+
+    with pytest.raises(torch.OutOfMemoryError):
+        in_passes(run, 5, 4)
+
+
+def test_encoding_goes_on_with_fewer_images(tiny_backbone, task, monkeypatch):
+    whole = encode_images(tiny_backbone, task.images("test"))
+    sizes = _small_memory(monkeypatch, tiny_backbone.vision, 12)
+    np.testing.assert_allclose(encode_images(tiny_backbone, task.images("test")), whole, atol=1e-6)
+    assert sizes == [40, 20, 10, 10, 10, 10]
+
+
+def test_tuning_on_features_goes_on_with_fewer_images(tiny_backbone, task, monkeypatch):
+    chosen, draws = settings("coop", {"epochs": 1, "batch_size": 8}), draws_of(task, [1])
+    (whole,) = single_task.tune_task(tiny_backbone, "coop", chosen, task, draws, [1])
+    sizes = _small_memory(monkeypatch, tiny_backbone.vision, 5)
+    (small,) = single_task.tune_task(tiny_backbone, "coop", chosen, task, draws, [1])
+    assert max(sizes) > 5 and min(sizes) <= 5
+    torch.testing.assert_close(small.prompts.text, whole.prompts.text, atol=1e-6, rtol=1e-5)
+
+
+def test_class_weights_of_each_image_are_made_for_fewer_images(tiny_backbone, task, monkeypatch):
+    """CoCoOp's images are prompts side by side in the text tower."""
+    prompt = single_task.scratch(tiny_backbone, "cocoop", settings("cocoop"), 1).prompts
+    features = encode_images(tiny_backbone, task.images("test"))
+    names, images = task.task.class_names, task.images("test")
+    whole = evaluate.answers(tiny_backbone, names, images, features, [prompt])
+    sizes = _small_memory(monkeypatch, tiny_backbone.text, 6)
+    np.testing.assert_allclose(evaluate.answers(tiny_backbone, names, images, features, [prompt]), whole, atol=1e-4)
+    assert max(sizes) > 6 and sizes[-1] <= 6
+
+
+def test_evaluation_that_does_not_fit_with_one_image_says_so(tiny_backbone, task, monkeypatch):
+    prompt = single_task.scratch(tiny_backbone, "vpt", settings("vpt"), 1).prompts
+    sizes = _small_memory(monkeypatch, tiny_backbone.vision, 0)
+    with pytest.raises(evaluate.UserError, match="with one image; lower sources_per_job"):
+        evaluate.answers(tiny_backbone, task.task.class_names, task.images("test"), np.zeros((40, 48), np.float32), [prompt])
+    assert sizes[-1] == 1
+
+
+def test_a_step_looks_for_the_places_of_context_vectors_once(tiny_backbone, task, monkeypatch):
+    """To find them a GPU has to be waited for."""
+    run = single_task.Run(
+        tiny_backbone, "coop", settings("coop"), task, draws_of(task, [1]), [1],
+        single_task.Population("coop", settings("coop"), tiny_backbone.architecture, [1]),
+    )  # fmt: skip
+    rows, weights = next(run._batches([np.arange]))
+    run._losses(run.population.prompts(), rows, weights)
+    monkeypatch.setattr(torch.Tensor, "nonzero", lambda *_, **__: pytest.fail("looked for again"))
+    run._losses(run.population.prompts(), rows, weights)
