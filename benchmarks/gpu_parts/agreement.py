@@ -28,7 +28,8 @@ from promptatlas.training.shared_learner import SharedTask, tune_shared
 
 EPOCHS = 2
 VARIED: dict[str, dict[str, Any]] = {
-    "coop front": {"position": "front"}, "coop end": {"position": "end"}, "vpt shallow": {"depth": "shallow"}, "upt joint": {"mixer": "joint"},
+    "coop front": {"position": "front"}, "coop end": {"position": "end"}, "vpt shallow": {"depth": "shallow"},
+    "upt joint": {"mixer": "joint"},
 }  # fmt: skip
 SHARED: dict[str, dict[str, Any]] = {
     "softcpt": {}, "softcpt specific": {"task_context": "specific"}, "softcpt by class": {"class_context": "agnostic", "class_rate": 0.5},
@@ -150,9 +151,7 @@ def _tuning(both: dict[str, Backbone], method: str, own: dict[str, Any], task: A
     cpu, device = (single_task.tune_task(model, method, chosen, task, draws, seeds) for model in both.values())
     encoded = encode_task(both["cpu"], task, ["features_test"])["features_test"]
     test = task.images("test")[:64]
-    answers = [
-        evaluate.answers(model, task.task.class_names, test, encoded[:64], [one.prompts for one in cpu]) for model in both.values()
-    ]
+    answers = [evaluate.answers(model, task.task.class_names, test, encoded[:64], [one.prompts for one in cpu]) for model in both.values()]
     losses = [[row["loss"] for one in side for row in one.history] for side in (cpu, device)]
     return {
         "prompts": max(_prompts(a, b) for a, b in zip(cpu, device, strict=True)),
@@ -232,4 +231,3 @@ def _twice(model: Backbone, method: str, task: Any, draws: list[Any]) -> dict[st
 def _same(first: list[LearnedPrompt], second: list[LearnedPrompt]) -> dict[str, Any]:
     apart = max(_prompts(a, b) for a, b in zip(first, second, strict=True))
     return {"same bits": all(a.fingerprint() == b.fingerprint() for a, b in zip(first, second, strict=True)), "apart": apart}
-

@@ -10,7 +10,7 @@ import numpy as np
 from gpu_parts import variants
 from gpu_parts.ledger import Ledger
 from gpu_parts.scene import Noise, Scene, distance, placed
-from gpu_parts.variants import PLAIN, VARIANTS
+from gpu_parts.variants import PLAIN
 from promptatlas.backbone.encode import encode_images
 from promptatlas.backbone.model import Backbone
 from promptatlas.evaluation import evaluate

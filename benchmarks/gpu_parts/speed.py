@@ -25,7 +25,7 @@ from promptatlas.training.schedule import optimiser
 METHODS = ("coop", "vpt", "upt")
 CLASSES, BATCH, STEPS = 100, 32, 5
 SEEDS, PROMPTS = 3, 20  # learners that a study tunes together; prompts that one evaluation has at once
-PASSES = (2**17, 2**18, 2**20)  # tokens; the last is what a pass has today
+PASSES = (2**17, 2**18, 2**20)  # tokens; the first is what a pass has on a GPU
 IMAGES, MANY = 96, 266  # of an evaluation; as many as the largest pass takes
 
 
@@ -38,11 +38,12 @@ def steps(scene: Scene, ledger: Ledger) -> None:
 
 
 def sizes(scene: Scene, ledger: Ledger) -> None:
-    """One prompt and many, and as many images in a pass as today, a quarter and an eighth of it."""
+    """One prompt and many, and passes of twice and eight times as many tokens."""
     for method in METHODS:
         ledger.attempt(f"{method}, {PROMPTS} prompts, {PLAIN}", partial(_step, scene, ledger, method, PLAIN, PROMPTS, 1))
         ledger.attempt(
-            f"{method}, {PROMPTS} prompts, float16 products fused", partial(_step, scene, ledger, method, "float16 products fused", PROMPTS, 1)
+            f"{method}, {PROMPTS} prompts, float16 products fused",
+            partial(_step, scene, ledger, method, "float16 products fused", PROMPTS, 1),
         )
         ledger.attempt(f"{method}, 1 prompt, {PLAIN}", partial(_step, scene, ledger, method, PLAIN, 1))
     for tokens in PASSES:

@@ -17,7 +17,7 @@ from gpu_parts.scene import Scene, distance
 from promptatlas.backbone import feature_file
 from promptatlas.records import cells
 from promptatlas.records.prompt_file import LearnedPrompt
-from promptatlas.runs import prepare, transfer, tune
+from promptatlas.runs import engine
 from promptatlas.study.study import Study
 
 
@@ -53,7 +53,7 @@ def _encoded(study: Study, finished: Path, model: Any) -> dict[str, Any]:
 
     export.export("mini", "mini", study.paths.backbone_folder)
     for job in study.jobs.encode:
-        prepare.encode(study, job, torch.get_num_threads(), print)
+        engine.run(study, job, torch.get_num_threads(), print)
     apart = []
     for name in study.tasks:
         path = finished / study.paths.encoded(name).relative_to(study.folder)
@@ -67,21 +67,21 @@ def _kept(study: Study) -> dict[str, Any]:
     """That what was tuned on the CPU holds: no prompt is learned again."""
     said: list[str] = []
     for job in study.jobs.tune:
-        tune.learn(study, job, torch.get_num_threads(), said.append)
-    return {"said": [line for line in said if "to learn" in line]}
+        engine.run(study, job, torch.get_num_threads(), said.append)
+    return {"said": [line for line in said if " of " in line]}
 
 
 def _filled(study: Study, finished: Path, method: str) -> dict[str, Any]:
     for job in study.jobs.transfer:
         if job.method == method:
-            transfer.fill(study, job, torch.get_num_threads(), lambda _: None)
+            engine.run(study, job, torch.get_num_threads(), lambda _: None)
     return _cells(study, finished, method)
 
 
 def _tuned(study: Study, finished: Path, method: str) -> dict[str, Any]:
     for job in study.jobs.tune:
         if job.method == method:
-            tune.learn(study, job, torch.get_num_threads(), lambda _: None)
+            engine.run(study, job, torch.get_num_threads(), lambda _: None)
     prompts = sorted((study.folder / "prompts" / method).glob("*/*.safetensors"))
     pairs = [[LearnedPrompt.load(path)[0] for path in (one, finished / one.relative_to(study.folder))] for one in prompts]
     held = [max(distance(a.prompts.tensors()[name], value) for name, value in b.prompts.tensors().items()) for a, b in pairs]

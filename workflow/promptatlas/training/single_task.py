@@ -72,7 +72,9 @@ def as_many_as_fit(learn: Callable[[list[int]], list[LearnedPrompt]], chosen: li
         return learn(chosen)
     except torch.OutOfMemoryError as error:
         if len(chosen) == 1:
-            raise UserError("tuning runs out of GPU memory with a single prompt; lower its batch_size in `settings`.") from error
+            raise UserError(
+                "tuning runs out of GPU memory with a single prompt; lower its batch_size in `settings`, or use a GPU with more memory."
+            ) from error
     torch.cuda.empty_cache()
     half = len(chosen) // 2
     return as_many_as_fit(learn, chosen[:half]) + as_many_as_fit(learn, chosen[half:])

@@ -1,0 +1,101 @@
+"""benchmarks/gpu.py at toy size on a CPU: what it compares is the same thing computed in another way, and it ends in time."""
+
+import json
+import time
+
+import pytest
+import torch
+
+import gpu
+from gpu_parts import agreement, memory, published, speed, variants
+from gpu_parts.ledger import Ledger
+from gpu_parts.scene import TINY, Noise, Scene, distance, placed, random
+from promptatlas.evaluation import evaluate
+from promptatlas.methods import settings
+from promptatlas.training import single_task
+
+
+@pytest.fixture(scope="module")
+def scene(tiny_backbone):
+    return Scene("cpu", True, tiny_backbone, random(TINY, tiny_backbone, "cpu"), None)
+
+
+def _answers(scene, method, variant):
+    task = Noise(5, 2, 6, scene.large.architecture.image_size)
+    own = [single_task.scratch(scene.large, method, settings(method), seed).prompts for seed in range(3)]
+    with variants.using(variant, scene.large):
+        return evaluate.answers(scene.large, task.task.class_names, task.images("test"), torch.zeros(6, 48).numpy(), own)
+
+
+@pytest.mark.parametrize("method", ["vpt", "upt", "maple"])
+def test_variants_answer_alike_as_far_as_their_precision_goes(scene, method):
+    plain = _answers(scene, method, variants.PLAIN)
+    assert 0 < distance(_answers(scene, method, "float32 fused"), plain) < 1e-5
+    assert 1e-5 < distance(_answers(scene, method, "float16 products fused"), plain) < 5e-3
+    assert 1e-3 < distance(_answers(scene, method, "bfloat16 autocast"), plain) < 0.1
+    assert distance(_answers(scene, method, variants.PLAIN), plain) == 0  # nothing of a variant stays
+
+
+@pytest.mark.parametrize("method", published.METHODS)
+def test_the_published_way_gives_the_same_answers_and_gradients(scene, method):
+    assert published._same(scene, method)["distance"] < 1e-5
+    run, _, _ = speed.run_of(scene, method, 1)
+    prompts = run.population.prompts()
+    plain = published.Plain(scene.large, run.task.class_names, prompts)
+    images = scene.large.vision.read(Noise(5, 2, 1, 32).images("train"))
+    target = torch.randn(2, 5)
+    parameters = list(run.population.parameters.values())
+    theirs = torch.autograd.grad((plain.logits(images, prompts) * target).sum(), parameters, allow_unused=True)
+    tokens = scene.large.vision.embed(images).unsqueeze(0)
+    classifier = run.classifier
+    features = classifier.image_features(run.population.prompts(), tokens)
+    ours = torch.autograd.grad((classifier.answer(run.population.prompts(), features)[0] * target).sum(), parameters, allow_unused=True)
+    compared = [distance(a, b) for a, b in zip(theirs, ours, strict=True) if a is not None and b is not None and b.norm() > 1e-6]
+    assert compared and max(compared) < 1e-3
+
+
+def test_short_memory_is_met_and_results_stay(scene):
+    found = memory._compared(scene, memory._paths(scene)["encoding"])
+    assert found["at 0.5"] == "whole" and "even for a single result" in found["at 0.1"]
+    assert found["refused at 0.5"] > 0 and found["distance at 0.5"] < 1e-5
+
+
+def test_a_step_on_two_models_is_compared_with_float64(scene):
+    task = Noise(4, 40, 24, 32)
+    both = {"cpu": scene.mini, "device": placed(scene.mini, "cpu")}
+    found = agreement._step(both, placed(scene.mini, "float64"), "vpt", {}, task, task.draws(3))
+    assert found["gradient"] == 0 and 0 < found["gradient from float64"] < 1e-5
+
+
+def test_a_section_ends_in_time_or_in_its_error_and_the_next_one_runs(tmp_path):
+    ledger = Ledger(tmp_path / "out.jsonl")
+
+    def late():
+        ledger.row("first", value=1.0)
+        while True:
+            try:
+                time.sleep(1)
+            except Exception:  # as jobs catch what fails
+                continue
+
+    def broken():
+        ledger.attempt("part", lambda: {"value": 1 / 0})
+        raise ValueError("all of it")
+
+    ledger.run("late", late, 0.2)
+    ledger.run("broken", broken, 5)
+    ledger.run("whole", lambda: ledger.row("last"), 5)
+    rows = [json.loads(line) for line in (tmp_path / "out.jsonl").read_text().splitlines()]
+    assert [(row["section"], row["name"], row.get("ended")) for row in rows] == [
+        ("late", "first", None), ("late", "section", "after 0 s"), ("broken", "part", None), ("broken", "section", "in an error"),
+        ("whole", "last", None), ("whole", "section", "whole"),
+    ]  # fmt: skip
+    assert "ZeroDivisionError" in rows[2]["error"] and ledger.found("broken", "part") is None
+
+
+def test_the_benchmark_runs_from_its_command(tmp_path):
+    out = tmp_path / "gpu.jsonl"
+    gpu.main(["--device", "cpu", "--tiny", "--threads", "1", "--out", str(out), "--only", "machine,ceilings,precision,hours"])
+    rows = [json.loads(line) for line in out.read_text().splitlines()]
+    assert not [row for row in rows if "error" in row]
+    assert [row["ended"] for row in rows if row["name"] == "section"] == ["whole"] * 4
