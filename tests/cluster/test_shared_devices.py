@@ -52,6 +52,7 @@ def test_without_a_gpu_the_work_is_done_on_the_cpu_unless_a_gpu_is_demanded(monk
         devices.chosen("cuda", 1)
 
 
+@pytest.mark.imports
 def test_products_are_in_float32_also_where_the_environment_allows_less():
     told = (
         "import torch; from promptatlas.runs import devices; allowed = lambda: "
