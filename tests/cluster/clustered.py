@@ -1,4 +1,4 @@
-"""A small study of six tasks and two methods in a folder of its own: run on a cluster or here, and what came out."""
+"""A small study of four tasks and two methods in a folder of its own: run on a cluster or here, and what came out."""
 
 import subprocess
 from dataclasses import dataclass
@@ -7,12 +7,13 @@ from pathlib import Path
 import pandas as pd
 import yaml
 
+import untrained
 from starts import ENVIRONMENT, PYTHON
 
 ROOT = Path(__file__).parents[2]
 CONFIG = {
     "study": "clustered",
-    "tasks": ["shapes", "colors", "position", "counts_dots", "digits_rendered", "signs"],
+    "tasks": ["shapes", "colors", "position", "signs"],
     "methods": ["coop", "vpt"],
     "seeds": [1],
     "shots": 2,
@@ -25,7 +26,7 @@ CONFIG = {
     "minutes": 5,
 }
 # Pieces for three nodes: few, because on two cores each job costs seconds that have nothing to do with its work.
-PIECES = {"tasks_per_job": "all", "prompts_per_job": 2, "targets_per_job": 3}
+PIECES = {"tasks_per_job": "all", "prompts_per_job": 2, "targets_per_job": 2}
 UNTIMED = ["seconds", "peak_mib"]
 # A prompt tuned beside others differs from one tuned alone in the last bits, and with it its fingerprint.
 BITS = ["fingerprint"]
@@ -48,7 +49,8 @@ class Clustered:
         return self.folder / "results" / "clustered"
 
     def configure(self, **changes: object) -> "Clustered":
-        self.folder.mkdir(parents=True, exist_ok=True)
+        """With a backbone that is there already."""
+        untrained.write(self.results / "backbone")
         (self.folder / "config.yaml").write_text(yaml.safe_dump(CONFIG | changes))
         return self
 

@@ -19,7 +19,7 @@ def test_a_study_through_a_queue_that_is_not_slurm(tmp_path):
     folder.mkdir()
     call = shlex.join([sys.executable, QUEUE, str(folder)])
     study.run(
-        "--profile", str(ROOT / "profiles" / "queue"), "--latency-wait", "10",
+        "--profile", str(ROOT / "profiles" / "queue"), "--latency-wait", "10", "--omit-from", "figures",
         "--cluster-generic-submit-cmd", f"{call} submit {ASK}", "--cluster-generic-status-cmd", f"{call} status",
     )  # fmt: skip
     asked = [json.loads(path.read_text()) for path in folder.glob("*.json")]

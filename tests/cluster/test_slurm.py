@@ -59,7 +59,7 @@ def jobs(cluster, there) -> list[dict[str, str]]:
 
 def test_the_tables_are_those_of_one_machine(here, there):
     expected, found = here.tables(), there.tables()
-    assert set(found) == set(expected) and len(found["transfer"]) == 2 * 6 * 8
+    assert set(found) == set(expected) and len(found["transfer"]) == 2 * 4 * 6
     for name, table in expected.items():
         pd.testing.assert_frame_equal(found[name], table, rtol=0, atol=1e-4, obj=name)
     assert (there.results / "report.html").exists() and (there.results / "figures").is_dir()

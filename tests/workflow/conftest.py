@@ -5,11 +5,9 @@ from pathlib import Path
 
 import pytest
 
+import untrained
 from once import once
 from tiny_study import Finished, begin
-
-VISION = {"image_size": 32, "patch_size": 16, "width": 64, "layers": 1, "head_width": 32}
-TEXT = {"context_length": 77, "vocab_size": 49408, "width": 64, "heads": 2, "layers": 1}
 
 
 def pytest_collection_modifyitems(items):
@@ -21,25 +19,7 @@ def pytest_collection_modifyitems(items):
 
 @pytest.fixture(scope="session")
 def backbone(tmp_path_factory) -> Path:
-    """An untrained CLIP of two layers: what it answers does not matter here."""
-    return once(tmp_path_factory, "backbone", untrained)
-
-
-def untrained(folder: Path) -> None:
-    import torch
-
-    from promptatlas.backbone import export
-    from promptatlas.backbone.architecture import Architecture
-
-    torch.manual_seed(0)
-    model = export.open_clip_model({"embed_dim": 32, "vision_cfg": VISION, "text_cfg": TEXT, "quick_gelu": False})
-    architecture = Architecture(
-        name="mini", pretrained="mini", embed_dim=32, quick_gelu=False, image_size=32, patch_size=16,
-        vision_width=64, vision_layers=1, vision_heads=2, text_width=64, text_layers=1, text_heads=2,
-        context_length=77, mean=(0.5,) * 3, std=(0.5,) * 3,
-    )  # fmt: skip
-    folder.mkdir()
-    export.write(architecture, model.state_dict(), folder)
+    return once(tmp_path_factory, "backbone", untrained.write)
 
 
 @pytest.fixture(scope="session")

@@ -103,7 +103,7 @@ def test_damaged_results_are_named_beforehand_kept_aside_and_computed_again(stud
     assert "results/tiny/cells/frozen/coop/seed1/shapes/colors.json" in told.stdout
     assert study.contents(".") == before
 
-    assert "kept in results/tiny/damaged" in study.run()
+    assert "kept in results/tiny/damaged" in study.run("--omit-from", "figures")
     assert study.measured() == measured
     kept = study.contents("damaged")
     assert kept == {f"damaged/{name}": before[name] for name in damaged}

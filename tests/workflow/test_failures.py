@@ -12,6 +12,7 @@ from own_pictures import folder_of_pictures
 from tiny_study import CONFIG, ENVIRONMENT, PROMPTATLAS, differing
 
 TASK_NAMES = CONFIG["tasks"]
+UNDRAWN = ("--omit-from", "figures")
 PROMPT = "prompts/coop/seed1/glasses.safetensors"
 ROW = {f"cells/frozen/coop/seed1/{target}/glasses.json" for target in TASK_NAMES}
 WILD = {"epochs": 2, "learning_rate": 1e30, "optimizer": "sgd"}
@@ -55,7 +56,7 @@ def status(study, *arguments: str) -> str:
 def test_a_poisoned_task_costs_its_own_row_and_is_tried_again(study):
     before, old = study.contents("cells", "prompts"), study.measured()
     mend = poison(study)
-    told = poisoned(study)
+    told = poisoned(study, *UNDRAWN)
     assert "5 results of tiny failed" in told and "train_images.npy is damaged" in told
 
     kept = study.contents("cells", "prompts")
@@ -75,10 +76,10 @@ def test_a_poisoned_task_costs_its_own_row_and_is_tried_again(study):
     assert f"{'prompts coop':<24}{3:>9}{0:>9}{0:>9}{1:>9}" in shown
 
     mend()
-    told = study.run()
+    told = study.run(*UNDRAWN)
     assert "tune coop: 1 of 4 prompts to tune" in told and "4 of 24 cells to measure" in told
     assert study.measured() == old and not study.contents("failed")
-    assert "Nothing to be done" in study.run()
+    assert "Nothing to be done" in study.run(*UNDRAWN)
 
 
 def test_a_run_that_is_killed_before_its_end_is_followed_by_one_that_tries_again(study):
@@ -122,7 +123,7 @@ def test_a_task_that_cannot_be_prepared_costs_its_own_row_and_column(study):
     broken.write_bytes(b"not a picture")
     study.configure(tasks=[*TASK_NAMES, "animals"], data={"animals": {"folder": "pictures"}})
 
-    told, transfer = failing(study)
+    told, transfer = failing(study, *UNDRAWN)
     holes = transfer[transfer["failed"] != ""]
     assert "3.jpg" in told and study.contents("cells", "prompts") == before
     assert ((transfer["source"] == "animals") | (transfer["target"] == "animals")).equals(transfer["failed"] != "")

@@ -8,7 +8,7 @@ import pytest
 
 from promptatlas.study.configuration import complete
 from promptatlas.study.study import Study
-from tiny_study import CONFIG, begin, differing
+from tiny_study import CONFIG, differing, go_on
 
 ABOUT = {
     "design": "few_shot",
@@ -20,8 +20,8 @@ ABOUT = {
 
 
 @pytest.fixture(scope="module")
-def few_shot(tmp_path_factory, backbone):
-    study = begin(tmp_path_factory.mktemp("few_shot"), backbone, **ABOUT)
+def few_shot(tmp_path_factory, finished):
+    study = go_on(tmp_path_factory.mktemp("few_shot"), finished, **ABOUT)
     study.run()
     return study
 
@@ -74,10 +74,10 @@ def test_any_methods_may_be_compared_without_prompts_of_single_tasks(methods):
     assert learned == {*methods} - {"zero_shot"} - {"linear_probe"} | ({"coop_mt"} if "prompt_adapter" in methods else set())
 
 
-def test_adapters_alone_run_to_the_report_with_zero_shot_in_it(tmp_path, backbone, finished):
+def test_adapters_alone_run_to_the_report_with_zero_shot_in_it(tmp_path, finished):
     """Zero-shot is the template's cell of each task, as in any other study."""
     about = {"design": "few_shot", "methods": ["tip_adapter"]}
-    study = begin(tmp_path / "adapters", backbone, **about)
+    study = go_on(tmp_path / "adapters", finished, **about)
     assert "adapt tip_adapter" in study.run()
     cells, matrix = study.measured(), finished.measured()
     assert {*cells} == {f"cells/frozen/zero_shot/seed1/{task}/template.json" for task in CONFIG["tasks"]}

@@ -5,14 +5,16 @@ import random
 import signal
 import subprocess
 import time
+from contextlib import suppress
+from pathlib import Path
 
 from tiny_study import ENVIRONMENT, begin, differing
 
 
 def kill_after(study, files: int, seconds: float) -> bool:
-    """Starts the study for real and kills it and all its jobs `seconds` after `files` more results; says whether it still ran."""
+    """Starts the study and kills it and all its jobs `seconds` after `files` more results; says whether it still ran."""
     process = subprocess.Popen(
-        study.started_for_real().command(), cwd=study.folder, env=ENVIRONMENT, start_new_session=True,
+        study.command(), cwd=study.folder, env=ENVIRONMENT, start_new_session=True,
         stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL,
     )  # fmt: skip
     wanted = len(results(study)) + files
@@ -24,7 +26,18 @@ def kill_after(study, files: int, seconds: float) -> bool:
     except subprocess.TimeoutExpired:
         os.killpg(process.pid, signal.SIGKILL)
         process.wait()
+        while at_work(study):
+            time.sleep(0.01)
         return True
+
+
+def at_work(study) -> bool:
+    """Whether a process works in the study's folder: what is killed with another may end a moment later."""
+    for process in Path("/proc").glob("[0-9]*"):
+        with suppress(OSError):  # it has ended
+            if Path(os.readlink(process / "cwd")).is_relative_to(study.folder):
+                return True
+    return False
 
 
 def results(study) -> list[str]:
@@ -64,7 +77,7 @@ def test_ten_kills_at_random_moments_change_no_table(finished, backbone, tmp_pat
     moments = random.Random(int(os.environ.get("KILL_SEED", 7)))
     kills = 0
     for _ in range(10):
-        kills += kill_after(study, moments.randrange(1, 18), moments.uniform(0, 1))
+        kills += kill_after(study, moments.randrange(1, 18), moments.uniform(0, 0.3))
     study.run()
     assert kills >= 8
     assert study.measured() == finished.measured()

@@ -92,7 +92,8 @@ def test_another_picture_changes_its_split_only(wardrobe):
     changed = wardrobe.folder / readme_study()["data"][split]["folder"] / "test" / "grey" / "3.jpg"
     Image.new("RGB", (30, 30), "red").save(changed)
     task = results(wardrobe) / "tasks" / split
-    printed = wardrobe.run("--configfile", "wardrobe.yaml", "--forcerun", str((task / "task.json").relative_to(wardrobe.folder)))
+    asked = str((task / "task.json").relative_to(wardrobe.folder))
+    printed = wardrobe.run("--configfile", "wardrobe.yaml", "--forcerun", asked, "--until", "prepare")
     assert "36 test pictures to decode" in printed and "train pictures" not in printed
     assert {path for path in before if path.stat().st_ino != before[path]} == {task / "test_images.npy"}
 

@@ -15,7 +15,7 @@ from promptatlas.study.configuration import complete
 from promptatlas.study.study import Study
 from promptatlas.tasks import catalogue
 from promptatlas.tasks.prepared import PreparedTask
-from tiny_study import CONFIG, Finished, begin, differing
+from tiny_study import CONFIG, Finished, differing, go_on
 
 TASKS = ["shapes", "colors", "digits_rendered"]
 STATISTICS = {"similarity", "statistics"}
@@ -26,16 +26,16 @@ def table(study, name: str) -> pd.DataFrame:
 
 
 @pytest.fixture(scope="module")
-def base_to_new(tmp_path_factory, backbone):
-    study = begin(tmp_path_factory.mktemp("base_to_new"), backbone, design="base_to_new", tasks=TASKS)
+def base_to_new(tmp_path_factory, finished):
+    study = go_on(tmp_path_factory.mktemp("base_to_new"), finished, design="base_to_new", tasks=TASKS)
     study.run()
     return study
 
 
 @pytest.fixture(scope="module")
-def cross_dataset(tmp_path_factory, backbone):
+def cross_dataset(tmp_path_factory, finished):
     about = {"design": "cross_dataset", "tasks": TASKS, "sources": ["colors"], "methods": ["coop"]}
-    study = begin(tmp_path_factory.mktemp("cross_dataset"), backbone, **about)
+    study = go_on(tmp_path_factory.mktemp("cross_dataset"), finished, **about)
     study.run()
     return study
 
@@ -130,7 +130,7 @@ def test_noise_in_the_test_labels_changes_no_prompt(base_to_new, tmp_path):
         assert new.best_epoch == old[path].best_epoch and new.fingerprint() == old[path].fingerprint()
 
 
-def test_a_target_with_test_pictures_only_is_measured(tmp_path, backbone):
+def test_a_target_with_test_pictures_only_is_measured(tmp_path, finished):
     rng = np.random.default_rng(0)
     for name in ("cat", "dog", "emu"):
         folder = tmp_path / "pictures" / name
@@ -139,7 +139,7 @@ def test_a_target_with_test_pictures_only_is_measured(tmp_path, backbone):
             Image.fromarray(rng.integers(256, size=(40, 40, 3), dtype=np.uint8)).save(folder / f"{number}.png")
     data = {"animals": {"folder": str(tmp_path / "pictures"), "splits": {"test": "."}}}
     about = {"tasks": ["shapes", "animals"], "data": data, "methods": ["coop"]}
-    study = begin(tmp_path / "study", backbone, design="domain", sources=["shapes"], **about)
+    study = go_on(tmp_path / "study", finished, design="domain", sources=["shapes"], **about)
     study.run()
     transfer = table(study, "transfer")
     assert set(transfer.loc[transfer["target"] == "animals", "source"]) == {"shapes", "scratch", "template"}

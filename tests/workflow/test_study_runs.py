@@ -7,7 +7,7 @@ import pandas as pd
 import pytest
 
 from promptatlas.runs.tables import TASKS, TRANSFER, TUNING
-from tiny_study import CONFIG, ENVIRONMENT, PROMPTATLAS, ROOT, begin, differing
+from tiny_study import CONFIG, ENVIRONMENT, PROMPTATLAS, ROOT, differing, go_on
 
 CELL = "cells/frozen/coop/seed1/shapes/colors.json"
 TASK_NAMES = CONFIG["tasks"]
@@ -104,9 +104,9 @@ def test_an_added_task_adds_its_row_and_column_only(study):
     assert all("signs" in name for name in set(after) - set(before))
 
 
-def test_the_size_of_jobs_changes_no_result(study, backbone, tmp_path):
+def test_the_size_of_jobs_changes_no_result(study, tmp_path):
     small = {"tasks_per_job": 3, "prompts_per_job": 2, "targets_per_job": 3, "sources_per_job": 4, "seeds_per_job": 1}
-    other = begin(tmp_path / "other", backbone, jobs=small, methods=["coop"])
+    other = go_on(tmp_path / "other", study, jobs=small, methods=["coop"])
     other.run("--until", "collect")
     mine = study.measured()
     theirs = other.measured()

@@ -86,3 +86,11 @@ def begin(folder: Path, backbone: Path, **changes) -> Finished:
     study.configure(**changes)
     shutil.copytree(backbone, study.results / "backbone")
     return study
+
+
+def go_on(folder: Path, finished: Finished, **changes) -> Finished:
+    """A study in `folder` that has its backbone and its tasks, prepared and encoded, from a finished one, and nothing else."""
+    study = begin(folder, finished.results / "backbone", **changes)
+    for kind in ("tasks", "encoded"):
+        shutil.copytree(finished.results / kind, study.results / kind)
+    return study
