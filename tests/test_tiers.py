@@ -1,7 +1,9 @@
-"""A test is in the tier of what it starts, whether somebody thought of the marker or not."""
+"""A test is in the tier of what it starts, whether somebody thought of the marker or not. Files of tests know nothing of each other."""
 
+import ast
 import subprocess
 import sys
+from pathlib import Path
 
 import pytest
 
@@ -47,3 +49,12 @@ def test_every_tier_is_left_out_by_make_test_fast(pytestconfig):
     assert f'-m "not ({" or ".join(TIERS)})"' in makefile
     registered = [line.partition(":")[0] for line in pytestconfig.getini("markers")]
     assert {*TIERS} <= {*registered} and "slow" not in registered
+
+
+def test_no_file_of_tests_imports_another():
+    """What two of them need is a module of its own, beside them or in tests/helpers."""
+    for path in Path(__file__).parent.rglob("*.py"):
+        for node in ast.walk(ast.parse(path.read_text())):
+            names = [one.name for one in node.names] if isinstance(node, ast.Import) else []
+            names += [node.module or ""] if isinstance(node, ast.ImportFrom) else []
+            assert not [name for name in names if name.split(".")[-1].startswith("test_")], path

@@ -17,6 +17,8 @@ from promptatlas.runs import engine, prepare, status
 from promptatlas.study.study import Study
 from promptatlas.tasks.prepared import PreparedTask
 
+pytestmark = pytest.mark.study
+
 TASKS = ("shapes", "colors", "textures")
 CONFIG = {
     "study": "learned",

@@ -23,6 +23,8 @@ from promptatlas.runs.status_lines import remarks
 from promptatlas.study.study import Study
 from tiny_study import ENVIRONMENT, PROMPTATLAS, PYTHON, ROOT
 
+pytestmark = pytest.mark.study
+
 CONFIG = {
     "study": "own", "benchmark": "own", "methods": ["coop"], "seeds": [1], "shots": 2, "device": "cpu",
     "settings": {"coop": {"epochs": 1, "context": 2}}, "statistics": {"permutations": 99},
@@ -289,7 +291,6 @@ def everything_is_done() -> bool:
     return code == 5 and len(counts) > 5 and left == {"tables and report"}
 
 
-@pytest.mark.study
 def test_the_very_next_run_of_snakemake_and_a_dry_one_know_of_changes(tmp_path, monkeypatch):
     """Changes of files, of what is described and of what Snakemake itself keeps, in two runs; then a copy that lost its times."""
 
