@@ -73,6 +73,7 @@ def test_the_table_and_the_summary_hold_harmonic_means(base_to_new):
     assert summary["design"] == "base_to_new" and summary["n_cells"] == len(transfer)
 
 
+@pytest.mark.study
 @pytest.mark.parametrize("name", ["base_to_new", "cross_dataset"])
 def test_the_report_shows_the_protocols_table_alone(name, request):
     study = request.getfixturevalue(name)
