@@ -1,5 +1,6 @@
 """Code from outside registers methods: it is run once, again when its file is another, and a mistake in it is one sentence."""
 
+import subprocess
 import sys
 
 import pytest
@@ -46,6 +47,13 @@ def test_a_file_is_run_once_and_its_class_when_it_is_asked_for(folder):
     assert METHODS.origin("toy").name == "toy.py" and [one["name"] for one in plugins.marks()] == ["toy.py"]
     again = complete(complete({"methods": ["coop", "toy"], "plugins": ["toy.py"], "settings": {"toy": {"length": 2}}}))
     assert again["settings"]["toy"] == methods.settings("toy", {"length": 2}, "mini") and again["settings"]["toy"]["code"] == first
+
+
+@pytest.mark.imports
+def test_a_study_with_it_is_planned_without_torch_if_it_imports_none(folder):
+    told = "import sys; from promptatlas.study.study import Study; Study({'methods': ['coop', 'toy'], 'plugins': ['toy.py']}).jobs; "
+    done = subprocess.run([sys.executable, "-c", told + "print('torch' in sys.modules)"], text=True, capture_output=True, check=True)
+    assert done.stdout == "False\n"
 
 
 @pytest.mark.parametrize("file", ["toy.py", "toy_net.py"])

@@ -44,6 +44,8 @@ def test_a_registration_brings_its_own_words_and_settings(toy):
         ("toy", {"kind": "promt"}, "method `toy`: unknown kind `promt`; did you mean 'prompt'?"),
         ("toy", {"module": "somewhere"}, "`somewhere` must name a module and a class in it"),
         ("toy", {"epochs": 0}, "method `toy`: setting `epochs`: 0 must be above zero."),
+        ("toy", {"epochs": Setting("many")}, "method `toy`: setting `epochs`: 'many' must be a whole number."),
+        ("toy", {"position": Setting("end", choices=("end", "top"))}, "setting `position`: 'top' is not one of end, middle, front."),
         ("toy", {"own": [1]}, r"method `toy`: setting `own`: \[1\] must be a text or a number"),
         ("toy", {"own": True}, "method `toy`: setting `own`: True must be a text or a number"),
         ("toy", {"presets": {"mimi": {}}}, "unknown preset `mimi`; did you mean 'mini'?"),

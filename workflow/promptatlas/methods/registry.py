@@ -120,10 +120,12 @@ def _placed(place: str, module: str) -> tuple[str, str]:
 
 
 def _setting(place: str, key: str, value: Setting | str | int | float) -> Setting:
-    if isinstance(value, Setting):
-        return value
     try:
-        return COMMON[key].having(value) if key in COMMON else Setting(value)
+        if not isinstance(value, Setting):
+            return COMMON[key].having(value) if key in COMMON else Setting(value)
+        for one in (value.default, *value.choices) if key in COMMON else ():
+            COMMON[key].checked(one)  # others read it, as they are used to
+        return value
     except ValueError as wrong:
         raise UserError(f"{place}: {wrong}.") from None
 
