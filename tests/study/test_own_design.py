@@ -1,5 +1,6 @@
 """A design and a protocol from outside: one class and one object, and the configuration, the jobs, the tables and the page know them."""
 
+import re
 from pathlib import Path
 
 import pandas as pd
@@ -18,6 +19,7 @@ from promptatlas.study import designs, protocols
 from promptatlas.study.study import Study
 from synthetic_study import cells, similarity_table, tasks_table, transfer_table, tuning_table
 
+ROOT = Path(__file__).parents[2]
 TASKS = ["shapes", "colors", "textures", "digits_rendered"]
 CONFIG = {"tasks": TASKS, "methods": ["coop"], "seeds": [1, 2]}
 
@@ -158,6 +160,34 @@ def test_the_words_and_the_epochs_of_a_protocol_reach_the_figures_and_the_page(t
     titles = {name: name for name in scores.tasks}
     drawn = heatmap(scores, "over_scratch", scores.tasks, titles, (-1, 1)).axes[0]
     assert drawn.get_ylabel() == "source: where it starts" and drawn.get_title().startswith("CoOp, for a moment: ")
+
+
+def test_a_protocol_that_loses_or_adds_a_setting_is_refused():
+    def odd(settings, config):
+        return {key: value for key, value in settings.items() if key != "epochs"} | {"epoch": 1}
+
+    protocols.register(protocols.Protocol("odd", title="", rows="", columns="", settings=odd))
+    with pytest.raises(UserError, match=r"protocol odd: the settings that it makes of those of coop must .*; see to epoch, epochs$"):
+        Study(CONFIG | {"protocols": ["odd"]})
+    Study(CONFIG)
+
+
+def test_what_the_manual_registers_is_known_to_a_configuration_that_lists_its_file(tmp_path, monkeypatch):
+    """The examples of docs/plugins.md, as files."""
+    monkeypatch.chdir(tmp_path)
+    blocks = re.findall(r"```python\n(.*?)```", (ROOT / "docs" / "plugins.md").read_text(), flags=re.DOTALL)
+    (tmp_path / "own.py").write_text("\n".join(block for block in blocks if "designs" in block or "protocols" in block))
+    study = Study(CONFIG | {"plugins": ["own.py"], "design": "neighbours"})
+    assert {(cell.source, cell.target) for cell in study.cells} >= {
+        ("shapes", "shapes"),
+        ("shapes", "colors"),
+        ("digits_rendered", "shapes"),
+    }
+    assert ("shapes", "textures") not in {(cell.source, cell.target) for cell in study.cells}
+    tuned = Study(CONFIG | {"plugins": ["own.py"], "protocols": ["frozen", "brief"]})
+    assert tuned.target_settings("brief", "coop")["epochs"] == 1 and {job.protocol for job in tuned.jobs.transfer} == {"frozen", "brief"}
+    with pytest.raises(UserError, match="unknown design `neighbours`"):
+        Study(CONFIG | {"design": "neighbours"})
 
 
 @pytest.mark.parametrize("name", ["frozen", "init"])

@@ -20,7 +20,7 @@ from promptatlas.backbone import kinds
 from promptatlas.backbone.origin import origin
 from promptatlas.base import plugins, text_files
 from promptatlas.base.errors import UserError
-from promptatlas.base.messages import plain, shown, suggest
+from promptatlas.base.messages import plain, shown, some, suggest
 from promptatlas.evaluation import similarity
 from promptatlas.study import designs, multitask, protocols
 from promptatlas.tasks import catalogue, halves
@@ -53,6 +53,7 @@ def complete(given: dict[str, Any]) -> dict[str, Any]:
     # No prompt is said to help that does not beat the untuned one: a study that left it out has it measured all the same.
     config["calibration"] = list(dict.fromkeys((*config["calibration"], *designs.CALIBRATION)))
     _resolve_init(config)
+    _check_protocols(config)
     _resolve_unions(config)
     _check_measures(config)
     if config["only"] is not None:
@@ -182,6 +183,19 @@ def _resolve_init(config: dict[str, Any]) -> None:
     """How long protocol init tunes: as long as a source prompt is tuned, or a sixth of it with the preset for the mini backbone."""
     if config["init"]["epochs"] == "auto":
         config["init"] = {"epochs": 5 if config["preset"] == "mini" else "method"}
+
+
+def _check_protocols(config: dict[str, Any]) -> None:
+    """The settings with which a protocol tunes are a method's, with other values."""
+    for protocol in (protocols.PROTOCOLS[name] for name in config["protocols"]):
+        for method, settings in config["settings"].items():
+            if protocol.settings is None or methods.kind(method) != "prompt":
+                continue
+            odd = some(sorted(protocol.settings(settings, config).keys() ^ settings.keys()), 5)
+            if odd:
+                raise UserError(
+                    f"protocol {protocol.name}: the settings that it makes of those of {method} must have the same names; see to {odd}"
+                )
 
 
 def _resolve_unions(config: dict[str, Any]) -> None:
