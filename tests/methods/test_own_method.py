@@ -14,9 +14,10 @@ from promptatlas.backbone.encode import encode_task
 from promptatlas.base.errors import UserError
 from promptatlas.evaluation import evaluate
 from promptatlas.methods.registry import METHODS
-from promptatlas.plan.costs import Method, size
 from promptatlas.records.prompt_file import LearnedPrompt
 from promptatlas.runs import engine, prepare
+from promptatlas.study.costs import Method
+from promptatlas.study.sizes import size
 from promptatlas.study.study import Study
 from promptatlas.training import single_task
 from promptatlas.training.shared_learner import tune_shared
@@ -76,7 +77,7 @@ def test_a_study_has_it_from_its_configuration_to_its_cells(tmp_path, toy):
         "seeds": [1], "shots": 2, "device": "cpu",
     })  # fmt: skip
     assert study.methods == ("toy",) and study.settings("toy") == methods.settings("toy", own["toy"], "mini")
-    assert not Method.of(study, "toy").by_picture and Method.of(study, "toy").tuning(size(study, "shapes"), 1)
+    assert not Method.of(study, "toy").by_image and Method.of(study, "toy").tuning(size(study, "shapes"), 1)
     study.paths.backbone_folder.mkdir(parents=True)
     twin(TINY | {"quick_gelu": False}, study.paths.backbone_folder)
     quiet = lambda *words: None  # noqa: E731

@@ -11,11 +11,12 @@ import torch
 from promptatlas.backbone.classifier import PromptedClassifier
 from promptatlas.backbone.untrained import untrained
 from promptatlas.methods import names, settings
-from promptatlas.plan import costs, device_speed, timetable, trials
-from promptatlas.plan.costs import Method, Size, Work
+from promptatlas.plan import device_speed, timetable, trials
 from promptatlas.plan.device_speed import Point
 from promptatlas.plan.forecast import Planned, jobs
 from promptatlas.study.configuration import complete, load
+from promptatlas.study.costs import Method, Work
+from promptatlas.study.sizes import Size, size
 from promptatlas.study.study import Study
 from promptatlas.tasks.task import Task
 from promptatlas.training import single_task
@@ -38,73 +39,73 @@ def test_tokens_are_counted_as_the_text_tower_runs_them(model, method):
     made_up = trials.MadeUp(Size((2,) * 12, 0, 0, 0, 0), 32)
     prompts = single_task.scratch(model, method, settings(method), 0).prompts
     layout = PromptedClassifier(model, made_up.task.class_names, prompts).layout
-    counted = costs.sentences(Method(method, settings(method)), made_up.size.names)
+    counted = Method(method, settings(method)).sentences(made_up.size)
     assert counted == len(layout.prefix) + len(layout.suffix)
 
 
 def test_steps_and_pictures_are_counted_as_tuning_sees_them(model, monkeypatch):
     """Every picture goes forward and back once an epoch (two), and every picture that validates forward (one)."""
     own = settings("vpt", {"epochs": 3, "batch_size": 4})
-    size = Size((2, 2), train=10, validation=6, test=0, pictures=0)
-    task, seen = trials.MadeUp(size, model.architecture.image_size), Counter()
+    small = Size((2, 2), train=10, validation=6, test=0, images=0)
+    task, seen = trials.MadeUp(small, model.architecture.image_size), Counter()
     features = single_task.Pictures.features
 
     def counted(self, prompts, rows):
-        seen["pictures"] += rows.numel() * (2 if torch.is_grad_enabled() else 1)
+        seen["images"] += rows.numel() * (2 if torch.is_grad_enabled() else 1)
         seen["passes"] += 2 if torch.is_grad_enabled() else 1
         return features(self, prompts, rows)
 
     monkeypatch.setattr(single_task.Pictures, "features", counted)
     single_task.tune_task(model, "vpt", own, task, [task.draw()] * 2, [1, 2])
-    work = Method("vpt", own).tuning(size, 2)
+    work = Method("vpt", own).tuning(small, 2)
     assert {name: work[f"tune vpt: {name}"] for name in seen} == seen
 
 
 def test_draws_are_counted_as_they_are_drawn():
     """16 of each class; 4 to validate; digits_handwritten has 120 to validate from and 10 classes."""
-    own = costs.size(study(), "digits_handwritten")
+    own = size(study(), "digits_handwritten")
     assert (own.classes, own.train, own.validation, own.test) == (10, 160, 40, 500) and own.embedded and own.known
     halves = study(design="base_to_new", tasks=["letters", "shapes"])
-    parts = [costs.size(halves, f"letters@{part}") for part in ("base", "new")]
+    parts = [size(halves, f"letters@{part}") for part in ("base", "new")]
     assert [(part.classes, part.train) for part in parts] == [(8, 128), (8, 128)]
 
 
 def test_published_tasks_are_counted_from_the_catalogue():
-    own = costs.size(study(benchmark="elevater", shots=20, draw="elevater"), "dtd")
+    own = size(study(benchmark="elevater", shots=20, draw="elevater"), "dtd")
     assert (own.classes, own.train, own.validation, own.test) == (47, 47 * 16, 47 * 4, 1880)
-    assert own.known and not own.embedded and own.templates == 8 and own.pictures < 3 * 1880
+    assert own.known and not own.embedded and own.templates == 8 and own.images < 3 * 1880
 
 
 def test_pictures_that_nobody_has_found_yet_are_assumed_and_marked(tmp_path):
     data = {name: {"folder": str(tmp_path / name)} for name in ("roses", "lilies")}
-    own = costs.size(study(benchmark="own", data=data), "roses")
+    own = size(study(benchmark="own", data=data), "roses")
     assert not own.known and own.classes == 10
 
 
 def test_prices_are_those_that_the_seconds_were_made_of():
-    truth = {"a: passes": 0.5, "a: tokens": 0.002, "a: pictures": 0.1}
+    truth = {"a: passes": 0.5, "a: tokens": 0.002, "a: images": 0.1}
     works = [Work(dict(zip(truth, counts, strict=True))) for counts in ((1, 9, 2), (2, 40, 2), (2, 9, 8), (5, 90, 64))]
     points = [Point(work, (sum(truth[name] * count for name, count in work.items()),)) for work in works]
     assert device_speed.prices(points) == pytest.approx(truth, rel=1e-6)
 
 
 def test_too_few_measurements_are_laid_to_what_a_study_has_most_of():
-    found = device_speed.prices([Point(Work({"a: passes": 2, "a: tokens": 50, "a: pictures": 4}), (8.0,))])
-    assert found == {"a: passes": 0.0, "a: tokens": 0.0, "a: pictures": pytest.approx(2.0)}
+    found = device_speed.prices([Point(Work({"a: passes": 2, "a: tokens": 50, "a: images": 4}), (8.0,))])
+    assert found == {"a: passes": 0.0, "a: tokens": 0.0, "a: images": pytest.approx(2.0)}
 
 
 def test_every_method_has_a_measured_price(model, monkeypatch):
     """The smallest sizes of each, for methods of every kind and everything that a study may do with them."""
     for code in device_speed.STARTS.values():
-        exec(code)  # is there to be imported; that it takes a second and more is no news
-    monkeypatch.setattr(device_speed, "STARTS", dict.fromkeys(device_speed.STARTS, "pass"))
+        exec(code)  # is there to be imported
+    monkeypatch.setattr(device_speed, "_start", lambda code, device: 1.0)
     monkeypatch.setattr(device_speed, "QUICK", 0.0)  # nothing is run four times to be sure
     few = {"shots": 4, "seeds": [1, 2], "test_pictures": 32}
     own = study(tasks=["shapes", "tissue", "letters"], methods=EVERY, protocols=["frozen", "init"], multitask="all", joint="auto", **few)
-    sizes = {task: costs.size(own, task) for task in own.tasks}
+    sizes = {task: size(own, task) for task in own.tasks}
     small = {kind: islice(trial, 4) for kind, trial in trials.trials(own, model, sizes).items()}
     speeds = device_speed.calibrate(small, "cpu", budget=1000.0)
-    planned = jobs(own, sizes, model.architecture.embed_dim, 1)
+    planned = jobs(own, sizes)
     wanted = {name for job in planned for name, count in job.work.items() if count}
     assert speeds.unmeasured == () and wanted <= {*speeds.each}
     assert all(speeds.seconds(job.work) > 0 for job in planned)

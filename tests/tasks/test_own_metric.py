@@ -9,7 +9,8 @@ from promptatlas.base.errors import UserError
 from promptatlas.base.rng import stream
 from promptatlas.evaluation import doubts, evaluate
 from promptatlas.methods import settings
-from promptatlas.plan.costs import Method, Size
+from promptatlas.study.costs import Method
+from promptatlas.study.sizes import Size
 from promptatlas.tasks import catalogue, metrics
 from promptatlas.tasks.labels import with_metric
 from promptatlas.tasks.listing import Listing, Split
@@ -139,7 +140,7 @@ def test_adapters_and_the_linear_probe_are_chosen_by_it():
 def test_a_plan_counts_every_pair_of_alpha_and_beta_for_it():
     adapter = Method("tip_adapter", settings("tip_adapter"), "clip")
     pairs = {
-        metric: adapter.adapting(Size((1, 1), 4, 4, 4, 0, metric=metric), 8)["adapt tip_adapter: pairs"] for metric in ("accuracy", "top2")
+        metric: adapter.adapting(Size((1, 1), 4, 4, 4, 0, metric=metric))["adapt tip_adapter: pairs"] for metric in ("accuracy", "top2")
     }
     assert pairs == {"accuracy": 0, "top2": 200 * 200}
 

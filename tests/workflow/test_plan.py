@@ -1,15 +1,17 @@
-"""`promptatlas plan` counts the jobs that Snakemake would run, and after a run shows beside its forecast what was measured."""
+"""`promptatlas plan` counts the jobs that Snakemake would run and knows which waits for which; after a run it shows beside its forecast
+what was measured."""
 
 import re
 import subprocess
-from collections import Counter
+from collections.abc import Mapping
 from pathlib import Path
 
 import pytest
 
 from promptatlas.methods import names
-from promptatlas.plan import costs, forecast
+from promptatlas.plan import forecast
 from promptatlas.study.configuration import complete
+from promptatlas.study.sizes import size
 from promptatlas.study.study import Study
 from tiny_study import CONFIG, ENVIRONMENT, PROMPTATLAS, begin
 
@@ -30,26 +32,44 @@ def plan(folder: Path, *arguments: str) -> subprocess.CompletedProcess:
     return subprocess.run(command, cwd=folder, env=ENVIRONMENT, text=True, capture_output=True)
 
 
-def rule(job: str) -> str:
-    """Rules that make many files each have one job per file."""
-    if job.startswith("prepare_"):
-        return "prepare_part" if "@" in job else "prepare"
-    return "index" if job.startswith("index_") else job
+def graph(told: str) -> dict[str, set[str]]:
+    """By job those that it waits for, from what `snakemake --dag` prints; jobs of a rule with wildcards are called by their values."""
+    labels = re.findall(r'^\s*(\d+)\[label = "(.*?)"', told, re.M)
+    names = {number: called(*label.split(r"\n")) for number, label in labels}
+    needs: dict[str, set[str]] = {name: set() for name in names.values()}
+    for before, after in re.findall(r"^\s*(\d+) -> (\d+)$", told, re.M):
+        needs[names[after]].add(names[before])
+    return needs
+
+
+def called(rule: str, *wildcards: str) -> str:
+    values = dict(one.split(": ") for one in wildcards)
+    return "prepare_{whole}@{part}".format(**values) if rule == "prepare_part" else "_".join([rule, *values.values()])
+
+
+def before(job: str, needs: Mapping[str, set[str]]) -> set[str]:
+    """All that a job waits for, directly or not."""
+    return {other for name in needs[job] for other in (name, *before(name, needs))}
 
 
 @pytest.mark.parametrize("changes", STUDIES.values(), ids=STUDIES)
-def test_the_jobs_are_those_that_snakemake_would_run(tmp_path, backbone, changes):
+def test_jobs_and_what_they_wait_for_are_those_of_snakemake(tmp_path, backbone, changes):
     own = begin(tmp_path, backbone, **changes)
     (own.results / "backbone").rename(tmp_path / "elsewhere")
-    told = own.run("--dry-run").partition("Job stats:")[2]
-    counted = {name: int(count) for name, count in re.findall(r"^(\w+) +(\d+)$", told, re.M)}
-    assert counted.pop("all") == 1 and counted.pop("total") == sum(counted.values()) + 1
-    assert counted.pop("look") == 1  # an empty file that Snakemake touches by itself: no process
+    told = graph(own.run("--dag"))
+    beside = {name for name in told if name.startswith("look_")}  # empty files that Snakemake touches by itself: no processes
+    assert len(beside) == 1
+    told = {name: needs - beside for name, needs in told.items() if name not in beside}
     study = Study(complete(CONFIG | changes))
-    planned = forecast.jobs(study, {task: costs.size(study, task) for task in study.tasks}, 32, 1)
-    assert Counter(rule(job.name) for job in planned) == counted
+    planned = forecast.jobs(study, {task: size(study, task) for task in study.tasks})
+    needs = {job.name: {*job.needs} for job in planned}
+    assert len(planned) == len(needs) and {*needs} == {*told} - {"all"}
     named = [job.name for job in planned]
-    assert all({*job.needs} <= {*named[:number]} for number, job in enumerate(planned))
+    assert all(needs[name] <= {*named[:number]} for number, name in enumerate(named))
+    assert {job.name: needs[job.name] for job in planned if job.stage != "report"} == {
+        job.name: told[job.name] for job in planned if job.stage != "report"
+    }
+    assert all(told[name] <= before(name, needs) for name in needs)
 
 
 def test_after_a_run_what_it_took_stands_beside_the_forecast(finished):

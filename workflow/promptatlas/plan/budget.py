@@ -17,10 +17,10 @@ from math import prod
 from promptatlas.backbone import WEIGHTS
 from promptatlas.backbone.architecture import Architecture
 from promptatlas.base.messages import counted
-from promptatlas.plan import costs, footprint, forecast, timetable
-from promptatlas.plan.costs import Size
+from promptatlas.plan import footprint, forecast, timetable
 from promptatlas.plan.device_speed import Speeds, calibrate
 from promptatlas.plan.forecast import STAGES, Planned
+from promptatlas.study.sizes import Size, size
 from promptatlas.study.study import Study
 
 # Finished studies took up to this factor more or less than was foretold, beside the scatter of the measurement (docs/log.md).
@@ -65,7 +65,7 @@ def measured_here(study: Study) -> Budget:
     from promptatlas.runs import devices
 
     started, device = time.monotonic(), devices.chosen(study.config["device"], threads=1)
-    sizes = {task: costs.size(study, task) for task in study.tasks}
+    sizes = {task: size(study, task) for task in study.tasks}
     trained = (study.paths.backbone_folder / WEIGHTS).exists()
     if trained:
         model = backbone.load(study.paths.backbone_folder, device)
@@ -74,7 +74,7 @@ def measured_here(study: Study) -> Budget:
     weights = sum(prod(shape) for shape in shapes(model.architecture, model.text.token_embedding.num_embeddings).values())
     weights *= footprint.FLOAT
     speeds = calibrate(trials(study, model, sizes), device)
-    planned = forecast.jobs(study, sizes, model.architecture.embed_dim, weights)
+    planned = forecast.jobs(study, sizes)
     unit = 1 if sys.platform == "darwin" else 1024
     base = resource.getrusage(resource.RUSAGE_CHILDREN).ru_maxrss * unit
     return Budget(study, sizes, model.architecture, weights, planned, speeds, device, trained, base, time.monotonic() - started)
@@ -149,7 +149,7 @@ def _room(budget: Budget) -> list[str]:
 
 def _doubts(budget: Budget) -> list[str]:
     rows = []
-    assumed = [task for task, size in budget.sizes.items() if not size.known]
+    assumed = [task for task, own in budget.sizes.items() if not own.known]
     if assumed:
         rows.append(f"assumed, as their pictures have not been found: the sizes of {', '.join(assumed)}")
     if budget.speeds.unmeasured:
@@ -175,9 +175,9 @@ def span(seconds: float) -> str:
 
 def amount(count: float) -> str:
     """Bytes in the unit that people would use."""
-    for unit, size in (("TB", 1e12), ("GB", 1e9)):
-        if count >= size:
-            return f"{count / size:.1f} {unit}"
+    for unit, many in (("TB", 1e12), ("GB", 1e9)):
+        if count >= many:
+            return f"{count / many:.1f} {unit}"
     return f"{count / 1e6:.0f} MB"
 
 

@@ -19,11 +19,11 @@ import numpy as np
 import torch
 from scipy.optimize import nnls
 
-from promptatlas.plan.costs import Work
 from promptatlas.plan.trials import Run, Trial
+from promptatlas.study.costs import Work
 
 BUDGET = 20.0
-LARGE = ("pictures", "tokens", "products", "looks", "pairs", "logits")  # units of which a study has most
+LARGE = ("images", "tokens", "products", "looks", "pairs", "logits")  # units of which a study has most
 QUICK = 0.15  # seconds; what takes less is run four times, the first to warm up
 AT_MOST = 4  # kinds among which what is left of the budget is shared: most need far less than is feared
 SURPRISE = 4  # what takes so many times longer than expected has loaded something, and is run again
@@ -126,8 +126,8 @@ def _expected(points: Sequence[Point], work: Work | None, encoding: Sequence[Poi
     if work is None:
         return 0.0
     if not points:
-        pictures = sum(count for name, count in work.items() if name.endswith(": pictures"))
-        return pictures * prices(encoding).get("encode: pictures", 0.0)
+        pictures = sum(count for name, count in work.items() if name.endswith(": images"))
+        return pictures * prices(encoding).get("encode: images", 0.0)
     last = points[-1]
     alike = [name for name, count in work.items() if count and last.work[name]]
     most = min(alike, key=_rank, default=None)

@@ -7,8 +7,8 @@ from collections.abc import Mapping
 from typing import Any
 
 from promptatlas.backbone.architecture import Architecture
-from promptatlas.plan.costs import Size
-from promptatlas.plan.forecast import Step
+from promptatlas.study.costs import Step
+from promptatlas.study.sizes import Size
 from promptatlas.study.study import Study
 
 FLOAT = 4
@@ -22,19 +22,19 @@ def step_bytes(step: Step, architecture: Architecture) -> float:
     a = architecture
     patches = (a.image_size // a.patch_size) ** 2 + 1
     text = step.tokens * a.text_width * a.text_layers
-    return KEPT * FLOAT * (text + step.pictures * patches * a.vision_width * a.vision_layers)
+    return KEPT * FLOAT * (text + step.images * patches * a.vision_width * a.vision_layers)
 
 
 def disk_bytes(study: Study, architecture: Architecture, weights: int, sizes: Mapping[str, Size]) -> dict[str, float]:
     """By what it is kept for. Downloads below `data_root` come on top."""
     own = [sizes[task] for task in study.tasks]
-    pictures, classes = sum(size.pictures for size in own), sum(size.classes for size in own)
+    images, classes = sum(size.images for size in own), sum(size.classes for size in own)
     cell = _placed(RECORD + (PER_CLASS * classes + sum(size.test for size in own) / 6) / len(own))
     prompts = sum(_prompt(study.settings(method), architecture) for method in study.methods)
     return {
-        "pictures": pictures * 3 * architecture.image_size**2,
+        "images": images * 3 * architecture.image_size**2,
         "weights": weights,
-        "features": (pictures + classes) * architecture.embed_dim * FLOAT,
+        "features": (images + classes) * architecture.embed_dim * FLOAT,
         "cells": len(study.cells) * cell,
         "prompts": prompts * len(study.learners) * len(study.seeds),
     }

@@ -26,9 +26,9 @@ from promptatlas.backbone.encode import encode_images
 from promptatlas.base.rng import stream
 from promptatlas.evaluation import evaluate, similarity
 from promptatlas.methods import module_class
-from promptatlas.plan.costs import SENTENCE, SIGLIP_LENGTH, Method, Size, Work, probing
-from promptatlas.records import cells
+from promptatlas.study.costs import SENTENCE, SIGLIP_LENGTH, Method, Work, probing
 from promptatlas.study.designs import EXPLAINED
+from promptatlas.study.sizes import Size
 from promptatlas.study.study import Study
 from promptatlas.tasks import metrics
 from promptatlas.tasks.draws import Draw
@@ -83,7 +83,7 @@ def trials(study: Study, model: Backbone, sizes: Mapping[str, Size]) -> dict[str
     learners = sorted((sizes[name] for name in study.learners), key=lambda size: size.classes)
     typical = [learners[len(learners) * share // 4] for share in (2, 3, 1)]  # what is tried first is the most usual
     width = model.architecture.embed_dim
-    found: dict[str, Trial] = {"encode": _encoding(model), "files": _files(), "job weights": _weights()}
+    found: dict[str, Trial] = {"encode": _encoding(model)}
     embedded = [name for name in study.design.given if study.data.is_embedded(name)]
     if embedded:
         found["prepare drawn"] = _drawing(embedded)
@@ -95,7 +95,7 @@ def trials(study: Study, model: Backbone, sizes: Mapping[str, Size]) -> dict[str
     for name in study.methods:
         method = Method.of(study, name)
         found[f"tune {name}"] = _tuning(model, method, typical, learners_at_once)
-        found[f"answer {name}"] = _answering(model, method, typical, prompts_at_once)
+        found[f"evaluate {name}"] = _answering(model, method, typical, prompts_at_once)
     for name in study.shared_methods:
         found[f"share {name}"] = _sharing(model, Method.of(study, name), typical)
     for name in study.adapter_methods:
@@ -132,7 +132,7 @@ def _tuning(model: Backbone, method: Method, typical: Sequence[Size], learners: 
         population = partial(Population, method.name, settings, model.architecture, seeds, model)
         run = single_task.Run(model, method.name, settings, task, [task.draw()] * k, seeds, population())
         work = quick.tuning(size, k)
-        del work["encode: pictures"]  # done before, as a run begins
+        del work["encode: images"]  # done before, as a run begins
         yield work, run.learn
 
 
@@ -144,7 +144,7 @@ def _answering(model: Backbone, method: Method, typical: Sequence[Size], prompts
         task = _made_up(_sized(classes, 0, 0, test), model.architecture.image_size)
         own = single_task.scratch(model, method.name, dict(method.settings), 0).prompts
         encoded = {"features_test": _features(test, model.architecture.embed_dim)}
-        yield method.answers(task.size, count), partial(evaluate.evaluate, model, task, encoded, [own] * count)
+        yield method.evaluating(task.size, count), partial(evaluate.evaluate, model, task, encoded, [own] * count)
 
 
 def _encoding(model: Backbone) -> Trial:
@@ -153,7 +153,7 @@ def _encoding(model: Backbone) -> Trial:
         names = _names(count)
         yield Work({"encode: tokens": count * sentence}), partial(model.class_features, names, ("a photo of a {}.",))
         images = MadeUp(_sized(2, count, 0, 0), model.architecture.image_size).images("train")
-        yield Work({"encode: pictures": count}), partial(encode_images, model, images)
+        yield Work({"encode: images": count}), partial(encode_images, model, images)
 
 
 def _sharing(model: Backbone, method: Method, typical: Sequence[Size]) -> Trial:
@@ -200,7 +200,7 @@ def _adapting(method: Method, typical: Sequence[Size], scale: float, width: int)
         order = (stream("order", "made up"),) if "epochs" in settings else ()
         adapter = module_class(method.name)
         yield (
-            replace(method, settings=settings).adapting(size, width),
+            replace(method, settings=settings).adapting(size),
             partial(adapter, settings, scale, weights, *known, size.metric, *order),
         )
 
@@ -212,7 +212,7 @@ def _probing(typical: Sequence[Size], width: int) -> Trial:
         centres, noise = _features(size.classes, width), 0.7 * _features(size.train, width)
         train, validation = centres[labels] + noise, centres[held] + noise[: len(held)]
         run = partial(linear_probe, train, labels, validation, held, validation, held, metrics.ONE_CLASS)
-        yield probing(size, width), run
+        yield probing(size), run
 
 
 def _drawing(names: Sequence[str]) -> Trial:
@@ -243,35 +243,6 @@ def _decoding(pixels: int) -> Trial:
 
     for count in (4, 16):
         yield Work({"prepare: decoded": count}), partial(decode, count)
-
-
-def _files() -> Trial:
-    """Records as large as those of cells, written whole and read."""
-    record: dict[str, Any] = dict.fromkeys(cells.KEYS, "x" * 64) | {"per_class": dict.fromkeys(WORDS, 0.5), "correct": "x" * 100}
-    record |= dict.fromkeys(cells.NUMBERS, 0.5) | {"parts": dict.fromkeys(WORDS[:12], "x" * 64)}
-
-    def write(count: int) -> None:
-        with tempfile.TemporaryDirectory() as folder:
-            for number in range(count):
-                path = Path(folder) / f"{number}.json"
-                cells.write(path, record)
-                cells.read(path)
-
-    for count in (10, 100):
-        yield Work({"files: records": count}), partial(write, count)
-
-
-def _weights() -> Trial:
-    """Read, hashed and copied, as every job does it with the weights of the backbone."""
-    for mib in (4, 32):
-        content = bytes(mib << 20)
-        yield Work({"job: weights": len(content)}), partial(_as_weights, content)
-
-
-def _as_weights(content: bytes) -> None:
-    hashlib.sha256(content)
-    np.frombuffer(content, np.float32).copy()
-    np.frombuffer(content, np.float32).sum()
 
 
 def _comparing(width: int) -> Trial:

@@ -6,15 +6,19 @@ How many things are cut into jobs is said in `job_list`. Knows nothing of what i
 from __future__ import annotations
 
 from abc import ABC, abstractmethod
-from collections.abc import Iterator
+from collections import Counter
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any, ClassVar
 
 from promptatlas.records.cells import Cell
+from promptatlas.study import costs
+from promptatlas.study.costs import Method, Step, Work, together
 from promptatlas.study.multitask import AVERAGE
 from promptatlas.study.protocols import PROTOCOLS
-from promptatlas.study.scope import ZERO_SHOT, Scope
+from promptatlas.study.scope import TEMPLATE, ZERO_SHOT, Scope
+from promptatlas.study.sizes import Size
 from promptatlas.tasks import halves
 
 KEPT = "what still holds is kept"
@@ -22,7 +26,15 @@ KEPT = "what still holds is kept"
 
 @dataclass(frozen=True)
 class Job(ABC):
-    """One piece of the work of a study, under the name that Snakemake calls it by."""
+    """One piece of the work of a study, under the name that Snakemake calls it by.
+
+    stage: what all jobs of its kind are called together; runs_model: whether it runs the frozen model; is_quick: whether it is done in
+    seconds, so that no cluster has to be asked.
+    """
+
+    stage: ClassVar[str]
+    runs_model: ClassVar[bool] = True
+    is_quick: ClassVar[bool] = False
 
     scope: Scope = field(repr=False, compare=False)
     name: str
@@ -37,19 +49,20 @@ class Job(ABC):
     def inputs(self) -> list[Path]:
         """What the job reads beside the frozen model."""
 
+    @abstractmethod
+    def cost(self, sizes: Mapping[str, Size]) -> Work:
+        """What there is to do, beside the start of a process. sizes: of the tasks that are measured on, by name."""
+
+    def step(self, sizes: Mapping[str, Size]) -> Step:
+        """What most of the memory is needed for."""
+        return Step()
+
 
 @dataclass(frozen=True)
 class ComputeJob(Job):
-    """A job whose results the engine compares, keeps and computes.
+    """A job whose results the engine compares, keeps and computes. work: the module and class that say how."""
 
-    stage: what all jobs of its kind are called together; work: the module and class that say how it computes; runs_model: whether it
-    runs the frozen model; is_quick: whether it is done in seconds, so that no cluster has to be asked.
-    """
-
-    stage: ClassVar[str]
     work: ClassVar[str]
-    runs_model: ClassVar[bool] = True
-    is_quick: ClassVar[bool] = False
 
     @property
     @abstractmethod
@@ -65,6 +78,9 @@ class ComputeJob(Job):
 @dataclass(frozen=True)
 class PrepareJob(Job):
     """The pictures and labels of one task, or of a part of one."""
+
+    stage = "prepare"
+    runs_model = False
 
     task: str
 
@@ -84,6 +100,10 @@ class PrepareJob(Job):
         if halves.part_of(self.task):
             return self.scope.paths.task_records([halves.whole_of(self.task)])
         return [] if self.scope.data.is_embedded(self.task) else [self.scope.paths.architecture, self.scope.paths.fetched]
+
+    def cost(self, sizes: Mapping[str, Size]) -> Work:
+        """Of all parts of a task together; what a part takes is its process."""
+        return together(costs.preparing(size) for name, size in sizes.items() if halves.whole_of(name) == self.task)
 
 
 @dataclass(frozen=True)
@@ -114,6 +134,9 @@ class DrawJob(ComputeJob):
         learners, seeds = len(self.scope.learners), len(self.scope.seeds)
         return f"Draw {self.scope.shots} training pictures per class for {learners} tasks and {seeds} seeds"
 
+    def cost(self, sizes: Mapping[str, Size]) -> Work:
+        return Work()
+
 
 @dataclass(frozen=True)
 class EncodeJob(ComputeJob):
@@ -139,6 +162,9 @@ class EncodeJob(ComputeJob):
     @property
     def message(self) -> str:
         return f"Encode the pictures and class names of {len(self.tasks)} tasks"
+
+    def cost(self, sizes: Mapping[str, Size]) -> Work:
+        return together(costs.encoding(self.scope, sizes[task]) for task in self.tasks)
 
 
 @dataclass(frozen=True)
@@ -167,6 +193,9 @@ class ProbeJob(ComputeJob):
     def message(self) -> str:
         return f"Fit linear probes on {len(self.tasks)} tasks"
 
+    def cost(self, sizes: Mapping[str, Size]) -> Work:
+        return together(costs.probing(sizes[task]) for task in self.tasks for _ in self.scope.seeds)
+
 
 @dataclass(frozen=True)
 class TuneJob(ComputeJob):
@@ -194,6 +223,13 @@ class TuneJob(ComputeJob):
     @property
     def message(self) -> str:
         return f"Tune {self.method}: {len(self.tasks) * len(self.seeds)} prompts; {KEPT}"
+
+    def cost(self, sizes: Mapping[str, Size]) -> Work:
+        method = Method.of(self.scope, self.method)
+        return together(method.tuning(sizes[task], len(self.seeds)) for task in self.tasks)
+
+    def step(self, sizes: Mapping[str, Size]) -> Step:
+        return Method.of(self.scope, self.method).step([sizes[task] for task in self.tasks], len(self.seeds))
 
 
 @dataclass(frozen=True)
@@ -237,6 +273,14 @@ class ShareJob(ComputeJob):
     def message(self) -> str:
         return f"Learn together {self.method}: {len(self.outputs)} results; {KEPT}"
 
+    def cost(self, sizes: Mapping[str, Size]) -> Work:
+        method = Method.of(self.scope, self.method)
+        return together(method.sharing([sizes[task] for task in self.scope.tasks]) for _ in self.seeds)
+
+    def step(self, sizes: Mapping[str, Size]) -> Step:
+        method = Method.of(self.scope, self.method)
+        return Step(sum(method.sentences(sizes[task]) for task in self.scope.tasks))
+
 
 @dataclass(frozen=True)
 class AdaptJob(ComputeJob):
@@ -273,6 +317,10 @@ class AdaptJob(ComputeJob):
     def message(self) -> str:
         return f"Adapt {self.method}: {len(self.outputs)} results; {KEPT}"
 
+    def cost(self, sizes: Mapping[str, Size]) -> Work:
+        method = Method.of(self.scope, self.method)
+        return together(method.adapting(sizes[task]) for task in self.tasks for _ in self.scope.seeds)
+
 
 @dataclass(frozen=True)
 class MultitaskJob(ComputeJob):
@@ -302,6 +350,17 @@ class MultitaskJob(ComputeJob):
     @property
     def message(self) -> str:
         return f"Tune {self.method} on many tasks at once; {KEPT}"
+
+    def cost(self, sizes: Mapping[str, Size]) -> Work:
+        """A source prompt that leaves nothing out is the same for all targets."""
+        multitask, seeds = self.scope.multitask, len(self.scope.seeds)
+        method = Method.of(self.scope, self.method, multitask.settings(self.method))
+        targets = self.targets if multitask.leaves_one_out else self.targets[:1]
+        unions = ([sizes[task] for task in multitask.tasks(target)] for target in targets)
+        return together(method.tuning_on_several(union, seeds, multitask.options) for union in unions)
+
+    def step(self, sizes: Mapping[str, Size]) -> Step:
+        return Method.of(self.scope, self.method).step([sizes[task] for task in self.scope.tasks], len(self.scope.seeds))
 
 
 @dataclass(frozen=True)
@@ -338,6 +397,21 @@ class JointJob(ComputeJob):
     @property
     def message(self) -> str:
         return f"Tune {self.method} on groups of tasks that share a prompt; {KEPT}"
+
+    def cost(self, sizes: Mapping[str, Size]) -> Work:
+        """Every target alone and in its group, from each start. Groups that are yet to be found are taken to be pairs."""
+        multitask, seeds, method = self.scope.multitask, len(self.scope.seeds), Method.of(self.scope, self.method)
+        starts, found = len(multitask.sources), multitask.joint == "auto"
+        work = together(method.tuning(sizes[task], seeds) for task in self.tasks for _ in range(2 * starts - 1))
+        if multitask.leaves_one_out:
+            source, every = Method.of(self.scope, self.method, multitask.settings(self.method)), [sizes[task] for task in self.scope.tasks]
+            groups = len(self.tasks) // 2 if found else len(multitask.joint)
+            work += together(source.tuning_on_several(every, seeds, multitask.options) for _ in range(groups))
+        asked = seeds * (2 * starts + found * len(self.tasks))
+        return work + together(method.evaluating(sizes[task], asked) for task in self.tasks)
+
+    def step(self, sizes: Mapping[str, Size]) -> Step:
+        return Method.of(self.scope, self.method).step([sizes[task] for task in self.scope.tasks], len(self.scope.seeds))
 
 
 @dataclass(frozen=True)
@@ -383,3 +457,18 @@ class TransferJob(ComputeJob):
     @property
     def message(self) -> str:
         return f"Transfer {self.method} ({self.protocol}): {sum(1 for _ in self.cells())} cells; {KEPT}"
+
+    def _tuned(self) -> Counter[tuple[str, int]]:
+        """By target and seed, how many prompts are tuned on side by side."""
+        return Counter((cell.target, cell.seed) for cell in self.cells() if self.scope.tunes(cell))
+
+    def cost(self, sizes: Mapping[str, Size]) -> Work:
+        method = Method.of(self.scope, self.method, self.scope.target_settings(self.protocol, self.method))
+        asked = Counter(cell.target for cell in self.cells() if cell.source != TEMPLATE)
+        work = together(method.evaluating(sizes[target], count) for target, count in asked.items())
+        return work + together(method.tuning(sizes[target], count) for (target, _), count in self._tuned().items())
+
+    def step(self, sizes: Mapping[str, Size]) -> Step:
+        learners = max(self._tuned().values(), default=0)
+        method = Method.of(self.scope, self.method, self.scope.target_settings(self.protocol, self.method))
+        return method.step([sizes[target] for target in self.targets], learners) if learners else Step()

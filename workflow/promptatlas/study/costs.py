@@ -1,0 +1,150 @@
+"""What methods have to do, counted in things whose speed can be measured: passes through a tower, tokens, images, products.
+
+The same counts serve for the tasks of a study and for the small ones of a microbenchmark. They follow the loops of `single_task`,
+`evaluate`, `shared_learner` and `adapters`. Knows nothing of seconds, of torch or of results.
+"""
+
+from __future__ import annotations
+
+import math
+from collections import Counter
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass
+from typing import Any
+
+from promptatlas import methods
+from promptatlas.backbone import kinds
+from promptatlas.study.scope import Scope
+from promptatlas.study.sizes import Size
+from promptatlas.tasks import metrics
+
+Work = Counter[str]  # how much of what; a name is "what: in which unit"
+
+AT_ONCE = 256  # validation images per pass
+SENTENCE = 8  # tokens of a template around a class name
+SIGLIP_LENGTH = 64  # tokens of every sentence
+
+
+@dataclass(frozen=True)
+class Step:
+    """What the largest step of a job has in memory on its way forward and back: text tokens and images."""
+
+    tokens: int = 0
+    images: int = 0
+
+
+@dataclass(frozen=True)
+class Method:
+    """A method with its settings, on a kind of backbone."""
+
+    name: str
+    settings: Mapping[str, Any]
+    kind: str = "vit"
+
+    @classmethod
+    def of(cls, scope: Scope, name: str, settings: Mapping[str, Any] | None = None) -> Method:
+        return cls(name, settings or scope.settings(name), kinds.kind(scope.config["backbone"]["model"]))
+
+    @property
+    def visual(self) -> bool:
+        return methods.is_visual(self.name)
+
+    @property
+    def by_image(self) -> bool:
+        """Whether every image has class weights of its own."""
+        return methods.is_by_image(self.name)
+
+    def sentences(self, size: Size) -> int:
+        """Tokens in one run of the text tower over the class names, what they share counted once; none for fixed sentences."""
+        if "context" not in self.settings:
+            return 0
+        if self.kind == "siglip":
+            return SIGLIP_LENGTH * size.classes
+        n = self.settings["context"]
+        before = {"end": n, "middle": n // 2, "front": 0}[self.settings.get("position", "end")]
+        words = max(0, len(self.settings.get("initial", "").split()) - n)
+        return 1 + before + words + sum(n - before + own + 2 for own in size.names)
+
+    def step(self, sizes: Sequence[Size], learners: int) -> Step:
+        """The largest step of `learners` prompts that are tuned side by side on one of some tasks."""
+        batch = self.settings["batch_size"]
+        text = max(map(self.sentences, sizes)) * (batch if self.by_image else 1)
+        images = min(batch, max(size.train for size in sizes)) * self.visual
+        return Step(learners * text, learners * images)
+
+    def tuning(self, size: Size, learners: int) -> Work:
+        """`learners` prompts side by side on one task: forward and backward in each step, forward to validate each epoch."""
+        epochs, steps = self.settings["epochs"], math.ceil(size.train / self.settings["batch_size"])
+        passes, seen = 2 * steps + math.ceil(size.validation / AT_ONCE), 2 * size.train + size.validation
+        work = Work({f"tune {self.name}: passes": epochs * passes * (learners if self.by_image else 1)})
+        work[f"tune {self.name}: tokens"] = epochs * learners * self.sentences(size) * (seen if self.by_image else passes)
+        if self.visual:
+            work[f"tune {self.name}: images"] = epochs * learners * seen
+        else:
+            work["encode: images"] = size.train + size.validation
+        return work
+
+    def tuning_on_several(self, sizes: Sequence[Size], learners: int, options: Mapping[str, Any]) -> Work:
+        """The same on several tasks at once, as `union` in the configuration says."""
+        if (options["classes"], options["batches"]) == ("own", "task"):
+            return together(self.tuning(size, learners) for size in sizes)
+        names = tuple(own for size in sizes for own in size.names)
+        counts = (sum(getattr(size, kind) for size in sizes) for kind in ("train", "validation", "test", "images"))
+        return self.tuning(Size(names, *counts), learners)
+
+    def evaluating(self, size: Size, prompts: int) -> Work:
+        """Scores of `prompts` prompts on the test images of one task."""
+        text = prompts * self.sentences(size)
+        return Work({
+            f"evaluate {self.name}: prompts": prompts,
+            f"evaluate {self.name}: tokens": text * (size.test if self.by_image else 1),
+            f"evaluate {self.name}: logits": prompts * size.test * size.classes,
+            f"evaluate {self.name}: images": prompts * size.test * self.visual,
+        })  # fmt: skip
+
+    def sharing(self, sizes: Sequence[Size]) -> Work:
+        """One learner on all tasks; a step runs the names of those tasks of which it has an image, all in one pass."""
+        total, batch, epochs = sum(size.train for size in sizes), self.settings["batch_size"], self.settings["epochs"]
+        steps = math.ceil(total / batch)
+        there = [1 - (1 - size.train / total) ** batch for size in sizes]
+        named = sum(self.sentences(size) * (2 * steps * share + 1) for size, share in zip(sizes, there, strict=True))
+        return Work({f"share {self.name}: passes": epochs * (2 * steps + 1), f"share {self.name}: tokens": epochs * named})
+
+    def adapting(self, size: Size) -> Work:
+        """One adapter: the search of alpha and beta, one beta at a time, and, if keys are trained, their epochs."""
+        grid, ranked = self.settings["beta_steps"], not metrics.lookup(size.metric).of_right_answers
+        work = Work({
+            f"adapt {self.name}: betas": grid,
+            f"adapt {self.name}: looks": grid * size.validation * size.train * (size.classes if ranked else 1),
+            f"adapt {self.name}: logits": grid * size.validation * size.classes,
+            f"adapt {self.name}: pairs": grid * self.settings["alpha_steps"] * ranked,
+        })  # fmt: skip
+        if "epochs" in self.settings:
+            epochs, seen = self.settings["epochs"], (2 * size.train + size.validation) * size.train
+            work[f"adapt {self.name}: steps"] = epochs * (1 + math.ceil(size.train / self.settings["batch_size"]))
+            work[f"adapt {self.name}: keys"] = epochs * seen
+            work[f"adapt {self.name}: products"] = epochs * seen * size.classes
+        return work
+
+
+def encoding(scope: Scope, size: Size) -> Work:
+    """All prepared images, and every class name in every template."""
+    siglip = kinds.kind(scope.config["backbone"]["model"]) == "siglip"
+    text = size.templates * sum(SIGLIP_LENGTH if siglip else SENTENCE + own for own in size.names)
+    return Work({"encode: images": size.images, "encode: tokens": text})
+
+
+def probing(size: Size) -> Work:
+    """One linear probe."""
+    return Work({"probe: fits": 1, "probe: products": size.train * size.classes})
+
+
+def preparing(size: Size) -> Work:
+    return Work({"prepare: drawn" if size.embedded else "prepare: decoded": size.images})
+
+
+def together(parts: Iterable[Work]) -> Work:
+    total = Work()
+    for part in parts:
+        total.update(part)
+    return total
