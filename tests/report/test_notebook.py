@@ -31,6 +31,7 @@ def study(tmp_path):
     return tmp_path
 
 
+@pytest.mark.imports
 def test_notebook_runs_from_top_to_bottom(study, monkeypatch):
     monkeypatch.setenv("PROMPTATLAS_STUDY", str(study))
     notebook = nbformat.read(NOTEBOOK, as_version=4)
