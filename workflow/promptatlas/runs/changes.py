@@ -117,6 +117,7 @@ def description(study: Study, task: str, source: Mapping[str, Any]) -> dict[str,
     entry = study.data.entry(task)
     names = [Path(one).name for one in place(study, task)]
     about = {key: value for key, value in source.items() if key not in (*PLACES, "splits", "redraw", "classes")}
+    about |= readers.code(dict(source))
     values = {
         "templates": entry.task.templates,
         "metric": entry.task.metric,

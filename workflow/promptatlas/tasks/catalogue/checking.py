@@ -9,6 +9,7 @@ import yaml
 from promptatlas.base.errors import UserError
 from promptatlas.base.messages import plain, shown, suggest
 from promptatlas.tasks import metrics
+from promptatlas.tasks.readers import READERS
 
 SCHEMA = Path(__file__).resolve().parents[3] / "schemas" / "task.schema.yaml"
 MANUAL = "see docs/data.md"  # every key and format of the data of a task
@@ -20,7 +21,7 @@ def check(definition: Any, kind: str, where: str) -> None:
     kind: "file" (of the catalogue), "own" (a user's task) or "override" (what differs from the catalogue); where: what
     the sentence calls the place.
     """
-    errors = list(_validator(kind, tuple(metrics.registered())).iter_errors(definition))
+    errors = list(_validator(kind, tuple(metrics.registered()), tuple(READERS)).iter_errors(definition))
     if errors:
         # a misspelt key before the missing one that it stands for
         urgent = ("additionalProperties", "required")
@@ -29,13 +30,14 @@ def check(definition: Any, kind: str, where: str) -> None:
 
 
 @cache
-def _validator(kind: str, known: tuple[str, ...]) -> Any:
-    """known: names of the metrics there are, also those that were registered from outside."""
+def _validator(kind: str, known: tuple[str, ...], readers: tuple[str, ...]) -> Any:
+    """known, readers: names of the metrics and readers there are, also those that were registered from outside."""
     # jsonschema takes a tenth of a second to import, which only definitions that are to be checked should cost
     import jsonschema
 
     schema = yaml.safe_load(SCHEMA.read_text())
     schema["$defs"]["metric"]["enum"] = list(known)
+    schema["$defs"]["source"]["properties"]["reader"]["enum"] = list(readers)
     return jsonschema.Draft202012Validator({"$ref": f"#/$defs/{kind}", "$defs": schema["$defs"]})
 
 

@@ -1,28 +1,56 @@
-"""Readers: each lists the pictures of a task that lie in one kind of place. Knows nothing of class names in prompts.
+"""Readers: each lists the images of a task that lie in one kind of place. Knows nothing of class names in prompts.
 
-A source is a plain dictionary, see `source` in workflow/schemas/task.schema.yaml; its `reader` names a module here.
-Every module has `present`, `download`, `advice`, `look` and `read`; none imports torch or a data-set library before it must.
+A source is a plain dictionary, see `source` in workflow/schemas/task.schema.yaml; its `reader` names a registered module here, or of a
+plugin. Every module has `present`, `download`, `advice`, `look` and `read`, as `folder` shows; none imports torch or a data-set library
+before it must.
 """
 
 from collections.abc import Iterable
-from importlib import import_module
 from pathlib import Path
 from types import ModuleType
 
+from promptatlas.base import plugins
 from promptatlas.base.errors import UserError
-from promptatlas.base.messages import suggest
+from promptatlas.base.messages import plain, suggest
+from promptatlas.base.registry import Registry, current
 
-READERS = ("folder", "torchvision", "huggingface")
+FUNCTIONS = ("present", "download", "advice", "look", "read")
+READERS: Registry[str] = Registry("reader")
+
+
+def register(name: str, module: str) -> None:
+    """Makes a reader known by name. module: its name; in a plugin that is a file also that of a file beside it, or its own."""
+    origin = current()
+    if origin and plugins.is_file(module):
+        module = str(origin.path.parent / module)
+        plugins.source_of(module)
+    READERS.add(name, module)
 
 
 def reader(source: dict) -> ModuleType:
     """The module that reads `source`: present(source, data_root), download(...), advice(...), look(...) and read(...)."""
-    name = source.get("reader")
+    name = str(source.get("reader"))
     if name not in READERS:
         raise UserError(f"reader {name!r} is unknown; {suggest(name, READERS)}")
-    return import_module(f"promptatlas.tasks.readers.{name}")
+    module = plugins.imported(READERS[name])
+    if missing := [function for function in FUNCTIONS if not hasattr(module, function)]:
+        raise UserError(f"reader `{name}`: {plain(READERS[name])} has no function `{missing[0]}`; it needs {', '.join(FUNCTIONS)}")
+    return module
+
+
+def code(source: dict) -> dict[str, str]:
+    """The hash of the code of a reader from a plugin, which is part of what a task is prepared from; empty for the library's own."""
+    origin = READERS.origin(source["reader"])
+    if origin is None:
+        return {}
+    return {"plugin": origin.sha256, "code": plugins.sha256(plugins.source_of(READERS[source["reader"]]))}
 
 
 def find(sources: Iterable[dict], data_root: Path) -> dict | None:
     """The first of `sources` whose data lie below `data_root`; None if there is none. Nothing is decoded."""
     return next((source for source in sources if reader(source).present(source, data_root)), None)
+
+
+for known in ("torchvision", "huggingface", "folder"):
+    register(known, f"{__name__}.{known}")
+READERS.seal()

@@ -1,0 +1,137 @@
+"""A reader from outside the package: registered by a plugin, it lists a task's images, is noticed when it changes, and is told what it
+lacks."""
+
+import re
+from pathlib import Path
+
+import numpy as np
+import pytest
+from PIL import Image
+
+from promptatlas.base import plugins
+from promptatlas.base.errors import UserError
+from promptatlas.runs import changes, fetch, prepare
+from promptatlas.study.study import Study
+from promptatlas.tasks import readers
+from promptatlas.tasks.prepared import PreparedTask
+
+READER = '''
+"""Images that a text file lists: a line of split, class and path for each."""
+from pathlib import Path
+
+import numpy as np
+from promptatlas.tasks import readers
+from promptatlas.tasks.listing import Listing, Split
+from promptatlas.tasks.readers.files import Files, stamp, stat
+from promptatlas.tasks.seen import single
+
+readers.register("text_list", "text_list.py")
+
+
+def _rows(source, data_root):
+    file = Path(data_root) / source["list"]
+    return file.parent, [line.split() for line in file.read_text().splitlines()]
+
+
+def present(source, data_root):
+    return (Path(data_root) / source["list"]).is_file()
+
+
+def advice(source, data_root):
+    return f"put the list of images at {Path(data_root) / source['list']}"
+
+
+def download(source, data_root):
+    raise NotImplementedError("nothing to download from")
+
+
+def look(source, data_root):
+    root, rows = _rows(source, data_root)
+    files = [root / path for _, _, path in rows] + [Path(data_root) / source["list"]]
+    return {file.name: seen for file in files if (seen := single(file))}
+
+
+def read(source, data_root):
+    root, rows = _rows(source, data_root)
+    names = tuple(sorted({name for _, name, _ in rows}))
+    splits = {}
+    for split in ("train", "test"):
+        own = [(names.index(name), path) for part, name, path in rows if part == split]
+        paths = [path for _, path in own]
+        labels = np.array([label for label, _ in own])
+        splits[split] = Split(Files(root, paths), labels, stamp(stat(root, paths)[0]))
+    return Listing(names, splits, "the list")
+'''
+
+
+@pytest.fixture
+def listed(tmp_path, monkeypatch):
+    """A folder with a list of images of two colours, and the reader that understands it."""
+    monkeypatch.chdir(tmp_path)
+    lines = []
+    for number in range(24):
+        name, split = ("red", "blue")[number % 2], "train" if number < 16 else "test"
+        colour = np.full((40, 40, 3), [200, 10, 10] if name == "red" else [10, 10, 200], np.uint8) + number
+        Image.fromarray(colour).save(tmp_path / f"{number}.png")
+        lines.append(f"{split} {name} {number}.png")
+    (tmp_path / "list.txt").write_text("\n".join(lines))
+    (tmp_path / "text_list.py").write_text(READER)
+    yield tmp_path
+    plugins.load([])
+
+
+def study(folder: Path) -> Study:
+    source = {"reader": "text_list", "list": str(folder / "list.txt")}
+    data = {name: {"source": source} for name in ("paints", "other")}
+    return Study({
+        "study": "own", "plugins": ["text_list.py"], "benchmark": "own", "data": data, "methods": ["coop"],
+        "shots": 2, "seeds": [1], "results": str(folder / "results"),
+    })  # fmt: skip
+
+
+def prepared(now: Study) -> changes.Change:
+    """The task as it is prepared, and what differs of it afterwards."""
+    now.paths.architecture.parent.mkdir(parents=True, exist_ok=True)
+    now.paths.architecture.write_text('{"image_size": 32}')
+    fetch.fetch(now, lambda line: None)
+    prepare.prepare(now, "paints", 1, lambda line: None, mark="first")
+    return changes.of_task(now, "paints")
+
+
+def test_its_images_and_labels_are_those_of_the_task(listed):
+    assert not prepared(study(listed)).parts
+    task = PreparedTask.open(study(listed).paths.task_folder("paints"))
+    assert task.task.class_names == ("blue", "red")
+    redder = task.images("test")[..., 0] > task.images("test")[..., 2]
+    assert len(task.labels("test")) == 8 and (redder.all(axis=(1, 2)) == task.labels("test")).all()
+
+
+def test_another_code_of_the_reader_is_another_source(listed):
+    prepared(study(listed))
+    (listed / "text_list.py").write_text(READER + "\n# read otherwise\n")
+    assert [*changes.of_task(study(listed), "paints").parts] == ["source"]
+    Image.new("RGB", (40, 40)).save(listed / "3.png")
+    assert {*changes.of_task(study(listed), "paints").parts} == {"source", "image files"}
+
+
+def test_a_reader_without_what_it_needs_is_told_in_a_sentence(listed):
+    (listed / "text_list.py").write_text(READER.replace("def advice", "def hint"))
+    with pytest.raises(UserError, match=r"reader `text_list`: .*text_list\.py has no function `advice`; it needs present, download"):
+        prepared(study(listed))
+
+
+def test_a_name_that_nobody_registered_or_that_is_taken_is_a_sentence(listed):
+    (listed / "text_list.py").write_text(READER.replace('"text_list", ', '"folder", '))
+    with pytest.raises(UserError, match="there is a reader `folder` already; choose another name"):
+        study(listed)
+    (listed / "text_list.py").write_text(READER.replace('"text_list", ', '"text_lists", '))
+    with pytest.raises(UserError, match=re.escape("must be one of torchvision, huggingface, folder, text_lists, not 'text_list'")):
+        study(listed)
+    (listed / "text_list.py").write_text(READER.replace("text_list.py", "nowhere.py"))
+    with pytest.raises(UserError, match=r"there is no file .*nowhere\.py"):
+        study(listed)
+
+
+def test_the_librarys_own_readers_have_all_functions():
+    for name in readers.READERS:
+        assert all(hasattr(readers.reader({"reader": name}), function) for function in readers.FUNCTIONS)
