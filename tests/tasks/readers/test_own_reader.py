@@ -15,53 +15,8 @@ from promptatlas.study.study import Study
 from promptatlas.tasks import readers
 from promptatlas.tasks.prepared import PreparedTask
 
-READER = '''
-"""Images that a text file lists: a line of split, class and path for each."""
-from pathlib import Path
-
-import numpy as np
-from promptatlas.tasks import readers
-from promptatlas.tasks.listing import Listing, Split
-from promptatlas.tasks.readers.files import Files, stamp, stat
-from promptatlas.tasks.seen import single
-
-readers.register("text_list", "text_list.py")
-
-
-def _rows(source, data_root):
-    file = Path(data_root) / source["list"]
-    return file.parent, [line.split() for line in file.read_text().splitlines()]
-
-
-def present(source, data_root):
-    return (Path(data_root) / source["list"]).is_file()
-
-
-def advice(source, data_root):
-    return f"put the list of images at {Path(data_root) / source['list']}"
-
-
-def download(source, data_root):
-    raise NotImplementedError("nothing to download from")
-
-
-def look(source, data_root):
-    root, rows = _rows(source, data_root)
-    files = [root / path for _, _, path in rows] + [Path(data_root) / source["list"]]
-    return {file.name: seen for file in files if (seen := single(file))}
-
-
-def read(source, data_root):
-    root, rows = _rows(source, data_root)
-    names = tuple(sorted({name for _, name, _ in rows}))
-    splits = {}
-    for split in ("train", "test"):
-        own = [(names.index(name), path) for part, name, path in rows if part == split]
-        paths = [path for _, path in own]
-        labels = np.array([label for label, _ in own])
-        splits[split] = Split(Files(root, paths), labels, stamp(stat(root, paths)[0]))
-    return Listing(names, splits, "the list")
-'''
+DOCS = Path(__file__).parents[3] / "docs" / "plugins.md"
+(READER,) = re.findall(r"```python\n(\"{3}Images that a text file lists.*?)```", DOCS.read_text(), re.DOTALL)
 
 
 @pytest.fixture
