@@ -111,6 +111,13 @@ def test_one_module_unpickles():
     assert {path.relative_to(LIBRARY.parent).as_posix() for path, tree in trees.items() if reads(tree)} == UNPICKLES
 
 
+def test_one_module_writes_under_another_name_first():
+    """A killed process leaves whole files only: nobody has a way of their own to see to that."""
+    words = ("mkstemp", "NamedTemporaryFile", '.tmp"')
+    found = {path for path in modules().values() if any(word in path.read_text(encoding="utf-8") for word in words)}
+    assert {path.relative_to(LIBRARY).as_posix() for path in found} == {"base/files.py"}
+
+
 @pytest.mark.parametrize(
     "code",
     ["import pickle", "from pickle import loads", "import joblib", "torch.load(p, weights_only=True)", "from torch import load",

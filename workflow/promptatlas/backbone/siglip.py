@@ -17,7 +17,7 @@ from torch import Tensor, nn
 from promptatlas.backbone.architecture import Architecture
 from promptatlas.backbone.block import ALL, Transformer
 from promptatlas.backbone.pictures import PictureTower
-from promptatlas.base.errors import UserError
+from promptatlas.backbone.text import TextEncoder
 
 EPSILON = 1e-6  # of every layer norm
 _GELU: dict[bool, Callable[[Tensor], Tensor]] = {False: F.gelu, True: partial(F.gelu, approximate="tanh")}  # by "is it the tanh form?"
@@ -41,15 +41,12 @@ class Whole:
         return (sentence, place), -1 - self.ids[sentence, place]
 
 
-class SiglipText(nn.Module):
+class SiglipText(TextEncoder):
     """Frozen text encoder; state-dict names as published below `text.`."""
 
     def __init__(self, architecture: Architecture, vocabulary: int) -> None:
-        super().__init__()
+        super().__init__(architecture, vocabulary)
         a = architecture
-        self.context_length = a.context_length
-        self.token_embedding = nn.Embedding(vocabulary, a.text_width)
-        self.positional_embedding = nn.Parameter(torch.empty(a.context_length, a.text_width))
         self.transformer = Transformer(a.text_width, a.text_heads, a.text_layers, False, a.text_hidden)
         blocks: Any = self.transformer.resblocks
         for block in blocks:
@@ -59,17 +56,9 @@ class SiglipText(nn.Module):
         self.text_projection = nn.Linear(a.text_width, a.embed_dim) if a.text_projects else nn.Identity()
         self.requires_grad_(False)
 
-    @property
-    def device(self) -> torch.device:
-        return self.positional_embedding.device
-
     def layout(self, rows: list[list[int]]) -> Whole:
         """Sentences (see `text.sentences`) arranged for `forward`. Raises UserError for one that is too long."""
-        if (longest := max(map(len, rows))) > self.context_length:
-            raise UserError(
-                f"a class name needs {longest} tokens with its prompt, but the text tower reads {self.context_length}: "
-                "shorten the name or the prompt."
-            )
+        self.require_short(rows)
         return Whole(torch.tensor(rows, device=self.device))
 
     def forward(self, layout: Whole, context: Tensor | None = None, owner: Tensor | None = None) -> Tensor:

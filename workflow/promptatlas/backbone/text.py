@@ -86,13 +86,7 @@ class Layout:
         return _Places.among(self.prefix), _Places.among(self.suffix)
 
     @staticmethod
-    def of(rows: list[list[int]], context_length: int, device: torch.device | str = "cpu") -> Layout:
-        for row in rows:
-            if len(row) > context_length:
-                raise UserError(
-                    f"a class name needs {len(row)} tokens with its prompt, but the text tower reads {context_length}: "
-                    "shorten the name or the prompt."
-                )
+    def of(rows: list[list[int]], device: torch.device | str = "cpu") -> Layout:
         shortest = min(len(row) for row in rows)
         shared = next((i for i in range(shortest) if any(r[i] != rows[0][i] for r in rows)), shortest - 1)
         shared = min(shared, shortest - 1)
@@ -114,27 +108,43 @@ class Layout:
         )
 
 
-class TextTower(nn.Module):
-    """Frozen text encoder; state-dict names as published (`token_embedding.weight`, `transformer.resblocks.0...`)."""
+class TextEncoder(nn.Module):
+    """What text towers share: the embeddings of tokens and places, and how long a sentence may be."""
 
     def __init__(self, architecture: Architecture, vocabulary: int) -> None:
         super().__init__()
+        self.context_length = architecture.context_length
+        self.token_embedding = nn.Embedding(vocabulary, architecture.text_width)
+        self.positional_embedding = nn.Parameter(torch.empty(architecture.context_length, architecture.text_width))
+
+    @property
+    def device(self) -> torch.device:
+        return self.positional_embedding.device
+
+    def require_short(self, rows: list[list[int]]) -> None:
+        """UserError for a sentence that is too long."""
+        if (longest := max(map(len, rows))) > self.context_length:
+            raise UserError(
+                f"a class name needs {longest} tokens with its prompt, but the text tower reads {self.context_length}: "
+                "shorten the name or the prompt."
+            )
+
+
+class TextTower(TextEncoder):
+    """Frozen text encoder; state-dict names as published (`token_embedding.weight`, `transformer.resblocks.0...`)."""
+
+    def __init__(self, architecture: Architecture, vocabulary: int) -> None:
+        super().__init__(architecture, vocabulary)
         a = architecture
-        self.context_length = a.context_length
-        self.token_embedding = nn.Embedding(vocabulary, a.text_width)
-        self.positional_embedding = nn.Parameter(torch.empty(a.context_length, a.text_width))
         self.transformer = Transformer(a.text_width, a.text_heads, a.text_layers, a.quick_gelu, a.text_hidden)
         self.ln_final = nn.LayerNorm(a.text_width)
         self.text_projection = nn.Parameter(torch.empty(a.text_width, a.embed_dim))
         self.requires_grad_(False)
 
-    @property
-    def device(self) -> torch.device:
-        return self.text_projection.device
-
     def layout(self, rows: list[list[int]]) -> Layout:
         """Sentences (see `sentences`) arranged for `forward`; computed once, used for every step."""
-        return Layout.of(rows, self.context_length, self.device)
+        self.require_short(rows)
+        return Layout.of(rows, self.device)
 
     def forward(self, layout: Layout, context: Tensor | None = None, owner: Tensor | None = None) -> Tensor:
         """Features (K, C, embed_dim), not normalised; context (K, depth, n, width), or None for plain sentences (K = 1).

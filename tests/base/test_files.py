@@ -1,0 +1,46 @@
+"""A file is whole or as it was, whatever ends the writing of it."""
+
+import os
+from pathlib import Path
+
+import pytest
+
+from promptatlas.base import files
+
+
+def test_a_whole_file_takes_the_place_of_the_old_one_and_nothing_else_is_left(tmp_path: Path) -> None:
+    files.replace(tmp_path / "below" / "a.json", b"old")
+    with files.whole(tmp_path / "below" / "a.json") as temporary:
+        temporary.write_bytes(b"new")
+        assert (tmp_path / "below" / "a.json").read_bytes() == b"old" and temporary.parent == tmp_path / "below"
+    assert [path.name for path in (tmp_path / "below").iterdir()] == ["a.json"]
+    assert (tmp_path / "below" / "a.json").read_bytes() == b"new"
+
+
+@pytest.mark.parametrize("error", [OSError, KeyboardInterrupt])
+def test_an_error_leaves_the_old_file_alone(tmp_path: Path, error: type[BaseException]) -> None:
+    def write() -> None:
+        with files.whole(tmp_path / "a") as temporary:
+            temporary.write_bytes(b"half")
+            raise error
+
+    files.replace(tmp_path / "a", b"old")
+    with pytest.raises(error):
+        write()
+    assert [(path.name, path.read_bytes()) for path in tmp_path.iterdir()] == [("a", b"old")]
+
+
+def test_of_two_files_the_first_that_is_named_is_there_last(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """`backbone.export` relies on it: with the weights all the rest is there."""
+    placed, moved = [], os.replace
+
+    def replace(source: Path, target: Path) -> None:
+        moved(source, target)
+        placed.append(target.name)
+
+    monkeypatch.setattr(os, "replace", replace)
+    with files.whole(tmp_path / "weights") as one, files.whole(tmp_path / "words") as other:
+        one.write_bytes(b"1")
+        other.write_bytes(b"2")
+        assert not placed
+    assert placed == ["words", "weights"]
