@@ -89,6 +89,16 @@ def test_preparation_asks_whether_it_has_a_value():
         require_test(task, np.eye(3, dtype=np.uint8)[:2] + np.eye(3, dtype=np.uint8)[:2], 0)
 
 
+def test_a_metric_of_two_classes_tells_its_own_reason_where_both_are_there():
+    needs = {"undefined": lambda labels: "" if np.bincount(labels).min() > 1 else "a class has fewer than two"}
+    metrics.register(
+        metrics.Metric(name="gap", title="gap", curve=average_precision, classes=2, chance=lambda labels, classes: 0.5, **needs)
+    )
+    task = Task("pets", "Pets", "test", NAMES[:2], ("{}",), "gap")
+    with pytest.raises(UserError, match="gap has no value on the 3 test images: a class has fewer than two"):
+        require_test(task, np.array([0, 0, 1]), 0)
+
+
 def test_notes_say_what_its_declaration_allows():
     images = {"test": np.random.default_rng(0).integers(0, 255, (12, 4, 4, 3), np.uint8)}
     pools = {split: Pool.whole(images["test"], np.array([0] * 10 + [1, 1])) for split in ("train", "validation", "test")}

@@ -66,7 +66,7 @@ def _alike(task: Task, labels: np.ndarray, broken: int, split: str) -> str:
             f"none of the {those} has a label, so {task.metric} has no value; add {split} images with labels{mend}, or leave the task out"
         )
     known = metrics.lookup(task.metric)
-    if known.classes != 2:
+    if known.classes != 2 or len(np.unique(labels)) > 1:
         why = known.undefined(labels)
         return f"{task.metric} has no value on the {those}: {why}; add {split} images{mend}, set another `metric` or leave the task out"
     own, other = (task.class_names[number] for number in (labels[0], 1 - labels[0]))
