@@ -57,7 +57,7 @@ def script(tmp_path):
 
 
 def run(*arguments: str, python: str = PYTHON, **more) -> subprocess.CompletedProcess:
-    return subprocess.run([python, *arguments], text=True, capture_output=True, timeout=60, **({"env": ENVIRONMENT} | more))
+    return subprocess.run([python, *arguments], text=True, capture_output=True, timeout=300, **({"env": ENVIRONMENT} | more))
 
 
 def begun(*arguments: str) -> subprocess.Popen:
