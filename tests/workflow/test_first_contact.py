@@ -152,7 +152,7 @@ def test_a_folder_that_may_not_be_read_is_told(here, monkeypatch):
     def refuse(path):
         raise PermissionError(13, "Permission denied")
 
-    monkeypatch.setattr("promptatlas.tasks.readers.folder.listdir", refuse)
+    monkeypatch.setattr("promptatlas.tasks.readers.files.os.scandir", refuse)
     assert all("cannot be listed (Permission denied)" in str(one) for one in data_folders.wrong(Study(own(a="roses", b="tulips"))))
 
 
@@ -425,7 +425,8 @@ def test_no_list_of_rules_names_one_that_a_study_may_not_have():
     rules = [path.read_text() for path in [ROOT / "Snakefile", *(ROOT / "workflow" / "rules").glob("*.smk")]]
     assert not any(re.search(r"^localrules:", text, re.M) for text in rules)
     local = re.findall(r"rule (\w+):\n(?:(?!^ *rule )[\s\S])*?localrule: True", "\n".join(rules), re.M)
-    assert {"fetch", "backbone", "draw", "index", "collect", "page", "provenance"} <= {*local}
+    assert {"fetch", "backbone", "index", "collect", "page", "provenance"} <= {*local}
+    assert {job.stage for job in Study(CONFIG).jobs.compute if job.is_quick} == {"draw"}
 
 
 # What names of folders, lists and descriptions tell before any image is opened

