@@ -10,9 +10,9 @@ from tiers import Guard
 
 # What takes longest comes first: one process would else wait at the end for the other.
 LONG_FILES = (
-    "test_slurm", "test_failures", "test_every_stage_fails", "test_what_changes_touch", "test_study_runs", "test_readme",
-    "test_protocol_studies", "test_interruptions", "test_bad_input", "test_few_shot", "test_own_pictures", "test_nasty_names",
-    "test_shared_prompts", "test_other_queues", "test_pretraining",
+    "test_slurm", "test_interruptions", "test_failures", "test_study_runs", "test_what_changes_touch", "test_readme",
+    "test_every_stage_fails", "test_protocol_studies", "test_own_pictures", "test_few_shot", "test_shared_prompts", "test_plugins",
+    "test_bad_input", "test_nasty_names", "test_other_queues", "test_taken_prompts", "test_methods_compared", "test_pretraining",
 )  # fmt: skip
 LONG_FOLDERS = ("cluster", "workflow", "training", "runs", "methods", "backbone", "exchange")
 # The tests of a file stay together, as they share what the file has made; each of these makes its own.
