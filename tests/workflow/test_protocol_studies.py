@@ -153,7 +153,7 @@ def test_a_target_with_test_pictures_only_is_measured(tmp_path, finished):
 @pytest.mark.parametrize(
     ("changes", "words"),
     [
-        ({"design": "base-to-new"}, ("`design` must be one of matrix, few_shot, base_to_new",)),
+        ({"design": "base-to-new"}, ("unknown design `base-to-new` under `design`", "did you mean `base_to_new`?")),
         ({"design": "cross_dataset"}, ("needs `sources`", "at least one")),
         ({"design": "domain", "sources": ["colrs"]}, ("unknown task `colrs`", "`sources`", "`colors`")),
         ({"sources": ["colors"]}, ("`sources` is for", "not for matrix")),
