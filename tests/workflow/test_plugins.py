@@ -4,10 +4,12 @@ of a file makes stale what it gave, and nothing else."""
 import json
 import re
 import subprocess
+from pathlib import Path
 
 import pandas as pd
 import pytest
 import yaml
+from PIL import Image
 
 from promptatlas.base import plugins
 from promptatlas.runs import session
@@ -52,8 +54,18 @@ def by_size(corpus):
     sizes = np.array([len(own) for own in corpus.classes], float)
     return -abs(sizes[:, None] - sizes)
 """
+DOCS = (Path(__file__).parents[2] / "docs" / "plugins.md").read_text()
+READER, METRIC, PROTOCOL = (
+    next(code for code in re.findall(r"```python\n(.*?)```", DOCS, re.DOTALL) if mark in code)
+    for mark in ("readers.register", "metrics.register", "protocols.register")
+)
+FILES = {
+    "angle.py": METHOD, "angle_net.py": NET, "by_size.py": MEASURE, "text_list.py": READER, "top2.py": METRIC, "brief.py": PROTOCOL,
+}  # fmt: skip
+PAINTS = {"source": {"reader": "text_list", "list": "studies/paints.txt"}, "metric": "top2"}
 OURS = {
-    "plugins": ["angle.py", "by_size.py"], "methods": ["coop", "angle"], "tasks": ["shapes", "colors", "glasses"],
+    "plugins": [name for name in FILES if name != "angle_net.py"], "methods": ["coop", "angle"],
+    "tasks": ["shapes", "colors", "glasses", "paints"], "data": {"paints": PAINTS}, "data_root": ".", "protocols": ["frozen", "brief"],
     "settings": {"angle": {"epochs": 1}},
 }  # fmt: skip
 CHANGED = "the code of angle, from studies/angle.py, has changed since the tables were made; its results are stale"
@@ -64,9 +76,14 @@ def study(tmp_path_factory, backbone):
     study = begin(tmp_path_factory.mktemp("plugins"), backbone, methods=["coop"])
     folder = study.folder / "studies"
     folder.mkdir()
-    (folder / "angle.py").write_text(METHOD)
-    (folder / "angle_net.py").write_text(NET)
-    (folder / "by_size.py").write_text(MEASURE)
+    for name, text in FILES.items():
+        (folder / name).write_text(text)
+    lines, colours = [], {"red": (200, 10, 10), "green": (10, 200, 10), "blue": (10, 10, 200)}
+    for number in range(36):
+        name = [*colours][number % 3]
+        Image.new("RGB", (40, 40), tuple(part + number for part in colours[name])).save(folder / f"{number}.png")
+        lines.append(f"{'test' if number > 23 else 'train'} {name} {number}.png")
+    (folder / "paints.txt").write_text("\n".join(lines))
     (folder / "ours.yaml").write_text(yaml.safe_dump(OURS))
     return study
 
@@ -81,21 +98,25 @@ def status(study) -> subprocess.CompletedProcess:
     return subprocess.run(command, cwd=study.folder, env=ENVIRONMENT, text=True, capture_output=True, timeout=300)
 
 
-def test_a_method_and_a_measure_of_ones_own_reach_cells_tables_and_page_and_a_change_only_what_it_made(study):
+def test_what_plugins_register_reaches_cells_tables_and_page_and_a_change_only_what_it_made(study):
+    """A method, a measure, a metric, a data source and a protocol at once."""
     ours = ("--cores", "1", "--configfile", "studies/ours.yaml")
     study.run(*ours)
     cells = {name: json.loads(text) for name, text in study.contents("cells").items()}
     own = [cell for cell in cells.values() if cell["method"] == "angle"]
-    assert len(own) == 3 * 5 and all(0 <= cell["score"] <= 1 for cell in own)
+    assert len(own) == 2 * 4 * 6 and all(0 <= cell["score"] <= 1 for cell in own)
+    assert {cell["metric"] for cell in own if cell["target"] == "paints"} == {"top2"}
+    assert {cell["protocol"] for cell in own} == {"frozen", "brief"}
     transfer = pd.read_parquet(study.results / "tables" / "transfer.parquet")
     similarity = pd.read_parquet(study.results / "tables" / "similarity.parquet")
     assert {*transfer["method"]} == {"coop", "angle"} and "by_size" in {*similarity["measure"]}
     page = (study.results / "report.html").read_text()
-    assert "One vector at an angle" in page and "Number of classes" in page
+    titles = ("One vector at an angle", "Number of classes", "among the first two", "tuned on the target for one epoch")
+    assert [title for title in titles if title not in page] == [] and {*transfer["protocol"]} == {"frozen", "brief"}
+    tasks = pd.read_parquet(study.results / "tables" / "tasks.parquet").set_index("task")
+    assert tasks.loc["paints", "classes"] == 3
     provenance = json.loads((study.results / "provenance.json").read_text())
-    assert [one["name"] for one in provenance["plugins"]] == ["angle.py", "by_size.py"] and "code" in provenance["config"]["settings"][
-        "angle"
-    ]
+    assert [one["name"] for one in provenance["plugins"]] == OURS["plugins"] and "code" in provenance["config"]["settings"]["angle"]
     assert "code" not in provenance["config"]["settings"]["coop"]
     assert "Nothing to be done" in study.run(*ours) and status(study).returncode == 0
 
@@ -107,8 +128,8 @@ def test_a_method_and_a_measure_of_ones_own_reach_cells_tables_and_page_and_a_ch
     said = status(study)
     rows = {line[:24].strip(): line[24:].split()[:4] for line in said.stdout.splitlines()}
     assert said.returncode == 4 and CHANGED in said.stderr
-    assert rows["prompts angle"] == ["0", "0", "3", "0"] and rows["prompts coop"] == ["3", "0", "0", "0"]
-    assert rows["frozen cells coop"] == ["15", "0", "0", "0"]
+    assert rows["prompts angle"] == ["0", "0", "4", "0"] and rows["prompts coop"] == ["4", "0", "0", "0"]
+    assert rows["frozen cells coop"] == ["24", "0", "0", "0"]
     before, marks = study.contents("prompts", "cells"), (study.results / "tables" / "similarity.parquet").stat().st_mtime_ns
     study.run(*ours)
     after = study.contents("prompts", "cells")
@@ -145,15 +166,17 @@ def here(tmp_path, monkeypatch):
 
 def test_files_count_from_the_configuration_that_names_them(here, capsys):
     (here / "studies").mkdir()
-    for name, text in (("angle.py", METHOD), ("angle_net.py", NET), ("by_size.py", MEASURE)):
+    for name, text in FILES.items():
         (here / "studies" / name).write_text(text)
     usual, above = here / "config.yaml", here / "studies" / "ours.yaml"
     usual.write_text("study: tiny\nplugins: [elsewhere.py]\n")
     above.write_text(yaml.safe_dump(OURS))
     given = configuration.load(usual) | configuration.load(above)
     study = session.plan(given, [usual, above])
-    assert given["plugins"] == ["studies/angle.py", "studies/by_size.py"] == study.config["plugins"] and study.methods == ("coop", "angle")
-    typed = configuration.load(usual) | configuration.load(above) | {"plugins": ["studies/angle.py"]}
+    assert given["plugins"] == [f"studies/{name}" for name in OURS["plugins"]] == study.config["plugins"]
+    assert study.methods == ("coop", "angle")
+    less = {"plugins": ["studies/angle.py"], "tasks": ["shapes", "colors"], "data": {}, "protocols": ["frozen"]}
+    typed = configuration.load(usual) | configuration.load(above) | less
     assert session.plan(typed, [usual, above]).config["plugins"] == ["studies/angle.py"], "on the command line from the working directory"
     (here / "mine.py").write_text("")
     above.write_text(yaml.safe_dump(OURS | {"plugins": ["mine.py", "no.module"]}))
