@@ -2,7 +2,6 @@
 they can be counted on one's fingers."""
 
 from collections import Counter
-from itertools import islice
 from pathlib import Path
 
 import pytest
@@ -11,9 +10,9 @@ import torch
 from promptatlas.backbone.classifier import PromptedClassifier
 from promptatlas.backbone.untrained import untrained
 from promptatlas.methods import names, settings
-from promptatlas.plan import device_speed, timetable, trials
-from promptatlas.plan.device_speed import Point
+from promptatlas.plan import microbenchmarks, speeds, timetable
 from promptatlas.plan.forecast import Planned, jobs
+from promptatlas.plan.speeds import Point
 from promptatlas.study.configuration import complete, load
 from promptatlas.study.costs import Method, Work
 from promptatlas.study.sizes import Size, size
@@ -36,7 +35,7 @@ def study(**changes) -> Study:
 
 @pytest.mark.parametrize("method", [name for name in names("prompt") if name != "vpt"])
 def test_tokens_are_counted_as_the_text_tower_runs_them(model, method):
-    made_up = trials.MadeUp(Size((2,) * 12, 0, 0, 0, 0), 32)
+    made_up = microbenchmarks.MadeUp(Size((2,) * 12, 0, 0, 0, 0), 32)
     prompts = single_task.scratch(model, method, settings(method), 0).prompts
     layout = PromptedClassifier(model, made_up.task.class_names, prompts).layout
     counted = Method(method, settings(method)).sentences(made_up.size)
@@ -47,7 +46,7 @@ def test_steps_and_pictures_are_counted_as_tuning_sees_them(model, monkeypatch):
     """Every picture goes forward and back once an epoch (two), and every picture that validates forward (one)."""
     own = settings("vpt", {"epochs": 3, "batch_size": 4})
     small = Size((2, 2), train=10, validation=6, test=0, images=0)
-    task, seen = trials.MadeUp(small, model.architecture.image_size), Counter()
+    task, seen = microbenchmarks.MadeUp(small, model.architecture.image_size), Counter()
     features = single_task.Pictures.features
 
     def counted(self, prompts, rows):
@@ -86,29 +85,51 @@ def test_prices_are_those_that_the_seconds_were_made_of():
     truth = {"a: passes": 0.5, "a: tokens": 0.002, "a: images": 0.1}
     works = [Work(dict(zip(truth, counts, strict=True))) for counts in ((1, 9, 2), (2, 40, 2), (2, 9, 8), (5, 90, 64))]
     points = [Point(work, (sum(truth[name] * count for name, count in work.items()),)) for work in works]
-    assert device_speed.prices(points) == pytest.approx(truth, rel=1e-6)
+    assert speeds.prices(points) == pytest.approx(truth, rel=1e-6)
 
 
 def test_too_few_measurements_are_laid_to_what_a_study_has_most_of():
-    found = device_speed.prices([Point(Work({"a: passes": 2, "a: tokens": 50, "a: images": 4}), (8.0,))])
+    found = speeds.prices([Point(Work({"a: passes": 2, "a: tokens": 50, "a: images": 4}), (8.0,))])
     assert found == {"a: passes": 0.0, "a: tokens": 0.0, "a: images": pytest.approx(2.0)}
 
 
 def test_every_method_has_a_measured_price(model, monkeypatch):
     """The smallest sizes of each, for methods of every kind and everything that a study may do with them."""
-    for code in device_speed.STARTS.values():
+    for code in speeds.STARTS.values():
         exec(code)  # is there to be imported
-    monkeypatch.setattr(device_speed, "_start", lambda code, device: 1.0)
-    monkeypatch.setattr(device_speed, "QUICK", 0.0)  # nothing is run four times to be sure
+    monkeypatch.setattr(speeds, "_start", lambda code, device: 1.0)
+    monkeypatch.setattr(speeds, "QUICK", 0.0)  # nothing is run four times to be sure
     few = {"shots": 4, "seeds": [1, 2], "test_pictures": 32}
     own = study(tasks=["shapes", "tissue", "letters"], methods=EVERY, protocols=["frozen", "init"], multitask="all", joint="auto", **few)
     sizes = {task: size(own, task) for task in own.tasks}
-    small = {kind: islice(trial, 4) for kind, trial in trials.trials(own, model, sizes).items()}
-    speeds = device_speed.calibrate(small, "cpu", budget=1000.0)
-    planned = jobs(own, sizes)
+    small = {kind: own[:4] for kind, own in microbenchmarks.microbenchmarks(own, model, sizes).items()}
+    found = speeds.measure(small, "cpu", budget=1000.0)
+    planned = jobs(own, sizes, 1)
     wanted = {name for job in planned for name, count in job.work.items() if count}
-    assert speeds.unmeasured == () and wanted <= {*speeds.each}
-    assert all(speeds.seconds(job.work) > 0 for job in planned)
+    assert found.unmeasured == () and wanted <= {*found.each}
+    assert all(found.seconds(job.work) > 0 for job in planned)
+
+
+def test_what_would_take_too_long_is_left_out_and_has_the_price_of_its_like(monkeypatch):
+    """Every image or token takes half a second by this clock, of which there are twenty."""
+    now = [0.0]
+    monkeypatch.setattr(speeds, "_start", lambda code, device: 0.0)
+    monkeypatch.setattr(speeds, "_clock", lambda device: lambda: now[0])
+
+    def benchmark(name: str, count: int) -> speeds.Benchmark:
+        def run() -> None:
+            now[0] += 0.5 * count
+
+        return Work({name: count}), lambda: run
+
+    kinds = {
+        "encode": [benchmark("encode: images", 2)],
+        "tune a": [benchmark("tune a: tokens", 4), benchmark("tune a: tokens", 4000)],
+        "tune b": [benchmark("tune b: images", 10**6)],
+    }
+    found = speeds.measure(kinds, "cpu", budget=20.0)
+    assert found.unmeasured == ("tune b",) and now[0] < 20
+    assert [found.seconds({name: 10}) for name in ("tune a: tokens", "tune b: images")] == pytest.approx([5.0, 5.0])
 
 
 def test_jobs_wait_for_each_other_and_for_a_device():
@@ -125,5 +146,5 @@ def test_jobs_wait_for_each_other_and_for_a_device():
 
 
 def test_a_made_up_task_is_a_task():
-    task = trials.MadeUp(Size((3,) * 300, 300, 4, 4, 0, metric="accuracy"), 8).task
+    task = microbenchmarks.MadeUp(Size((3,) * 300, 300, 4, 4, 0, metric="accuracy"), 8).task
     assert isinstance(task, Task) and len({*task.class_names}) == 300

@@ -1,13 +1,11 @@
 """Deterministic mode reaches every job, changes no description of a study, and no method asks for what it forbids."""
 
-from itertools import islice
-
 import pytest
 import torch
 
 from promptatlas.backbone.untrained import untrained
 from promptatlas.methods import names, settings
-from promptatlas.plan import trials
+from promptatlas.plan.microbenchmarks import MadeUp, microbenchmarks
 from promptatlas.runs import devices, session
 from promptatlas.runs.variables import DETERMINISTIC
 from promptatlas.study.sizes import Size, size
@@ -42,8 +40,8 @@ def test_the_configuration_reaches_the_jobs_and_makes_nothing_stale(wanted, tmp_
 
 def test_every_method_works_in_deterministic_mode(deterministic):
     study, model = Study({"tasks": TASKS, "methods": EVERY}), untrained("mini", "mini", "cpu")
-    kinds = trials.trials(study, model, {task: size(study, task) for task in TASKS})
-    tried = [run() for kind, trial in kinds.items() for _, run in islice(trial, 1)]
+    kinds = microbenchmarks(study, model, {task: size(study, task) for task in TASKS})
+    tried = [ready()() for own in kinds.values() for _, ready in own[:1]]
     assert len(tried) == len(kinds)
 
 
@@ -53,7 +51,7 @@ def test_the_same_prompts_come_out_bit_by_bit(deterministic, method):
     with torch.no_grad():
         for tensor in model.text.parameters():
             tensor.copy_(torch.randn(tensor.shape, generator=torch.Generator().manual_seed(0)) * 0.05)
-    task = trials.MadeUp(Size((2,) * 3, 12, 6, 0, 0), model.architecture.image_size)
+    task = MadeUp(Size((2,) * 3, 12, 6, 0, 0), model.architecture.image_size)
     one, other = (single_task.tune_task(model, method, own, task, [task.draw()] * 2, [1, 2]) for _ in range(2))
     assert [prompt.fingerprint() for prompt in one] == [prompt.fingerprint() for prompt in other]
     assert one[0].fingerprint() != one[1].fingerprint()

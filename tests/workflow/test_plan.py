@@ -61,7 +61,7 @@ def test_jobs_and_what_they_wait_for_are_those_of_snakemake(tmp_path, backbone, 
     assert len(beside) == 1
     told = {name: needs - beside for name, needs in told.items() if name not in beside}
     study = Study(complete(CONFIG | changes))
-    planned = forecast.jobs(study, {task: size(study, task) for task in study.tasks})
+    planned = forecast.jobs(study, {task: size(study, task) for task in study.tasks}, 1)
     needs = {job.name: {*job.needs} for job in planned}
     assert len(planned) == len(needs) and {*needs} == {*told} - {"all"}
     named = [job.name for job in planned]

@@ -1,5 +1,5 @@
 """What `promptatlas plan` says of a study: jobs, hours with a range, memory and disk, time on N devices; and after a run what
-it really took. The speeds are measured on the device at hand.
+it really took. The speeds are those of microbenchmarks on the device at hand.
 """
 
 from __future__ import annotations
@@ -18,8 +18,8 @@ from promptatlas.backbone import WEIGHTS
 from promptatlas.backbone.architecture import Architecture
 from promptatlas.base.messages import counted
 from promptatlas.plan import footprint, forecast, timetable
-from promptatlas.plan.device_speed import Speeds, calibrate
 from promptatlas.plan.forecast import STAGES, Planned
+from promptatlas.plan.speeds import Speeds, measure
 from promptatlas.study.sizes import Size, size
 from promptatlas.study.study import Study
 
@@ -29,7 +29,7 @@ MODEL = 1.25
 
 @dataclass(frozen=True)
 class Budget:
-    """A study with the time of each of its jobs in seconds, of a processor or of a GPU.
+    """A study with the time of each of its jobs in seconds, of a CPU or of a GPU.
 
     device: "cpu" or "cuda"; trained: whether the speeds are those of the study's own backbone; base: bytes of a process
     that has just started to compute.
@@ -61,7 +61,7 @@ def measured_here(study: Study) -> Budget:
     from promptatlas import backbone
     from promptatlas.backbone.model import shapes
     from promptatlas.backbone.untrained import untrained
-    from promptatlas.plan.trials import trials
+    from promptatlas.plan.microbenchmarks import microbenchmarks
     from promptatlas.runs import devices
 
     started, device = time.monotonic(), devices.chosen(study.config["device"], threads=1)
@@ -73,8 +73,8 @@ def measured_here(study: Study) -> Budget:
         model = untrained(study.config["backbone"]["model"], study.config["backbone"]["pretrained"], device)
     weights = sum(prod(shape) for shape in shapes(model.architecture, model.text.token_embedding.num_embeddings).values())
     weights *= footprint.FLOAT
-    speeds = calibrate(trials(study, model, sizes), device)
-    planned = forecast.jobs(study, sizes)
+    speeds = measure(microbenchmarks(study, model, sizes), device)
+    planned = forecast.jobs(study, sizes, weights)
     unit = 1 if sys.platform == "darwin" else 1024
     base = resource.getrusage(resource.RUSAGE_CHILDREN).ru_maxrss * unit
     return Budget(study, sizes, model.architecture, weights, planned, speeds, device, trained, base, time.monotonic() - started)
@@ -95,7 +95,7 @@ def lines(budget: Budget, devices: int) -> list[str]:
 
 def _head(budget: Budget) -> list[str]:
     study = budget.study
-    unit = "GPU" if budget.device == "cuda" else "core of a processor"
+    unit = "GPU" if budget.device == "cuda" else "CPU core"
     model = "" if budget.trained else ", with an untrained model of the same sizes"
     return [
         f"{study.name}: {counted(len(study.tasks), 'task')}, {counted(len(study.every_method), 'method')}, "
@@ -107,7 +107,7 @@ def _head(budget: Budget) -> list[str]:
 def _stages(budget: Budget) -> list[str]:
     took = measured(budget.study, budget.planned)
     head = f"{'':<12}{'jobs':>6}{'time':>10}{'from':>10}{'to':>10}{'longest':>10}"
-    rows = [head + (f"{'ran':>8}{'clock':>10}{'processor':>11}" if took else "")]
+    rows = [head + (f"{'ran':>8}{'clock':>10}{'CPU':>11}" if took else "")]
     for stage in (*STAGES, "all"):
         own = [budget.seconds[job.name] for job in budget.planned if stage in (job.stage, "all")]
         if not own:
@@ -151,13 +151,13 @@ def _doubts(budget: Budget) -> list[str]:
     rows = []
     assumed = [task for task, own in budget.sizes.items() if not own.known]
     if assumed:
-        rows.append(f"assumed, as their pictures have not been found: the sizes of {', '.join(assumed)}")
+        rows.append(f"assumed, as their images have not been found: the sizes of {', '.join(assumed)}")
     if budget.speeds.unmeasured:
         rows.append(f"too slow to be measured here, so guessed from the others: {', '.join(budget.speeds.unmeasured)}")
     if budget.study.multitask.joint == "auto":
         rows.append("assumed: `joint: auto` finds pairs of tasks")
     if budget.device == "cpu" and budget.study.backbone.is_published:
-        rows.append("for jobs on GPUs ask on a machine with one: these are the speeds of a processor")
+        rows.append("for jobs on GPUs ask on a machine with one: these are the speeds of a CPU")
     return [*rows, "not counted: downloads, waiting in a queue, and what Snakemake and a cluster need to start a job"]
 
 
@@ -182,10 +182,10 @@ def amount(count: float) -> str:
 
 
 def measured(study: Study, planned: Sequence[Planned]) -> dict[str, tuple[int, float, float]]:
-    """Stage -> how many of its jobs have run, and their seconds by the clock and of processors, from Snakemake's benchmarks;
+    """Stage -> how many of its jobs have run, and their seconds by the clock and of CPUs, from Snakemake's benchmarks;
     also of "all".
 
-    Of a job that ran several times this is the last, which may have kept most results. Processor seconds are those of the
+    Of a job that ran several times this is the last, which may have kept most results. CPU seconds are those of the
     last look at the job, up to half a minute before its end.
     """
     found: dict[str, tuple[int, float, float]] = {}

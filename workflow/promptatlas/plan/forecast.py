@@ -34,8 +34,8 @@ class Planned:
     step: Step = field(default_factory=Step)
 
 
-def jobs(study: Study, sizes: Mapping[str, Size]) -> list[Planned]:
-    """Every job of `study`."""
+def jobs(study: Study, sizes: Mapping[str, Size], weights: int) -> list[Planned]:
+    """Every job of `study`. weights: bytes of the frozen model, which each job reads that runs it."""
     makers = dict.fromkeys([*study.paths.backbone_files, study.paths.backbone_record], BACKBONE)
     makers |= {path: job.name for job in study.jobs.every for path in job.outputs}
     indexed = {path for job in study.jobs.compute for path in job.inputs if path not in makers}
@@ -47,7 +47,8 @@ def jobs(study: Study, sizes: Mapping[str, Size]) -> list[Planned]:
 
     def planned(job: Job) -> Iterator[Planned]:
         inputs = [*([study.paths.backbone_record] if job.runs_model else []), *job.inputs]
-        work = (HEAVY if isinstance(job, ComputeJob) and not job.is_quick else LIGHT) + job.cost(sizes)
+        start = HEAVY if isinstance(job, ComputeJob) and not job.is_quick else LIGHT
+        work = start + job.cost(sizes) + Work({"job: weights": weights * job.runs_model})
         yield Planned(job.name, job.stage, work, needs(inputs), job.runs_model, job.step(sizes))
         if (index := study.paths.index(job.name)) in indices:
             yield Planned(makers[index], job.stage, LIGHT, (job.name,))

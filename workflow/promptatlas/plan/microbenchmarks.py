@@ -1,0 +1,271 @@
+"""Small made-up work of every kind that a study has, from tiny to as large as the study's own, to be timed by `speeds`.
+
+All of it goes through the code that the jobs use. Images are noise and answers mean nothing. Knows nothing of seconds.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import io
+import tempfile
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import replace
+from functools import partial
+from itertools import islice, product
+from pathlib import Path
+from types import SimpleNamespace
+from typing import Any
+
+import numpy as np
+import torch
+from PIL import Image
+
+from promptatlas.analysis.statistics.permutation import null_correlations
+from promptatlas.backbone import Backbone
+from promptatlas.backbone.encode import encode_images
+from promptatlas.base.rng import stream
+from promptatlas.evaluation import evaluate, similarity
+from promptatlas.methods import module_class
+from promptatlas.study.costs import SENTENCE, SIGLIP_LENGTH, Method, Work, probing
+from promptatlas.study.designs import EXPLAINED
+from promptatlas.study.sizes import Size
+from promptatlas.study.study import Study
+from promptatlas.tasks import metrics
+from promptatlas.tasks.decoding import fitted
+from promptatlas.tasks.draws import Draw
+from promptatlas.tasks.mini import MINI_TASKS
+from promptatlas.tasks.task import Task
+from promptatlas.tasks.upright import opened
+from promptatlas.training import single_task
+from promptatlas.training.adapters import Examples
+from promptatlas.training.learners import Population
+from promptatlas.training.linear_probe import linear_probe
+from promptatlas.training.shared_learner import SharedTask, tune_shared
+
+Run = Callable[[], object]
+Benchmark = tuple[Work, Callable[[], Run]]  # what is done, and getting ready to do it
+
+WORDS = "red blue green white black big small old new good car dog cat house tree road".split()
+PHOTO = (375, 500, 3)
+FEW, STEPS = 128, 16  # images and steps at most of a shortened epoch: its beginning and end count for little
+
+
+class MadeUp:
+    """A task of a given size: what `single_task` and `evaluate` ask of a prepared one."""
+
+    def __init__(self, size: Size, pixels: int) -> None:
+        self.size, self.pixels = size, pixels
+        several = metrics.lookup(size.metric).multilabel
+        self.task = Task("made up", "made up", "any", _names(size.classes), ("a photo of a {}.",), size.metric, several)
+
+    def images(self, split: str) -> np.ndarray:
+        shape = (getattr(self.size, split), self.pixels, self.pixels, 3)
+        return np.random.default_rng(0).integers(0, 255, shape, dtype=np.uint8)
+
+    def labels(self, split: str) -> np.ndarray:
+        labels = np.arange(getattr(self.size, split)) % self.size.classes
+        return np.eye(self.size.classes, dtype=np.uint8)[labels] if self.task.multilabel else labels
+
+    def rows(self, split: str, numbers: np.ndarray) -> np.ndarray:
+        return numbers
+
+    def draw(self) -> Draw:
+        train, held = np.arange(self.size.train), np.arange(self.size.validation)
+        return Draw(train, held, "validation", self.labels("train"), self.labels("validation"))
+
+    def examples(self, split: str, width: int, device: torch.device | str = "cpu") -> Examples:
+        """Features and labels; those of a class lie around a place of their own, as real ones do."""
+        labels = self.labels(split)
+        nearest = labels.argmax(1) if self.task.multilabel else labels
+        features = _unit(_features(self.size.classes, width)[nearest] + 0.7 * _features(len(labels), width))
+        return Examples(torch.from_numpy(features).to(device), torch.from_numpy(labels).to(device))
+
+
+def microbenchmarks(study: Study, model: Backbone, sizes: Mapping[str, Size]) -> dict[str, list[Benchmark]]:
+    """By kind of work, each benchmark with more to do than the one before, of everything whose speed this study needs to know."""
+    learners = sorted((sizes[name] for name in study.learners), key=lambda size: size.classes)
+    typical = [learners[len(learners) * share // 4] for share in (2, 3, 1)]  # what is tried first is the most usual
+    width = model.architecture.embed_dim
+    found = {"encode": _encoding(model), "job": [(Work({"job: weights": 1 << 25}), partial(partial, _as_weights, bytes(1 << 25)))]}
+    if embedded := [name for name in study.design.given if study.data.is_embedded(name)]:
+        found["prepare drawn"] = [(Work({"prepare: drawn": n * len(embedded)}), partial(partial, _draw, embedded, n)) for n in (2, 6)]
+    if study.data.real_tasks:
+        found["prepare decoded"] = _decoding(model.architecture.image_size)
+    found["probe"] = [_probing(size, width) for size in (_sized(2, 8, 4), _sized(4, 24, 8), *typical)]
+    seeds = max((len(job.seeds) for job in study.jobs.tune), default=0)
+    prompts = max(len(job.seeds) * len(job.sources) for job in study.jobs.transfer)
+    for method in (Method.of(study, name) for name in study.methods):
+        found[f"tune {method.name}"] = _tuning(model, method, typical, seeds)
+        found[f"evaluate {method.name}"] = _evaluating(model, method, typical, prompts)
+    for method in (Method.of(study, name) for name in study.shared_methods):
+        found[f"share {method.name}"] = _sharing(model, method, typical)
+    for method in (Method.of(study, name) for name in study.adapter_methods):
+        found[f"adapt {method.name}"] = _adapting(method, typical, model.logit_scale, width)
+    if study.design.ending is EXPLAINED:
+        tasks = len(study.tasks)
+        found["similarity"] = [(Work({"similarity: pairs": 4}), partial(partial, _compare, width, n)) for n in (50, 400)]
+        found["statistics"] = [
+            (Work({"statistics: permuted cells": n * tasks**2}), partial(partial, _permute, tasks, n)) for n in (50, 500)
+        ]
+        found["figures"] = [(Work({"figures: cells": n**2}), partial(partial, _plot, n)) for n in (3, 6, 12)]
+    return found
+
+
+def _names(count: int) -> tuple[str, ...]:
+    """Names of words of one token each; the first differs, or the text tower would run it once for all."""
+    return tuple(" ".join(reversed(words)) for words in islice(product(WORDS, repeat=_words(count)), count))
+
+
+def _words(count: int) -> int:
+    return 2 if count <= len(WORDS) ** 2 else 3
+
+
+def _sized(classes: int, train: int, validation: int, test: int = 0) -> Size:
+    return Size((_words(classes),) * classes, train, validation, test, 0)
+
+
+def _features(count: int, width: int) -> np.ndarray:
+    return _unit(np.random.default_rng(0).normal(size=(count, width)).astype(np.float32))
+
+
+def _unit(rows: np.ndarray) -> np.ndarray:
+    return rows / np.linalg.norm(rows, axis=1, keepdims=True)
+
+
+def _encoding(model: Backbone) -> list[Benchmark]:
+    sentence, pixels = SIGLIP_LENGTH if model.architecture.kind == "siglip" else SENTENCE + 2, model.architecture.image_size
+    found: list[Benchmark] = []
+    for count in (1, 2, 16, 128):
+        names, images = _names(count), MadeUp(_sized(2, count, 0), pixels).images("train")
+        found.append((Work({"encode: tokens": count * sentence}), partial(partial, model.class_features, names, ("a photo of a {}.",))))
+        found.append((Work({"encode: images": count}), partial(partial, encode_images, model, images)))
+    return found
+
+
+def _tuning(model: Backbone, method: Method, typical: Sequence[Size], learners: int) -> list[Benchmark]:
+    """One epoch: the smallest, with more classes, with more images; then classes as in the study and a few images."""
+    sizes = [(_sized(2, 2, 2), 1), (_sized(6, 2, 2), 1), (_sized(2, 6, 6), 1)]
+    few = min(FEW, STEPS * method.settings["batch_size"])
+    sizes += [(_sized(size.classes, min(size.train, few), min(size.validation, FEW // 2)), learners) for size in typical]
+    quick = replace(method, settings={**method.settings, "epochs": 1})
+
+    def ready(task: Any, k: int) -> Run:
+        settings, seeds = dict(quick.settings), list(range(k))
+        population = Population(method.name, settings, model.architecture, seeds, model)
+        return single_task.Run(model, method.name, settings, task, [task.draw()] * k, seeds, population).learn
+
+    found: list[Benchmark] = []
+    for size, k in sizes:
+        work = quick.tuning(size, k)
+        del work["encode: images"]  # done before, as one gets ready
+        found.append((work, partial(ready, MadeUp(size, model.architecture.image_size), k)))
+    return found
+
+
+def _evaluating(model: Backbone, method: Method, typical: Sequence[Size], prompts: int) -> list[Benchmark]:
+    sizes = [(2, 2, 1), (6, 2, 2), (2, 6, 1)]
+    sizes += [(size.classes, min(size.test, FEW // 2), min(prompts, 8)) for size in typical]
+    sizes += [(size.classes, min(size.test, 2 * FEW), prompts) for size in typical[:1]]
+
+    def ready(task: Any, k: int) -> Run:
+        own = single_task.scratch(model, method.name, dict(method.settings), 0).prompts
+        encoded = {"features_test": _features(task.size.test, model.architecture.embed_dim)}
+        return partial(evaluate.evaluate, model, task, encoded, [own] * k)
+
+    tasks = [(MadeUp(_sized(classes, 0, 0, test), model.architecture.image_size), k) for classes, test, k in sizes]
+    return [(method.evaluating(task.size, k), partial(ready, task, k)) for task, k in tasks]
+
+
+def _sharing(model: Backbone, method: Method, typical: Sequence[Size]) -> list[Benchmark]:
+    quick = replace(method, settings={**method.settings, "epochs": 1})
+
+    def ready(sizes: Sequence[Size]) -> Run:
+        made = [MadeUp(size, 1) for size in sizes]
+        parts = [[task.examples(split, model.architecture.embed_dim, model.device) for split in ("train", "validation")] for task in made]
+        tasks: list[Any] = [
+            SharedTask(f"things {number}", task.task.class_names, metrics.ONE_CLASS, *((one.features, one.labels) for one in own))
+            for number, (task, own) in enumerate(zip(made, parts, strict=True))
+        ]
+        return partial(tune_shared, model, method.name, dict(quick.settings), tasks, 0)
+
+    several = ([_sized(2, 4, 2)] * 2, [_sized(8, 4, 2)] * 2, [_sized(size.classes, 32, 32) for size in typical])
+    return [(quick.sharing(sizes), partial(ready, sizes)) for sizes in several]
+
+
+def _adapting(method: Method, typical: Sequence[Size], scale: float, width: int) -> list[Benchmark]:
+    """Small grids and few epochs, each varied alone; one task ranks images, which makes every pair of alpha and beta a step."""
+    tiny, own = _sized(2, 4, 4), [replace(size, metric=metrics.ONE_CLASS) for size in typical]
+    several = [(tiny, 5, 2), (tiny, 20, 2), (tiny, 5, 8), (replace(tiny, metric="roc_auc"), 5, 2)]
+    several += [(_sized(4, 16, 8), 5, 2), (_sized(6, 48, 16), 5, 2)]
+    several += [(own[0], 5, 2), (own[1], 20, 2), (own[1], 5, 8), (own[2], 20, 8)]
+    trained = "epochs" in method.settings
+
+    def ready(settings: dict[str, Any], size: Size) -> Run:
+        examples = [MadeUp(size, 1).examples(split, width) for split in ("train", "validation")]
+        order = (stream("order", "made up"),) if trained else ()
+        weights = torch.from_numpy(_features(size.classes, width))
+        return partial(module_class(method.name), settings, scale, weights, *examples, size.metric, *order)
+
+    found: list[Benchmark] = []
+    for size, grid, epochs in several:
+        settings = {**method.settings, "alpha_steps": 20, "beta_steps": grid} | ({"epochs": epochs} if trained else {})
+        found.append((replace(method, settings=settings).adapting(size), partial(ready, settings, size)))
+    return found
+
+
+def _probing(size: Size, width: int) -> Benchmark:
+    train, held = (MadeUp(replace(size, metric=metrics.ONE_CLASS), 1).examples(split, width) for split in ("train", "validation"))
+    own = [part.numpy() for examples in (train, held, held) for part in (examples.features, examples.labels)]
+    return probing(size), partial(partial, linear_probe, *own, metrics.ONE_CLASS)
+
+
+def _draw(names: Sequence[str], count: int) -> None:
+    """A few images of every embedded task: some draw their text and some only discs."""
+    for name in names:
+        MINI_TASKS[name].pictures.split("train", count)
+
+
+def _decoding(pixels: int) -> list[Benchmark]:
+    """A JPEG of the usual size, smooth with some noise as photographs are."""
+    across, file = np.linspace(0, 200, PHOTO[1])[None, :, None] + np.random.default_rng(0).normal(0, 8, PHOTO), io.BytesIO()
+    Image.fromarray(across.clip(0, 255).astype(np.uint8)).save(file, "jpeg", quality=90)
+
+    def decode(count: int) -> None:
+        for _ in range(count):
+            hashlib.sha256(fitted(opened(io.BytesIO(file.getvalue())), pixels, "crop").data)
+
+    return [(Work({"prepare: decoded": count}), partial(partial, decode, count)) for count in (4, 16)]
+
+
+def _as_weights(content: bytes) -> None:
+    """Read, hashed and copied, as every job does it with the weights of the backbone."""
+    hashlib.sha256(content)
+    np.frombuffer(content, np.float32).copy().sum()
+
+
+def _compare(width: int, count: int) -> None:
+    """Two tasks with each other and with themselves, by every measure."""
+    about = [SimpleNamespace(name=f"task {number}", family="any", drawn=(), labelled=()) for number in range(2)]
+    features = {"features_train": _features(count, width), "class_features": _features(10, width)}
+    similarity.compute({task.name: (task, features) for task in about})
+
+
+def _permute(tasks: int, count: int) -> None:
+    """Matrices of as many tasks with six measures, under a share of the usual relabellings."""
+    rng = np.random.default_rng(0)
+    matrix, orders = rng.normal(size=(tasks, tasks)), rng.permuted(np.tile(np.arange(tasks), (count, 1)), axis=1)
+    null_correlations(matrix, np.stack([matrix] * 6), orders)
+
+
+def _plot(tasks: int) -> None:
+    """A matrix with a number in every cell, as SVG and PNG."""
+    from matplotlib import pyplot
+
+    from promptatlas.report.figures.style import save
+
+    figure, axes = pyplot.subplots(figsize=(0.36 * tasks, 0.36 * tasks))
+    axes.pcolormesh(np.zeros((tasks, tasks)))
+    for row, column in product(range(tasks), repeat=2):
+        axes.text(column + 0.5, row + 0.5, "0.5", ha="center", va="center")
+    with tempfile.TemporaryDirectory() as folder:
+        save(figure, Path(folder) / "matrix")

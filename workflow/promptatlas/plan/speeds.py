@@ -1,0 +1,163 @@
+"""How fast this device is at what a study has to do: one pass over the microbenchmarks, as far as the time allows, and a price for each
+count of `study.costs` that is fitted to the seconds.
+
+On a CPU these are the seconds of the process on one core, which other work on the machine changes less than those of the clock; on a
+GPU they are those of the clock. Knows nothing of jobs.
+"""
+
+from __future__ import annotations
+
+import resource
+import statistics
+import subprocess
+import sys
+import time
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass
+from itertools import zip_longest
+
+import numpy as np
+import torch
+from scipy.optimize import nnls
+
+from promptatlas.plan.microbenchmarks import Benchmark, Run
+from promptatlas.study.costs import Work
+
+BUDGET = 20.0
+LARGE = ("images", "tokens", "products", "looks", "pairs", "logits")  # units of which a study has most
+QUICK = 0.15  # seconds; what takes less is run four times, the first to warm up
+AT_MOST = 4  # microbenchmarks among which what is left of the budget is shared: most need far less than is feared
+SURPRISE = 4  # what takes so many times longer than expected has loaded something, and is run again
+# What a job is before it does anything: the imports of the light ones and of those that compute.
+STARTS = {
+    "job: starts": "import promptatlas.study.study, pandas",
+    "job: starts with torch": "import promptatlas.runs.transfer, promptatlas.runs.tune",
+}
+
+
+@dataclass(frozen=True)
+class Point:
+    """What was done, and the seconds that it took, each time."""
+
+    work: Work
+    seconds: tuple[float, ...]
+
+    @property
+    def typical(self) -> float:
+        """The least of several: other work on the machine only ever adds."""
+        return min(self.seconds)
+
+
+@dataclass(frozen=True)
+class Speeds:
+    """each: seconds for one of each count. spread: how far repeated measurements lay apart, as a factor. unmeasured: kinds for which
+    there was no time, which have the prices of their like.
+    """
+
+    each: Mapping[str, float]
+    spread: float
+    unmeasured: tuple[str, ...]
+
+    def seconds(self, work: Mapping[str, float]) -> float:
+        return sum(self.price(name) * count for name, count in work.items() if count)
+
+    def price(self, name: str) -> float:
+        """One that could not be measured is the mean of the same unit in work of the same kind, else in any work."""
+        if name in self.each:
+            return self.each[name]
+        kind, unit = name.split(" ")[0], name.partition(": ")[2]
+        alike = {other: price for other, price in self.each.items() if other.endswith(f": {unit}")}
+        same = [price for other, price in alike.items() if other.split(" ")[0] == kind]
+        return float(np.mean(same or [*alike.values()] or [0.0]))
+
+
+def measure(kinds: Mapping[str, Sequence[Benchmark]], device: str, budget: float = BUDGET) -> Speeds:
+    """Prices of all that the microbenchmarks count. Every kind is measured once before any is measured at a larger size.
+
+    budget: seconds of the device's clock, so that a busy machine makes it longer and not worse.
+    """
+    clock = _clock(device)
+    each = {name: _start(code, device) for name, code in STARTS.items()}
+    deadline = clock() + budget - sum(each.values())
+    points: dict[str, list[Point]] = {kind: [] for kind in kinds}
+    ordered = [(kind, one) for row in zip_longest(*kinds.values()) for kind, one in zip(kinds, row, strict=True) if one]
+    for number, (kind, (work, ready)) in enumerate(ordered):
+        left, expected = deadline - clock(), _expected(points[kind], work, points["encode"])
+        share = left / min(len(ordered) - number, AT_MOST) if points[kind] else left
+        if share > 0 and expected <= share:
+            points[kind].append(Point(work, _timed(ready(), clock, expected)))
+    for own in points.values():
+        each |= prices(own)
+    repeated = [point.seconds for own in points.values() for point in own if len(point.seconds) > 1]
+    apart = [max(seconds) / max(min(seconds), 1e-9) for seconds in repeated]
+    unmeasured = tuple(kind for kind, own in points.items() if not own)
+    return Speeds(each, statistics.median(apart) if apart else 1.0, unmeasured)
+
+
+def prices(points: Sequence[Point]) -> dict[str, float]:
+    """Seconds for one of each count, none below zero, so that the relative errors are least; the larger a point the more it counts, since
+    a study is made of large ones. With fewer points than counts, those that grow most with a study get all.
+    """
+    counted = {name for point in points for name, count in point.work.items() if count}
+    names = sorted(counted, key=lambda name: (_rank(name), name))[: len(points)]
+    if not names:
+        return {}
+    seconds = np.array([point.typical for point in points]) + 1e-9
+    weights = np.arange(1, len(points) + 1) / seconds
+    counts = np.array([[point.work[name] for name in names] for point in points], dtype=float)
+    unit = counts.max(0)
+    found, _ = nnls(counts / unit * weights[:, None], seconds * weights)
+    return dict.fromkeys(counted, 0.0) | dict(zip(names, found / unit, strict=True))
+
+
+def _rank(name: str) -> int:
+    unit = name.partition(": ")[2]
+    return LARGE.index(unit) if unit in LARGE else len(LARGE)
+
+
+def _expected(points: Sequence[Point], work: Work, encoding: Sequence[Point]) -> float:
+    """About how long it takes: as much longer than the last as there is more of what weighs most in a study; the first of its kind no
+    less than its images need without prompts.
+    """
+    if not points:
+        images = sum(count for name, count in work.items() if name.endswith(": images"))
+        return images * prices(encoding).get("encode: images", 0.0)
+    last = points[-1]
+    most = min((name for name, count in work.items() if count and last.work[name]), key=_rank, default=None)
+    return last.typical * (work[most] / last.work[most] if most else 1.0)
+
+
+def _timed(run: Run, clock: Callable[[], float], expected: float) -> tuple[float, ...]:
+    def once() -> float:
+        started = clock()
+        run()
+        return clock() - started
+
+    first = once()
+    if QUICK < first < SURPRISE * expected:
+        return (first,)
+    again = once()
+    return (again,) if again > QUICK else (again, once(), once())
+
+
+def _clock(device: str) -> Callable[[], float]:
+    if device != "cuda":
+        return time.process_time
+
+    def synchronised() -> float:
+        torch.cuda.synchronize()
+        return time.perf_counter()
+
+    return synchronised
+
+
+def _start(code: str, device: str) -> float:
+    """CPU seconds of a process that only gets ready; on a GPU those of the clock, and what it takes to begin with it."""
+    if device == "cuda" and "transfer" in code:
+        code += "; import torch; torch.zeros(1, device='cuda')"
+    started, before = time.perf_counter(), resource.getrusage(resource.RUSAGE_CHILDREN)
+    subprocess.run([sys.executable, "-c", code], check=True)
+    after = resource.getrusage(resource.RUSAGE_CHILDREN)
+    if device == "cuda":
+        return time.perf_counter() - started
+    return after.ru_utime + after.ru_stime - before.ru_utime - before.ru_stime
