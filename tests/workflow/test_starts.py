@@ -1,4 +1,7 @@
-"""A program that the tests start as a fork of their server behaves as one that is started for real, and leaves nothing behind."""
+"""A program that the tests start as a fork of their server behaves as one that is started for real, and leaves nothing behind.
+
+That a whole study comes out the same either way is shown in test_interruptions.py.
+"""
 
 import json
 import os
@@ -9,13 +12,10 @@ import textwrap
 import time
 from pathlib import Path
 
-import pandas as pd
 import pytest
-from safetensors import safe_open
 
 import starts
 from starts import ENVIRONMENT, PYTHON
-from tiny_study import Finished, begin, differing
 
 pytestmark = [pytest.mark.imports, pytest.mark.skipif(not starts.FORKED, reason="everything is started for real here")]
 
@@ -285,38 +285,3 @@ def test_the_commands_are_those_of_the_environment():
             for folder in (starts.REAL.parent, starts.BIN)
         )
         assert real.returncode == forked.returncode == 0 and real.stdout == forked.stdout != ""
-
-
-def test_a_study_comes_out_the_same_either_way(finished, backbone, tmp_path):
-    """Started for real in the fixture `finished`, as forks here."""
-    study = begin(tmp_path / "forked", backbone)
-    study.run()
-    assert study.python != finished.started_for_real().python
-    assert_same(study, finished)
-
-
-def assert_same(study: Finished, other: Finished) -> None:
-    """But for seconds, memory and the order of names in the heads of safetensors."""
-    assert study.measured() == other.measured()
-    for folder in ("tasks", "draws", "figures"):
-        assert differing(study.contents(folder), other.contents(folder)) == set(), folder
-    for folder in ("encoded", "prompts"):
-        assert differing(held(study.results / folder), held(other.results / folder)) == set(), folder
-    tables = [path.name for path in (study.results / "tables").glob("*.parquet")]
-    assert "transfer.parquet" in tables and "statistics.parquet" in tables
-    for name in tables:
-        own, its = (
-            pd.read_parquet(one.results / "tables" / name).drop(columns=["seconds", "peak_mib"], errors="ignore") for one in (study, other)
-        )
-        pd.testing.assert_frame_equal(own, its, check_exact=True)
-
-
-def held(folder: Path) -> dict[str, tuple]:
-    """What is in each file of arrays, without the time it took."""
-    found = {}
-    for path in folder.rglob("*.safetensors"):
-        with safe_open(path, "np") as file:
-            noted = {name: value for name, value in file.metadata().items() if name != "seconds"}
-            found[str(path.relative_to(folder))] = noted, {name: file.get_tensor(name).tobytes() for name in file.keys()}
-    assert found
-    return found
