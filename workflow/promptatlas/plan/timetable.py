@@ -7,8 +7,8 @@ from __future__ import annotations
 
 import heapq
 import math
-from collections import defaultdict
 from collections.abc import Mapping, Sequence
+from graphlib import TopologicalSorter
 
 from promptatlas.plan.forecast import Planned
 
@@ -22,28 +22,22 @@ def wall(planned: Sequence[Planned], seconds: Mapping[str, float], devices: floa
     shared: whether the devices are cores, which all jobs need; otherwise those that need no GPU run beside.
     """
     room = {True: devices, False: UNLIMITED}
-    place = [shared or job.device for job in planned]
-    numbers = {job.name: number for number, job in enumerate(planned)}
-    followers, missing = defaultdict(list), [len(job.needs) for job in planned]
-    for number, job in enumerate(planned):
-        for name in job.needs:
-            followers[numbers[name]].append(number)
-    waiting: dict[bool, list[int]] = {True: [], False: []}
-    for number, count in enumerate(missing):
-        if not count:
-            heapq.heappush(waiting[place[number]], number)
-    running: list[tuple[float, int]] = []
+    place = {job.name: (number, shared or job.device) for number, job in enumerate(planned)}
+    order = TopologicalSorter({job.name: job.needs for job in planned})
+    order.prepare()
+    waiting: dict[bool, list[tuple[int, str]]] = {True: [], False: []}
+    running: list[tuple[float, str]] = []
     now = 0.0
-    while running or any(waiting.values()):
+    while order.is_active():
+        for name in order.get_ready():
+            number, where = place[name]
+            heapq.heappush(waiting[where], (number, name))
         for where, queue in waiting.items():
             while queue and room[where] >= 1:
-                number = heapq.heappop(queue)
+                _, name = heapq.heappop(queue)
                 room[where] -= 1
-                heapq.heappush(running, (now + seconds[planned[number].name], number))
-        now, number = heapq.heappop(running)
-        room[place[number]] += 1
-        for follower in followers[number]:
-            missing[follower] -= 1
-            if not missing[follower]:
-                heapq.heappush(waiting[place[follower]], follower)
+                heapq.heappush(running, (now + seconds[name], name))
+        now, name = heapq.heappop(running)
+        room[place[name][1]] += 1
+        order.done(name)
     return now
