@@ -78,8 +78,10 @@ def work(job: ComputeJob, context: Context) -> Work:
 
 def run(study: Study, job: ComputeJob, threads: int, say: Say) -> None:
     """Compute what is missing or stale of `job`, or was forced."""
-    attempt = _Attempt(study, job, say)
-    for step in work(job, Context(study, threads, say)).steps():
+    attempt, context = _Attempt(study, job, say), Context(study, threads, say)
+    if job.runs_model:
+        _ = context.model  # one that cannot be read ends the job: it is not for every result to say so
+    for step in work(job, context).steps():
         attempt.take(step)
     attempt.end()
 
