@@ -86,7 +86,8 @@ def microbenchmarks(study: Study, model: Backbone, sizes: Mapping[str, Size]) ->
     learners = sorted((sizes[name] for name in study.learners), key=lambda size: size.classes)
     typical = [learners[len(learners) * share // 4] for share in (2, 3, 1)]  # what is tried first is the most usual
     width = model.architecture.embed_dim
-    found = {"encode": _encoding(model), "job": [(Work({"job: weights": 1 << 25}), partial(partial, _as_weights, bytes(1 << 25)))]}
+    found: dict[str, list[Benchmark]] = {}
+    found |= {"encode": _encoding(model), "job": [(Work({"job: weights": 1 << 25}), partial(partial, _as_weights, bytes(1 << 25)))]}
     if embedded := [name for name in study.design.given if study.data.is_embedded(name)]:
         found["prepare drawn"] = [(Work({"prepare: drawn": n * len(embedded)}), partial(partial, _draw, embedded, n)) for n in (2, 6)]
     if study.data.real_tasks:
@@ -216,7 +217,12 @@ def _adapting(method: Method, typical: Sequence[Size], scale: float, width: int)
 def _probing(size: Size, width: int) -> Benchmark:
     train, held = (MadeUp(replace(size, metric=metrics.ONE_CLASS), 1).examples(split, width) for split in ("train", "validation"))
     own = [part.numpy() for examples in (train, held, held) for part in (examples.features, examples.labels)]
-    return probing(size), partial(partial, linear_probe, *own, metrics.ONE_CLASS)
+    return probing(size), partial(partial, _fit_probe, own)
+
+
+def _fit_probe(examples: list[np.ndarray]) -> None:
+    train, train_labels, held, held_labels, test, test_labels = examples
+    linear_probe(train, train_labels, held, held_labels, test, test_labels, metrics.ONE_CLASS)
 
 
 def _draw(names: Sequence[str], count: int) -> None:
