@@ -11,7 +11,7 @@ from tiers import Guard
 # What takes longest comes first: one process would else wait at the end for the other.
 LONG_FILES = (
     "test_slurm", "test_interruptions", "test_failures", "test_study_runs", "test_what_changes_touch", "test_readme",
-    "test_every_stage_fails", "test_protocol_studies", "test_own_pictures", "test_few_shot", "test_shared_prompts", "test_plugins",
+    "test_every_stage_fails", "test_protocol_studies", "test_own_images", "test_few_shot", "test_shared_prompts", "test_plugins",
     "test_bad_input", "test_nasty_names", "test_other_queues", "test_taken_prompts", "test_methods_compared", "test_pretraining",
 )  # fmt: skip
 LONG_FOLDERS = ("cluster", "workflow", "training", "runs", "methods", "backbone", "exchange")

@@ -5,7 +5,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from promptatlas.tasks.halves import write_part
+from promptatlas.tasks.base_new import write_part
 from promptatlas.tasks.overlaps import COLUMNS, notes, overlaps
 from promptatlas.tasks.prepared import Pool, PreparedTask, digests, write
 from promptatlas.tasks.task import Task

@@ -10,7 +10,7 @@ import pytest
 
 from promptatlas.base.errors import UserError
 from promptatlas.tasks import catalogue, prepared
-from promptatlas.tasks.halves import write_part
+from promptatlas.tasks.base_new import write_part
 from promptatlas.tasks.mini import MINI_TASKS
 from promptatlas.tasks.preparation import prepare_embedded
 from promptatlas.tasks.prepared import Pool, PreparedTask, digests, fingerprint

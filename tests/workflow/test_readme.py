@@ -13,7 +13,7 @@ from tiny_study import ENVIRONMENT, ROOT
 README = (ROOT / "README.md").read_text()
 COMMANDS = [line for block in re.findall(r"```sh\n(.*?)```", README, re.S) for line in block.splitlines() if line]
 MADE = [line for line in COMMANDS if line.startswith("make ")]
-# The study of one's own pictures has tests of its own: test_own_pictures.py.
+# The study of one's own pictures has tests of its own: test_own_images.py.
 TYPED = [line for line in COMMANDS if not line.startswith(("make ", ". ")) and "wardrobe" not in line]
 
 

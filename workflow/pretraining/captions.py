@@ -11,8 +11,8 @@ import numpy as np
 
 from promptatlas.base.rng import stream
 from promptatlas.tasks.mini import aerial, canvas, counting, faces, glyphs, objects, roads, signs, tissue, words
+from promptatlas.tasks.mini.images import Factors
 from promptatlas.tasks.mini.outlines import FINE_SHAPES, SHAPES
-from promptatlas.tasks.mini.pictures import Factors
 from promptatlas.tasks.mini.textures import TEXTURES, draw_texture
 
 Made = Callable[[np.random.Generator], Factors]

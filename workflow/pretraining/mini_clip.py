@@ -30,7 +30,7 @@ from promptatlas.backbone.tokenizer import Tokenizer
 from promptatlas.base.rng import stream, torch_stream
 from promptatlas.tasks import metrics
 from promptatlas.tasks.mini import MINI_TASKS
-from promptatlas.tasks.mini.pictures import Factors, PictureSet
+from promptatlas.tasks.mini.images import Factors, PictureSet
 
 CONFIG: dict[str, Any] = {
     "embed_dim": 128,

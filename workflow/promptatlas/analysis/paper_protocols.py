@@ -16,10 +16,10 @@ import pandas as pd
 from promptatlas.analysis import published
 from promptatlas.analysis.published.settings import difference
 from promptatlas.analysis.statistics.checks import TOLERATED_POINTS, zero_shot_check
-from promptatlas.analysis.statistics.holes import holes
+from promptatlas.analysis.statistics.failed import holes
 from promptatlas.analysis.statistics.summary import cautions, plain
 from promptatlas.study.designs import Design
-from promptatlas.tasks.halves import BASE, NEW, PARTS, part_name, whole_of
+from promptatlas.tasks.base_new import BASE, NEW, PARTS, part_name, whole_of
 
 COLUMNS = (
     "design", "origin", "reference", "method", "source", "target", "measure", "score", "deviation", "n_seeds", "note",

@@ -11,7 +11,7 @@ from torch import Tensor, nn
 
 from promptatlas.backbone.architecture import Architecture
 from promptatlas.backbone.exported import ARCHITECTURE, TOKENIZER, WEIGHTS, fingerprint
-from promptatlas.backbone.pictures import PictureTower
+from promptatlas.backbone.image_tower import PictureTower
 from promptatlas.backbone.resnet import ResNet
 from promptatlas.backbone.siglip import SiglipText, SiglipVision
 from promptatlas.backbone.text import TextTower, plain_sentences

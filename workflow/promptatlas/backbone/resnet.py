@@ -8,7 +8,7 @@ import torch.nn.functional as F
 from torch import Tensor, nn
 
 from promptatlas.backbone.architecture import Architecture
-from promptatlas.backbone.pictures import PictureTower
+from promptatlas.backbone.image_tower import PictureTower
 
 EXPANSION = 4
 STRIDE = 32  # of the whole tower

@@ -16,7 +16,7 @@ from torch import Tensor, nn
 
 from promptatlas.backbone.architecture import Architecture
 from promptatlas.backbone.block import ALL, Transformer
-from promptatlas.backbone.pictures import PictureTower
+from promptatlas.backbone.image_tower import PictureTower
 from promptatlas.backbone.text import TextEncoder
 
 EPSILON = 1e-6  # of every layer norm

@@ -13,7 +13,7 @@ from torch import Tensor, nn
 
 from promptatlas.backbone.architecture import Architecture
 from promptatlas.backbone.block import ALL, KEY_VALUE, QUERY, FrozenBlock, Transformer, attend
-from promptatlas.backbone.pictures import PictureTower
+from promptatlas.backbone.image_tower import PictureTower
 
 
 class VisionTower(PictureTower):

@@ -15,7 +15,7 @@ from promptatlas.records.fingerprint import digest
 from promptatlas.runs.context import Context
 from promptatlas.runs.engine import Artifact, Batch, Step
 from promptatlas.study.jobs import DrawJob
-from promptatlas.tasks import halves
+from promptatlas.tasks import base_new
 from promptatlas.tasks.draws import draw
 from promptatlas.tasks.sufficient import require_draw
 

@@ -14,7 +14,7 @@ from promptatlas.runs import changes
 from promptatlas.runs.attempts import alone
 from promptatlas.runs.failures import FailedResults
 from promptatlas.study.study import Study
-from promptatlas.tasks import halves, preparation, seen
+from promptatlas.tasks import base_new, preparation, seen
 from promptatlas.tasks.prepared import PreparedTask, write_failed
 
 

@@ -25,7 +25,7 @@ from promptatlas.runs.encode import feature_inputs
 from promptatlas.runs.engine import Artifact
 from promptatlas.study.jobs import ComputeJob, PrepareJob
 from promptatlas.study.study import Study
-from promptatlas.tasks import halves
+from promptatlas.tasks import base_new
 from promptatlas.tasks.draws import Draw
 from promptatlas.tasks.prepared import PreparedTask
 

@@ -24,7 +24,7 @@ from promptatlas.study.designs import LARGEST_CLASS
 from promptatlas.study.protocols import FROZEN
 from promptatlas.study.scope import SCRATCH
 from promptatlas.study.study import Study
-from promptatlas.tasks import halves, metrics, overlaps
+from promptatlas.tasks import base_new, metrics, overlaps
 from promptatlas.tasks.prepared import SPLITS, PreparedTask
 
 BEATS = "beats_largest_class"

@@ -23,7 +23,7 @@ from promptatlas.base.errors import UserError
 from promptatlas.base.messages import plain, shown, some, suggest
 from promptatlas.evaluation import similarity
 from promptatlas.study import designs, multitask, protocols
-from promptatlas.tasks import catalogue, halves
+from promptatlas.tasks import base_new, catalogue
 from promptatlas.tasks.task import Task
 
 SCHEMA = Path(__file__).resolve().parents[2] / "schemas" / "config.schema.yaml"

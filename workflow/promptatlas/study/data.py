@@ -13,7 +13,7 @@ from typing import Any
 from promptatlas.study.designs import Design
 from promptatlas.study.paths import Paths
 from promptatlas.study.relative_folders import tidy
-from promptatlas.tasks import catalogue, halves
+from promptatlas.tasks import base_new, catalogue
 
 
 class Data:

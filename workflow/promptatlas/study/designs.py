@@ -15,7 +15,7 @@ from promptatlas.base.errors import UserError
 from promptatlas.base.messages import shown
 from promptatlas.base.registry import Registry
 from promptatlas.study.protocols import FROZEN
-from promptatlas.tasks.halves import BASE, PARTS, part_name, whole_of
+from promptatlas.tasks.base_new import BASE, PARTS, part_name, whole_of
 
 CALIBRATION = ("scratch", "template")
 LARGEST_CLASS = "largest_class"

@@ -19,7 +19,7 @@ from promptatlas.study.multitask import AVERAGE
 from promptatlas.study.protocols import PROTOCOLS
 from promptatlas.study.scope import TEMPLATE, ZERO_SHOT, Scope
 from promptatlas.study.sizes import Size
-from promptatlas.tasks import halves
+from promptatlas.tasks import base_new
 
 KEPT = "what still holds is kept"
 

@@ -9,7 +9,7 @@ from pathlib import Path
 
 from promptatlas.records.cells import Cell
 from promptatlas.study.multitask import AVERAGE, MULTITASK, Multitask
-from promptatlas.tasks import halves
+from promptatlas.tasks import base_new
 from promptatlas.tasks.prepared import ARRAYS, SPLITS, array_path
 
 

@@ -11,7 +11,7 @@ from typing import Any
 
 from promptatlas.base.errors import UserError
 from promptatlas.study.scope import Scope
-from promptatlas.tasks import halves, metrics, readers
+from promptatlas.tasks import base_new, metrics, readers
 from promptatlas.tasks.draws import MOST_VALIDATION_SHOTS
 from promptatlas.tasks.task import Task
 

@@ -10,7 +10,7 @@ from typing import Any
 import numpy as np
 import pandas as pd
 
-from promptatlas.tasks.halves import whole_of
+from promptatlas.tasks.base_new import whole_of
 from promptatlas.tasks.prepared import DIGEST_BYTES, SPLITS, PreparedTask
 
 COLUMNS = ("source", "target", "shared", "target_images", "tested", "n_test", "source_is_whole", "target_is_whole")

@@ -8,7 +8,7 @@ import pandas as pd
 from promptatlas.analysis import published
 from promptatlas.analysis.published.settings import difference
 from promptatlas.analysis.statistics.checks import TOLERATED_POINTS, zero_shot_check
-from promptatlas.analysis.statistics.holes import holes
+from promptatlas.analysis.statistics.failed import holes
 from promptatlas.analysis.statistics.joint import compare_joint
 from promptatlas.analysis.statistics.methods import compare
 from promptatlas.analysis.statistics.summary import cautions, plain

@@ -17,7 +17,7 @@ from promptatlas.analysis.words import method_title
 from promptatlas.report.page import static
 from promptatlas.report.page.markup import Cell, Section
 from promptatlas.study.designs import DESIGNS
-from promptatlas.tasks.halves import BASE, NEW, part_name
+from promptatlas.tasks.base_new import BASE, NEW, part_name
 
 MEASURES = {BASE: "base", NEW: "new", HARMONIC: "H"}
 

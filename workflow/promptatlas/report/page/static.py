@@ -14,7 +14,7 @@ from promptatlas.report.page.markup import Cell, Section, Table, part, render, t
 from promptatlas.runs.largest_class import SAME
 from promptatlas.study.designs import LARGEST_CLASS
 from promptatlas.tasks import metrics
-from promptatlas.tasks.halves import whole_of
+from promptatlas.tasks.base_new import whole_of
 
 FEW = 5
 HOLE = Cell(failed=True)

@@ -5,7 +5,7 @@ from collections.abc import Callable
 import numpy as np
 
 from promptatlas.tasks.mini import canvas, looks, terrain
-from promptatlas.tasks.mini.pictures import Factors, MiniTask, PictureSet, sizes, task_hardness
+from promptatlas.tasks.mini.images import Factors, MiniTask, PictureSet, sizes, task_hardness
 from promptatlas.tasks.task import Task
 
 # land cover as drawn: name of the class in the task satellite (EuroSAT's wording)

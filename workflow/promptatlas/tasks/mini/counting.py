@@ -3,8 +3,8 @@
 import numpy as np
 
 from promptatlas.tasks.mini import canvas, looks
+from promptatlas.tasks.mini.images import Factors, MiniTask, PictureSet, sizes, task_hardness
 from promptatlas.tasks.mini.outlines import SIMPLE_SHAPES, shape_coverage
-from promptatlas.tasks.mini.pictures import Factors, MiniTask, PictureSet, sizes, task_hardness
 from promptatlas.tasks.task import Task
 
 NUMBERS = ("one", "two", "three", "four", "five", "six")

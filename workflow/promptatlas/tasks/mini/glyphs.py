@@ -12,7 +12,7 @@ from PIL import Image, ImageDraw, ImageFont
 from promptatlas.base.packages import folder_of
 from promptatlas.base.rng import stream
 from promptatlas.tasks.mini import canvas, looks
-from promptatlas.tasks.mini.pictures import Factors, MiniTask, PictureSet, sizes, task_hardness
+from promptatlas.tasks.mini.images import Factors, MiniTask, PictureSet, sizes, task_hardness
 from promptatlas.tasks.task import Task
 
 DIGITS = tuple("0123456789")

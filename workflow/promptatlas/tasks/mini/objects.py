@@ -5,8 +5,8 @@ import math
 import numpy as np
 
 from promptatlas.tasks.mini import canvas, looks
+from promptatlas.tasks.mini.images import Factors, MiniTask, PictureSet, sizes, task_hardness
 from promptatlas.tasks.mini.outlines import FINE_SHAPES, SHAPES, shape_coverage
-from promptatlas.tasks.mini.pictures import Factors, MiniTask, PictureSet, sizes, task_hardness
 from promptatlas.tasks.mini.textures import texture
 from promptatlas.tasks.task import Task
 

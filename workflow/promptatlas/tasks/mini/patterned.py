@@ -3,9 +3,9 @@
 import numpy as np
 
 from promptatlas.tasks.mini import canvas, looks
+from promptatlas.tasks.mini.images import Factors, MiniTask, PictureSet, sizes, task_hardness
 from promptatlas.tasks.mini.objects import draw_object
 from promptatlas.tasks.mini.outlines import SHAPES
-from promptatlas.tasks.mini.pictures import Factors, MiniTask, PictureSet, sizes, task_hardness
 from promptatlas.tasks.mini.textures import TEXTURES
 from promptatlas.tasks.task import Task
 

@@ -3,7 +3,7 @@
 import numpy as np
 
 from promptatlas.tasks.mini import canvas, looks
-from promptatlas.tasks.mini.pictures import Factors, MiniTask, PictureSet, sizes, task_hardness
+from promptatlas.tasks.mini.images import Factors, MiniTask, PictureSet, sizes, task_hardness
 from promptatlas.tasks.task import Task
 
 DISTANCES = {

@@ -6,8 +6,8 @@ import numpy as np
 
 from promptatlas.tasks.mini import canvas, looks
 from promptatlas.tasks.mini.glyphs import text_coverage
+from promptatlas.tasks.mini.images import Factors, MiniTask, PictureSet, task_hardness
 from promptatlas.tasks.mini.outlines import placed
-from promptatlas.tasks.mini.pictures import Factors, MiniTask, PictureSet, task_hardness
 from promptatlas.tasks.task import Task
 
 

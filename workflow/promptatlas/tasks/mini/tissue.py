@@ -4,7 +4,7 @@ import numpy as np
 
 from promptatlas.tasks.mini import canvas, looks
 from promptatlas.tasks.mini.counting import scattered
-from promptatlas.tasks.mini.pictures import Factors, MiniTask, PictureSet, sizes, task_hardness
+from promptatlas.tasks.mini.images import Factors, MiniTask, PictureSet, sizes, task_hardness
 from promptatlas.tasks.task import Task
 
 CLASS_NAMES = {"healthy": "benign", "tumour": "malignant"}

@@ -7,8 +7,7 @@ import numpy as np
 import pytest
 
 from promptatlas.base.errors import UserError
-from promptatlas.tasks.draws import SCHEMES, draw
-from promptatlas.tasks.halves import (
+from promptatlas.tasks.base_new import (
     BASE,
     NEW,
     PARTS,
@@ -20,6 +19,7 @@ from promptatlas.tasks.halves import (
     whole_of,
     write_part,
 )
+from promptatlas.tasks.draws import SCHEMES, draw
 from promptatlas.tasks.prepared import SPLITS, Pool, PreparedTask, write
 from promptatlas.tasks.task import Task
 

@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 
 from promptatlas.analysis.statistics import few_shot as comparison
-from promptatlas.analysis.statistics.holes import holes
+from promptatlas.analysis.statistics.failed import holes
 from promptatlas.report.page import few_shot
 from promptatlas.runs.tables import methods_table
 from synthetic_study import baselines_table, tasks_table, transfer_table
