@@ -4,7 +4,7 @@ class, against promptatlas's sums over the keys of a class.
     python benchmarks/adapter_search.py [--classes 100] [--shots 16] [--betas 200] [--rounds 5] [--threads 1]
 
 Both sides search the same 200 alphas with the same random features in fp32, turn by turn in one process; the figure is the ratio of
-medians, in seconds of the processor. Four validation pictures per class. The choices are compared as well.
+medians, in seconds of the CPU. Four validation images per class. The choices are compared as well.
 """
 
 from __future__ import annotations
@@ -29,12 +29,12 @@ def scene(classes: int, shots: int) -> tuple[Tensor, Tensor, Tensor, Cache]:
     """Validation features and labels, class weights that are a little off, and the cache."""
     means = F.normalize(torch.randn(classes, WIDTH), dim=-1)
 
-    def pictures(count: int) -> tuple[Tensor, Tensor]:
+    def images(count: int) -> tuple[Tensor, Tensor]:
         labels = torch.arange(classes).repeat(count)
         return F.normalize(means[labels] + 4 * torch.randn(len(labels), WIDTH) / WIDTH**0.5, dim=-1), labels
 
     weights = F.normalize(means + 3 * torch.randn(classes, WIDTH) / WIDTH**0.5, dim=-1)
-    return *pictures(VALIDATION), weights, cache(*pictures(shots), classes)
+    return *images(VALIDATION), weights, cache(*images(shots), classes)
 
 
 def by_products(features: Tensor, labels: Tensor, weights: Tensor, kept: Cache, alphas: np.ndarray, betas: np.ndarray) -> Choice:

@@ -131,7 +131,7 @@ FAULTS: dict[str, Callable[[Cluster, Run], None]] = {
 }
 
 
-def trial(name: str, cluster: Cluster, base: Clustered, expected: dict[str, pd.DataFrame]) -> dict[str, object]:
+def microbenchmark(name: str, cluster: Cluster, base: Clustered, expected: dict[str, pd.DataFrame]) -> dict[str, object]:
     """One fault in one run of the study."""
     study = Clustered(base.folder.with_name(name))
     shutil.copytree(base.folder, study.folder)
@@ -195,7 +195,7 @@ def main() -> None:
     rows = []
     for name in options.faults or FAULTS:
         with Cluster() as cluster:
-            rows.append(trial(name, cluster, base, expected))
+            rows.append(microbenchmark(name, cluster, base, expected))
         print(json.dumps(rows[-1]), flush=True)
     print(table(rows))
     if not options.folder:

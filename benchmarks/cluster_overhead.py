@@ -1,7 +1,7 @@
 """What a job on a cluster costs beside its work: python benchmarks/cluster_overhead.py
 
 Measures the same 100 cells on a toy SLURM cluster (tests/cluster/toy_slurm.py; root, Debian) in 100 jobs of one cell and in 5
-of twenty. Everything before the cells is done beforehand. Prints wall time and, per cell, processor time: of everything that ran
+of twenty. Everything before the cells is done beforehand. Prints wall time and, per cell, CPU time: of everything that ran
 inside SLURM's jobs; of the process that does the work, its start and the loading of libraries and model included (Snakemake's
 `benchmark`); and of the measurement itself. What is left between the first and the second is the engine's.
 """
@@ -35,7 +35,7 @@ BECOME_THE_PARENT_OF_ORPHANS = 36  # PR_SET_CHILD_SUBREAPER
 
 
 def processor_seconds() -> float:
-    """Processor time of all processes that ended since the last call, with all that they had waited for."""
+    """CPU time of all processes that ended since the last call, with all that they had waited for."""
     total = 0.0
     while True:
         try:

@@ -1,6 +1,6 @@
 """How long a look at the source files of a task takes: `python benchmarks/look.py [FILES]`, in folders of 1,000.
 
-Prints the seconds of the processor for the first look, of a comparison with what was noted, and of one after a copy, for which
+Prints the seconds of the CPU for the first look, of a comparison with what was noted, and of one after a copy, for which
 contents are read.
 """
 

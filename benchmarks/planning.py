@@ -3,7 +3,7 @@
 Dry runs of ELEVATER's 20 tasks with six methods, three seeds and both protocols, and of 100 own tasks with six methods and
 three seeds, each in an empty folder with one job per task and target, as on a cluster. Neither needs data. With
 --nothing-to-do also the run after everything is there, with empty files in place of the results. Prints wall seconds, seconds
-of processor time and peak memory, and how often the machine was asked for more than it has (load per core) before it began.
+of CPU time and peak memory, and how often the machine was asked for more than it has (load per core) before it began.
 """
 
 import argparse
@@ -34,7 +34,7 @@ LIMITS = {"elevater": 15, "hundred": 120}
 
 
 def measure(folder: Path, *arguments: str) -> tuple[float, float, float, str]:
-    """Wall seconds, processor seconds and peak MiB of Snakemake in `folder`, and what it printed."""
+    """Wall seconds, CPU seconds and peak MiB of Snakemake in `folder`, and what it printed."""
     command = [sys.executable, "-m", "snakemake", "--snakefile", str(ROOT / "Snakefile"), "--cores", "2", *arguments]
     with tempfile.TemporaryFile("w+") as printed:
         started = time.perf_counter()

@@ -1,9 +1,9 @@
-"""Speed of picture preparation against Pillow's own decoding and resizing: python benchmarks/preparation.py [--pictures 100000]
+"""Speed of image preparation against Pillow's own decoding and resizing: python benchmarks/preparation.py [--images 100000]
 
-Writes JPEGs of 256 px and cuts them into rounds. Each round alternates on the same pictures, because the speed of a shared
+Writes JPEGs of 256 px and cuts them into rounds. Each round alternates on the same images, because the speed of a shared
 machine drifts within seconds: Pillow alone in one process and in one per core, `decode` with one worker per core, Pillow
-again. Prints pictures per second and the ratios to Pillow's single process times cores and to Pillow on all cores. At the end
-all pictures are prepared in one go: what that does to the memory of a worker after a tenth and after all of them.
+again. Prints images per second and the ratios to Pillow's single process times cores and to Pillow on all cores. At the end
+all images are prepared in one go: what that does to the memory of a worker after a tenth and after all of them.
 """
 
 import argparse
@@ -21,7 +21,7 @@ from pathlib import Path
 import numpy as np
 from PIL import Image
 
-from promptatlas.tasks.decoding import Work, decode
+from promptatlas.tasks.decoding import Decoding, decode
 from promptatlas.tasks.upright import opened
 
 SIZE = 224
@@ -48,7 +48,7 @@ class Files:
 
 
 def write(files: Files, different: int = 500) -> None:
-    """Smooth random pictures with some noise: about the size of photographs when compressed."""
+    """Smooth random images with some noise: about the size of photographs when compressed."""
     rng = np.random.default_rng(0)
     made = []
     for _ in range(different):
@@ -69,11 +69,11 @@ def pillow(files: Files, rows: range) -> None:
         np.asarray(files.open(index).convert("RGB").resize((SIZE, SIZE), Image.BICUBIC))
 
 
-def speed(pictures: int, do: Callable[[], object]) -> float:
-    """Pictures per second."""
+def speed(images: int, do: Callable[[], object]) -> float:
+    """Images per second."""
     started = time.perf_counter()
     do()
-    return pictures / (time.perf_counter() - started)
+    return images / (time.perf_counter() - started)
 
 
 def ratios(files: Files, rows: range, cores: int, pool: Pool, folder: Path) -> tuple[float, float]:
@@ -86,7 +86,7 @@ def ratios(files: Files, rows: range, cores: int, pool: Pool, folder: Path) -> t
         alone.append(speed(len(sample), lambda: pillow(files, sample)))
         together.append(speed(len(sample), lambda: pool.starmap(pillow, [(files, part) for part in parts], chunksize=1)))
 
-    work = Work(files, np.array(rows), SIZE, "squash", folder, "part")
+    work = Decoding(files, np.array(rows), SIZE, "squash", folder, "part")
     listen()
     prepared = speed(len(rows), lambda: decode(work, cores, lambda done, total: None))
     listen()
@@ -101,14 +101,14 @@ def ratios(files: Files, rows: range, cores: int, pool: Pool, folder: Path) -> t
 
 
 def whole(files: Files, cores: int, folder: Path) -> None:
-    """All pictures in one go."""
+    """All images in one go."""
     peaks: dict[int, float] = {}
 
     def tell(done: int, total: int) -> None:
         if (done >= total // 10 and 10 not in peaks) or done == total:
             peaks[10 if done < total else 100] = worker_mib()
 
-    work = Work(files, np.arange(len(files)), SIZE, "squash", folder, "all")
+    work = Decoding(files, np.arange(len(files)), SIZE, "squash", folder, "all")
     prepared = speed(len(files), lambda: decode(work, cores, tell))
     clear(work)
     print(
@@ -117,21 +117,21 @@ def whole(files: Files, cores: int, folder: Path) -> None:
     )
 
 
-def clear(work: Work) -> None:
+def clear(work: Decoding) -> None:
     for path in (work.images, work.digests, work.state):
         path.unlink()
 
 
 def main() -> None:
     parser = argparse.ArgumentParser()
-    parser.add_argument("--pictures", type=int, default=100_000)
+    parser.add_argument("--images", type=int, default=100_000)
     parser.add_argument("--rounds", type=int, default=10)
     parser.add_argument("--folder", type=Path, default=None, help="where to write (default: a temporary folder)")
     options = parser.parse_args()
     cores = len(os.sched_getaffinity(0))
     with tempfile.TemporaryDirectory(dir=options.folder) as name:
-        folder, size = Path(name), options.pictures // options.rounds
-        files = Files(folder, options.pictures)
+        folder, size = Path(name), options.images // options.rounds
+        files = Files(folder, options.images)
         write(files)
         rounds = [range(start, start + size) for start in range(0, size * options.rounds, size)]
         with get_context("spawn").Pool(cores) as pool:

@@ -17,13 +17,13 @@ from gpu_parts.ledger import Ledger
 from gpu_parts.scene import Noise, Scene, distance, placed
 from promptatlas.backbone.encode import encode_task
 from promptatlas.backbone.model import Backbone
-from promptatlas.base.rng import stream
+from promptatlas.base.rng import named_rng
 from promptatlas.evaluation import evaluate
 from promptatlas.methods import names, settings
-from promptatlas.records.prompt_file import LearnedPrompt
+from promptatlas.records.prompt_file import TunedPrompt
 from promptatlas.tasks.prepared import PreparedTask
 from promptatlas.training import adapters, multitask, single_task
-from promptatlas.training.learners import Population
+from promptatlas.training.learners import BatchedLearners
 from promptatlas.training.shared_learner import SharedTask, tune_shared
 
 EPOCHS = 2
@@ -74,7 +74,7 @@ def deterministic(scene: Scene, ledger: Ledger) -> None:
             ledger.attempt(f"twice {method}", partial(_twice, model, method, tasks[0], _draws(tasks[0], 3)))
         for name, own in SHARED.items():
             ledger.attempt(f"twice shared {name}", partial(_shared_twice, model, name.split()[0], own, tasks[:2], encoded))
-        union = partial(multitask.tune_union, model, "coop", _settings("coop", {}), multitask.Manner(), tasks[:2])
+        union = partial(multitask.tune_multitask, model, "coop", _settings("coop", {}), multitask.Manner(), tasks[:2])
         several = [_draws(one, 2) for one in tasks[:2]]
         ledger.attempt("twice multitask coop", lambda: _same(*(union(list(zip(*several, strict=True)), [1, 2]) for _ in range(2))))
         both = {"cpu": scene.mini, "device": model}
@@ -129,14 +129,14 @@ def _step(
     """The loss and the gradient of one batch, and both sides' distance from float64 on the CPU."""
     chosen, found = _settings(method, own), {}
     for name, model in {**both, "exact": exact}.items():
-        population = Population(method, chosen, model.architecture, [1, 2, 3], both["cpu"])
+        learners = BatchedLearners(method, chosen, model.architecture, [1, 2, 3], both["cpu"])
         if name == "exact":
-            population.parameters = {key: value.double() for key, value in population.parameters.items()}
-        run = single_task.Run(model, method, chosen, task, draws, [1, 2, 3], population)
+            learners.parameters = {key: value.double() for key, value in learners.parameters.items()}
+        run = single_task.Run(model, method, chosen, task, draws, [1, 2, 3], learners)
         rows, weights = next(run._batches([np.arange] * 3))
-        losses = run._losses(run.population.prompts(), rows, weights)
+        losses = run._losses(run.learners.prompts(), rows, weights)
         losses.sum().backward()
-        found[name] = losses, torch.cat([value.grad.flatten() for value in run.population.parameters.values() if value.grad is not None])
+        found[name] = losses, torch.cat([value.grad.flatten() for value in run.learners.parameters.values() if value.grad is not None])
     (loss, gradient), (own_loss, own_gradient), (true_loss, true_gradient) = found["cpu"], found["device"], found["exact"]
     return {
         "loss": distance(own_loss, loss), "gradient": distance(own_gradient, gradient),
@@ -162,14 +162,14 @@ def _tuning(both: dict[str, Backbone], method: str, own: dict[str, Any], task: A
     }  # fmt: skip
 
 
-def _prompts(one: LearnedPrompt, other: LearnedPrompt) -> float:
+def _prompts(one: TunedPrompt, other: TunedPrompt) -> float:
     held = other.prompts.tensors()
     return max(distance(held[name], value) for name, value in one.prompts.tensors().items())
 
 
 def _multitask(both: dict[str, Backbone], method: str, manner: Any, tasks: list[Any], several: list[list[Any]]) -> dict[str, Any]:
     chosen, draws = _settings(method, {}), list(zip(*several, strict=True))
-    cpu, device = (multitask.tune_union(model, method, chosen, manner, tasks, draws, [1, 2]) for model in both.values())
+    cpu, device = (multitask.tune_multitask(model, method, chosen, manner, tasks, draws, [1, 2]) for model in both.values())
     return {"prompts": max(_prompts(a, b) for a, b in zip(cpu, device, strict=True))}
 
 
@@ -184,7 +184,7 @@ def _tensors(model: Backbone, task: Any, known: dict[str, Any]) -> tuple[tuple[T
     return of("train", drawn.train), of(drawn.validation_split, drawn.validation)
 
 
-def _learned(model: Backbone, method: str, own: dict[str, Any], tasks: list[Any], encoded: list[dict[str, Any]]) -> list[Tensor]:
+def _trained(model: Backbone, method: str, own: dict[str, Any], tasks: list[Any], encoded: list[dict[str, Any]]) -> list[Tensor]:
     together = [
         SharedTask(f"{one.task.title} {i}", one.task.class_names, one.task.metric, *_tensors(model, one, known))
         for i, (one, known) in enumerate(zip(tasks, encoded, strict=True))
@@ -195,14 +195,14 @@ def _learned(model: Backbone, method: str, own: dict[str, Any], tasks: list[Any]
 def _shared(
     both: dict[str, Backbone], method: str, own: dict[str, Any], tasks: list[Any], encoded: list[dict[str, Any]]
 ) -> dict[str, Any]:  # fmt: skip
-    cpu, device = (_learned(model, method, own, tasks, encoded) for model in both.values())
+    cpu, device = (_trained(model, method, own, tasks, encoded) for model in both.values())
     return {"class weights": max(distance(a, b) for a, b in zip(device, cpu, strict=True))}
 
 
 def _shared_twice(
     model: Backbone, method: str, own: dict[str, Any], tasks: list[Any], encoded: list[dict[str, Any]]
 ) -> dict[str, Any]:  # fmt: skip
-    first, second = (_learned(model, method, own, tasks, encoded) for _ in range(2))
+    first, second = (_trained(model, method, own, tasks, encoded) for _ in range(2))
     return {"same bits": all(torch.equal(a, b) for a, b in zip(first, second, strict=True))}
 
 
@@ -216,7 +216,7 @@ def _adapter(both: dict[str, Backbone], method: str, task: Any, known: dict[str,
         if method.startswith("prompt"):
             prompt = single_task.scratch(model, "coop", settings("coop"), 1).prompts
             weights = adapters.class_weights(model, task.task.class_names, prompt)
-        order = (stream("order", method, task.task.name, 1),) if "epochs" in chosen else ()
+        order = (named_rng("order", method, task.task.name, 1),) if "epochs" in chosen else ()
         adapter = make(chosen, model.logit_scale, weights, train, validation, task.task.metric, *order)
         answers.append(adapter.logits(torch.from_numpy(known["encoded"]["features_test"]).to(model.device)))
         choices.append((adapter.choice.alpha, adapter.choice.beta, adapter.best_epoch))
@@ -228,6 +228,6 @@ def _twice(model: Backbone, method: str, task: Any, draws: list[Any]) -> dict[st
     return _same(*(single_task.tune_task(model, method, chosen, task, draws, seeds) for _ in range(2)))
 
 
-def _same(first: list[LearnedPrompt], second: list[LearnedPrompt]) -> dict[str, Any]:
+def _same(first: list[TunedPrompt], second: list[TunedPrompt]) -> dict[str, Any]:
     apart = max(_prompts(a, b) for a, b in zip(first, second, strict=True))
     return {"same bits": all(a.fingerprint() == b.fingerprint() for a, b in zip(first, second, strict=True)), "apart": apart}

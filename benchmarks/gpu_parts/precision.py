@@ -15,7 +15,7 @@ from promptatlas.backbone.encode import encode_images
 from promptatlas.backbone.model import Backbone
 from promptatlas.evaluation import evaluate
 from promptatlas.methods import settings
-from promptatlas.records.prompt_file import LearnedPrompt
+from promptatlas.records.prompt_file import TunedPrompt
 from promptatlas.tasks import metrics
 from promptatlas.tasks.prepared import PreparedTask
 from promptatlas.training import single_task
@@ -36,7 +36,7 @@ def _mini(scene: Scene, ledger: Ledger, method: str) -> dict[str, Any]:
     model, found = placed(scene.mini, scene.device), {}
     folders = sorted((scene.study / "tasks").iterdir())
     paths = sorted((scene.study / "prompts" / method).glob("*/*.safetensors"))
-    own = [LearnedPrompt.load(path)[0].prompts for path in paths]
+    own = [TunedPrompt.load(path)[0].prompts for path in paths]
     for variant in (PLAIN, *REDUCED):
         with variants.using(variant, model):
             found[variant] = [_scores(model, PreparedTask.open(folder), own) for folder in folders]

@@ -125,15 +125,15 @@ def _step(scene: Scene, method: str, variant: str) -> dict[str, Any]:
         batch = run.settings["batch_size"]
         images = torch.from_numpy(Noise(2, batch, 1, scene.large.architecture.image_size).images("train")).to(scene.device)
         labels = torch.arange(batch, device=scene.device) % len(run.task.class_names)
-        parameters = list(run.population.parameters.values())
+        parameters = list(run.learners.parameters.values())
         torch_optimiser = torch.optim.SGD(parameters, 0.002, 0.9, weight_decay=5e-4)
-        plain = Plain(scene.large, run.task.class_names, run.population.prompts())
+        plain = Plain(scene.large, run.task.class_names, run.learners.prompts())
         losses: list[float] = []
 
         def theirs() -> None:
             for _ in range(speed.STEPS):
                 torch_optimiser.zero_grad()
-                value = F.cross_entropy(plain.logits(scene.large.vision.normalise(images), run.population.prompts()), labels)
+                value = F.cross_entropy(plain.logits(scene.large.vision.normalise(images), run.learners.prompts()), labels)
                 value.backward()
                 torch_optimiser.step()
                 losses.append(value.item())

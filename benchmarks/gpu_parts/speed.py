@@ -19,7 +19,7 @@ from promptatlas.backbone.classifier import TOKENS_PER_PASS
 from promptatlas.evaluation import evaluate
 from promptatlas.methods import settings
 from promptatlas.training import single_task
-from promptatlas.training.learners import Population
+from promptatlas.training.learners import BatchedLearners
 from promptatlas.training.schedule import optimiser
 
 METHODS = ("coop", "vpt", "upt")
@@ -75,9 +75,9 @@ def run_of(scene: Scene, method: str, learners: int, steps: int = STEPS, classes
     task = Noise(5 if scene.tiny else classes, learners * steps * batch, 0, scene.large.architecture.image_size)
     chosen = settings(method, {"batch_size": batch})
     seeds = list(range(learners))
-    population = Population(method, chosen, scene.large.architecture, seeds, scene.large)
-    run = single_task.Run(scene.large, method, chosen, task, task.draws(learners), seeds, population)  # type: ignore[arg-type]
-    return run, optimiser(chosen, list(run.population.parameters.values())), [np.random.default_rng(seed) for seed in seeds]
+    learners = BatchedLearners(method, chosen, scene.large.architecture, seeds, scene.large)
+    run = single_task.Run(scene.large, method, chosen, task, task.draws(learners), seeds, learners)  # type: ignore[arg-type]
+    return run, optimiser(chosen, list(run.learners.parameters.values())), [np.random.default_rng(seed) for seed in seeds]
 
 
 def _step(scene: Scene, ledger: Ledger, method: str, variant: str, learners: int, steps: int = STEPS) -> dict[str, Any]:

@@ -16,7 +16,7 @@ from gpu_parts.ledger import Ledger
 from gpu_parts.scene import Scene, distance
 from promptatlas.backbone import feature_file
 from promptatlas.records import cells
-from promptatlas.records.prompt_file import LearnedPrompt
+from promptatlas.records.prompt_file import TunedPrompt
 from promptatlas.runs import engine
 from promptatlas.study.study import Study
 
@@ -64,7 +64,7 @@ def _encoded(study: Study, finished: Path, model: Any) -> dict[str, Any]:
 
 
 def _kept(study: Study) -> dict[str, Any]:
-    """That what was tuned on the CPU holds: no prompt is learned again."""
+    """That what was tuned on the CPU holds: no prompt is trained again."""
     said: list[str] = []
     for job in study.jobs.tune:
         engine.run(study, job, torch.get_num_threads(), said.append)
@@ -83,7 +83,7 @@ def _tuned(study: Study, finished: Path, method: str) -> dict[str, Any]:
         if job.method == method:
             engine.run(study, job, torch.get_num_threads(), lambda _: None)
     prompts = sorted((study.folder / "prompts" / method).glob("*/*.safetensors"))
-    pairs = [[LearnedPrompt.load(path)[0] for path in (one, finished / one.relative_to(study.folder))] for one in prompts]
+    pairs = [[TunedPrompt.load(path)[0] for path in (one, finished / one.relative_to(study.folder))] for one in prompts]
     held = [max(distance(a.prompts.tensors()[name], value) for name, value in b.prompts.tensors().items()) for a, b in pairs]
     first = [abs(a.history[0]["loss"] / b.history[0]["loss"] - 1) for a, b in pairs]
     return {

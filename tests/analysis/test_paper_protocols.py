@@ -63,15 +63,15 @@ def test_base_to_new_averages_first_and_takes_the_harmonic_mean_then() -> None:
     plan = a_design("base_to_new", ["a", "b", "c"])
     cells = transfer(plan)
     table = paper_protocols.measured(cells, plan)
-    halves = {"base": [], "new": []}
+    base_new = {"base": [], "new": []}
     for task in plan.given:
-        for part in halves:
+        for part in base_new:
             own = cells[(cells["method"] == "coop") & (cells["source"] == f"{task}@base") & (cells["target"] == f"{task}@{part}")]
-            halves[part].append(own["score"].mean())
+            base_new[part].append(own["score"].mean())
             assert number(table, method="coop", target=task, measure=part) == pytest.approx(own["score"].mean())
-        base, new = (halves[part][-1] for part in ("base", "new"))
+        base, new = (base_new[part][-1] for part in ("base", "new"))
         assert number(table, method="coop", target=task, measure="harmonic_mean") == pytest.approx(2 * base * new / (base + new))
-    base, new = np.mean(halves["base"]), np.mean(halves["new"])
+    base, new = np.mean(base_new["base"]), np.mean(base_new["new"])
     average = number(table, method="coop", target="average", measure="harmonic_mean")
     assert average == pytest.approx(2 * base * new / (base + new))
     each = [number(table, method="coop", target=task, measure="harmonic_mean") for task in plan.given]
@@ -235,7 +235,7 @@ def test_the_page_marks_what_was_published_and_names_who_did(name: str, sources:
 
 
 def test_a_seed_that_lacks_one_task_counts_on_the_others() -> None:
-    """In averages: the mean over tasks of the mean over the seeds of each; without holes that is the mean over seeds."""
+    """In averages: the mean over tasks of the mean over the seeds of each; where none is missing that is the mean over seeds."""
     plan = a_design("base_to_new", ["caltech101", "dtd", "eurosat"])
     cells = transfer(plan, methods=("coop",))
     gone = (cells["target"] == "dtd@new") & (cells["seed"] == 2) & (cells["source"] == "dtd@base")

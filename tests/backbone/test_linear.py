@@ -1,4 +1,4 @@
-"""Linear maps with frozen weights against float64, whichever product the processor has."""
+"""Linear maps with frozen weights against float64, whichever product the CPU has."""
 
 import pytest
 import torch

@@ -96,9 +96,9 @@ def test_a_step_looks_for_the_places_of_context_vectors_once(tiny_backbone, task
     """To find them a GPU has to be waited for."""
     run = single_task.Run(
         tiny_backbone, "coop", settings("coop"), task, draws_of(task, [1]), [1],
-        single_task.Population("coop", settings("coop"), tiny_backbone.architecture, [1]),
+        single_task.BatchedLearners("coop", settings("coop"), tiny_backbone.architecture, [1]),
     )  # fmt: skip
     rows, weights = next(run._batches([np.arange]))
-    run._losses(run.population.prompts(), rows, weights)
+    run._losses(run.learners.prompts(), rows, weights)
     monkeypatch.setattr(torch.Tensor, "nonzero", lambda *_, **__: pytest.fail("looked for again"))
-    run._losses(run.population.prompts(), rows, weights)
+    run._losses(run.learners.prompts(), rows, weights)

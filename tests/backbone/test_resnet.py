@@ -21,8 +21,8 @@ SMALL = {
 tokenize = open_clip.get_tokenizer("RN50")
 
 
-def met_pictures(model):
-    """Batch norms that have met pictures: no mean is 0, no spread 1, and no block is switched off."""
+def met_images(model):
+    """Batch norms that have met images: no mean is 0, no spread 1, and no block is switched off."""
     with torch.no_grad():
         for name, value in [*model.named_parameters(), *model.named_buffers()]:
             if name.endswith("running_var"):
@@ -37,10 +37,10 @@ def described(config):
 
 
 def resnet_twin(config, folder):
-    """As `twin`, with batch norms that have met pictures."""
+    """As `twin`, with batch norms that have met images."""
     torch.manual_seed(0)
     model = export.open_clip_model(config)
-    met_pictures(model)
+    met_images(model)
     export.write(described(config), model.state_dict(), folder)
     return model, load(folder)
 
@@ -75,7 +75,7 @@ def test_published_sizes_equal_open_clip(name, pixels, tmp_path, monkeypatch):
     config["text_cfg"] |= {"layers": 1}
     model = unfilled(export.open_clip_model, config)
     fill(model, spread=1.0)
-    met_pictures(model)
+    met_images(model)
     backbone = large(model, described(config), tmp_path, monkeypatch)
     images = torch.randn(2, 3, pixels, pixels)
     assert_same_images(model, backbone, images)
@@ -88,12 +88,12 @@ def test_one_image_alone_gives_what_it_gives_among_others(small):
     torch.testing.assert_close(small[1].vision.encode(images), alone, atol=1e-5, rtol=1e-5)
 
 
-def test_pictures_from_disk_are_resized_and_normalised_as_for_any_tower(small, tmp_path):
+def test_images_from_disk_are_resized_and_normalised_as_for_any_tower(small, tmp_path):
     vision, other = small[1].vision, twin(TINY, tmp_path)[1].vision
-    pictures = np.random.default_rng(0).integers(0, 256, (2, 64, 64, 3), dtype=np.uint8)
-    expected = (torch.from_numpy(pictures).permute(0, 3, 1, 2) / 255 - vision.mean) / vision.std
-    torch.testing.assert_close(vision.read(pictures), expected)
-    assert other.read(pictures).shape == (2, 3, 32, 32)
+    images = np.random.default_rng(0).integers(0, 256, (2, 64, 64, 3), dtype=np.uint8)
+    expected = (torch.from_numpy(images).permute(0, 3, 1, 2) / 255 - vision.mean) / vision.std
+    torch.testing.assert_close(vision.read(images), expected)
+    assert other.read(images).shape == (2, 3, 32, 32)
 
 
 def test_visual_prompts_are_refused_with_the_remedy(small):

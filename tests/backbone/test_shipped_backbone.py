@@ -1,4 +1,4 @@
-"""The shipped weights: small and whole. What they make of the benchmark's pictures is asked in test_mini_benchmark."""
+"""The shipped weights: small and whole. What they make of the benchmark's images is asked in test_mini_benchmark."""
 
 import csv
 from pathlib import Path

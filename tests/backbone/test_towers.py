@@ -157,13 +157,13 @@ def test_the_tokenizer_gives_open_clips_ids(tiny, text):
     assert tiny[1].tokenizer.encode(text) == tokenize.encode(text)
 
 
-def test_pictures_of_another_size_are_resized_as_a_picture_library_does(tiny):
+def test_images_of_another_size_are_resized_as_an_image_library_does(tiny):
     from PIL import Image
 
     _, backbone = tiny
-    pictures = np.random.default_rng(0).integers(0, 256, (3, 48, 48, 3), dtype=np.uint8)
-    smooth = np.array([Image.fromarray(one).resize((96, 96), Image.BICUBIC) for one in pictures])
-    for images in (pictures, smooth):
+    originals = np.random.default_rng(0).integers(0, 256, (3, 48, 48, 3), dtype=np.uint8)
+    smooth = np.array([Image.fromarray(one).resize((96, 96), Image.BICUBIC) for one in originals])
+    for images in (originals, smooth):
         expected = np.array([Image.fromarray(one).resize((32, 32), Image.BICUBIC) for one in images])
         ours = backbone.vision.resized(images).numpy()
         assert ours.shape == (3, 32, 32, 3) and np.abs(ours.astype(int) - expected).max() <= 1

@@ -40,16 +40,16 @@ def test_variants_answer_alike_as_far_as_their_precision_goes(scene, method):
 def test_the_published_way_gives_the_same_answers_and_gradients(scene, method):
     assert published._same(scene, method)["distance"] < 1e-5
     run, _, _ = speed.run_of(scene, method, 1)
-    prompts = run.population.prompts()
+    prompts = run.learners.prompts()
     plain = published.Plain(scene.large, run.task.class_names, prompts)
     images = scene.large.vision.read(Noise(5, 2, 1, 32).images("train"))
     target = torch.randn(2, 5)
-    parameters = list(run.population.parameters.values())
+    parameters = list(run.learners.parameters.values())
     theirs = torch.autograd.grad((plain.logits(images, prompts) * target).sum(), parameters, allow_unused=True)
     tokens = scene.large.vision.embed(images).unsqueeze(0)
     classifier = run.classifier
-    features = classifier.image_features(run.population.prompts(), tokens)
-    ours = torch.autograd.grad((classifier.answer(run.population.prompts(), features)[0] * target).sum(), parameters, allow_unused=True)
+    features = classifier.image_features(run.learners.prompts(), tokens)
+    ours = torch.autograd.grad((classifier.answer(run.learners.prompts(), features)[0] * target).sum(), parameters, allow_unused=True)
     compared = [distance(a, b) for a, b in zip(theirs, ours, strict=True) if a is not None and b is not None and b.norm() > 1e-6]
     assert compared and max(compared) < 1e-3
 

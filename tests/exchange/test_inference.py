@@ -21,7 +21,7 @@ from promptatlas.base.errors import UserError
 from promptatlas.cli import command
 from promptatlas.methods import settings
 from promptatlas.records import card
-from promptatlas.records.prompt_file import LearnedPrompt
+from promptatlas.records.prompt_file import TunedPrompt
 from promptatlas.training.single_task import scratch
 from twins import TINY, twin
 
@@ -46,7 +46,7 @@ def model(tmp_path_factory):
     return theirs, ours, folder
 
 
-def fresh(method: str, backbone: Backbone) -> LearnedPrompt:
+def fresh(method: str, backbone: Backbone) -> TunedPrompt:
     return scratch(backbone, method, settings(method, CASES[method]), seed=1)
 
 
@@ -70,7 +70,7 @@ def taken(model):
 
 
 @pytest.fixture(scope="module")
-def pictures():
+def given_images():
     generator = np.random.default_rng(0)
     return generator.integers(0, 256, (5, 32, 32, 3), dtype=np.uint8)
 
@@ -78,10 +78,10 @@ def pictures():
 # From a file to answers
 
 
-def test_a_classifier_takes_three_lines(taken, pictures, tmp_path, monkeypatch, capsys):
+def test_a_classifier_takes_three_lines(taken, given_images, tmp_path, monkeypatch, capsys):
     """The lines of the README, on files."""
-    for i, picture in enumerate(pictures[:2]):
-        Image.fromarray(picture).save(tmp_path / f"{i}.png")
+    for i, image in enumerate(given_images[:2]):
+        Image.fromarray(image).save(tmp_path / f"{i}.png")
     monkeypatch.chdir(tmp_path)
     lines = re.search(r"```python\n(.*?)```", README.read_text(), re.S).group(1)
     assert len(lines.splitlines()) == 3
@@ -92,32 +92,32 @@ def test_a_classifier_takes_three_lines(taken, pictures, tmp_path, monkeypatch, 
 
 @pytest.mark.parametrize("method", CASES)
 @pytest.mark.parametrize("names", [NAMES, OTHER])
-def test_the_logits_are_the_same_before_and_after_the_file(method, names, model, pictures, tmp_path):
+def test_the_logits_are_the_same_before_and_after_the_file(method, names, model, given_images, tmp_path):
     """Before: the tensors in memory, through the classifier that studies use."""
     from promptatlas.backbone.classifier import PromptedClassifier
 
-    backbone, learned = model[1], fresh(method, model[1])
-    learned.save(tmp_path / "prompt.safetensors", about(backbone, method=method))
+    backbone, trained = model[1], fresh(method, model[1])
+    trained.save(tmp_path / "prompt.safetensors", about(backbone, method=method))
     classifier = promptatlas.load_prompt(tmp_path / "prompt.safetensors").classifier(names, backbone=backbone)
-    inside = PromptedClassifier(backbone, names, learned.prompts)
-    images, vision = backbone.vision.read(pictures), backbone.vision
+    inside = PromptedClassifier(backbone, names, trained.prompts)
+    images, vision = backbone.vision.read(given_images), backbone.vision
     with torch.no_grad():
-        if learned.prompts.visual is None:
+        if trained.prompts.visual is None:
             features = vision.encode(images)[None]
         else:
-            features = inside.image_features(learned.prompts, vision.embed(images)[None])
-        expected = inside.answer(learned.prompts, features)[0]
-    answer = classifier(pictures)
+            features = inside.image_features(trained.prompts, vision.embed(images)[None])
+        expected = inside.answer(trained.prompts, features)[0]
+    answer = classifier(given_images)
     np.testing.assert_array_equal(answer.logits, expected.numpy())
     np.testing.assert_allclose(answer.probabilities.sum(1), 1, atol=1e-6)
     assert answer.labels == [names[i] for i in expected.argmax(1)]
-    assert LearnedPrompt.load(tmp_path / "prompt.safetensors")[0].fingerprint() == learned.fingerprint()
+    assert TunedPrompt.load(tmp_path / "prompt.safetensors")[0].fingerprint() == trained.fingerprint()
 
 
-def test_arrays_pil_pictures_and_files_of_a_picture_give_one_answer(taken, pictures, tmp_path):
+def test_arrays_pil_images_and_files_of_an_image_give_one_answer(taken, given_images, tmp_path):
     classifier = promptatlas.load_prompt(taken).classifier()
-    Image.fromarray(pictures[0]).save(tmp_path / "a.png")
-    forms = [pictures[0], Image.fromarray(pictures[0]), tmp_path / "a.png", str(tmp_path / "a.png")]
+    Image.fromarray(given_images[0]).save(tmp_path / "a.png")
+    forms = [given_images[0], Image.fromarray(given_images[0]), tmp_path / "a.png", str(tmp_path / "a.png")]
     first, *others = [classifier(form).logits for form in forms]
     assert first.shape == (1, 3) and all(np.array_equal(first, other) for other in others)
     np.testing.assert_allclose(classifier(forms).logits, np.tile(first, (4, 1)), atol=1e-5)
@@ -155,7 +155,7 @@ def test_files_of_every_mode_are_read_as_preparation_reads_them(resize, model, t
     needs = preparation.Needs(size=TINY["vision_cfg"]["image_size"], resize=resize, shots=2, seeds=(1,), scheme="coop")
     source = readers.find(entry.sources, tmp_path)
     preparation.prepare(entry, source, tmp_path, tmp_path / "task", needs, 1, lambda line: None)
-    listed = readers.reader(source).read(source, tmp_path).splits["test"].pictures
+    listed = readers.reader(source).read(source, tmp_path).splits["test"].images
     names = [listed.name(row) for row in range(len(listed))]
     prepared = np.array(PreparedTask.open(tmp_path / "task").images("test"))
     assert len(prepared) == len(names) == 2 * 23
@@ -177,12 +177,12 @@ def test_a_file_that_nothing_says_how_to_read_is_named_and_so_is_a_name_of_any_b
     Image.fromarray(np.arange(64, dtype=np.int32).reshape(8, 8)).save(odd)
     with pytest.raises(UserError, match=r"caf\\xe9.tif cannot be read \(.*32 bits.*convert it to 8 bits"):
         classifier(odd)
-    with pytest.raises(UserError, match=r"a picture cannot be read .*mode I"):
+    with pytest.raises(UserError, match=r"an image cannot be read .*mode I"):
         classifier(Image.fromarray(np.arange(64, dtype=np.int32).reshape(8, 8)))
 
 
 @pytest.mark.parametrize("resize", ["crop", "squash"])
-def test_pictures_of_any_size_are_fitted_as_the_card_says(resize, model, tmp_path):
+def test_images_of_any_size_are_fitted_as_the_card_says(resize, model, tmp_path):
     fresh("coop", model[1]).save(tmp_path / "p.safetensors", about(model[1], resize=resize))
     classifier = promptatlas.load_prompt(tmp_path / "p.safetensors").classifier(backbone=model[1])
     wide = Image.fromarray(np.random.default_rng(1).integers(0, 256, (40, 90, 3), dtype=np.uint8))
@@ -214,7 +214,7 @@ def test_the_card_is_shown(taken, capsys):
 
 def test_another_backbone_is_refused_even_of_the_same_shape(taken, tmp_path):
     other = twin(TINY | {"quick_gelu": False}, tmp_path / "other")[1]
-    with pytest.raises(UserError, match=r"things.safetensors was learned with another backbone \(tiny\) \(SHA-256 ") as caught:
+    with pytest.raises(UserError, match=r"things.safetensors was trained with another backbone \(tiny\) \(SHA-256 ") as caught:
         promptatlas.load_prompt(taken).classifier(backbone=tmp_path / "other")
     assert other.fingerprint[:12] in str(caught.value) and "\n" not in str(caught.value)
 
@@ -244,7 +244,7 @@ def test_a_file_far_from_its_study_says_what_it_needs(taken, tmp_path):
 # Files from before there were cards
 
 
-def test_an_older_file_loads_with_what_its_metadata_say(model, pictures, tmp_path):
+def test_an_older_file_loads_with_what_its_metadata_say(model, given_images, tmp_path):
     parts = {"backbone": model[1].fingerprint, "method": "coop", "task": "things", "seed": "2", "draw": "d" * 64}
     path = tmp_path / "old.safetensors"
     fresh("coop", model[1]).save(path, {"fingerprint": "f", "parts": json.dumps(parts), "task": "things", "seed": "2"})
@@ -252,11 +252,11 @@ def test_an_older_file_loads_with_what_its_metadata_say(model, pictures, tmp_pat
     known = {field: value for field, value in prompt.card.items() if value is not None}
     expected = {"method": "coop", "task": "things", "seed": 2}
     assert known == expected | {"backbone": {"sha256": model[1].fingerprint}, "draw": {"sha256": "d" * 64}}
-    assert prompt.classifier(NAMES, backbone=model[1])(pictures).logits.shape == (5, 3)
+    assert prompt.classifier(NAMES, backbone=model[1])(given_images).logits.shape == (5, 3)
     with pytest.raises(UserError, match=r"old\.safetensors does not say which classes"):
         prompt.classifier(backbone=model[1])
     twin(TINY | {"quick_gelu": False}, tmp_path / "other")
-    with pytest.raises(UserError, match="was learned with another backbone"):
+    with pytest.raises(UserError, match="was trained with another backbone"):
         prompt.classifier(NAMES, backbone=tmp_path / "other")
 
 
@@ -272,14 +272,14 @@ def test_class_names_that_are_none_are_refused(names, words, taken):
         promptatlas.load_prompt(taken).classifier(names)
 
 
-def test_pictures_that_are_none_are_refused(taken, tmp_path):
+def test_images_that_are_none_are_refused(taken, tmp_path):
     classifier = promptatlas.load_prompt(taken).classifier()
     (tmp_path / "broken.png").write_bytes(b"\x89PNG\r\n\x1a\n broken")
     arrays = [np.zeros((4, 4, 3)), np.zeros((4, 4), np.uint8), np.zeros((0, 4, 3), np.uint8)]
-    for picture in (*arrays, 7, tmp_path / "broken.png", "none.png"):
+    for image in (*arrays, 7, tmp_path / "broken.png", "none.png"):
         with pytest.raises(UserError) as caught:
-            classifier([picture])
-        assert "\n" not in str(caught.value) and "picture" in str(caught.value)
+            classifier([image])
+        assert "\n" not in str(caught.value) and "image" in str(caught.value)
 
 
 def refused(content: bytes, path, backbone=None) -> str:

@@ -35,7 +35,7 @@ def model(tmp_path_factory):
 
 
 @pytest.fixture(scope="module")
-def pictures():
+def given_images():
     return np.random.default_rng(0).integers(0, 256, (4, 32, 32, 3), dtype=np.uint8)
 
 
@@ -128,7 +128,7 @@ def release(kind: str, theirs, folder):
     return folder / "prompt_learner" / "model.pth.tar-50"
 
 
-# The equations, naively: all 77 tokens, one class and one picture at a time
+# The equations, naively: all 77 tokens, one class and one image at a time
 
 
 def text_feature(theirs, context, name: str, words: str = "", place: int | None = None, deep=()):
@@ -147,8 +147,8 @@ def text_feature(theirs, context, name: str, words: str = "", place: int | None 
     return F.normalize(theirs.ln_final(x)[0, end] @ theirs.text_projection, dim=-1)
 
 
-def picture_feature(theirs, image, first=None, deep=(), before_norm=False):
-    """Unit feature of one picture; VPT's prompts stand after the class token, MaPLe's at the end and in the first norm."""
+def image_feature(theirs, image, first=None, deep=(), before_norm=False):
+    """Unit feature of one image; VPT's prompts stand after the class token, MaPLe's at the end and in the first norm."""
     v = theirs.visual
     x = v.conv1(image[None]).flatten(2).transpose(1, 2)
     x = torch.cat([v.class_embedding.expand(1, 1, -1), x], dim=1) + v.positional_embedding
@@ -187,10 +187,10 @@ def expected(kind: str, theirs, images) -> torch.Tensor:
         u, q = numbers(4, D).float(), numbers(E, 4 * D).float()
         context = (task_feature(theirs, u, "things at sea") @ q).view(4, D)
         weights = torch.stack([text_feature(theirs, context, name) for name in NAMES])
-        return theirs.logit_scale.exp() * torch.stack([picture_feature(theirs, image) for image in images]) @ weights.T
+        return theirs.logit_scale.exp() * torch.stack([image_feature(theirs, image) for image in images]) @ weights.T
     held = {name: value.float() for name, value in tensors(kind.removesuffix("-middle").removesuffix("-front")).items()}
     places = {"coop-middle": 2, "coop-front": 0, "upt": 2}
-    plain = lambda image: picture_feature(theirs, image)  # noqa: E731
+    plain = lambda image: image_feature(theirs, image)  # noqa: E731
     sentence = lambda name: text_feature(theirs, held["ctx"], name, place=places.get(kind))  # noqa: E731
     if kind in ("cocoop", "mvlpt-cocoop"):
         ctx = held.get("ctx", held.get("cocoop_ctx"))
@@ -209,16 +209,16 @@ def expected(kind: str, theirs, images) -> torch.Tensor:
             for i, text in enumerate(texts)
         ]
         sentence = lambda name: text_feature(theirs, held["ctx"], name, words="of a", deep=texts)  # noqa: E731
-        plain = lambda image: picture_feature(theirs, image, coupled[0], coupled[1:], before_norm=True)  # noqa: E731
+        plain = lambda image: image_feature(theirs, image, coupled[0], coupled[1:], before_norm=True)  # noqa: E731
     if kind in ("vpt", "vpt-shallow"):
         first, deep = held["vpt_embeddings"][0], held.get("vpt_embeddings_deep", ())
         texts = {name: tokenize([f"a photo of a {name.replace('_', ' ')}."]) for name in NAMES}
         sentence = lambda name: F.normalize(theirs.encode_text(texts[name]))[0]  # noqa: E731
-        plain = lambda image: picture_feature(theirs, image, first, deep)  # noqa: E731
+        plain = lambda image: image_feature(theirs, image, first, deep)  # noqa: E731
     if kind == "upt":
         ctx, visual = mixed(held)
         sentence = lambda name: text_feature(theirs, ctx, name, place=2)  # noqa: E731
-        plain = lambda image: picture_feature(theirs, image, visual[0], visual[1:])  # noqa: E731
+        plain = lambda image: image_feature(theirs, image, visual[0], visual[1:])  # noqa: E731
     weights = torch.stack([sentence(name) for name in NAMES])
     return theirs.logit_scale.exp() * torch.stack([plain(image) for image in images]) @ weights.T
 
@@ -240,7 +240,7 @@ KINDS = {
 
 
 @pytest.mark.parametrize("kind", KINDS)
-def test_an_imported_prompt_gives_the_logits_of_the_released_tensors(kind, model, pictures, tmp_path, capsys):
+def test_an_imported_prompt_gives_the_logits_of_the_released_tensors(kind, model, given_images, tmp_path, capsys):
     theirs, ours, folder = model
     path, out = release(kind, theirs, tmp_path / "run"), tmp_path / "prompt.safetensors"
     (tmp_path / "names.txt").write_text("\n".join(NAMES))
@@ -248,9 +248,9 @@ def test_an_imported_prompt_gives_the_logits_of_the_released_tensors(kind, model
     with pytest.raises(SystemExit) as ended:
         cli.main([*command, "--classes", str(tmp_path / "names.txt"), *ARGUMENTS.get(kind, [])])
     assert ended.value.code == 0 and "origin" in capsys.readouterr().out
-    answer = promptatlas.load_prompt(out).classifier(backbone=folder)([Image.fromarray(picture) for picture in pictures])
+    answer = promptatlas.load_prompt(out).classifier(backbone=folder)([Image.fromarray(image) for image in given_images])
     with torch.no_grad():
-        images = torch.stack([ours.vision.normalise(torch.from_numpy(picture)[None])[0] for picture in pictures])
+        images = torch.stack([ours.vision.normalise(torch.from_numpy(image)[None])[0] for image in given_images])
         logits = expected(kind, theirs, images)
     np.testing.assert_allclose(answer.logits, logits.numpy(), atol=2e-4)
     assert logits.std(dim=1).min() > 0.01  # the classes differ, or the comparison would show nothing
@@ -258,8 +258,8 @@ def test_an_imported_prompt_gives_the_logits_of_the_released_tensors(kind, model
 
 def test_mvlpts_coop_stands_in_the_middle_and_its_card_says_so(model, tmp_path):
     path = release("coop", model[0], tmp_path)
-    learned, told = releases.read_release(path, "mvlpt", model[1])
-    assert learned.prompts.position == "middle" and told == {"context": 4, "initial": "", "position": "middle"}
+    trained, told = releases.read_release(path, "mvlpt", model[1])
+    assert trained.prompts.position == "middle" and told == {"context": 4, "initial": "", "position": "middle"}
     assert releases.read_release(path, "coop", model[1])[0].prompts.position == "end"
 
 
@@ -293,7 +293,7 @@ def test_softcpts_class_aware_variants_are_refused_for_what_they_are(ctx, model,
 
 
 @pytest.mark.parametrize("resize", ["crop", "squash"])
-def test_an_imported_prompt_fits_pictures_as_it_is_told(resize, model, tmp_path, capsys):
+def test_an_imported_prompt_fits_images_as_it_is_told(resize, model, tmp_path, capsys):
     path, out = release("coop", model[0], tmp_path), tmp_path / "prompt.safetensors"
     command = ["import-prompt", str(path), "--method", "mvlpt", "--backbone", str(model[2]), "-o", str(out)]
     with pytest.raises(SystemExit):
@@ -374,7 +374,7 @@ WRONG = {
         "maple", {k: v for k, v in tensors("maple").items() if k != "compound_prompt_projections.1.weight"},
     ),
     "values in `ctx` that are no finite numbers": ("coop", {"ctx": torch.full((4, D), torch.inf)}),
-    "was learned with another backbone than random": ("coop", tensors("coop") | {"token_prefix": numbers(3, 1, D)}),
+    "was trained with another backbone than random": ("coop", tensors("coop") | {"token_prefix": numbers(3, 1, D)}),
     "does not go on with the words 'of a'": ("maple", tensors("maple") | {"token_suffix": numbers(3, 74, D)}),
     "holds no state dict": ("coop", {}),
     "give the folder of a run of SoftCPT": ("softcpt", tensors("coop")),

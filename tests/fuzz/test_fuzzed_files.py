@@ -19,9 +19,9 @@ from promptatlas.records import card, cells, score
 from promptatlas.records.cells import Cell
 from promptatlas.records.draw_file import ARRAYS, read_draw
 from promptatlas.records.fingerprint import changed, fingerprint
-from promptatlas.records.prompt_file import LearnedPrompt
+from promptatlas.records.prompt_file import TunedPrompt
 from promptatlas.tasks import catalogue
-from promptatlas.tasks.draws import draw as draw_pictures
+from promptatlas.tasks.draws import draw as draw_images
 from promptatlas.tasks.prepared import Pool, PreparedTask, write
 from promptatlas.tasks.readers import folder as reader
 from promptatlas.tasks.task import Task
@@ -53,12 +53,12 @@ def settles(folder, path, content: bytes, read):
     """What `read` makes of a file of this content; a sentence has to name the file."""
     path.write_bytes(content)
     found = outcome(folder, lambda: read(path))
-    assert not isinstance(found, str) or path.name in found or "picture" in found, found
+    assert not isinstance(found, str) or path.name in found or "image" in found, found
     return found
 
 
 @pytest.fixture(scope="module")
-def pictures(tmp_path_factory):
+def images(tmp_path_factory):
     root = tmp_path_factory.mktemp("pictures")
     for name in ("cat/1.jpg", "cat/2.jpg", "dog/1.jpg", "dog/2.jpg"):
         (root / name).parent.mkdir(exist_ok=True)
@@ -68,25 +68,25 @@ def pictures(tmp_path_factory):
 
 @cases(250)
 @given(st.data())
-def test_manifests(pictures, data):
+def test_manifests(images, data):
     def read(path):
-        found = reader.read({"reader": "folder", "manifest": path.name, "path": "."}, pictures)
+        found = reader.read({"reader": "folder", "manifest": path.name, "path": "."}, images)
         entry = catalogue.own("pets", {"folder": path.name}).with_classes(found.class_names)
-        return [split.pictures.name(0) for split in found.splits.values()], entry.task.class_names
+        return [split.images.name(0) for split in found.splits.values()], entry.task.class_names
 
     listed = data.draw(st.sampled_from([ROWS, MARKS]))
     content = data.draw(st.one_of(mutated(listed).map(text), mutated(listed).map(text), damaged(text(listed))))
-    found = settles(pictures, pictures / "list.json", content, read)
+    found = settles(images, images / "list.json", content, read)
     if not isinstance(found, str):
-        assert all(name.startswith(str(pictures)) and ".." not in name for name in found[0])
+        assert all(name.startswith(str(images)) and ".." not in name for name in found[0])
 
 
 @cases(60)
 @given(st.sampled_from(NASTY), st.sampled_from(NASTY))
-def test_any_path_and_class_name_in_a_manifest(pictures, path, name):
+def test_any_path_and_class_name_in_a_manifest(images, path, name):
     rows = {**ROWS, "test": [[path, 0, "cat"], ["dog/2.jpg", 1, "dog"]]}
     renamed = {split: [[p, n, name if n else "cat"] for p, n, _ in of] for split, of in rows.items()}
-    settles(pictures, pictures / "list.json", text(renamed), lambda at: reader.read({"reader": "folder", "manifest": at.name}, pictures))
+    settles(images, images / "list.json", text(renamed), lambda at: reader.read({"reader": "folder", "manifest": at.name}, images))
 
 
 @cases(250)
@@ -113,9 +113,9 @@ def test_scores(tmp_path_factory, data):
 def drawn(tmp_path_factory):
     folder = tmp_path_factory.mktemp("draws")
     labels = np.arange(20) % 2
-    pictures = draw_pictures(labels, labels, 2, 1, "shapes")
-    record = {name: getattr(pictures, name).tolist() for name in ARRAYS}
-    return folder, record | {"validation_split": pictures.validation_split, "sha256": pictures.sha256, "shots_per_class": [2, 2]}
+    images = draw_images(labels, labels, 2, 1, "shapes")
+    record = {name: getattr(images, name).tolist() for name in ARRAYS}
+    return folder, record | {"validation_split": images.validation_split, "sha256": images.sha256, "shots_per_class": [2, 2]}
 
 
 @cases(120)
@@ -164,12 +164,12 @@ def test_arrays_of_prepared_tasks(prepared, data):
 
 
 def prompt(**changed) -> tuple[dict, dict]:
-    learned = LearnedPrompt(
+    trained = TunedPrompt(
         "coop", {"context": torch.zeros(2, 4)}, Prompts(text=torch.zeros(1, 1, 2, 4)), [{"epoch": 1, "loss": 0.1}], 1, 0.5
     )
-    tensors = {"parameters.context": learned.parameters["context"], "prompts.text": learned.prompts.text}
+    tensors = {"parameters.context": trained.parameters["context"], "prompts.text": trained.prompts.text}
     about = {"method": "coop", "position": "end", "template": "a {}.", "words": "", "before_norm": "False",
-             "history": json.dumps(learned.history), "best_epoch": "1", "seconds": "0.5", "parts": json.dumps(PARTS)}  # fmt: skip
+             "history": json.dumps(trained.history), "best_epoch": "1", "seconds": "0.5", "parts": json.dumps(PARTS)}  # fmt: skip
     return tensors, about | card.write(
         method="coop", settings={"epochs": 2}, class_names=["a", "b"], seed=1, backbone={"name": "mini", "sha256": "a" * 64}
     )
@@ -178,7 +178,7 @@ def prompt(**changed) -> tuple[dict, dict]:
 def taken(path):
     """What people ask of a prompt file: what it is, and whether it fits."""
     held = load_prompt(path)
-    return held.learned.fingerprint(), held.learned.parameter_fingerprint(), card.lines(held.card), held._names(None)
+    return held.trained.fingerprint(), held.trained.parameter_fingerprint(), card.lines(held.card), held._names(None)
 
 
 @cases(200)

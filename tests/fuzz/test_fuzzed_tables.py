@@ -1,4 +1,4 @@
-"""Tables as text that come from others: printed matrices and scores, lists of class names, what a picture of FER2013 is for."""
+"""Tables as text that come from others: printed matrices and scores, lists of class names, what an image of FER2013 is for."""
 
 from types import SimpleNamespace
 
@@ -55,7 +55,7 @@ def test_the_matrices_that_are_shipped_are_whole():
 
 @cases(120)
 @given(damaged(b"emotion,pixels,Usage\n0,1 2 3,Training\n1,4 5 6,PublicTest\n2,7 8 9,PrivateTest\n"))
-def test_uses_of_pictures(tmp_path_factory, content):
+def test_uses_of_images(tmp_path_factory, content):
     folder = tmp_path_factory.getbasetemp()
     (folder / "fer2013").mkdir(exist_ok=True)
     (folder / "fer2013" / "fer2013.csv").write_bytes(content)

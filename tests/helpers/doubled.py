@@ -18,10 +18,10 @@ def doubled(tiny):
     return model, replace(backbone, text=deepcopy(backbone.text).double(), vision=deepcopy(backbone.vision).double())
 
 
-def assert_gradients_agree(population, k, ours, p, expected, labels):
+def assert_gradients_agree(learners, k, ours, p, expected, labels):
     """Gradients of the cross-entropy of logits (B, C) in learner k's parameters: ours, and those of p by `expected`."""
     wanted = torch.autograd.grad(F.cross_entropy(expected, labels), list(p.values()))
-    leaves = [population.parameters[key] for key in p]
+    leaves = [learners.parameters[key] for key in p]
     found = torch.autograd.grad(F.cross_entropy(ours, labels), leaves, retain_graph=True)
     for name, one, other in zip(p, found, wanted, strict=True):
         torch.testing.assert_close(one[k], other, atol=1e-6, rtol=1e-5, msg=name)

@@ -6,8 +6,8 @@ from PIL import Image
 SHADES = {"black": 10, "grey": 128, "white": 245}
 
 
-def folder_of_pictures(folder, classes=SHADES, splits=(), count=12):
-    """Noisy pictures of one shade per class, in train/val/test folders or in none."""
+def folder_of_images(folder, classes=SHADES, splits=(), count=12):
+    """Noisy images of one shade per class, in train/val/test folders or in none."""
     rng = np.random.default_rng(0)
     for split in splits or ("",):
         for name, shade in classes.items():

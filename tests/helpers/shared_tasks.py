@@ -1,4 +1,4 @@
-"""Tasks for a learner of all tasks, as tensors."""
+"""Tasks for a shared learner, as tensors."""
 
 import torch
 import torch.nn.functional as F

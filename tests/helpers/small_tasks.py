@@ -1,4 +1,4 @@
-"""Tasks that are learned in a second, and their draws."""
+"""Tasks on which a prompt is tuned in a second, and their draws."""
 
 import numpy as np
 

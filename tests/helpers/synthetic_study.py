@@ -1,4 +1,4 @@
-"""A made-up study with planted effects: tables, cells and features as a real one has them. Knows nothing of models."""
+"""A made-up study with planted effects: tables, cells and features as a real one has them."""
 
 from types import SimpleNamespace
 

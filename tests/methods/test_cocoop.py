@@ -9,21 +9,21 @@ from naive_towers import naive_text
 from promptatlas.backbone import classifier as classifiers
 from promptatlas.backbone.classifier import PromptedClassifier
 from promptatlas.backbone.prompts import stack
-from promptatlas.base.rng import torch_stream
+from promptatlas.base.rng import torch_rng
 from promptatlas.methods import module_class, settings
-from promptatlas.training.learners import Population
+from promptatlas.training.learners import BatchedLearners
 from vit_b16 import B16
 
 NAMES = ("cat", "red_panda", "a very long-winded class name, with 3 commas", "dog")
 
 
 def learners(backbone, seeds=(1, 2), dtype=torch.float64):
-    population = Population("cocoop", settings("cocoop"), backbone.architecture, list(seeds), backbone)
-    population.parameters = {
+    batched = BatchedLearners("cocoop", settings("cocoop"), backbone.architecture, list(seeds), backbone)
+    batched.parameters = {
         key: (value.detach().to(dtype) + 0.3 * torch.randn_like(value.to(dtype))).requires_grad_()
-        for key, value in population.parameters.items()
+        for key, value in batched.parameters.items()
     }
-    return population
+    return batched
 
 
 def unit_features(count, dtype=torch.float64):
@@ -42,15 +42,15 @@ def naive_logits(model, p, features):
 def test_logits_and_gradients_are_those_of_the_equations(tiny):
     model, backbone = doubled(tiny)
     torch.manual_seed(1)
-    population, features, labels = learners(backbone), unit_features(5), torch.tensor([0, 3, 1, 2, 0])
-    prompts = population.prompts()
+    batched, features, labels = learners(backbone), unit_features(5), torch.tensor([0, 3, 1, 2, 0])
+    prompts = batched.prompts()
     ours = PromptedClassifier(backbone, NAMES, prompts).answer(prompts, features.expand(2, -1, -1))
     for k in range(2):
-        own = {key: value[k].detach().clone().requires_grad_() for key, value in population.parameters.items()}
+        own = {key: value[k].detach().clone().requires_grad_() for key, value in batched.parameters.items()}
         expected = naive_logits(model, own, features)
         torch.testing.assert_close(ours[k], expected, atol=1e-6, rtol=1e-6)
         wanted = torch.autograd.grad(F.cross_entropy(expected, labels), list(own.values()))
-        leaves = [population.parameters[key] for key in own]
+        leaves = [batched.parameters[key] for key in own]
         found = torch.autograd.grad(F.cross_entropy(ours[k], labels), leaves, retain_graph=True)
         for name, one, other in zip(own, found, wanted, strict=True):
             assert other.abs().max() > 0
@@ -58,8 +58,8 @@ def test_logits_and_gradients_are_those_of_the_equations(tiny):
 
 
 def test_a_pass_never_holds_more_than_its_share_of_images_and_the_logits_stay(tiny_backbone, monkeypatch):
-    population, features = learners(tiny_backbone, dtype=torch.float32), unit_features(23, torch.float32)
-    prompts = population.prompts().detach()
+    batched, features = learners(tiny_backbone, dtype=torch.float32), unit_features(23, torch.float32)
+    prompts = batched.prompts().detach()
     classifier = PromptedClassifier(tiny_backbone, NAMES, prompts)
     whole = classifier.answer(prompts, features.unsqueeze(0))
     tokens, seen = len(classifier.layout.prefix) + len(classifier.layout.suffix), []
@@ -73,8 +73,8 @@ def test_a_pass_never_holds_more_than_its_share_of_images_and_the_logits_stay(ti
 
 def test_what_stands_before_the_class_name_runs_once_per_image(tiny_backbone):
     """The start token and the four context vectors are shared by the classes of an image, though not by images."""
-    population = learners(tiny_backbone, seeds=[1], dtype=torch.float32)
-    classifier = PromptedClassifier(tiny_backbone, NAMES, population.prompts())
+    batched = learners(tiny_backbone, seeds=[1], dtype=torch.float32)
+    classifier = PromptedClassifier(tiny_backbone, NAMES, batched.prompts())
     assert len(classifier.layout.prefix) == 5 and (classifier.layout.prefix[1:] < 0).all()
     assert (classifier.layout.suffix >= 0).all()
 
@@ -82,18 +82,18 @@ def test_what_stands_before_the_class_name_runs_once_per_image(tiny_backbone):
 def test_a_net_that_gives_nothing_leaves_coop_with_the_words(tiny):
     """Splice: the plain encoder's features of "a photo of a <name>." for every image."""
     _, backbone = tiny
-    population = Population("cocoop", settings("cocoop"), backbone.architecture, [1], backbone)
+    batched = BatchedLearners("cocoop", settings("cocoop"), backbone.architecture, [1], backbone)
     with torch.no_grad():
-        population.parameters["expand.weight"].zero_()
-        population.parameters["expand.bias"].zero_()
-    prompts, features = population.prompts().detach(), unit_features(3, torch.float32)
+        batched.parameters["expand.weight"].zero_()
+        batched.parameters["expand.bias"].zero_()
+    prompts, features = batched.prompts().detach(), unit_features(3, torch.float32)
     ours = PromptedClassifier(backbone, NAMES, prompts).answer(prompts, features.unsqueeze(0))[0]
     plain = backbone.class_features(NAMES, ("a photo of a {}.",))
     torch.testing.assert_close(ours, backbone.logit_scale * features @ plain.T, atol=1e-4, rtol=1e-4)
 
 
 def test_the_papers_shapes_on_vit_b16():
-    module = module_class("cocoop")(B16, settings("cocoop"), torch_stream("test"))
+    module = module_class("cocoop")(B16, settings("cocoop"), torch_rng("test"))
     assert sum(value.numel() for value in module.parameters()) == 35_360
     assert module.squeeze.weight.shape == (32, 512) and module.expand.weight.shape == (512, 32)
     for linear in (module.squeeze, module.expand):

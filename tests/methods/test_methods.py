@@ -5,40 +5,40 @@ import torch
 
 from promptatlas import methods
 from promptatlas.base.errors import UserError
-from promptatlas.base.rng import torch_stream
+from promptatlas.base.rng import torch_rng
 from promptatlas.methods import names, settings
 from promptatlas.training import single_task
-from promptatlas.training.learners import Population
+from promptatlas.training.learners import BatchedLearners
 from vit_b16 import B16
 
 
 @pytest.mark.parametrize(("method", "count"), [("coop", 8_192), ("vpt", 147_456), ("upt", 566_400)])
 def test_parameter_counts_on_vit_b16_are_the_papers(method, count):
-    parameters = Population(method, settings(method), B16, [1]).parameters
+    parameters = BatchedLearners(method, settings(method), B16, [1]).parameters
     assert sum(value.numel() for value in parameters.values()) == count
 
 
 def test_initial_values_are_the_papers():
-    context = Population("coop", settings("coop", {"context": 400}), B16, [1]).parameters["context"]
+    context = BatchedLearners("coop", settings("coop", {"context": 400}), B16, [1]).parameters["context"]
     assert abs(context.std().item() - 0.02) < 2e-4 and abs(context.mean().item()) < 2e-4
-    visual = Population("vpt", settings("vpt"), B16, [1]).parameters["prompts"]
+    visual = BatchedLearners("vpt", settings("vpt"), B16, [1]).parameters["prompts"]
     assert visual.shape == (1, 12, 16, 768) and 0.0624 < visual.abs().max().item() <= 0.0625
-    assert Population("vpt", settings("vpt", {"depth": "shallow"}), B16, [1]).parameters["prompts"].shape == (1, 1, 16, 768)
+    assert BatchedLearners("vpt", settings("vpt", {"depth": "shallow"}), B16, [1]).parameters["prompts"].shape == (1, 1, 16, 768)
 
 
 def test_one_seed_gives_one_start_whoever_runs_beside_it():
-    together, alone = Population("upt", settings("upt"), B16, [3, 5]), Population("upt", settings("upt"), B16, [5])
+    together, alone = BatchedLearners("upt", settings("upt"), B16, [3, 5]), BatchedLearners("upt", settings("upt"), B16, [5])
     for name, value in alone.parameters.items():
         assert torch.equal(together.parameters[name][1], value[0])
         assert value.std() == 0 or not torch.equal(together.parameters[name][0], value[0])
 
 
 def mixed(mixer: str):
-    population = Population("upt", settings("upt", {"mixer": mixer}), B16, [1])
-    before = population.prompts()
+    learners = BatchedLearners("upt", settings("upt", {"mixer": mixer}), B16, [1])
+    before = learners.prompts()
     with torch.no_grad():
-        population.parameters["context"][0, 0] += 1
-    after = population.prompts()
+        learners.parameters["context"][0, 0] += 1
+    after = learners.prompts()
     return (before.text - after.text).abs().amax(-1)[0, 0], (before.visual - after.visual).abs().max()
 
 
@@ -53,8 +53,8 @@ def test_the_joint_mixer_couples_text_and_vision():
 
 
 def test_the_joint_mixer_is_torchs_own_attention():
-    population = Population("upt", settings("upt", {"mixer": "joint"}), B16, [1])
-    p = {name: value[0].detach() for name, value in population.parameters.items()}
+    learners = BatchedLearners("upt", settings("upt", {"mixer": "joint"}), B16, [1])
+    p = {name: value[0].detach() for name, value in learners.parameters.items()}
     attention = torch.nn.MultiheadAttention(128, 1, batch_first=True)
     attention.load_state_dict({k.removeprefix("block.attn."): v for k, v in p.items() if k.startswith("block.attn.")})
     linear, norm = torch.nn.functional.linear, torch.nn.functional.layer_norm
@@ -65,7 +65,7 @@ def test_the_joint_mixer_is_torchs_own_attention():
     x = linear(norm(h, (128,), p["block.ln_2.weight"], p["block.ln_2.bias"]), p["block.mlp.c_fc.weight"], p["block.mlp.c_fc.bias"])
     h = h + linear(x * torch.sigmoid(1.702 * x), p["block.mlp.c_proj.weight"], p["block.mlp.c_proj.bias"])
     expected = linear(h[0, :4], p["text_out.weight"], p["text_out.bias"])
-    torch.testing.assert_close(population.prompts().text[0, 0], expected, atol=1e-5, rtol=1e-4)
+    torch.testing.assert_close(learners.prompts().text[0, 0], expected, atol=1e-5, rtol=1e-4)
 
 
 def test_settings_are_complete_and_name_what_is_wrong():
@@ -94,7 +94,7 @@ def test_coop_from_words_starts_as_the_hand_written_prompt(tiny_backbone):
     torch.testing.assert_close(features, tiny_backbone.class_features(names, ("a photo of a {}.",)), atol=1e-6, rtol=1e-6)
     torch.testing.assert_close(
         single_task.scratch(tiny_backbone, "coop", settings("coop"), 1).parameters["context"],
-        torch.nn.init.normal_(torch.empty(16, 64), std=0.02, generator=torch_stream("initial", "coop", 1)),
+        torch.nn.init.normal_(torch.empty(16, 64), std=0.02, generator=torch_rng("initial", "coop", 1)),
     )
 
 
@@ -131,7 +131,7 @@ def test_more_vectors_than_words_are_refused_where_both_are_asked_for(method):
         settings(method, {"initial": "a photo of a", "context": 16})
 
 
-def test_the_registry_says_which_methods_give_every_picture_class_weights_of_its_own(tiny_backbone):
+def test_the_registry_says_which_methods_give_every_image_class_weights_of_its_own(tiny_backbone):
     """A forecast of costs reads it without the classes; both must say the same."""
     for method in names():
         prompts = single_task.scratch(tiny_backbone, method, settings(method), 1).prompts

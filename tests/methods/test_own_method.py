@@ -1,5 +1,5 @@
 """A method from outside the package takes one class and one `register`: it is tuned, saved, transferred and continued, and
-a study has it from its configuration to its cells. So does one that is learned on several tasks at once."""
+a study has it from its configuration to its cells. So does one that is trained on several tasks at once."""
 
 import json
 import sys
@@ -14,9 +14,9 @@ from promptatlas.backbone.encode import encode_task
 from promptatlas.base.errors import UserError
 from promptatlas.evaluation import evaluate
 from promptatlas.methods.registry import METHODS
-from promptatlas.records.prompt_file import LearnedPrompt
+from promptatlas.records.prompt_file import TunedPrompt
 from promptatlas.runs import engine, prepare
-from promptatlas.study.costs import Method
+from promptatlas.study.costs import MethodCosts
 from promptatlas.study.sizes import size
 from promptatlas.study.study import Study
 from promptatlas.training import single_task
@@ -51,17 +51,17 @@ def toy(monkeypatch):
 def test_a_registered_method_runs_through_both_protocols(tiny_backbone, tmp_path, toy):
     task = write_task(tmp_path / "task")
     complete = methods.settings(toy, SMALL | {"length": 0.3})
-    first, second = learned = single_task.tune_task(tiny_backbone, toy, complete, task, draws_of(task, [1, 2]), [1, 2])
+    first, second = trained = single_task.tune_task(tiny_backbone, toy, complete, task, draws_of(task, [1, 2]), [1, 2])
     assert first.history[-1]["loss"] < first.history[0]["loss"] and first.fingerprint() != second.fingerprint()
     assert first.prompts.text.shape == (1, 1, 1, 64) and first.prompts.position == "front"
     first.save(tmp_path / "toy.safetensors", {})
-    back, _ = LearnedPrompt.load(tmp_path / "toy.safetensors")
+    back, _ = TunedPrompt.load(tmp_path / "toy.safetensors")
     encoded = encode_task(tiny_backbone, task)
     frozen = evaluate.evaluate(tiny_backbone, task, encoded, [back.prompts, second.prompts])
     assert frozen[0].score == evaluate.evaluate(tiny_backbone, task, encoded, [first.prompts])[0].score
     (continued,) = single_task.tune_task(tiny_backbone, toy, complete, task, draws_of(task, [1]), [1], [back])
     assert continued.history[0]["loss"] < first.history[0]["loss"]
-    assert np.isfinite([one.score for one in frozen]).all() and len(learned) == 2
+    assert np.isfinite([one.score for one in frozen]).all() and len(trained) == 2
 
 
 def test_its_settings_are_checked_like_any_others(toy):
@@ -77,7 +77,7 @@ def test_a_study_has_it_from_its_configuration_to_its_cells(tmp_path, toy):
         "seeds": [1], "shots": 2, "device": "cpu",
     })  # fmt: skip
     assert study.methods == ("toy",) and study.settings("toy") == methods.settings("toy", own["toy"], "mini")
-    assert not Method.of(study, "toy").by_image and Method.of(study, "toy").tuning(size(study, "shapes"), 1)
+    assert not MethodCosts.of(study, "toy").by_image and MethodCosts.of(study, "toy").tuning(size(study, "shapes"), 1)
     study.paths.backbone_folder.mkdir(parents=True)
     twin(TINY | {"quick_gelu": False}, study.paths.backbone_folder)
     quiet = lambda *words: None  # noqa: E731
@@ -86,8 +86,8 @@ def test_a_study_has_it_from_its_configuration_to_its_cells(tmp_path, toy):
     engine.run(study, study.jobs.draw, 1, quiet)
     for job in (*study.jobs.encode, *study.jobs.tune, *study.jobs.transfer):
         engine.run(study, job, 1, quiet)
-    learned = {name: LearnedPrompt.load(study.paths.prompt("toy", 1, name))[0] for name in study.tasks}
-    assert all(one.prompts.text.norm().item() == pytest.approx(abs(one.parameters["length"].item())) for one in learned.values())
+    trained = {name: TunedPrompt.load(study.paths.prompt("toy", 1, name))[0] for name in study.tasks}
+    assert all(one.prompts.text.norm().item() == pytest.approx(abs(one.parameters["length"].item())) for one in trained.values())
     measured = {(cell.source, cell.target): json.loads(study.paths.cell(cell).read_text()) for cell in study.cells}
     assert {source for source, _ in measured} == {*study.tasks, *study.config["calibration"]}
     assert all(record["method"] == "toy" and 0 <= record["score"] <= 1 for record in measured.values())
@@ -118,10 +118,10 @@ def pair(monkeypatch):
     METHODS.remove("pair")
 
 
-def test_a_registered_method_learns_from_several_tasks_at_once(tiny_backbone, pair):
+def test_a_registered_method_is_trained_on_several_tasks_at_once(tiny_backbone, pair):
     assert methods.kind(pair) == "shared" and Study({"methods": ["coop", pair]}).shared_methods == (pair,)
     complete = methods.settings(pair, {"epochs": 4, "batch_size": 5, "learning_rate": 0.01})
-    learned = tune_shared(tiny_backbone, pair, complete, tasks_of(torch.float32), 1)
-    assert learned.history[-1]["loss"] < learned.history[0]["loss"] and learned.parameters["own"].shape == (3, 1, 64)
-    for task, context in enumerate(learned.contexts):
-        assert torch.equal(context, learned.parameters["common"] + learned.parameters["own"][task])
+    trained = tune_shared(tiny_backbone, pair, complete, tasks_of(torch.float32), 1)
+    assert trained.history[-1]["loss"] < trained.history[0]["loss"] and trained.parameters["own"].shape == (3, 1, 64)
+    for task, context in enumerate(trained.contexts):
+        assert torch.equal(context, trained.parameters["common"] + trained.parameters["own"][task])

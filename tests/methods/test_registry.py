@@ -8,7 +8,7 @@ import pytest
 
 from promptatlas import methods
 from promptatlas.base.errors import UserError
-from promptatlas.base.registry import Origin, Registry, adding, forget
+from promptatlas.base.registry import Plugin, Registry, adding, forget
 from promptatlas.methods import Setting
 from promptatlas.methods.registry import METHODS, known, setting
 
@@ -69,7 +69,7 @@ def test_what_came_from_one_place_is_forgotten_together_and_names_are_taken_acro
     here, there = (Registry[int](word) for word in ("thing", "thong"))
     here.add("own", 0)
     here.seal()
-    first, second = (Origin(name, Path(name), name) for name in ("first.py", "second.py"))
+    first, second = (Plugin(name, Path(name), name) for name in ("first.py", "second.py"))
     with adding(first):
         here.add("a", 1)
         there.add("b", 2)

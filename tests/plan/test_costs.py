@@ -14,7 +14,7 @@ from promptatlas.plan import microbenchmarks, speeds, timetable
 from promptatlas.plan.forecast import Planned, jobs
 from promptatlas.plan.speeds import Point
 from promptatlas.study.configuration import complete, load
-from promptatlas.study.costs import Method, Work
+from promptatlas.study.costs import MethodCosts, Work
 from promptatlas.study.sizes import Size, size
 from promptatlas.study.study import Study
 from promptatlas.tasks.task import Task
@@ -38,25 +38,25 @@ def test_tokens_are_counted_as_the_text_tower_runs_them(model, method):
     made_up = microbenchmarks.MadeUp(Size((2,) * 12, 0, 0, 0, 0), 32)
     prompts = single_task.scratch(model, method, settings(method), 0).prompts
     layout = PromptedClassifier(model, made_up.task.class_names, prompts).layout
-    counted = Method(method, settings(method)).sentences(made_up.size)
+    counted = MethodCosts(method, settings(method)).sentences(made_up.size)
     assert counted == len(layout.prefix) + len(layout.suffix)
 
 
-def test_steps_and_pictures_are_counted_as_tuning_sees_them(model, monkeypatch):
-    """Every picture goes forward and back once an epoch (two), and every picture that validates forward (one)."""
+def test_steps_and_images_are_counted_as_tuning_sees_them(model, monkeypatch):
+    """Every image goes forward and back once an epoch (two), and every image that validates forward (one)."""
     own = settings("vpt", {"epochs": 3, "batch_size": 4})
     small = Size((2, 2), train=10, validation=6, test=0, images=0)
     task, seen = microbenchmarks.MadeUp(small, model.architecture.image_size), Counter()
-    features = single_task.Pictures.features
+    features = single_task.ImageDraws.features
 
     def counted(self, prompts, rows):
         seen["images"] += rows.numel() * (2 if torch.is_grad_enabled() else 1)
         seen["passes"] += 2 if torch.is_grad_enabled() else 1
         return features(self, prompts, rows)
 
-    monkeypatch.setattr(single_task.Pictures, "features", counted)
+    monkeypatch.setattr(single_task.ImageDraws, "features", counted)
     single_task.tune_task(model, "vpt", own, task, [task.draw()] * 2, [1, 2])
-    work = Method("vpt", own).tuning(small, 2)
+    work = MethodCosts("vpt", own).tuning(small, 2)
     assert {name: work[f"tune vpt: {name}"] for name in seen} == seen
 
 
@@ -64,8 +64,8 @@ def test_draws_are_counted_as_they_are_drawn():
     """16 of each class; 4 to validate; digits_handwritten has 120 to validate from and 10 classes."""
     own = size(study(), "digits_handwritten")
     assert (own.classes, own.train, own.validation, own.test) == (10, 160, 40, 500) and own.embedded and own.known
-    halves = study(design="base_to_new", tasks=["letters", "shapes"])
-    parts = [size(halves, f"letters@{part}") for part in ("base", "new")]
+    base_new = study(design="base_to_new", tasks=["letters", "shapes"])
+    parts = [size(base_new, f"letters@{part}") for part in ("base", "new")]
     assert [(part.classes, part.train) for part in parts] == [(8, 128), (8, 128)]
 
 
@@ -75,7 +75,7 @@ def test_published_tasks_are_counted_from_the_catalogue():
     assert own.known and not own.embedded and own.templates == 8 and own.images < 3 * 1880
 
 
-def test_pictures_that_nobody_has_found_yet_are_assumed_and_marked(tmp_path):
+def test_images_that_nobody_has_found_yet_are_assumed_and_marked(tmp_path):
     data = {name: {"folder": str(tmp_path / name)} for name in ("roses", "lilies")}
     own = size(study(benchmark="own", data=data), "roses")
     assert not own.known and own.classes == 10

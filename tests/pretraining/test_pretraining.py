@@ -23,7 +23,7 @@ TEXTS = ["a photo of a red star.", "the letter Q", "two dots", "a zebra and othe
 
 @pytest.fixture(scope="module", autouse=True)
 def small_batches():
-    """A sixteenth of the pictures per step; nothing here depends on their number."""
+    """A sixteenth of the images per step; nothing here depends on their number."""
     with pytest.MonkeyPatch.context() as patch:
         patch.setattr(mini_clip, "BATCH", 16)
         yield

@@ -16,7 +16,7 @@ from promptatlas.base.errors import Failed, UserError
 from promptatlas.base.files import replace
 from promptatlas.records import cells, learner_file, score
 from promptatlas.records.draw_file import read_draw
-from promptatlas.records.prompt_file import LearnedPrompt
+from promptatlas.records.prompt_file import TunedPrompt
 from promptatlas.runs import tables
 from promptatlas.runs.attempts import alone
 from promptatlas.tasks.prepared import PreparedTask
@@ -38,7 +38,7 @@ def tensors(path, added: dict[str, str], without: tuple[str, ...] = ()):
 
 def prompt_file(path, **about):
     text = torch.ones(1, 1, 2, 8)
-    LearnedPrompt("coop", {"context": text.clone()}, Prompts(text=text), [{"epoch": 1}], 1, 0.5).save(path, about)
+    TunedPrompt("coop", {"context": text.clone()}, Prompts(text=text), [{"epoch": 1}], 1, 0.5).save(path, about)
     return path
 
 
@@ -66,7 +66,7 @@ def every(tmp_path):
         "task": (task_with, PreparedTask.open),
         "features": (lambda more: tensors(tmp_path / "f", texts(more)), feature_file.load),
         "shared": (lambda more: tensors(tmp_path / "s", texts(more)), learner_file.metadata),
-        "prompt": (lambda more: tensors(prompt_file(tmp_path / "l"), texts(more)), LearnedPrompt.load),
+        "prompt": (lambda more: tensors(prompt_file(tmp_path / "l"), texts(more)), TunedPrompt.load),
         "history": (lambda more: tensors(prompt_file(tmp_path / "l"), texts(more)), tables._history),
     }  # fmt: skip
 
@@ -121,8 +121,8 @@ def test_a_cell_without_what_makes_it_one_is_corrupt(tmp_path, key):
 
 def test_a_prompt_from_before_there_was_a_curve_is_read(tmp_path):
     path = tensors(prompt_file(tmp_path / "l"), {}, without=("history", "best_epoch", "seconds", "words", "before_norm"))
-    learned, _ = LearnedPrompt.load(path)
-    assert learned.history == [] and learned.best_epoch == 0 and learned.seconds == 0
+    trained, _ = TunedPrompt.load(path)
+    assert trained.history == [] and trained.best_epoch == 0 and trained.seconds == 0
 
 
 @pytest.mark.parametrize("version", ["x", None, True, -1, 0, 1, "1", [2], {"a": 2}, "9" * 5000])

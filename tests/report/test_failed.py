@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 
 from promptatlas.analysis.statistics import few_shot as comparison
-from promptatlas.analysis.statistics.failed import holes
+from promptatlas.analysis.statistics.failed import failed_by_reason
 from promptatlas.report.page import few_shot
 from promptatlas.runs.tables import methods_table
 from synthetic_study import baselines_table, tasks_table, transfer_table
@@ -43,7 +43,7 @@ def row(document: str, title: str) -> list[str]:
 
 def test_holes_are_told_by_reason_with_what_they_keep_from_being_computed():
     _, transfer, baselines = tables({("coop", "task_01"): (1, 2, 3), ("vpt", "task_02"): (2,)})
-    (one,) = holes(transfer, baselines)
+    (one,) = failed_by_reason(transfer, baselines)
     assert one["reason"] == WHY and one["results"] == [
         {"method": "coop", "prompt": "", "task": "task_01", "seeds": [1, 2, 3]},
         {"method": "vpt", "prompt": "", "task": "task_02", "seeds": [2]},
@@ -56,7 +56,7 @@ def test_a_task_with_a_hole_stands_in_the_table_with_all_other_scores(tmp_path):
     scores, order = section(document, "scores"), [one["method"] for one in summary["comparison"]["methods"]]
     before = {one["method"]: one["by_task"]["task_01"] for one in whole["comparison"]["methods"]}
     assert row(scores, "Task 1") == ["failed" if one == "coop" else f"{100 * before[one]:.1f}" for one in order]
-    assert scores.count('class="hole"') == 1 and "The last task stands in no mean" in scores
+    assert scores.count('class="missing"') == 1 and "The last task stands in no mean" in scores
     assert summary["comparison"]["tasks_left_out"] == ["task_01"] and "3 scores are missing" in document
 
 
@@ -78,16 +78,14 @@ def test_counts_are_of_what_was_measured(tmp_path):
     summary, document = page(tmp_path, lost)
     measured = 2 * 5 + 3 * 5 + 5  # vpt, the probe, zero-shot
     assert summary["n_scores"] == measured and summary["n_missing_scores"] == 20
-    assert lead(document).startswith(
-        "3 of 4 methods on 5 tasks with none, 16 pictures per class, 3 seeds: 30 scores. 20 scores are missing."
-    )
+    assert lead(document).startswith("3 of 4 methods on 5 tasks with none, 16 images per class, 3 seeds: 30 scores. 20 scores are missing.")
     tasks, transfer, baselines = tables({})
     for table in (transfer, baselines):
         table.loc[(table["target"] == "task_03") | (table["seed"] == 2), "score"] = np.nan
     summary = comparison.summary(transfer, tasks, baselines, methods_table(transfer, baselines), None, ())
     few_shot.write(tasks, {"study": "synthetic"}, summary, tmp_path / "report.html")
     assert lead((tmp_path / "report.html").read_text()).startswith(
-        "4 methods on 4 of 5 tasks with none, 16 pictures per class, 2 seeds: 28 scores."
+        "4 methods on 4 of 5 tasks with none, 16 images per class, 2 seeds: 28 scores."
     )
 
 
@@ -104,4 +102,4 @@ def test_a_method_without_any_score_is_named_too(tmp_path):
 @pytest.mark.parametrize("failed", [{}, {("coop", "task_01"): (1,)}])
 def test_a_page_tells_of_holes_only_if_there_are_any(tmp_path, failed):
     _, document = page(tmp_path, failed)
-    assert ('id="holes"' in document) == bool(failed) and 'class="hole"' not in document
+    assert ('id="holes"' in document) == bool(failed) and 'class="missing"' not in document

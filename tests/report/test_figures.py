@@ -1,4 +1,4 @@
-"""Static figures: all there, nothing cut off, the same colours for all methods, holes not coloured."""
+"""Static figures: all there, nothing cut off, the same colours for all methods, missing cells not coloured."""
 
 import matplotlib
 import numpy as np
@@ -38,7 +38,7 @@ def test_every_figure_comes_as_svg_and_png(folder):
 
 
 def test_nothing_is_drawn_into_the_margin(folder):
-    """A label that is cut off would touch the edge of the picture."""
+    """A label that is cut off would touch the edge of the image."""
     for path in folder.glob("*.png"):
         pixels = np.asarray(Image.open(path).convert("L"))
         edge = np.concatenate([pixels[:6].ravel(), pixels[-6:].ravel(), pixels[:, :6].ravel(), pixels[:, -6:].ravel()])

@@ -94,7 +94,7 @@ def test_a_matrix_of_tuned_prompts_says_what_it_is(both, tmp_path):
     words = text(document, '<p id="matrix-words"')
     assert "protocol init" in words and "is tuned on the target, 5 epochs" in words
     assert f"on average it gains {points(one['over_scratch']['points_mean'])} points" in words
-    assert f"tuned a second time on the same pictures (30 + 5 epochs), {points(one['own_gain_points_mean'])}." in words
+    assert f"tuned a second time on the same images (30 + 5 epochs), {points(one['own_gain_points_mean'])}." in words
     assert f"the untrained start {points(one['scratch_gain_points_mean'])}" in words
     assert "own prompt gains" not in words and "prompt of another task" not in words and "used as they are" not in words
     lead = text(document, '<p id="lead"')
@@ -194,7 +194,7 @@ def test_without_untrained_starts_the_page_falls_back_on_zero_shot(tmp_path):
 
 
 @needs_browser
-def test_methods_are_compared_only_where_the_study_has_prompts_as_they_were_learned(both, tmp_path):
+def test_methods_are_compared_only_where_the_study_has_prompts_as_they_were_trained(both, tmp_path):
     """Of protocol init alone the table `methods` has zero-shot and a linear probe, which say nothing of the study's methods."""
     _, summary, path = write(tmp_path / "init.html", protocols=("init",))
     assert {one["method"] for one in summary["comparison"]["methods"]} == {"zero_shot", "linear_probe"}

@@ -7,14 +7,14 @@ import pytest
 from jinja2 import UndefinedError
 
 from promptatlas import report
-from promptatlas.report.page.markup import FOLDER, Cell, Section, render, table
+from promptatlas.report.page.markup import FOLDER, Section, TableCell, render, table
 
 HOSTILE = "<script>alert('&\"')</script>"
 ESCAPED = "&lt;script&gt;alert(&#39;&amp;&#34;&#39;)&lt;/script&gt;"
 
 
 def test_whatever_is_filled_in_is_escaped():
-    cell = Cell(HOSTILE, hint=HOSTILE, strong=True, below=HOSTILE)
+    cell = TableCell(HOSTILE, hint=HOSTILE, strong=True, below=HOSTILE)
     shown = table([HOSTILE], [[cell], [HOSTILE]], numeric={0})
     html = Section("here", HOSTILE, "words_and_table.html", {"words": [HOSTILE], "table": shown}).html()
     assert "<script" not in html and html.count(ESCAPED) == 7
@@ -22,9 +22,9 @@ def test_whatever_is_filled_in_is_escaped():
 
 
 def test_cells_say_what_they_are():
-    shown = table(["a", "b"], [[Cell(failed=True), Cell("1.0", derived=True)]], numeric={1})
+    shown = table(["a", "b"], [[TableCell(failed=True), TableCell("1.0", derived=True)]], numeric={1})
     html = Section("here", "Here", "words_and_table.html", {"words": [], "table": shown}).html()
-    assert '<td><a class="hole" href="#holes">failed</a></td><td class="n"><sup>†</sup>1.0</td>' in html
+    assert '<td><a class="missing" href="#holes">failed</a></td><td class="n"><sup>†</sup>1.0</td>' in html
 
 
 def test_a_name_that_nobody_gives_is_an_error_and_no_gap():

@@ -1,4 +1,4 @@
-"""The report: one file, no network, all cells, holes shown as holes; read as text and, where there is one, by Chromium."""
+"""The report: one file, no network, all cells, missing ones shown as missing; read as text and, where there is one, by Chromium."""
 
 import re
 
@@ -13,11 +13,11 @@ from promptatlas.report import page
 from synthetic_study import cells, elevater_study, similarity_table, tasks_table, transfer_table, tuning_table
 
 
-def study(n=6, holes=True, **changes):
+def study(n=6, missing=True, **changes):
     transfer, tasks, similarity = transfer_table(n, **changes), tasks_table(n), similarity_table(n)
-    if holes:
-        hole = (transfer.method == "vpt") & (transfer.source == "task_02") & (transfer.target == "task_04")
-        transfer = transfer[~hole].reset_index(drop=True)
+    if missing:
+        missing = (transfer.method == "vpt") & (transfer.source == "task_02") & (transfer.target == "task_04")
+        transfer = transfer[~missing].reset_index(drop=True)
     tables = {"transfer": transfer, "tasks": tasks, "similarity": similarity, "tuning": tuning_table(n)}
     table = statistics.analyse(transfer, similarity, tasks, permutations=99)
     return tables, statistics.summary(transfer, similarity, table, tasks)
@@ -82,7 +82,7 @@ def test_class_scores_are_means_over_seeds(written):
 
 
 def test_no_name_can_end_the_script(tmp_path):
-    tables, summary = study(holes=False)
+    tables, summary = study(missing=False)
     evil = "</script><script>alert(1)</script>"
     tables["tasks"].loc[0, "title"] = evil
     page.write(tables, CONFIG, [], tmp_path / "report.html", summary)
@@ -117,7 +117,7 @@ def words(document: str, name: str) -> str:
 
 @needs_browser
 def test_one_seed_prints_no_range_and_says_what_it_cannot_tell(tmp_path):
-    tables, summary = study(holes=False, seeds=(1,))
+    tables, summary = study(missing=False, seeds=(1,))
     page.write(tables, CONFIG, cells(tables["transfer"], tables["tasks"]), tmp_path / "report.html", summary)
     document = seen(browse(tmp_path / "report.html", tmp_path))
     assert "not told apart" not in document and "range over seeds" not in document and "seeds from" not in document
@@ -127,7 +127,7 @@ def test_one_seed_prints_no_range_and_says_what_it_cannot_tell(tmp_path):
 
 @needs_browser
 def test_measures_that_cannot_be_tested_and_counts_of_what_was_measured(tmp_path):
-    tables, summary = study(holes=False)
+    tables, summary = study(missing=False)
     tables["similarity"] = tables["similarity"].assign(
         value=tables["similarity"]["value"]
         .mask(tables["similarity"]["measure"] == "lab_cover", 1.0)
@@ -151,8 +151,8 @@ def test_measures_that_cannot_be_tested_and_counts_of_what_was_measured(tmp_path
 def test_browser_draws_all_cells_and_the_hole(written, tmp_path):
     document = browse(written[2], tmp_path, "#method=vpt&view=gain_points")
     assert document.count('role="gridcell"') == 6 * 6 + 2 * 6
-    holes = re.findall(r'<g class="cell[^>]*data-missing[^>]*>', document)
-    assert len(holes) == 1 and "Task 2 to Task 4: missing" in holes[0]
+    missing = re.findall(r'<g class="cell[^>]*data-missing[^>]*>', document)
+    assert len(missing) == 1 and "Task 2 to Task 4: missing" in missing[0]
 
 
 @needs_browser
@@ -181,7 +181,7 @@ def test_browser_draws_every_view_and_order(written, tmp_path, view):
 @needs_browser
 @pytest.mark.parametrize("n", [1, 2, 3, 4])
 def test_browser_draws_small_studies(tmp_path, n):
-    tables, summary = study(n, holes=False, methods=("coop",), seeds=(1,))
+    tables, summary = study(n, missing=False, methods=("coop",), seeds=(1,))
     page.write(tables, CONFIG, cells(tables["transfer"], tables["tasks"]), tmp_path / "report.html", summary)
     document = browse(tmp_path / "report.html", tmp_path)
     assert document.count('role="gridcell"') == n * n + 2 * n
@@ -272,7 +272,7 @@ def test_score_far_from_what_others_measured_is_a_warning_at_the_top_and_in_its_
     write_elevater(tmp_path / "report.html")
     document = browse(tmp_path / "report.html", tmp_path)
     words = section(document, "check")
-    assert "4 of them are within 3 points" in words and words.count("Look at its pictures") == 1
+    assert "4 of them are within 3 points" in words and words.count("Look at its images") == 1
     assert "53.3\u202f% zero-shot, 61.3\u202f% is expected (CLIP_benchmark): 8.0 points too low" in words
     assert "linear probe" in words and "65.3\u202f%" in words
     alarm = re.search(r'<p id="alarm"([^>]*)>(.*?)</p>', document)
@@ -309,7 +309,7 @@ def test_only_confirmatory_links_are_called_established(written, tmp_path):
 
 def failed_study():
     """Two of the three seeds of one cell and all of another failed."""
-    tables, summary = study(holes=False)
+    tables, summary = study(missing=False)
     transfer = tables["transfer"].assign(failed="")
     one = (transfer.method == "coop") & (transfer.source == "task_02") & transfer.target.isin(["task_04", "task_05"])
     one &= ~((transfer.target == "task_05") & (transfer.seed == 1))

@@ -9,7 +9,7 @@ from safetensors import SafetensorError
 
 from promptatlas.base.errors import Failed, UserError, cause, of_the_disk
 from promptatlas.base.files import replace
-from promptatlas.records.prompt_file import PROMPT, LearnedPrompt
+from promptatlas.records.prompt_file import PROMPT, TunedPrompt
 from promptatlas.runs.attempts import alone, each
 from promptatlas.tasks import metrics
 
@@ -91,7 +91,7 @@ def test_a_broken_gpu_ends_the_job():
 def test_answers_that_are_not_numbers_have_no_score(metric, wrong):
     logits = np.zeros((6, 2))
     logits[4, 1] = wrong
-    with pytest.raises(UserError, match="the answers for 1 of 6 pictures are not numbers"):
+    with pytest.raises(UserError, match="the answers for 1 of 6 images are not numbers"):
         metrics.score(metric, logits, np.array([0, 1, 0, 1, 0, 1]))
 
 
@@ -99,7 +99,7 @@ def test_a_failed_prompt_says_why_and_never_holds(tmp_path):
     path = tmp_path / "prompt.safetensors"
     replace(path, PROMPT.failed(Failed("the loss is not a number"), {"method": "coop"}))
     with pytest.raises(Failed, match="the loss is not a number"):
-        LearnedPrompt.load(path)
+        TunedPrompt.load(path)
     assert not PROMPT.holds(path, "any fingerprint") and [*tmp_path.iterdir()] == [path]
 
 

@@ -62,8 +62,8 @@ def differs(**changed) -> dict[str, list[str]]:
     study = made(**changed)
     found = changes.of_tasks(study)
     for task, change in found.items():  # what holds keeps its mark, what does not gets another
-        assert (change.mark == "first") == (not change.parts), task
-    return {task: change.told for task, change in found.items() if change.parts}
+        assert (change.mark == "first") == (not change.inputs), task
+    return {task: change.told for task, change in found.items() if change.inputs}
 
 
 def test_nothing_differs_of_what_was_just_prepared(place):
@@ -239,10 +239,10 @@ def test_a_template_decodes_no_image_again_and_a_new_look_takes_the_place_of_the
         study.paths.look("a", name).parent.mkdir(parents=True, exist_ok=True)
         study.paths.look("a", name).touch()
     prepare.prepare(study, "a", 1, said.append, mark=mark)
-    assert any("no pictures to decode" in line for line in said)
+    assert any("no images to decode" in line for line in said)
     assert [path.name for path in study.paths.looks("a").iterdir()] == [mark]
     again = changes.of_task(made(a={"templates": ["an odd photo of a {}."]}), "a")
-    assert not again.parts and again.mark == mark
+    assert not again.inputs and again.mark == mark
 
 
 def test_no_note_holds_a_path_of_this_machine(place):
@@ -268,13 +268,13 @@ def test_another_file_of_weights_is_named_wherever_it_lies(place):
     os.mkdir("weights")
     for name in ("mini.safetensors", "config.json"):
         Path("weights", name).write_text("as it was")
-    assert changes.of_backbone(weighted()).parts == {} and not changes.backbone_is_given(weighted())
+    assert changes.of_backbone(weighted()).inputs == {} and not changes.backbone_is_given(weighted())
     changes.note_backbone(weighted(), "first")
     assert changes.of_backbone(weighted()).mark == "first"
     os.rename("weights", "moved")
     os.utime("moved/config.json", ns=(1, 1))
     held = changes.of_backbone(weighted("moved"))
-    assert held.mark == "first" and not held.parts
+    assert held.mark == "first" and not held.inputs
     Path("moved/mini.safetensors").write_text("as it is.")
     weighted("moved").paths.backbone_record.write_text("{}")
     from promptatlas.runs import status
@@ -306,5 +306,5 @@ def test_status_names_what_differs_of_prepared_tasks_and_draws_before_anything_r
     words = {"a": {"templates": ["an odd photo of a {}."], "title": "Animals"}}
     assert found(**words) == done | {("prepared tasks", "a"): (status.STALE, ("templates", "title"))}
     os.remove("pictures/a/test/dog/3.png")
-    told, parts = (status.STALE, ("image files (1 removed)",)), (status.STALE, ("image files",))
-    assert found() == done | {("prepared tasks", "a"): told, ("draws", "a"): parts}
+    told, inputs = (status.STALE, ("image files (1 removed)",)), (status.STALE, ("image files",))
+    assert found() == done | {("prepared tasks", "a"): told, ("draws", "a"): inputs}

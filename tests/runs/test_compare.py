@@ -9,7 +9,7 @@ from promptatlas.backbone.prompts import Prompts
 from promptatlas.base.errors import Failed
 from promptatlas.base.files import replace
 from promptatlas.evaluation import similarity
-from promptatlas.records.prompt_file import PROMPT, LearnedPrompt
+from promptatlas.records.prompt_file import PROMPT, TunedPrompt
 from promptatlas.runs import compare
 from promptatlas.study.study import Study
 from promptatlas.tasks.prepared import Pool, write
@@ -43,7 +43,7 @@ def test_labels_and_prompts_come_from_the_study_and_gaps_stay_gaps(tmp_path, own
         for seed in study.seeds:
             path = study.paths.prompt("coop", seed, name)
             path.parent.mkdir(parents=True, exist_ok=True)
-            LearnedPrompt("coop", {}, Prompts(text=torch.full((1, 1, 1, 1), 1.0 + number))).save(path, {})
+            TunedPrompt("coop", {}, Prompts(text=torch.full((1, 1, 1, 1), 1.0 + number))).save(path, {})
     replace(study.paths.prompt("coop", 2, "colors"), PROMPT.failed(Failed("no image"), {"method": "coop"}))
     table = compare.table(study)
     values = table[table["measure"] == "mine"].set_index(["method", "seed", "source", "target"])["value"]

@@ -15,7 +15,7 @@ from promptatlas.base.json_record import Newer
 from promptatlas.records import cells, probe_file
 from promptatlas.records.features import FEATURES
 from promptatlas.records.learner_file import LEARNER, Learner
-from promptatlas.records.prompt_file import PROMPT, LearnedPrompt
+from promptatlas.records.prompt_file import PROMPT, TunedPrompt
 from promptatlas.records.score import SCORE as SCORE_FILE
 from promptatlas.runs import damage, session, status, status_lines
 from promptatlas.study.study import Study
@@ -30,7 +30,7 @@ CONFIG = {
 
 def prompt(path: Path, value: float = 1.0) -> None:
     text = torch.full((1, 1, 2, 8), value)
-    LearnedPrompt("coop", {"context": text.clone()}, Prompts(text=text), [{"epoch": 1}], 1, 0.5).save(path, {"fingerprint": "mark"})
+    TunedPrompt("coop", {"context": text.clone()}, Prompts(text=text), [{"epoch": 1}], 1, 0.5).save(path, {"fingerprint": "mark"})
 
 
 @pytest.fixture

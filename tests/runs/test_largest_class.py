@@ -13,7 +13,7 @@ def constant(classes: int, answer: int, count: int) -> np.ndarray:
 
 
 @pytest.mark.parametrize("metric", ["accuracy", "mean_per_class", "roc_auc"])
-def test_it_is_the_best_of_the_answers_that_are_the_same_for_every_picture(metric):
+def test_it_is_the_best_of_the_answers_that_are_the_same_for_every_image(metric):
     labels = np.array([0] * 36 + [1] * 4)
     each = [metrics.score(metric, constant(2, answer, 40), labels).value for answer in (0, 1)]
     assert metrics.largest_class(metric, labels, 2) == pytest.approx(max(each))
@@ -27,7 +27,7 @@ def test_with_several_marks_it_is_the_positives_share_but_for_recall_0():
     assert metrics.largest_class("map_11_point", marks, 2) == pytest.approx(metrics.score("map_11_point", np.ones((40, 2)), marks).value)
 
 
-def test_balanced_classes_make_it_chance_and_a_class_without_pictures_is_no_class_of_the_mean():
+def test_balanced_classes_make_it_chance_and_a_class_without_images_is_no_class_of_the_mean():
     labels = np.arange(12) % 3
     assert metrics.largest_class("accuracy", labels, 3) == metrics.chance("accuracy", labels, 3)
     assert metrics.largest_class("mean_per_class", labels, 4) == pytest.approx(1 / 3)
@@ -41,7 +41,7 @@ def test_where_the_metric_has_no_value_it_has_none(metric, labels):
 
 
 def tables(scores: dict[tuple[str, str], float], metric="accuracy") -> tuple[pd.DataFrame, pd.DataFrame]:
-    """Two tasks of two classes, in `rare` one of them with nine tenths of the test pictures; scores by (source, target)."""
+    """Two tasks of two classes, in `rare` one of them with nine tenths of the test images; scores by (source, target)."""
     about = {"protocol": "frozen", "method": "coop", "seed": 1, "chance": 0.5}
     transfer = pd.DataFrame([about | {"source": source, "target": target, "score": score} for (source, target), score in scores.items()])
     tasks = pd.DataFrame({"task": ["rare", "plain"], "metric": metric, "chance": 0.5, "largest_class": [0.9, 0.5]})

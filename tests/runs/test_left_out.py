@@ -1,5 +1,5 @@
-"""One task that failed and one whose draw of seed 2 did: what several tasks share is learned without them and says so; every other
-result is there; a mended task makes stale what was learned without it.
+"""One task that failed and one whose draw of seed 2 did: what several tasks share is trained without them and says so; every other
+result is there; a mended task makes stale what was trained without it.
 """
 
 import json
@@ -13,7 +13,7 @@ from safetensors import safe_open
 
 from promptatlas import backbone
 from promptatlas.records import cells
-from promptatlas.records.prompt_file import LearnedPrompt
+from promptatlas.records.prompt_file import TunedPrompt
 from promptatlas.runs import changes, engine, failures, joint, status, tables
 from promptatlas.runs.context import Context
 from promptatlas.study.study import Study
@@ -46,7 +46,7 @@ def study_in(folder: Path, **changes) -> Study:
 
 
 def write(folder: Path, name: str, seed: int) -> None:
-    """A task of 20 training, 20 validation and 30 test pictures; of `scan` those that seed 2 draws to see a tumour cannot be read."""
+    """A task of 20 training, 20 validation and 30 test images; of `scan` those that seed 2 draws to see a tumour cannot be read."""
     random, names = np.random.default_rng(seed), NAMES[name]
     labels = {split: np.arange(count) % len(names) for split, count in (("train", 20), ("validation", 20), ("test", 30))}
     images, pools = {}, {}
@@ -143,8 +143,8 @@ def test_only_what_needs_the_failed_task_or_draw_is_a_hole(ground):
     assert (blind["failed"].str.contains(UNREADABLE) == (blind["target"] == "lost")).all()
     others = others[~others["method"].isin(["chance", "largest_class", "zero_shot"])]
     assert {*others["method"]} == {"linear_probe", *CONFIG["methods"]} - {"coop"} and len(others) == 6 * 4 * 2
-    hole = (others["target"] == "lost") | ((others["target"] == "scan") & (others["seed"] == 2))
-    assert (others["score"].isna() == hole).all() and (others.loc[hole, "failed"] != "").all()
+    lost = (others["target"] == "lost") | ((others["target"] == "scan") & (others["seed"] == 2))
+    assert (others["score"].isna() == lost).all() and (others.loc[lost, "failed"] != "").all()
 
 
 def test_there_is_one_sentence_per_cause(ground):
@@ -164,7 +164,7 @@ def test_a_learner_of_all_tasks_says_whom_it_left_out(ground, method):
         assert f"share {method}: seed {seed} is trained without {', '.join(sorted(left))}, which failed" in said
         record = json.loads(study.paths.score(method, seed, "hues").read_bytes())
         assert record["left_out"] == sorted(left) and 0 <= record["score"] <= 1
-    card = json.loads(LearnedPrompt.load(study.paths.prompt("softcpt", 1, "hues"))[1]["card"])
+    card = json.loads(TunedPrompt.load(study.paths.prompt("softcpt", 1, "hues"))[1]["card"])
     assert {*card["learned_with"]} == {"kinds", "scan"}
 
 
@@ -172,7 +172,7 @@ def test_prompts_of_several_tasks_say_on_which_they_were_tuned(ground):
     study = study_in(ground[0])
 
     def seen(path: Path) -> list[str]:
-        return json.loads(LearnedPrompt.load(path)[1]["parts"])["tasks"].split(";")
+        return json.loads(TunedPrompt.load(path)[1]["parts"])["tasks"].split(";")
 
     assert seen(study.paths.multitask_prompt("coop", 1, "hues")) == ["kinds", "scan"]
     assert seen(study.paths.multitask_prompt("coop", 2, "hues")) == ["kinds"] and seen(study.paths.multitask_prompt("coop", 2, "scan")) == [
@@ -181,8 +181,8 @@ def test_prompts_of_several_tasks_say_on_which_they_were_tuned(ground):
     ]
     assert seen(study.paths.joint_prompt("coop", "scratch", 1, ("hues", "lost", "scan"))) == ["hues", "scan"]
     scores = tables.joint_table(study)
-    hole = (scores["task"] == "lost") | ((scores["task"] == "scan") & (scores["seed"] == 2))
-    assert (scores["score"].isna() == hole).all() and hole.any() and not hole.all()
+    lost = (scores["task"] == "lost") | ((scores["task"] == "scan") & (scores["seed"] == 2))
+    assert (scores["score"].isna() == lost).all() and lost.any() and not lost.all()
     record = json.loads(study.paths.joint_score("coop", "scratch", "joint", 2, "hues").read_bytes())
     assert record["left_out"] == ["lost", "scan"] and record["group"] == "hues+lost+scan"
     assert "left_out" not in json.loads(study.paths.joint_score("coop", "scratch", "single", 2, "hues").read_bytes())
@@ -211,7 +211,7 @@ def test_the_same_again_keeps_everything_and_finds_the_same(ground, folder):
     assert kept == {status.DONE, status.FAILED}
 
 
-def test_a_mended_task_makes_stale_what_was_learned_without_it_and_nothing_else(folder):
+def test_a_mended_task_makes_stale_what_was_trained_without_it_and_nothing_else(folder):
     study = study_in(folder)
     first = table(study).set_index(["method", "protocol", "source", "task", "seed"])["score"].dropna()
     (study.paths.task_folder("lost") / "mended.json").rename(study.paths.task_folder("lost") / "task.json")

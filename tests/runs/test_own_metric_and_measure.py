@@ -6,9 +6,9 @@ from pathlib import Path
 
 import pandas as pd
 import pytest
+from own_images import folder_of_images
 
 from browser import embedded
-from own_pictures import folder_of_pictures
 from promptatlas.analysis import statistics
 from promptatlas.base import plugins
 from promptatlas.base.errors import UserError
@@ -30,7 +30,7 @@ def study(tmp_path):
     (tmp_path / "mine.py").write_text(PLUGIN)
     data = {}
     for name, count in (("three", 3), ("four", 4)):
-        folder_of_pictures(tmp_path / name, dict(list(SHADES.items())[:count]), ("train", "val", "test"), count=6)
+        folder_of_images(tmp_path / name, dict(list(SHADES.items())[:count]), ("train", "val", "test"), count=6)
         data[name] = {"folder": str(tmp_path / name), "metric": "top2"}
     yield Study({
         "study": "tiny", "results": str(tmp_path / "results"), "plugins": [str(tmp_path / "mine.py")], "tasks": [*data], "data": data,

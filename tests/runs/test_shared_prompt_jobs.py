@@ -1,4 +1,4 @@
-"""The jobs of shared prompts, run by themselves on a study of three small tasks: what starts from what, and what is recorded."""
+"""Jobs of multitask and joint prompts, run by themselves on a study of three small tasks: what starts from what, and what is recorded."""
 
 import json
 import shutil
@@ -14,7 +14,7 @@ from promptatlas import backbone
 from promptatlas.analysis.statistics.joint import compare_joint
 from promptatlas.evaluation import task_grouping
 from promptatlas.records import cells
-from promptatlas.records.prompt_file import LearnedPrompt
+from promptatlas.records.prompt_file import TunedPrompt
 from promptatlas.report.page import joint as page
 from promptatlas.runs import changes, engine, failures, status, tables
 from promptatlas.runs.joint import NO_OTHERS
@@ -43,15 +43,15 @@ def measured(study: Study) -> list[str]:
 
 
 def write(folder: Path, name: str, seed: int) -> None:
-    """A task whose classes differ in mean colour, though not all pictures of them: 24 train, 18 validation and 60 test pictures. It is
+    """A task whose classes differ in mean colour, though not all images of them: 24 train, 18 validation and 60 test images. It is
     scored by ranks, which small changes of a prompt move."""
     random, names = np.random.default_rng(seed), NAMES[name]
     images, pools = {}, {}
     for split, count in (("train", 24), ("validation", 18), ("test", 60)):
         labels = np.eye(len(names), dtype=np.uint8)[np.arange(count) % len(names)]
         colours = 100 + 60 * np.pad(labels, ((0, 0), (0, 3 - len(names)))) + random.normal(0, 50, (count, 3))
-        pictures = colours[:, None, None] + random.normal(0, 20, (count, 32, 32, 3))
-        images[split] = np.clip(pictures, 0, 255).astype(np.uint8)
+        noisy = colours[:, None, None] + random.normal(0, 20, (count, 32, 32, 3))
+        images[split] = np.clip(noisy, 0, 255).astype(np.uint8)
         pools[split] = prepared.Pool.whole(images[split], labels)
     prepared.write(folder, Task(name, name, "test", names, ("a photo of {}.",), "map_11_point", True), pools, [{"split": "train"}], images)
 
@@ -103,12 +103,12 @@ def folder(ground, tmp_path) -> Path:
     return tmp_path / "results"
 
 
-def learned(path: Path) -> LearnedPrompt:
-    return LearnedPrompt.load(path)[0]
+def trained(path: Path) -> TunedPrompt:
+    return TunedPrompt.load(path)[0]
 
 
 def parts(path: Path) -> dict[str, str]:
-    return json.loads(LearnedPrompt.load(path)[1]["parts"])
+    return json.loads(TunedPrompt.load(path)[1]["parts"])
 
 
 def scores(study: Study) -> pd.Series:
@@ -144,8 +144,8 @@ def test_averaged_source_prompts_are_elementwise_means_that_every_seed_starts_fr
     study = study_in(folder, **changes, union={"source_epochs": 2, "average_seeds": True})
     measured(study)
 
-    def average(path_of) -> LearnedPrompt:
-        mean, *by_seed = [learned(path_of(which)) for which in ("average", 1, 2)]
+    def average(path_of) -> TunedPrompt:
+        mean, *by_seed = [trained(path_of(which)) for which in ("average", 1, 2)]
         assert len({one.parameter_fingerprint() for one in (mean, *by_seed)}) == 3
         for name, value in mean.parameters.items():
             torch.testing.assert_close(value, (by_seed[0].parameters[name] + by_seed[1].parameters[name]) / 2)
@@ -181,7 +181,7 @@ def test_noise_in_test_labels_changes_scores_but_no_group_no_gain_and_no_prompt(
         files = [
             path for part in ("prompts", "multitask", "joint/prompts") for path in sorted((study.folder / part).rglob("*.safetensors"))
         ]
-        prompts.append({str(path.relative_to(study.folder)): (learned(path).fingerprint(), parts(path)) for path in files})
+        prompts.append({str(path.relative_to(study.folder)): (trained(path).fingerprint(), parts(path)) for path in files})
         groups.append(json.loads(study.paths.joint_groups(method).read_bytes()))
         found.append(scores(study))
     assert prompts[0] == prompts[1] and any(name.startswith("joint/") for name in prompts[0])
@@ -214,7 +214,7 @@ def test_a_prompt_of_all_tasks_starts_a_group_of_all_tasks(folder):
     study = study_in(folder, multitask="all", joint=[list(TASKS)])
     assert not [line for line in measured(study) if NO_OTHERS in line]
     together = study.paths.joint_prompt("coop", "multitask_all", 1, TASKS)
-    assert parts(together)["start"] == learned(study.paths.multitask_prompt("coop", 1, "hues")).parameter_fingerprint()
+    assert parts(together)["start"] == trained(study.paths.multitask_prompt("coop", 1, "hues")).parameter_fingerprint()
     table = tables.joint_table(study)
     assert len(table) == 4 * 3
     assert page.STARTLESS not in page.section(compare_joint(table, tables.transfer_table(study), ()), {}, study.config).html()
@@ -244,6 +244,6 @@ def test_a_prompt_of_listed_tasks_is_tried_on_the_others_alone(folder):
     assert {*table["task"]} == {"kinds"} and {*table["source"]} == {"scratch", "multitask_of"} and table["score"].notna().all()
     assert (
         parts(study.paths.joint_prompt("coop", "multitask_of", 2, ("kinds",)))["start"]
-        == learned(study.paths.multitask_prompt("coop", 2, "kinds")).parameter_fingerprint()
+        == trained(study.paths.multitask_prompt("coop", 2, "kinds")).parameter_fingerprint()
     )
     assert {one.kind for one in status.states(study) if one.what.startswith(("joint", "multitask"))} == {"done"}

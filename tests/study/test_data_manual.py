@@ -20,7 +20,7 @@ EXAMPLES = {
 SCHEMA = yaml.safe_load((ROOT / "workflow" / "schemas" / "task.schema.yaml").read_text())["$defs"]
 
 
-def picture(path: Path) -> None:
+def make_image(path: Path) -> None:
     path.parent.mkdir(parents=True, exist_ok=True)
     Image.new("RGB", (4, 4)).save(path)
 
@@ -47,7 +47,7 @@ def test_every_key_is_explained():
 def test_the_list_is_read_as_it_stands(tmp_path):
     rows = json.loads(re.search(r"```json\n(.*?)```", MANUAL, re.S).group(1))
     for path, _, _ in (row for several in rows.values() for row in several):
-        picture(tmp_path / path)
+        make_image(tmp_path / path)
     (tmp_path / "list.json").write_text(json.dumps(rows))
     source = catalogue.own("pets", {"folder": str(tmp_path / "list.json")}).sources[0]
     folder.glance(source, tmp_path)
@@ -58,10 +58,10 @@ def test_the_list_is_read_as_it_stands(tmp_path):
 def test_a_tree_named_otherwise_and_shares_of_ones_own_are_read_as_described(tmp_path):
     for split in ("2023", "spring", "2024"):
         for name in ("robin", "wren"):
-            picture(tmp_path / "birds" / split / name / "1.png")
+            make_image(tmp_path / "birds" / split / name / "1.png")
     for name in ("carp", "pike"):
         for number in range(10):
-            picture(tmp_path / "fish" / name / f"{number}.png")
+            make_image(tmp_path / "fish" / name / f"{number}.png")
     birds, fish = (
         folder.read(catalogue.own(name, EXAMPLES[name] | {"folder": str(tmp_path / name)}).sources[0], tmp_path)
         for name in ("birds", "fish")

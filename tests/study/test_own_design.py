@@ -10,7 +10,7 @@ import browser
 from promptatlas.analysis import paper_protocols, statistics
 from promptatlas.analysis.statistics.matrices import collect
 from promptatlas.base.errors import UserError
-from promptatlas.base.registry import Origin, adding, forget
+from promptatlas.base.registry import Plugin, adding, forget
 from promptatlas.records.cells import Cell
 from promptatlas.report import page as statistics_page
 from promptatlas.report.figures.matrix import heatmap
@@ -27,7 +27,7 @@ CONFIG = {"tasks": TASKS, "methods": ["coop"], "seeds": [1, 2]}
 @pytest.fixture(autouse=True)
 def origin():
     """What a test registers is from outside and is forgotten after it."""
-    outside = Origin("toy.py", Path("toy.py"), "0" * 64)
+    outside = Plugin("toy.py", Path("toy.py"), "0" * 64)
     with adding(outside):
         yield outside
     forget(outside)

@@ -13,7 +13,7 @@ from promptatlas.tasks import catalogue
 from promptatlas.tasks.catalogue.checking import check
 from promptatlas.tasks.labels import normalise
 
-# classes, templates, test pictures and metric of ELEVATER's tasks (Li et al. 2022 and the toolkit's prompts)
+# classes, templates, test images and metric of ELEVATER's tasks (Li et al. 2022 and the toolkit's prompts)
 ELEVATER = {
     "caltech-101": (102, 34, 6084, "mean_per_class"),
     "cifar-10": (10, 18, 10000, "accuracy"),
@@ -36,7 +36,7 @@ ELEVATER = {
     "stanford-cars": (196, 8, 8041, "accuracy"),
     "voc-2007-classification": (20, 1, 4952, "map_11_point"),
 }
-# classes and pictures for train, validation and test of CoOp's tasks (Zhou et al. 2022, statistics of the data sets)
+# classes and images for train, validation and test of CoOp's tasks (Zhou et al. 2022, statistics of the data sets)
 COOP = {
     "coop-imagenet": (1000, 1281167, None, 50000),
     "coop-caltech101": (100, 4128, 1649, 2465),
@@ -50,7 +50,7 @@ COOP = {
     "coop-eurosat": (10, 13500, 5400, 8100),
     "coop-ucf101": (101, 7639, 1898, 3783),
 }
-SAME_PICTURES = {
+SAME_IMAGES = {
     "coop-food101": "food-101",
     "coop-stanford-cars": "stanford-cars",
     "coop-oxford-pets": "oxford-iiit-pets",
@@ -69,12 +69,12 @@ def synsets(name: str) -> list[str]:
     return package_file("timm", "data", "_info", f"{name}_synsets.txt").read_text().split()
 
 
-def pairs(entry: catalogue.Entry) -> list[tuple[str, str]]:
+def pairs(entry: catalogue.TaskEntry) -> list[tuple[str, str]]:
     """Every name and spelling, with the class it stands for."""
     return [*((name, name) for name in entry.task.class_names), *entry.spellings.items()]
 
 
-def called(entry: catalogue.Entry) -> dict[str, str]:
+def called(entry: catalogue.TaskEntry) -> dict[str, str]:
     """Every name and spelling, normalised -> the class."""
     return {normalise(spelling): shown for spelling, shown in pairs(entry)}
 
@@ -106,7 +106,7 @@ def test_coop_tasks_have_the_published_numbers_and_one_template(name: str) -> No
     assert len(entry.task.templates) == 1 and entry.task.metric == "accuracy"
 
 
-def test_only_voc_shows_several_classes_a_picture_and_only_kitti_is_squashed() -> None:
+def test_only_voc_shows_several_classes_an_image_and_only_kitti_is_squashed() -> None:
     entries = [catalogue.entry(name) for name in catalogue.published()]
     assert [entry.task.name for entry in entries if entry.task.multilabel] == ["voc-2007-classification"]
     assert [entry.task.name for entry in entries if entry.resize] == ["kitti-distance"]
@@ -174,17 +174,17 @@ def test_subsets_of_imagenet_have_the_right_200_of_its_classes(name: str) -> Non
     assert list(entry.task.class_names) == [whole[folder] for folder in folders]
 
 
-@pytest.mark.parametrize("coop", SAME_PICTURES)
+@pytest.mark.parametrize("coop", SAME_IMAGES)
 def test_both_benchmarks_name_the_same_classes_of_the_same_data_set(coop: str) -> None:
-    ours, theirs = catalogue.entry(coop), called(catalogue.entry(SAME_PICTURES[coop]))
+    ours, theirs = catalogue.entry(coop), called(catalogue.entry(SAME_IMAGES[coop]))
     sources = {shown: [shown] for shown in ours.task.class_names}
     for spelling, shown in ours.spellings.items():
         sources[shown].append(spelling)
     found = {next(theirs[normalise(title)] for title in titles if normalise(title) in theirs) for titles in sources.values()}
-    assert found == set(catalogue.task(SAME_PICTURES[coop]).class_names)
+    assert found == set(catalogue.task(SAME_IMAGES[coop]).class_names)
 
 
-def test_caltech_faces_are_named_after_their_pictures() -> None:
+def test_caltech_faces_are_named_after_their_images() -> None:
     spellings = catalogue.entry("caltech-101").spellings
     assert spellings["Faces_easy"] == "centered face"
     assert spellings["Faces"] == "off-center face"
@@ -207,7 +207,7 @@ def test_emotions_are_named_by_the_first_synonym_only() -> None:
     assert catalogue.task("fer-2013").class_names == emotions
 
 
-def test_fer_2013_is_tested_on_the_private_pictures() -> None:
+def test_fer_2013_is_tested_on_the_private_images() -> None:
     assert catalogue.entry("fer-2013").sources[0]["splits"]["test"] == {"split": "test", "usage": "PrivateTest"}
 
 

@@ -1,19 +1,19 @@
-"""Pictures become arrays as the papers' pipelines make them, once, whoever does it and however often it is interrupted."""
+"""Images become arrays as the papers' pipelines make them, once, whoever does it and however often it is interrupted."""
 
 from pathlib import Path
 
 import numpy as np
 import pytest
-from in_memory import Encoded, Interrupted, encoded, picture
+from in_memory import Encoded, Interrupted, encoded, make_image
 from PIL import Image
 from torchvision import transforms
 
 from promptatlas.tasks import decoding
-from promptatlas.tasks.decoding import Work, decode, fitted
+from promptatlas.tasks.decoding import Decoding, decode, fitted
 
 
-def work(folder: Path, pictures, size: int = 16) -> Work:
-    return Work(pictures, np.arange(len(pictures)), size, "crop", folder, "train-recipe")
+def work(folder: Path, sources, size: int = 16) -> Decoding:
+    return Decoding(sources, np.arange(len(sources)), size, "crop", folder, "train-recipe")
 
 
 def silent(done: int, total: int) -> None:
@@ -22,27 +22,27 @@ def silent(done: int, total: int) -> None:
 
 @pytest.mark.parametrize(("width", "height"), [(50, 40), (40, 51), (33, 97), (7, 5), (32, 32), (225, 224)])
 @pytest.mark.parametrize("size", [32, 33])
-def test_a_cropped_picture_equals_torchvisions(width: int, height: int, size: int) -> None:
+def test_a_cropped_image_equals_torchvisions(width: int, height: int, size: int) -> None:
     pipeline = transforms.Compose([transforms.Resize(size, transforms.InterpolationMode.BICUBIC), transforms.CenterCrop(size)])
-    source = picture(1, width, height)
+    source = make_image(1, width, height)
     np.testing.assert_array_equal(fitted(source, size, "crop"), np.asarray(pipeline(source)))
 
 
 @pytest.mark.parametrize("mode", ["L", "1", "P", "RGBA", "CMYK", "LA"])
-def test_a_squashed_picture_of_any_mode_equals_torchvisions(mode: str) -> None:
-    source = picture(2, 61, 47, mode if mode != "LA" else "L").convert(mode)
+def test_a_squashed_image_of_any_mode_equals_torchvisions(mode: str) -> None:
+    source = make_image(2, 61, 47, mode if mode != "LA" else "L").convert(mode)
     resize = transforms.Resize((24, 24), transforms.InterpolationMode.BICUBIC)
     np.testing.assert_array_equal(fitted(source, 24, "squash"), np.asarray(resize(source.convert("RGB"))))
 
 
 def test_one_worker_and_three_write_the_same(tmp_path: Path) -> None:
-    pictures = Encoded(encoded(300))
-    one = decode(work(tmp_path / "one", pictures), 1, silent)
-    three = decode(work(tmp_path / "three", pictures), 3, silent)
-    images = [np.load(work(tmp_path / name, pictures).images) for name in ("one", "three")]
+    sources = Encoded(encoded(300))
+    one = decode(work(tmp_path / "one", sources), 1, silent)
+    three = decode(work(tmp_path / "three", sources), 3, silent)
+    images = [np.load(work(tmp_path / name, sources).images) for name in ("one", "three")]
     np.testing.assert_array_equal(*images)
     np.testing.assert_array_equal(one.digests, three.digests)
-    np.testing.assert_array_equal(images[0][7], fitted(pictures.open(7), 16, "crop"))
+    np.testing.assert_array_equal(images[0][7], fitted(sources.open(7), 16, "crop"))
 
 
 def test_an_interrupted_run_goes_on_where_it_was(tmp_path: Path) -> None:
@@ -68,7 +68,7 @@ def test_an_interrupted_run_goes_on_where_it_was(tmp_path: Path) -> None:
     np.testing.assert_array_equal(result.digests, expected.digests)
 
 
-def test_broken_pictures_are_found_and_read_again_when_mended(tmp_path: Path) -> None:
+def test_broken_images_are_found_and_read_again_when_mended(tmp_path: Path) -> None:
     files = encoded(100)
     broken = [*files]
     broken[5], broken[70] = files[5][: len(files[5]) // 2], b"no picture"
@@ -78,7 +78,7 @@ def test_broken_pictures_are_found_and_read_again_when_mended(tmp_path: Path) ->
     np.testing.assert_array_equal(np.load(work(tmp_path, Encoded(files)).images)[5], fitted(Encoded(files).open(5), 16, "crop"))
 
 
-def test_progress_counts_every_picture(tmp_path: Path) -> None:
+def test_progress_counts_every_image(tmp_path: Path) -> None:
     told = []
     decode(work(tmp_path, Encoded(encoded(3 * decoding.CHUNK))), 1, lambda done, total: told.append((done, total)))
     assert told[0] == (0, 3 * decoding.CHUNK) and told[-1] == (3 * decoding.CHUNK,) * 2 and len(told) == 4

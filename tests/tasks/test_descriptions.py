@@ -54,7 +54,7 @@ def test_class_names_that_make_no_task_are_refused(names: list[str], message: st
         ({"folder": "g", "templates": ["a"]}, "`templates.0` in .* must contain {} where the class name goes, not 'a'"),
         ({"folder": "g", "classes": ["rose"]}, "`classes` in .* must list at least 2"),
         ({"folder": "g", "classes": ["rose", 3]}, "`classes.1` in .* must be a name, or a list of"),
-        ({"folder": "g", "redraw": {"train": 1.5}}, "`redraw.train` in .* must be pictures per class .* not 1.5"),
+        ({"folder": "g", "redraw": {"train": 1.5}}, "`redraw.train` in .* must be images per class .* not 1.5"),
         ({"folder": "g", "classes": ["a", "b", "c"], "metric": "roc_auc"}, "roc_auc needs exactly two classes"),
     ],
 )

@@ -1,4 +1,4 @@
-"""Few-shot draws equal the published algorithms, and depend on the seed and the pictures alone."""
+"""Few-shot draws equal the published algorithms, and depend on the seed and the images alone."""
 
 import gzip
 import json
@@ -16,8 +16,8 @@ GOLDEN = SHARED / "reference" / "elevater_fewshot_golden.json"
 MNIST = SHARED / "realdata" / "mnist" / "MNIST" / "raw" / "train-labels-idx1-ubyte.gz"
 
 
-def labels(pictures: int, classes: int, seed: int = 0) -> np.ndarray:
-    return np.random.default_rng(seed).integers(classes, size=pictures)
+def labels(images: int, classes: int, seed: int = 0) -> np.ndarray:
+    return np.random.default_rng(seed).integers(classes, size=images)
 
 
 def coops_own_words(train: list[int], validation: list[int], shots: int, seed: int) -> tuple[list[int], list[int]]:
@@ -125,8 +125,8 @@ def test_an_empty_pool_is_named() -> None:
 
 
 @pytest.mark.parametrize(("scheme", "shots"), [("elevater", 1), ("elevater", 2), ("coop", 1)])
-def test_where_pictures_validate_themselves_the_plan_says_so(scheme: str, shots: int, capsys) -> None:
-    """MVLPT's code trains and validates on the same picture when ELEVATER's scheme has one to give."""
+def test_where_images_validate_themselves_the_plan_says_so(scheme: str, shots: int, capsys) -> None:
+    """MVLPT's code trains and validates on the same image when ELEVATER's scheme has one to give."""
     from promptatlas.runs import session
     from promptatlas.study.study import Study
 

@@ -16,7 +16,7 @@ REALDATA = Path(__file__).resolve().parents[3] / "shared" / "realdata"
 
 @dataclass(frozen=True)
 class Named:
-    """Pictures that are never opened."""
+    """Images that are never opened."""
 
     count: int
 
@@ -24,7 +24,7 @@ class Named:
         return self.count
 
     def open(self, index: int):
-        raise AssertionError("labels are mapped without looking at pictures")
+        raise AssertionError("labels are mapped without looking at images")
 
     def name(self, index: int) -> str:
         return str(index)
@@ -144,7 +144,7 @@ def test_all_else_of_a_listing_stays() -> None:
     after = relabel(before, entry)
     assert after.class_names == ("forest", "annual crops") and after.splits["train"].labels.tolist() == [0, 0, 1]
     assert after.split_source == "official"
-    assert after.splits["train"].stamp == "stamp" and after.splits["train"].pictures is before.splits["train"].pictures
+    assert after.splits["train"].stamp == "stamp" and after.splits["train"].images is before.splits["train"].images
 
 
 def test_folders_of_ones_own_are_matched_after_their_names_were_read() -> None:
@@ -172,7 +172,7 @@ def test_a_class_twice_is_refused() -> None:
 
 def test_three_breeds_of_pets_with_labels_up_to_five_are_refused() -> None:
     three = listing(["Abyssinian", "American Bulldog", "Bengal"], [0, 1, 5])
-    with pytest.raises(UserError, match="'oxford-iiit-pets', split train: a picture has label 5, but the data name 3 classes"):
+    with pytest.raises(UserError, match="'oxford-iiit-pets', split train: an image has label 5, but the data name 3 classes"):
         relabel(three, catalogue.entry("oxford-iiit-pets"))
 
 

@@ -6,14 +6,14 @@ from scipy.special import softmax
 from sklearn.metrics import accuracy_score, balanced_accuracy_score, precision_recall_curve, recall_score, roc_auc_score
 
 from promptatlas.base.errors import UserError
-from promptatlas.base.rng import stream
+from promptatlas.base.rng import named_rng
 from promptatlas.tasks import metrics
 
 
-def guesses(pictures: int, classes: int, seed: int = 0) -> tuple[np.ndarray, np.ndarray]:
+def guesses(images: int, classes: int, seed: int = 0) -> tuple[np.ndarray, np.ndarray]:
     rng = np.random.default_rng(seed)
-    labels = rng.choice(classes, pictures, p=rng.dirichlet(np.full(classes, 3.0)))
-    logits = rng.normal(size=(pictures, classes)) + 1.5 * np.eye(classes)[labels]
+    labels = rng.choice(classes, images, p=rng.dirichlet(np.full(classes, 3.0)))
+    logits = rng.normal(size=(images, classes)) + 1.5 * np.eye(classes)[labels]
     return logits, labels
 
 
@@ -77,7 +77,7 @@ def test_random_logits_score_chance_on_average(metric: str) -> None:
     assert np.mean([score.value for score in scores]) == pytest.approx(scores[0].chance, abs=0.01)
 
 
-def test_a_class_without_pictures_does_not_count() -> None:
+def test_a_class_without_images_does_not_count() -> None:
     logits, labels = guesses(100, 3)
     labels[labels == 2] = 0
     score = metrics.score("mean_per_class", logits, labels)
@@ -111,7 +111,7 @@ MARKED = np.array([[1, 0], [0, 0], [1, 0]], np.uint8)
 )
 def test_a_metric_says_where_it_has_no_value_and_gives_none(metric, labels, why) -> None:
     assert why in metrics.undefined(metric, labels)
-    with pytest.raises(UserError, match=f"{metric} has no value on these pictures: {why}"):
+    with pytest.raises(UserError, match=f"{metric} has no value on these images: {why}"):
         metrics.score(metric, no_answers(labels), labels)
 
 
@@ -131,30 +131,30 @@ def test_a_metric_has_a_value_on_all_other_labels(metric, labels) -> None:
 @pytest.mark.parametrize("metric", ["accuracy", "roc_auc"])
 def test_an_answer_that_rules_every_class_out_is_no_number(metric) -> None:
     logits = np.array([[0.0, -np.inf], [-np.inf, -np.inf], [-np.inf, 1.0]])
-    with pytest.raises(UserError, match="the answers for 1 of 3 pictures are not numbers"):
+    with pytest.raises(UserError, match="the answers for 1 of 3 images are not numbers"):
         metrics.score(metric, logits, np.array([0, 1, 1]))
     assert metrics.score(metric, logits[[0, 2]], np.array([0, 1])).value == 1
 
 
-@pytest.mark.parametrize(("pictures", "positives"), [(1, 1), (5, 1), (7, 3), (8, 7), (10, 5), (12, 4)])
-def test_chance_of_few_pictures_is_the_mean_over_all_rankings(pictures: int, positives: int) -> None:
-    """As scikit-learn's curve gives it for every set of places that the marked pictures can have."""
+@pytest.mark.parametrize(("images", "positives"), [(1, 1), (5, 1), (7, 3), (8, 7), (10, 5), (12, 4)])
+def test_chance_of_few_images_is_the_mean_over_all_rankings(images: int, positives: int) -> None:
+    """As scikit-learn's curve gives it for every set of places that the marked images can have."""
     from itertools import combinations
 
     found = []
-    for places in combinations(range(pictures), positives):
-        marks = np.isin(np.arange(pictures), places).astype(int)
-        precision, recall, _ = precision_recall_curve(marks, -np.arange(pictures, dtype=float))
+    for places in combinations(range(images), positives):
+        marks = np.isin(np.arange(images), places).astype(int)
+        precision, recall, _ = precision_recall_curve(marks, -np.arange(images, dtype=float))
         found.append(np.mean([precision[recall >= level].max() for level in np.linspace(1, 0, 11)]))
-    labels = np.zeros((pictures, 2), np.uint8)
+    labels = np.zeros((images, 2), np.uint8)
     labels[:positives, 0] = 1
     assert metrics.chance("map_11_point", labels, 2) == pytest.approx(np.mean(found), abs=1e-12)
 
 
-def test_chance_of_many_pictures_is_the_one_that_was_drawn_before() -> None:
+def test_chance_of_many_images_is_the_one_that_was_drawn_before() -> None:
     """Cells that exist hold it."""
     labels = np.zeros((200, 1), np.uint8)
     labels[:60] = 1
-    generator = stream("chance of 11-point mAP", 200, 60)
+    generator = named_rng("chance of 11-point mAP", 200, 60)
     drawn = [metrics.average_precision(labels[:, 0], generator.random(200)) for _ in range(500)]
     assert metrics.chance("map_11_point", labels, 1) == np.mean(drawn)

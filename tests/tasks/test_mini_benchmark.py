@@ -1,4 +1,4 @@
-"""The embedded benchmark is what it claims: deterministic, balanced as declared, its pictures shared or apart."""
+"""The embedded benchmark is what it claims: deterministic, balanced as declared, its images shared or apart."""
 
 import hashlib
 import json
@@ -15,7 +15,7 @@ import torch
 import torch.nn.functional as F
 
 import mini_clip
-from captions import captioned_picture
+from captions import captioned_image
 from promptatlas.backbone import export
 from promptatlas.base.errors import UserError
 from promptatlas.tasks import catalogue, metrics
@@ -23,7 +23,7 @@ from promptatlas.tasks.mini import MINI_TASKS, glyphs, looks
 from promptatlas.tasks.mini.objects import PLACES
 from promptatlas.tasks.prepared import SPLITS
 
-SHARED_PICTURES = [("shapes", "colors"), ("scenes", "counts_shapes"), ("expressions", "glasses")]
+SHARED_IMAGES = [("shapes", "colors"), ("scenes", "counts_shapes"), ("expressions", "glasses")]
 SHARED_LABELS = [
     ("textures", "patterned_shapes"),
     ("counts_dots", "counts_shapes"),
@@ -34,7 +34,7 @@ SHARED_LABELS = [
 @cache
 def drawn(name: str, split: str) -> tuple[np.ndarray, np.ndarray]:
     mini = MINI_TASKS[name]
-    images, factors = mini.pictures.split(split, mini.sizes[split])
+    images, factors = mini.images.split(split, mini.sizes[split])
     return images, mini.labels(factors)
 
 
@@ -77,8 +77,8 @@ def test_signs_are_imbalanced_in_train_and_test() -> None:
         assert counts.max() >= 4 * counts.min()
 
 
-@pytest.mark.parametrize(("one", "other"), SHARED_PICTURES)
-def test_tasks_that_share_pictures_share_every_byte_but_not_the_labels(one: str, other: str) -> None:
+@pytest.mark.parametrize(("one", "other"), SHARED_IMAGES)
+def test_tasks_that_share_images_share_every_byte_but_not_the_labels(one: str, other: str) -> None:
     for split in SPLITS:
         np.testing.assert_array_equal(drawn(one, split)[0], drawn(other, split)[0])
     assert catalogue.task(one).class_names != catalogue.task(other).class_names
@@ -86,22 +86,22 @@ def test_tasks_that_share_pictures_share_every_byte_but_not_the_labels(one: str,
 
 
 @pytest.mark.parametrize(("one", "other"), SHARED_LABELS)
-def test_tasks_that_share_labels_share_no_picture(one: str, other: str) -> None:
+def test_tasks_that_share_labels_share_no_image(one: str, other: str) -> None:
     assert catalogue.task(one).class_names == catalogue.task(other).class_names
     assert catalogue.task(one).labelled == catalogue.task(other).labelled
     assert not hashes(drawn(one, "test")[0]) & hashes(drawn(other, "test")[0])
 
 
 @pytest.mark.parametrize("name", list(MINI_TASKS))
-def test_no_test_picture_is_met_in_training_or_validation(name: str) -> None:
+def test_no_test_image_is_met_in_training_or_validation(name: str) -> None:
     test = hashes(drawn(name, "test")[0])
     assert len(test) == len(drawn(name, "test")[0])
     assert not test & hashes(drawn(name, "train")[0])
     assert not test & hashes(drawn(name, "validation")[0])
 
 
-def test_pretraining_pictures_are_no_benchmark_pictures_and_use_training_digits_only() -> None:
-    seen = hashes(np.stack([captioned_picture(0, number)[0] for number in range(1500)]))
+def test_pretraining_images_are_no_benchmark_images_and_use_training_digits_only() -> None:
+    seen = hashes(np.stack([captioned_image(0, number)[0] for number in range(1500)]))
     for name in MINI_TASKS:
         assert not seen & hashes(drawn(name, "test")[0])
     splits = glyphs.handwriting_splits()
@@ -109,7 +109,7 @@ def test_pretraining_pictures_are_no_benchmark_pictures_and_use_training_digits_
     assert sum(len(members) for members in splits.values()) == 1797
 
 
-def test_handwritten_digits_of_different_splits_are_different_pictures_in_the_source() -> None:
+def test_handwritten_digits_of_different_splits_are_different_images_in_the_source() -> None:
     images, target = glyphs.handwriting()
     splits = glyphs.handwriting_splits()
     distinct = {split: {images[i].tobytes() for i in members} for split, members in splits.items()}
@@ -120,16 +120,16 @@ def test_handwritten_digits_of_different_splits_are_different_pictures_in_the_so
 FINGERPRINT = """
 import hashlib, json
 from promptatlas.tasks.mini import MINI_TASKS
-from captions import captioned_picture
+from captions import captioned_image
 names = ["shapes", "letters", "land_use", "tissue", "digits_handwritten"]
-result = {n: hashlib.sha256(MINI_TASKS[n].pictures.split("test", 12)[0].tobytes()).hexdigest() for n in names}
-image, captions = captioned_picture(0, 5)
+result = {n: hashlib.sha256(MINI_TASKS[n].images.split("test", 12)[0].tobytes()).hexdigest() for n in names}
+image, captions = captioned_image(0, 5)
 result["caption"] = hashlib.sha256(image.tobytes() + "|".join(captions).encode()).hexdigest()
 """
 
 
 @pytest.mark.imports
-def test_another_process_draws_the_same_pictures() -> None:
+def test_another_process_draws_the_same_images() -> None:
     here: dict = {}
     exec(FINGERPRINT, here)
     other_hashes = "2" if os.environ.get("PYTHONHASHSEED") == "1" else "1"
@@ -141,18 +141,18 @@ def test_another_process_draws_the_same_pictures() -> None:
 
 
 def test_a_longer_split_only_adds_to_a_shorter_one() -> None:
-    pictures = MINI_TASKS["textures"].pictures
-    np.testing.assert_array_equal(pictures.split("test", 20)[0][:8], pictures.split("test", 8)[0])
+    images = MINI_TASKS["textures"].images
+    np.testing.assert_array_equal(images.split("test", 20)[0][:8], images.split("test", 8)[0])
 
 
 def without_look(name: str) -> tuple[np.ndarray, np.ndarray]:
     mini = MINI_TASKS[name]
-    images, factors = replace(mini.pictures, look=looks.none).split("test", mini.sizes["test"])
+    images, factors = replace(mini.images, look=looks.none).split("test", mini.sizes["test"])
     return images, mini.labels(factors)
 
 
 def test_colours_and_places_are_where_their_names_say() -> None:
-    """A check by eye in numbers: the object stands out in the named ninth of the picture, in the named channel."""
+    """A check by eye in numbers: the object stands out in the named ninth of the image, in the named channel."""
     images, labels = without_look("position")
     names = catalogue.task("position").class_names
     right = []
@@ -183,7 +183,7 @@ def test_the_catalogue_imports_neither_torch_nor_scikit_learn() -> None:
 
 
 @torch.no_grad()
-def test_zero_shot_of_the_shipped_weights_is_between_chance_and_ceiling_on_test_pictures() -> None:
+def test_zero_shot_of_the_shipped_weights_is_between_chance_and_ceiling_on_test_images() -> None:
     """By open_clip's own model with these weights: the independent reference for our towers."""
     clip = export.open_clip_model(mini_clip.CONFIG)
     clip.load_state_dict(export.mini(export.MINI)[1])

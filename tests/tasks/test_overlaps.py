@@ -5,7 +5,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from promptatlas.tasks.base_new import write_part
+from promptatlas.tasks.base_new import write_subset
 from promptatlas.tasks.overlaps import COLUMNS, notes, overlaps
 from promptatlas.tasks.prepared import Pool, PreparedTask, digests, write
 from promptatlas.tasks.task import Task
@@ -42,7 +42,7 @@ def test_pairs_are_counted_from_source_to_target(tasks) -> None:
     assert rows == {
         ("dups", "twin"): (6, 6, 2, 4, True, True),
         ("twin", "dups"): (6, 6, 2, 4, True, True),
-        ("other", "dups"): (2, 6, 1, 4, True, True),  # 0 and 4, of which 4 is learned from there and tested here
+        ("other", "dups"): (2, 6, 1, 4, True, True),  # 0 and 4, of which 4 is trained on there and tested here
         ("other", "twin"): (2, 6, 1, 4, True, True),
         ("dups", "other"): (2, 6, 1, 3, True, True),
         ("twin", "other"): (2, 6, 1, 3, True, True),
@@ -77,7 +77,7 @@ def test_halves_of_one_task_are_no_pair(tasks, tmp_path: Path) -> None:
     parts = {}
     for name in ("dups", "twin"):
         for part in ("base", "new"):
-            write_part(tasks[name], part, tmp_path / f"{name}@{part}")
+            write_subset(tasks[name], part, tmp_path / f"{name}@{part}")
             parts[f"{name}@{part}"] = PreparedTask.open(tmp_path / f"{name}@{part}")
     table = overlaps(parts)
     assert {(row.source, row.target) for row in table.itertuples()} and all(

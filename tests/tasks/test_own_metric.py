@@ -6,10 +6,10 @@ import torch
 
 from promptatlas.backbone.encode import encode_task
 from promptatlas.base.errors import UserError
-from promptatlas.base.rng import stream
+from promptatlas.base.rng import named_rng
 from promptatlas.evaluation import doubts, evaluate
 from promptatlas.methods import settings
-from promptatlas.study.costs import Method
+from promptatlas.study.costs import MethodCosts
 from promptatlas.study.sizes import Size
 from promptatlas.tasks import catalogue, metrics
 from promptatlas.tasks.labels import with_metric
@@ -117,10 +117,10 @@ def test_notes_say_what_its_declaration_allows():
 def test_prompts_are_tuned_chosen_and_evaluated_by_it(tiny_backbone, tmp_path):
     task = write_task(tmp_path / "task")
     task.task.__dict__["metric"] = "top2"
-    learned = single_task.tune_task(tiny_backbone, "coop", settings("coop", SMALL), task, draws_of(task, [1]), [1])[0]
-    result = evaluate.evaluate(tiny_backbone, task, encode_task(tiny_backbone, task), [learned.prompts])[0]
+    trained = single_task.tune_task(tiny_backbone, "coop", settings("coop", SMALL), task, draws_of(task, [1]), [1])[0]
+    result = evaluate.evaluate(tiny_backbone, task, encode_task(tiny_backbone, task), [trained.prompts])[0]
     assert result.chance == 0.5 and result.score > result.correct.mean()  # `correct` knows the first answer only
-    assert max(row["validation_score"] for row in learned.history) == learned.history[learned.best_epoch - 1]["validation_score"]
+    assert max(row["validation_score"] for row in trained.history) == trained.history[trained.best_epoch - 1]["validation_score"]
 
 
 def test_adapters_and_the_linear_probe_are_chosen_by_it():
@@ -148,7 +148,7 @@ def test_adapters_and_the_linear_probe_are_chosen_by_it():
 
 
 def test_a_plan_counts_every_pair_of_alpha_and_beta_for_it():
-    adapter = Method("tip_adapter", settings("tip_adapter"), "clip")
+    adapter = MethodCosts("tip_adapter", settings("tip_adapter"), "clip")
     pairs = {
         metric: adapter.adapting(Size((1, 1), 4, 4, 4, 0, metric=metric))["adapt tip_adapter: pairs"] for metric in ("accuracy", "top2")
     }
@@ -179,7 +179,7 @@ def test_a_value_that_is_none_is_refused(given):
 
 
 def test_chance_of_a_random_answer_is_what_it_says():
-    generator = stream("test of own metric", 0)
+    generator = named_rng("test of own metric", 0)
     labels = generator.integers(4, size=300)
     found = [metrics.score("top2", generator.normal(size=(300, 4)), labels) for _ in range(50)]
     assert np.mean([one.value for one in found]) == pytest.approx(found[0].chance, abs=0.02)

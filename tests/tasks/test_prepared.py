@@ -10,7 +10,7 @@ import pytest
 
 from promptatlas.base.errors import UserError
 from promptatlas.tasks import catalogue, prepared
-from promptatlas.tasks.base_new import write_part
+from promptatlas.tasks.base_new import write_subset
 from promptatlas.tasks.mini import MINI_TASKS
 from promptatlas.tasks.preparation import prepare_embedded
 from promptatlas.tasks.prepared import Pool, PreparedTask, digests, fingerprint
@@ -29,7 +29,7 @@ def test_a_prepared_task_reads_back_what_was_drawn(glasses: Path) -> None:
     assert task.task == catalogue.task("glasses")
     mini = MINI_TASKS["glasses"]
     for split in prepared.SPLITS:
-        images, factors = mini.pictures.split(split, mini.sizes[split])
+        images, factors = mini.images.split(split, mini.sizes[split])
         np.testing.assert_array_equal(task.images(split), images)
         np.testing.assert_array_equal(task.labels(split), mini.labels(factors))
         np.testing.assert_array_equal(task.pool_labels(split), mini.labels(factors))
@@ -64,8 +64,8 @@ def test_a_failed_write_leaves_the_old_file_and_no_other(tmp_path: Path, monkeyp
     np.testing.assert_array_equal(np.load(target), np.arange(3))
 
 
-def test_pictures_are_found_by_their_number_in_the_pool(tmp_path: Path) -> None:
-    """Of ten pictures four are prepared: asked for by number they come in the order asked for, and others are refused."""
+def test_images_are_found_by_their_number_in_the_pool(tmp_path: Path) -> None:
+    """Of ten images four are prepared: asked for by number they come in the order asked for, and others are refused."""
     everything = np.random.default_rng(0).integers(256, size=(10, 4, 4, 3), dtype=np.uint8)
     labels, index = np.arange(10) % 2, np.array([1, 4, 5, 9])
     pool = Pool(labels, index, digests(everything[index]), np.array([0, 2]))
@@ -133,7 +133,7 @@ def test_what_is_odd_about_a_task_is_kept_and_enters_no_fingerprint(tmp_path: Pa
     assert [one.notes for one in noted] == [[], ["2 files are no images: notes.txt, b.csv", "all alike"]]
     assert noted[0].fingerprint("test") == noted[1].fingerprint("test")
     assert "notes" not in json.loads((tmp_path / "plain" / "task.json").read_text())
-    write_part(noted[1], "base", tmp_path / "odd@base")
+    write_subset(noted[1], "base", tmp_path / "odd@base")
     assert PreparedTask.open(tmp_path / "odd@base").notes == noted[1].notes
     record = json.loads((tmp_path / "odd" / "task.json").read_text())
     (tmp_path / "odd" / "task.json").write_text(json.dumps(record | {"notes": [3]}))

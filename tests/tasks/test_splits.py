@@ -1,4 +1,4 @@
-"""Splits drawn by promptatlas are class-wise, the same everywhere, and hold no picture twice."""
+"""Splits drawn by promptatlas are class-wise, the same everywhere, and hold no image twice."""
 
 import pickle
 
@@ -22,7 +22,7 @@ class Numbered:
         return Image.new("L", (1, 1), index % 256)
 
     def name(self, index: int) -> str:
-        return f"picture {index}"
+        return f"image {index}"
 
 
 def pool(labels) -> Split:
@@ -30,7 +30,7 @@ def pool(labels) -> Split:
 
 
 def numbers(split: Split) -> list[int]:
-    return [int(split.pictures.name(row).split()[1]) for row in range(len(split.pictures))]
+    return [int(split.images.name(row).split()[1]) for row in range(len(split.images))]
 
 
 LABELS = np.random.default_rng(0).permutation(np.repeat([0, 1, 2], [10, 25, 40]))
@@ -45,14 +45,14 @@ def test_a_redraw_gives_every_class_what_the_rule_says() -> None:
     assert counts == {"train": [3] * 3, "test": [2] * 3}
 
 
-def test_every_picture_lands_in_one_split_with_its_own_label_and_in_order() -> None:
+def test_every_image_lands_in_one_split_with_its_own_label_and_in_order() -> None:
     drawn = redraw(pool(LABELS), {"train": 0.5, "validation": 0.2}, "task")
     found = [number for part in drawn.values() for number in numbers(part)]
     assert sorted(found) == list(range(75))
     for part in drawn.values():
         assert numbers(part) == sorted(numbers(part))
         np.testing.assert_array_equal(part.labels, LABELS[numbers(part)])
-        assert part.pictures.open(1).getpixel((0, 0)) == numbers(part)[1]
+        assert part.images.open(1).getpixel((0, 0)) == numbers(part)[1]
 
 
 def test_a_redraw_depends_on_the_task_but_not_on_the_numbers_of_classes_or_other_classes() -> None:
@@ -82,7 +82,7 @@ def test_stamps_tell_redraws_apart() -> None:
         ({"train": -1}, "`redraw` is"),
         ({"train": "half"}, "`redraw` is"),
         ({"train": 0}, "too few to set some apart"),
-        ({"train": 10}, "class 'cat' has 10 pictures, too few to set some apart for each of train, test"),
+        ({"train": 10}, "class 'cat' has 10 images, too few to set some apart for each of train, test"),
         ({"train": 5, "validation": 0.01}, "too few to set some apart for each of train, validation, test"),
     ],
 )
@@ -99,7 +99,7 @@ def test_a_multilabel_pool_is_cut_by_shares() -> None:
         redraw(pool(marks), {"train": 5}, "task")
 
 
-def test_held_out_pictures_are_a_share_of_every_class_and_leave_some() -> None:
+def test_held_out_images_are_a_share_of_every_class_and_leave_some() -> None:
     train = pool(np.append(LABELS, [3, 4, 4]))
     stays, held = hold_out(train, 0.2, "task")
     assert np.bincount(held.labels).tolist() == [2, 5, 8, 0, 1]
@@ -109,11 +109,11 @@ def test_held_out_pictures_are_a_share_of_every_class_and_leave_some() -> None:
     assert numbers(hold_out(train, 0.2, "other")[1]) != numbers(held)
 
 
-def test_subsets_of_subsets_and_joined_pools_find_their_pictures() -> None:
+def test_subsets_of_subsets_and_joined_pools_find_their_images() -> None:
     whole = join([subset(pool(LABELS), np.arange(50, 75)), pool(LABELS[:5])])
     assert numbers(whole) == [*range(50, 75), *range(5)]
     assert whole.labels.tolist() == [*LABELS[50:], *LABELS[:5]]
     part = subset(subset(whole, np.arange(10, 30)), np.array([19, 0]))
     assert numbers(part) == [4, 60]
-    copy = pickle.loads(pickle.dumps(part.pictures))
+    copy = pickle.loads(pickle.dumps(part.images))
     assert copy.open(1).getpixel((0, 0)) == 60

@@ -11,7 +11,7 @@ import torch
 import torch.nn.functional as F
 
 from promptatlas.base.errors import UserError
-from promptatlas.base.rng import stream
+from promptatlas.base.rng import named_rng
 from promptatlas.methods import module_class, names, settings
 from promptatlas.tasks import metrics
 from promptatlas.training.adapters import Examples, tip_adapter, tip_adapter_f
@@ -28,11 +28,11 @@ def unit(random, *shape):
 
 
 def scene(classes=5, shots=4, width=12, passes=1, multilabel=False, validation=30, spread=0.9):
-    """Class means, weights that are a little off, few-shot pictures and validation pictures, in float64."""
+    """Class means, weights that are a little off, few-shot images and validation images, in float64."""
     random = np.random.default_rng(3)
     means = unit(random, classes, width)
 
-    def pictures(labels, *more):
+    def images(labels, *more):
         weight = labels @ means if multilabel else means[labels]
         return weight + spread * random.normal(size=(*more, len(labels), width)) / width**0.5
 
@@ -45,13 +45,13 @@ def scene(classes=5, shots=4, width=12, passes=1, multilabel=False, validation=3
 
     train, valid = labels(classes * shots), labels(validation)
     weights = F.normalize(torch.from_numpy(means + 0.4 * random.normal(size=means.shape)), dim=-1)
-    features = torch.from_numpy(pictures(train, passes))
-    checked = F.normalize(torch.from_numpy(pictures(valid)), dim=-1)
+    features = torch.from_numpy(images(train, passes))
+    checked = F.normalize(torch.from_numpy(images(valid)), dim=-1)
     return weights, Examples(features, torch.from_numpy(train)), Examples(checked, torch.from_numpy(valid))
 
 
 def formula(f, scale, weights, passes, labels, alpha, beta):
-    """The paper's sum, picture by picture, class by class."""
+    """The paper's sum, image by image, class by class."""
     keys = [np.mean([p[m] for p in passes], axis=0) for m in range(len(labels))]
     keys = [key / np.sqrt(key @ key) for key in keys]
     result = np.zeros((len(f), len(weights)))
@@ -108,8 +108,8 @@ def test_the_whole_grid_at_once_equals_one_pair_at_a_time(metric, scale, monkeyp
 
 
 @pytest.mark.parametrize("metric", ["accuracy", "mean_per_class"])
-def test_the_whole_grid_holds_for_classes_with_few_pictures_or_none(metric):
-    """What a class's pictures say is a sum over slots, and not every class fills its own."""
+def test_the_whole_grid_holds_for_classes_with_few_images_or_none(metric):
+    """What a class's images say is a sum over slots, and not every class fills its own."""
     weights, train, validation = scene(spread=1.5)
     there = torch.tensor([4, 0, 0, 2, 2, 2, 4, 2, 0, 4, 0])  # in no order; none of classes 1 and 3
     kept = cache(train.features[:, [5 * i % 20 + int(label) for i, label in enumerate(there)]], there, 5)
@@ -141,7 +141,7 @@ def test_the_interval_of_alphas_is_where_argmax_answers_right():
 
 
 def test_the_whole_grid_is_searched_for_a_hundred_classes():
-    """200 x 200 pairs, 100 classes x 16 shots, four validation pictures per class, 512 features."""
+    """200 x 200 pairs, 100 classes x 16 shots, four validation images per class, 512 features."""
     weights, train, validation = scene(classes=100, shots=16, width=512, validation=400)
     train, validation = (Examples(part.features.float(), part.labels) for part in (train, validation))
     adapter = tip_adapter(settings("tip_adapter"), CLIP, weights.float(), train, validation, "accuracy")
@@ -156,10 +156,10 @@ def test_trained_keys_equal_a_plain_loop_in_float64(multilabel, scale):
     weights, train, validation = scene(passes=2, multilabel=multilabel)
     metric = "map_11_point" if multilabel else "accuracy"
     complete = settings("tip_adapter_f", SMALL | {"epochs": 4, "batch_size": 8, "learning_rate": 0.01, "select": "last"})
-    ours = tip_adapter_f(complete, scale, weights, train, validation, metric, stream("order", "test", 1))
+    ours = tip_adapter_f(complete, scale, weights, train, validation, metric, named_rng("order", "test", 1))
     keys = F.normalize(train.features.mean(0), dim=-1)
     values = train.labels.double() if multilabel else torch.eye(5, dtype=torch.float64)[train.labels]
-    m, v, order, t = torch.zeros_like(keys), torch.zeros_like(keys), stream("order", "test", 1), 0
+    m, v, order, t = torch.zeros_like(keys), torch.zeros_like(keys), named_rng("order", "test", 1), 0
     for epoch in range(4):
         rows = order.permutation(20)
         for start in range(0, 20, 8):
@@ -182,7 +182,7 @@ def test_trained_keys_equal_a_plain_loop_in_float64(multilabel, scale):
 def test_the_first_best_epoch_on_validation_is_taken():
     weights, train, validation = scene(spread=1.5)
     complete = settings("tip_adapter_f", SMALL | {"epochs": 6, "batch_size": 8, "learning_rate": 0.05, "alpha": 20.0})
-    ours = tip_adapter_f(complete, CLIP, weights, train, validation, "accuracy", stream("order", "test", 1))
+    ours = tip_adapter_f(complete, CLIP, weights, train, validation, "accuracy", named_rng("order", "test", 1))
     scores = [row["validation_score"] for row in ours.history]
     assert ours.best_epoch == 1 + int(np.argmax(scores)) and len(set(scores)) > 1
     first = logits(validation.features, CLIP, weights, ours.cache, complete["alpha"], complete["beta"]).argmax(1)
@@ -190,7 +190,7 @@ def test_the_first_best_epoch_on_validation_is_taken():
 
 
 @pytest.mark.parametrize("method", ["tip_adapter", "tip_adapter_f"])
-def test_the_choice_follows_the_validation_labels_and_no_test_picture_is_given(method):
+def test_the_choice_follows_the_validation_labels_and_no_test_image_is_given(method):
     """That noise in the test labels changes no choice is shown on whole jobs by tests/workflow/test_methods_compared.py."""
     adapt = module_class(method)
     assert not any("test" in name for name in inspect.signature(adapt).parameters)
@@ -199,7 +199,7 @@ def test_the_choice_follows_the_validation_labels_and_no_test_picture_is_given(m
     complete = settings(method, SMALL | ({"epochs": 3, "batch_size": 8} if method == "tip_adapter_f" else {}))
 
     def chosen(labels):
-        order = [stream("order", "test", 1)] if method == "tip_adapter_f" else []
+        order = [named_rng("order", "test", 1)] if method == "tip_adapter_f" else []
         return adapt(complete, CLIP, weights, train, Examples(validation.features, labels), "accuracy", *order).choice
 
     assert chosen(validation.labels) != chosen(validation.labels.flip(0))
@@ -216,7 +216,7 @@ def test_a_diverging_adapter_is_named():
     weights, train, validation = scene()
     complete = settings("tip_adapter_f", SMALL | {"learning_rate": 1e308, "epochs": 3, "batch_size": 8})
     with pytest.raises(UserError, match="lower its learning_rate"):
-        tip_adapter_f(complete, CLIP, weights, train, validation, "accuracy", stream("order", "test", 1))
+        tip_adapter_f(complete, CLIP, weights, train, validation, "accuracy", named_rng("order", "test", 1))
 
 
 def test_the_benchmark_of_the_search_makes_the_same_choice_both_ways(monkeypatch, capsys):
@@ -247,8 +247,10 @@ def test_nothing_is_chosen_by_a_metric_that_has_no_value(method):
     weights, train, validation = scene(classes=2)
     trained = method == "tip_adapter_f"
     complete = settings(method, SMALL | ({"epochs": 2, "batch_size": 8} if trained else {}))
-    with pytest.raises(UserError, match=r"roc_auc has no value on these pictures|no alpha and beta has a score that is a number"):
-        module_class(method)(complete, CLIP, weights, train, of_one_class(validation), "roc_auc", *[stream("order", "test", 1)][:trained])
+    with pytest.raises(UserError, match=r"roc_auc has no value on these images|no alpha and beta has a score that is a number"):
+        module_class(method)(
+            complete, CLIP, weights, train, of_one_class(validation), "roc_auc", *[named_rng("order", "test", 1)][:trained]
+        )
 
 
 @pytest.mark.parametrize("metric", ["accuracy", "mean_per_class", "roc_auc", "map_11_point"])

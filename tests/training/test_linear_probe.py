@@ -17,7 +17,7 @@ def unit(values: np.ndarray) -> np.ndarray:
     return (values / np.linalg.norm(values, axis=1, keepdims=True)).astype(np.float32)
 
 
-def pictures(classes=5, each=8, width=12, spread=0.7, seed=0, part=0) -> tuple[np.ndarray, np.ndarray]:
+def images(classes=5, each=8, width=12, spread=0.7, seed=0, part=0) -> tuple[np.ndarray, np.ndarray]:
     """Features around a centre per class, all centres in one cone as CLIP's are."""
     rng = np.random.default_rng(seed)
     centres = rng.normal(size=(classes, width)) + 2 * rng.normal(size=width)
@@ -28,7 +28,7 @@ def pictures(classes=5, each=8, width=12, spread=0.7, seed=0, part=0) -> tuple[n
 
 def splits(**changes):
     sizes = {"each": 8} | changes
-    return [*pictures(**sizes, part=1), *pictures(**sizes, part=2), *pictures(**sizes | {"each": 60}, part=3)]
+    return [*images(**sizes, part=1), *images(**sizes, part=2), *images(**sizes | {"each": 60}, part=3)]
 
 
 def regression_in_words(features: np.ndarray, labels: np.ndarray, strength: float, classes: int):
@@ -69,7 +69,7 @@ def test_validation_picks_the_strength_that_is_best_on_it(seed: int) -> None:
         return (regression_in_words(data[0], data[1], value, 5)(data[2]).argmax(axis=1) == data[3]).mean()
 
     best = max(on_validation(10.0**decade) for decade in range(-6, 7, 2) if -3 < decade < 5)
-    assert on_validation(strength) >= best - 0.026  # one of the forty pictures
+    assert on_validation(strength) >= best - 0.026  # one of the forty images
 
 
 def test_settings_say_how_far_and_how_finely_the_strength_is_searched() -> None:
@@ -82,7 +82,7 @@ def test_settings_say_how_far_and_how_finely_the_strength_is_searched() -> None:
     assert usual == settings("linear_probe")
 
 
-def test_test_pictures_do_not_choose_and_validation_pictures_do() -> None:
+def test_test_images_do_not_choose_and_validation_images_do() -> None:
     data = splits()
     chosen = linear_probe(*data, "accuracy")[1]
     turned = np.roll(data[5], 17)
@@ -92,7 +92,7 @@ def test_test_pictures_do_not_choose_and_validation_pictures_do() -> None:
     assert others != {chosen}
 
 
-def test_probe_learns_from_train_pictures_only() -> None:
+def test_probe_is_trained_on_train_images_only() -> None:
     data = splits()
     swapped = [data[0], (data[1] + 1) % 5, *data[2:4], data[4], (data[5] + 1) % 5]
     assert linear_probe(*swapped, "accuracy")[0] > 0.5 > linear_probe(*swapped[:5], data[5], "accuracy")[0]
@@ -103,7 +103,7 @@ def test_equally_good_strengths_give_the_smallest() -> None:
     assert linear_probe(*data, "accuracy") == (1.0, pytest.approx(10**-7.5))
 
 
-def test_class_without_a_training_picture_is_never_predicted() -> None:
+def test_class_without_a_training_image_is_never_predicted() -> None:
     data = splits()
     keep = data[1] != 2
     score = linear_probe(data[0][keep], data[1][keep], *data[2:], "mean_per_class")[0]
@@ -113,7 +113,7 @@ def test_class_without_a_training_picture_is_never_predicted() -> None:
 
 
 @pytest.mark.parametrize("metric", ["accuracy", "mean_per_class", "roc_auc"])
-def test_training_pictures_of_one_class_still_give_a_score(metric: str) -> None:
+def test_training_images_of_one_class_still_give_a_score(metric: str) -> None:
     train, labels, *others = splits(classes=2)
     one = labels == 0
     score, strength = linear_probe(train[one], labels[one], *others, metric)
@@ -121,12 +121,12 @@ def test_training_pictures_of_one_class_still_give_a_score(metric: str) -> None:
 
 
 @pytest.mark.parametrize("metric", ["accuracy", "mean_per_class", "roc_auc"])
-def test_validation_pictures_of_one_class_choose_a_strength_only_where_the_metric_says_something(metric: str) -> None:
+def test_validation_images_of_one_class_choose_a_strength_only_where_the_metric_says_something(metric: str) -> None:
     train, labels, validation, marks, test, truth = splits(classes=2)
     other = marks == 1
     data = (train, labels, validation[other], marks[other], test, truth)
     if metric == "roc_auc":
-        with pytest.raises(UserError, match="roc_auc has no value on these pictures: all are of class 1"):
+        with pytest.raises(UserError, match="roc_auc has no value on these images: all are of class 1"):
             linear_probe(*data, metric)
     else:
         score, strength = linear_probe(*data, metric)
@@ -170,8 +170,8 @@ def test_several_labels_with_a_class_that_is_never_or_always_marked() -> None:
     assert 0 < score < 1 and np.isfinite(strength)
 
 
-def test_many_classes_are_really_learned() -> None:
-    """With an absolute tolerance nothing is learned beyond the class means once there are many classes."""
+def test_many_classes_are_really_trained() -> None:
+    """With an absolute tolerance nothing is trained beyond the class means once there are many classes."""
     rng = np.random.default_rng(7)
     centres, nuisance = rng.normal(size=(200, 48)), 6 * rng.normal(size=(3, 48))
 
@@ -187,7 +187,7 @@ def test_many_classes_are_really_learned() -> None:
     assert score > (nearest == data[5]).mean() + 0.2 and strength >= 1
 
 
-def test_no_validation_pictures_is_a_clear_error() -> None:
+def test_no_validation_images_is_a_clear_error() -> None:
     data = splits()
     with pytest.raises(UserError, match="validate on; raise shots"):
         linear_probe(*data[:2], data[2][:0], data[3][:0], *data[4:], "accuracy")

@@ -11,14 +11,14 @@ from doubled import doubled
 from naive_towers import naive_text
 from named_tasks import NAMES
 from promptatlas.backbone.encode import encode_task
-from promptatlas.base.rng import stream
+from promptatlas.base.rng import named_rng
 from promptatlas.evaluation import task_grouping
 from promptatlas.methods import settings
 from promptatlas.tasks import prepared
 from promptatlas.tasks.draws import draw
 from promptatlas.tasks.task import Task
 from promptatlas.training import multitask, single_task
-from promptatlas.training.multitask import Manner, tune_union
+from promptatlas.training.multitask import Manner, tune_multitask
 from small_tasks import SMALL, draws_of, write_task
 from twins import TINY, twin
 
@@ -26,7 +26,7 @@ MANNERS = [Manner(classes, batches) for classes in ("own", "union") for batches 
 
 
 def write_named(folder, name, seed, multilabel=False, size=32):
-    """A task of its own: classes that differ in mean colour, 12 train, 9 validation and 12 test pictures."""
+    """A task of its own: classes that differ in mean colour, 12 train, 9 validation and 12 test images."""
     random, names = np.random.default_rng(seed), NAMES[name]
     images, pools = {}, {}
     for split, count in (("train", 12), ("validation", 9), ("test", 12)):
@@ -60,30 +60,30 @@ def test_a_union_of_one_task_equals_tuning_on_that_task(tiny_backbone, tmp_path,
     task, complete = write_task(tmp_path), settings(method, SMALL | {"learning_rate": 0.01})
     draws = draws_of(task, [1, 2])
     alone = single_task.tune_task(tiny_backbone, method, complete, task, draws, [1, 2])
-    union = tune_union(tiny_backbone, method, complete, manner, [task], [[own] for own in draws], [1, 2])
+    union = tune_multitask(tiny_backbone, method, complete, manner, [task], [[own] for own in draws], [1, 2])
     for one, other in zip(alone, union, strict=True):
         assert one.fingerprint() == other.fingerprint() and one.best_epoch == other.best_epoch and one.history == other.history
 
 
 def naive_run(model, backbone, tasks, draws, context, complete, manner, seed):
-    """CoOp on a union, picture by picture: its class weights among its candidates, cross-entropy, SGD with momentum."""
-    pictures, labels = [], []
+    """CoOp on several tasks, image by image: its class weights among its candidates, cross-entropy, SGD with momentum."""
+    images, labels = [], []
     for i, (one, own) in enumerate(zip(tasks, draws, strict=True)):
         features = backbone.vision.encode(backbone.vision.read(one.images("train")[own.train]).double())
         for row, number in enumerate(own.train):
             label = one.labels("train")[number]
-            pictures.append((i, features[row]))
+            images.append((i, features[row]))
             labels.append(np.atleast_1d(label) if label.ndim else np.eye(len(one.task.class_names))[label])
     context, losses = context.double().clone().requires_grad_(), []
-    velocity, order = torch.zeros_like(context), stream("order", "+".join(one.task.name for one in tasks), seed)
+    velocity, order = torch.zeros_like(context), named_rng("order", "+".join(one.task.name for one in tasks), seed)
     for epoch in range(complete["epochs"]):
         rate = 1e-5 if epoch == 0 else 0.025 * (1 + math.cos(math.pi * (epoch - 1) / complete["epochs"]))
-        permutation, total = order.permutation(len(pictures)), 0.0
-        for start in range(0, len(pictures), complete["batch_size"]):
+        permutation, total = order.permutation(len(images)), 0.0
+        for start in range(0, len(images), complete["batch_size"]):
             batch, value = permutation[start : start + complete["batch_size"]], 0.0
             weights = [F.normalize(naive_text(model, one.task.class_names, context[None], "middle"), dim=-1) for one in tasks]
             for number in batch:
-                i, feature = pictures[number]
+                i, feature = images[number]
                 logits = [model.logit_scale.exp() * own @ feature for own in weights]
                 target = [np.zeros(len(own)) for own in weights]
                 target[i] = labels[number]
@@ -96,7 +96,7 @@ def naive_run(model, backbone, tasks, draws, context, complete, manner, seed):
             with torch.no_grad():
                 velocity = 0.9 * velocity + gradient + 5e-4 * context
                 context -= rate * velocity
-        losses.append(total / len(pictures))
+        losses.append(total / len(images))
     return context.detach(), losses
 
 
@@ -112,38 +112,38 @@ def test_a_run_in_float64_equals_the_equations(pair, tmp_path, monkeypatch, clas
     monkeypatch.setattr(type(backbone.vision), "read", lambda tower, images: tower.normalise(tower.resized(images)).double())
     tasks, manner = tasks_in(tmp_path, multilabel), Manner(classes, "mixed")
     complete = settings("coop", {"epochs": 3, "batch_size": 5, "learning_rate": 0.05, "context": 4, "select": "last"})
-    cls = multitask.Population
-    monkeypatch.setattr(multitask, "Population", lambda *given: in_double(cls(*given)))
+    cls = multitask.BatchedLearners
+    monkeypatch.setattr(multitask, "BatchedLearners", lambda *given: in_double(cls(*given)))
     draws = drawn(tasks, 1)
-    start = multitask.Population("coop", complete, backbone.architecture, [1]).snapshot(0)["context"]
-    (ours,) = tune_union(backbone, "coop", complete, manner, tasks, [draws], [1])
+    start = multitask.BatchedLearners("coop", complete, backbone.architecture, [1]).snapshot(0)["context"]
+    (ours,) = tune_multitask(backbone, "coop", complete, manner, tasks, [draws], [1])
     context, losses = naive_run(model, backbone, tasks, draws, start, complete, manner, 1)
     np.testing.assert_allclose([row["loss"] for row in ours.history], losses, rtol=1e-6)
     torch.testing.assert_close(ours.parameters["context"], context, atol=1e-6, rtol=1e-5)
 
 
-def in_double(population):
-    population.parameters = {name: value.detach().double().requires_grad_() for name, value in population.parameters.items()}
-    return population
+def in_double(learners):
+    learners.parameters = {name: value.detach().double().requires_grad_() for name, value in learners.parameters.items()}
+    return learners
 
 
 @pytest.mark.parametrize("manner", MANNERS, ids=lambda manner: f"{manner.classes}-{manner.batches}")
 def test_learners_side_by_side_equal_single_ones(tiny_backbone, tmp_path, manner):
-    """Pictures of different sizes, and a draw with fewer pictures, which takes fewer steps."""
+    """Images of different sizes, and a draw with fewer images, which takes fewer steps."""
     tasks, complete = tasks_in(tmp_path, multilabel=True, size=48), settings("upt", SMALL | {"batch_size": 4})
     draws = [drawn(tasks, 1), drawn(tasks, 2), drawn(tasks, 3, shots=2)]
-    together = tune_union(tiny_backbone, "upt", complete, manner, tasks, draws, [1, 2, 3])
+    together = tune_multitask(tiny_backbone, "upt", complete, manner, tasks, draws, [1, 2, 3])
     for k, seed in enumerate((1, 2, 3)):
-        (alone,) = tune_union(tiny_backbone, "upt", complete, manner, tasks, [draws[k]], [seed])
+        (alone,) = tune_multitask(tiny_backbone, "upt", complete, manner, tasks, [draws[k]], [seed])
         for name, value in alone.parameters.items():
             torch.testing.assert_close(value, together[k].parameters[name], atol=2e-5, rtol=1e-3, msg=name)
 
 
-def test_batches_of_one_task_hold_every_picture_once(tiny_backbone, tmp_path):
+def test_batches_of_one_task_hold_every_image_once(tiny_backbone, tmp_path):
     tasks, complete = tasks_in(tmp_path), settings("coop", SMALL | {"batch_size": 4})
-    draws, union = [drawn(tasks, 1), drawn(tasks, 2)], multitask.Union(tasks, tiny_backbone)
-    population = multitask.Population("coop", complete, tiny_backbone.architecture, [1, 2], tiny_backbone)
-    run = multitask._UnionRun(tiny_backbone, "coop", complete, Manner("own", "task"), union, draws, [1, 2], population)
+    draws, union = [drawn(tasks, 1), drawn(tasks, 2)], multitask.TaskPool(tasks, tiny_backbone)
+    learners = multitask.BatchedLearners("coop", complete, tiny_backbone.architecture, [1, 2], tiny_backbone)
+    run = multitask._MultitaskRun(tiny_backbone, "coop", complete, Manner("own", "task"), union, draws, [1, 2], learners)
     batches = list(run._batches([np.random.default_rng(k).permutation for k in range(2)]))
     for k in range(2):
         rows = [batch[k][weights[k] > 0].numpy() for batch, weights in batches]
@@ -188,7 +188,7 @@ def test_noise_in_test_labels_changes_neither_prompts_nor_groups(tiny_backbone, 
         draws, prompts = drawn(tasks, 1), []
         for one, own in zip(tasks, draws, strict=True):
             prompts += single_task.tune_task(tiny_backbone, method, complete, one, [own], [1])
-        (union,) = tune_union(tiny_backbone, method, complete, Manner("own", "task"), tasks, [draws], [1])
+        (union,) = tune_multitask(tiny_backbone, method, complete, Manner("own", "task"), tasks, [draws], [1])
         columns = [
             task_grouping.validation_gains(tiny_backbone, one, encode_task(tiny_backbone, one), own, [p.prompts for p in prompts])
             for one, own in zip(tasks, draws, strict=True)

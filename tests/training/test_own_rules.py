@@ -11,11 +11,11 @@ from promptatlas import methods
 from promptatlas.backbone.classifier import PromptedClassifier
 from promptatlas.backbone.prompts import Prompts
 from promptatlas.base.errors import UserError
-from promptatlas.base.rng import stream
+from promptatlas.base.rng import named_rng
 from promptatlas.methods import settings
 from promptatlas.methods.registry import METHODS
 from promptatlas.training import single_task
-from promptatlas.training.multitask import Manner, tune_union
+from promptatlas.training.multitask import Manner, tune_multitask
 from promptatlas.training.own_rules import EpochMean
 from promptatlas.training.shared_learner import tune_shared
 from shared_tasks import tasks_of
@@ -78,7 +78,7 @@ class Loop:
     def run(self, gradient):
         """gradient: rows -> the gradient of each parameter. Yields the parameters after each epoch."""
         velocity = {name: torch.zeros_like(value) for name, value in self.parameters.items()}
-        order, settings = stream("order", self.task.task.name, self.seed), self.complete
+        order, settings = named_rng("order", self.task.task.name, self.seed), self.complete
         for epoch in range(settings["epochs"]):
             rate = 1e-5 if epoch == 0 else settings["learning_rate"] / 2 * (1 + np.cos(np.pi * (epoch - 1) / settings["epochs"]))
             permutation = order.permutation(len(self.draw.train))
@@ -215,12 +215,12 @@ def test_on_several_tasks_it_is_the_same_rule(tiny_backbone, tmp_path, manner):
     draws, complete = [[draws_of(tasks[0], [seed], 3)[0], draws_of(tasks[1], [seed], 5)[0]] for seed in (1, 2)], given("toy_plain")
     start = [single_task.scratch(tiny_backbone, "toy_plain", complete, seed) for seed in (1, 2)]
     own, usual = (
-        tune_union(tiny_backbone, method, complete, manner, tasks, draws, [1, 2], start) for method in ("toy_plain", "coop")
+        tune_multitask(tiny_backbone, method, complete, manner, tasks, draws, [1, 2], start) for method in ("toy_plain", "coop")
     )  # fmt: skip
     for one, other in zip(own, usual, strict=True):
         close(one, other.parameters, atol=1e-6)
-    together = tune_union(tiny_backbone, "toy_close", given("toy_close"), manner, tasks, draws, [1, 2])
-    (alone,) = tune_union(tiny_backbone, "toy_close", given("toy_close"), manner, tasks, draws[1:], [2])
+    together = tune_multitask(tiny_backbone, "toy_close", given("toy_close"), manner, tasks, draws, [1, 2])
+    (alone,) = tune_multitask(tiny_backbone, "toy_close", given("toy_close"), manner, tasks, draws[1:], [2])
     close(alone, together[1].parameters)
 
 
@@ -228,13 +228,13 @@ def test_on_several_tasks_it_is_the_same_rule(tiny_backbone, tmp_path, manner):
 def test_the_teacher_of_a_union_of_one_task_is_that_of_the_task(tiny_backbone, task, method):
     complete, draws = given(method), draws_of(task, [1])
     (alone,) = single_task.tune_task(tiny_backbone, method, complete, task, draws, [1])
-    (union,) = tune_union(tiny_backbone, method, complete, Manner("own", "task"), [task], [draws], [1])
+    (union,) = tune_multitask(tiny_backbone, method, complete, Manner("own", "task"), [task], [draws], [1])
     close(union, alone.parameters, atol=1e-6)
 
 
 def test_images_judged_among_different_classes_have_no_loss_of_their_own(tiny_backbone, task):
     with pytest.raises(UserError, match=r"method toy_close: a loss of its own is for .*; write `classes: union` or `batches: task`"):
-        tune_union(tiny_backbone, "toy_close", given("toy_close"), Manner("own", "mixed"), [task], [draws_of(task, [1])], [1])
+        tune_multitask(tiny_backbone, "toy_close", given("toy_close"), Manner("own", "mixed"), [task], [draws_of(task, [1])], [1])
 
 
 def test_a_method_without_rules_pays_for_none(tiny_backbone, task, monkeypatch):

@@ -16,7 +16,7 @@ from promptatlas.backbone.export import tokenizer
 from promptatlas.backbone.text import TextTower
 from promptatlas.backbone.vision import VisionTower
 from promptatlas.methods import settings
-from promptatlas.training.learners import Population
+from promptatlas.training.learners import BatchedLearners
 from promptatlas.training.schedule import optimiser
 from promptatlas.training.single_task import loss
 
@@ -76,16 +76,16 @@ def test_logits_loss_gradients_and_three_sgd_steps_equal_the_released_modules(cl
     file, overrides = CASES[method]
     reference = load_file(PARITY / f"{file}.safetensors")
     complete = settings(method, overrides)
-    population = Population(method, complete, backbone.architecture, [1])
+    learners = BatchedLearners(method, complete, backbone.architecture, [1])
     start = released(method, reference, "params")
-    assert {k: v.shape for k, v in start.items()} == {k: v.shape for k, v in population.parameters.items()}
-    population.parameters = {key: value.clone().requires_grad_() for key, value in start.items()}
-    classifier = PromptedClassifier(backbone, names, population.prompts())
+    assert {k: v.shape for k, v in start.items()} == {k: v.shape for k, v in learners.parameters.items()}
+    learners.parameters = {key: value.clone().requires_grad_() for key, value in start.items()}
+    classifier = PromptedClassifier(backbone, names, learners.prompts())
     tokens = backbone.vision.embed(images).unsqueeze(0)
-    optimizer = optimiser(complete, list(population.parameters.values()))
+    optimizer = optimiser(complete, list(learners.parameters.values()))
     losses = []
     for step in range(3):
-        prompts = population.prompts()
+        prompts = learners.prompts()
         optimizer.zero_grad()
         features = classifier.image_features(prompts, tokens)
         logits = classifier.logits(features, classifier.class_features(prompts))
@@ -96,16 +96,16 @@ def test_logits_loss_gradients_and_three_sgd_steps_equal_the_released_modules(cl
             torch.testing.assert_close(logits[0], reference["logits"], atol=1e-5, rtol=0)
             torch.testing.assert_close(value, reference["loss"], atol=1e-5, rtol=0)
             for name, gradient in released(method, reference, "grads").items():
-                torch.testing.assert_close(population.parameters[name].grad, gradient, atol=1e-5, rtol=1e-4, msg=name)
+                torch.testing.assert_close(learners.parameters[name].grad, gradient, atol=1e-5, rtol=1e-4, msg=name)
         optimizer.step()
     torch.testing.assert_close(torch.tensor(losses), reference["sgd3_losses"].float(), atol=1e-5, rtol=0)
     for name, value in released(method, reference, "sgd3_params").items():
-        torch.testing.assert_close(population.parameters[name], value, atol=1e-5, rtol=0, msg=name)
+        torch.testing.assert_close(learners.parameters[name], value, atol=1e-5, rtol=0, msg=name)
 
 
 def test_text_only_and_visual_only_leave_the_other_tower_as_it_is(clip):
     backbone, names, images, _ = clip
-    prompts = Population("coop", settings("coop"), backbone.architecture, [1, 2]).prompts()
+    prompts = BatchedLearners("coop", settings("coop"), backbone.architecture, [1, 2]).prompts()
     classifier = PromptedClassifier(backbone, names, prompts)
     tokens = backbone.vision.embed(images).unsqueeze(0)
     plain = F.normalize(backbone.vision(tokens), dim=-1)

@@ -9,7 +9,7 @@ from promptatlas.backbone.prompts import Prompts
 from promptatlas.base.errors import UserError
 from promptatlas.methods import settings
 from promptatlas.training.adapters import class_weights
-from promptatlas.training.learners import Population
+from promptatlas.training.learners import BatchedLearners
 
 
 def test_class_weights_of_a_prompt_are_the_unit_features_of_its_sentences(tiny):
@@ -28,6 +28,6 @@ def test_a_prompt_that_spells_the_template_gives_the_templates_weights(tiny_back
 
 
 def test_a_prompt_that_changes_with_the_image_is_refused(tiny_backbone):
-    prompts = Population("cocoop", settings("cocoop"), tiny_backbone.architecture, [1], tiny_backbone).prompts()
+    prompts = BatchedLearners("cocoop", settings("cocoop"), tiny_backbone.architecture, [1], tiny_backbone).prompts()
     with pytest.raises(UserError, match="changes with the image"):
         class_weights(tiny_backbone, tuple(NAMES), prompts)

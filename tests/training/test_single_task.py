@@ -8,13 +8,13 @@ import torch.nn.functional as F
 from promptatlas.backbone.classifier import PromptedClassifier
 from promptatlas.backbone.encode import encode_task
 from promptatlas.base.errors import UserError
-from promptatlas.base.rng import stream
+from promptatlas.base.rng import named_rng
 from promptatlas.evaluation import evaluate
 from promptatlas.methods import settings
-from promptatlas.records.prompt_file import LearnedPrompt
+from promptatlas.records.prompt_file import TunedPrompt
 from promptatlas.tasks import metrics
 from promptatlas.training import single_task
-from promptatlas.training.learners import Population
+from promptatlas.training.learners import BatchedLearners
 from small_tasks import SMALL, draws_of, write_task
 
 
@@ -30,7 +30,7 @@ def test_a_batch_of_three_equals_three_single_runs(tiny_backbone, tmp_path, meth
     task, seeds = write_task(tmp_path, multilabel), [1, 2, 3]
     draws = draws_of(task, seeds)
     if not multilabel:
-        draws[1] = draws_of(task, [2], shots=4)[0]  # 16 pictures instead of 20: fewer steps per epoch
+        draws[1] = draws_of(task, [2], shots=4)[0]  # 16 images instead of 20: fewer steps per epoch
     complete = settings(method, SMALL | {"optimizer": optimizer, "learning_rate": 0.01})
     together = single_task.tune_task(tiny_backbone, method, complete, task, draws, seeds)
     for k, seed in enumerate(seeds):
@@ -50,9 +50,9 @@ def test_one_learner_equals_a_plain_loop(tiny_backbone, task):
     vision, text = tiny_backbone.vision, tiny_backbone.text
     images = vision.read(task.images("train")[chosen.train])
     labels = torch.from_numpy(task.labels("train")[chosen.train])
-    learned = single_task.scratch(tiny_backbone, "coop", complete, 7).prompts
-    layout = PromptedClassifier(tiny_backbone, task.task.class_names, learned).layout
-    velocity, order = torch.zeros_like(context), stream("order", "colours", 7)
+    trained = single_task.scratch(tiny_backbone, "coop", complete, 7).prompts
+    layout = PromptedClassifier(tiny_backbone, task.task.class_names, trained).layout
+    velocity, order = torch.zeros_like(context), named_rng("order", "colours", 7)
     for epoch in range(3):
         rate = 1e-5 if epoch == 0 else 0.025 * (1 + np.cos(np.pi * (epoch - 1) / 3))
         permutation = order.permutation(len(labels))
@@ -82,10 +82,10 @@ def test_evaluation_of_many_prompts_equals_one_at_a_time(tiny_backbone, task, me
 
 
 def test_prompts_in_several_passes_give_the_features_and_gradients_of_one(tiny_backbone, task, monkeypatch):
-    population = Population("upt", settings("upt", SMALL), tiny_backbone.architecture, [1, 2, 3])
-    prompts, pictures = population.prompts(), torch.randn(2, 3, 32, 32)
+    learners = BatchedLearners("upt", settings("upt", SMALL), tiny_backbone.architecture, [1, 2, 3])
+    prompts, images = learners.prompts(), torch.randn(2, 3, 32, 32)
     classifier = PromptedClassifier(tiny_backbone, task.task.class_names, prompts)
-    shared = tiny_backbone.vision.embed(pictures).unsqueeze(0)
+    shared = tiny_backbone.vision.embed(images).unsqueeze(0)
     for tokens in (shared, torch.cat([shared, shared.flip(1), shared])):
         whole = classifier.image_features(prompts, tokens)
         with monkeypatch.context() as patched:
@@ -100,19 +100,19 @@ def test_the_chosen_epoch_is_the_first_best_on_validation_and_never_sees_the_tes
     task = write_task(tmp_path)
     draws = draws_of(task, [1])
     complete = settings("vpt", SMALL | {"epochs": 6})
-    (learned,) = single_task.tune_task(tiny_backbone, "vpt", complete, task, draws, [1])
-    scores = [row["validation_score"] for row in learned.history]
-    assert learned.best_epoch == 1 + int(np.argmax(scores))
+    (trained,) = single_task.tune_task(tiny_backbone, "vpt", complete, task, draws, [1])
+    scores = [row["validation_score"] for row in trained.history]
+    assert trained.best_epoch == 1 + int(np.argmax(scores))
     validation = np.asarray(task.images("validation")[draws[0].validation])
-    classifier = PromptedClassifier(tiny_backbone, task.task.class_names, learned.prompts)
+    classifier = PromptedClassifier(tiny_backbone, task.task.class_names, trained.prompts)
     tokens = tiny_backbone.vision.embed(tiny_backbone.vision.read(validation)).unsqueeze(0)
-    logits = classifier.logits(classifier.image_features(learned.prompts, tokens), classifier.class_features(learned.prompts))
+    logits = classifier.logits(classifier.image_features(trained.prompts, tokens), classifier.class_features(trained.prompts))
     value = metrics.score("accuracy", logits[0].numpy(), task.labels("validation")[draws[0].validation]).value
     assert value == max(scores)
     (tmp_path / "test_images.npy").unlink()
     (tmp_path / "test_labels.npy").unlink()
     (again,) = single_task.tune_task(tiny_backbone, "vpt", complete, task, draws, [1])
-    assert again.best_epoch == learned.best_epoch and again.fingerprint() == learned.fingerprint()
+    assert again.best_epoch == trained.best_epoch and again.fingerprint() == trained.fingerprint()
 
 
 def test_tuning_goes_on_from_a_given_start(tiny_backbone, task):
@@ -131,16 +131,16 @@ def test_a_loss_that_is_no_number_is_named(tiny_backbone, task):
         single_task.tune_task(tiny_backbone, "coop", complete, task, draws_of(task, [1]), [1])
 
 
-def test_a_prompt_that_is_no_number_is_never_learned_whatever_it_scores(tiny_backbone, task, monkeypatch):
+def test_a_prompt_that_is_no_number_is_never_trained_whatever_it_scores(tiny_backbone, task, monkeypatch):
     """A file of it could not be read again and would be called damaged."""
 
     def spoilt(run, *given):
         with torch.no_grad():
-            next(iter(run.population.parameters.values())).fill_(torch.inf)
+            next(iter(run.learners.parameters.values())).fill_(torch.inf)
         return [0.5] * len(run.seeds)
 
     monkeypatch.setattr(single_task.Run, "_validate", spoilt)
-    with pytest.raises(UserError, match=r"coop on colours: the learned prompt is not a number; lower settings\.coop\.learning_rate"):
+    with pytest.raises(UserError, match=r"coop on colours: the trained prompt is not a number; lower settings\.coop\.learning_rate"):
         single_task.tune_task(tiny_backbone, "coop", settings("coop", SMALL | {"epochs": 1}), task, draws_of(task, [1]), [1])
 
 
@@ -155,29 +155,29 @@ def test_an_epoch_without_a_score_is_never_the_chosen_one(tiny_backbone, task, m
 
 def test_a_prompt_file_comes_back_whole(tiny_backbone, task, tmp_path):
     complete = settings("upt", SMALL)
-    (learned,) = single_task.tune_task(tiny_backbone, "upt", complete, task, draws_of(task, [1]), [1])
-    learned.save(tmp_path / "prompt.safetensors", {"fingerprint": "abc"})
-    back, metadata = LearnedPrompt.load(tmp_path / "prompt.safetensors")
-    assert metadata["fingerprint"] == "abc" and back.history == learned.history and back.best_epoch == learned.best_epoch
-    assert back.fingerprint() == learned.fingerprint() and back.parameter_fingerprint() == learned.parameter_fingerprint()
+    (trained,) = single_task.tune_task(tiny_backbone, "upt", complete, task, draws_of(task, [1]), [1])
+    trained.save(tmp_path / "prompt.safetensors", {"fingerprint": "abc"})
+    back, metadata = TunedPrompt.load(tmp_path / "prompt.safetensors")
+    assert metadata["fingerprint"] == "abc" and back.history == trained.history and back.best_epoch == trained.best_epoch
+    assert back.fingerprint() == trained.fingerprint() and back.parameter_fingerprint() == trained.parameter_fingerprint()
     data = (tmp_path / "prompt.safetensors").read_bytes()
     (tmp_path / "prompt.safetensors").write_bytes(data[: len(data) // 2])
     with pytest.raises(UserError, match=r"prompt\.safetensors is not a whole prompt file"):
-        LearnedPrompt.load(tmp_path / "prompt.safetensors")
+        TunedPrompt.load(tmp_path / "prompt.safetensors")
 
 
 def test_learners_that_do_not_fit_together_are_tuned_one_after_the_other(tiny_backbone, task, monkeypatch):
     chosen, draws = settings("coop", SMALL), draws_of(task, [1, 2, 3])
     together = single_task.tune_task(tiny_backbone, "coop", chosen, task, draws, [1, 2, 3])
-    whole, sizes = single_task.Run.learn, []
+    whole, sizes = single_task.Run.tune, []
 
-    def learn(run):
+    def tune(run):
         sizes.append(len(run.seeds))
         if len(run.seeds) > 1:
             raise torch.OutOfMemoryError
         return whole(run)
 
-    monkeypatch.setattr(single_task.Run, "learn", learn)
+    monkeypatch.setattr(single_task.Run, "tune", tune)
     apart = single_task.tune_task(tiny_backbone, "coop", chosen, task, draws, [1, 2, 3])
     assert sizes == [3, 1, 2, 1, 1]
     for one, other in zip(together, apart, strict=True):

@@ -11,7 +11,7 @@ from doubled import doubled
 from naive_towers import naive_rows
 from promptatlas.backbone.architecture import Architecture
 from promptatlas.base.errors import UserError
-from promptatlas.base.rng import stream, torch_stream
+from promptatlas.base.rng import named_rng, torch_rng
 from promptatlas.methods import module_class, names, settings
 from promptatlas.training.shared_learner import _Learner, tune_shared
 from shared_tasks import tasks_of
@@ -41,7 +41,7 @@ def naive_weights(model, tasks, p, method, complete):
 
 
 def left_out(chance, labels, count, rate):
-    """Of the classes on no picture (labels (N,) or marks (N, C)) all but ceil(rate * their number), which are drawn."""
+    """Of the classes on no image (labels (N,) or marks (N, C)) all but ceil(rate * their number), which are drawn."""
     there = set((labels.any(0).nonzero() if labels.dim() == 2 else labels).flatten().tolist())
     absent = [c for c in range(count) if c not in there]
     drawn = chance.choice(absent, math.ceil(rate * len(absent)), replace=False) if rate < 1 and absent else absent
@@ -49,25 +49,25 @@ def left_out(chance, labels, count, rate):
 
 
 def naive_run(model, tasks, p, method, complete, seed):
-    """SGD with momentum over the mixed pictures; every task's classes are encoded at every step, as released."""
+    """SGD with momentum over the mixed images; every task's classes are encoded at every step, as released."""
     p = {key: value.double().clone().requires_grad_() for key, value in p.items()}
     velocity = {key: torch.zeros_like(value) for key, value in p.items()}
-    pictures = [(i, row) for i, task in enumerate(tasks) for row in range(len(task.train[1]))]
-    order, chance, losses = stream("order", method, seed), stream("classes", method, seed), []
+    images = [(i, row) for i, task in enumerate(tasks) for row in range(len(task.train[1]))]
+    order, chance, losses = named_rng("order", method, seed), named_rng("classes", method, seed), []
     aware = method == "softcpt" and complete["class_context"] != "none"
     steps = (4 if aware else 3) if complete.get("steps") == "as_released" else 1  # parts that the release registers
     for epoch in range(complete["epochs"]):
         at = epoch * steps
         rate = 1e-5 if at == 0 else 0.025 * (1 + math.cos(math.pi * (at - 1) / complete["epochs"]))
-        permutation, total = order.permutation(len(pictures)), 0.0
-        for start in range(0, len(pictures), 5):
+        permutation, total = order.permutation(len(images)), 0.0
+        for start in range(0, len(images), 5):
             batch, value = permutation[start : start + 5], 0.0
             weights, out = naive_weights(model, tasks, p, method, complete), {}
-            for i in sorted({pictures[number][0] for number in batch}):
-                labels = tasks[i].train[1][[row for owner, row in map(pictures.__getitem__, batch) if owner == i]]
+            for i in sorted({images[number][0] for number in batch}):
+                labels = tasks[i].train[1][[row for owner, row in map(images.__getitem__, batch) if owner == i]]
                 out[i] = left_out(chance, labels, len(weights[i]), complete["class_rate"] if aware else 1.0)
             for number in batch:
-                i, row = pictures[number]
+                i, row = images[number]
                 logits = model.logit_scale.exp() * tasks[i].train[0][row] @ weights[i].T
                 target = tasks[i].train[1][row]
                 target = target.double() / target.sum() if target.dim() else F.one_hot(target, len(logits)).double()
@@ -82,7 +82,7 @@ def naive_run(model, tasks, p, method, complete, seed):
                             continue
                         velocity[key] = 0.9 * velocity[key] + gradient + 5e-4 * leaf
                         leaf -= rate * velocity[key]
-        losses.append(total / len(pictures))
+        losses.append(total / len(images))
     return {key: value.detach() for key, value in p.items()}, losses
 
 
@@ -110,7 +110,7 @@ def test_a_run_in_float64_equals_the_equations(tiny_pair, monkeypatch, method, o
     complete = settings(method, given | own)
     cls = module_class(method)
     monkeypatch.setattr(f"promptatlas.methods.softcpt.{cls.__name__}.__init__", in_double(cls.__init__))
-    start = cls(backbone.architecture, complete, torch_stream("initial", method, 1), [3, 4, 2]).state_dict()
+    start = cls(backbone.architecture, complete, torch_rng("initial", method, 1), [3, 4, 2]).state_dict()
     ours = tune_shared(backbone, method, complete, tasks, 1)
     parameters, losses = naive_run(model, tasks, start, method, complete, 1)
     np.testing.assert_allclose([row["loss"] for row in ours.history], losses, rtol=1e-6)
@@ -135,7 +135,7 @@ def tiny_pair(tmp_path_factory):
 
 
 def count(architecture, classes, **own):
-    module = module_class("softcpt")(architecture, settings("softcpt", own), torch_stream("test"), classes)
+    module = module_class("softcpt")(architecture, settings("softcpt", own), torch_rng("test"), classes)
     return sum(value.numel() for value in module.parameters())
 
 
@@ -148,7 +148,7 @@ def test_parameter_counts_with_rn50():
 
 def test_initial_values_are_small_noise_from_a_seed_of_their_own():
     first, again, other = (
-        module_class("softcpt")(RN50, settings("softcpt"), torch_stream("initial", "softcpt", seed), [10]) for seed in (1, 1, 2)
+        module_class("softcpt")(RN50, settings("softcpt"), torch_rng("initial", "softcpt", seed), [10]) for seed in (1, 1, 2)
     )
     assert torch.equal(first.meta, again.meta) and not torch.equal(first.meta, other.meta)
     assert abs(first.meta.std().item() - 0.02) < 1e-4 and abs(first.u.std().item() - 0.02) < 2e-3
@@ -170,7 +170,7 @@ def test_left_out_classes_leave_the_positives_and_a_share_of_the_others(tiny_bac
     assert len(drawn) == 3  # each pair of the three others turns up
 
 
-def test_a_class_aware_run_with_left_out_classes_learns(tiny_backbone):
+def test_a_class_aware_run_with_left_out_classes_trains(tiny_backbone):
     complete = settings("softcpt", SMALL | {"class_context": "agnostic", "class_rate": 0.4, "epochs": 12})
     ours = tune_shared(tiny_backbone, "softcpt", complete, tasks_of(torch.float32), 1)
     assert ours.history[-1]["loss"] < ours.history[0]["loss"]

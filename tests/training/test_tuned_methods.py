@@ -7,10 +7,10 @@ import torch.nn.functional as F
 
 from promptatlas.backbone.classifier import PromptedClassifier
 from promptatlas.backbone.encode import encode_task
-from promptatlas.base.rng import stream
+from promptatlas.base.rng import named_rng
 from promptatlas.evaluation import evaluate
 from promptatlas.methods import settings
-from promptatlas.records.prompt_file import LearnedPrompt
+from promptatlas.records.prompt_file import TunedPrompt
 from promptatlas.training import single_task
 from small_tasks import SMALL, draws_of, write_task
 
@@ -41,7 +41,7 @@ def test_a_source_prompt_is_applied_as_it_is_and_tuned_on(tiny_backbone, task, t
     (source,) = single_task.tune_task(tiny_backbone, method, complete, task, draws_of(task, [1]), [1])
     assert source.history[-1]["loss"] < source.history[0]["loss"]
     source.save(tmp_path / "prompt.safetensors", {})
-    stored, _ = LearnedPrompt.load(tmp_path / "prompt.safetensors")
+    stored, _ = TunedPrompt.load(tmp_path / "prompt.safetensors")
     assert stored.fingerprint() == source.fingerprint() != scratch.fingerprint()
     encoded = encode_task(tiny_backbone, target)
     untrained, frozen = evaluate.evaluate(tiny_backbone, target, encoded, [scratch.prompts, stored.prompts])
@@ -69,7 +69,7 @@ def test_one_cocoop_learner_equals_a_plain_loop(tiny_backbone, task):
     layout = PromptedClassifier(tiny_backbone, task.task.class_names, start.prompts).layout
     features = vision.encode(vision.read(task.images("train")[chosen.train]))
     labels = torch.from_numpy(task.labels("train")[chosen.train])
-    velocity, order = {key: torch.zeros_like(value) for key, value in p.items()}, stream("order", "colours", 7)
+    velocity, order = {key: torch.zeros_like(value) for key, value in p.items()}, named_rng("order", "colours", 7)
     for epoch in range(3):
         rate = 1e-5 if epoch == 0 else 0.005 * (1 + np.cos(np.pi * (epoch - 1) / 3))
         permutation = order.permutation(len(labels))

@@ -1,5 +1,5 @@
-"""VPT and UPT against their equations written out in float64 over open_clip's own blocks, and tuning on pictures against a
-plain loop over one picture at a time."""
+"""VPT and UPT against their equations written out in float64 over open_clip's own blocks, and tuning on images against a
+plain loop over one image at a time."""
 
 import numpy as np
 import pytest
@@ -10,10 +10,10 @@ import naive_maple
 from doubled import assert_gradients_agree, doubled, tokenize
 from naive_towers import naive_text
 from promptatlas.backbone.classifier import PromptedClassifier
-from promptatlas.base.rng import stream
+from promptatlas.base.rng import named_rng
 from promptatlas.methods import settings
 from promptatlas.training import single_task
-from promptatlas.training.learners import Population
+from promptatlas.training.learners import BatchedLearners
 from small_tasks import SMALL, draws_of, write_task
 from twins import MEAN, STD
 
@@ -82,46 +82,46 @@ def test_logits_and_gradients_are_those_of_the_equations(tiny, method, mixer, de
     model, backbone = doubled(tiny)
     torch.manual_seed(1)
     about = settings(method, {"prompts": 3, "depth": depth} | ({"mixer": mixer} if mixer else {}))
-    population = Population(method, about, backbone.architecture, [1, 2])
-    population.parameters = {
+    learners = BatchedLearners(method, about, backbone.architecture, [1, 2])
+    learners.parameters = {
         key: (value.detach().double() + 0.1 * torch.randn_like(value.double())).requires_grad_()
-        for key, value in population.parameters.items()
+        for key, value in learners.parameters.items()
     }
     images, labels = torch.randn(3, 3, 32, 32, dtype=torch.float64), torch.tensor([0, 3, 1])
-    prompts = population.prompts()
+    prompts = learners.prompts()
     classifier = PromptedClassifier(backbone, NAMES, prompts)
     features = classifier.image_features(prompts, backbone.vision.embed(images).unsqueeze(0))
     ours = classifier.logits(features, classifier.class_features(prompts))
     assert prompts.visual.shape == (2, 3 if depth == "deep" else 1, 3, 96)
     for k in range(2):
-        p = {key: value[k].detach().clone().requires_grad_() for key, value in population.parameters.items()}
+        p = {key: value[k].detach().clone().requires_grad_() for key, value in learners.parameters.items()}
         expected = equations(model, method, about, p, images)
         torch.testing.assert_close(ours[k], expected, atol=1e-6, rtol=1e-6)  # our scale is a float32's exp
-        assert_gradients_agree(population, k, ours[k], p, expected, labels)
+        assert_gradients_agree(learners, k, ours[k], p, expected, labels)
 
 
 @pytest.mark.parametrize("method", ["vpt", "upt", "maple"])
-def test_one_learner_on_pictures_equals_a_plain_loop(tiny, tmp_path, method):
-    """Each picture alone through the towers at every step; softmax, momentum and schedule by hand."""
+def test_one_learner_on_images_equals_a_plain_loop(tiny, tmp_path, method):
+    """Each image alone through the towers at every step; softmax, momentum and schedule by hand."""
     model, backbone = doubled(tiny)
     task = write_task(tmp_path)
     (chosen,) = draws_of(task, [7], shots=2)
     own = {"prompts": 2, "context": 2, "layers": 2, "batch_size": 3, "select": "last"}
     about = settings(method, {key: value for key, value in (SMALL | own).items() if key in settings(method)})
-    population = Population(method, about, backbone.architecture, [7], backbone)
-    population.parameters = {key: value.double() for key, value in population.parameters.items()}
-    p = {key: value[0].clone().requires_grad_() for key, value in population.parameters.items()}
-    (ours,) = single_task.Run(backbone, method, about, task, [chosen], [7], population).learn()
-    pictures = (torch.from_numpy(np.array(task.images("train")))[chosen.train].double() / 255 - torch.tensor(MEAN)) / torch.tensor(STD)
-    pictures, labels = pictures.permute(0, 3, 1, 2), task.labels("train")[chosen.train]
-    velocity, order = {key: torch.zeros_like(value) for key, value in p.items()}, stream("order", "colours", 7)
+    learners = BatchedLearners(method, about, backbone.architecture, [7], backbone)
+    learners.parameters = {key: value.double() for key, value in learners.parameters.items()}
+    p = {key: value[0].clone().requires_grad_() for key, value in learners.parameters.items()}
+    (ours,) = single_task.Run(backbone, method, about, task, [chosen], [7], learners).tune()
+    images = (torch.from_numpy(np.array(task.images("train")))[chosen.train].double() / 255 - torch.tensor(MEAN)) / torch.tensor(STD)
+    images, labels = images.permute(0, 3, 1, 2), task.labels("train")[chosen.train]
+    velocity, order = {key: torch.zeros_like(value) for key, value in p.items()}, named_rng("order", "colours", 7)
     for epoch in range(3):
         rate = 1e-5 if epoch == 0 else 0.025 * (1 + np.cos(np.pi * (epoch - 1) / 3))
         permutation, total = order.permutation(len(labels)), 0.0
         for first in range(0, len(labels), 3):
             rows, value = permutation[first : first + 3], 0.0
             for row in rows:
-                logits = equations(model, method, about, p, pictures[row : row + 1], task.task.class_names)[0]
+                logits = equations(model, method, about, p, images[row : row + 1], task.task.class_names)[0]
                 value = value - (logits[labels[row]] - logits.exp().sum().log()) / len(rows)
             total += value.item() * len(rows)
             gradients = torch.autograd.grad(value, list(p.values()))

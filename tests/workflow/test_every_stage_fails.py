@@ -14,7 +14,7 @@ from PIL import Image
 
 from tiny_study import CONFIG, ENVIRONMENT, Finished, begin
 
-# What no data bring about on a processor: a loss that is no number on one task alone, and a GPU without memory for one task's images.
+# What no data bring about on a CPU: a loss that is no number on one task alone, and a GPU without memory for one task's images.
 FAULTS = """
 import importlib.abc, importlib.util, sys
 
@@ -58,7 +58,7 @@ SEEDS = (1, 2)
 
 
 def images(folder, task: str) -> None:
-    """Noisy images of one shade per class: 8 to learn from, 6 to validate on and 6 to test with."""
+    """Noisy images of one shade per class: 8 to train on, 6 to validate on and 6 to test with."""
     random = np.random.default_rng(sorted(CLASSES).index(task))
     for number, name in enumerate(CLASSES[task]):
         for split, count in (("train", 8), ("val", 6), ("test", 6)):
@@ -118,10 +118,10 @@ def test_what_does_not_need_the_failed_is_there(failing):
     tables = {name: pd.read_parquet(failing[0].results / "tables" / f"{name}.parquet") for name in ("transfer", "baselines", "tasks")}
     cells = tables["transfer"]
     prompts = cells["source"] != "template"
-    hole = (cells["target"] == "unread") | (cells["source"].isin(["unread", "scan", "wild"])) | (prompts & (cells["target"] == "huge"))
-    wrong = cells[cells["score"].isna() != hole][["source", "target", "seed", "failed"]]
+    lost = (cells["target"] == "unread") | (cells["source"].isin(["unread", "scan", "wild"])) | (prompts & (cells["target"] == "huge"))
+    wrong = cells[cells["score"].isna() != lost][["source", "target", "seed", "failed"]]
     assert wrong.empty, wrong.to_string()
-    assert ((cells["failed"] != "") == hole).all() and cells.loc[~hole, "score"].between(0, 1).all()
+    assert ((cells["failed"] != "") == lost).all() and cells.loc[~lost, "score"].between(0, 1).all()
     others = tables["baselines"]
     for method in ("softcpt", "tip_adapter_f", "linear_probe"):
         own = others[others["method"] == method]
@@ -136,4 +136,4 @@ def test_the_second_run_says_the_same_and_keeps_what_is_there(failing):
     before = study.measured()
     again = run(study)
     assert again.returncode == 1 and sentences(again) == sentences(done) and study.measured() == before
-    assert "0 of" in again.stderr and not re.search(r"prepare \w+ \w+ +\d+/\d+ pictures", again.stderr.replace("unread", ""))
+    assert "0 of" in again.stderr and not re.search(r"prepare \w+ \w+ +\d+/\d+ images", again.stderr.replace("unread", ""))

@@ -1,4 +1,4 @@
-"""What cannot be computed is a hole with a reason, costs nothing else, and is tried again by the same command."""
+"""What cannot be computed is missing with a reason, costs nothing else, and is tried again by the same command."""
 
 import fcntl
 import json
@@ -7,8 +7,8 @@ import subprocess
 
 import pandas as pd
 import pytest
+from own_images import folder_of_images
 
-from own_pictures import folder_of_pictures
 from tiny_study import CONFIG, ENVIRONMENT, PROMPTATLAS, differing
 
 TASK_NAMES = CONFIG["tasks"]
@@ -28,7 +28,7 @@ def poisoned(study, *arguments: str) -> str:
 
 
 def poison(study):
-    """Makes the pictures of a task unreadable and takes its prompt away; gives the function that mends the pictures."""
+    """Makes the images of a task unreadable and takes its prompt away; gives the function that mends the images."""
     (study.results / PROMPT).unlink()
     return unreadable(study.results / "tasks" / "glasses" / "train_images.npy")
 
@@ -62,10 +62,10 @@ def test_a_poisoned_task_costs_its_own_row_and_is_tried_again(study):
     kept = study.contents("cells", "prompts")
     assert set(before) - set(kept) == {PROMPT, *ROW} and all(kept[name] == before[name] for name in kept)
     transfer = pd.read_parquet(study.results / "tables" / "transfer.parquet")
-    holes = transfer[transfer["failed"] != ""]
-    assert len(transfer) == 48 and set(holes["source"]) == {"glasses"} and set(holes["method"]) == {"coop"} and len(holes) == 4
-    assert holes["score"].isna().all() and transfer["score"].isna().sum() == 4
-    assert holes["failed"].str.startswith("source prompt failed: ").all()
+    failed = transfer[transfer["failed"] != ""]
+    assert len(transfer) == 48 and set(failed["source"]) == {"glasses"} and set(failed["method"]) == {"coop"} and len(failed) == 4
+    assert failed["score"].isna().all() and transfer["score"].isna().sum() == 4
+    assert failed["failed"].str.startswith("source prompt failed: ").all()
     page = (study.results / "report.html").read_text()
     data = json.loads(page.split('<script type="application/json" id="data">')[1].split("</script>")[0])
     assert set(data["failed"]) == {"frozen/coop"} and set(data["failed"]["frozen/coop"]) == {"glasses"}
@@ -115,19 +115,19 @@ def failing(study, *arguments: str) -> tuple[str, pd.DataFrame]:
 
 
 def test_a_task_that_cannot_be_prepared_costs_its_own_row_and_column(study):
-    """Four tasks are measured; a fifth comes with a broken picture, which is mended afterwards."""
+    """Four tasks are measured; a fifth comes with a broken image, which is mended afterwards."""
     before = study.contents("cells", "prompts")
-    folder_of_pictures(study.folder / "pictures", splits=("train", "test"))
+    folder_of_images(study.folder / "pictures", splits=("train", "test"))
     broken = study.folder / "pictures" / "test" / "grey" / "3.jpg"
     whole = broken.read_bytes()
     broken.write_bytes(b"not a picture")
     study.configure(tasks=[*TASK_NAMES, "animals"], data={"animals": {"folder": "pictures"}})
 
     told, transfer = failing(study, *UNDRAWN)
-    holes = transfer[transfer["failed"] != ""]
+    failed = transfer[transfer["failed"] != ""]
     assert "3.jpg" in told and study.contents("cells", "prompts") == before
     assert ((transfer["source"] == "animals") | (transfer["target"] == "animals")).equals(transfer["failed"] != "")
-    assert holes["failed"].str.contains("3.jpg").all() and holes["score"].isna().all()
+    assert failed["failed"].str.contains("3.jpg").all() and failed["score"].isna().all()
     tables = {name: pd.read_parquet(study.results / "tables" / f"{name}.parquet") for name in ("tasks", "similarity", "statistics")}
     failed = tables["tasks"].set_index("task")["failed"]
     assert "3.jpg" in failed["animals"] and set(failed[TASK_NAMES]) == {""}
@@ -147,7 +147,7 @@ def test_a_task_that_cannot_be_prepared_costs_its_own_row_and_column(study):
 
 
 def test_a_task_that_cannot_be_encoded_costs_its_own_column(study):
-    """Prompts of its own were learned before; VPT looks at pictures, CoOp at features."""
+    """Prompts of its own were trained before; VPT looks at images, CoOp at features."""
     before = study.contents("cells", "prompts")
     mend = unreadable(study.results / "tasks" / "glasses" / "test_images.npy")
     (study.results / "encoded" / "glasses.safetensors").unlink()
@@ -202,9 +202,9 @@ def test_a_run_that_ends_before_its_conclusion_still_knows_what_failed(study):
     os.chdir(study.folder)
     try:
         known = Study(configuration.load(study.folder / "config.yaml"))
-        holes = failures.FailedResults(known, known.jobs.named("transfer_frozen_coop"), lambda line: None)
+        failed = failures.FailedResults(known, known.jobs.named("transfer_frozen_coop"), lambda line: None)
         path = known.folder / cell.relative_to(study.results)
-        holes.note(path, Failed("it is poisoned"))
+        failed.note(path, Failed("it is poisoned"))
         assert failures.listed(known) == []  # noted, but the old cell is whole
         cell.write_text(json.dumps(record | {"score": None, "failed": "it is poisoned"}))
         assert [one.reason for one in failures.listed(known)] == ["it is poisoned"]

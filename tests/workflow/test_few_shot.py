@@ -70,8 +70,8 @@ def test_any_methods_may_be_compared_without_prompts_of_single_tasks(methods):
     study = Study(CONFIG | {"design": "few_shot", "methods": methods})
     assert not study.methods and not study.jobs.tune and {cell.source for cell in study.cells} == {"template"}
     assert {cell.target for cell in study.cells} == {*CONFIG["tasks"]}
-    learned = {job.method for job in (*study.jobs.share, *study.jobs.adapt)}
-    assert learned == {*methods} - {"zero_shot"} - {"linear_probe"} | ({"coop_mt"} if "prompt_adapter" in methods else set())
+    trained = {job.method for job in (*study.jobs.share, *study.jobs.adapt)}
+    assert trained == {*methods} - {"zero_shot"} - {"linear_probe"} | ({"coop_mt"} if "prompt_adapter" in methods else set())
 
 
 def test_adapters_alone_run_to_the_report_with_zero_shot_in_it(tmp_path, finished):

@@ -28,7 +28,7 @@ def here(tmp_path, monkeypatch) -> Path:
     return folder
 
 
-def pictures(folder: Path, *classes: str) -> Path:
+def images(folder: Path, *classes: str) -> Path:
     """Class folders; nobody looks into them before a run."""
     for name in classes or ("cat", "dog"):
         (folder / name).mkdir(parents=True)
@@ -72,7 +72,7 @@ def test_a_task_of_ones_own_named_like_an_embedded_one_is_refused(name):
 
 
 def test_a_folder_under_the_name_of_a_published_task_is_that_task_and_a_line_says_so(here, capsys):
-    pictures(here / "a"), pictures(here / "b")
+    images(here / "a"), images(here / "b")
     study = session.plan(own(mnist="a", roses="b"))
     assert study.tasks == ("mnist", "roses") and study.data.entry("mnist").task.title == "MNIST"
     session.announce(study)
@@ -92,16 +92,16 @@ def test_what_only_a_task_of_ones_own_may_say_names_the_clash():
 
 def broken(here: Path) -> dict[str, str]:
     """By what is wrong with it, a folder."""
-    pictures(here / "roses")
+    images(here / "roses")
     (here / "file").write_text("")
     with zipfile.ZipFile(here / "all.zip", "w") as packed:
         packed.writestr("cat/1.jpg", "")
     (here / "nothing").mkdir()
     (here / "loose").mkdir()
     (here / "loose" / "1.JPG").touch()
-    pictures(here / "deep" / "images")
-    pictures(here / "half" / "train")
-    pictures(here / "shallow" / "train"), (here / "shallow" / "test").mkdir()
+    images(here / "deep" / "images")
+    images(here / "half" / "train")
+    images(here / "shallow" / "train"), (here / "shallow" / "test").mkdir()
     return {
         "misspelt": "rosse", "file": "file", "zip": "all.zip", "nothing": "nothing", "loose": "loose", "deep": "deep",
         "half": "half", "list": "roses.json",
@@ -112,8 +112,8 @@ WORDS = {
     "misspelt": ("does not exist", "did you mean 'roses'?"),
     "file": ("is a file and no folder", "name the folder"),
     "zip": ("is a file and no folder", "unpack it"),
-    "nothing": ("is empty", "one folder of pictures per class"),
-    "loose": ("pictures that belong to no class", "one folder per class"),
+    "nothing": ("is empty", "one folder of images per class"),
+    "loose": ("images that belong to no class", "one folder per class"),
     "deep": ("one folder only, 'images'", "deep/images"),
     "half": ("train folder but no test folder", "`splits`"),
     "list": ("the list", "does not exist"),
@@ -138,7 +138,7 @@ def test_wrong_folders_are_told_by_plan_and_status(here, capsys):
 
 
 def test_a_named_split_that_is_not_there_is_told(here):
-    pictures(here / "roses" / "learn"), pictures(here / "roses" / "check")
+    images(here / "roses" / "learn"), images(here / "roses" / "check")
     config = own(roses="roses", tulips="roses")
     config["data"]["roses"] |= {"splits": {"train": "learn", "test": "chek"}}
     config["data"]["tulips"] |= {"splits": {"train": "learn", "test": "check"}}
@@ -147,7 +147,7 @@ def test_a_named_split_that_is_not_there_is_told(here):
 
 
 def test_a_folder_that_may_not_be_read_is_told(here, monkeypatch):
-    pictures(here / "roses"), pictures(here / "tulips")
+    images(here / "roses"), images(here / "tulips")
 
     def refuse(path):
         raise PermissionError(13, "Permission denied")
@@ -157,7 +157,7 @@ def test_a_folder_that_may_not_be_read_is_told(here, monkeypatch):
 
 
 def test_data_that_are_gone_after_they_were_prepared_stop_nothing(here):
-    pictures(here / "roses"), pictures(here / "tulips")
+    images(here / "roses"), images(here / "tulips")
     study = Study(own(a="roses", b="tulips"))
     from promptatlas.runs import fetch
 
@@ -174,7 +174,7 @@ def test_data_that_are_gone_after_they_were_prepared_stop_nothing(here):
 
 
 def test_relative_folders_count_from_the_file_that_names_them(here):
-    pictures(here / "work" / "roses"), pictures(here / "roses"), pictures(here / "mine")
+    images(here / "work" / "roses"), images(here / "roses"), images(here / "mine")
     usual = put(here / "config.yaml", {"data": {"tulips": {"folder": "roses"}}, "benchmark": "own"})
     above = put(here / "work" / "ours.yaml", {"data": {"roses": {"folder": "roses"}}})
     given = configuration.load(usual)
@@ -192,7 +192,7 @@ def test_where_a_study_lies_changes_nothing_in_it(here, tmp_path, monkeypatch):
     written = []
     for place in ("one", "other"):
         work = tmp_path / place
-        pictures(work / "pics" / "roses"), pictures(work / "pics" / "tulips")
+        images(work / "pics" / "roses"), images(work / "pics" / "tulips")
         path = put(work / "pics" / "ours.yaml", own(roses="roses", tulips="tulips"))
         (work / "run").mkdir()
         monkeypatch.chdir(work / "run")
@@ -201,7 +201,7 @@ def test_where_a_study_lies_changes_nothing_in_it(here, tmp_path, monkeypatch):
 
 
 def test_a_folder_that_only_the_working_directory_has_is_told_with_what_to_write(here, capsys):
-    pictures(here / "roses"), pictures(here / "tulips")
+    images(here / "roses"), images(here / "tulips")
     path = put(here / "studies" / "ours.yaml", own(a="roses", b="tulips"))
     with pytest.raises(SystemExit):
         session.plan(configuration.load(path), [path])
@@ -212,7 +212,7 @@ def test_a_folder_that_only_the_working_directory_has_is_told_with_what_to_write
 
 
 def test_a_file_in_the_working_directory_leaves_folders_as_they_are_written(here):
-    pictures(here / "roses")
+    images(here / "roses")
     path = put(here / "ours.yaml", own(a="./roses", b="roses/../roses", c=str(here / "roses"), d="~/roses"))
     study = session.plan(configuration.load(path), [path])
     assert [about["folder"] for about in study.config["data"].values()] == ["./roses", "roses/../roses", str(here / "roses"), "~/roses"]
@@ -370,14 +370,14 @@ def test_what_failed_is_said_once_and_not_again_by_each_result_that_is_made_of_i
 
     study, said = Study(CONFIG), []
     for task in study.tasks:
-        holes = FailedResults(study, study.jobs.named(f"prepare_{task}"), said.append)
-        holes.note(study.paths.task_records([task])[0], Failed(f"task {task} is broken"))
-        holes.settle()
+        failures = FailedResults(study, study.jobs.named(f"prepare_{task}"), said.append)
+        failures.note(study.paths.task_records([task])[0], Failed(f"task {task} is broken"))
+        failures.settle()
     for job in (*study.jobs.tune, *study.jobs.transfer):
-        holes = FailedResults(study, job, said.append)
+        failures = FailedResults(study, job, said.append)
         for path in job.outputs:
-            holes.note(path, Failed(f"task failed: task {path.stem if path.stem in study.tasks else 'shapes'} is broken"))
-        holes.settle()
+            failures.note(path, Failed(f"task failed: task {path.stem if path.stem in study.tasks else 'shapes'} is broken"))
+        failures.settle()
     assert sum(line.startswith("failed: ") for line in said) == len(study.tasks)
     assert [line for line in said if "left out" in line] == [
         f"left out: {count} results that are made of what failed before" for count in (4, 4, 24, 24)
@@ -447,7 +447,7 @@ MISFITS = {
 
 
 def test_classes_and_lists_that_do_not_fit_are_told_before_any_job(here, capsys):
-    pictures(here / "three", "cat", "dog", "owl"), pictures(here / "named"), pictures(here / "sound")
+    images(here / "three", "cat", "dog", "owl"), images(here / "named"), images(here / "sound")
     (here / "cut.json").write_text('{"train": [')
     listed(here / "row.json", ["1.jpg", "cat"])
     listed(here / "marks.json", ["1.jpg", [0, 1], ["cat", "dog"]])
@@ -506,12 +506,12 @@ def test_sizes_that_do_not_suffice_name_the_task(here):
     entry = catalogue.described("pets", {"folder": str(here / "pictures")})
     needs = preparation.Needs(size=8, resize="crop", shots=1, seeds=(1,), scheme="coop")
     told = sentence(lambda: preparation.prepare(entry, readers.find(entry.sources, here), here, here / "task", needs, 1, print))
-    assert told.startswith("task 'pets': class 'cat' has 1 picture, too few")
+    assert told.startswith("task 'pets': class 'cat' has 1 image, too few")
 
 
 def test_paths_in_messages_take_no_detours(here, capsys):
     put(here / "studies" / "ours.yaml", own(roses="../rosse", tulips="../tulips"))
-    pictures(here / "roses"), pictures(here / "tulips")
+    images(here / "roses"), images(here / "tulips")
     code, _, err = typed(capsys, "status", "--configfile", "studies/ours.yaml")
     assert code and str(here / "rosse") in err and ".." not in err.replace("...", "")
 

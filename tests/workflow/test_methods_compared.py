@@ -79,7 +79,7 @@ def test_an_added_method_runs_its_own_jobs_alone_and_a_deleted_score_comes_back_
 
 @pytest.mark.parametrize("source", ["coop_mt", "coop"])
 def test_prompt_adapter_answers_with_the_class_weights_of_its_prompt(finished, tmp_path, source, monkeypatch):
-    """s f W + alpha exp(-beta (1 - f K)) V, with the stored W of the learner of all tasks or of the task's own prompt, and the
+    """s f W + alpha exp(-beta (1 - f K)) V, with the stored W of the shared learner or of the task's own prompt, and the
     backbone's own scale s."""
     from safetensors import safe_open
 
@@ -87,7 +87,7 @@ def test_prompt_adapter_answers_with_the_class_weights_of_its_prompt(finished, t
     from promptatlas.backbone import feature_file
     from promptatlas.backbone.classifier import PromptedClassifier
     from promptatlas.methods.registry import METHODS
-    from promptatlas.records.prompt_file import LearnedPrompt
+    from promptatlas.records.prompt_file import TunedPrompt
     from promptatlas.runs import engine, status
     from promptatlas.study.study import Study
     from promptatlas.tasks.prepared import PreparedTask
@@ -111,7 +111,7 @@ def test_prompt_adapter_answers_with_the_class_weights_of_its_prompt(finished, t
             PreparedTask.open(study.paths.task_folder(name)),
         )
         if source == "coop":
-            prompts = LearnedPrompt.load(study.paths.prompt("coop", 1, name))[0].prompts
+            prompts = TunedPrompt.load(study.paths.prompt("coop", 1, name))[0].prompts
             weights = PromptedClassifier(model, task.task.class_names, prompts).class_features(prompts)[0].numpy()
         else:
             with safe_open(study.paths.shared("coop_mt", 1), framework="numpy") as file:
@@ -137,7 +137,7 @@ def test_prompt_adapter_answers_with_the_class_weights_of_its_prompt(finished, t
 
 def in_process(folder, backbone, noise=False):
     """The choices of a real run of all jobs up to the scores, in this process; with `noise` the test labels are shuffled."""
-    from promptatlas.records.prompt_file import LearnedPrompt
+    from promptatlas.records.prompt_file import TunedPrompt
     from promptatlas.runs import engine, prepare
     from promptatlas.study.study import Study
     from promptatlas.tasks import prepared
@@ -166,7 +166,7 @@ def in_process(folder, backbone, noise=False):
         engine.run(study, job, 1, quiet)
     found = [json.loads(path.read_text()) for path in study.score_records]
     chosen = {(one["method"], one["target"]): [one[key] for key in ("epoch", "alpha", "beta")] for one in found}
-    prompts = {path.stem: LearnedPrompt.load(path)[0].best_epoch for path in study.all_prompts}
+    prompts = {path.stem: TunedPrompt.load(path)[0].best_epoch for path in study.all_prompts}
     return chosen, prompts, [one["score"] for one in found]
 
 
@@ -202,7 +202,7 @@ def test_prompt_adapter_takes_its_class_weights_from_coops_prompt_of_all_tasks_a
     prompt = load_prompt(job.class_weights[0])
     for name in TASK_NAMES:
         record = json.loads(study.paths.score("prompt_adapter", 1, name).read_text())
-        assert record["parts"]["class_weights"] == prompt.learned.fingerprint()
+        assert record["parts"]["class_weights"] == prompt.trained.fingerprint()
         task, drawn = PreparedTask.open(study.paths.task_folder(name)), json.loads(study.paths.draw(name, 1).read_text())
         held, classifier = feature_file.load(study.paths.encoded(name))[0], prompt.classifier(task.task.class_names)
         plain = classifier(np.asarray(task.images("test"))).logits
@@ -245,7 +245,7 @@ def test_the_registry_says_which_methods_have_visual_prompts():
         ({"methods": ["vpt", "prompt_adapter"], "settings": {"prompt_adapter": {"class_weights": "coop"}}}, "add coop"),
         (
             {"methods": ["coop", "prompt_adapter"], "settings": {"prompt_adapter": {"class_weights": "multitask"}}},
-            "which this study does not learn; list coop under `methods` and write `multitask: all`",
+            "which this study does not tune; list coop under `methods` and write `multitask: all`",
         ),
         (
             {"methods": ["vpt", "prompt_adapter"], "multitask": "all", "settings": {"prompt_adapter": {"class_weights": "multitask"}}},
@@ -264,7 +264,7 @@ def test_a_wrong_list_of_methods_is_refused_in_one_sentence(changes, words):
     assert words in str(caught.value) and "\n" not in str(caught.value)
 
 
-def test_what_an_adapter_builds_upon_is_learned_too_and_baselines_may_be_listed():
+def test_what_an_adapter_builds_upon_is_trained_too_and_baselines_may_be_listed():
     from promptatlas.study.study import Study
 
     study = Study({"methods": ["zero_shot", "coop", "linear_probe", "prompt_adapter_f"]})

@@ -16,7 +16,7 @@ from tiny_study import CONFIG, ROOT, Finished
 RESULTS = "-rf; $(touch pwned) `touch pwned` 'é\" 日本 & | > pwned"
 STUDY = "help.--_..x"
 TASK = "0-.--rm_-rf..X"
-PICTURES = "pictures; touch pwned 'x' \"y\" $(touch pwned) {0} {wildcards} ü\n"
+IMAGES = "images; touch pwned 'x' \"y\" $(touch pwned) {0} {wildcards} ü\n"
 CLASSES = ("-rf ; touch pwned", "$(touch pwned) {} {x}", "<img src=x onerror=alert(1)>", "日本 'a' \"b\" \\ %s *")
 LATIN = os.fsdecode(b"caf\xe9; $(touch pwned).png")
 TITLE = "</script><script>alert(1)</script> {} $(touch pwned)"
@@ -29,13 +29,13 @@ def nasty(backbone, tmp_path_factory) -> Finished:
     rng = np.random.default_rng(0)
     for split, number in (("train", 4), ("test", 3)):
         for shade, name in enumerate(CLASSES):
-            folder = study.folder / PICTURES / split / name
+            folder = study.folder / IMAGES / split / name
             folder.mkdir(parents=True)
-            for picture in range(number):
+            for image in range(number):
                 noise = rng.normal(60 * shade, 20, (20, 20, 3)).clip(0, 255).astype(np.uint8)
-                Image.fromarray(noise).save(folder / f"-{picture} ; $(touch pwned) '\".png")
+                Image.fromarray(noise).save(folder / f"-{image} ; $(touch pwned) '\".png")
             Image.fromarray(255 - noise).save(folder / LATIN)
-    described = {TASK: {"folder": PICTURES, "title": TITLE, "family": "<b>&", "templates": ["a $(touch pwned) `x` {}."]}}
+    described = {TASK: {"folder": IMAGES, "title": TITLE, "family": "<b>&", "templates": ["a $(touch pwned) `x` {}."]}}
     study.configure(study=STUDY, results=RESULTS, tasks=[TASK, "shapes"], data=described, methods=["coop"])
     shutil.copytree(backbone, study.folder / RESULTS / STUDY / "backbone")
     study.run()
@@ -55,7 +55,7 @@ def test_a_study_of_nasty_names_runs_to_its_end(nasty):
 
 def test_nothing_is_executed_and_nothing_is_written_elsewhere(nasty):
     assert not [path for path in nasty.folder.parent.rglob("*") if path.name == "pwned"]
-    assert {path.name for path in nasty.folder.iterdir()} == {".snakemake", "config.yaml", PICTURES, RESULTS}
+    assert {path.name for path in nasty.folder.iterdir()} == {".snakemake", "config.yaml", IMAGES, RESULTS}
     assert [path.name for path in nasty.folder.parent.iterdir()] == [nasty.folder.name]
     assert {path.name for path in (nasty.folder / RESULTS).iterdir()} == {STUDY} and not Path("pwned").exists()
 

@@ -1,4 +1,4 @@
-"""A study of one's own folders of pictures, from the five lines of YAML in the README to the report."""
+"""A study of one's own folders of images, from the five lines of YAML in the README to the report."""
 
 import json
 import re
@@ -6,9 +6,9 @@ import re
 import pandas as pd
 import pytest
 import yaml
+from own_images import folder_of_images
 from PIL import Image
 
-from own_pictures import folder_of_pictures
 from tiny_study import CONFIG, ROOT, Finished, begin
 
 QUICK = {key: CONFIG[key] for key in ("methods", "seeds", "settings", "statistics")} | {"shots": 4}
@@ -26,7 +26,7 @@ def wardrobe(backbone, tmp_path_factory) -> Finished:
     study = begin(tmp_path_factory.mktemp("wardrobe"), backbone, tasks="all")
     described = readme_study()
     for number, about in enumerate(described["data"].values()):
-        folder_of_pictures(study.folder / about["folder"], splits=("train", "val", "test") if number else ())
+        folder_of_images(study.folder / about["folder"], splits=("train", "val", "test") if number else ())
     backbone_folder = study.folder / "results" / described["study"] / "backbone"
     backbone_folder.parent.mkdir()
     (study.results / "backbone").rename(backbone_folder)
@@ -85,7 +85,7 @@ def test_images_that_two_tasks_share_and_what_always_one_class_scores_are_told(w
     assert (transfer["beats_largest_class"] == (transfer["score"] > transfer["target"].map(blind) + 1e-9)).all()
 
 
-def test_another_picture_changes_its_split_only(wardrobe):
+def test_another_image_changes_its_split_only(wardrobe):
     """Snakemake touches every output of a job that ran, so the numbers of files and not their times tell."""
     before = {path: path.stat().st_ino for path in results(wardrobe).rglob("*_images.npy")}
     _, split = readme_study()["data"]
@@ -94,7 +94,7 @@ def test_another_picture_changes_its_split_only(wardrobe):
     task = results(wardrobe) / "tasks" / split
     asked = str((task / "task.json").relative_to(wardrobe.folder))
     printed = wardrobe.run("--configfile", "wardrobe.yaml", "--forcerun", asked, "--until", "prepare")
-    assert "36 test pictures to decode" in printed and "train pictures" not in printed
+    assert "36 test images to decode" in printed and "train images" not in printed
     assert {path for path in before if path.stat().st_ino != before[path]} == {task / "test_images.npy"}
 
 
@@ -115,15 +115,15 @@ def test_missing_data_end_the_run_before_any_job_in_one_message(tmp_path, backbo
 @pytest.mark.parametrize(
     ("break_it", "words"),
     [
-        (lambda root: (root / "train" / "empty").mkdir(), "empty has no pictures"),
+        (lambda root: (root / "train" / "empty").mkdir(), "empty has no images"),
         (lambda root: (root / "train" / "Black").symlink_to(root / "train" / "grey"), "black"),
         (lambda root: (root / "test" / "grey" / "3.jpg").write_bytes(b"\xff\xd8 not a picture"), "3.jpg"),
     ],
-    ids=["an empty class", "a class twice", "a broken picture"],
+    ids=["an empty class", "a class twice", "a broken image"],
 )
-def test_bad_pictures_are_named_in_one_sentence(tmp_path, backbone, break_it, words):
+def test_bad_images_are_named_in_one_sentence(tmp_path, backbone, break_it, words):
     study = begin(tmp_path / "study", backbone)
-    folder_of_pictures(study.folder / "pictures", splits=("train", "test"), count=3)
+    folder_of_images(study.folder / "pictures", splits=("train", "test"), count=3)
     break_it(study.folder / "pictures")
     study.configure(tasks=["animals", "shapes"], data={"animals": {"folder": "pictures"}})
     done = study.snakemake("--until", "prepare")

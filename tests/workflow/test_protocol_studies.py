@@ -10,7 +10,7 @@ import pytest
 from PIL import Image
 
 from promptatlas.base.errors import UserError
-from promptatlas.records.prompt_file import LearnedPrompt
+from promptatlas.records.prompt_file import TunedPrompt
 from promptatlas.study.configuration import complete
 from promptatlas.study.study import Study
 from promptatlas.tasks import catalogue
@@ -40,7 +40,7 @@ def cross_dataset(tmp_path_factory, finished):
     return study
 
 
-def test_only_base_classes_are_learned_and_both_parts_are_measured(base_to_new):
+def test_only_base_classes_are_trained_and_both_parts_are_measured(base_to_new):
     transfer = table(base_to_new, "transfer")
     wanted = {
         (source, f"{task}@{part}")
@@ -113,11 +113,11 @@ def test_deleting_a_cell_of_a_part_measures_that_cell_alone(base_to_new, tmp_pat
 
 
 def test_noise_in_the_test_labels_changes_no_prompt(base_to_new, tmp_path):
-    """Whatever is chosen, it is chosen on validation pictures of base classes."""
+    """Whatever is chosen, it is chosen on validation images of base classes."""
     shutil.copytree(base_to_new.folder, tmp_path / "study")
     study = Finished(tmp_path / "study")
-    tasks, learned = study.results / "tasks", [*(study.results / "prompts" / "coop").rglob("*.safetensors")]
-    old = {path: LearnedPrompt.load(path)[0] for path in learned}
+    tasks, trained = study.results / "tasks", [*(study.results / "prompts" / "coop").rglob("*.safetensors")]
+    old = {path: TunedPrompt.load(path)[0] for path in trained}
     for name in TASKS:
         path, record = tasks / name / "test_labels.npy", json.loads((tasks / name / "task.json").read_text())
         np.save(path, np.random.default_rng(0).permutation(np.load(path)))
@@ -126,12 +126,12 @@ def test_noise_in_the_test_labels_changes_no_prompt(base_to_new, tmp_path):
     assert "3 of 3 prompts to tune" in study.run("--until", "tune_coop", "--rerun-triggers", "mtime")
     before, after = (PreparedTask.open(one.results / "tasks" / "shapes@base") for one in (base_to_new, study))
     assert before.fingerprint("test") != after.fingerprint("test")
-    for path in learned:
-        new = LearnedPrompt.load(path)[0]
+    for path in trained:
+        new = TunedPrompt.load(path)[0]
         assert new.best_epoch == old[path].best_epoch and new.fingerprint() == old[path].fingerprint()
 
 
-def test_a_target_with_test_pictures_only_is_measured(tmp_path, finished):
+def test_a_target_with_test_images_only_is_measured(tmp_path, finished):
     rng = np.random.default_rng(0)
     for name in ("cat", "dog", "emu"):
         folder = tmp_path / "pictures" / name

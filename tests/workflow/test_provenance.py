@@ -94,7 +94,7 @@ def test_a_study_packs_to_the_same_bytes_whenever_it_is_packed(study):
 
 
 def test_a_study_with_holes_is_packed_without_them_and_without_the_folders_of_the_machine(study, monkeypatch):
-    """The hole is named; where a text names a folder of the machine, whatever kind of file it is in, the archive does not."""
+    """What is missing is named; where a text names a folder of the machine, whatever kind of file it is in, the archive does not."""
     import pandas as pd
 
     from promptatlas.exchange import archive as packing
@@ -106,7 +106,7 @@ def test_a_study_with_holes_is_packed_without_them_and_without_the_folders_of_th
     configured = Study(CONFIG)
     cell = configured.all_cells[5]
     cell.unlink()
-    reason = f"{here}/pictures/3.jpg cannot be read"
+    reason = f"{here}/images/3.jpg cannot be read"
     write(configured.paths.failure(cell), {"result": str(cell.relative_to(configured.folder)), "job": "x", "reason": reason, "details": ""})
     for path in configured.paths.table("tasks"):
         table = (pd.read_parquet if path.suffix == ".parquet" else pd.read_csv)(path)
@@ -118,12 +118,12 @@ def test_a_study_with_holes_is_packed_without_them_and_without_the_folders_of_th
     assert done.returncode == 0 and "1 result failed" in done.stdout and str(cell.relative_to(configured.folder)) in done.stdout
     with tarfile.open("tiny.tar.gz") as archive:
         content = {name.removeprefix("tiny/"): archive.extractfile(name).read() for name in archive.getnames()}
-    assert [*content] == sorted(content) and packing.HOLES in content
-    assert str(cell.relative_to(configured.folder)).encode() in content[packing.HOLES]
+    assert [*content] == sorted(content) and packing.FAILED in content
+    assert str(cell.relative_to(configured.folder)).encode() in content[packing.FAILED]
     for name, held in content.items():
         assert here.encode() not in held and home.encode() + b"/" not in held, name
     (study.folder / "unpacked.parquet").write_bytes(content["tables/tasks.parquet"])
-    assert set(pd.read_parquet("unpacked.parquet")["failed"]) == {"./pictures/3.jpg cannot be read"}
+    assert set(pd.read_parquet("unpacked.parquet")["failed"]) == {"./images/3.jpg cannot be read"}
     told = json.loads(content["provenance.json"])["results"]
     assert all(hashlib.sha256(content[name]).hexdigest() == digest for name, digest in told.items())
     assert content["prompts/coop/seed1/shapes.safetensors"] == configured.paths.prompt("coop", 1, "shapes").read_bytes()

@@ -60,16 +60,16 @@ def test_the_study_of_coops_tasks_draws_as_coop_does():
 
 
 def test_the_studies_of_protocols_are_cocoops_and_maples():
-    halves, across, shifts = (described(name) for name in ("base_to_new", "cross_dataset", "domain"))
-    assert [len(study.design.given) for study in (halves, across, shifts)] == [11, 11, 5]
-    for study in (halves, across, shifts):
+    base_new, across, shifts = (described(name) for name in ("base_to_new", "cross_dataset", "domain"))
+    assert [len(study.design.given) for study in (base_new, across, shifts)] == [11, 11, 5]
+    for study in (base_new, across, shifts):
         assert (study.shots, study.seeds, study.config["draw"], study.backbone.weights) == (16, (1, 2, 3), "coop", "ViT-B-16/openai")
         coop = study.settings("coop")
         assert (coop["context"], coop["initial"], coop["position"], coop["select"]) == (4, "a photo of a", "end", "last")
         assert (study.settings("cocoop")["epochs"], study.settings("cocoop")["batch_size"]) == (10, 1)
         assert study.design.draws_from("coop-imagenet") and study.shots_of("coop-imagenet") == 16
     maple = ("layers", "epochs", "learning_rate", "batch_size")
-    assert [halves.settings("maple")[key] for key in maple] == [9, 5, 0.0035, 4]
+    assert [base_new.settings("maple")[key] for key in maple] == [9, 5, 0.0035, 4]
     for study in (across, shifts):
         assert [study.settings("maple")[key] for key in maple] == [3, 2, 0.0026, 4]
         assert study.learners == ("coop-imagenet",) and {study.shots_of(name) for name in study.tasks[1:]} == {0}

@@ -13,13 +13,13 @@ from tiny_study import ENVIRONMENT, ROOT
 README = (ROOT / "README.md").read_text()
 COMMANDS = [line for block in re.findall(r"```sh\n(.*?)```", README, re.S) for line in block.splitlines() if line]
 MADE = [line for line in COMMANDS if line.startswith("make ")]
-# The study of one's own pictures has tests of its own: test_own_images.py.
+# The study of one's own images has tests of its own: test_own_images.py.
 TYPED = [line for line in COMMANDS if not line.startswith(("make ", ". ")) and "wardrobe" not in line]
 
 
 MEASURES = {
     "factor_overlap": "known overlap of factors",
-    "vis_frechet": "similarity of pictures",
+    "vis_frechet": "similarity of images",
     "lab_cover": "similarity of labels",
 }
 
@@ -93,7 +93,7 @@ def test_the_sentences_on_help_and_on_what_is_established_are_those_of_the_recor
     summary, nearest = recorded("mini.json")
     for count, sentence in SENTENCES.items():
         assert sentence.format(f"{shares(summary, count)} %") in words
-    assert f"nothing is (similarity of pictures comes nearest, p = {nearest})" in words
+    assert f"nothing is (similarity of images comes nearest, p = {nearest})" in words
 
 
 def test_they_hold_on_the_other_kind_of_cpu_too():

@@ -59,8 +59,8 @@ def test_every_method_on_each_task():
 
 
 @pytest.mark.parametrize(("method", "base"), PAIRS)
-def test_sharing_at_1_4_and_16_pictures(method, base):
-    shown = cells(f"{method_title(method)} minus {method_title(base)}", "Does sharing help few-shot learners?")
+def test_sharing_at_1_4_and_16_images(method, base):
+    shown = cells(f"{method_title(method)} minus {method_title(base)}", "Do shared learners help with few shots?")
     assert shown == [between(*compared(shots, method, base)[["difference", "low", "high"]]) for shots in (1, 4, 16)]
 
 

@@ -1,4 +1,4 @@
-"""Prompts that several tasks share, in a whole study: what they learn from, which groups they serve, and what is kept."""
+"""Prompts that several tasks share, in a whole study: what they are trained on, which groups they serve, and what is kept."""
 
 import json
 import shutil
@@ -38,7 +38,7 @@ def parts(path) -> dict[str, str]:
         return json.loads(file.metadata()["parts"])
 
 
-def test_a_source_prompt_never_learns_from_its_target(shared):
+def test_a_source_prompt_never_is_trained_on_its_target(shared):
     for target in TASK_NAMES:
         seen = parts(shared.results / "multitask" / "coop" / "seed1" / f"without-{target}.safetensors")["tasks"].split(";")
         assert sorted([*seen, target]) == sorted(TASK_NAMES)
@@ -53,7 +53,7 @@ def test_shared_prompts_are_taken_away_with_a_card(shared):
     assert prompt.card["settings"]["epochs"] == 1 and prompt.card["settings"]["classes"] == "own" and prompt.card["seed"] == 1
     drawn = [json.loads((shared.results / f"draws/shots2-seed1/{task}.json").read_text()) for task in TASK_NAMES if task != "shapes"]
     assert prompt.card["draw"]["train"] == sum(len(one["train"]) for one in drawn)
-    assert prompt.card["validation"]["score"] == prompt.learned.history[prompt.card["validation"]["epoch"] - 1]["validation_score"]
+    assert prompt.card["validation"]["score"] == prompt.trained.history[prompt.card["validation"]["epoch"] - 1]["validation_score"]
     assert prompt.classifier(["circle", "square"], backbone=shared.results / "backbone").class_names == ("circle", "square")
     group = shared.results / "joint" / "prompts" / "coop" / "scratch" / "seed1" / "colors+shapes.safetensors"
     assert promptatlas.load_prompt(group).card["task"] == "colors+shapes"

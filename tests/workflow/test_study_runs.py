@@ -56,7 +56,7 @@ def test_deleting_a_cell_measures_that_cell_alone(study):
 def test_forcing_a_cell_measures_that_cell_alone(study):
     before, old = study.contents("cells", "prompts"), study.measured()
     told = study.run("--until", "collect", "--config", "only=colors", "--forcerun", f"results/tiny/{CELL}")
-    assert "1 of 24 cells to measure" in told and "learn" not in told
+    assert "1 of 24 cells to measure" in told and "prompts to tune" not in told
     assert differing(before, study.contents("cells", "prompts")) == {CELL} and study.measured() == old
     assert "to measure" not in study.run("--until", "collect")
 
@@ -70,7 +70,7 @@ def test_rerun_says_it_in_the_fields_words(study):
     assert done.returncode == 0 and "transfer_frozen_vpt" in told and "transfer_frozen_coop" not in told
 
 
-def test_deleting_a_prompt_learns_it_anew_and_keeps_the_rest(study):
+def test_deleting_a_prompt_trains_it_anew_and_keeps_the_rest(study):
     before, old = study.contents("cells", "prompts"), study.measured()
     prompt = "prompts/coop/seed1/glasses.safetensors"
     (study.results / prompt).unlink()

@@ -41,8 +41,8 @@ def quiet(*words) -> None:
 
 
 @pytest.fixture(scope="module")
-def learned(tmp_path_factory) -> Study:
-    """Every job up to the cells, with the embedded model, whose prompts really learn. Not to be changed."""
+def trained(tmp_path_factory) -> Study:
+    """Every job up to the cells, with the embedded model, on which tuning really helps. Not to be changed."""
     from promptatlas.backbone import export
 
     study = Study(CONFIG | {"results": str(tmp_path_factory.mktemp("results"))})
@@ -60,20 +60,20 @@ def cell(study: Study, method: str, target: str, source: str) -> dict:
 
 
 def bits(record: dict) -> np.ndarray:
-    """Which test pictures were right, as a cell keeps it."""
+    """Which test images were right, as a cell keeps it."""
     packed = np.frombuffer(base64.b64decode(record["correct"]), np.uint8)
     return np.unpackbits(packed, count=record["n_test"]).astype(bool)
 
 
 @pytest.mark.parametrize("method", ["coop", "vpt"])
 @pytest.mark.parametrize("target", ["shapes", "colors"])
-def test_a_prompt_loaded_by_hand_is_right_on_the_very_pictures_of_its_cells(method, target, learned):
-    prompt = promptatlas.load_prompt(learned.paths.prompt(method, 1, "shapes"))
-    task = PreparedTask.open(learned.paths.task_folder(target))
+def test_a_prompt_loaded_by_hand_is_right_on_the_very_images_of_its_cells(method, target, trained):
+    prompt = promptatlas.load_prompt(trained.paths.prompt(method, 1, "shapes"))
+    task = PreparedTask.open(trained.paths.task_folder(target))
     classifier = prompt.classifier(None if target == "shapes" else task.task.class_names)
     assert classifier.class_names == task.task.class_names
     right = classifier(np.asarray(task.images("test"))).logits.argmax(1) == np.asarray(task.labels("test"))
-    measured, untrained = (cell(learned, method, target, source) for source in ("shapes", "scratch"))
+    measured, untrained = (cell(trained, method, target, source) for source in ("shapes", "scratch"))
     np.testing.assert_array_equal(right, bits(measured))
     assert (bits(measured) != bits(untrained)).mean() > 0.1  # an untrained prompt would have been noticed
     if target == "shapes":
@@ -82,50 +82,50 @@ def test_a_prompt_loaded_by_hand_is_right_on_the_very_pictures_of_its_cells(meth
 
 @pytest.mark.parametrize("method", ["softcpt", "coop_mt"])
 @pytest.mark.parametrize("name", TASKS)
-def test_what_a_learner_of_all_tasks_gives_one_is_a_prompt_with_the_logits_of_its_score(method, name, learned):
-    """The study's: its features of the test pictures, times the class weights that the learner's own file keeps."""
-    with safe_open(learned.paths.shared(method, 1), "np") as file:
+def test_what_a_learner_of_all_tasks_gives_one_is_a_prompt_with_the_logits_of_its_score(method, name, trained):
+    """The study's: its features of the test images, times the class weights that the learner's own file keeps."""
+    with safe_open(trained.paths.shared(method, 1), "np") as file:
         weights, about = file.get_tensor(f"weights.{name}"), file.metadata()
-    task, pictures = PreparedTask.open(learned.paths.task_folder(name)), feature_file.load(learned.paths.encoded(name))[0]["features_test"]
-    prompt = promptatlas.load_prompt(learned.paths.prompt(method, 1, name))
+    task, images = PreparedTask.open(trained.paths.task_folder(name)), feature_file.load(trained.paths.encoded(name))[0]["features_test"]
+    prompt = promptatlas.load_prompt(trained.paths.prompt(method, 1, name))
     classifier = prompt.classifier()
     logits = classifier(np.asarray(task.images("test"))).logits
-    expected = float(classifier.backbone.logit_scale) * pictures @ weights.T
+    expected = float(classifier.backbone.logit_scale) * images @ weights.T
     np.testing.assert_allclose(logits, expected, atol=1e-4)
-    record = json.loads(learned.paths.score(method, 1, name).read_text())
+    record = json.loads(trained.paths.score(method, 1, name).read_text())
     assert np.mean(logits.argmax(1) == np.asarray(task.labels("test"))) == pytest.approx(record["score"], abs=1e-9)
     assert prompt.card["task"] == name and tuple(prompt.card["class_names"]) == task.task.class_names == classifier.class_names
     assert prompt.card["learned_with"] == [other for other in TASKS if other != name]
-    drawn = [json.loads(learned.paths.draw(other, 1).read_text()) for other in TASKS]
+    drawn = [json.loads(trained.paths.draw(other, 1).read_text()) for other in TASKS]
     assert prompt.card["draw"]["train"] == sum(len(one["train"]) for one in drawn)
     row = json.loads(about["history"])[int(about["best_epoch"]) - 1]
     assert prompt.card["validation"]["score"] == row["validation_score"] and prompt.card["resize"] == "squash"
 
 
-def test_soft_sharing_gives_each_task_another_prompt_and_hard_sharing_all_the_same(learned):
+def test_soft_sharing_gives_each_task_another_prompt_and_hard_sharing_all_the_same(trained):
     given = {
-        method: {promptatlas.load_prompt(learned.paths.prompt(method, 1, name)).learned.fingerprint() for name in TASKS}
+        method: {promptatlas.load_prompt(trained.paths.prompt(method, 1, name)).trained.fingerprint() for name in TASKS}
         for method in ("softcpt", "coop_mt")
     }
     assert len(given["softcpt"]) == len(TASKS) and len(given["coop_mt"]) == 1
 
 
-def test_the_learners_own_file_says_which_file_to_load(learned):
-    path = learned.paths.shared("softcpt", 1)
+def test_the_learners_own_file_says_which_file_to_load(trained):
+    path = trained.paths.shared("softcpt", 1)
     with pytest.raises(UserError) as caught:
         promptatlas.load_prompt(path)
     told = str(caught.value)
-    assert told.startswith(f"{path} holds all that softcpt learned of 3 tasks together and is no prompt; load ")
+    assert told.startswith(f"{path} holds what softcpt trained on 3 tasks together and is no prompt; load ")
     assert "prompts/softcpt/seed1/<task>.safetensors of the same study" in told and "shapes, textures" in told
     assert "delete" not in told and "\n" not in told
     for name in TASKS:
-        assert (learned.folder / f"prompts/softcpt/seed1/{name}.safetensors").exists()
+        assert (trained.folder / f"prompts/softcpt/seed1/{name}.safetensors").exists()
 
 
 @pytest.fixture
-def copy(learned, tmp_path) -> Study:
+def copy(trained, tmp_path) -> Study:
     """A study to be changed."""
-    shutil.copytree(learned.folder, tmp_path / learned.name)
+    shutil.copytree(trained.folder, tmp_path / trained.name)
     return Study(CONFIG | {"results": str(tmp_path)})
 
 
@@ -152,7 +152,7 @@ def test_a_prompt_of_a_learner_is_kept_missed_and_made_again_alone(copy):
     for path in paths:
         fresh = path in (given[0], copy.paths.prompt("softcpt", 1, "textures"))
         assert (path.stat().st_mtime_ns != before[path][1]) == fresh, path
-        assert promptatlas.load_prompt(path).learned.prompts.text is not None if path in given else path.read_bytes() == before[path][0]
+        assert promptatlas.load_prompt(path).trained.prompts.text is not None if path in given else path.read_bytes() == before[path][0]
 
 
 def test_a_learner_that_fails_leaves_a_reason_in_the_place_of_every_prompt(copy):
@@ -172,7 +172,7 @@ def test_contexts_that_differ_by_class_give_no_prompt_and_the_file_says_why(meth
     shutil.rmtree(study.folder / "prompts" / method)
     share_again(study)
     assert not (study.folder / "prompts" / method).exists()
-    with pytest.raises(UserError, match=f"all that {method} learned of 3 tasks .* every class has another context; only") as caught:
+    with pytest.raises(UserError, match=f"what {method} trained on 3 tasks .* every class has another context; only") as caught:
         promptatlas.load_prompt(study.paths.shared(method, 1))
     assert "\n" not in str(caught.value) and "delete" not in str(caught.value)
 
@@ -209,7 +209,7 @@ def test_without_a_measurement_of_this_prompt_there_is_just_the_card(damage, cop
     assert lines["method"] == "vpt" and "test" not in lines
 
 
-def test_a_studys_prompt_says_what_it_was_learned_with(finished, monkeypatch):
+def test_a_studys_prompt_says_what_it_was_trained_with(finished, monkeypatch):
     monkeypatch.chdir(finished.folder)
     known = promptatlas.load_prompt(finished.results / "prompts" / "coop" / "seed1" / "shapes.safetensors").card
     assert known.keys() == {*card.FIELDS} and known["origin"] is None
@@ -218,5 +218,5 @@ def test_a_studys_prompt_says_what_it_was_learned_with(finished, monkeypatch):
     drawn = json.loads((finished.results / "draws" / "shots2-seed1" / "shapes.json").read_text())
     sizes = {"shots": 2, "train": len(drawn["train"]), "validation": len(drawn["validation"])}
     assert known["draw"] == {"sha256": drawn["sha256"]} | sizes
-    rows = promptatlas.load_prompt(finished.results / "prompts" / "coop" / "seed1" / "shapes.safetensors").learned.history
+    rows = promptatlas.load_prompt(finished.results / "prompts" / "coop" / "seed1" / "shapes.safetensors").trained.history
     assert known["validation"]["score"] == rows[known["validation"]["epoch"] - 1]["validation_score"]

@@ -91,11 +91,11 @@ def study() -> Study:
 
 def run() -> None:
     """Every job that a run starts, up to the cells."""
-    if (found := changes.of_backbone(study())).parts or not study().paths.backbone_record.exists():
+    if (found := changes.of_backbone(study())).inputs or not study().paths.backbone_record.exists():
         export_backbone.export(study(), found.mark, quiet)
     fetch.fetch(study(), quiet)
     for task in study().data.real_tasks:
-        if (change := changes.of_task(study(), task)).parts or not changes.is_prepared(study(), task):
+        if (change := changes.of_task(study(), task)).inputs or not changes.is_prepared(study(), task):
             prepare.prepare(study(), task, 1, quiet, change.mark)
     now = study()
     for job in (now.jobs.draw, *now.jobs.encode, *now.jobs.probe, *now.jobs.tune, *now.jobs.transfer):
@@ -115,7 +115,7 @@ def results() -> dict[str, int]:
 def told() -> list[str]:
     """What a run, `-n` and `plan` say is made again."""
     found = changes.of_backbone(study())
-    own = [f"the backbone is made again, because of {', '.join(found.told)}"] if found.parts else []
+    own = [f"the backbone is made again, because of {', '.join(found.told)}"] if found.inputs else []
     return own + changes.told(study(), changes.of_tasks(study()))
 
 

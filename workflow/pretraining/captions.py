@@ -1,6 +1,6 @@
-"""Pictures with captions to pretrain the mini backbone on, drawn from the same factors as the benchmark.
+"""Images with captions to pretrain the mini backbone on, drawn from the same factors as the benchmark.
 
-Never the same pictures: the streams have other names, the wear is milder, and of the real digits only the training
+Never the same images: the random number generators have other names, the wear is milder, and of the real digits only the training
 pool is used. Captions mention one to four factors in varied wording; some of the benchmark's class names never occur.
 """
 
@@ -9,15 +9,15 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from promptatlas.base.rng import stream
+from promptatlas.base.rng import named_rng
 from promptatlas.tasks.mini import aerial, canvas, counting, faces, glyphs, objects, roads, signs, tissue, words
 from promptatlas.tasks.mini.images import Factors
 from promptatlas.tasks.mini.outlines import FINE_SHAPES, SHAPES
 from promptatlas.tasks.mini.textures import TEXTURES, draw_texture
 
 Made = Callable[[np.random.Generator], Factors]
-CAPTIONS_PER_PICTURE = 3
-PREFIXES = ("", "", "a photo of", "a picture of", "a drawing of", "an image of", "this is", "a small picture of")
+CAPTIONS_PER_IMAGE = 3
+PREFIXES = ("", "", "a photo of", "an image of", "a drawing of", "an image of", "this is", "a small image of")
 DIGIT_WORDS = ("zero", "one", "two", "three", "four", "five", "six", "seven", "eight", "nine")
 SYNONYMS = {
     "circle": ("circle", "circle", "round disc"),
@@ -71,7 +71,7 @@ SIGN_LOOKS = {
 
 @dataclass(frozen=True)
 class Source:
-    """A kind of picture: how often it comes, how its factors are chosen, how it is drawn and described."""
+    """A kind of image: how often it comes, how its factors are chosen, how it is drawn and described."""
 
     weight: float
     factors: Made
@@ -79,13 +79,13 @@ class Source:
     describe: Callable[[Factors, np.random.Generator], str]
 
 
-def captioned_picture(seed: int, number: int) -> tuple[np.ndarray, list[str]]:
-    """Pretraining picture `number` (32, 32, 3) uint8 and a few captions that are all true of it."""
-    rng = stream("pretraining", seed, number)
+def captioned_image(seed: int, number: int) -> tuple[np.ndarray, list[str]]:
+    """Pretraining image `number` (32, 32, 3) uint8 and a few captions that are all true of it."""
+    rng = named_rng("pretraining", seed, number)
     source = SOURCES[rng.choice(len(SOURCES), p=_SHARES)]
     factors = source.factors(rng)
     image = source.draw(factors, rng)
-    return image, [_prefixed(source.describe(factors, rng), rng) for _ in range(CAPTIONS_PER_PICTURE)]
+    return image, [_prefixed(source.describe(factors, rng), rng) for _ in range(CAPTIONS_PER_IMAGE)]
 
 
 def _prefixed(phrase: str, rng: np.random.Generator) -> str:
@@ -135,7 +135,7 @@ def _describe_object(factors: Factors, rng: np.random.Generator) -> str:
     if textured and rng.random() < 0.85:
         phrase += _pick(rng, (" with {}", " with a pattern of {}", " filled with {}")).format(_texture(factors, rng))
     if placed and rng.random() < 0.9:
-        phrase += _pick(rng, (" at the {}", " in the {}", " in the {} of the picture")).format(_place(factors, rng))
+        phrase += _pick(rng, (" at the {}", " in the {}", " in the {} of the image")).format(_place(factors, rng))
     return phrase
 
 

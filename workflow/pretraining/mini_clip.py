@@ -1,6 +1,6 @@
-"""Contrastive pretraining of the mini backbone on captioned drawings, on a CPU. Knows nothing of prompts or studies.
+"""Contrastive pretraining of the mini backbone on captioned drawings, on a CPU.
 
-The recipe is CLIP's (Radford et al. 2021): a symmetric InfoNCE loss with a learned temperature, AdamW, warm-up and
+The recipe is CLIP's (Radford et al. 2021): a symmetric InfoNCE loss with a trained temperature, AdamW, warm-up and
 cosine decay. Two economies are exact: texts are cut after the longest caption of a batch, which the causal mask
 cannot see past, and only token rows that captions use are trained, so that the others need not be shipped.
 """
@@ -24,13 +24,13 @@ from safetensors.numpy import save_file
 from torch import Tensor, nn
 from torch.nn.attention import SDPBackend, sdpa_kernel
 
-from captions import CAPTIONS_PER_PICTURE, captioned_picture
+from captions import CAPTIONS_PER_IMAGE, captioned_image
 from promptatlas.backbone import export
 from promptatlas.backbone.tokenizer import Tokenizer
-from promptatlas.base.rng import stream, torch_stream
+from promptatlas.base.rng import named_rng, torch_rng
 from promptatlas.tasks import metrics
 from promptatlas.tasks.mini import MINI_TASKS
-from promptatlas.tasks.mini.images import Factors, PictureSet
+from promptatlas.tasks.mini.images import Factors, ImageSet
 
 CONFIG: dict[str, Any] = {
     "embed_dim": 128,
@@ -59,7 +59,7 @@ class Stage:
 
 
 # A tower that only ever read short captions is lost among words it never met. Web text cures large models of that;
-# here a last stage surrounds the captions with unknown words, which is also what a fresh learned context looks like.
+# here a last stage surrounds the captions with unknown words, which is also what a fresh trained context looks like.
 STAGES = (
     Stage("pretraining batches", 0.8, 1e-3, 0),
     Stage("pretraining batches among unknown words", 0.2, 5e-4, 8),
@@ -67,10 +67,10 @@ STAGES = (
 
 
 def pretrain(folder: str | Path, steps: int = 7500, pairs: int = 120_000, seed: int = 0, threads: int = 2) -> list[dict]:
-    """Draw `pairs` captioned pictures, train for `steps` batches over all stages, write the weights that are shipped.
+    """Draw `pairs` captioned images, train for `steps` batches over all stages, write the weights that are shipped.
 
     `folder` receives mini.safetensors (float16), config.json, training.csv (the returned records: step, loss,
-    seconds and zero-shot score per task on validation pictures) and, while training, the drawn pictures. The
+    seconds and zero-shot score per task on validation images) and, while training, the drawn images. The
     weights are also written at every evaluation, so an interrupted training leaves its latest state.
     """
     folder = Path(folder)
@@ -95,19 +95,19 @@ def train(
     folder: Path,
     records: list[dict],
 ) -> None:
-    """One stage: `steps` batches from (pairs, 32, 32, 3) pictures and (pairs, captions, LONGEST) tokens.
+    """One stage: `steps` batches from (pairs, 32, 32, 3) images and (pairs, captions, LONGEST) tokens.
 
     Appends to `records` and leaves the weights rounded as they are on disk, so that a stage can start from a file.
     """
     trainer = _optimiser(model)
-    batches = stream(stage.stream, seed)
+    batches = named_rng(stage.stream, seed)
     before, earlier = (records[-1]["step"], records[-1]["seconds"]) if records else (0, 0.0)
     losses, start = [], time.monotonic() - earlier
     for step in range(1, steps + 1):
         for group in trainer.param_groups:
             group["lr"] = stage.learning_rate * schedule(step, steps)
         chosen = np.sort(batches.choice(len(images), BATCH, replace=False))
-        texts = tokens[chosen, batches.integers(CAPTIONS_PER_PICTURE, size=BATCH)]
+        texts = tokens[chosen, batches.integers(CAPTIONS_PER_IMAGE, size=BATCH)]
         if stage.unknown_words:
             ahead, behind = batches.integers(0, stage.unknown_words + 1, 2)
             texts = model.among_unknown_words(texts, int(ahead), int(behind), batches)
@@ -129,10 +129,10 @@ def train(
 
 
 def draw_pairs(folder: Path, pairs: int, seed: int, workers: int) -> tuple[np.ndarray, np.ndarray]:
-    """Pictures (pairs, 32, 32, 3) uint8, memory-mapped in `folder`, and token ids (pairs, captions, LONGEST) int32."""
+    """Images (pairs, 32, 32, 3) uint8, memory-mapped in `folder`, and token ids (pairs, captions, LONGEST) int32."""
     path = folder / "pictures.npy"
     images = np.lib.format.open_memmap(path, mode="w+", dtype=np.uint8, shape=(pairs, 32, 32, 3))
-    tokens = np.zeros((pairs, CAPTIONS_PER_PICTURE, LONGEST), dtype=np.int32)
+    tokens = np.zeros((pairs, CAPTIONS_PER_IMAGE, LONGEST), dtype=np.int32)
     tokenizer = export.tokenizer()
     with ProcessPoolExecutor(workers) as pool:
         starts = range(0, pairs, CHUNK)
@@ -145,7 +145,7 @@ def draw_pairs(folder: Path, pairs: int, seed: int, workers: int) -> tuple[np.nd
 
 def _draw_chunk(job: tuple[int, int, int]) -> list[tuple[np.ndarray, list[str]]]:
     seed, first, pairs = job
-    return [captioned_picture(seed, number) for number in range(first, min(first + CHUNK, pairs))]
+    return [captioned_image(seed, number) for number in range(first, min(first + CHUNK, pairs))]
 
 
 def tokenised(text: str, tokenizer: Tokenizer) -> list[int]:
@@ -162,7 +162,7 @@ class SmallClip(nn.Module):
     def __init__(self, ids: np.ndarray, seed: int) -> None:
         super().__init__()
         with torch.random.fork_rng():
-            torch.manual_seed(torch_stream("pretraining weights", seed).initial_seed())
+            torch.manual_seed(torch_rng("pretraining weights", seed).initial_seed())
             self.clip = export.open_clip_model(CONFIG)
         table = export.initial_token_table(CONFIG["text_cfg"]["vocab_size"], CONFIG["text_cfg"]["width"])
         self.ids = ids
@@ -173,7 +173,7 @@ class SmallClip(nn.Module):
         self.clip.token_embedding = nn.Identity()
 
     def image_features(self, images: Tensor) -> Tensor:
-        """Unit features (N, D) of normalised pictures (N, 3, 32, 32)."""
+        """Unit features (N, D) of normalised images (N, 3, 32, 32)."""
         return F.normalize(self.clip.visual(images), dim=-1)
 
     def text_features(self, tokens: np.ndarray) -> Tensor:
@@ -245,13 +245,13 @@ def _optimiser(model: SmallClip) -> torch.optim.AdamW:
 
 @torch.no_grad()
 def zero_shot(model: SmallClip) -> dict[str, float]:
-    """Score of every benchmark task on its validation pictures, with the template ensemble."""
-    tokenizer, encoded_pictures, scores = export.tokenizer(), {}, {}
+    """Score of every benchmark task on its validation images, with the template ensemble."""
+    tokenizer, encoded_images, scores = export.tokenizer(), {}, {}
     for name, mini in MINI_TASKS.items():
-        if mini.pictures.name not in encoded_pictures:
-            images, factors = _validation(mini.pictures, mini.sizes["validation"])
-            encoded_pictures[mini.pictures.name] = model.image_features(normalised(images)), factors
-        features, factors = encoded_pictures[mini.pictures.name]
+        if mini.images.name not in encoded_images:
+            images, factors = _validation(mini.images, mini.sizes["validation"])
+            encoded_images[mini.images.name] = model.image_features(normalised(images)), factors
+        features, factors = encoded_images[mini.images.name]
         texts = [[t.format(c) for t in mini.task.templates] for c in mini.task.class_names]
         encoded = [model.text_features(np.array([tokenised(t, tokenizer) for t in group])) for group in texts]
         classes = F.normalize(torch.stack([group.mean(dim=0) for group in encoded]), dim=-1)
@@ -261,9 +261,9 @@ def zero_shot(model: SmallClip) -> dict[str, float]:
 
 
 @cache
-def _validation(pictures: PictureSet, count: int) -> tuple[np.ndarray, list[Factors]]:
-    """The first `count` validation pictures and their factors, drawn once however often they are asked for."""
-    return pictures.split("validation", count)
+def _validation(images: ImageSet, count: int) -> tuple[np.ndarray, list[Factors]]:
+    """The first `count` validation images and their factors, drawn once however often they are asked for."""
+    return images.split("validation", count)
 
 
 def save(model: SmallClip, folder: Path) -> None:

@@ -1,4 +1,4 @@
-"""promptatlas measures which visual task helps which, for prompts learned on frozen CLIP-like models."""
+"""promptatlas measures which visual task helps which, for prompts trained on frozen CLIP-like models."""
 
 from importlib import import_module
 from typing import TYPE_CHECKING, Any

@@ -29,7 +29,7 @@ rule pretrain_mini:
     benchmark:
         study.paths.benchmark("pretrain_mini")
     message:
-        "Train the mini backbone again from procedural pictures with captions"
+        "Train the mini backbone again from procedural images with captions"
     conda:
         "../../envs/environment.yaml"
     script:

@@ -52,7 +52,7 @@ rule prepare:
         **session.resources(study, "prepare"),
     localrule: not study.data.real_tasks
     message:
-        "Prepare the pictures and labels of task {wildcards.task}"
+        "Prepare the images and labels of task {wildcards.task}"
     conda:
         "../../envs/environment.yaml"
     script:
@@ -64,7 +64,7 @@ rule prepare_part:
         study.paths.task_folder("{whole}") / "task.json",
         again=lambda wildcards: again(study.paths.prepared_files(f"{wildcards.whole}@{wildcards.part}")),
     output:
-        study.paths.part_files("{whole}@{part}"),
+        study.paths.subset_files("{whole}@{part}"),
     log:
         study.paths.log("prepare_{whole}@{part}"),
     benchmark:
@@ -81,7 +81,7 @@ rule prepare_part:
         "../scripts/prepare_part.py"
 
 
-# Before anything is learned: who sees that two tasks share images may want to stop.
+# Before anything is trained: who sees that two tasks share images may want to stop.
 rule shared_images:
     input:
         study.paths.task_records(study.tasks),

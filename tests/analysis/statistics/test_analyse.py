@@ -117,15 +117,15 @@ def test_results_do_not_depend_on_row_order_and_repeat(study, table):
 
 def test_tasks_without_enough_cells_are_left_out_and_counted(study):
     transfer, similarity, tasks = study
-    holes = transfer[~((transfer.source == "task_03") & (transfer.target != "task_03"))]
-    found = pick(statistics.analyse(holes, similarity, tasks, permutations=9), test="two_way")
+    missing = transfer[~((transfer.source == "task_03") & (transfer.target != "task_03"))]
+    found = pick(statistics.analyse(missing, similarity, tasks, permutations=9), test="two_way")
     assert set(found["n_tasks"]) == {N - 1}
 
 
 def test_a_few_missing_cells_change_little(study, table):
     transfer, similarity, tasks = study
-    hole = (transfer.source == "task_03") & (transfer.target == "task_05")
-    found = statistics.analyse(transfer[~hole], similarity, tasks, permutations=99)
+    missing = (transfer.source == "task_03") & (transfer.target == "task_05")
+    found = statistics.analyse(transfer[~missing], similarity, tasks, permutations=99)
     wanted = {"test": "two_way", "response": "logit_gain", "method": "coop", "measure": "vis_frechet"}
     assert pick(found, **wanted)["estimate"].item() == pytest.approx(pick(table, **wanted)["estimate"].item(), abs=0.05)
     keys = ["response", "method", "test", "measure"]

@@ -53,7 +53,7 @@ def test_families_mislead_the_plain_test_and_not_the_one_beyond_them():
 
 
 def test_planted_parts_are_what_they_are_said_to_be():
-    parts = nulls.Parts(seed_source=0.0, seed_target=0.0, seed_cell=0.0)
+    parts = nulls.PlantedEffects(seed_source=0.0, seed_target=0.0, seed_cell=0.0)
     rng = np.random.default_rng(0)
     one, other, measure = nulls.planted(parts, 300, 1, rng)
     found = decompose(one)

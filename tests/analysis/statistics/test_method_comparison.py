@@ -75,8 +75,8 @@ def test_one_seed_has_no_interval_and_methods_without_seeds_have_that_of_a_t_tes
 
 def test_the_halves_of_tasks_and_of_seeds_are_added_in_squares():
     values = np.random.default_rng(0).normal(2, 5, (12, 4))
-    halves = [stats.t.ppf(0.975, len(means) - 1) * stats.sem(means) for means in (values.mean(axis=1), values.mean(axis=0))]
-    assert crossed_interval(values) == pytest.approx((values.mean() - np.hypot(*halves), values.mean() + np.hypot(*halves)))
+    base_new = [stats.t.ppf(0.975, len(means) - 1) * stats.sem(means) for means in (values.mean(axis=1), values.mean(axis=0))]
+    assert crossed_interval(values) == pytest.approx((values.mean() - np.hypot(*base_new), values.mean() + np.hypot(*base_new)))
 
 
 def test_a_missing_value_costs_that_value_alone():
@@ -127,9 +127,9 @@ def test_a_method_without_a_seed_is_compared_with_every_seed():
 
 def test_a_task_of_which_nothing_could_be_measured_is_left_out_by_name(table):
     """Where some method failed, what the others have there is told beside."""
-    holes = table.assign(score=table["score"].where(~((table["method"] == "vpt") & (table["task"] == "task_02"))))
-    holes.loc[holes["task"] == "task_03", "score"] = np.nan
-    found = compare(holes)
+    missing = table.assign(score=table["score"].where(~((table["method"] == "vpt") & (table["task"] == "task_02"))))
+    missing.loc[missing["task"] == "task_03", "score"] = np.nan
+    found = compare(missing)
     assert found["tasks_left_out"] == ["task_02", "task_03"] and found["n_tasks"] == 4
     wide = table.pivot_table(index="task", columns="method", values="score")
     for one in found["methods"]:

@@ -78,7 +78,7 @@ def test_without_holes_seeds_are_told_apart_as_by_deviations_from_their_mean():
 
 @pytest.mark.parametrize("share", [0.05, 0.2, 0.4])
 def test_the_coefficients_are_the_expectations_of_the_sums(share):
-    """Against the traces of the whole (cells x cells) matrices, for two seeds with holes of their own."""
+    """Against the traces of the whole (cells x cells) matrices, for two seeds that lack cells of their own."""
     from promptatlas.analysis.statistics.moments import _expected
 
     rng, n = np.random.default_rng(2), 7
@@ -125,9 +125,9 @@ def test_variances_are_unbiased_under_holes(share):
 
 def test_one_missing_seed_of_one_cell_costs_next_to_nothing():
     values = study(np.random.default_rng(4), n=20)
-    holed = values.copy()
-    holed[1, 3, 7] = np.nan
-    whole, found = decompose(values), decompose(holed)
+    lacking = values.copy()
+    lacking[1, 3, 7] = np.nan
+    whole, found = decompose(values), decompose(lacking)
     assert vars(found) == pytest.approx(vars(whole), rel=0.03) and found != whole
 
 
@@ -219,9 +219,9 @@ def test_masked_alike_a_correlation_is_not_diluted(share):
     for _ in range(60):
         predictor = rng.normal(size=(20, 20))
         response = predictor / 2 + np.sqrt(0.75) * rng.normal(size=(20, 20)) + rng.normal(size=20)
-        holed = punched(rng, response, share)
-        alike.append(masked.correlation(holed, predictor))
-        unmasked.append(permutation.correlation(holed, predictor))
+        lacking = punched(rng, response, share)
+        alike.append(masked.correlation(lacking, predictor))
+        unmasked.append(permutation.correlation(lacking, predictor))
     assert np.mean(alike) == pytest.approx(0.5, abs=0.02)
     assert np.mean(unmasked) < 0.5 * np.sqrt(1 - share) + 0.02
 
@@ -256,12 +256,12 @@ def whole(transfer):
     return table_of(transfer)
 
 
-def hole(transfer, **where):
+def without(transfer, **where):
     there = np.logical_and.reduce([transfer[key] == value for key, value in where.items()])
     return transfer.assign(score=transfer["score"].where(~there))
 
 
-HOLES = {
+MISSING = {
     "cell of one seed": [{"method": "coop", "source": "task_01", "target": "task_03", "seed": 2}],
     "cell": [{"method": "coop", "source": "task_01", "target": "task_03"}],
     "row": [{"method": "coop", "source": "task_01"}],
@@ -273,12 +273,12 @@ HOLES = {
 }
 
 
-@pytest.mark.parametrize("what", HOLES)
+@pytest.mark.parametrize("what", MISSING)
 def test_what_is_missing_takes_nothing_else_away(transfer, whole, what):
-    holed = transfer
-    for where in HOLES[what]:
-        holed = hole(holed, **where)
-    found = table_of(holed)
+    lacking = transfer
+    for where in MISSING[what]:
+        lacking = without(lacking, **where)
+    found = table_of(lacking)
     keys = ["response", "method", "protocol", "measure", "test"]
     one, other = whole.set_index(keys)["estimate"], found.set_index(keys)["estimate"]
     assert list(other.index[other.index.get_level_values("method") == "vpt"]) == list(
@@ -298,7 +298,7 @@ def test_what_is_missing_takes_nothing_else_away(transfer, whole, what):
     else:
         assert lost.get_level_values("test").isin(["social_relations"]).all(), list(lost)
     cells = found.set_index(keys)["n_cells"].xs(("logit_gain", "coop", "frozen"), level=keys[:3])
-    score = collect(holed, tasks_table(N))[0].score
+    score = collect(lacking, tasks_table(N))[0].score
     assert cells["relationship", "variance_share"] == np.isfinite(off_diagonal(score)).sum()
     counted = np.isfinite(off_diagonal(seed_mean(score)))
     task = what in ("row", "column")  # a task without cells of one kind stands in no test by renaming
@@ -306,7 +306,7 @@ def test_what_is_missing_takes_nothing_else_away(transfer, whole, what):
 
 
 def test_a_target_without_zero_shot_score_has_no_gain_and_keeps_its_other_scales(transfer):
-    bare = hole(transfer, source="template", target="task_02")
+    bare = without(transfer, source="template", target="task_02")
     tasks = tasks_table(N)
     found = table_of(bare, tasks=tasks.assign(zero_shot=tasks["zero_shot"].where(tasks["task"] != "task_02")))
     tested = found[(found["test"] == "two_way") & (found["measure"] == "vis_frechet")].set_index(["response", "method"])["n_tasks"]
@@ -357,9 +357,9 @@ def test_a_measure_that_cannot_be_tested_is_listed_with_its_reason(transfer, wha
 
 def test_a_measure_that_is_constant_where_scores_are_says_so(transfer):
     """It varies, but only in a column whose scores are missing."""
-    holed = hole(transfer, target="task_07")
+    lacking = without(transfer, target="task_07")
     similarity = with_measure(lambda mine: mine.assign(value=np.where(mine["target"] == "task_07", mine["value"], 1.0)))
-    rows = table_of(holed, similarity).query("measure == 'lab_cover' and test == 'two_way'")
+    rows = table_of(lacking, similarity).query("measure == 'lab_cover' and test == 'two_way'")
     assert set(rows["reason"]) == {"the same for all pairs of tasks"}
 
 
@@ -395,13 +395,13 @@ def test_where_all_sources_are_alike_there_is_no_share():
 
 
 def test_counts_are_of_what_was_measured(transfer):
-    holed = hole(hole(transfer, method="coop", seed=3), method="vpt", source="task_02")
+    lacking = without(without(transfer, method="coop", seed=3), method="vpt", source="task_02")
     for name in ("source", "target"):
-        holed = hole(holed, **{name: "task_06"})
-    found = statistics.summary(holed, similarity_table(N), table_of(holed), tasks_table(N))
-    inside = holed[holed["source"].isin(tasks_table(N)["task"])]
+        lacking = without(lacking, **{name: "task_06"})
+    found = statistics.summary(lacking, similarity_table(N), table_of(lacking), tasks_table(N))
+    inside = lacking[lacking["source"].isin(tasks_table(N)["task"])]
     assert found["n_cells"] == inside["score"].notna().sum() and found["n_cells"] + found["n_missing_cells"] == len(inside)
-    assert found["n_calibration_cells"] == holed["score"].notna().sum() - found["n_cells"]
+    assert found["n_calibration_cells"] == lacking["score"].notna().sum() - found["n_cells"]
     assert found["n_tasks_measured"] == N - 1 and found["seeds"] == [1, 2, 3]
     coop, vpt = found["by_method"]
     assert (coop["n_seeds"], vpt["n_seeds"]) == (2, 3) and coop["n_pairs"] == (N - 1) * (N - 2) and vpt["n_pairs"] == (N - 2) ** 2

@@ -9,7 +9,7 @@ import scipy.stats
 from promptatlas.analysis.statistics import permutation
 from promptatlas.analysis.statistics.jackknife import correlation_interval, interval, share_interval, without
 from promptatlas.analysis.statistics.relations import effects
-from promptatlas.base.rng import stream
+from promptatlas.base.rng import named_rng
 
 OFF = ~np.eye(8, dtype=bool)
 
@@ -28,7 +28,7 @@ def off_diagonal_unit(values):
 def test_all_relabellings_of_eight_give_the_published_exact_qap():
     """On raw matrices the same machinery is the classical QAP; by enumeration p = 296/40320 (R's ape: .00755 by sampling)."""
     y, x, _ = fixture()
-    orders = permutation.relabellings(8, 40320, stream("test"))
+    orders = permutation.relabellings(8, 40320, named_rng("test"))
     assert permutation.is_exact(orders)
     left, right = off_diagonal_unit(y), off_diagonal_unit(x)
     null = permutation.null_correlations(left, right[None], orders)
@@ -43,7 +43,7 @@ def test_sampled_p_is_near_the_exact_one():
     observed = np.array([(left * right).sum()])
     found = {}
     for name, count in (("exact", 40320), ("sampled", 9999)):
-        orders = permutation.relabellings(8, count, stream("test", name))
+        orders = permutation.relabellings(8, count, named_rng("test", name))
         null = permutation.null_correlations(left, right[None], orders)
         found[name] = permutation.p_values(observed, null, permutation.is_exact(orders))[0]
     assert found["sampled"] == pytest.approx(found["exact"], abs=0.01)
@@ -61,7 +61,7 @@ def test_two_way_correlation_equals_naive_residuals_and_refitting_every_relabell
         return values[off] - design @ np.linalg.lstsq(design, values[off], rcond=None)[0]
 
     naive = [np.corrcoef(left(y[np.ix_(order, order)]), left(x))[0, 1] for order in permutations(range(5))]
-    orders = permutation.relabellings(5, 9999, stream("test"))
+    orders = permutation.relabellings(5, 9999, named_rng("test"))
     null = permutation.null_correlations(permutation.residual(y), permutation.residual(x)[None], orders)
     assert null[:, 0] == pytest.approx(naive, abs=1e-10)
     assert permutation.correlation(y, x) == pytest.approx(naive[0])
@@ -77,7 +77,7 @@ def test_names_and_order_of_the_tasks_do_not_matter():
     p = []
     for one, other in ((y, x), moved):
         left, right = permutation.residual(one), permutation.residual(other)
-        orders = permutation.relabellings(7, 9999, stream("test"))
+        orders = permutation.relabellings(7, 9999, named_rng("test"))
         p.append(permutation.p_values(np.array([(left * right).sum()]), permutation.null_correlations(left, right[None], orders), True)[0])
     assert permutation.correlation(*moved) == pytest.approx(permutation.correlation(y, x))
     assert p[0] == p[1]
@@ -100,7 +100,7 @@ def test_max_t_is_never_below_the_single_p_and_equals_a_loop():
     y, x = rng.normal(size=(6, 6)), rng.normal(size=(4, 6, 6))
     left, right = permutation.residual(y), np.stack([permutation.residual(one) for one in x])
     observed = (left * right).sum(axis=(1, 2))
-    null = permutation.null_correlations(left, right, permutation.relabellings(6, 720, stream("test")))
+    null = permutation.null_correlations(left, right, permutation.relabellings(6, 720, named_rng("test")))
     adjusted = permutation.max_t_p_values(observed, null, exact=True)
     naive = [sum(max(abs(draw)) >= abs(value) - 1e-12 for draw in null) / 720 for value in observed]
     assert adjusted == pytest.approx(naive)
@@ -122,7 +122,7 @@ def test_min_p_equals_a_loop_and_does_not_let_one_wide_null_hide_the_others():
 
 def test_block_relabellings_keep_families_together():
     families = ["a", "b", "a", "c", "b", "d", "c", "e"]
-    orders = permutation.block_relabellings(families, 3000, stream("test"))
+    orders = permutation.block_relabellings(families, 3000, named_rng("test"))
     assert (np.sort(orders, axis=1) == np.arange(8)).all()
     for order in orders[:300]:
         moved = [families[index] for index in order]
@@ -139,8 +139,8 @@ def test_block_relabelling_asks_for_more_than_family():
     y = same + 0.5 * rng.normal(size=(12, 12))
     left, right = permutation.residual(y), permutation.residual(same)
     observed = np.array([(left * right).sum()])
-    plain = permutation.null_correlations(left, right[None], permutation.relabellings(12, 999, stream("test")))
-    blocks = permutation.null_correlations(left, right[None], permutation.block_relabellings(list(families), 999, stream("test")))
+    plain = permutation.null_correlations(left, right[None], permutation.relabellings(12, 999, named_rng("test")))
+    blocks = permutation.null_correlations(left, right[None], permutation.block_relabellings(list(families), 999, named_rng("test")))
     assert permutation.p_values(observed, plain, False)[0] < 0.01
     assert permutation.p_values(observed, blocks, False)[0] == 1
 

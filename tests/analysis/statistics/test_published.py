@@ -13,7 +13,7 @@ from promptatlas.analysis.statistics.families import of_tasks
 from promptatlas.analysis.statistics.matrices import collect
 from promptatlas.analysis.statistics.published import beside, compare, rank_correlation
 from promptatlas.base.errors import UserError
-from promptatlas.base.rng import stream
+from promptatlas.base.rng import named_rng
 from synthetic_study import elevater_study, tasks_table, transfer_table
 
 DIGITISED = Path(__file__).parents[4] / "shared" / "reference" / "mvlpt_fig4_digitised.json"
@@ -126,7 +126,7 @@ def test_numbers_are_spearmans_of_shares_and_of_what_source_and_target_leave_ove
 def test_study_that_follows_the_figure_agrees_and_one_of_noise_does_not(study):
     for entry in compared(study)["by_method"]:
         assert entry["relationship_rank_correlation"] > 0.7 and entry["relationship_p"] == pytest.approx(1 / 200)
-    scores = stream("test").uniform(0.1, 0.9, len(study["transfer"]))
+    scores = named_rng("test").uniform(0.1, 0.9, len(study["transfer"]))
     noise = study | {"transfer": study["transfer"].assign(score=scores)}
     for entry in compared(noise)["by_method"]:
         assert abs(entry["relationship_rank_correlation"]) < 0.3 and entry["relationship_p"] > 0.01
@@ -164,8 +164,8 @@ def test_tasks_that_the_figure_lacks_change_nothing(study):
 
 
 def test_missing_cells_are_left_out_and_counted(study):
-    hole = (study["transfer"].source == "dtd") & (study["transfer"].target == "food-101")
-    entry = compared(study | {"transfer": study["transfer"][~hole]})["by_method"][0]
+    missing = (study["transfer"].source == "dtd") & (study["transfer"].target == "food-101")
+    entry = compared(study | {"transfer": study["transfer"][~missing]})["by_method"][0]
     assert entry["n_cells"] == 131 and entry["n_tasks"] == 12
     place = entry["tasks"].index("dtd"), entry["tasks"].index("food-101")
     assert np.isnan(entry["measured"][place[0]][place[1]])

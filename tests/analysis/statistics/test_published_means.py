@@ -40,16 +40,16 @@ def test_softcpts_numbers_have_the_average_that_its_authors_print(tasks: str, av
 
 
 @pytest.mark.parametrize("count", SHOTS)
-def test_the_ready_studies_find_the_numbers_of_their_papers_at_every_number_of_pictures(count: int) -> None:
+def test_the_ready_studies_find_the_numbers_of_their_papers_at_every_number_of_images(count: int) -> None:
     found = means(ready("few_shot", shots=count))
     assert set(found) == {"CoOp", "UPT", "Tip-Adapter-F", "Prompt-Adapter-F"}
-    assert found["CoOp"]["note"] == "settings not known" and "test pictures" in found["Prompt-Adapter-F"]["note"]
+    assert found["CoOp"]["note"] == "settings not known" and "test images" in found["Prompt-Adapter-F"]["note"]
     assert "other settings" not in found["Prompt-Adapter-F"]["note"]
     softcpt = means(ready("softcpt", shots=count))
     assert {"ZS-CLIP", "SoftCPT-NATA"} <= set(softcpt) and "other settings" not in softcpt["SoftCPT-NATA"]["note"]
 
 
-def test_numbers_are_those_of_the_same_number_of_pictures_and_form() -> None:
+def test_numbers_are_those_of_the_same_number_of_images_and_form() -> None:
     assert means(ready("few_shot", shots=4))["Prompt-Adapter-F"]["score"] == pytest.approx(0.7617)
     found = means(ready("softcpt"))
     assert found["SoftCPT-NATA"]["score"] == pytest.approx(0.7417)

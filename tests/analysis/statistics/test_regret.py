@@ -9,7 +9,7 @@ from promptatlas.analysis.statistics import permutation
 from promptatlas.analysis.statistics.matrices import collect
 from promptatlas.analysis.statistics.regret import no_preference, outdone, regrets, static_list
 from promptatlas.analysis.statistics.seriation import common_order, profiles, seriate
-from promptatlas.base.rng import stream
+from promptatlas.base.rng import named_rng
 from synthetic_study import tasks_table, transfer_table
 
 
@@ -123,7 +123,7 @@ def no_better(kind: str, n: int, rng: np.random.Generator) -> tuple[np.ndarray, 
 
 def beaten(pairs, k: int) -> float:
     """Share of the (scores, measure) in which the measure is said to beat the static list at 5 %."""
-    orders = permutation.relabellings(20, 99, stream("test"))
+    orders = permutation.relabellings(20, 99, named_rng("test"))
     return float(np.mean([outdone(scores, measure, static_list(scores), k, orders) <= 0.05 for scores, measure in pairs]))
 
 
@@ -144,5 +144,5 @@ def test_a_measure_that_knows_who_helps_whom_beats_the_static_list():
 
 def test_nothing_is_beaten_by_itself():
     scores = np.random.default_rng(11).normal(size=(8, 8))
-    orders = permutation.relabellings(8, 99, stream("test"))
+    orders = permutation.relabellings(8, 99, named_rng("test"))
     assert outdone(scores, static_list(scores), static_list(scores), 1, orders) >= 0.5

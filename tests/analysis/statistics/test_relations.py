@@ -122,8 +122,8 @@ def test_reliability_predicts_how_well_two_halves_agree():
     rows = []
     for _ in range(60):
         seeds = planted(rng, 20) + rng.normal(size=(6, 20, 20))
-        halves = [effects(half.mean(axis=0)).relationship[~np.eye(20, dtype=bool)] for half in (seeds[:3], seeds[3:])]
-        rows.append((np.corrcoef(*halves)[0, 1], decompose(seeds[:3]).reliability))
+        base_new = [effects(half.mean(axis=0)).relationship[~np.eye(20, dtype=bool)] for half in (seeds[:3], seeds[3:])]
+        rows.append((np.corrcoef(*base_new)[0, 1], decompose(seeds[:3]).reliability))
     agreement, predicted = np.mean(rows, axis=0)
     assert agreement == pytest.approx(predicted, abs=0.03)
 
@@ -143,9 +143,9 @@ def test_off_diagonal_does_not_touch_its_input():
 def test_a_task_without_cells_takes_no_relationship_from_the_others():
     rng = np.random.default_rng(1)
     whole = rng.normal(size=(6, 6))
-    holes = whole.copy()
-    holes[2], holes[:, 2] = np.nan, np.nan
+    missing = whole.copy()
+    missing[2], missing[:, 2] = np.nan, np.nan
     others = np.delete(np.arange(6), 2)
-    left = relationships(holes)
+    left = relationships(missing)
     np.testing.assert_allclose(left[np.ix_(others, others)], effects(whole[np.ix_(others, others)]).relationship)
     assert np.isnan(left[2]).all() and np.isnan(left[:, 2]).all()

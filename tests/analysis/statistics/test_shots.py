@@ -1,4 +1,4 @@
-"""Studies with different numbers of pictures side by side: what their summaries say, in both directions."""
+"""Studies with different numbers of images side by side: what their summaries say, in both directions."""
 
 import json
 

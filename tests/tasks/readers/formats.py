@@ -1,7 +1,7 @@
 """Small data sets in their genuine formats on disk, written without the code that reads them.
 
-Every picture is one plain colour that depends on its class, split and number, so that a test sees whether the right
-picture came out. Writers get the class names that the data set has, in the order of its labels.
+Every image is one plain colour that depends on its class, split and number, so that a test sees whether the right
+image came out. Writers get the class names that the data set has, in the order of its labels.
 """
 
 import colorsys
@@ -24,18 +24,18 @@ PER_CLASS = {"train": 3, "validation": 1, "test": 2}
 
 
 def colour(label: int, split: str, number: int) -> tuple[int, int, int]:
-    """The colour of picture `number` of class `label`."""
+    """The colour of image `number` of class `label`."""
     hue = hashlib.sha256(f"{label} {split} {number}".encode()).digest()[0] / 256
     return tuple(round(255 * value) for value in colorsys.hsv_to_rgb(hue, 0.5, 0.8))
 
 
-def picture(label: int, split: str, number: int, size: tuple[int, int] = (24, 16), mode: str = "RGB") -> Image.Image:
+def make_image(label: int, split: str, number: int, size: tuple[int, int] = (24, 16), mode: str = "RGB") -> Image.Image:
     return Image.new("RGB", size, colour(label, split, number)).convert(mode)
 
 
 def shows(image: Image.Image, label: int, split: str, number: int) -> bool:
-    """Whether `image`, which may have gone through JPEG, is that picture."""
-    expected = np.array(picture(label, split, number, mode="L" if image.mode in ("L", "1") else "RGB"), float)[0, 0]
+    """Whether `image`, which may have gone through JPEG, is that image."""
+    expected = np.array(make_image(label, split, number, mode="L" if image.mode in ("L", "1") else "RGB"), float)[0, 0]
     found = np.array(image if image.mode == "L" else image.convert("RGB"), float)
     return bool(np.abs(found.reshape(-1, found.shape[-1] if found.ndim == 3 else 1).mean(0) - expected).max() < 8)
 
@@ -46,7 +46,7 @@ def save(path: Path, image: Image.Image) -> None:
 
 
 def rows(names: list[str], split: str) -> list[tuple[int, int]]:
-    """(label, number in its class) of every picture of `split`, shuffled as published lists are not sorted by class."""
+    """(label, number in its class) of every image of `split`, shuffled as published lists are not sorted by class."""
     listed = [(label, number) for label in range(len(names)) for number in range(PER_CLASS[split])]
     return [listed[place] for place in np.random.default_rng(len(names)).permutation(len(listed))]
 
@@ -61,7 +61,7 @@ def mnist(root: Path, names: list[str], packed: bool = True) -> None:
     raw.mkdir(parents=True)
     for split, prefix in (("train", "train"), ("test", "t10k")):
         listed = rows(names, split)
-        images = np.stack([np.array(picture(label, split, number, (28, 28), "L")) for label, number in listed])
+        images = np.stack([np.array(make_image(label, split, number, (28, 28), "L")) for label, number in listed])
         labels = np.array([label for label, _ in listed])
         for stem, array in (("images-idx3-ubyte", images), ("labels-idx1-ubyte", labels)):
             name, content = f"{prefix}-{stem}", idx(array)
@@ -85,7 +85,7 @@ def cifar100(root: Path, names: list[str]) -> dict[str, str]:
 
 
 def _cifar(listed: list, split: str, key: str) -> dict:
-    values = [np.array(picture(label, split, n, (32, 32))).transpose(2, 0, 1).reshape(-1) for label, n in listed]
+    values = [np.array(make_image(label, split, n, (32, 32))).transpose(2, 0, 1).reshape(-1) for label, n in listed]
     data = np.array(values, dtype=np.uint8).reshape(len(listed), 3072)
     names = [f"{row}.png" for row in range(len(listed))]
     return {"data": data, key: [label for label, _ in listed], "filenames": names}
@@ -106,14 +106,14 @@ def caltech101(root: Path, names: list[str]) -> None:
     base = root / "caltech101/101_ObjectCategories"
     for label, name in enumerate(names):
         for number in range(6):
-            save(base / name / f"image_{number + 1:04d}.jpg", picture(label, "all", number))
-    save(base / "BACKGROUND_Google/image_0001.jpg", picture(999, "all", 0))
+            save(base / name / f"image_{number + 1:04d}.jpg", make_image(label, "all", number))
+    save(base / "BACKGROUND_Google/image_0001.jpg", make_image(999, "all", 0))
 
 
 def eurosat(root: Path, names: list[str], per_class: int = 6) -> None:
     for label, name in enumerate(names):
         for number in range(per_class):
-            save(root / "eurosat/2750" / name / f"{name}_{number + 1}.jpg", picture(label, "all", number, (64, 64)))
+            save(root / "eurosat/2750" / name / f"{name}_{number + 1}.jpg", make_image(label, "all", number, (64, 64)))
 
 
 def tree(root: Path, names: list[str], folders: dict[str, str], suffix: str = ".jpg") -> None:
@@ -121,7 +121,7 @@ def tree(root: Path, names: list[str], folders: dict[str, str], suffix: str = ".
     for split, folder in folders.items():
         for label, name in enumerate(names):
             for number in range(PER_CLASS[split]):
-                save(root / folder / name / f"{number}{suffix}", picture(label, split, number))
+                save(root / folder / name / f"{number}{suffix}", make_image(label, split, number))
 
 
 def country211(root: Path, names: list[str]) -> None:
@@ -137,7 +137,7 @@ def dtd(root: Path, names: list[str]) -> None:
         lines = []
         for label, number in rows(names, split):
             path = f"{names[label]}/{names[label]}_{split}{number}.jpg"
-            save(root / "dtd/dtd/images" / path, picture(label, split, number))
+            save(root / "dtd/dtd/images" / path, make_image(label, split, number))
             lines.append(path)
         _text(root / f"dtd/dtd/labels/{stem}1.txt", lines)
 
@@ -148,7 +148,7 @@ def aircraft(root: Path, names: list[str]) -> None:
     for first, (split, stem) in enumerate((("train", "train"), ("validation", "val"), ("test", "test"))):
         lines = []
         for row, (label, number) in enumerate(rows(names, split)):
-            save(data / f"images/{first}{row:06d}.jpg", picture(label, split, number))
+            save(data / f"images/{first}{row:06d}.jpg", make_image(label, split, number))
             lines.append(f"{first}{row:06d} {names[label]}")
         _text(data / f"images_variant_{stem}.txt", lines)
 
@@ -158,7 +158,7 @@ def food101(root: Path, names: list[str]) -> None:
         listed: dict[str, list[str]] = {name: [] for name in names}
         for label, number in rows(names, split):
             path = f"{names[label]}/{split}{number}"
-            save(root / "food-101/images" / f"{path}.jpg", picture(label, split, number))
+            save(root / "food-101/images" / f"{path}.jpg", make_image(label, split, number))
             listed[names[label]].append(path)
         _text(root / f"food-101/meta/{split}.json", [json.dumps(listed)])
 
@@ -167,11 +167,11 @@ def gtsrb(root: Path, names: list[str]) -> None:
     base = root / "gtsrb"
     for label, number in rows(names, "train"):
         folder = base / "GTSRB/Training" / f"{label:05d}"
-        save(folder / f"00000_{number:05d}.ppm", picture(label, "train", number))
+        save(folder / f"00000_{number:05d}.ppm", make_image(label, "train", number))
         (folder / f"GT-{label:05d}.csv").write_text("Filename;Width;Height;Roi.X1;Roi.Y1;Roi.X2;Roi.Y2;ClassId\n")
     lines = ["Filename;Width;Height;Roi.X1;Roi.Y1;Roi.X2;Roi.Y2;ClassId"]
     for row, (label, number) in enumerate(rows(names, "test")):
-        save(base / f"GTSRB/Final_Test/Images/{row:05d}.ppm", picture(label, "test", number))
+        save(base / f"GTSRB/Final_Test/Images/{row:05d}.ppm", make_image(label, "test", number))
         lines.append(f"{row:05d}.ppm;24;16;5;5;20;12;{label}")
     _text(base / "GT-final_test.csv", lines)
 
@@ -184,7 +184,7 @@ def pets(root: Path, names: list[str], ids: list[int] | None = None) -> None:
         lines = []
         for label, number in rows(names, split):
             name = f"{names[label]}_{number + (100 if split == 'test' else 0)}"
-            save(base / "images" / f"{name}.jpg", picture(label, split, number))
+            save(base / "images" / f"{name}.jpg", make_image(label, split, number))
             lines.append(f"{name} {ids[label]} {1 if names[label][0].isupper() else 2} 1")
         _text(base / f"annotations/{stem}.txt", lines)
 
@@ -196,7 +196,7 @@ def flowers(root: Path, names: list[str]) -> dict[str, str]:
         for label, number in rows(names, split):
             labels.append(label + 1)
             splits[key].append(len(labels))
-            save(base / f"jpg/image_{len(labels):05d}.jpg", picture(label, split, number))
+            save(base / f"jpg/image_{len(labels):05d}.jpg", make_image(label, split, number))
     scipy.io.savemat(base / "imagelabels.mat", {"labels": np.array([labels], dtype=np.uint8)})
     scipy.io.savemat(base / "setid.mat", {key: np.array([value], dtype=np.uint16) for key, value in splits.items()})
     return {name: hashlib.md5((base / name).read_bytes()).hexdigest() for name in ("imagelabels.mat", "setid.mat")}
@@ -210,7 +210,7 @@ def cars(root: Path, names: list[str]) -> None:
     for split, file in files.items():
         annotations = np.empty(len(rows(names, split)), dtype=fields)
         for row, (label, number) in enumerate(rows(names, split)):
-            save(base / f"cars_{split}" / f"{row + 1:05d}.jpg", picture(label, split, number))
+            save(base / f"cars_{split}" / f"{row + 1:05d}.jpg", make_image(label, split, number))
             annotations[row] = (1, 1, 20, 12, label + 1, f"{row + 1:05d}.jpg")
         scipy.io.savemat(file, {"annotations": annotations})
     scipy.io.savemat(base / "devkit/cars_meta.mat", {"class_names": np.array([names], dtype=object)})
@@ -227,17 +227,17 @@ def fer2013(root: Path, names: list[str], file: str = "fer2013.csv") -> str:
         writer.writerow(header)
         for split, usage in (("train", "Training"), ("validation", "PublicTest"), ("test", "PrivateTest")):
             for label, number in rows(names, split):
-                pixels = " ".join(map(str, np.array(picture(label, split, number, (48, 48), "L")).reshape(-1)))
+                pixels = " ".join(map(str, np.array(make_image(label, split, number, (48, 48), "L")).reshape(-1)))
                 writer.writerow([label, pixels, usage] if original else [label, usage, pixels])
     return hashlib.md5(path.read_bytes()).hexdigest()
 
 
 def voc2007(root: Path, marks: dict[str, list[dict[str, str]]]) -> None:
-    """marks: for every image set, per picture its classes with "0" or "1" for difficult."""
+    """marks: for every image set, per image its classes with "0" or "1" for difficult."""
     base = root / "VOCdevkit/VOC2007"
-    for first, (image_set, pictures) in enumerate(marks.items()):
+    for first, (image_set, images) in enumerate(marks.items()):
         numbers = []
-        for row, things in enumerate(pictures):
+        for row, things in enumerate(images):
             name = f"{first}{row:05d}"
             objects = "".join(
                 f"<object><name>{thing}</name><pose>Left</pose><difficult>{difficult}</difficult>"
@@ -247,7 +247,7 @@ def voc2007(root: Path, marks: dict[str, list[dict[str, str]]]) -> None:
             )
             annotation = f"<annotation><filename>{name}.jpg</filename>{objects}</annotation>"
             _text(base / f"Annotations/{name}.xml", [annotation])
-            save(base / f"JPEGImages/{name}.jpg", picture(row, image_set, 0))
+            save(base / f"JPEGImages/{name}.jpg", make_image(row, image_set, 0))
             numbers.append(name)
         _text(base / f"ImageSets/Main/{image_set}.txt", numbers)
 
@@ -266,7 +266,7 @@ def webdataset(folder: Path, names: list[str], splits: dict[str, str], suffix: s
         for shard in range(2):
             with tarfile.open(folder / name / f"{shard}.tar", "w") as tar:
                 for row, (label, number) in list(enumerate(every))[shard::2]:
-                    image = encoded(picture(label, split, number), {"jpg": "JPEG"}.get(suffix, suffix.upper()))
+                    image = encoded(make_image(label, split, number), {"jpg": "JPEG"}.get(suffix, suffix.upper()))
                     label_file = ("cls", str(label).encode()) if marks is None else ("npy", marks(label))
                     for extension, content in (label_file, (suffix, image)):
                         info = tarfile.TarInfo(f"s{row:07d}.{extension}")
@@ -295,7 +295,7 @@ def parquet(folder: Path, names: list[str], files: dict[str, str], image: str, l
     metadata = {"info": {"features": {image: {"_type": "Image"}, label: feature}}}
     for split, file in files.items():
         listed = rows(names, split)
-        contents = [encoded(picture(number, split, n)) for number, n in listed]
+        contents = [encoded(make_image(number, split, n)) for number, n in listed]
         images = [{"bytes": content, "path": f"{row}.png"} for row, content in enumerate(contents)]
         labels = [number for number, _ in listed]
         if kind == "names":
@@ -309,13 +309,13 @@ def parquet(folder: Path, names: list[str], files: dict[str, str], image: str, l
 
 
 def manifest(file: Path, root: Path, names: list[str], multilabel: bool = False) -> None:
-    """CoOp's split_zhou format, and its pictures below `root`; `multilabel` puts every label into a list."""
+    """CoOp's split_zhou format, and its images below `root`; `multilabel` puts every label into a list."""
     content = {}
     for split, key in (("train", "train"), ("validation", "val"), ("test", "test")):
         content[key] = []
         for label, number in rows(names, split):
             path = f"{names[label].replace('/', '_')}/{split}_{number}.jpg"
-            save(root / path, picture(label, split, number))
+            save(root / path, make_image(label, split, number))
             marks = [label], [names[label]]
             content[key].append([path, *(marks if multilabel else (label, names[label]))])
     _text(file, [json.dumps(content)])

@@ -69,10 +69,10 @@ def test_files_of_any_name_become_a_task_and_are_called_by_what_can_be_printed(t
 
 def test_files_of_any_name_are_opened_in_other_processes_too(tree: Path, tmp_path: Path) -> None:
     source = {"reader": "folder", "path": str(tree)}
-    pictures = readers.reader(source).read(source, tmp_path).splits["test"].pictures
-    copy = pickle.loads(pickle.dumps(pictures))
-    for row in range(len(pictures)):
-        assert copy.name(row) == pictures.name(row) and copy.open(row).tobytes() == pictures.open(row).tobytes()
+    images = readers.reader(source).read(source, tmp_path).splits["test"].images
+    copy = pickle.loads(pickle.dumps(images))
+    for row in range(len(images)):
+        assert copy.name(row) == images.name(row) and copy.open(row).tobytes() == images.open(row).tobytes()
 
 
 def test_a_broken_file_of_any_name_is_named_on_the_terminal_in_the_log_and_in_the_reason(tree: Path, tmp_path: Path, capsys) -> None:
@@ -175,9 +175,9 @@ def test_paths_as_windows_writes_them_are_found(listed: Path) -> None:
     listed.write_text(json.dumps(windows))
     found = read(listed)
     assert all(found.splits[split].stamp == plain.splits[split].stamp for split in plain.splits)
-    assert [found.splits["test"].pictures.name(row) for row in (0, 1)] == [plain.splits["test"].pictures.name(row) for row in (0, 1)]
+    assert [found.splits["test"].images.name(row) for row in (0, 1)] == [plain.splits["test"].images.name(row) for row in (0, 1)]
     put(listed.parent, [b"cats\\1.png"], seed=9)
-    assert Path(read(listed).splits["train"].pictures.name(0)).name == "cats\\1.png"
+    assert Path(read(listed).splits["train"].images.name(0)).name == "cats\\1.png"
 
 
 @pytest.mark.parametrize(
@@ -197,10 +197,10 @@ def test_an_absolute_path_into_the_folder_says_what_to_list(listed: Path) -> Non
 def test_a_list_may_name_files_of_any_bytes(listed: Path) -> None:
     os.rename(listed.parent / "cats/3.png", os.path.join(os.fsencode(listed.parent), b"cats/caf\xe9.png"))
     listed.write_text(json.dumps(LIST).replace("cats/3.png", "cats/caf\\udce9.png"))
-    found = read(listed).splits["test"].pictures
+    found = read(listed).splits["test"].images
     assert printable(found.name(0)).endswith(r"caf\xe9.png") and found.open(0).size == (9, 9)
     listed.write_text(json.dumps(LIST).replace("cats/3.png", "cats/gone\\udce9.png"))
-    refused(listed, "lists 1 picture that is not in .*gone")
+    refused(listed, "lists 1 image that is not in .*gone")
 
 
 def test_a_key_that_stands_twice_loses_no_rows_in_silence(listed: Path) -> None:

@@ -10,7 +10,7 @@ import pytest
 import torchvision.datasets as known
 
 from promptatlas.tasks import readers
-from promptatlas.tasks.catalogue import Entry, entry, published
+from promptatlas.tasks.catalogue import TaskEntry, entry, published
 from promptatlas.tasks.labels import relabel
 from promptatlas.tasks.readers.contents import DIGITS, EXPRESSIONS, VOC_CLASSES
 from promptatlas.tasks.readers.repository import home
@@ -20,7 +20,7 @@ OPENED = 25
 SOURCES = [(task, number) for task in published() for number in range(len(entry(task).sources))]
 
 
-def spelt(task: Entry) -> list[str]:
+def spelt(task: TaskEntry) -> list[str]:
     """What a source may call the classes, in the task's order: the last spelling that the catalogue knows of each."""
     last = {name: spelling for spelling, name in task.spellings.items()}
     return [last.get(name, name) for name in task.task.class_names] or ["long sleeves", "short_sleeves", "No sleeves"]
@@ -111,7 +111,7 @@ def write_huggingface(source: dict, root: Path, names: list[str], multilabel: bo
         for split, file in source["files"].items():
             lines = []
             for row, (label, number) in enumerate(formats.rows(names, split)):
-                formats.save(folder / f"img/{split}{row}.png", formats.picture(label, split, number))
+                formats.save(folder / f"img/{split}{row}.png", formats.make_image(label, split, number))
                 lines.append(json.dumps({"id": row, "img": f"img/{split}{row}.png", "label": label}))
             (folder / file).write_text("\n".join(lines))
     elif "clip-benchmark/wds_" in source["repository"]:
@@ -137,14 +137,14 @@ def write_folder(source: dict, root: Path, names: list[str], multilabel: bool) -
     elif "redraw" in source:
         for label, name in enumerate(safe):
             for number in range(6):
-                formats.save(root / source["path"] / name / f"{number}.jpg", formats.picture(label, "all", number))
+                formats.save(root / source["path"] / name / f"{number}.jpg", formats.make_image(label, "all", number))
     else:
         splits = source.get("splits", {"train": "train", "validation": "val", "test": "test"})
         formats.tree(root / source["path"], safe, splits)
 
 
 def small(source: dict) -> dict:
-    """The source with a few pictures per class where it asks for hundreds."""
+    """The source with a few images per class where it asks for hundreds."""
     if "redraw" not in source:
         return source
     few = {"train": 2, "validation": 1, "test": 1}
@@ -177,10 +177,10 @@ def test_a_source_of_the_catalogue_is_read(name: str, number: int, tmp_path: Pat
     known_as = task.spellings | {shown: shown for shown in task.task.class_names}
     written = {known_as[title]: label for label, title in enumerate(names) if title in known_as}
     for part in listing.splits.values():
-        assert len(part.pictures) == len(part.labels) > 0
+        assert len(part.images) == len(part.labels) > 0
         assert (part.labels.ndim == 2) == task.task.multilabel
         for row in np.linspace(0, len(part.labels) - 1, min(OPENED, len(part.labels))).astype(int).tolist():
-            image = part.pictures.open(row)
+            image = part.images.open(row)
             if task.task.multilabel:
                 assert part.labels[row].sum() in (1, 2) and image.size == (24, 16)
                 continue

@@ -1,4 +1,4 @@
-"""Folders of pictures and manifests become listings, and what cannot be a task is refused in one sentence."""
+"""Folders of images and manifests become listings, and what cannot be a task is refused in one sentence."""
 
 import json
 import os
@@ -26,7 +26,7 @@ def tree(tmp_path: Path) -> Path:
 
 def shown(listing, split: str) -> list[str]:
     part = listing.splits[split]
-    return [os.path.relpath(part.pictures.name(row), part.pictures.root) for row in range(len(part.pictures))]
+    return [os.path.relpath(part.images.name(row), part.images.root) for row in range(len(part.images))]
 
 
 def refused(source: dict, data_root: Path, words: str) -> bool:
@@ -44,12 +44,12 @@ def test_a_tree_with_split_folders_keeps_its_splits(tmp_path: Path, name: str) -
     assert list(listing.splits) == ["train", "validation", "test"]
     assert listing.split_source == "own folders"
     for split, part in listing.splits.items():
-        assert len(part.pictures) == len(part.labels) == 5 * formats.PER_CLASS[split]
+        assert len(part.images) == len(part.labels) == 5 * formats.PER_CLASS[split]
         assert part.labels.dtype == np.int64
         for row, label in enumerate(part.labels):
-            path = Path(part.pictures.name(row))
+            path = Path(part.images.name(row))
             assert path.parent.name == listing.class_names[label]
-            assert formats.shows(part.pictures.open(row), NAMES.index(path.parent.name), split, int(path.stem))
+            assert formats.shows(part.images.open(row), NAMES.index(path.parent.name), split, int(path.stem))
 
 
 def test_a_tree_without_validation_has_no_validation_split(tmp_path: Path) -> None:
@@ -60,12 +60,12 @@ def test_a_tree_without_validation_has_no_validation_split(tmp_path: Path) -> No
 def test_class_folders_alone_are_split_by_halves_and_fifths_of_every_class(tmp_path: Path) -> None:
     for name, count in (("a", 10), ("b", 25)):
         for number in range(count):
-            formats.save(tmp_path / "own" / name / f"{number}.png", formats.picture(0, "all", number))
+            formats.save(tmp_path / "own" / name / f"{number}.png", formats.make_image(0, "all", number))
     listing = folder.read(TREE, tmp_path)
     counts = {split: np.bincount(part.labels).tolist() for split, part in listing.splits.items()}
     assert counts == {"train": [5, 12], "validation": [2, 5], "test": [3, 8]}
     assert listing.split_source == "promptatlas"
-    names = [part.pictures.name(row) for part in listing.splits.values() for row in range(len(part.pictures))]
+    names = [part.images.name(row) for part in listing.splits.values() for row in range(len(part.images))]
     assert len(set(names)) == 35
 
 
@@ -76,7 +76,7 @@ def test_the_split_of_class_folders_does_not_depend_on_where_they_lie(tmp_path: 
     elsewhere = {"path": str(tmp_path / "other" / "own"), "redraw": {"train": 1}}
     second = folder.read(TREE | elsewhere, tmp_path)
     for split in first.splits:
-        np.testing.assert_array_equal(first.splits[split].pictures.rows, second.splits[split].pictures.rows)
+        np.testing.assert_array_equal(first.splits[split].images.rows, second.splits[split].images.rows)
 
 
 def test_a_class_may_be_called_train(tmp_path: Path) -> None:
@@ -114,7 +114,7 @@ def test_class_folders_that_hold_folders_only_are_noted(tmp_path: Path, tree: Pa
     assert not any("holds images itself" in note for note in folder.read(TREE, tree).notes)
 
 
-def test_pictures_of_a_class_are_in_natural_order_and_found_in_its_sub_folders(tmp_path: Path) -> None:
+def test_images_of_a_class_are_in_natural_order_and_found_in_its_sub_folders(tmp_path: Path) -> None:
     for path in ("a/10.png", "a/9.png", "a/sub 2/1.PNG", "a/sub 10/1.jpeg", "b/1.png"):
         for split in ("train", "test"):
             (tmp_path / "own" / split / path).parent.mkdir(parents=True, exist_ok=True)
@@ -175,26 +175,26 @@ def test_a_hundred_thousand_files_are_listed(tmp_path: Path) -> None:
         (tmp_path / "own" / str(name)).symlink_to(tmp_path / "thousand")
     listing = folder.read(TREE, tmp_path)
     assert sum(len(part.labels) for part in listing.splits.values()) == 100_000
-    assert len(pickle.dumps(listing.splits["train"].pictures)) < 10e6
+    assert len(pickle.dumps(listing.splits["train"].images)) < 10e6
 
 
-def test_a_picture_can_be_opened_in_another_process(tree: Path) -> None:
-    pictures = folder.read(TREE, tree).splits["test"].pictures
-    copy = pickle.loads(pickle.dumps(pictures))
-    assert copy.open(3).tobytes() == pictures.open(3).tobytes()
+def test_an_image_can_be_opened_in_another_process(tree: Path) -> None:
+    images = folder.read(TREE, tree).splits["test"].images
+    copy = pickle.loads(pickle.dumps(images))
+    assert copy.open(3).tobytes() == images.open(3).tobytes()
 
 
-def test_a_truncated_picture_raises_when_it_is_opened(tree: Path) -> None:
+def test_a_truncated_image_raises_when_it_is_opened(tree: Path) -> None:
     file = tree / "own/test/-dash/0.jpg"
     file.write_bytes(file.read_bytes()[:-200])
     with pytest.raises(OSError, match=r"(?i)truncated|cannot identify"):
-        folder.read(TREE, tree).splits["test"].pictures.open(0)
+        folder.read(TREE, tree).splits["test"].images.open(0)
 
 
 def test_an_empty_class_folder_is_named(tree: Path) -> None:
     (tree / "own/train/zebra").mkdir()
     (tree / "own/train/zebra/readme.txt").write_text("none yet")
-    assert refused(TREE, tree, "class folder .*own/train/zebra has no pictures; fill it or remove it")
+    assert refused(TREE, tree, "class folder .*own/train/zebra has no images; fill it or remove it")
 
 
 @pytest.mark.parametrize(("one", "other"), [("Cat", "cat"), ("big_cat", "big cat"), ("big-cat", "Big  Cat"), ("caf\u00e9", "cafe\u0301")])
@@ -211,7 +211,7 @@ def test_the_same_class_spelt_differently_in_train_and_test_is_refused(tmp_path:
 
 def test_a_class_that_only_the_test_shows_is_refused(tree: Path) -> None:
     shutil.copytree(tree / "own/test/cat 2", tree / "own/test/zebra")
-    assert refused(TREE, tree, "no train picture of 'zebra', but test pictures")
+    assert refused(TREE, tree, "no train image of 'zebra', but test images")
 
 
 def test_a_missing_test_folder_is_named(tree: Path) -> None:
@@ -224,12 +224,12 @@ def test_two_validation_folders_are_refused(tree: Path) -> None:
     assert refused(TREE, tree, "two folders for validation")
 
 
-def test_no_pictures_at_all_is_said(tmp_path: Path) -> None:
-    assert refused(TREE, tmp_path, "no pictures at .*own: put one folder of pictures per class")
+def test_no_images_at_all_is_said(tmp_path: Path) -> None:
+    assert refused(TREE, tmp_path, "no images at .*own: put one folder of images per class")
     (tmp_path / "own").mkdir()
     assert refused(TREE, tmp_path, "has no folders named by class")
     Image.new("RGB", (4, 4)).save(tmp_path / "own/loose.png")
-    assert refused(TREE, tmp_path, "pictures directly in it belong to no class")
+    assert refused(TREE, tmp_path, "images directly in it belong to no class")
 
 
 def test_a_link_to_nothing_and_a_link_in_a_circle_are_named(tree: Path) -> None:
@@ -241,9 +241,9 @@ def test_a_link_to_nothing_and_a_link_in_a_circle_are_named(tree: Path) -> None:
     assert refused(TREE, tree, "is a link to a folder that contains it")
 
 
-def test_a_class_with_too_few_pictures_to_split_is_named(tmp_path: Path) -> None:
+def test_a_class_with_too_few_images_to_split_is_named(tmp_path: Path) -> None:
     formats.tree(tmp_path / "own", ["cat", "dog"], {"test": "."})
-    assert refused(TREE, tmp_path, "class 'cat' has 2 pictures, too few")
+    assert refused(TREE, tmp_path, "class 'cat' has 2 images, too few")
 
 
 def test_readers_and_sources_are_found_by_name(tree: Path) -> None:
@@ -269,13 +269,13 @@ def test_splits_that_do_not_exist_are_refused(tree: Path, splits) -> None:
 MANIFEST = {"reader": "folder", "manifest": "split_zhou_own.json", "path": "own"}
 
 
-def write(tmp_path: Path, content, pictures: bool = True) -> None:
-    """A manifest, and a picture for each of its rows that has a harmless path."""
+def write(tmp_path: Path, content, images: bool = True) -> None:
+    """A manifest, and an image for each of its rows that has a harmless path."""
     text = content if isinstance(content, str) else json.dumps(content)
     (tmp_path / "split_zhou_own.json").write_text(text)
     (tmp_path / "own").mkdir(exist_ok=True)
-    for row in [row for rows in content.values() for row in rows] if pictures else []:
-        formats.save(tmp_path / "own" / row[0], formats.picture(0, "all", 0))
+    for row in [row for rows in content.values() for row in rows] if images else []:
+        formats.save(tmp_path / "own" / row[0], formats.make_image(0, "all", 0))
 
 
 GOOD = {
@@ -297,14 +297,14 @@ def test_a_manifest_keeps_its_order_and_its_gaps_in_numbers_close(tmp_path: Path
     }
 
 
-def test_a_published_style_manifest_gives_every_picture_its_class(tmp_path: Path) -> None:
+def test_a_published_style_manifest_gives_every_image_its_class(tmp_path: Path) -> None:
     formats.manifest(tmp_path / "split_zhou_own.json", tmp_path / "own", NAMES)
     listing = folder.read(MANIFEST, tmp_path)
     assert list(listing.class_names) == NAMES
     for split, part in listing.splits.items():
         for row, label in enumerate(part.labels):
-            number = int(Path(part.pictures.name(row)).stem.split("_")[1])
-            assert formats.shows(part.pictures.open(row), label, split, number)
+            number = int(Path(part.images.name(row)).stem.split("_")[1])
+            assert formats.shows(part.images.open(row), label, split, number)
 
 
 def test_a_manifest_row_may_have_several_classes_or_none(tmp_path: Path) -> None:
@@ -322,7 +322,7 @@ def test_a_manifest_row_may_have_several_classes_or_none(tmp_path: Path) -> None
     assert "validation" not in listing.splits
 
 
-def test_a_manifest_alone_has_its_pictures_beside_it(tmp_path: Path) -> None:
+def test_a_manifest_alone_has_its_images_beside_it(tmp_path: Path) -> None:
     write(tmp_path, GOOD)
     (tmp_path / "split_zhou_own.json").rename(tmp_path / "own/split_zhou_own.json")
     source = {"reader": "folder", "manifest": "own/split_zhou_own.json"}
@@ -341,10 +341,10 @@ def test_links_that_stay_inside_the_root_are_fine(tmp_path: Path) -> None:
 @pytest.mark.parametrize("path", ["/etc/hostname", "../secret.jpg", "b/../../secret.jpg", "link.jpg", "away/secret.jpg", "..\\secret.jpg"])
 def test_a_path_out_of_the_root_is_refused(tmp_path: Path, path: str) -> None:
     write(tmp_path, GOOD)
-    formats.save(tmp_path / "secret.jpg", formats.picture(0, "all", 0))
+    formats.save(tmp_path / "secret.jpg", formats.make_image(0, "all", 0))
     (tmp_path / "own/link.jpg").symlink_to(tmp_path / "secret.jpg")
     (tmp_path / "own/away").symlink_to(tmp_path)
-    write(tmp_path, GOOD | {"test": [[path, 0, "one"]]}, pictures=False)
+    write(tmp_path, GOOD | {"test": [[path, 0, "one"]]}, images=False)
     assert refused(MANIFEST, tmp_path, "which is outside of")
 
 
@@ -362,7 +362,7 @@ def changed(split: str, rows: list) -> dict:
         (GOOD | {"tset": []}, 'must be an object with "train", "test"'),
         (GOOD | {"validation": []}, 'both "val" and "validation"'),
         (changed("test", {}), "'test' must be a list of rows"),
-        (changed("test", []), "has no test pictures at all"),
+        (changed("test", []), "has no test images at all"),
         (changed("test", [["d.jpg", 5]]), r"row 0 of 'test' is \[\"d.jpg\", 5\]"),
         (changed("test", ["d.jpg"]), "row 0 of 'test' is \"d.jpg\""),
         (changed("test", [[3, 5, "two"]]), "row 0 of 'test'"),
@@ -377,22 +377,22 @@ def changed(split: str, rows: list) -> dict:
         (changed("test", [["d.jpg", 5, "three"]]), "calls label 5 'three', but it was 'two' before"),
         (changed("test", [["d.jpg", 6, "two"]]), "has a class twice, 'two' and 'two'"),
         (changed("test", [["d.jpg", 6, "Two"]]), "has a class twice, 'two' and 'Two'"),
-        (changed("test", [["d.jpg", 6, "six"]]), "no train picture of 'six'"),
+        (changed("test", [["d.jpg", 6, "six"]]), "no train image of 'six'"),
         (changed("test", [["d.jpg", [5], ["two"]]]), "do not mix"),
         ({"train": [["a.jpg", [0, 1], ["one"]]], "test": [["b.jpg", [0], ["one"]]]}, "2 labels but 1 class names"),
     ],
 )
 def test_a_manifest_that_cannot_be_understood_is_refused(tmp_path: Path, content, words: str) -> None:
     write(tmp_path, GOOD)
-    write(tmp_path, content, pictures=False)
+    write(tmp_path, content, images=False)
     assert refused(MANIFEST, tmp_path, words)
 
 
 def test_missing_files_of_a_manifest_are_counted_and_the_first_named(tmp_path: Path) -> None:
     rows = [[f"gone{number}.jpg", 0, "one"] for number in range(7)]
-    write(tmp_path, GOOD | {"test": rows}, pictures=False)
-    formats.save(tmp_path / "own/a.jpg", formats.picture(0, "all", 0))
-    assert refused(MANIFEST, tmp_path, "lists 2 pictures that are not in")
+    write(tmp_path, GOOD | {"test": rows}, images=False)
+    formats.save(tmp_path / "own/a.jpg", formats.make_image(0, "all", 0))
+    assert refused(MANIFEST, tmp_path, "lists 2 images that are not in")
     write(tmp_path, GOOD)
-    write(tmp_path, GOOD | {"test": rows}, pictures=False)
-    assert refused(MANIFEST, tmp_path, "7 pictures that are not in .*: gone0.jpg, gone1.jpg, gone2.jpg and 4 more")
+    write(tmp_path, GOOD | {"test": rows}, images=False)
+    assert refused(MANIFEST, tmp_path, "7 images that are not in .*: gone0.jpg, gone1.jpg, gone2.jpg and 4 more")

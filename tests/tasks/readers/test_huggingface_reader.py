@@ -1,4 +1,4 @@
-"""Repositories of the Hugging Face hub are read from local files, without network, code or decoded pictures."""
+"""Repositories of the Hugging Face hub are read from local files, without network, code or decoded images."""
 
 import io
 import json
@@ -54,13 +54,13 @@ def assert_holds_what_was_written(listing: Listing, names: list[str], splits: di
     assert list(listing.splits) == list(splits)
     for split, part in listing.splits.items():
         written = formats.rows(names, split)
-        assert len(part.pictures) == len(part.labels) == len(written)
-        pictures = pickle.loads(pickle.dumps(part.pictures))
+        assert len(part.images) == len(part.labels) == len(written)
+        images = pickle.loads(pickle.dumps(part.images))
         found = {
             (label, number)
             for row, label in enumerate(part.labels.tolist())
             for number in range(formats.PER_CLASS[split])
-            if formats.shows(pictures.open(row), label, split, number)
+            if formats.shows(images.open(row), label, split, number)
         }
         assert found >= set(written)
 
@@ -127,11 +127,11 @@ def test_webdataset_marks_are_read_with_the_names_beside_them(tmp_path: Path) ->
     assert marks.sum(0).tolist() == [3, 9, 3]
     for row, mark in enumerate(marks):
         label = {(1, 1, 0): 0, (0, 1, 0): 1, (0, 1, 1): 2}[tuple(mark.tolist())]
-        assert any(formats.shows(listing.splits["train"].pictures.open(row), label, "train", n) for n in range(3))
+        assert any(formats.shows(listing.splits["train"].images.open(row), label, "train", n) for n in range(3))
 
 
 @pytest.mark.parametrize("suffix", ["jpg", "png", "webp"])
-def test_webdataset_shards_may_hold_any_kind_of_picture(tmp_path: Path, no_network: list, suffix: str) -> None:
+def test_webdataset_shards_may_hold_any_kind_of_image(tmp_path: Path, no_network: list, suffix: str) -> None:
     formats.webdataset(place(tmp_path), NAMES, {"train": "train", "test": "test"}, suffix)
     assert_holds_what_was_written(reader.read(source(TWO), tmp_path), NAMES, TWO)
     assert not no_network
@@ -157,13 +157,13 @@ def test_the_source_may_say_which_files_form_which_split(tmp_path: Path) -> None
     assert_holds_what_was_written(reader.read(source(TWO, files=files), tmp_path), NAMES, TWO)
 
 
-def test_pictures_may_be_files_beside_a_list(tmp_path: Path) -> None:
+def test_images_may_be_files_beside_a_list(tmp_path: Path) -> None:
     """The form of Hateful Memes: img/*.png, and lines of JSON that name them."""
     for split, name in (("train", "train"), ("test", "dev_seen")):
         lines = []
         for row, (label, number) in enumerate(formats.rows(["no", "yes"], split)):
             path = f"img/{name}{row:05d}.png"
-            formats.save(place(tmp_path) / path, formats.picture(label, split, number))
+            formats.save(place(tmp_path) / path, formats.make_image(label, split, number))
             lines.append(json.dumps({"id": row, "img": path, "label": label, "text": "words"}))
         (place(tmp_path) / f"{name}.jsonl").write_text("\n".join(lines))
     files = {"train": "train.jsonl", "test": "dev_seen.jsonl"}
@@ -171,19 +171,19 @@ def test_pictures_may_be_files_beside_a_list(tmp_path: Path) -> None:
     listing = reader.read(spec, tmp_path)
     assert_holds_what_was_written(listing, ["no", "yes"], TWO)
     before = listing.splits["train"].stamp
-    formats.save(place(tmp_path) / "img/train00000.png", formats.picture(0, "new", 0, (40, 40)))
+    formats.save(place(tmp_path) / "img/train00000.png", formats.make_image(0, "new", 0, (40, 40)))
     assert reader.read(spec, tmp_path).splits["train"].stamp != before
 
 
 @pytest.mark.parametrize("path", ["/etc/hostname", "../outside.png", "img/../../outside.png"])
 def test_a_path_out_of_the_repository_is_not_opened(tmp_path: Path, path: str) -> None:
-    formats.save(tmp_path / "huggingface/outside.png", formats.picture(0, "train", 0))
+    formats.save(tmp_path / "huggingface/outside.png", formats.make_image(0, "train", 0))
     place(tmp_path).mkdir(exist_ok=True)
     for split in TWO:
         (place(tmp_path) / f"{split}.jsonl").write_text(json.dumps({"img": path, "label": 0}))
     listing = reader.read(source(TWO, image="img"), tmp_path)
     with pytest.raises(OSError, match="is outside of"):
-        listing.splits["test"].pictures.open(0)
+        listing.splits["test"].images.open(0)
 
 
 def test_splits_may_be_pooled_and_drawn_anew(tmp_path: Path) -> None:
@@ -198,7 +198,7 @@ def test_splits_may_be_pooled_and_drawn_anew(tmp_path: Path) -> None:
     part = listing.splits["test"]
     everything = [(split, number) for split, count in formats.PER_CLASS.items() for number in range(count)]
     for row, label in enumerate(part.labels):
-        assert any(formats.shows(part.pictures.open(row), label, split, number) for split, number in everything)
+        assert any(formats.shows(part.images.open(row), label, split, number) for split, number in everything)
 
 
 def test_a_new_version_of_the_files_is_read_anew(tmp_path: Path) -> None:
@@ -217,26 +217,26 @@ def test_what_datasets_writes_stays_below_the_data_root(tmp_path: Path, monkeypa
     formats.parquet(place(tmp_path / "data"), NAMES, FILES, "image", "label")
     listing = reader.read(source(), tmp_path / "data")
     cache = tmp_path / "data/huggingface/.cache"
-    assert all(Path(file).is_relative_to(cache) for file in listing.splits["train"].pictures.files)
+    assert all(Path(file).is_relative_to(cache) for file in listing.splits["train"].images.files)
     assert not list(home.iterdir())
 
 
-def _look(pictures, row: int) -> tuple[bytes, bool]:
-    return pictures.open(row).tobytes(), "datasets" in sys.modules
+def _look(images, row: int) -> tuple[bytes, bool]:
+    return images.open(row).tobytes(), "datasets" in sys.modules
 
 
-def test_pictures_reach_a_spawned_process_as_a_few_bytes_and_without_the_library(tmp_path: Path) -> None:
+def test_images_reach_a_spawned_process_as_a_few_bytes_and_without_the_library(tmp_path: Path) -> None:
     formats.parquet(place(tmp_path), NAMES, FILES, "image", "label")
-    pictures = reader.read(source(), tmp_path).splits["train"].pictures
-    expected = pictures.open(4).tobytes()
-    assert len(pickle.dumps(pictures)) < 1000
+    images = reader.read(source(), tmp_path).splits["train"].images
+    expected = images.open(4).tobytes()
+    assert len(pickle.dumps(images)) < 1000
     with get_context("spawn").Pool(1) as workers:
-        content, has_library = workers.apply(_look, (pictures, 4))
+        content, has_library = workers.apply(_look, (images, 4))
     assert content == expected and not has_library
-    assert pictures.name(4) == "someone/things train row 4"
+    assert images.name(4) == "someone/things train row 4"
 
 
-def test_no_picture_is_decoded_while_listing(tmp_path: Path) -> None:
+def test_no_image_is_decoded_while_listing(tmp_path: Path) -> None:
     formats.webdataset(place(tmp_path), NAMES, {"train": "train", "test": "test"}, "jpg")
     import PIL.Image
 
@@ -247,18 +247,18 @@ def test_no_picture_is_decoded_while_listing(tmp_path: Path) -> None:
     assert not opened
 
 
-def test_a_damaged_picture_raises_when_it_is_opened(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_a_damaged_image_raises_when_it_is_opened(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(formats, "encoded", lambda image, kind="PNG": b"\x89PNG no more")
     formats.parquet(place(tmp_path), NAMES, FILES, "image", "label")
     with pytest.raises(OSError, match="cannot identify"):
-        reader.read(source(), tmp_path).splits["test"].pictures.open(0)
+        reader.read(source(), tmp_path).splits["test"].images.open(0)
 
 
-def test_unlabelled_test_pictures_are_refused(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_unlabelled_test_images_are_refused(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     honest = formats.rows
     monkeypatch.setattr(formats, "rows", lambda names, split: [(-1, 0)] if split == "test" else honest(names, split))
     formats.parquet(place(tmp_path), NAMES, FILES, "image", "label")
-    with pytest.raises(UserError, match="has 1 picture without a label"):
+    with pytest.raises(UserError, match="has 1 image without a label"):
         reader.read(source(), tmp_path)
 
 

@@ -95,7 +95,7 @@ def test_class_folders_alone_have_their_others_named_too(tmp_path: Path) -> None
 def test_a_class_folder_without_an_image_is_one_sentence_that_says_what_is_there(tree: Path, files: dict[str, bytes]) -> None:
     (tree / "own/train/zebra").mkdir()
     put(tree, {f"train/zebra/{name}": content for name, content in files.items()})
-    with pytest.raises(UserError, match=r"class folder .*zebra has no pictures; fill it or remove it") as error:
+    with pytest.raises(UserError, match=r"class folder .*zebra has no images; fill it or remove it") as error:
         folder.read(TREE, tree)
     assert "\n" not in str(error.value) and all(name in str(error.value) for name in files)
 

@@ -54,7 +54,7 @@ def prepared(now: Study) -> changes.Change:
 
 
 def test_its_images_and_labels_are_those_of_the_task(listed):
-    assert not prepared(study(listed)).parts
+    assert not prepared(study(listed)).inputs
     task = PreparedTask.open(study(listed).paths.task_folder("paints"))
     assert task.task.class_names == ("blue", "red")
     redder = task.images("test")[..., 0] > task.images("test")[..., 2]
@@ -64,9 +64,9 @@ def test_its_images_and_labels_are_those_of_the_task(listed):
 def test_another_code_of_the_reader_is_another_source(listed):
     prepared(study(listed))
     (listed / "text_list.py").write_text(READER + "\n# read otherwise\n")
-    assert [*changes.of_task(study(listed), "paints").parts] == ["source"]
+    assert [*changes.of_task(study(listed), "paints").inputs] == ["source"]
     Image.new("RGB", (40, 40)).save(listed / "3.png")
-    assert {*changes.of_task(study(listed), "paints").parts} == {"source", "image files"}
+    assert {*changes.of_task(study(listed), "paints").inputs} == {"source", "image files"}
 
 
 def test_a_reader_without_what_it_needs_is_told_in_a_sentence(listed):

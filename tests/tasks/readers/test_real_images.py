@@ -19,7 +19,7 @@ from promptatlas.tasks.readers.files import opened
 from promptatlas.tasks.upright import upright
 
 REAL = Path(__file__).parents[4] / "shared" / "realdata"
-pytestmark = pytest.mark.skipif(not REAL.exists(), reason="the real pictures are not beside this checkout")
+pytestmark = pytest.mark.skipif(not REAL.exists(), reason="the real images are not beside this checkout")
 
 
 @pytest.fixture(autouse=True, scope="module")
@@ -54,7 +54,7 @@ def test_mnist_is_complete_and_every_value_is_that_of_its_files(tmp_path: Path) 
         )
         np.testing.assert_array_equal(listing.splits[split].labels, np.frombuffer(labels[8:], np.uint8))
         for row in (0, 1, 4321, 9999):
-            assert listing.splits[split].pictures.open(row).tobytes() == images[16 + 784 * row : 16 + 784 * (row + 1)]
+            assert listing.splits[split].images.open(row).tobytes() == images[16 + 784 * row : 16 + 784 * (row + 1)]
 
 
 def test_caltech_101_is_read_by_torchvision_and_as_a_folder(tmp_path: Path) -> None:
@@ -68,15 +68,15 @@ def test_caltech_101_is_read_by_torchvision_and_as_a_folder(tmp_path: Path) -> N
     assert set(folders.class_names) - set(listing.class_names) == {"BACKGROUND_Google"}
     for row in range(0, 808, 101):
         part = listing.splits["train"]
-        assert Path(part.pictures.name(row)).parent.name == listing.class_names[part.labels[row]]
-        assert min(part.pictures.open(row).size) > 50
+        assert Path(part.images.name(row)).parent.name == listing.class_names[part.labels[row]]
+        assert min(part.images.open(row).size) > 50
 
 
-def test_the_catalogue_knows_all_classes_of_caltech_101_and_asks_for_more_pictures_than_these(tmp_path: Path) -> None:
+def test_the_catalogue_knows_all_classes_of_caltech_101_and_asks_for_more_images_than_these(tmp_path: Path) -> None:
     (tmp_path / "caltech101").symlink_to(REAL / "caltech101" / "caltech101")
     task = entry("caltech-101")
     source = next(source for source in task.sources if source["reader"] == "folder")
-    with pytest.raises(UserError, match="has 20 pictures, too few to set some apart"):
+    with pytest.raises(UserError, match="has 20 images, too few to set some apart"):
         read(source, tmp_path)
     listing = relabel(read(source | {"redraw": {"train": 10}}, tmp_path), task)
     assert listing.class_names == task.task.class_names and len(listing.class_names) == 102
@@ -91,7 +91,7 @@ def test_three_breeds_with_labels_0_1_5_are_mapped_by_name_and_caught_as_a_part_
     assert counts(listing) == {"train": [30, 30, 30], "test": [30, 30, 30]}
     for part in listing.splits.values():
         for row, label in enumerate(part.labels):
-            breed = Path(part.pictures.name(row)).stem.rsplit("_", 1)[0].replace("_", " ")
+            breed = Path(part.images.name(row)).stem.rsplit("_", 1)[0].replace("_", " ")
             assert breed.lower() == listing.class_names[label].lower()
     with pytest.raises(UserError, match=r"(?s)oxford-iiit-pets.*beagle"):
         relabel(listing, task)
@@ -106,7 +106,7 @@ def test_clothing_is_a_folder_of_ones_own(tmp_path: Path) -> None:
         found = [len(list((REAL / "clothing_small" / folder / name).glob("*.jpg"))) for name in listing.class_names]
         assert counts(listing)[split] == found
     assert listing.split_source == "own folders"
-    assert {part.pictures.open(3).mode for part in listing.splits.values()} == {"RGB"}
+    assert {part.images.open(3).mode for part in listing.splits.values()} == {"RGB"}
 
 
 @pytest.fixture(scope="module")
@@ -133,7 +133,7 @@ def test_the_characters_of_an_alphabet_are_classes_of_twenty_drawings(omniglot: 
     characters = len(list(alphabet.iterdir()))
     assert listing.class_names == tuple(f"character{number:02d}" for number in range(1, characters + 1))
     assert counts(listing) == {"train": [10] * characters, "validation": [4] * characters, "test": [6] * characters}
-    image = listing.splits["train"].pictures.open(0)
+    image = listing.splits["train"].images.open(0)
     assert image.size == (105, 105) and image.mode == "1"
 
 

@@ -1,4 +1,4 @@
-"""Data sets of torchvision are read from files in their own formats, with the right labels, names and pictures."""
+"""Data sets of torchvision are read from files in their own formats, with the right labels, names and images."""
 
 import functools
 import gzip
@@ -35,15 +35,15 @@ def source(dataset: str, splits: dict, **more) -> dict:
 
 
 def assert_holds_what_was_written(listing: Listing, names: list[str], splits=formats.SPLITS) -> None:
-    """Every split has the written pictures, each once and under its own label; copies of the objects show the same."""
+    """Every split has the written images, each once and under its own label; copies of the objects show the same."""
     assert list(listing.class_names) == names
     assert list(listing.splits) == [split for split in formats.SPLITS if split in splits]
     for split, part in listing.splits.items():
-        pictures = pickle.loads(pickle.dumps(part.pictures))
-        assert len(pictures) == len(part.labels) == len(names) * formats.PER_CLASS[split]
+        images = pickle.loads(pickle.dumps(part.images))
+        assert len(images) == len(part.labels) == len(names) * formats.PER_CLASS[split]
         found = []
         for row, label in enumerate(part.labels.tolist()):
-            image = pictures.open(row)
+            image = images.open(row)
             found += [(label, n) for n in range(formats.PER_CLASS[split]) if formats.shows(image, label, split, n)]
         assert set(found) >= {(label, n) for label in range(len(names)) for n in range(formats.PER_CLASS[split])}
         assert part.stamp
@@ -109,10 +109,10 @@ def test_a_data_set_of_files_is_read_from_its_own_layout(tmp_path: Path, dataset
     listing = reader.read(spec, tmp_path)
     shown = [name.replace("_", " ").title() for name in names] if dataset == "OxfordIIITPet" else names
     assert_holds_what_was_written(listing, shown, tuple(splits))
-    path = Path(listing.splits["test"].pictures.name(0))
+    path = Path(listing.splits["test"].images.name(0))
     assert path.is_file() and path.is_relative_to(tmp_path)
     stamps = {split: part.stamp for split, part in listing.splits.items()}
-    formats.save(path, formats.picture(0, "another", 0, (50, 50)))
+    formats.save(path, formats.make_image(0, "another", 0, (50, 50)))
     again = reader.read(spec, tmp_path)
     assert [split for split in splits if again.splits[split].stamp != stamps[split]] == ["test"]
 
@@ -127,7 +127,7 @@ def test_flowers_are_read_from_their_mat_files(tmp_path: Path, monkeypatch: pyte
     assert list(listing.class_names) == names
     for row in (0, 50, 203):
         label = int(listing.splits["test"].labels[row])
-        assert any(formats.shows(listing.splits["test"].pictures.open(row), label, "test", n) for n in range(2))
+        assert any(formats.shows(listing.splits["test"].images.open(row), label, "test", n) for n in range(2))
 
 
 FER = {
@@ -167,7 +167,7 @@ def test_voc_marks_the_classes_of_which_an_object_is_there_that_is_not_difficult
         "test": [[], ["aeroplane", "cat"]],
     }
     assert listing.splits["train"].labels.dtype == np.uint8
-    assert formats.shows(listing.splits["test"].pictures.open(1), 1, "test", 0)
+    assert formats.shows(listing.splits["test"].images.open(1), 1, "test", 0)
 
 
 def test_voc_annotations_that_cannot_be_read_are_named(tmp_path: Path) -> None:
@@ -190,7 +190,7 @@ def test_a_data_set_without_splits_is_split_class_by_class(tmp_path: Path, datas
     }
     for part in listing.splits.values():
         for row, label in enumerate(part.labels):
-            assert any(formats.shows(part.pictures.open(row), label, "all", n) for n in range(6))
+            assert any(formats.shows(part.images.open(row), label, "all", n) for n in range(6))
 
 
 def test_three_breeds_with_the_numbers_of_the_full_list_keep_their_names(tmp_path: Path) -> None:
@@ -237,13 +237,13 @@ def test_imagenet_archives_are_explained(tmp_path: Path) -> None:
 
 
 def test_patch_camelyon_is_read_through_h5py(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    """h5py is no dependency: a stand-in with its interface gives the labels and pictures that torchvision asks for."""
+    """h5py is no dependency: a stand-in with its interface gives the labels and images that torchvision asks for."""
 
     class File(dict):
         def __init__(self, path: Path) -> None:
             listed = formats.rows(["0", "1"], split := "train" if "train" in path.name else "test")
             self["y"] = np.array([label for label, _ in listed]).reshape(-1, 1, 1, 1)
-            self["x"] = np.stack([np.array(formats.picture(label, split, n)) for label, n in listed])
+            self["x"] = np.stack([np.array(formats.make_image(label, split, n)) for label, n in listed])
 
         def __enter__(self):
             return self
@@ -267,7 +267,7 @@ def test_a_data_set_without_a_layout_here_is_read_too(tmp_path: Path) -> None:
             for number in range(formats.PER_CLASS[split]):
                 path = tmp_path / "imagenette2-160" / folder / wnid / f"{wnid}_{number}.JPEG"
                 path.parent.mkdir(parents=True, exist_ok=True)
-                formats.picture(label, split, number).save(path, quality=95)
+                formats.make_image(label, split, number).save(path, quality=95)
     splits = {"train": {"split": "train", "size": "160px"}, "test": {"split": "val", "size": "160px"}}
     spec = source("Imagenette", splits)
     assert reader.present(spec, tmp_path) and not reader.present(spec, tmp_path / "elsewhere")
@@ -277,7 +277,7 @@ def test_a_data_set_without_a_layout_here_is_read_too(tmp_path: Path) -> None:
     assert np.bincount(listing.splits["train"].labels).tolist() == [3] * 10
 
 
-def test_a_data_set_that_keeps_nothing_is_read_picture_by_picture(monkeypatch, tmp_path: Path) -> None:
+def test_a_data_set_that_keeps_nothing_is_read_image_by_image(monkeypatch, tmp_path: Path) -> None:
     small = functools.partialmethod(known.FakeData.__init__, image_size=(3, 8, 8))
     monkeypatch.setattr(known.FakeData, "__init__", small)
     splits = {"train": {"size": 40, "num_classes": 3}, "test": {"size": 30, "num_classes": 3, "random_offset": 1}}
@@ -286,7 +286,7 @@ def test_a_data_set_that_keeps_nothing_is_read_picture_by_picture(monkeypatch, t
     listing = reader.read(source("FakeData", splits), tmp_path)
     expected = [known.FakeData(**splits["train"])[row] for row in range(40)]
     assert listing.splits["train"].labels.tolist() == [int(label) for _, label in expected]
-    assert listing.splits["train"].pictures.open(7).tobytes() == expected[7][0].tobytes()
+    assert listing.splits["train"].images.open(7).tobytes() == expected[7][0].tobytes()
     reader._opened.cache_clear()
 
 
@@ -304,10 +304,10 @@ def test_wrong_arguments_are_named(tmp_path: Path) -> None:
         reader.read(source("GTSRB", {"train": {"spilt": "train"}, "test": {"split": "test"}}), tmp_path)
 
 
-def test_missing_pictures_are_counted(tmp_path: Path) -> None:
+def test_missing_images_are_counted(tmp_path: Path) -> None:
     formats.dtd(tmp_path, NAMES)
     shutil.rmtree(tmp_path / "dtd/dtd/images/ant")
-    with pytest.raises(UserError, match="DTD lists 3 pictures that are not in"):
+    with pytest.raises(UserError, match="DTD lists 3 images that are not in"):
         reader.read(source("DTD", THREE), tmp_path)
 
 
@@ -329,17 +329,17 @@ def test_a_damaged_gz_is_named_and_leaves_nothing_behind(tmp_path: Path) -> None
     assert not packed.with_suffix("").exists()
 
 
-def _look(pictures, row: int) -> bytes:
-    return pictures.open(row).tobytes()
+def _look(images, row: int) -> bytes:
+    return images.open(row).tobytes()
 
 
-def test_pictures_in_archives_reach_a_spawned_process_as_a_few_bytes(tmp_path: Path) -> None:
+def test_images_in_archives_reach_a_spawned_process_as_a_few_bytes(tmp_path: Path) -> None:
     formats.mnist(tmp_path, list("0123456789"))
-    pictures = reader.read(source("MNIST", CLASSIC), tmp_path).splits["train"].pictures
-    assert len(pickle.dumps(pictures)) < 1000
+    images = reader.read(source("MNIST", CLASSIC), tmp_path).splits["train"].images
+    assert len(pickle.dumps(images)) < 1000
     with get_context("spawn").Pool(1) as workers:
-        assert workers.apply(_look, (pictures, 5)) == pictures.open(5).tobytes()
-    assert pictures.name(5) == 'MNIST {"train": true} picture 5'
+        assert workers.apply(_look, (images, 5)) == images.open(5).tobytes()
+    assert images.name(5) == 'MNIST {"train": true} image 5'
 
 
 @pytest.mark.imports

@@ -1,4 +1,4 @@
-"""The table `protocol`: scores in the layout of papers, with what papers printed beside. Knows nothing of how they are shown.
+"""The table `protocol`: scores in the layout of papers, with what papers printed beside.
 
 One row per method, source, target and measure; `target` may be `average`. Scores are means over the seeds that did not fail,
 0..1; an average is the mean over tasks of these, so a seed that lacks one task counts on the others. `deviation` is the standard
@@ -16,10 +16,10 @@ import pandas as pd
 from promptatlas.analysis import published
 from promptatlas.analysis.published.settings import difference
 from promptatlas.analysis.statistics.checks import TOLERATED_POINTS, zero_shot_check
-from promptatlas.analysis.statistics.failed import holes
+from promptatlas.analysis.statistics.failed import failed_by_reason
 from promptatlas.analysis.statistics.summary import cautions, plain
 from promptatlas.study.designs import Design
-from promptatlas.tasks.base_new import BASE, NEW, PARTS, part_name, whole_of
+from promptatlas.tasks.base_new import BASE, NEW, SUBSETS, subset_name, whole_of
 
 COLUMNS = (
     "design", "origin", "reference", "method", "source", "target", "measure", "score", "deviation", "n_seeds", "note",
@@ -38,7 +38,7 @@ def harmonic_mean(base: np.ndarray | float, new: np.ndarray | float) -> Any:
 
 def measured(transfer: pd.DataFrame, design: Design) -> pd.DataFrame:
     """The rows of a study's table `transfer`; zero-shot is a method, untrained prompts are left out."""
-    rows = list(_halves(transfer, design) if design.in_parts else _targets(transfer, design))
+    rows = list(_base_new(transfer, design) if design.in_base_and_new else _targets(transfer, design))
     return _table({"design": design.name, "origin": MEASURED, "reference": "this study"} | row for row in rows)
 
 
@@ -46,7 +46,7 @@ def _table(rows: Iterable[dict]) -> pd.DataFrame:
     return pd.DataFrame(list(rows), columns=list(COLUMNS)).astype({"score": float, "deviation": float, "n_seeds": int})
 
 
-def _learned(transfer: pd.DataFrame, sources: Iterable[str]) -> Iterator[tuple[str, str, pd.DataFrame]]:
+def _trained(transfer: pd.DataFrame, sources: Iterable[str]) -> Iterator[tuple[str, str, pd.DataFrame]]:
     """Method, source and scores (targets x seeds): first zero-shot, which has no seed, then each method's prompts."""
     template = transfer[transfer["source"] == TEMPLATE].drop_duplicates("target")
     yield ZERO_SHOT, "", template.pivot(index="target", columns="protocol", values="score")
@@ -75,12 +75,12 @@ def _over_tasks(scores: np.ndarray) -> float:
     return float(np.mean([_mean(own[np.isfinite(own)]) for own in scores]))
 
 
-def _halves(transfer: pd.DataFrame, design: Design) -> Iterator[dict]:
+def _base_new(transfer: pd.DataFrame, design: Design) -> Iterator[dict]:
     """Base, new and their harmonic mean, by task and for the averages over tasks."""
     scores: dict[str, dict[str, list[np.ndarray]]] = {}
-    for method, source, table in _learned(transfer, design.learners):
+    for method, source, table in _trained(transfer, design.learners):
         for task in design.given:
-            names = [part_name(task, part) for part in PARTS]
+            names = [subset_name(task, classes) for classes in SUBSETS]
             if source in ("", names[0]):
                 scores.setdefault(method, {})[task] = [table.loc[name].to_numpy(float) for name in names]
     for method, by_task in scores.items():
@@ -101,7 +101,7 @@ def _halves(transfer: pd.DataFrame, design: Design) -> Iterator[dict]:
 
 def _targets(transfer: pd.DataFrame, design: Design) -> Iterator[dict]:
     """The score of every target that a prompt is tried on, and the average over those that are no source."""
-    for method, source, table in _learned(transfer, design.learners):
+    for method, source, table in _trained(transfer, design.learners):
         targets = [task for task in design.tasks if design.measures(source or TEMPLATE, task)]
         for target in targets:
             yield _row(method, source, target, SCORE, table.loc[target].to_numpy(float))
@@ -127,7 +127,7 @@ def with_published(table: pd.DataFrame, design: Design, weights: str, shots: int
         about = {"design": design.name, "reference": first["reference"], "method": first["method"], "source": first["source"]}
         about |= {"deviation": NAN, "n_seeds": 0, "note": difference(first, config)}
         values = {(row.target, row.measure): row.score for row in part.itertuples()}
-        numbers = {PUBLISHED: values} | (_of_halves(values, design) if design.in_parts else _of_targets(values, design))
+        numbers = {PUBLISHED: values} | (_of_base_new(values, design) if design.in_base_and_new else _of_targets(values, design))
         rows += [
             about | {"origin": origin, "target": target, "measure": measure, "score": score}
             for origin, by_target in numbers.items()
@@ -139,11 +139,11 @@ def with_published(table: pd.DataFrame, design: Design, weights: str, shots: int
 Printed = dict[tuple[str, str], float]
 
 
-def _of_halves(values: Printed, design: Design) -> dict[str, Printed]:
+def _of_base_new(values: Printed, design: Design) -> dict[str, Printed]:
     """What was not printed but follows: averages if every task of the study was, harmonic means where base and new were."""
     means: Printed = {}
     if (AVERAGE, BASE) not in values and all((task, BASE) in values for task in design.given):
-        means = {(AVERAGE, part): float(np.mean([values[task, part] for task in design.given])) for part in PARTS}
+        means = {(AVERAGE, classes): float(np.mean([values[task, classes] for task in design.given])) for classes in SUBSETS}
     known = values | means
     targets = [target for target, measure in known if measure == BASE and (target, HARMONIC) not in values]
     harmonic = {(target, HARMONIC): harmonic_mean(known[target, BASE], known[target, NEW]) for target in targets}
@@ -182,7 +182,7 @@ def summary(
             "n_cells": len(there),
             "n_missing_cells": int(transfer["score"].isna().sum()),
             "compute_seconds": float(transfer["seconds"].sum()),
-            "holes": holes(transfer, baselines),
+            "holes": failed_by_reason(transfer, baselines),
             "averages": table[table["target"] == AVERAGE].drop(columns=["design", "target"]).to_dict("records"),
             "zero_shot_check": zero_shot_check(tasks, template, baselines),
             "zero_shot_tolerated_points": TOLERATED_POINTS,

@@ -1,4 +1,4 @@
-"""What people read in place of names that tables have: one list for pages, figures and captions. Knows nothing of drawing.
+"""What people read in place of names that tables have: one list for pages, figures and captions.
 
 Methods, metrics, measures and protocols bring their own words, in their registries; what is registered from outside has no place here.
 """

@@ -1,5 +1,5 @@
 """A frozen CLIP-like model in its exported folder. The names of its files are here, so that a workflow can be planned
-without torch; `Backbone` and `load` come from `model` when they are first asked for. Knows nothing of methods.
+without torch; `Backbone` and `load` come from `model` when they are first asked for.
 """
 
 from importlib import import_module

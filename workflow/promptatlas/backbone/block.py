@@ -1,5 +1,5 @@
 """One residual attention block under the published CLIP weight names, and attention over groups of tokens that share
-some of their keys. Knows nothing of what the tokens stand for.
+some of their keys.
 
 Tokens come in G groups (classes of a text batch, images of an image batch) of L tokens, for K prompts at once. Within a
 group attention is ordinary; besides, every token of prompt k sees keys that belong to prompt k alone and to no group:

@@ -1,5 +1,5 @@
 """Published and local files of weights as one flat state dict: OpenAI's archives, open_clip's training checkpoints,
-bare state dicts, safetensors. Knows nothing of open_clip or towers.
+bare state dicts, safetensors.
 """
 
 from dataclasses import dataclass

@@ -1,4 +1,4 @@
-"""Logits of K prompted classifiers over one task's classes. Knows nothing of learning or of where images come from."""
+"""Logits of K prompted classifiers over one task's classes."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ from promptatlas.backbone import Backbone
 from promptatlas.backbone.passes import in_passes
 from promptatlas.backbone.prompts import Prompts
 from promptatlas.backbone.siglip import Whole
-from promptatlas.backbone.text import Layout, sentences
+from promptatlas.backbone.text import PackedSentences, sentences
 
 # Tokens per pass through a tower: on a CPU what stays in the cache; on a GPU what keeps an H200 busy, with 7.4 GiB for ViT-B/16 where eight
 # times as many took 55 GiB and as long (benchmarks/gpu.py). Fewer images are evaluated at once when memory runs out.
@@ -28,7 +28,7 @@ class PromptedClassifier:
 
     def __init__(self, backbone: Backbone, class_names: tuple[str, ...], prompts: Prompts) -> None:
         self.backbone = backbone
-        self.layout: Layout | Whole | None = None
+        self.layout: PackedSentences | Whole | None = None
         if prompts.text is None:
             self.fixed = backbone.class_features(class_names, (prompts.template,))
         else:

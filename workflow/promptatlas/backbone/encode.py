@@ -1,5 +1,5 @@
-"""What the frozen model says of a task before any prompt is learned: image features and zero-shot class features, once per
-task and backbone. Knows nothing of prompts.
+"""What the frozen model says of a task before any prompt is trained: image features and zero-shot class features, once per
+task and backbone.
 """
 
 from __future__ import annotations
@@ -13,12 +13,12 @@ from promptatlas.backbone import Backbone
 from promptatlas.backbone.feature_file import ARRAYS, CLASSES
 from promptatlas.backbone.passes import in_passes
 from promptatlas.base.errors import UserError
-from promptatlas.tasks.prepared import PreparedTask, Rows
+from promptatlas.tasks.prepared import ImageRows, PreparedTask
 
 
 @torch.no_grad()
 def encode_task(backbone: Backbone, task: PreparedTask, names: Iterable[str] = ARRAYS) -> dict[str, np.ndarray]:
-    """The arrays called `names`: features_<split> (N, D) of the prepared pictures, class_features (C, D); float32, normalised.
+    """The arrays called `names`: features_<split> (N, D) of the prepared images, class_features (C, D); float32, normalised.
 
     UserError if some are not numbers.
     """
@@ -39,7 +39,7 @@ def encode_task(backbone: Backbone, task: PreparedTask, names: Iterable[str] = A
 
 
 @torch.no_grad()
-def encode_images(backbone: Backbone, images: np.ndarray | Rows, size: int = 256) -> np.ndarray:
+def encode_images(backbone: Backbone, images: np.ndarray | ImageRows, size: int = 256) -> np.ndarray:
     """uint8 (N, R, R, 3) -> (N, D), at most `size` images per pass."""
     vision = backbone.vision
     parts = in_passes(lambda part: vision.encode(vision.read(images[part])).float().cpu(), len(images), size)

@@ -1,5 +1,5 @@
 """The door to open_clip, and the only module that imports it: a model by name and weights becomes a folder with
-`backbone.safetensors`, `architecture.json` and `tokenizer.json`. Knows nothing of prompts or tasks.
+`backbone.safetensors`, `architecture.json` and `tokenizer.json`.
 """
 
 import hashlib
@@ -37,7 +37,7 @@ from promptatlas.backbone.tokenizer import SiglipTokenizer, Tokenizer
 from promptatlas.base.errors import UserError
 from promptatlas.base.files import replace, whole
 from promptatlas.base.messages import one_line
-from promptatlas.base.rng import stream
+from promptatlas.base.rng import named_rng
 
 MINI = kinds.MINI
 HUB_NAMES = ("open_clip_model.safetensors", "open_clip_pytorch_model.bin")  # as open_clip looks for them
@@ -236,8 +236,8 @@ def mini(folder: Path) -> tuple[dict, dict[str, Tensor]]:
 
 
 def initial_token_table(tokens: int, width: int) -> np.ndarray:
-    """Token embeddings before training, float32 (tokens, width), N(0, 0.02^2) from a stream of their own."""
-    return stream("token table", 0).standard_normal((tokens, width), dtype=np.float32) * np.float32(0.02)
+    """Token embeddings before training, float32 (tokens, width), N(0, 0.02^2) from a generator of their own."""
+    return named_rng("token table", 0).standard_normal((tokens, width), dtype=np.float32) * np.float32(0.02)
 
 
 def _architecture(

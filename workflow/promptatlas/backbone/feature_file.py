@@ -1,4 +1,4 @@
-"""The feature file of a task: what the frozen model says of its pictures and class names, by array. Knows nothing of models, nor
+"""The feature file of a task: what the frozen model says of its images and class names, by array. Knows nothing of models, nor
 imports torch: jobs that only read features start faster.
 """
 

@@ -1,4 +1,4 @@
-"""From pictures on disk to what an image tower reads, the same for every kind of tower. Knows nothing of towers."""
+"""From images on disk to what an image tower reads, the same for every kind of tower."""
 
 import numpy as np
 import torch
@@ -9,8 +9,8 @@ from promptatlas.backbone.architecture import Architecture
 from promptatlas.base.errors import UserError
 
 
-class PictureTower(nn.Module):
-    """What image towers share: size, mean and spread of pictures, and unit features; `forward` is each tower's own."""
+class ImageTower(nn.Module):
+    """What image towers share: size, mean and spread of images, and unit features; `forward` is each tower's own."""
 
     mean: Tensor
     std: Tensor
@@ -31,19 +31,19 @@ class PictureTower(nn.Module):
         return (images.permute(0, 3, 1, 2).float() / 255 - self.mean) / self.std
 
     def resized(self, images: np.ndarray) -> Tensor:
-        """Pictures from disk, uint8 (B, S, S, 3) -> uint8 (B, R, R, 3) on the tower's device, R the model's size.
+        """Images from disk, uint8 (B, S, S, 3) -> uint8 (B, R, R, 3) on the tower's device, R the model's size.
 
         Bicubic and antialiased in whole bytes on the CPU, as Pillow does it.
         """
-        pictures = torch.from_numpy(np.array(images))
+        values = torch.from_numpy(np.array(images))
         size = (self.image_size, self.image_size)
-        if pictures.shape[1:3] != size:
-            planes = F.interpolate(pictures.permute(0, 3, 1, 2), size, mode="bicubic", antialias=True)
-            pictures = planes.permute(0, 2, 3, 1)
-        return pictures.to(self.device)
+        if values.shape[1:3] != size:
+            planes = F.interpolate(values.permute(0, 3, 1, 2), size, mode="bicubic", antialias=True)
+            values = planes.permute(0, 2, 3, 1)
+        return values.to(self.device)
 
     def read(self, images: np.ndarray) -> Tensor:
-        """Pictures from disk, uint8 (B, S, S, 3) -> normalised (B, 3, R, R) on the tower's device."""
+        """Images from disk, uint8 (B, S, S, 3) -> normalised (B, 3, R, R) on the tower's device."""
         return self.normalise(self.resized(images))
 
     def embed(self, images: Tensor) -> Tensor:

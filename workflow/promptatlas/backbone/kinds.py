@@ -1,5 +1,5 @@
 """What a model name stands for, read from open_clip's own descriptions of its models, or from `open_clip_config.json`
-in a folder, without importing open_clip or torch: a wrong name is told before any job. Knows nothing of weights.
+in a folder, without importing open_clip or torch: a wrong name is told before any job.
 """
 
 import json
@@ -89,7 +89,7 @@ def refusal(model: str, reason: str) -> str:
 
 
 def image_size(model: str) -> int:
-    """Side of the pictures that a model reads, in pixels. Raises UserError as `config` does."""
+    """Side of the images that a model reads, in pixels. Raises UserError as `config` does."""
     description = json.loads((MINI / "config.json").read_text()) if model == "mini" else config(model)
     return description["vision_cfg"].get("image_size", VISION["image_size"])
 
@@ -102,7 +102,7 @@ def kind_and_reason(config: dict) -> tuple[str, str]:
     if "hf_model_name" in text:
         return "unsupported", f"its text tower is {text['hf_model_name']!r} from the transformers library"
     if not isinstance(vision.get("image_size", 224), int):
-        return "unsupported", "it reads pictures that are not square"
+        return "unsupported", "it reads images that are not square"
     if "timm_model_name" in vision:
         return _siglip(vision, text)
     if "hf_tokenizer_name" in text:

@@ -1,8 +1,8 @@
-"""Linear maps with frozen weights, by the faster of the two float32 matrix products that torch holds for a processor.
+"""Linear maps with frozen weights, by the faster of the two float32 matrix products that torch holds for a CPU.
 
-`F.linear` calls MKL, which uses half the width of the vector units of an AMD processor with AVX-512; oneDNN uses all of it
+`F.linear` calls MKL, which uses half the width of the vector units of an AMD CPU with AVX-512; oneDNN uses all of it
 (twice the speed, benchmarks/frozen_linear.py). torch's compiler reaches oneDNN through the operator below; without a
-compiler on the user's machine it is called by hand. Both are exact up to the order of additions. Knows nothing of towers.
+compiler on the user's machine it is called by hand. Both are exact up to the order of additions.
 """
 
 from typing import Any

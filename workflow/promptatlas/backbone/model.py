@@ -1,4 +1,4 @@
-"""A frozen CLIP-like model read from its exported folder. Knows nothing of methods or tasks."""
+"""A frozen CLIP-like model read from its exported folder."""
 
 from dataclasses import dataclass
 from pathlib import Path
@@ -11,7 +11,7 @@ from torch import Tensor, nn
 
 from promptatlas.backbone.architecture import Architecture
 from promptatlas.backbone.exported import ARCHITECTURE, TOKENIZER, WEIGHTS, fingerprint
-from promptatlas.backbone.image_tower import PictureTower
+from promptatlas.backbone.image_tower import ImageTower
 from promptatlas.backbone.resnet import ResNet
 from promptatlas.backbone.siglip import SiglipText, SiglipVision
 from promptatlas.backbone.text import TextTower, plain_sentences
@@ -29,7 +29,7 @@ class Backbone:
 
     architecture: Architecture
     text: TextTower | SiglipText
-    vision: PictureTower
+    vision: ImageTower
     tokenizer: Tokenizer
     logit_scale: float
     fingerprint: str
@@ -50,7 +50,7 @@ class Backbone:
 
 
 # kind -> text tower, image tower, tokenizer
-_PARTS: dict[str, tuple[type[nn.Module], type[PictureTower], type[Tokenizer]]] = {
+_PARTS: dict[str, tuple[type[nn.Module], type[ImageTower], type[Tokenizer]]] = {
     "vit": (TextTower, VisionTower, Tokenizer),
     "resnet": (TextTower, ResNet, Tokenizer),
     "siglip": (SiglipText, SiglipVision, SiglipTokenizer),

@@ -1,5 +1,5 @@
 """Where the weights of a model come from: a tag that open_clip publishes, a file, or a folder. Reads names and paths
-only, without torch, so that a wrong one is told before any job. Knows nothing of what is in a file of weights.
+only, without torch, so that a wrong one is told before any job.
 """
 
 import ast

@@ -1,4 +1,4 @@
-"""Many items through a tower in passes of a few, and of fewer once GPU memory runs out. Knows nothing of what the items are."""
+"""Many items through a tower in passes of a few, and of fewer once GPU memory runs out."""
 
 from __future__ import annotations
 

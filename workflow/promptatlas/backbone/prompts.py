@@ -1,4 +1,4 @@
-"""The tensors that enter the two towers. Knows nothing of how they were learned or by which method."""
+"""The tensors that enter the two towers."""
 
 from __future__ import annotations
 

@@ -1,6 +1,6 @@
 """CLIP's modified ResNet (Radford et al. 2021, section 2.4), forward only: a stem of three convolutions, an average
 pool before every strided convolution, attention in place of the last pool. Frozen, so batch norm always uses its
-stored statistics, and only the pooled token of the attention is computed. Knows nothing of methods or tasks.
+stored statistics, and only the pooled token of the attention is computed.
 """
 
 import torch
@@ -8,13 +8,13 @@ import torch.nn.functional as F
 from torch import Tensor, nn
 
 from promptatlas.backbone.architecture import Architecture
-from promptatlas.backbone.image_tower import PictureTower
+from promptatlas.backbone.image_tower import ImageTower
 
 EXPANSION = 4
 STRIDE = 32  # of the whole tower
 
 
-class ResNet(PictureTower):
+class ResNet(ImageTower):
     """Frozen image tower; state-dict names as published below `visual.`, without the count of batches seen."""
 
     def __init__(self, architecture: Architecture) -> None:

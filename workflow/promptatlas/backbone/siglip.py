@@ -1,6 +1,6 @@
 """SigLIP's towers (Zhai et al. 2023, arXiv 2303.15343), forward only. Its text tower has no causal mask and reads the
 padding too, and the last place is the sentence: nothing can be shared between classes or left out, so every sentence
-runs whole. The image tower's weight names are those of timm. Knows nothing of methods or tasks.
+runs whole. The image tower's weight names are those of timm.
 """
 
 from __future__ import annotations
@@ -16,7 +16,7 @@ from torch import Tensor, nn
 
 from promptatlas.backbone.architecture import Architecture
 from promptatlas.backbone.block import ALL, Transformer
-from promptatlas.backbone.image_tower import PictureTower
+from promptatlas.backbone.image_tower import ImageTower
 from promptatlas.backbone.text import TextEncoder
 
 EPSILON = 1e-6  # of every layer norm
@@ -85,7 +85,7 @@ class SiglipText(TextEncoder):
         return self.text_projection(self.ln_final(x[:, :, -1]))
 
 
-class SiglipVision(PictureTower):
+class SiglipVision(ImageTower):
     """Frozen image encoder; state-dict names as published below `visual.`, which are timm's below `trunk.`."""
 
     def __init__(self, architecture: Architecture) -> None:
@@ -142,7 +142,7 @@ class _Layer(nn.Module):
 
 
 class _Pool(nn.Module):
-    """A learned query attends to all places (multi-head attention pooling)."""
+    """A trained query attends to all places (multi-head attention pooling)."""
 
     def __init__(self, width: int, heads: int, hidden: int, tanh: bool) -> None:
         super().__init__()

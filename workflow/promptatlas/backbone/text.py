@@ -3,7 +3,7 @@
 Under the causal mask a position depends only on what stands before it. So the tokens that open every sentence alike
 (start token, context vectors before the name) run once per prompt; each class runs only its own remaining tokens, which
 attend to the shared keys; nothing after the end token is computed. Linear layers see the remaining tokens of all
-classes packed one after another, so that a long name does not pad the others. Knows nothing of methods or tasks.
+classes packed one after another, so that a long name does not pad the others.
 """
 
 from __future__ import annotations
@@ -58,7 +58,7 @@ class _Places:
 
 
 @dataclass(frozen=True)
-class Layout:
+class PackedSentences:
     """C sentences cut into P shared first tokens and S packed remaining ones (C groups of at most L).
 
     prefix (P,), suffix (S,): ids, context vectors as -1 - i; positions (S,): place in the sentence;
@@ -86,7 +86,7 @@ class Layout:
         return _Places.among(self.prefix), _Places.among(self.suffix)
 
     @staticmethod
-    def of(rows: list[list[int]], device: torch.device | str = "cpu") -> Layout:
+    def of(rows: list[list[int]], device: torch.device | str = "cpu") -> PackedSentences:
         shortest = min(len(row) for row in rows)
         shared = next((i for i in range(shortest) if any(r[i] != rows[0][i] for r in rows)), shortest - 1)
         shared = min(shared, shortest - 1)
@@ -96,7 +96,7 @@ class Layout:
         packed = [c * longest + i for c, length in enumerate(lengths) for i in range(length)]
         mask = torch.full((longest, longest), float("-inf")).triu(1)
         tensor = lambda values: torch.tensor(values, dtype=torch.long, device=device)  # noqa: E731
-        return Layout(
+        return PackedSentences(
             prefix=tensor(rows[0][:shared]),
             suffix=tensor([i for row in rows for i in row[shared:]]),
             positions=tensor([shared + i for length in lengths for i in range(length)]),
@@ -141,12 +141,12 @@ class TextTower(TextEncoder):
         self.text_projection = nn.Parameter(torch.empty(a.text_width, a.embed_dim))
         self.requires_grad_(False)
 
-    def layout(self, rows: list[list[int]]) -> Layout:
+    def layout(self, rows: list[list[int]]) -> PackedSentences:
         """Sentences (see `sentences`) arranged for `forward`; computed once, used for every step."""
         self.require_short(rows)
-        return Layout.of(rows, self.device)
+        return PackedSentences.of(rows, self.device)
 
-    def forward(self, layout: Layout, context: Tensor | None = None, owner: Tensor | None = None) -> Tensor:
+    def forward(self, layout: PackedSentences, context: Tensor | None = None, owner: Tensor | None = None) -> Tensor:
         """Features (K, C, embed_dim), not normalised; context (K, depth, n, width), or None for plain sentences (K = 1).
 
         owner (C,): sentence c is read after prompt owner[c] alone, so the features are (1, C, embed_dim). Every context
@@ -185,13 +185,13 @@ class TextTower(TextEncoder):
         return (k, v), block.finish(x, attended.transpose(1, 2))
 
     @staticmethod
-    def _suffix_layer(block: FrozenBlock, x: Tensor, shared: tuple[Tensor, Tensor], layout: Layout) -> Tensor:
+    def _suffix_layer(block: FrozenBlock, x: Tensor, shared: tuple[Tensor, Tensor], layout: PackedSentences) -> Tensor:
         q, k, v = (_grouped(part, layout.groups) for part in block.project(x, ALL))
         attended = attend(q, k, v, shared, layout.mask)
         return block.finish(x, attended.flatten(2, 3).transpose(1, 2)[:, layout.packed])
 
     @staticmethod
-    def _last_layer(block: FrozenBlock, x: Tensor, shared: tuple[Tensor, Tensor], layout: Layout) -> Tensor:
+    def _last_layer(block: FrozenBlock, x: Tensor, shared: tuple[Tensor, Tensor], layout: PackedSentences) -> Tensor:
         """Only the end tokens are asked for: returns (K, C, width)."""
         k, v = (_grouped(part, layout.groups) for part in block.project(x, KEY_VALUE))
         ends = x[:, layout.last]

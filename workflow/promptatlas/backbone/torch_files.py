@@ -2,7 +2,7 @@
 
 Both are zip files of raw values and of a pickle that says what they are. Tensors are made, of what such files are known to hold
 besides them an empty stand-in, and any other object is refused before anything of it is imported. Files from before torch 1.6
-are no zip files; torch's own restricted reader takes them. Knows nothing of what the tensors are for.
+are no zip files; torch's own restricted reader takes them.
 """
 
 from __future__ import annotations

@@ -2,7 +2,7 @@
 
 As long as a layer's prompt tokens are thrown away afterwards (deep prompts replace them at the next layer) only their
 keys and values matter, and those do not depend on the image: they are computed once per prompt and layer. After the last
-layer only the class token is read, so the last layer computes only that. Knows nothing of methods or tasks.
+layer only the class token is read, so the last layer computes only that.
 """
 
 from typing import Any
@@ -13,10 +13,10 @@ from torch import Tensor, nn
 
 from promptatlas.backbone.architecture import Architecture
 from promptatlas.backbone.block import ALL, KEY_VALUE, QUERY, FrozenBlock, Transformer, attend
-from promptatlas.backbone.image_tower import PictureTower
+from promptatlas.backbone.image_tower import ImageTower
 
 
-class VisionTower(PictureTower):
+class VisionTower(ImageTower):
     """Frozen vision transformer; state-dict names as published below `visual.`."""
 
     def __init__(self, architecture: Architecture) -> None:

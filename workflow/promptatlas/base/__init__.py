@@ -1,1 +1,1 @@
-"""What every part needs and no part owns: errors, random streams, messages, progress, whole files. Knows nothing of tasks or models."""
+"""What every part needs and no part owns: errors, random number generators, messages, progress, whole files."""

@@ -1,4 +1,4 @@
-"""The exceptions that are told in one sentence, without a traceback. Knows nothing of what went wrong or where."""
+"""The exceptions that are told in one sentence, without a traceback."""
 
 import errno
 import re
@@ -42,7 +42,7 @@ class Failed(UserError):
 
 
 def cause(reason: str) -> str:
-    """What is left of why a result failed without what it is made of, as in "source prompt failed: draw failed: no pictures"."""
+    """What is left of why a result failed without what it is made of, as in "source prompt failed: draw failed: no images"."""
     return re.sub(r"^(?:[a-z][a-z ]* failed: )+", "", reason)
 
 

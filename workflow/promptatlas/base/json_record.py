@@ -1,7 +1,7 @@
 """Versions of the records that a study keeps, so that what one promptatlas adds to them makes nothing of another's unreadable.
 
 A record that says nothing is of version 1. Readers give defaults to what they miss and pass over what they do not know; the version
-rises only with a change that this would read wrongly. Knows nothing of what is in a record.
+rises only with a change that this would read wrongly.
 """
 
 import json

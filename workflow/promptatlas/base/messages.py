@@ -1,4 +1,4 @@
-"""What was written, as a sentence shows it, and what was probably meant. Knows nothing of what the names stand for."""
+"""What was written, as a sentence shows it, and what was probably meant."""
 
 import difflib
 from collections.abc import Iterable
@@ -17,7 +17,7 @@ def suggest(name: object, known: Iterable[str], otherwise: str = "", mark: str =
 
 
 def counted(number: int, what: str) -> str:
-    """A count and what is counted: "1 picture", "2,000 pictures"."""
+    """A count and what is counted: "1 image", "2,000 images"."""
     return f"{number:,} {what}" if number == 1 else f"{number:,} {what}s"
 
 

@@ -1,7 +1,7 @@
 """Code from outside the package that registers methods, measures, metrics and what else has a registry: files and modules that a
 configuration lists under `plugins`, and modules that installed packages announce by the entry-point group `promptatlas`.
 
-To load one is to run it. Knows nothing of what is registered.
+To load one is to run it.
 """
 
 from __future__ import annotations
@@ -20,11 +20,11 @@ from types import ModuleType
 
 from promptatlas.base.errors import UserError
 from promptatlas.base.messages import plain
-from promptatlas.base.registry import Origin, adding, forget
+from promptatlas.base.registry import Plugin, adding, forget
 
 GROUP = "promptatlas"
 SUFFIX = ".py"
-_loaded: dict[str, Origin] = {}
+_loaded: dict[str, Plugin] = {}
 _files: dict[tuple[Path, str], ModuleType] = {}
 
 
@@ -102,15 +102,15 @@ def imported(module: str) -> ModuleType:
     return _files[mark]
 
 
-def _found(name: str, place: str) -> Origin:
+def _found(name: str, place: str) -> Plugin:
     try:
         path = source_of(name)
-        return Origin(name, path, sha256(path))
+        return Plugin(name, path, sha256(path))
     except UserError as error:
         raise UserError(f"{place}: {error}; correct it, or take it out") from None
 
 
-def _run(origin: Origin, place: str) -> None:
+def _run(origin: Plugin, place: str) -> None:
     """What the code registers comes from `origin`."""
     try:
         with adding(origin):

@@ -1,7 +1,4 @@
-"""What a job tells: lines to the terminal and to its log, progress with the time that is left, errors in one sentence.
-
-Knows nothing of what the job does.
-"""
+"""What a job tells: lines to the terminal and to its log, progress with the time that is left, errors in one sentence."""
 
 import platform
 import sys

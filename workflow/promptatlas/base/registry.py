@@ -1,6 +1,4 @@
-"""Things that are known by name, also those that code from outside the package adds. Knows nothing of what they are, nor of how such
-code is found.
-"""
+"""Things that are known by name, also those that code from outside the package adds."""
 
 from __future__ import annotations
 
@@ -16,7 +14,7 @@ Entry = TypeVar("Entry")
 
 
 @dataclass(frozen=True)
-class Origin:
+class Plugin:
     """Code from outside the package: how it is named, its file, and the SHA-256 of what is in it."""
 
     name: str
@@ -24,16 +22,16 @@ class Origin:
     sha256: str
 
 
-_origins: list[Origin] = []
+_origins: list[Plugin] = []
 
 
-def current() -> Origin | None:
+def current() -> Plugin | None:
     """Where what is registered now comes from; None if it is the library's own or a program registers it itself."""
     return _origins[-1] if _origins else None
 
 
 @contextmanager
-def adding(origin: Origin) -> Iterator[None]:
+def adding(origin: Plugin) -> Iterator[None]:
     """What is registered meanwhile, in any registry, comes from `origin`; all or, if an error ends it, nothing."""
     _origins.append(origin)
     try:
@@ -45,7 +43,7 @@ def adding(origin: Origin) -> Iterator[None]:
         _origins.pop()
 
 
-def forget(origin: Origin) -> None:
+def forget(origin: Plugin) -> None:
     """Nothing that came from `origin` is known any more."""
     for registry in Registry.every:
         for name in [name for name in registry if registry.origin(name) == origin]:
@@ -60,7 +58,7 @@ class Registry(Mapping[str, Entry]):
     def __init__(self, what: str) -> None:
         self.what = what
         self._entries: dict[str, Entry] = {}
-        self._from: dict[str, Origin | None] = {}
+        self._from: dict[str, Plugin | None] = {}
         self._own: frozenset[str] = frozenset()
         self.every.append(self)
 
@@ -79,7 +77,7 @@ class Registry(Mapping[str, Entry]):
     def remove(self, name: str) -> None:
         del self._entries[name], self._from[name]
 
-    def origin(self, name: str) -> Origin | None:
+    def origin(self, name: str) -> Plugin | None:
         """Where an entry came from; None for the library's own and for what a program registered itself."""
         return self._from[name]
 

@@ -1,6 +1,6 @@
-"""Private random streams, each named by what it is for. Knows nothing of who draws from it.
+"""Private random number generators, each named by what it is for.
 
-A stream depends on its names alone, never on what else ran in the process, so a prompt tuned alone and the
+What a generator gives depends on its names alone, never on what else ran in the process, so a prompt tuned alone and the
 same prompt tuned in a batch see the same numbers.
 """
 
@@ -18,13 +18,13 @@ def _seed(names: tuple[str | int, ...]) -> int:
     return int.from_bytes(hashlib.sha256(text.encode()).digest()[:8], "little")
 
 
-def stream(*names: str | int) -> np.random.Generator:
-    """NumPy generator for the stream called `names`, e.g. ``stream("draw", seed, task)``."""
+def named_rng(*names: str | int) -> np.random.Generator:
+    """NumPy generator called `names`, e.g. ``named_rng("draw", seed, task)``."""
     return np.random.Generator(np.random.Philox(_seed(names)))
 
 
-def torch_stream(*names: str | int) -> "torch.Generator":
-    """CPU ``torch.Generator`` for the stream called `names`; torch is imported only here."""
+def torch_rng(*names: str | int) -> "torch.Generator":
+    """CPU ``torch.Generator`` called `names`; torch is imported only here."""
     import torch
 
     return torch.Generator().manual_seed(_seed(names) % 2**63)

@@ -63,33 +63,33 @@ def _parser() -> argparse.ArgumentParser:
     rerun.add_argument("--target", required=True, help="task it is applied to")
     rerun.add_argument("--seed", type=int, help="one seed (default: all seeds of the study)")
     rerun.add_argument("--protocol", help="frozen or init (default: all protocols of the study)")
-    rerun.add_argument("--cores", default="1", help="processor cores to use")
+    rerun.add_argument("--cores", default="1", help="CPU cores to use")
     rerun.add_argument("--profile", action="append", help="a profile of Snakemake, such as workflow/profiles/slurm; may be repeated")
     rerun.add_argument("--dry-run", action="store_true", help="only say what would run")
     rerun.set_defaults(run=_rerun)
 
-    compare = commands.add_parser("compare", help="put finished studies with different numbers of pictures side by side")
+    compare = commands.add_parser("compare", help="put finished studies with different numbers of images side by side")
     compare.add_argument("studies", type=Path, nargs="+", help="folders of finished studies, such as results/mini")
     compare.add_argument("-o", "--output", type=Path, required=True, help="folder for shots.csv and the figure")
     compare.set_defaults(run=_compare)
 
-    show = commands.add_parser("card", help="what a prompt was learned with")
+    show = commands.add_parser("card", help="what a prompt was trained with")
     show.add_argument("prompt", type=Path, help="a prompt file")
     show.set_defaults(run=_card)
 
     bring = commands.add_parser("import-prompt", help="make a prompt file of the authors' released checkpoint")
     bring.add_argument("checkpoint", type=Path, help="such as prompt_learner/model.pth.tar-50; for softcpt the run's folder")
     bring.add_argument("--method", required=True, help="whose release: coop, cocoop, maple, softcpt or mvlpt (all its methods)")
-    bring.add_argument("--backbone", type=Path, required=True, help="folder of the backbone that it was learned with")
+    bring.add_argument("--backbone", type=Path, required=True, help="folder of the backbone that it was trained with")
     bring.add_argument("-o", "--output", type=Path, required=True, help="the prompt file to write")
-    bring.add_argument("--classes", type=Path, help="a text file with the class names that it was learned on, one per line")
+    bring.add_argument("--classes", type=Path, help="a text file with the class names that it was trained on, one per line")
     bring.add_argument("--position", help="end, middle or front: the class name's place (default: end, for mvlpt middle)")
     bring.add_argument("--words", help="what the context of cocoop and maple started from (default: a photo of a)")
     bring.add_argument("--task", default="", help="name of the task; softcpt makes the context from it")
     bring.add_argument("--task-number", type=int, help="softcpt with task contexts of their own: which task, from 1")
     bring.add_argument(
         "--resize", choices=("crop", "squash"), default="crop",
-        help="how pictures were fitted to the model (default: crop; MVLPT's runs on ELEVATER squash)",
+        help="how images were fitted to the model (default: crop; MVLPT's runs on ELEVATER squash)",
     )  # fmt: skip
     bring.set_defaults(run=_import)
 
@@ -227,9 +227,9 @@ def _pack(options: argparse.Namespace) -> int:
     study = _study(options.configfile)
     files = archive.pack(study, options.output)
     print(f"{options.output}: {len(files)} files of {study.name}")
-    if holes := archive.holes(study):
-        print(f"{counted(len(holes), 'result')} failed, holes in it that {archive.HOLES} names:")
-        print("\n".join(failures.lines(study, holes)))
+    if failed_results := archive.failed_results(study):
+        print(f"{counted(len(failed_results), 'result')} failed and are missing from it; {archive.FAILED} names them:")
+        print("\n".join(failures.lines(study, failed_results)))
     return 0
 
 
@@ -260,11 +260,11 @@ def _import(options: argparse.Namespace) -> int:
     from promptatlas.records import card
 
     model = backbone.load(options.backbone)
-    learned, told = releases.read_release(
+    trained, told = releases.read_release(
         options.checkpoint, options.method, model, options.position, options.words, options.task, options.task_number
     )
     about = card.write(
-        method=learned.method,
+        method=trained.method,
         settings=told,
         backbone={"name": _model_name(model.architecture), "sha256": model.fingerprint},
         task=options.task or None,
@@ -272,7 +272,7 @@ def _import(options: argparse.Namespace) -> int:
         resize=options.resize,
         origin=f"{options.method} checkpoint {options.checkpoint.name}",
     )
-    learned.save(options.output, about)
+    trained.save(options.output, about)
     return _card(argparse.Namespace(prompt=options.output))
 
 

@@ -1,5 +1,5 @@
 """What a frozen model's answers suggest about names and labels: class names that it cannot tell apart, and labels that may be
-swapped. Nothing here is an error. Knows nothing of files or of how answers came about.
+swapped. Nothing here is an error.
 """
 
 from __future__ import annotations

@@ -1,4 +1,4 @@
-"""Scores of prompts on one target task. Knows nothing of the matrix, of files or of how a prompt came to be."""
+"""Scores of prompts on one target task."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ from promptatlas.backbone.passes import in_passes
 from promptatlas.backbone.prompts import Prompts, stack
 from promptatlas.base.errors import UserError
 from promptatlas.tasks import metrics
-from promptatlas.tasks.prepared import PreparedTask, Rows
+from promptatlas.tasks.prepared import ImageRows, PreparedTask
 
 
 @dataclass(frozen=True)
@@ -37,9 +37,9 @@ def evaluate(backbone: Backbone, task: PreparedTask, encoded: dict[str, np.ndarr
 
 @torch.no_grad()
 def answers(
-    backbone: Backbone, class_names: tuple[str, ...], images: np.ndarray | Rows, features: np.ndarray, prompts: list[Prompts]
+    backbone: Backbone, class_names: tuple[str, ...], images: np.ndarray | ImageRows, features: np.ndarray, prompts: list[Prompts]
 ) -> np.ndarray:
-    """Logits (K, N, C) of K prompts for pictures `images` (N, S, S, 3), whose features without prompts are `features` (N, D)."""
+    """Logits (K, N, C) of K prompts for `images` (N, S, S, 3), whose features without prompts are `features` (N, D)."""
     together = stack(prompts).to(backbone.device)
     classifier = PromptedClassifier(backbone, class_names, together)
     if together.visual is not None:
@@ -51,7 +51,7 @@ def answers(
 
 
 def zero_shot(backbone: Backbone, task: PreparedTask, encoded: dict[str, np.ndarray]) -> Evaluation:
-    """The hand-written templates of the target, averaged, without any learned prompt."""
+    """The hand-written templates of the target, averaged, without any trained prompt."""
     logits = backbone.logit_scale * encoded["features_test"] @ encoded["class_features"].T
     return _evaluation(task, logits)
 
@@ -70,9 +70,9 @@ def _budget(device: torch.device) -> int:
 
 
 def _prompted_logits(
-    classifier: PromptedClassifier, images: np.ndarray | Rows, prompts: Prompts, class_features: torch.Tensor
+    classifier: PromptedClassifier, images: np.ndarray | ImageRows, prompts: Prompts, class_features: torch.Tensor
 ) -> torch.Tensor:
-    """(K, N, C): each picture is read and embedded once for all K prompts."""
+    """(K, N, C): each image is read and embedded once for all K prompts."""
     vision: Any = classifier.backbone.vision
     tokens_per_image = len(vision.positional_embedding) * len(prompts)
     size = max(1, _budget(vision.device) // tokens_per_image)

@@ -1,7 +1,7 @@
-"""Which tasks help each other, and so may share one prompt: groups from transfer that is measured on validation pictures.
+"""Which tasks help each other, and so may share one prompt: groups from transfer that is measured on validation images.
 
-The matrix of a study is measured on test pictures, so groups taken from it would have seen them (MVLPT's Table 2 looks like
-that); these have not. Knows nothing of files or of how a prompt of several tasks is tuned.
+The matrix of a study is measured on test images, so groups taken from it would have seen them (MVLPT's Table 2 looks like
+that); these have not.
 """
 
 from __future__ import annotations
@@ -23,7 +23,7 @@ from promptatlas.tasks.prepared import PreparedTask
 def validation_gains(
     backbone: Backbone, task: PreparedTask, encoded: Mapping[str, np.ndarray], draw: Draw, prompts: list[Prompts]
 ) -> np.ndarray:
-    """Points (of 100) that each of K source prompts gains over zero-shot on the validation pictures of one draw, (K,)."""
+    """Points (of 100) that each of K source prompts gains over zero-shot on the validation images of one draw, (K,)."""
     split = draw.validation_split
     rows = task.rows(split, draw.validation)
     features, labels = encoded[f"features_{split}"][rows], task.labels(split)[rows]

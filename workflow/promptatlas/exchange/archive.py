@@ -1,7 +1,7 @@
 """One archive of a finished study for publication: tables, prompts, configuration, provenance, figures and page, but no
-pictures of data sets, no weights of the backbone and no names of folders of the machine. What failed is named in `holes.txt`.
+images of data sets, no weights of the backbone and no names of folders of the machine. What failed is named in `failed_results.txt`.
 
-The same study gives the same bytes, wherever and whenever it is packed. Knows nothing of what is in the files.
+The same study gives the same bytes, wherever and whenever it is packed.
 """
 
 import gzip
@@ -20,7 +20,7 @@ from promptatlas.study.configuration import complete
 from promptatlas.study.study import Study
 
 ENDING = ".tar.gz"
-HOLES = "holes.txt"
+FAILED = "failed.txt"
 
 
 def pack(study: Study, path: Path) -> list[Path]:
@@ -37,8 +37,8 @@ def pack(study: Study, path: Path) -> list[Path]:
     return files
 
 
-def holes(study: Study) -> list[failures.Failure]:
-    """The results that could not be computed when the study ran last: its archive has them as holes."""
+def failed_results(study: Study) -> list[failures.Failure]:
+    """The results that could not be computed when the study ran last: its archive lacks them."""
     return failures.listed(study)
 
 
@@ -57,7 +57,7 @@ def _belongs(path: Path) -> bool:
 def require_finished(study: Study) -> None:
     """UserError unless everything is there, or failed, as configured now and as the provenance describes it."""
     again = "run the study, then pack again"
-    failed = {one.path for one in holes(study)}
+    failed = {one.path for one in failed_results(study)}
     wanted = [*study.all_prompts, *study.all_cells, *study.all_scores, *study.tables, study.paths.resolved_config, *study.conclusions]
     missing = [path for path in wanted if not path.exists() and path not in failed]
     if missing:
@@ -83,13 +83,13 @@ def _now(config: dict[str, Any]) -> dict[str, Any]:
 
 def _write(file: io.BufferedIOBase, study: Study, files: list[Path], private: Private) -> None:
     """Names in order; nothing of the machine, the user or the hour."""
-    failed = holes(study)
+    failed = failed_results(study)
     with (
         gzip.GzipFile(filename="", fileobj=file, mode="wb", mtime=0) as zipped,
         tarfile.open(fileobj=zipped, mode="w", format=tarfile.PAX_FORMAT) as archive,
     ):
-        for name in sorted([*(_name(study, path) for path in files), *([HOLES] if failed else [])]):
-            if name == HOLES:
+        for name in sorted([*(_name(study, path) for path in files), *([FAILED] if failed else [])]):
+            if name == FAILED:
                 content = private.clean("\n".join(failures.lines(study, failed)) + "\n").encode()
             elif name == _name(study, study.paths.provenance_file):
                 content = _described(study, private)

@@ -1,7 +1,6 @@
 """Checkpoints of Dassl, the framework in which the authors of CoOp, CoCoOp, MaPLe, SoftCPT and MVLPT released their code.
 
-Such a file holds tensors, numpy numbers and the live optimiser and schedule; only the tensors are looked at. Knows nothing
-of what they mean.
+Such a file holds tensors, numpy numbers and the live optimiser and schedule; only the tensors are looked at.
 """
 
 import zipfile
@@ -14,7 +13,7 @@ from promptatlas.base.errors import UserError
 
 
 def state_dict(path: str | Path) -> dict[str, Tensor]:
-    """Name -> tensor (float32, finite) of the learned module in a checkpoint, also one of several GPUs.
+    """Name -> tensor (float32, finite) of the trained module in a checkpoint, also one of several GPUs.
 
     Raises UserError if it is missing, damaged, of another kind, or holds anything that could run code.
     """

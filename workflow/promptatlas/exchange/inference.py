@@ -1,4 +1,4 @@
-"""A learned prompt taken away: from its one file to a classifier of any pictures. Knows nothing of studies or tables.
+"""A trained prompt taken away: from its one file to a classifier of any images.
 
 >>> classifier = promptatlas.load_prompt("shapes.safetensors").classifier()
 >>> print(classifier(["a.png", "b.png"]).labels)
@@ -24,31 +24,31 @@ from promptatlas.base.errors import UserError
 from promptatlas.base.messages import one_line, printable
 from promptatlas.exchange.learner_files import instead
 from promptatlas.records import card
-from promptatlas.records.prompt_file import LearnedPrompt
+from promptatlas.records.prompt_file import TunedPrompt
 from promptatlas.tasks.decoding import RESIZES, fitted
 from promptatlas.tasks.readers.files import opened
 
-Picture = Image.Image | np.ndarray | str | Path
-PICTURES_PER_PASS = 64
+ImageLike = Image.Image | np.ndarray | str | Path
+IMAGES_PER_PASS = 64
 
 
 def load_prompt(path: str | Path) -> Prompt:
     """The prompt in a file that a study or `promptatlas import-prompt` wrote. Raises UserError for any other file."""
     if told := instead(path):
         raise UserError(told)
-    learned, metadata = LearnedPrompt.load(path)
+    trained, metadata = TunedPrompt.load(path)
     try:
-        return Prompt(Path(path), learned, card.read(metadata))
+        return Prompt(Path(path), trained, card.read(metadata))
     except (ValueError, TypeError, RecursionError) as error:
-        raise UserError(f"{path} is not a whole prompt file ({error}); fetch it again or learn it again.") from error
+        raise UserError(f"{path} is not a whole prompt file ({error}); fetch it again or train it again.") from error
 
 
 @dataclass(frozen=True)
 class Prompt:
-    """A learned prompt; card: what it was learned with, see `promptatlas.records.card`."""
+    """A trained prompt; card: what it was trained with, see `promptatlas.records.card`."""
 
     path: Path
-    learned: LearnedPrompt
+    trained: TunedPrompt
     card: dict[str, Any]
 
     def classifier(
@@ -58,10 +58,10 @@ class Prompt:
         device: str = "cpu",
         resize: str | None = None,
     ) -> Classifier:
-        """A classifier of pictures, into the classes that the prompt was learned on if no others are given.
+        """A classifier of images, into the classes that the prompt was trained on if no others are given.
 
         backbone: the exported folder, if it is not the folder `backbone` of the study in which the prompt lies; resize:
-        "crop" or "squash", if not as the prompt was learned. Raises UserError if the backbone is not the prompt's own.
+        "crop" or "squash", if not as the prompt was trained. Raises UserError if the backbone is not the prompt's own.
         """
         names = self._names(class_names)
         model = backbone if isinstance(backbone, Backbone) else backbones.load(self._folder(backbone), device)
@@ -69,11 +69,11 @@ class Prompt:
         fitting = resize or self.card["resize"] or "crop"
         if fitting not in RESIZES:
             raise UserError(f"resize: {fitting!r} is neither 'crop' nor 'squash'; choose one of them.")
-        return Classifier(model, names, self.learned.prompts, fitting)
+        return Classifier(model, names, self.trained.prompts, fitting)
 
     def _names(self, given: Sequence[str] | None) -> tuple[str, ...]:
         if given is None and self.card["class_names"] is None:
-            raise UserError(f"{self.path} does not say which classes it was learned on; give classifier(class_names).")
+            raise UserError(f"{self.path} does not say which classes it was trained on; give classifier(class_names).")
         names = self.card["class_names"] if given is None else given
         if isinstance(names, str) or not all(isinstance(name, str) and name.strip() for name in names):
             raise UserError("class_names is not a list of texts; give one name per class.")
@@ -101,17 +101,17 @@ class Prompt:
         learned_with = (self.card["backbone"] or {}).get("sha256")
         if learned_with not in (None, model.fingerprint):
             raise UserError(
-                f"{self.path} was learned with another backbone{_named(self.card)} (SHA-256 {learned_with[:12]}) than the "
-                f"one given ({model.architecture.name}, SHA-256 {model.fingerprint[:12]}); give the one it was learned with."
+                f"{self.path} was trained with another backbone{_named(self.card)} (SHA-256 {learned_with[:12]}) than the "
+                f"one given ({model.architecture.name}, SHA-256 {model.fingerprint[:12]}); give the one it was trained with."
             )
-        if misfit := misfitting(self.learned.prompts, model):
+        if misfit := misfitting(self.trained.prompts, model):
             name = model.architecture.name
             raise UserError(f"{self.path} does not fit the backbone {name}: {misfit}; give its own backbone.")
 
 
 @dataclass(frozen=True)
 class Answer:
-    """logits and probabilities (N, C) float32; labels: the most probable class of each picture."""
+    """logits and probabilities (N, C) float32; labels: the most probable class of each image."""
 
     logits: np.ndarray
     probabilities: np.ndarray
@@ -119,7 +119,7 @@ class Answer:
 
 
 class Classifier:
-    """Pictures of any size -> `Answer`. Class weights are computed once, where they do not depend on the picture."""
+    """Images of any size -> `Answer`. Class weights are computed once, where they do not depend on the image."""
 
     def __init__(self, backbone: Backbone, class_names: tuple[str, ...], prompts: Prompts, resize: str) -> None:
         self.class_names, self.backbone, self.resize = class_names, backbone, resize
@@ -129,13 +129,13 @@ class Classifier:
             self._weights = None if prompts.meta else self._prompted.class_features(self._prompts)
 
     @torch.no_grad()
-    def __call__(self, pictures: Picture | Iterable[Picture]) -> Answer:
-        """PIL pictures, uint8 arrays (H, W, 3) or paths of files; one alone is a list of one. Raises UserError."""
-        alone = isinstance(pictures, (Image.Image, str, Path)) or (isinstance(pictures, np.ndarray) and pictures.ndim == 3)
-        several: Any = [pictures] if alone else pictures
+    def __call__(self, images: ImageLike | Iterable[ImageLike]) -> Answer:
+        """PIL images, uint8 arrays (H, W, 3) or paths of files; one alone is a list of one. Raises UserError."""
+        alone = isinstance(images, (Image.Image, str, Path)) or (isinstance(images, np.ndarray) and images.ndim == 3)
+        several: Any = [images] if alone else images
         waiting, parts = list(several), [torch.empty(0, len(self.class_names))]
-        for start in range(0, len(waiting), PICTURES_PER_PASS):
-            read = [self._read(picture) for picture in waiting[start : start + PICTURES_PER_PASS]]
+        for start in range(0, len(waiting), IMAGES_PER_PASS):
+            read = [self._read(image) for image in waiting[start : start + IMAGES_PER_PASS]]
             parts.append(self._logits(self.backbone.vision.read(np.stack(read))).float().cpu())
         logits = torch.cat(parts)
         labels = [self.class_names[i] for i in logits.argmax(-1).tolist()]
@@ -152,20 +152,20 @@ class Classifier:
             return self._prompted.answer(prompts, features)[0]
         return self._prompted.logits(features, self._weights)[0]
 
-    def _read(self, picture: Picture) -> np.ndarray:
+    def _read(self, image: ImageLike) -> np.ndarray:
         """uint8 (R, R, 3)."""
         size = self.backbone.vision.image_size
-        if isinstance(picture, np.ndarray):
-            if picture.dtype != np.uint8 or picture.ndim != 3 or picture.shape[2] != 3 or not picture.size:
-                shape = "x".join(map(str, picture.shape))
-                raise UserError(f"a picture is an array of {picture.dtype}, {shape}; give uint8 values, height x width x 3.")
-            picture = Image.fromarray(picture)
-        if not isinstance(picture, (Image.Image, str, Path)):
-            raise UserError(f"a picture is of type {type(picture).__name__}; give PIL pictures, uint8 arrays or paths.")
+        if isinstance(image, np.ndarray):
+            if image.dtype != np.uint8 or image.ndim != 3 or image.shape[2] != 3 or not image.size:
+                shape = "x".join(map(str, image.shape))
+                raise UserError(f"an image is an array of {image.dtype}, {shape}; give uint8 values, height x width x 3.")
+            image = Image.fromarray(image)
+        if not isinstance(image, (Image.Image, str, Path)):
+            raise UserError(f"an image is of type {type(image).__name__}; give PIL images, uint8 arrays or paths.")
         try:
-            return fitted(picture if isinstance(picture, Image.Image) else opened(picture), size, self.resize)
-        except Exception as error:  # Pillow raises many kinds; each is a picture that cannot be read
-            called = "a picture" if isinstance(picture, Image.Image) else f"the picture {printable(str(picture))}"
+            return fitted(image if isinstance(image, Image.Image) else opened(image), size, self.resize)
+        except Exception as error:  # Pillow raises many kinds; each is an image that cannot be read
+            called = "an image" if isinstance(image, Image.Image) else f"the image {printable(str(image))}"
             raise UserError(f"{called} cannot be read ({one_line(error, 1000)}); give another or fetch it again.") from error
 
 

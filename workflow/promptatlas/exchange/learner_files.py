@@ -19,7 +19,7 @@ def instead(path: str | Path) -> str:
     if not names:
         return ""
     tasks, method = [plain(name.removeprefix("contexts.")) for name in names], plain(about.get("method", "a learner"))
-    told = f"{path} holds all that {method} learned of {len(tasks)} tasks together and is no prompt"
+    told = f"{path} holds what {method} trained on {len(tasks)} tasks together and is no prompt"
     if per_class:
         return (
             f"{told}, as every class has another context; only `class_context: none` of softcpt and `sharing: all` or `task` "

@@ -1,7 +1,4 @@
-"""The test score of a prompt on its own task, where it lies in the folder of a study that measured it.
-
-Knows nothing of how it was measured.
-"""
+"""The test score of a prompt on its own task, where it lies in the folder of a study that measured it."""
 
 from collections.abc import Iterator
 from contextlib import suppress
@@ -27,8 +24,8 @@ def own_score(prompt: Prompt) -> dict[str, Any] | None:
 
 
 def _records(paths: Paths, prompt: Prompt, cell: Cell) -> Iterator[dict[str, Any]]:
-    """A cell of the matrix; the score of a learner of all tasks. Each was made with this prompt."""
-    own = prompt.learned.fingerprint()
+    """A cell of the matrix; the score of a shared learner. Each was made with this prompt."""
+    own = prompt.trained.fingerprint()
     with suppress(UserError):
         record = cells.read(paths.cell(cell))
         if record["parts"].get("prompt") == own:

@@ -1,7 +1,6 @@
 """The authors' released checkpoints as prompts: CoOp, CoCoOp, MaPLe, SoftCPT, and MVLPT with its CoOp, VPT, UPT and CoCoOp.
 
 Each release names its tensors in its own way; here they get the names of the method's module, which then gives the prompts.
-Knows nothing of how a checkpoint is read.
 """
 
 from dataclasses import replace
@@ -18,7 +17,7 @@ from promptatlas.exchange import dassl
 from promptatlas.exchange.inference import misfitting
 from promptatlas.methods import module_class, settings
 from promptatlas.methods.common import TUNING
-from promptatlas.records.prompt_file import POSITIONS, LearnedPrompt
+from promptatlas.records.prompt_file import POSITIONS, TunedPrompt
 from promptatlas.training.shared_learner import Sentences
 
 RELEASES = ("coop", "cocoop", "maple", "softcpt", "mvlpt")
@@ -28,7 +27,7 @@ _HALF = 2e-3  # what rounding to half precision may move of an embedding
 def read_release(
     path: str | Path, release: str, backbone: Backbone, position: str | None = None, words: str | None = None, task: str = "",
     task_number: int | None = None,
-) -> tuple[LearnedPrompt, dict[str, object]]:  # fmt: skip
+) -> tuple[TunedPrompt, dict[str, object]]:  # fmt: skip
     """The prompt in a checkpoint and the settings that the checkpoint tells.
 
     path: the file, or the folder of the module in which Dassl keeps it; for SoftCPT the folder of the run.
@@ -57,13 +56,13 @@ def read_release(
     elif words is not None:
         raise UserError(f"{method} keeps no words of those it started from; leave them out.")
     complete = settings(method, own)
-    learned = _through(method, complete, named, backbone, path)
-    _agrees(fixed, learned.prompts, backbone, path)
-    return learned, _told(complete)
+    trained = _through(method, complete, named, backbone, path)
+    _agrees(fixed, trained.prompts, backbone, path)
+    return trained, _told(complete)
 
 
 def _split(held: dict[str, Tensor]) -> tuple[dict[str, Tensor], dict[str, Tensor]]:
-    """What was learned, and the embeddings of start token and class names that are stored beside it."""
+    """What was trained, and the embeddings of start token and class names that are stored beside it."""
     fixed: dict[str, Tensor] = {key: held[key] for key in ("token_prefix", "token_suffix") if key in held}
     return {key: value for key, value in held.items() if key not in fixed}, fixed
 
@@ -140,7 +139,7 @@ def _mvlpt(held: dict[str, Tensor], path: Path) -> tuple[str, dict[str, Tensor],
 _NAMED = {"coop": _coop, "cocoop": _cocoop, "maple": _maple, "mvlpt": _mvlpt}
 
 
-def _softcpt(path: Path, backbone: Backbone, task: str, number: int | None) -> tuple[LearnedPrompt, dict[str, object]]:
+def _softcpt(path: Path, backbone: Backbone, task: str, number: int | None) -> tuple[TunedPrompt, dict[str, object]]:
     """SoftCPT keeps task context and meta network in two files; a task's context is what the second makes of its name."""
     if not task.strip():
         raise UserError("SoftCPT makes a context from the name of a task; give the name with --task.")
@@ -177,10 +176,10 @@ def _softcpt(path: Path, backbone: Backbone, task: str, number: int | None) -> t
         "context": context.shape[2], "task_vectors": len(chosen), "task_context": "specific" if len(u) > 1 else "agnostic",
         "class_context": "none", "meta_input": "lin",
     }  # fmt: skip
-    return LearnedPrompt("softcpt", {"u": u, "meta": meta["proj"]}, prompts), told
+    return TunedPrompt("softcpt", {"u": u, "meta": meta["proj"]}, prompts), told
 
 
-def _through(method: str, complete: dict, named: dict[str, Tensor], backbone: Backbone, path: Path) -> LearnedPrompt:
+def _through(method: str, complete: dict, named: dict[str, Tensor], backbone: Backbone, path: Path) -> TunedPrompt:
     """The parameters in a module of the method, and the prompts that it gives. Raises UserError if they do not fit it."""
     architecture = backbone.architecture
     module: nn.Module = module_class(method)(architecture, complete, torch.Generator().manual_seed(0))
@@ -204,7 +203,7 @@ def _through(method: str, complete: dict, named: dict[str, Tensor], backbone: Ba
     prompts = Prompts(**given, **fixed).detach()
     if misfit := misfitting(prompts, backbone):
         raise UserError(f"{path} does not fit the backbone {architecture.name}: {misfit}; give its own backbone.")
-    return LearnedPrompt(method, {name: value.clone() for name, value in named.items()}, prompts)
+    return TunedPrompt(method, {name: value.clone() for name, value in named.items()}, prompts)
 
 
 def _agrees(fixed: dict[str, Tensor], prompts: Prompts, backbone: Backbone, path: Path) -> None:
@@ -216,11 +215,11 @@ def _agrees(fixed: dict[str, Tensor], prompts: Prompts, backbone: Backbone, path
         rows = table[expected[name]].cpu()
         if stored.dim() != 3 or stored.shape[2] != rows.shape[1] or stored.shape[1] < len(rows):
             raise UserError(
-                f"{path} was learned with another backbone than {backbone.architecture.name}: `{name}` is {_size(stored)}; give its own."
+                f"{path} was trained with another backbone than {backbone.architecture.name}: `{name}` is {_size(stored)}; give its own."
             )
         if (stored[:, : len(rows)] - rows).abs().gt(_HALF).any():
             if name == "token_prefix":
-                raise UserError(f"{path} was learned with another backbone than {backbone.architecture.name}; give its own.")
+                raise UserError(f"{path} was trained with another backbone than {backbone.architecture.name}; give its own.")
             raise UserError(
                 f"{path} does not go on with the words {prompts.words!r} after its context; say with --words what it started from."
             )

@@ -11,7 +11,7 @@ has, and gives contexts alone: one for all (n, d_text), or one by task or class,
 the classes' names instead, read after `task_context` and `class_context`.
 
 A method of kind "prompt" may also bring a loss of its own, a teacher, a rule for gradients and a mean over epochs:
-`training/own_rules.py` says how. Knows nothing of optimisers or data.
+`training/own_rules.py` says how.
 """
 
 from promptatlas.methods import builtin as builtin

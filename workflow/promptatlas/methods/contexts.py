@@ -1,10 +1,10 @@
-"""Context vectors that start from words, as CoOp's release does it with "a photo of a". Knows nothing of methods."""
+"""Context vectors that start from words, as CoOp's release does it with "a photo of a"."""
 
 from torch import Generator, Tensor, empty, nn
 
 
 def split_words(settings: dict) -> tuple[str, str]:
-    """The words that become the n learned vectors, and the words that stay after them as they are.
+    """The words that become the n trained vectors, and the words that stay after them as they are.
 
     With n = 2 and "a photo of a" the sentence is V_1 V_2 "of a" <class>. More vectors than words start at random, and
     then no word stays (MaPLe's release; CoOp's settings never come to that).

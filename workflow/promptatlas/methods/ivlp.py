@@ -1,5 +1,5 @@
 """Independent vision-language prompting (Khattak et al. 2023, arXiv 2210.03117, section 4.2): MaPLe's ablation without
-coupling. Knows nothing of MaPLe's projections: both towers have prompts of their own in their first layers.
+coupling.
 """
 
 from torch import Generator, Tensor, nn

@@ -30,10 +30,10 @@ where a study can have it the authors' way, the last column says by which key.
 
 | of | the authors' runs | here | the authors' way |
 |---|---|---|---|
-| all that learns from images | training images are cropped and flipped at random (but for MVLPT's on ELEVATER) | every image is seen as it was prepared | |
+| all that is trained on images | training images are cropped and flipped at random (but for MVLPT's on ELEVATER) | every image is seen as it was prepared | |
 | prompts | an incomplete last batch of an epoch is left out (but for MVLPT's on ELEVATER) | it is used | |
-| all releases | half precision (fp16), mostly also of what is learned | float32 | |
-| prompts | one stream of random numbers for everything | a stream of its own for each draw, start and order, so other values for a seed; draws of CoOp's scheme are the same | |
+| all releases | half precision (fp16), mostly also of what is trained | float32 | |
+| prompts | one random number generator for everything | a generator of its own for each draw, start and order, so other values for a seed; draws of CoOp's scheme are the same | |
 | ImageNet, and what else has no validation images | MVLPT, Tip-Adapter and Prompt-Adapter validate on ImageNet's test images | a fifth of the training images is set aside before the draw | |
 | CoOp | 200 epochs with 16 and 8 images per class, 100 with 4 and 2, 50 with 1 and always on ImageNet; class name at the end; the last epoch | MVLPT's CoOp: 200 epochs, class name in the middle, the epoch that is best on validation | `epochs`, `position`, `select` |
 | CoOp in later papers | 4 vectors that start from "a photo of a" | 16 random ones | `context`, `initial` |
@@ -60,7 +60,7 @@ where a study can have it the authors' way, the last column says by which key.
 | all adapters | alpha and beta are searched on all validation images of a data set | on the few of the draw | |
 | all adapters | one seed; a class with too few images has some twice | the study's seeds; every image once | |
 | Tip-Adapter on ImageNet | class weights from seven sentences | from the catalogue's one | `templates` of the task |
-| Prompt-Adapter | a prompt of MVLPT from up to 20 images per class of the 11 tasks, for any number of pictures | a prompt that saw the study's own draws; by default CoOp-MT's, 50 epochs, the last, class name at the end | `class_weights: multitask`, `multitask: all` |
+| Prompt-Adapter | a prompt of MVLPT from up to 20 images per class of the 11 tasks, for any number of images | a prompt that saw the study's own draws; by default CoOp-MT's, 50 epochs, the last, class name at the end | `class_weights: multitask`, `multitask: all` |
 | linear probe | features as the image tower gives them, in CLIP's paper those before the projection | after it, of length one, centred | |
 | linear probe | C searched to an eighth of a decade | to a half | `halvings: 4` |
 | linear probe | draws of its own | those of the prompts | |"""  # noqa: E501 - rows of a Markdown table

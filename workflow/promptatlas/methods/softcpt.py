@@ -3,7 +3,7 @@
 Task i is read as "u_1 .. u_m <task name>." by the frozen text encoder g; its feature t_i (e,), not normalised, gives the
 context C_i = t_i Q (n, d_text) before every class name of the task. The class-aware variants add s_k = g("v_1 .. v_m
 <class name>.") and give each class its own context. NATA: no class context, u shared; NATS: a u for each task; CA and CS
-in place of NA: v shared, or a v for each class. Knows nothing of encoders or training.
+in place of NA: v shared, or a v for each class.
 """
 
 import torch

@@ -116,8 +116,8 @@ def _stages(budget: Budget) -> list[str]:
         columns = (total, total / budget.factor, total * budget.factor, max(own))
         row = f"{stage:<12}{len(own):>6}" + "".join(f"{span(seconds):>10}" for seconds in columns)
         if stage in took:
-            ran, clock, processor = took[stage]
-            row += f"{ran:>8}{span(clock):>10}{span(processor):>11}"
+            ran, clock, cpu = took[stage]
+            row += f"{ran:>8}{span(clock):>10}{span(cpu):>11}"
         rows.append(row)
     return rows
 
@@ -193,10 +193,10 @@ def measured(study: Study, planned: Sequence[Planned]) -> dict[str, tuple[int, f
         try:
             with study.paths.benchmark(job.name).open() as file:
                 row = list(csv.DictReader(file, delimiter="\t"))[-1]
-            clock, processor = float(row["s"]), float(row["cpu_time"])
+            clock, cpu = float(row["s"]), float(row["cpu_time"])
         except (OSError, LookupError, ValueError, TypeError):
             continue
         for stage in (job.stage, "all"):
             ran, *sums = found.get(stage, (0, 0.0, 0.0))
-            found[stage] = ran + 1, sums[0] + clock, sums[1] + processor
+            found[stage] = ran + 1, sums[0] + clock, sums[1] + cpu
     return found

@@ -7,7 +7,7 @@ from collections.abc import Mapping
 from typing import Any
 
 from promptatlas.backbone.architecture import Architecture
-from promptatlas.study.costs import Step
+from promptatlas.study.costs import StepMemory
 from promptatlas.study.sizes import Size
 from promptatlas.study.study import Study
 
@@ -17,7 +17,7 @@ BLOCK = 4096  # bytes, the least that a file takes
 RECORD, PER_CLASS, EPOCH = 1500, 40, 100  # bytes of a cell, of a class in it, and of an epoch in a prompt's history
 
 
-def step_bytes(step: Step, architecture: Architecture) -> float:
+def step_bytes(step: StepMemory, architecture: Architecture) -> float:
     """What the largest step keeps for its way back, on the device that it runs on."""
     a = architecture
     patches = (a.image_size // a.patch_size) ** 2 + 1
@@ -41,7 +41,7 @@ def disk_bytes(study: Study, architecture: Architecture, weights: int, sizes: Ma
 
 
 def _prompt(settings: Mapping[str, Any], a: Architecture) -> float:
-    """A learned prompt: its parameters, what they give, and its history."""
+    """A trained prompt: its parameters, what they give, and its history."""
     layers, width = settings.get("layers", 1), settings.get("width", 0)
     text = settings.get("context", 0) * a.text_width * layers
     depth = a.vision_layers if settings.get("depth") == "deep" else layers

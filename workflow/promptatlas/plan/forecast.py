@@ -11,7 +11,7 @@ from pathlib import Path
 
 from promptatlas.analysis.statistics.scales import RESPONSES
 from promptatlas.analysis.statistics.views import VIEWS
-from promptatlas.study.costs import Step, Work
+from promptatlas.study.costs import StepMemory, Work
 from promptatlas.study.designs import COMPARED, EXPLAINED
 from promptatlas.study.jobs import ComputeJob, Job
 from promptatlas.study.sizes import Size
@@ -31,7 +31,7 @@ class Planned:
     work: Work
     needs: tuple[str, ...] = ()
     device: bool = False
-    step: Step = field(default_factory=Step)
+    step: StepMemory = field(default_factory=StepMemory)
 
 
 def jobs(study: Study, sizes: Mapping[str, Size], weights: int) -> list[Planned]:

@@ -1,6 +1,6 @@
 """Small made-up work of every kind that a study has, from tiny to as large as the study's own, to be timed by `speeds`.
 
-All of it goes through the code that the jobs use. Images are noise and answers mean nothing. Knows nothing of seconds.
+All of it goes through the code that the jobs use. Images are noise and answers mean nothing.
 """
 
 from __future__ import annotations
@@ -23,10 +23,10 @@ from PIL import Image
 from promptatlas.analysis.statistics.permutation import null_correlations
 from promptatlas.backbone import Backbone
 from promptatlas.backbone.encode import encode_images
-from promptatlas.base.rng import stream
+from promptatlas.base.rng import named_rng
 from promptatlas.evaluation import evaluate, similarity
 from promptatlas.methods import module_class
-from promptatlas.study.costs import SENTENCE, SIGLIP_LENGTH, Method, Work, probing
+from promptatlas.study.costs import SENTENCE, SIGLIP_LENGTH, MethodCosts, Work, probing
 from promptatlas.study.designs import EXPLAINED
 from promptatlas.study.sizes import Size
 from promptatlas.study.study import Study
@@ -38,7 +38,7 @@ from promptatlas.tasks.task import Task
 from promptatlas.tasks.upright import opened
 from promptatlas.training import single_task
 from promptatlas.training.adapters import Examples
-from promptatlas.training.learners import Population
+from promptatlas.training.learners import BatchedLearners
 from promptatlas.training.linear_probe import linear_probe
 from promptatlas.training.shared_learner import SharedTask, tune_shared
 
@@ -95,12 +95,12 @@ def microbenchmarks(study: Study, model: Backbone, sizes: Mapping[str, Size]) ->
     found["probe"] = [_probing(size, width) for size in (_sized(2, 8, 4), _sized(4, 24, 8), *typical)]
     seeds = max((len(job.seeds) for job in study.jobs.tune), default=0)
     prompts = max(len(job.seeds) * len(job.sources) for job in study.jobs.transfer)
-    for method in (Method.of(study, name) for name in study.methods):
+    for method in (MethodCosts.of(study, name) for name in study.methods):
         found[f"tune {method.name}"] = _tuning(model, method, typical, seeds)
         found[f"evaluate {method.name}"] = _evaluating(model, method, typical, prompts)
-    for method in (Method.of(study, name) for name in study.shared_methods):
+    for method in (MethodCosts.of(study, name) for name in study.shared_methods):
         found[f"share {method.name}"] = _sharing(model, method, typical)
-    for method in (Method.of(study, name) for name in study.adapter_methods):
+    for method in (MethodCosts.of(study, name) for name in study.adapter_methods):
         found[f"adapt {method.name}"] = _adapting(method, typical, model.logit_scale, width)
     if study.design.ending is EXPLAINED:
         tasks = len(study.tasks)
@@ -143,7 +143,7 @@ def _encoding(model: Backbone) -> list[Benchmark]:
     return found
 
 
-def _tuning(model: Backbone, method: Method, typical: Sequence[Size], learners: int) -> list[Benchmark]:
+def _tuning(model: Backbone, method: MethodCosts, typical: Sequence[Size], learners: int) -> list[Benchmark]:
     """One epoch: the smallest, with more classes, with more images; then classes as in the study and a few images."""
     sizes = [(_sized(2, 2, 2), 1), (_sized(6, 2, 2), 1), (_sized(2, 6, 6), 1)]
     few = min(FEW, STEPS * method.settings["batch_size"])
@@ -152,8 +152,8 @@ def _tuning(model: Backbone, method: Method, typical: Sequence[Size], learners: 
 
     def ready(task: Any, k: int) -> Run:
         settings, seeds = dict(quick.settings), list(range(k))
-        population = Population(method.name, settings, model.architecture, seeds, model)
-        return single_task.Run(model, method.name, settings, task, [task.draw()] * k, seeds, population).learn
+        batched = BatchedLearners(method.name, settings, model.architecture, seeds, model)
+        return single_task.Run(model, method.name, settings, task, [task.draw()] * k, seeds, batched).tune
 
     found: list[Benchmark] = []
     for size, k in sizes:
@@ -163,7 +163,7 @@ def _tuning(model: Backbone, method: Method, typical: Sequence[Size], learners: 
     return found
 
 
-def _evaluating(model: Backbone, method: Method, typical: Sequence[Size], prompts: int) -> list[Benchmark]:
+def _evaluating(model: Backbone, method: MethodCosts, typical: Sequence[Size], prompts: int) -> list[Benchmark]:
     sizes = [(2, 2, 1), (6, 2, 2), (2, 6, 1)]
     sizes += [(size.classes, min(size.test, FEW // 2), min(prompts, 8)) for size in typical]
     sizes += [(size.classes, min(size.test, 2 * FEW), prompts) for size in typical[:1]]
@@ -177,7 +177,7 @@ def _evaluating(model: Backbone, method: Method, typical: Sequence[Size], prompt
     return [(method.evaluating(task.size, k), partial(ready, task, k)) for task, k in tasks]
 
 
-def _sharing(model: Backbone, method: Method, typical: Sequence[Size]) -> list[Benchmark]:
+def _sharing(model: Backbone, method: MethodCosts, typical: Sequence[Size]) -> list[Benchmark]:
     quick = replace(method, settings={**method.settings, "epochs": 1})
 
     def ready(sizes: Sequence[Size]) -> Run:
@@ -193,7 +193,7 @@ def _sharing(model: Backbone, method: Method, typical: Sequence[Size]) -> list[B
     return [(quick.sharing(sizes), partial(ready, sizes)) for sizes in several]
 
 
-def _adapting(method: Method, typical: Sequence[Size], scale: float, width: int) -> list[Benchmark]:
+def _adapting(method: MethodCosts, typical: Sequence[Size], scale: float, width: int) -> list[Benchmark]:
     """Small grids and few epochs, each varied alone; one task ranks images, which makes every pair of alpha and beta a step."""
     tiny, own = _sized(2, 4, 4), [replace(size, metric=metrics.ONE_CLASS) for size in typical]
     several = [(tiny, 5, 2), (tiny, 20, 2), (tiny, 5, 8), (replace(tiny, metric="roc_auc"), 5, 2)]
@@ -203,7 +203,7 @@ def _adapting(method: Method, typical: Sequence[Size], scale: float, width: int)
 
     def ready(settings: dict[str, Any], size: Size) -> Run:
         examples = [MadeUp(size, 1).examples(split, width) for split in ("train", "validation")]
-        order = (stream("order", "made up"),) if trained else ()
+        order = (named_rng("order", "made up"),) if trained else ()
         weights = torch.from_numpy(_features(size.classes, width))
         return partial(module_class(method.name), settings, scale, weights, *examples, size.metric, *order)
 
@@ -228,7 +228,7 @@ def _fit_probe(examples: list[np.ndarray]) -> None:
 def _draw(names: Sequence[str], count: int) -> None:
     """A few images of every embedded task: some draw their text and some only discs."""
     for name in names:
-        MINI_TASKS[name].pictures.split("train", count)
+        MINI_TASKS[name].images.split("train", count)
 
 
 def _decoding(pixels: int) -> list[Benchmark]:

@@ -2,7 +2,7 @@
 count of `study.costs` that is fitted to the seconds.
 
 On a CPU these are the seconds of the process on one core, which other work on the machine changes less than those of the clock; on a
-GPU they are those of the clock. Knows nothing of jobs.
+GPU they are those of the clock.
 """
 
 from __future__ import annotations

@@ -1,4 +1,4 @@
-"""How long jobs take that wait for each other, on so many devices at once. Knows nothing of what the jobs do.
+"""How long jobs take that wait for each other, on so many devices at once.
 
 NOT in it: waiting in a queue, downloads, and the time that Snakemake and a cluster need to start a job.
 """

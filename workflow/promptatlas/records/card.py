@@ -1,4 +1,4 @@
-"""The card of a learned prompt: what it was learned with, kept as JSON in its file's metadata. Knows nothing of tensors."""
+"""The card of a trained prompt: what it was trained with, kept as JSON in its file's metadata."""
 
 from __future__ import annotations
 
@@ -15,12 +15,12 @@ MEAN = "mean of the tasks' metrics"  # by which a prompt of several tasks is cho
 
 # What a card may say; what nobody knows is null.
 #   backbone: name, sha256 (of weights and architecture; the prompt works with no other)
-#   settings: every hyper-parameter; class_names: those it was learned on, in their order
-#   learned_with: the other tasks whose pictures one learner of all tasks saw, in `draw` and `validation` too
-#   resize: how pictures were fitted to the model ("crop" or "squash"); seed: of the draw and of the start
-#   draw: sha256 (of indices and labels), shots (asked for per class), train, validation (numbers of pictures)
+#   settings: every hyper-parameter; class_names: those it was trained on, in their order
+#   learned_with: the other tasks whose images one shared learner saw, in `draw` and `validation` too
+#   resize: how images were fitted to the model ("crop" or "squash"); seed: of the draw and of the start
+#   draw: sha256 (of indices and labels), shots (asked for per class), train, validation (numbers of images)
 #   validation: metric, score (0..1), epoch (the chosen one)
-#   origin: where the prompt comes from if promptatlas did not learn it
+#   origin: where the prompt comes from if promptatlas did not tune it
 FIELDS = (
     "method", "settings", "backbone", "task", "learned_with", "class_names", "resize", "seed", "draw", "validation", "origin",
     "promptatlas",
@@ -33,7 +33,7 @@ def write(**known: Any) -> dict[str, str]:
 
 
 def several_draws(draws: Sequence[Draw], shots: int) -> dict[str, Any]:
-    """The field `draw` of what was learned from the draws of several tasks."""
+    """The field `draw` of what was trained on the draws of several tasks."""
     counts = {"train": sum(len(one.train) for one in draws), "validation": sum(len(one.validation) for one in draws)}
     return {"sha256": digest([one.sha256 for one in draws]), "shots": shots} | counts
 
@@ -53,13 +53,13 @@ def read(metadata: Mapping[str, str]) -> dict[str, Any]:
         if not isinstance(known, dict):
             raise ValueError("its card is no table")
         return _checked(complete(known))
-    parts = json.loads(metadata.get("parts", "{}"))
-    if not isinstance(parts, dict):
+    inputs = json.loads(metadata.get("parts", "{}"))
+    if not isinstance(inputs, dict):
         raise ValueError("its metadata are no table")
-    known = {name: parts.get(name, metadata.get(name)) for name in ("method", "task")}
-    seed = parts.get("seed", metadata.get("seed"))
+    known = {name: inputs.get(name, metadata.get(name)) for name in ("method", "task")}
+    seed = inputs.get("seed", metadata.get("seed"))
     known |= {"seed": None if seed is None else int(seed)}
-    known |= {name: {"sha256": parts[name]} for name in ("backbone", "draw") if name in parts}
+    known |= {name: {"sha256": inputs[name]} for name in ("backbone", "draw") if name in inputs}
     return _checked(complete(known))
 
 

@@ -1,8 +1,6 @@
 """One cell of a study: its address, the fingerprint of everything that determines its number, and its file.
 
 A cell that could not be measured has the score null and the key `failed`, which says why.
-
-Knows nothing of how a score is computed, nor of which cells a study has.
 """
 
 from collections.abc import Mapping
@@ -30,7 +28,7 @@ LARGEST = 1e15
 
 @dataclass(frozen=True, order=True)
 class Cell:
-    """The address of one measurement: `source`'s prompt on `target`, learned by `method` from draw `seed`."""
+    """The address of one measurement: `source`'s prompt on `target`, trained by `method` from draw `seed`."""
 
     protocol: str
     method: str

@@ -1,4 +1,4 @@
-"""A few-shot draw on disk: which images of a task one seed learns from and validates on, or why there is none."""
+"""A few-shot draw on disk: which images of a task one seed is trained on and validates on, or why there is none."""
 
 from __future__ import annotations
 

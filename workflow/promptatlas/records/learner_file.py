@@ -1,7 +1,4 @@
-"""The file of a learner of all tasks together: its parameters, and by task the class weights and the context that it gives.
-
-Knows nothing of how a learner is trained.
-"""
+"""The file of a shared learner: its parameters, and by task the class weights and the context that it gives."""
 
 from __future__ import annotations
 
@@ -20,7 +17,7 @@ from promptatlas.base.errors import FAILED, Failed, UserError
 from promptatlas.base.json_record import require_known
 from promptatlas.records.fingerprint import fingerprint
 from promptatlas.records.kind import Kind
-from promptatlas.records.prompt_file import LearnedPrompt
+from promptatlas.records.prompt_file import TunedPrompt
 
 LEFT_OUT = "left_out"
 SAID = ("fingerprint", "method", "seed", "seconds", "history", "best_epoch")
@@ -32,7 +29,7 @@ class Learner:
 
     parameters: its learnables by name; class_weights: by task (C, D); contexts: by task, of all classes (n, d_text) or of each
     (C, n, d_text); history: a row per epoch; best_epoch: the chosen one, 1-based; seconds: it took; left_out: the tasks of the study
-    from which it has not learned, and why.
+    on which it was not trained, and why.
     """
 
     method: str
@@ -65,13 +62,13 @@ def metadata(path: Path) -> dict[str, str]:
         with safe_open(path, framework="pt") as file:
             about = file.metadata() or {}
     except (OSError, SafetensorError) as error:
-        raise UserError(f"{path} is not a whole file of shared prompts ({error}); delete it and run again.") from error
+        raise UserError(f"{path} is not a whole file of a shared learner ({error}); delete it and run again.") from error
     require_known(about, path)
     return about
 
 
 def left_out(about: Mapping[str, str]) -> dict[str, str]:
-    """By task that a learner has not learned from the reason, from what its file says of itself."""
+    """The reason by task that a learner was not trained on, from what its file says of itself."""
     return json.loads(about.get(LEFT_OUT, "{}"))
 
 
@@ -81,7 +78,7 @@ def class_weights(path: Path, task: str) -> tuple[Tensor, str]:
     return weights, about["fingerprint"]
 
 
-def prompt(path: Path, task: str) -> tuple[LearnedPrompt, str]:
+def prompt(path: Path, task: str) -> tuple[TunedPrompt, str]:
     """The prompt that a learner gives a task, the same for all classes, and the fingerprint of the learner.
 
     Its parameters are the learner's and stay there.
@@ -89,7 +86,7 @@ def prompt(path: Path, task: str) -> tuple[LearnedPrompt, str]:
     context, about = _of_task(path, f"contexts.{task}")
     history, seconds = json.loads(about["history"]), float(about["seconds"])
     prompts = Prompts(text=context[None, None], position="end")
-    return LearnedPrompt(about["method"], {}, prompts, history, int(about["best_epoch"]), seconds), about["fingerprint"]
+    return TunedPrompt(about["method"], {}, prompts, history, int(about["best_epoch"]), seconds), about["fingerprint"]
 
 
 def _of_task(path: Path, key: str) -> tuple[Tensor, dict[str, str]]:
@@ -103,7 +100,7 @@ def _of_task(path: Path, key: str) -> tuple[Tensor, dict[str, str]]:
             about = file.metadata()
             return file.get_tensor(key), {name: about[name] for name in SAID}
     except (OSError, SafetensorError, KeyError, TypeError) as error:
-        raise UserError(f"{path} is not a whole file of shared prompts ({error}); delete it and run again.") from error
+        raise UserError(f"{path} is not a whole file of a shared learner ({error}); delete it and run again.") from error
 
 
 class LearnerFile(Kind):

@@ -1,4 +1,4 @@
-"""A learned prompt on disk: its parameters, the tensors that enter the towers, its tuning curve. Knows nothing of tasks."""
+"""A trained prompt on disk: its parameters, the tensors that enter the towers, its tuning curve."""
 
 from __future__ import annotations
 
@@ -28,7 +28,7 @@ _DAMAGE = (OSError, SafetensorError, LookupError, TypeError, AttributeError, Val
 
 
 @dataclass(frozen=True)
-class LearnedPrompt:
+class TunedPrompt:
     """One source prompt.
 
     parameters: the method's learnables at the chosen epoch; prompts: what they give (K = 1); history: a row per epoch
@@ -75,7 +75,7 @@ class LearnedPrompt:
         return save({k: v.detach().cpu().contiguous() for k, v in tensors.items()}, {**metadata, **own})
 
     @staticmethod
-    def load(path: str | Path) -> tuple[LearnedPrompt, dict[str, str]]:
+    def load(path: str | Path) -> tuple[TunedPrompt, dict[str, str]]:
         """The prompt and all metadata. Raises UserError for a missing or damaged file, Failed for one that says why it is none."""
         try:
             with safe_open(path, framework="pt") as file:
@@ -90,17 +90,17 @@ class LearnedPrompt:
             )  # fmt: skip
             prompts = manner.with_tensors(_below("prompts.", tensors))
             parameters = _below("parameters.", tensors)
-            learned = LearnedPrompt(
+            trained = TunedPrompt(
                 metadata["method"], parameters, prompts, json.loads(metadata.get("history", "[]")),
                 int(metadata.get("best_epoch", 0)), float(metadata.get("seconds", 0)),
             )  # fmt: skip
-            _check(learned)
+            _check(trained)
         except FileNotFoundError as error:
             raise UserError(f"the prompt file {path} does not exist; give the path of one, or run the study.") from error
         except _DAMAGE as error:
             reason = " ".join(str(error).split())[:200]
             raise UserError(f"{path} is not a whole prompt file ({reason}); delete it and run again.") from error
-        return learned, metadata
+        return trained, metadata
 
 
 class PromptFile(Kind):
@@ -109,12 +109,12 @@ class PromptFile(Kind):
     suffix = "safetensors"
 
     def inputs(self, path: Path) -> Mapping[str, Any]:
-        return dict(json.loads(LearnedPrompt.load(path)[1].get("parts", "{}")))
+        return dict(json.loads(TunedPrompt.load(path)[1].get("parts", "{}")))
 
     def fingerprint(self, path: Path) -> str:
-        return LearnedPrompt.load(path)[1].get("fingerprint", "")
+        return TunedPrompt.load(path)[1].get("fingerprint", "")
 
-    def packed(self, content: tuple[LearnedPrompt, Mapping[str, str]], inputs: Mapping[str, Any]) -> bytes:
+    def packed(self, content: tuple[TunedPrompt, Mapping[str, str]], inputs: Mapping[str, Any]) -> bytes:
         prompt, told = content
         made_from = {"fingerprint": fingerprint(inputs), "parts": json.dumps(dict(inputs), sort_keys=True)}
         return prompt.packed({**made_from, **told})
@@ -127,9 +127,9 @@ class PromptFile(Kind):
 PROMPT = PromptFile()
 
 
-def _check(learned: LearnedPrompt) -> None:
+def _check(trained: TunedPrompt) -> None:
     """Raises ValueError for a file that is whole but holds no prompt that the towers could read."""
-    held, prompts = learned.prompts.tensors(), learned.prompts
+    held, prompts = trained.prompts.tensors(), trained.prompts
     meta = [(name, tensor) for name, tensor in held.items() if name.startswith("meta")]
     if prompts.position not in POSITIONS or "{}" not in prompts.template:
         raise ValueError("no such place for the class name")
@@ -142,10 +142,10 @@ def _check(learned: LearnedPrompt) -> None:
             raise ValueError(f"{name} has the shape {tuple(tensor.shape)}")
         if tensor.dtype != torch.float32 or not tensor.isfinite().all():
             raise ValueError(f"{name} is not float32 numbers")
-    for name, tensor in learned.parameters.items():
+    for name, tensor in trained.parameters.items():
         if tensor.dtype != torch.float32 or not tensor.isfinite().all():
             raise ValueError(f"{name} is not float32 numbers")
-    rows = learned.history
+    rows = trained.history
     if not isinstance(rows, list) or not all(isinstance(row, dict) for row in rows):
         raise ValueError("its history is no table")
 

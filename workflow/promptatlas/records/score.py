@@ -1,8 +1,8 @@
 """The score of one method on one task with one seed, as a JSON record: for methods that have no place in the matrix.
 
-A record says what was chosen without the test pictures (epoch, alpha, beta) and carries the fingerprint of all that
+A record says what was chosen without the test images (epoch, alpha, beta) and carries the fingerprint of all that
 determines it. One that could not be computed has the score null and the key `failed`; one that there is nothing to compute for has
-the score null and says in `absent` why. Knows nothing of how a score is computed.
+the score null and says in `absent` why.
 """
 
 from __future__ import annotations

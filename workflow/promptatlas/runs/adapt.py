@@ -10,7 +10,7 @@ from typing import Any
 
 from torch import Tensor
 
-from promptatlas.base.rng import stream
+from promptatlas.base.rng import named_rng
 from promptatlas.methods import module_class, revision
 from promptatlas.records import learner_file
 from promptatlas.records.fingerprint import digest
@@ -83,7 +83,7 @@ def adapted(method: str, settings: dict, scale: float, weights: Tensor, known: K
     """
     own = known.few_shot[seed]
     task = known.prepared.task
-    further = (stream("order", method, task.name, seed),) if "epochs" in settings else ()
+    further = (named_rng("order", method, task.name, seed),) if "epochs" in settings else ()
     return module_class(method)(settings, scale, weights, Examples(*own.train), Examples(*own.validation), task.metric, *further)
 
 

@@ -16,7 +16,7 @@ from promptatlas.runs.coming_task import Changed
 Item = TypeVar("Item")
 Result = TypeVar("Result")
 LONGEST = 300
-NO_MEMORY = "can't allocate memory"  # what torch calls it on a processor
+NO_MEMORY = "can't allocate memory"  # what torch calls it on a CPU
 
 
 def each(compute: Callable[..., Sequence[Result]], items: Sequence[Item]) -> list[Result | Failed]:

@@ -1,5 +1,5 @@
 """What of a study's data is no longer what it was prepared from: source files, descriptions of tasks, and what the study wants of
-them, part by part. Everything is known from notes beside what was prepared and a look at the sources, whatever Snakemake
+them, input by input. Everything is known from notes beside what was prepared and a look at the sources, whatever Snakemake
 remembers. Reads only; knows nothing of torch, nor of what follows from a change.
 """
 
@@ -19,7 +19,7 @@ from promptatlas.records.fingerprint import digest
 from promptatlas.runs.failures import is_failed
 from promptatlas.study.study import Study
 from promptatlas.tasks import readers, seen, upright
-from promptatlas.tasks.catalogue import Entry
+from promptatlas.tasks.catalogue import TaskEntry
 from promptatlas.tasks.readers.files import EXTENSIONS
 from promptatlas.tasks.seen import Seen
 
@@ -31,18 +31,18 @@ DESCRIBED = ("templates", "metric", "title", "family")  # known without reading 
 
 @dataclass(frozen=True)
 class Change:
-    """What differs of one task. parts: name -> details, or ""; later: files that only have other times; gone: whether the source
+    """What differs of one task. inputs: name -> details, or ""; later: files that only have other times; gone: whether the source
     files are not there any more; mark: changes when any of it does.
     """
 
-    parts: Mapping[str, str] = field(default_factory=dict)
+    inputs: Mapping[str, str] = field(default_factory=dict)
     later: Mapping[str, Seen] = field(default_factory=dict)
     gone: bool = False
     mark: str = ""
 
     @property
     def told(self) -> list[str]:
-        return [f"{part} ({details})" if details else part for part, details in self.parts.items()]
+        return [f"{what} ({details})" if details else what for what, details in self.inputs.items()]
 
 
 def of_tasks(study: Study) -> dict[str, Change]:
@@ -67,7 +67,7 @@ def of_task(study: Study, task: str) -> Change:
     if note is None:
         return Change({"what it was prepared from": "not noted"}, mark=_mark(described, files))
     change = compared(note, described, place(study, task), files)
-    return replace(change, mark=_mark(described, files) if change.parts else note["mark"])
+    return replace(change, mark=_mark(described, files) if change.inputs else note["mark"])
 
 
 def _mark(described: Mapping[str, str], files: seen.Look | None) -> str:
@@ -78,16 +78,16 @@ def _mark(described: Mapping[str, str], files: seen.Look | None) -> str:
 def compared(note: Mapping[str, Any], described: Mapping[str, str], where: list[str], files: seen.Look | None) -> Change:
     """note: as `noted` made it; described, where and files: as `description`, `place` and `look` give them now."""
     old = note.get("description", {})
-    parts = dict.fromkeys((part for part in described if old.get(part) != described[part]), "")
+    inputs = dict.fromkeys((what for what in described if old.get(what) != described[what]), "")
     if files is None and note.get("place") == where:
-        return Change(parts, gone=True)
+        return Change(inputs, gone=True)
     if files is None:
-        return Change(parts | {FOLDER: f"{' and '.join(where)} is not there"})
+        return Change(inputs | {FOLDER: f"{' and '.join(where)} is not there"})
     found, later = seen.differences(note, files)
-    for part, mine in ((IMAGES, is_image), (LABELS, lambda name: not is_image(name))):
+    for what, mine in ((IMAGES, is_image), (LABELS, lambda name: not is_image(name))):
         if some := {name: what for name, what in found.items() if mine(name)}:
-            parts[part] = seen.counted(some)
-    return Change(parts, later)
+            inputs[what] = seen.counted(some)
+    return Change(inputs, later)
 
 
 def is_image(name: str) -> bool:
@@ -136,7 +136,7 @@ def description(study: Study, task: str, source: Mapping[str, Any]) -> dict[str,
         "backbone": _image_size(study),
         "library numerics": [upright.VERSION, NUMERICS_VERSION],
     }
-    return {part: digest(value) for part, value in values.items()}
+    return {what: digest(value) for what, value in values.items()}
 
 
 def _image_size(study: Study) -> int | None:
@@ -166,9 +166,9 @@ def of_backbone(study: Study) -> Change:
     if note is None:
         return Change(mark=mark)
     found, later = seen.differences(note, files)
-    parts = {"backbone file": seen.counted(found)} if found else {}
-    parts |= {} if note.get("description") == described else {"backbone": ""}
-    return Change(parts, later, mark=mark if parts else note["mark"])
+    inputs = {"backbone file": seen.counted(found)} if found else {}
+    inputs |= {} if note.get("description") == described else {"backbone": ""}
+    return Change(inputs, later, mark=mark if inputs else note["mark"])
 
 
 def backbone_is_given(study: Study) -> bool:
@@ -211,7 +211,7 @@ def _still(study: Study, name: str, found: Mapping[str, Any]) -> bool:
     return source is not None and (found.get("place") == place(study, name) or look(source, study.data.root) is not None)
 
 
-def sought(entry: Entry) -> str:
+def sought(entry: TaskEntry) -> str:
     """Hash of all sources of a task but for their places."""
     return digest([{key: value for key, value in source.items() if key not in PLACES} for source in entry.sources])
 
@@ -220,7 +220,7 @@ def refresh(study: Study, found: Mapping[str, Change], backbone: Change) -> None
     """Note the new times of files that are the same."""
     notes = [(study.paths.made_from(task), change) for task, change in found.items()] + [(study.paths.backbone_made_from, backbone)]
     for path, change in notes:
-        if change.later and not change.parts:
+        if change.later and not change.inputs:
             note = seen.read(path)
             assert note is not None, "times differ from those of a note"
             seen.write(path, seen.with_times(note, change.later))
@@ -238,9 +238,9 @@ def told(study: Study, found: Mapping[str, Change]) -> list[str]:
     known = {task: change for task, change in found.items() if is_prepared(study, task)}
     lines = [
         f"task {plain(task)} is prepared again, because of {', '.join(change.told)}"
-        for task, change in known.items() if change.parts
+        for task, change in known.items() if change.inputs
     ]  # fmt: skip
     return lines + [
         f"the data set of task {plain(task)} is not there any more; its images as they were prepared earlier are used"
-        for task, change in known.items() if change.gone and not change.parts and _source(study, task)["reader"] != "folder"
+        for task, change in known.items() if change.gone and not change.inputs and _source(study, task)["reader"] != "folder"
     ]  # fmt: skip

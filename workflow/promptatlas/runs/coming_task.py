@@ -1,7 +1,4 @@
-"""A task that is going to be prepared again, as far as it is known before its images and labels are read.
-
-Knows nothing of results, nor of what a change of a task is.
-"""
+"""A task that is going to be prepared again, as far as it is known before its images and labels are read."""
 
 from __future__ import annotations
 
@@ -18,9 +15,9 @@ SAME_LABELS = SAME_IMAGES | {"resize", "test_pictures", "backbone", "library num
 class Changed(UserError):
     """What of a task differs, so that only preparing it tells whether a result made from it still holds."""
 
-    def __init__(self, *parts: str) -> None:
-        super().__init__(", ".join(parts))
-        self.parts = parts
+    def __init__(self, *inputs: str) -> None:
+        super().__init__(", ".join(inputs))
+        self.inputs = inputs
 
 
 class ComingTask(PreparedTask):

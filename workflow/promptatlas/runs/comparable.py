@@ -32,6 +32,6 @@ def all_comparable(study: Study) -> dict[str, tuple[Task, dict[str, np.ndarray]]
 
 
 def comparable(study: Study, name: str) -> tuple[Task, dict[str, np.ndarray]]:
-    """A task and its features, the training pictures reduced to those by which tasks are compared."""
+    """A task and its features, the training images reduced to those by which tasks are compared."""
     task, encoded = PreparedTask.open(study.paths.task_folder(name)), feature_file.load(study.paths.encoded(name))[0]
     return task.task, encoded | {"features_train": encoded["features_train"][task.reference()]}

@@ -1,4 +1,4 @@
-"""How close a study's tasks are, by the measures that its configuration lists. Knows nothing of any single measure."""
+"""How close a study's tasks are, by the measures that its configuration lists."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ import numpy as np
 
 from promptatlas.base.errors import Failed
 from promptatlas.evaluation import similarity
-from promptatlas.records.prompt_file import LearnedPrompt
+from promptatlas.records.prompt_file import TunedPrompt
 from promptatlas.runs import comparable
 from promptatlas.study.study import Study
 from promptatlas.tasks.prepared import PreparedTask
@@ -41,6 +41,6 @@ def _prompts(study: Study) -> dict[tuple[str, int], dict[str, dict[str, np.ndarr
         for seed in job.seeds:
             for task in job.tasks:
                 with suppress(Failed):
-                    prompts = LearnedPrompt.load(study.paths.prompt(job.method, seed, task))[0].prompts
+                    prompts = TunedPrompt.load(study.paths.prompt(job.method, seed, task))[0].prompts
                     found[job.method, seed][task] = {name: tensor.numpy() for name, tensor in prompts.tensors().items()}
     return dict(found)

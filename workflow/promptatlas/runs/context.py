@@ -18,7 +18,7 @@ from promptatlas.tasks.prepared import PreparedTask
 
 if TYPE_CHECKING:
     from promptatlas.backbone import Backbone
-    from promptatlas.records.prompt_file import LearnedPrompt
+    from promptatlas.records.prompt_file import TunedPrompt
 
 PRECISION = "float32"
 
@@ -41,7 +41,7 @@ class Context:
         self.study, self.threads, self.say = study, threads, say
         self.tasks: Mapping[str, PreparedTask] = OnDemand(self._task)
         self.draws: Mapping[tuple[str, int], Draw] = OnDemand(lambda at: self._draw(*at))
-        self.prompts: Mapping[Path, LearnedPrompt] = OnDemand(source_prompt)
+        self.prompts: Mapping[Path, TunedPrompt] = OnDemand(source_prompt)
 
     def _task(self, name: str) -> PreparedTask:
         return PreparedTask.open(self.study.paths.task_folder(name))
@@ -69,12 +69,12 @@ class Context:
             return ""
 
 
-def source_prompt(path: Path) -> LearnedPrompt:
+def source_prompt(path: Path) -> TunedPrompt:
     """The prompt that a result starts from or applies; Failed if it failed."""
-    from promptatlas.records.prompt_file import LearnedPrompt
+    from promptatlas.records.prompt_file import TunedPrompt
 
     try:
-        return LearnedPrompt.load(path)[0]
+        return TunedPrompt.load(path)[0]
     except Failed as why:
         raise Failed(f"source prompt failed: {why}") from None
 

@@ -1,5 +1,5 @@
 """What a look at the folders of a study's tasks tells before any job: whether they are there and look like data, and which tasks
-carry a name that the catalogue has. Knows nothing of what is in pictures.
+carry a name that the catalogue has.
 """
 
 from __future__ import annotations
@@ -16,7 +16,7 @@ GIVEN = {"folder", "root"}  # keys under `data` that say where the images are
 
 
 def wrong(study: Study) -> list[UserError]:
-    """One sentence for each task whose folder, or list of pictures, could not be read, unless its pictures were read from there
+    """One sentence for each task whose folder, or list of images, could not be read, unless its images were read from there
     earlier and are kept. Data that could be downloaded, or that the catalogue places below `data_root`, are none of these.
     """
     odd = _odd(study)
@@ -70,7 +70,7 @@ def _kept(study: Study, task: str) -> bool:
 
 def remarks(study: Study) -> list[str]:
     """What may be meant otherwise: a folder of one's own under the name of a published task; and which folders are gone."""
-    gone = [f"{error}; its pictures as they were prepared earlier are used" for task, error in _odd(study).items() if _kept(study, task)]
+    gone = [f"{error}; its images as they were prepared earlier are used" for task, error in _odd(study).items() if _kept(study, task)]
     return gone + [
         f"`{plain(task)}` is the published task {catalogue.entry(task).task.title!r}, with its classes, templates and metric, read from "
         f"{about['folder']}; give a task of your own another name"

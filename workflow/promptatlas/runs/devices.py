@@ -1,4 +1,4 @@
-"""Which device the work is done on and how much memory it took. Knows nothing of the work.
+"""Which device the work is done on and how much memory it took.
 
 Who shares out a machine's GPUs says so in CUDA_VISIBLE_DEVICES (SLURM does). Where nobody does, jobs agree among themselves:
 each locks the GPU that it works on and waits while all are taken. The system releases the lock when a job ends, however it ends.

@@ -41,8 +41,8 @@ class Draws:
         task, study = self.at.tasks[name], self.study
         labels = task.pool_labels("train"), task.pool_labels("validation")
         pools = digest([hashlib.sha256(np.ascontiguousarray(some).data).hexdigest() for some in labels])
-        if part := halves.part_of(name):
-            drawn = halves.draw_part(self.at.tasks[halves.whole_of(name)], part, study.shots, seed, study.config["draw"])
+        if part := base_new.subset_of(name):
+            drawn = base_new.draw_subset(self.at.tasks[base_new.whole_of(name)], part, study.shots, seed, study.config["draw"])
         else:
             drawn = draw(*labels, study.shots, seed, name, study.config["draw"])
         readable = drawn.without(task.skipped("train"), task.skipped("validation"))

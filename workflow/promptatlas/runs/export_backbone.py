@@ -1,4 +1,4 @@
-"""The job that makes the frozen model of a study, and notes what it was made from. Knows nothing of what is in it."""
+"""The job that makes the frozen model of a study, and notes what it was made from."""
 
 from promptatlas.backbone import export as backbone
 from promptatlas.base.progress import Say

@@ -1,7 +1,4 @@
-"""The job that has a network: finds the data sets and weights of a study, and downloads what is missing.
-
-Knows nothing of what is in them.
-"""
+"""The job that has a network: finds the data sets and weights of a study, and downloads what is missing."""
 
 import json
 import os
@@ -16,7 +13,7 @@ from promptatlas.base.progress import Say
 from promptatlas.runs import changes
 from promptatlas.study.study import Study
 from promptatlas.tasks import readers
-from promptatlas.tasks.catalogue import Entry
+from promptatlas.tasks.catalogue import TaskEntry
 
 HUB = "huggingface.co"
 PROXIES = ("https_proxy", "HTTPS_PROXY", "all_proxy", "ALL_PROXY", "HF_ENDPOINT")
@@ -30,7 +27,7 @@ def fetch(study: Study, say: Say) -> None:
     if not may_download:
         os.environ["HF_HUB_OFFLINE"] = "1"  # read when the hub's library is imported, which happens below
     found: dict[str, dict[str, Any]] = {}
-    missing: dict[str, Entry] = {}
+    missing: dict[str, TaskEntry] = {}
     for number, name in enumerate(study.data.real_tasks, start=1):
         entry = study.data.entry(name)
         source = readers.find(entry.sources, study.data.root)
@@ -66,7 +63,7 @@ def _network(study: Study) -> tuple[bool, Counter[str]]:
     return True, Counter()
 
 
-def _downloaded(study: Study, entry: Entry, say: Say, reasons: Counter[str]) -> dict[str, Any] | None:
+def _downloaded(study: Study, entry: TaskEntry, say: Say, reasons: Counter[str]) -> dict[str, Any] | None:
     """The first source of a task that could be downloaded; why others could not goes to `reasons`."""
     for source in entry.sources:
         if source["reader"] == "folder":
@@ -91,7 +88,7 @@ def _missing_weights(study: Study) -> str:
     return ""
 
 
-def _message(study: Study, missing: dict[str, Entry], weights: str, reasons: Counter[str]) -> str:
+def _message(study: Study, missing: dict[str, TaskEntry], weights: str, reasons: Counter[str]) -> str:
     """One line for each thing that is missing with the first way to get it; if there are others, all go to a file beside the results."""
     ways = {name: _ways(study, entry) for name, entry in missing.items()} | ({"weights": [weights]} if weights else {})
     lines = [f"  {name}: {several[0]}" for name, several in ways.items()]
@@ -112,6 +109,6 @@ def _list(study: Study) -> Path:
     return study.folder / "missing.txt"
 
 
-def _ways(study: Study, entry: Entry) -> list[str]:
+def _ways(study: Study, entry: TaskEntry) -> list[str]:
     ways = [readers.reader(source).advice(source, study.data.root) for source in entry.sources]
     return [*ways, *([f"see {entry.homepage}"] if entry.homepage else [])]

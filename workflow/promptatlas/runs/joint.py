@@ -22,7 +22,7 @@ from promptatlas.base.version import NUMERICS_VERSION
 from promptatlas.evaluation import evaluate, task_grouping
 from promptatlas.records.fingerprint import digest
 from promptatlas.records.kind import JsonRecord
-from promptatlas.records.prompt_file import LearnedPrompt
+from promptatlas.records.prompt_file import TunedPrompt
 from promptatlas.records.score import ABSENT, CHOICES, KEYS, SCORE
 from promptatlas.runs.attempts import each
 from promptatlas.runs.context import Context, classes
@@ -122,8 +122,8 @@ class Joint(SeveralTasks):
         except Failed:
             return [task, "failed"]
 
-    def _own(self, task: str, seed: int) -> LearnedPrompt:
-        return LearnedPrompt.load(self.study.paths.prompt(self.method, seed, task))[0]
+    def _own(self, task: str, seed: int) -> TunedPrompt:
+        return TunedPrompt.load(self.study.paths.prompt(self.method, seed, task))[0]
 
     def find_groups(self) -> dict[str, Any]:
         gains = self.gains(self._targets)
@@ -233,9 +233,9 @@ class Joint(SeveralTasks):
         }
 
     @staticmethod
-    def _prompt(one: Scored) -> LearnedPrompt:
+    def _prompt(one: Scored) -> TunedPrompt:
         try:
-            return LearnedPrompt.load(one.prompt)[0]
+            return TunedPrompt.load(one.prompt)[0]
         except Failed as why:
             raise Failed(f"its prompt failed: {why}") from None
 
@@ -247,7 +247,7 @@ class Joint(SeveralTasks):
         seconds = (time.perf_counter() - started) / len(wanted)
         return [self._content(*each, seconds) for each in zip(wanted, prompts, results, strict=True)]
 
-    def _content(self, one: Scored, prompt: LearnedPrompt, result: evaluate.Evaluation, seconds: float) -> dict[str, Any]:
+    def _content(self, one: Scored, prompt: TunedPrompt, result: evaluate.Evaluation, seconds: float) -> dict[str, Any]:
         seen = tuned_on(one.prompt)
         left = [name for name in one.group if seen and name not in seen]
         return {

@@ -19,7 +19,7 @@ from promptatlas.tasks.prepared import PreparedTask
 
 
 @dataclass(frozen=True)
-class FewShot:
+class FewShotFeatures:
     """Frozen unit features (N, D) and labels (N,) or marks (N, C) of the drawn images, on one device."""
 
     train: tuple[Tensor, Tensor]
@@ -59,7 +59,7 @@ class Known(Described):
 
     class_features: Tensor
     test: Tensor
-    few_shot: Mapping[int, FewShot]
+    few_shot: Mapping[int, FewShotFeatures]
 
 
 def described(at: Context, name: str) -> Described:
@@ -77,9 +77,9 @@ def known(at: Context, name: str) -> Known:
         rows = torch.from_numpy(prepared.rows(split, numbers)).to(at.model.device)
         return arrays[f"features_{split}"][rows], torch.from_numpy(labels).to(at.model.device)
 
-    def few_shot(seed: int) -> FewShot:
+    def few_shot(seed: int) -> FewShotFeatures:
         drawn = draws[seed]
-        return FewShot(
+        return FewShotFeatures(
             images("train", drawn.train, drawn.train_labels),
             images(drawn.validation_split, drawn.validation, drawn.validation_labels),
         )

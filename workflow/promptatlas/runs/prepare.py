@@ -74,5 +74,5 @@ def _with_unpacked(study: Study, source: dict[str, Any], before: seen.Look) -> s
 
 
 def _prepare_part(study: Study, name: str) -> None:
-    whole = PreparedTask.open(study.paths.task_folder(halves.whole_of(name)))
-    halves.write_part(whole, halves.part_of(name), study.paths.task_folder(name))
+    whole = PreparedTask.open(study.paths.task_folder(base_new.whole_of(name)))
+    base_new.write_subset(whole, base_new.subset_of(name), study.paths.task_folder(name))

@@ -45,7 +45,7 @@ def plan(config: dict[str, Any], files: Iterable[str | Path] = ()) -> Study:
 
 
 def require_data(study: Study) -> None:
-    """Every folder that is not there, or holds something else than pictures by class, is told in a sentence, and nothing runs."""
+    """Every folder that is not there, or holds something else than images by class, is told in a sentence, and nothing runs."""
     end_if_any(data_folders.wrong(study))
 
 
@@ -69,7 +69,7 @@ def looks(study: Study, first: bool, dry: bool) -> dict[str, Path]:
         marks |= {} if changes.backbone_is_given(study) else {BACKBONE: backbone.mark}
         os.environ[LOOKS] = json.dumps(marks)
         if first:
-            lines = [f"the backbone is made again, because of {', '.join(backbone.told)}"] if backbone.parts else []
+            lines = [f"the backbone is made again, because of {', '.join(backbone.told)}"] if backbone.inputs else []
             for line in lines + changes.told(study, found):
                 print(f"{study.name}: {line}", file=sys.stderr)
         if first and not dry:
@@ -110,7 +110,7 @@ def announce(study: Study, damaged: Iterable[Path] = ()) -> None:
     for remark in (*plugin_changes.told(study), *data_folders.remarks(study)):
         print(f"{study.name}: {remark}", file=sys.stderr)
     if study.config["draw"] == "elevater" and study.shots == 1:
-        told = "the only picture per class is also the one that validates, as in MVLPT's code; with `draw: coop` others do"
+        told = "the only image per class is also the one that validates, as in MVLPT's code; with `draw: coop` others do"
         print(f"{study.name}: `draw: elevater` with `shots: 1`: {told}", file=sys.stderr)
     if study.folder.exists() and not os.access(study.folder, os.W_OK):
         told = f"{study.folder} may not be written; make it writable or set `results` to another folder"

@@ -15,7 +15,7 @@ from promptatlas.base.errors import Failed
 from promptatlas.base.version import NUMERICS_VERSION
 from promptatlas.records import card
 from promptatlas.records.fingerprint import digest
-from promptatlas.records.prompt_file import PROMPT, LearnedPrompt
+from promptatlas.records.prompt_file import PROMPT, TunedPrompt
 from promptatlas.runs.attempts import alone
 from promptatlas.runs.context import Context, source_prompt
 from promptatlas.runs.engine import Artifact, Batch
@@ -25,7 +25,7 @@ from promptatlas.training.multitask import Manner
 
 Settings = Mapping[str, Any]
 Starts = Mapping[int, Path]
-Content = tuple[LearnedPrompt, dict[str, str]]
+Content = tuple[TunedPrompt, dict[str, str]]
 
 
 class SeveralTasks:
@@ -87,7 +87,7 @@ class SeveralTasks:
         tasks = [self.at.tasks[name] for name in sound]
         draws = [[self.at.draws[name, seed] for name in sound] for seed in seeds]
         begun = None if starts is None else [source_prompt(starts[seed]) for seed in seeds]
-        prompts = multitask.tune_union(self.at.model, self.method, dict(settings), self.manner, tasks, draws, list(seeds), begun)
+        prompts = multitask.tune_multitask(self.at.model, self.method, dict(settings), self.manner, tasks, draws, list(seeds), begun)
         return [(prompt, self.card(sound, settings, prompt, seed)) for prompt, seed in zip(prompts, seeds, strict=True)]
 
     def averages(self, wanted: Mapping[Path, Sequence[Path]]) -> Batch:
@@ -96,7 +96,7 @@ class SeveralTasks:
         return Batch("averages", artifacts, lambda keys: [self.average(own) for own in keys])
 
     def average(self, paths: Sequence[Path]) -> Content:
-        prompts = [LearnedPrompt.load(path)[0] for path in paths]
+        prompts = [TunedPrompt.load(path)[0] for path in paths]
         seen = PROMPT.inputs(paths[0])["tasks"].split(";")
         mean = multitask.average(self.at.model, self.study.settings(self.method), prompts)
         return mean, self.card(seen, self.study.multitask.settings(self.method), mean)
@@ -104,7 +104,7 @@ class SeveralTasks:
     def about(self) -> dict[str, str]:
         return {"method": self.method}
 
-    def card(self, names: Sequence[str], settings: Settings, prompt: LearnedPrompt, seed: int | None = None) -> dict[str, str]:
+    def card(self, names: Sequence[str], settings: Settings, prompt: TunedPrompt, seed: int | None = None) -> dict[str, str]:
         """What a prompt's file says to those who take it away; without a seed it is the mean of those of all seeds.
 
         A prompt of several tasks has no class names of its own.
@@ -131,7 +131,7 @@ class SeveralTasks:
 def average_inputs(paths: Sequence[Path]) -> dict[str, str]:
     """Everything that determines the mean of some prompts, by name."""
     try:
-        prompts = [LearnedPrompt.load(path)[0] for path in paths]
+        prompts = [TunedPrompt.load(path)[0] for path in paths]
     except Failed as why:
         raise Failed(f"the prompt of a seed failed: {why}") from None
     return {"average": digest([one.parameter_fingerprint() for one in prompts]), "numerics": str(NUMERICS_VERSION)}

@@ -15,7 +15,7 @@ from promptatlas.base.errors import Failed
 from promptatlas.records import card, learner_file
 from promptatlas.records.fingerprint import digest
 from promptatlas.records.learner_file import LEARNER, Learner
-from promptatlas.records.prompt_file import PROMPT, LearnedPrompt
+from promptatlas.records.prompt_file import PROMPT, TunedPrompt
 from promptatlas.records.score import SCORE
 from promptatlas.runs.attempts import alone
 from promptatlas.runs.context import Context, OnDemand
@@ -104,14 +104,14 @@ class Share:
         given, learner = learner_file.prompt(self.study.paths.shared(self.method, seed), name)
         return {"learner": learner, "task": name, "prompt": given.fingerprint()}
 
-    def give(self, wanted: Sequence[tuple[str, int]]) -> list[tuple[LearnedPrompt, dict[str, str]]]:
+    def give(self, wanted: Sequence[tuple[str, int]]) -> list[tuple[TunedPrompt, dict[str, str]]]:
         given = [learner_file.prompt(self.study.paths.shared(self.method, seed), name)[0] for name, seed in wanted]
         return [
             (prompt, {"task": name, "seed": str(seed)} | self.card(name, seed, prompt))
             for prompt, (name, seed) in zip(given, wanted, strict=True)
         ]
 
-    def card(self, name: str, seed: int, given: LearnedPrompt) -> dict[str, str]:
+    def card(self, name: str, seed: int, given: TunedPrompt) -> dict[str, str]:
         """What a prompt's file says to those who take it away; nothing of it is part of a fingerprint."""
         tasks, score = self.apart(seed)[0], given.history[given.best_epoch - 1]["validation_score"]
         return card.write(

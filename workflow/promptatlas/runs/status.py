@@ -36,7 +36,7 @@ DAMAGED = "damaged file"
 
 @dataclass(frozen=True)
 class State:
-    """How one result stands. why: the parts of a stale fingerprint that differ, or the reason of a failure; open: whether a
+    """How one result stands. why: the inputs of a stale fingerprint that differ, or the reason of a failure; open: whether a
     stale one may turn out to hold when what it is made from is made again.
     """
 
@@ -185,7 +185,7 @@ class _Survey:
         except Failed:
             why = ("inputs failed",)
         except Changed as known:
-            return State(what, path, STALE, known.parts, open=True)
+            return State(what, path, STALE, known.inputs, open=True)
         except UserError:
             why = ("inputs missing",)
         return State(what, path, STALE if why else DONE, why)
@@ -207,29 +207,29 @@ class _Now(Context):
         self.changes, self.backbone = changes.of_tasks(study), changes.of_backbone(study)
 
     def _task(self, name: str) -> PreparedTask:
-        about = self.changes.get(halves.whole_of(name), changes.Change())
-        unread = tuple(part for part in about.parts if part not in changes.DESCRIBED)
+        about = self.changes.get(base_new.whole_of(name), changes.Change())
+        unread = tuple(part for part in about.inputs if part not in changes.DESCRIBED)
         task: Any = (ComingTask if unread else PreparedTask).open(self.study.paths.task_folder(name))
         if not SAME_LABELS.issuperset(unread):
             raise Changed(*unread)
         if unread:
             task.unread = unread
-        if about.parts:
-            now = self.study.data.entry(halves.whole_of(name)).task
+        if about.inputs:
+            now = self.study.data.entry(base_new.whole_of(name)).task
             task.task = replace(task.task, **{part: getattr(now, part) for part in changes.DESCRIBED})
         return task
 
     def _draw(self, name: str, seed: int) -> Draw:
         """Changed if the draw is still to come."""
-        about = self.changes.get(halves.whole_of(name), changes.Change())
-        if about.parts and not self.study.paths.draw(name, seed).exists():
-            raise Changed(*about.parts)
+        about = self.changes.get(base_new.whole_of(name), changes.Change())
+        if about.inputs and not self.study.paths.draw(name, seed).exists():
+            raise Changed(*about.inputs)
         return super()._draw(name, seed)
 
     @cached_property
     def model(self) -> Backbone:
-        if self.backbone.parts:
-            raise Changed(*self.backbone.parts)
+        if self.backbone.inputs:
+            raise Changed(*self.backbone.inputs)
         return backbone.load(self.study.paths.backbone_folder)
 
     def feature_inputs(self, name: str) -> dict[str, str]:

@@ -1,7 +1,4 @@
-"""How a study stands, as lines for the terminal: counts, the reasons of failures, and the matrix of each method.
-
-Knows nothing of how it is found out.
-"""
+"""How a study stands, as lines for the terminal: counts, the reasons of failures, and the matrix of each method."""
 
 from __future__ import annotations
 

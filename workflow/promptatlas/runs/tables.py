@@ -1,4 +1,4 @@
-"""From finished cells, prompts and tasks to tidy tables. Knows nothing of how they came about or of what they mean.
+"""From finished cells, prompts and tasks to tidy tables.
 
 What could not be computed has a row without a score; the column `failed` says why.
 """
@@ -130,7 +130,7 @@ def baselines_table(study: Study, transfer: pd.DataFrame) -> pd.DataFrame:
 
 
 def _blind(targets: pd.DataFrame, method: str, by_target: Mapping[str, float]) -> pd.DataFrame:
-    """Rows of what looks at no picture; of a target that has no such score the reason is that of its first cell."""
+    """Rows of what looks at no image; of a target that has no such score the reason is that of its first cell."""
     score = targets["target"].map(by_target).astype(float)
     return targets.assign(method=method, score=score, failed=targets["failed"].where(score.isna(), ""))
 
@@ -138,7 +138,7 @@ def _blind(targets: pd.DataFrame, method: str, by_target: Mapping[str, float]) -
 def methods_table(transfer: pd.DataFrame, baselines: pd.DataFrame, as_long: Mapping[str, str] | None = None) -> pd.DataFrame:
     """One row per method, task and seed, from the tables `transfer` and `baselines`; zero-shot has no seed.
 
-    A prompt counts on the task it was learned on, as it is: the diagonal of protocol `frozen`. A study without that
+    A prompt counts on the task it was trained on, as it is: the diagonal of protocol `frozen`. A study without that
     protocol has the same prompts as `scratch` for the methods that a protocol tunes on targets as long: `as_long`, method -> protocol.
     """
     own = (transfer["protocol"] == FROZEN.name) & (transfer["source"] == transfer["target"])
@@ -184,11 +184,11 @@ def _history(path: Path) -> list[dict[str, Any]]:
         require_known(about, path)
         return json.loads(about.get("history", "[]"))
     except (OSError, SafetensorError, AttributeError, TypeError, ValueError):
-        raise UserError(f"the prompt {path} is missing or corrupt; delete the file and run again to learn it anew") from None
+        raise UserError(f"the prompt {path} is missing or corrupt; delete the file and run again to tune it anew") from None
 
 
 def tasks_table(study: Study, transfer: pd.DataFrame, shared: pd.DataFrame) -> pd.DataFrame:
-    """One row per task, in the order of the configuration. multitask_source: whether a prompt of many tasks was tuned on its pictures;
+    """One row per task, in the order of the configuration. multitask_source: whether a prompt of many tasks was tuned on its images;
     notes: what is odd about its data, images among them that other tasks have too (the table `shared_images`)."""
     chance = _by_target(transfer, "chance")
     zero_shot = _by_target(transfer[transfer["source"] == "template"], "score")
@@ -229,7 +229,7 @@ def _task_row(study: Study, name: str) -> dict[str, Any]:
     except Failed as why:
         texts = dict.fromkeys(("family", "metric", "split_source", "drawn", "labelled", "notes"), "")
         numbers = dict.fromkeys(("classes", "n_train", "n_validation", "n_test", "shots_min", "shots_max", "skipped"), 0)
-        whole, part = halves.whole_of(name), halves.part_of(name)
+        whole, part = base_new.whole_of(name), base_new.subset_of(name)
         title = f"{whole}, {part} classes" if part else whole
         return {"task": name, "title": title, **texts, **numbers, "failed": str(why)}
     task, drawn = prepared.task, [study.paths.draw(name, seed) for seed in study.seeds if name in study.learners]
@@ -263,8 +263,8 @@ def _published(study: Study, name: str) -> dict[str, Any]:
     """What others say of a task: its licence, whom to cite, and the zero-shot score of these weights."""
     if study.data.is_embedded(name):
         return {"licence": "", "citation": "", "zero_shot_expected": float("nan"), "zero_shot_reference": ""}
-    entry = study.data.entry(halves.whole_of(name))
-    known = {} if halves.part_of(name) or not study.ensemble else entry.expected_zero_shot
+    entry = study.data.entry(base_new.whole_of(name))
+    known = {} if base_new.subset_of(name) or not study.ensemble else entry.expected_zero_shot
     expected = known.get(study.backbone.weights, {"score": float("nan"), "source": ""})
     return {
         "licence": entry.licence,

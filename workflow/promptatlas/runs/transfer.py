@@ -16,7 +16,7 @@ from promptatlas.evaluation import evaluate
 from promptatlas.evaluation.evaluate import Evaluation
 from promptatlas.records.cells import CELL, Cell
 from promptatlas.records.fingerprint import digest
-from promptatlas.records.prompt_file import LearnedPrompt
+from promptatlas.records.prompt_file import TunedPrompt
 from promptatlas.runs import devices
 from promptatlas.runs.context import Context, OnDemand, classes
 from promptatlas.runs.engine import Artifact, Batch, Step
@@ -36,7 +36,7 @@ class Transfer:
         self.at, self.study, self.job = at, at.study, job
 
     @cached_property
-    def scratch(self) -> dict[int, LearnedPrompt]:
+    def scratch(self) -> dict[int, TunedPrompt]:
         """Untuned prompts by seed."""
         return OnDemand(lambda seed: single_task.scratch(self.at.model, self.job.method, self.study.settings(self.job.method), seed))
 
@@ -93,7 +93,7 @@ class Transfer:
             return self.study.paths.multitask_source(cell.method, cell.seed, cell.target)
         return self.study.paths.prompt(cell.method, cell.seed, cell.target if cell.source == "scratch" else cell.source)
 
-    def prompt(self, cell: Cell) -> LearnedPrompt:
+    def prompt(self, cell: Cell) -> TunedPrompt:
         """The prompt that a cell applies or, with `init`, starts from."""
         path = self.prompt_file(cell)
         return self.scratch[cell.seed] if path is None else self.at.prompts[path]

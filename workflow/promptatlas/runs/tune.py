@@ -8,7 +8,7 @@ from typing import Any
 
 from promptatlas.records import card
 from promptatlas.records.fingerprint import digest
-from promptatlas.records.prompt_file import PROMPT, LearnedPrompt
+from promptatlas.records.prompt_file import PROMPT, TunedPrompt
 from promptatlas.runs.context import Context
 from promptatlas.runs.engine import Artifact, Batch, Step
 from promptatlas.runs.known import described, numerics
@@ -37,13 +37,13 @@ class Tune:
         own = {"method": self.method, "settings": digest(self.settings), "seed": str(seed)}
         return own | numerics(self.at.model.fingerprint) | described(self.at, name).trained_on(seed)
 
-    def tune(self, name: str, seeds: Sequence[int]) -> list[tuple[LearnedPrompt, dict[str, str]]]:
+    def tune(self, name: str, seeds: Sequence[int]) -> list[tuple[TunedPrompt, dict[str, str]]]:
         task, draws = self.at.tasks[name], [self.at.draws[name, seed] for seed in seeds]
         prompts = single_task.tune_task(self.at.model, self.method, self.settings, task, draws, list(seeds))
         told = [{"task": name, "seed": str(seed)} for seed in seeds]
         return [(prompt, one | self.card(name, seed, prompt)) for prompt, seed, one in zip(prompts, seeds, told, strict=True)]
 
-    def card(self, name: str, seed: int, prompt: LearnedPrompt) -> dict[str, str]:
+    def card(self, name: str, seed: int, prompt: TunedPrompt) -> dict[str, str]:
         """What a prompt's file says to those who take it away; nothing of it is part of a fingerprint."""
         task, drawn, chosen = self.at.tasks[name].task, self.at.draws[name, seed], prompt.history[prompt.best_epoch - 1]
         draw: dict[str, Any] = {

@@ -108,10 +108,10 @@ def _resolve_design(config: dict[str, Any]) -> None:
                     f"`methods` lists {method}, which is no prompt that could be tried on other classes; leave it out with "
                     f"`design: {design.name}`"
                 )
-    if design.in_parts:
+    if design.in_base_and_new:
         for name in config["tasks"]:
             task = catalogue.task(name) if name in catalogue.names("mini") else _described(config, name)
-            halves.require_halves(name, task.class_names, task.multilabel)
+            base_new.require_base_and_new(name, task.class_names, task.multilabel)
 
 
 def _described(config: dict[str, Any], name: str) -> Task:
@@ -119,7 +119,7 @@ def _described(config: dict[str, Any], name: str) -> Task:
 
 
 def _resolve_backbone(config: dict[str, Any]) -> None:
-    """What follows from the model: how it is tuned and how it sees pictures. Wrong names and missing files end here."""
+    """What follows from the model: how it is tuned and how it sees images. Wrong names and missing files end here."""
     model, pretrained = config["backbone"]["model"], config["backbone"]["pretrained"]
     if model != "mini":
         origin(model, pretrained)
@@ -171,10 +171,10 @@ def _check_measures(config: dict[str, Any]) -> None:
 
 
 def _multitask_coop(config: dict[str, Any], listed: Sequence[str], method: str) -> None:
-    """CoOp's prompt of many tasks is there for an adapter only if the study learns it."""
+    """CoOp's prompt of many tasks is there for an adapter only if the study tunes it."""
     if not config["multitask"] or "coop" not in listed:
         raise UserError(
-            f"settings.{method}.class_weights is multitask, CoOp's prompt of many tasks, which this study does not learn; list "
+            f"settings.{method}.class_weights is multitask, CoOp's prompt of many tasks, which this study does not tune; list "
             "coop under `methods` and write `multitask: all` or leave_one_out"
         )
 
@@ -392,12 +392,12 @@ def _numbers(value: Any) -> Any:
 
 
 def _check_redraw(task: str, rule: dict[str, Any]) -> None:
-    """Shares of a class leave some of it for the test; pictures are counted when there are any."""
+    """Shares of a class leave some of it for the test; images are counted when there are any."""
     shares = [value for value in rule.values() if isinstance(value, float)]
     if sum(shares) >= 1:
         raise UserError(
             f"`redraw` of task `{plain(task)}` takes {100 * sum(shares):.0f} % of each class and leaves nothing for the test; "
-            "give smaller shares, or whole numbers of pictures"
+            "give smaller shares, or whole numbers of images"
         )
 
 

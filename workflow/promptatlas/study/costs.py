@@ -26,7 +26,7 @@ SIGLIP_LENGTH = 64  # tokens of every sentence
 
 
 @dataclass(frozen=True)
-class Step:
+class StepMemory:
     """What the largest step of a job has in memory on its way forward and back: text tokens and images."""
 
     tokens: int = 0
@@ -34,7 +34,7 @@ class Step:
 
 
 @dataclass(frozen=True)
-class Method:
+class MethodCosts:
     """A method with its settings, on a kind of backbone."""
 
     name: str
@@ -42,7 +42,7 @@ class Method:
     kind: str = "vit"
 
     @classmethod
-    def of(cls, scope: Scope, name: str, settings: Mapping[str, Any] | None = None) -> Method:
+    def of(cls, scope: Scope, name: str, settings: Mapping[str, Any] | None = None) -> MethodCosts:
         return cls(name, settings or scope.settings(name), kinds.kind(scope.config["backbone"]["model"]))
 
     @property
@@ -65,12 +65,12 @@ class Method:
         words = max(0, len(self.settings.get("initial", "").split()) - n)
         return 1 + before + words + sum(n - before + own + 2 for own in size.names)
 
-    def step(self, sizes: Sequence[Size], learners: int) -> Step:
+    def step(self, sizes: Sequence[Size], learners: int) -> StepMemory:
         """The largest step of `learners` prompts that are tuned side by side on one of some tasks."""
         batch = self.settings["batch_size"]
         text = max(map(self.sentences, sizes)) * (batch if self.by_image else 1)
         images = min(batch, max(size.train for size in sizes)) * self.visual
-        return Step(learners * text, learners * images)
+        return StepMemory(learners * text, learners * images)
 
     def tuning(self, size: Size, learners: int) -> Work:
         """`learners` prompts side by side on one task: forward and backward in each step, forward to validate each epoch."""

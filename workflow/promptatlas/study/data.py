@@ -1,4 +1,4 @@
-"""The data of a study's tasks: what is said of it, where it was found, and how its pictures are fitted to the model.
+"""The data of a study's tasks: what is said of it, where it was found, and how its images are fitted to the model.
 
 Knows nothing of what is in the files, of jobs, of torch or of Snakemake.
 """
@@ -17,7 +17,7 @@ from promptatlas.tasks import base_new, catalogue
 
 
 class Data:
-    """Where the pictures of a study's tasks come from."""
+    """Where the images of a study's tasks come from."""
 
     def __init__(self, config: Mapping[str, Any], design: Design, paths: Paths):
         self._config = config
@@ -30,14 +30,14 @@ class Data:
         return Path(expanduser(self._config["data_root"]))
 
     def is_embedded(self, task: str) -> bool:
-        """Whether promptatlas draws the pictures itself."""
-        return halves.whole_of(task) in catalogue.names("mini")
+        """Whether promptatlas draws the images itself."""
+        return base_new.whole_of(task) in catalogue.names("mini")
 
     @property
     def real_tasks(self) -> list[str]:
         return [task for task in self._design.given if not self.is_embedded(task)]
 
-    def entry(self, task: str) -> catalogue.Entry:
+    def entry(self, task: str) -> catalogue.TaskEntry:
         """What the catalogue and the configuration say of a task that is not embedded.
 
         Folders in the configuration start from where Snakemake runs (`relative_folders` has seen to that), those of the catalogue from
@@ -63,5 +63,5 @@ class Data:
         return sources[number] if isinstance(number, int) and number < len(sources) else None
 
     def resize_of(self, task: str) -> str:
-        """How the pictures of a task are fitted to the model; drawn ones are square."""
+        """How the images of a task are fitted to the model; drawn ones are square."""
         return "squash" if self.is_embedded(task) else self.entry(task).resize or self._config["resize"]

@@ -15,7 +15,7 @@ from promptatlas.base.errors import UserError
 from promptatlas.base.messages import shown
 from promptatlas.base.registry import Registry
 from promptatlas.study.protocols import FROZEN
-from promptatlas.tasks.base_new import BASE, PARTS, part_name, whole_of
+from promptatlas.tasks.base_new import BASE, SUBSETS, subset_name, whole_of
 
 CALIBRATION = ("scratch", "template")
 LARGEST_CLASS = "largest_class"
@@ -41,7 +41,7 @@ PRINTED = Ending(("protocol",), ("protocol",), figures=False)
 class Design(ABC):
     """The pairs of source and target that a study measures.
 
-    given: tasks as configured; tasks: those that are measured on; learners: those on which prompts are learned; pooled: those that are
+    given: tasks as configured; tasks: those that are measured on; learners: those on which prompts are trained; pooled: those that are
     listed as the tasks of a multitask source, whose prompt is tried on the others only.
 
     name: what the configuration and the tables call it; question, words: what heads its page, and what is done, in words.
@@ -53,7 +53,7 @@ class Design(ABC):
     ending: ClassVar[Ending] = PRINTED
     takes_sources: ClassVar[bool] = False  # whether the configuration names the tasks whose prompts are tried
     takes_protocols: ClassVar[bool] = False  # whether prompts may be used otherwise than as they are
-    in_parts: ClassVar[bool] = False  # whether the base and the new classes of a task are tasks of their own
+    in_base_and_new: ClassVar[bool] = False  # whether the base and the new classes of a task are tasks of their own
     own_tasks: ClassVar[bool] = False  # whether each task's own prompt is measured, so that methods and ways to share prompts compare
     needs_prompts: ClassVar[bool] = True  # whether a study must have a method with a prompt for each task
 
@@ -67,8 +67,8 @@ class Design(ABC):
         """The design of a checked configuration whose tasks are listed."""
         given, listed = tuple(config["tasks"]), config.get("multitask")
         pooled = tuple(listed) if isinstance(listed, list) else ()
-        tasks = tuple(part_name(task, part) for task in given for part in PARTS) if cls.in_parts else given
-        own = tuple(part_name(task, BASE) for task in given) if cls.in_parts else given
+        tasks = tuple(subset_name(task, subset) for task in given for subset in SUBSETS) if cls.in_base_and_new else given
+        own = tuple(subset_name(task, BASE) for task in given) if cls.in_base_and_new else given
         return cls(given, tasks, tuple(config["sources"]) if cls.takes_sources else own, pooled)
 
     @abstractmethod
@@ -84,7 +84,7 @@ class Design(ABC):
         return self.tries(source, target)
 
     def draws_from(self, task: str) -> bool:
-        """Whether training pictures are drawn from a task, or from a part of it."""
+        """Whether training images are drawn from a task, or from its base or new classes."""
         return any(whole_of(learner) == task for learner in self.learners)
 
 
@@ -132,18 +132,18 @@ class BaseToNew(Design):
     name = "base_to_new"
     question = "Do prompts hold for classes they have not seen?"
     words = (
-        "A prompt is learned on pictures of the base classes, the first half of a task’s classes, and tried on test "
-        "pictures of the base classes (among these) and of the new classes (among those). H is the harmonic mean of the two; in "
+        "A prompt is trained on images of the base classes, the first half of a task’s classes, and tried on test "
+        "images of the base classes (among these) and of the new classes (among those). H is the harmonic mean of the two; in "
         "the rows of the average it is that of the averages, as papers report it."
     )
-    in_parts = True
+    in_base_and_new = True
 
     def tries(self, source: str, target: str) -> bool:
         return whole_of(source) == whole_of(target)
 
 
 class FromSources(Design):
-    """Prompts of some source tasks on all tasks; of those that are no source nothing is wanted but test pictures."""
+    """Prompts of some source tasks on all tasks; of those that are no source nothing is wanted but test images."""
 
     takes_sources = True
 
@@ -158,20 +158,20 @@ class CrossDataset(FromSources):
     name = "cross_dataset"
     question = "Do prompts hold for other data sets?"
     words = (
-        "A prompt is learned on a source task and used as it is on every other, with the class names of the target. "
+        "A prompt is trained on a source task and used as it is on every other, with the class names of the target. "
         "The average is over the targets that are no source."
     )
 
 
 @register
 class Domain(FromSources):
-    """From source tasks to other pictures of the same things."""
+    """From source tasks to other images of the same things."""
 
     name = "domain"
-    question = "Do prompts hold for other pictures of the same things?"
+    question = "Do prompts hold for other images of the same things?"
     words = (
-        "A prompt is learned on a source task and used as it is on others with the same or some of its classes, of which "
-        "no training picture is seen. The average is over the targets that are no source."
+        "A prompt is trained on a source task and used as it is on others with the same or some of its classes, of which "
+        "no training image is seen. The average is over the targets that are no source."
     )
 
 

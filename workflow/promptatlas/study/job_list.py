@@ -34,7 +34,7 @@ class Jobs:
 
     @cached_property
     def prepare(self) -> list[PrepareJob]:
-        """A job for each task as configured and for each of its parts that are measured on."""
+        """A job for each task as configured and for its base and new classes where these are measured on."""
         return [PrepareJob(self._scope, f"prepare_{task}", task) for task in dict.fromkeys((*self._scope.design.given, *self._scope.tasks))]
 
     @property

@@ -14,7 +14,7 @@ from typing import Any, ClassVar
 
 from promptatlas.records.cells import Cell
 from promptatlas.study import costs
-from promptatlas.study.costs import Method, Step, Work, together
+from promptatlas.study.costs import MethodCosts, StepMemory, Work, together
 from promptatlas.study.multitask import AVERAGE
 from promptatlas.study.protocols import PROTOCOLS
 from promptatlas.study.scope import TEMPLATE, ZERO_SHOT, Scope
@@ -53,9 +53,9 @@ class Job(ABC):
     def cost(self, sizes: Mapping[str, Size]) -> Work:
         """What there is to do, beside the start of a process. sizes: of the tasks that are measured on, by name."""
 
-    def step(self, sizes: Mapping[str, Size]) -> Step:
+    def step(self, sizes: Mapping[str, Size]) -> StepMemory:
         """What most of the memory is needed for."""
-        return Step()
+        return StepMemory()
 
 
 @dataclass(frozen=True)
@@ -77,7 +77,7 @@ class ComputeJob(Job):
 
 @dataclass(frozen=True)
 class PrepareJob(Job):
-    """The pictures and labels of one task, or of a part of one."""
+    """The images and labels of one task, or of its base or new classes."""
 
     stage = "prepare"
     runs_model = False
@@ -96,19 +96,19 @@ class PrepareJob(Job):
 
     @property
     def inputs(self) -> list[Path]:
-        """Embedded tasks need nothing, others their data and the model's picture size, and a part of a task the whole of it."""
-        if halves.part_of(self.task):
-            return self.scope.paths.task_records([halves.whole_of(self.task)])
+        """Embedded tasks need nothing, others their data and the model's image size, and base or new classes the whole task."""
+        if base_new.subset_of(self.task):
+            return self.scope.paths.task_records([base_new.whole_of(self.task)])
         return [] if self.scope.data.is_embedded(self.task) else [self.scope.paths.architecture, self.scope.paths.fetched]
 
     def cost(self, sizes: Mapping[str, Size]) -> Work:
         """Of all parts of a task together; what a part takes is its process."""
-        return together(costs.preparing(size) for name, size in sizes.items() if halves.whole_of(name) == self.task)
+        return together(costs.preparing(size) for name, size in sizes.items() if base_new.whole_of(name) == self.task)
 
 
 @dataclass(frozen=True)
 class DrawJob(ComputeJob):
-    """The few-shot draws of all tasks that are learned on."""
+    """The few-shot draws of all tasks that are trained on."""
 
     stage = "draw"
     work = "promptatlas.runs.draw:Draws"
@@ -121,9 +121,9 @@ class DrawJob(ComputeJob):
 
     @property
     def inputs(self) -> list[Path]:
-        """A part is drawn as the whole task is."""
+        """Base and new classes are drawn as the whole task is."""
         learners = self.scope.learners
-        return self.scope.paths.task_records([*dict.fromkeys([*learners, *map(halves.whole_of, learners)])])
+        return self.scope.paths.task_records([*dict.fromkeys([*learners, *map(base_new.whole_of, learners)])])
 
     @property
     def params(self) -> dict[str, Any]:
@@ -132,7 +132,7 @@ class DrawJob(ComputeJob):
     @property
     def message(self) -> str:
         learners, seeds = len(self.scope.learners), len(self.scope.seeds)
-        return f"Draw {self.scope.shots} training pictures per class for {learners} tasks and {seeds} seeds"
+        return f"Draw {self.scope.shots} training images per class for {learners} tasks and {seeds} seeds"
 
     def cost(self, sizes: Mapping[str, Size]) -> Work:
         return Work()
@@ -161,7 +161,7 @@ class EncodeJob(ComputeJob):
 
     @property
     def message(self) -> str:
-        return f"Encode the pictures and class names of {len(self.tasks)} tasks"
+        return f"Encode the images and class names of {len(self.tasks)} tasks"
 
     def cost(self, sizes: Mapping[str, Size]) -> Work:
         return together(costs.encoding(self.scope, sizes[task]) for task in self.tasks)
@@ -225,11 +225,11 @@ class TuneJob(ComputeJob):
         return f"Tune {self.method}: {len(self.tasks) * len(self.seeds)} prompts; {KEPT}"
 
     def cost(self, sizes: Mapping[str, Size]) -> Work:
-        method = Method.of(self.scope, self.method)
+        method = MethodCosts.of(self.scope, self.method)
         return together(method.tuning(sizes[task], len(self.seeds)) for task in self.tasks)
 
-    def step(self, sizes: Mapping[str, Size]) -> Step:
-        return Method.of(self.scope, self.method).step([sizes[task] for task in self.tasks], len(self.seeds))
+    def step(self, sizes: Mapping[str, Size]) -> StepMemory:
+        return MethodCosts.of(self.scope, self.method).step([sizes[task] for task in self.tasks], len(self.seeds))
 
 
 @dataclass(frozen=True)
@@ -271,15 +271,15 @@ class ShareJob(ComputeJob):
 
     @property
     def message(self) -> str:
-        return f"Learn together {self.method}: {len(self.outputs)} results; {KEPT}"
+        return f"Train together {self.method}: {len(self.outputs)} results; {KEPT}"
 
     def cost(self, sizes: Mapping[str, Size]) -> Work:
-        method = Method.of(self.scope, self.method)
+        method = MethodCosts.of(self.scope, self.method)
         return together(method.sharing([sizes[task] for task in self.scope.tasks]) for _ in self.seeds)
 
-    def step(self, sizes: Mapping[str, Size]) -> Step:
-        method = Method.of(self.scope, self.method)
-        return Step(sum(method.sentences(sizes[task]) for task in self.scope.tasks))
+    def step(self, sizes: Mapping[str, Size]) -> StepMemory:
+        method = MethodCosts.of(self.scope, self.method)
+        return StepMemory(sum(method.sentences(sizes[task]) for task in self.scope.tasks))
 
 
 @dataclass(frozen=True)
@@ -318,7 +318,7 @@ class AdaptJob(ComputeJob):
         return f"Adapt {self.method}: {len(self.outputs)} results; {KEPT}"
 
     def cost(self, sizes: Mapping[str, Size]) -> Work:
-        method = Method.of(self.scope, self.method)
+        method = MethodCosts.of(self.scope, self.method)
         return together(method.adapting(sizes[task]) for task in self.tasks for _ in self.scope.seeds)
 
 
@@ -354,18 +354,18 @@ class MultitaskJob(ComputeJob):
     def cost(self, sizes: Mapping[str, Size]) -> Work:
         """A source prompt that leaves nothing out is the same for all targets."""
         multitask, seeds = self.scope.multitask, len(self.scope.seeds)
-        method = Method.of(self.scope, self.method, multitask.settings(self.method))
+        method = MethodCosts.of(self.scope, self.method, multitask.settings(self.method))
         targets = self.targets if multitask.leaves_one_out else self.targets[:1]
         unions = ([sizes[task] for task in multitask.tasks(target)] for target in targets)
         return together(method.tuning_on_several(union, seeds, multitask.options) for union in unions)
 
-    def step(self, sizes: Mapping[str, Size]) -> Step:
-        return Method.of(self.scope, self.method).step([sizes[task] for task in self.scope.tasks], len(self.scope.seeds))
+    def step(self, sizes: Mapping[str, Size]) -> StepMemory:
+        return MethodCosts.of(self.scope, self.method).step([sizes[task] for task in self.scope.tasks], len(self.scope.seeds))
 
 
 @dataclass(frozen=True)
 class JointJob(ComputeJob):
-    """Shared prompts of the groups of targets of one method, all seeds, and their scores. needs: names of the jobs that it reads from."""
+    """Joint prompts of the groups of targets of one method, all seeds, and their scores. needs: names of the jobs that it reads from."""
 
     stage = "joint"
     work = "promptatlas.runs.joint:Joint"
@@ -400,18 +400,21 @@ class JointJob(ComputeJob):
 
     def cost(self, sizes: Mapping[str, Size]) -> Work:
         """Every target alone and in its group, from each start. Groups that are yet to be found are taken to be pairs."""
-        multitask, seeds, method = self.scope.multitask, len(self.scope.seeds), Method.of(self.scope, self.method)
+        multitask, seeds, method = self.scope.multitask, len(self.scope.seeds), MethodCosts.of(self.scope, self.method)
         starts, found = len(multitask.sources), multitask.joint == "auto"
         work = together(method.tuning(sizes[task], seeds) for task in self.tasks for _ in range(2 * starts - 1))
         if multitask.leaves_one_out:
-            source, every = Method.of(self.scope, self.method, multitask.settings(self.method)), [sizes[task] for task in self.scope.tasks]
+            source, every = (
+                MethodCosts.of(self.scope, self.method, multitask.settings(self.method)),
+                [sizes[task] for task in self.scope.tasks],
+            )
             groups = len(self.tasks) // 2 if found else len(multitask.joint)
             work += together(source.tuning_on_several(every, seeds, multitask.options) for _ in range(groups))
         asked = seeds * (2 * starts + found * len(self.tasks))
         return work + together(method.evaluating(sizes[task], asked) for task in self.tasks)
 
-    def step(self, sizes: Mapping[str, Size]) -> Step:
-        return Method.of(self.scope, self.method).step([sizes[task] for task in self.scope.tasks], len(self.scope.seeds))
+    def step(self, sizes: Mapping[str, Size]) -> StepMemory:
+        return MethodCosts.of(self.scope, self.method).step([sizes[task] for task in self.scope.tasks], len(self.scope.seeds))
 
 
 @dataclass(frozen=True)
@@ -463,12 +466,12 @@ class TransferJob(ComputeJob):
         return Counter((cell.target, cell.seed) for cell in self.cells() if self.scope.tunes(cell))
 
     def cost(self, sizes: Mapping[str, Size]) -> Work:
-        method = Method.of(self.scope, self.method, self.scope.target_settings(self.protocol, self.method))
+        method = MethodCosts.of(self.scope, self.method, self.scope.target_settings(self.protocol, self.method))
         asked = Counter(cell.target for cell in self.cells() if cell.source != TEMPLATE)
         work = together(method.evaluating(sizes[target], count) for target, count in asked.items())
         return work + together(method.tuning(sizes[target], count) for (target, _), count in self._tuned().items())
 
-    def step(self, sizes: Mapping[str, Size]) -> Step:
+    def step(self, sizes: Mapping[str, Size]) -> StepMemory:
         learners = max(self._tuned().values(), default=0)
-        method = Method.of(self.scope, self.method, self.scope.target_settings(self.protocol, self.method))
-        return method.step([sizes[target] for target in self.targets], learners) if learners else Step()
+        method = MethodCosts.of(self.scope, self.method, self.scope.target_settings(self.protocol, self.method))
+        return method.step([sizes[target] for target in self.targets], learners) if learners else StepMemory()

@@ -15,8 +15,8 @@ ROWS = tuple(source + ending for ending in ("", AVERAGED) for source in (*SOURCE
 MULTITASK = "multitask"  # what adapters call the multitask source prompt, whichever it is
 
 
-class Multitask:
-    """What a study says of shared prompts before anything is computed."""
+class MultitaskOptions:
+    """What a study says of multitask sources and joint adaptation before anything is computed."""
 
     def __init__(self, config: Mapping[str, Any], tasks: tuple[str, ...]):
         self._config = config
@@ -26,7 +26,7 @@ class Multitask:
     def row(self) -> str | None:
         """What tables call the source that is tuned on many tasks, one of `ROWS`, or nothing.
 
-        `multitask` and `multitask_of` never learned from the target itself; the ending says that it is the mean of all seeds' prompts.
+        `multitask` and `multitask_of` were never trained on the target itself; the ending says that it is the mean of all seeds' prompts.
         """
         row = LISTED if self.listed else SOURCES.get(self._config["multitask"])
         return row and row + (AVERAGED if self.options["average_seeds"] else "")
@@ -44,7 +44,7 @@ class Multitask:
 
     @property
     def targets(self) -> tuple[str, ...]:
-        """The tasks that shared prompts serve: those that are not listed as source tasks."""
+        """The tasks that multitask and joint prompts serve: those that are not listed as source tasks."""
         return tuple(task for task in self._tasks if task not in self.listed)
 
     @property
@@ -54,7 +54,7 @@ class Multitask:
 
     @property
     def options(self) -> dict[str, Any]:
-        """How shared prompts are tuned: `union` in the configuration."""
+        """How multitask sources and joint prompts are tuned: `union` in the configuration."""
         return self._config["union"]
 
     def tasks(self, *targets: str) -> tuple[str, ...]:

@@ -8,7 +8,7 @@ from collections.abc import Iterable, Sequence
 from pathlib import Path
 
 from promptatlas.records.cells import Cell
-from promptatlas.study.multitask import AVERAGE, MULTITASK, Multitask
+from promptatlas.study.multitask import AVERAGE, MULTITASK, MultitaskOptions
 from promptatlas.tasks import base_new
 from promptatlas.tasks.prepared import ARRAYS, SPLITS, array_path
 
@@ -18,7 +18,7 @@ class Paths:
 
     folder: Path
 
-    def __init__(self, folder: Path, shots: int, multitask: Multitask):
+    def __init__(self, folder: Path, shots: int, multitask: MultitaskOptions):
         self.folder = folder
         self._shots = shots
         self._multitask = multitask
@@ -39,12 +39,12 @@ class Paths:
         return [folder / "task.json", *arrays]
 
     def task_records(self, tasks: Iterable[str]) -> list[Path]:
-        """What changes when any picture or label of a task changes."""
+        """What changes when any image or label of a task changes."""
         return [self.task_folder(task) / "task.json" for task in tasks]
 
     def prepared_files(self, task: str) -> list[Path]:
         """Everything that is prepared of a task, or of a part of one."""
-        return self.part_files(task) if halves.part_of(task) else [*self.task_files(task), self.factors(task)]
+        return self.subset_files(task) if base_new.subset_of(task) else [*self.task_files(task), self.factors(task)]
 
     @property
     def fetched(self) -> Path:
@@ -58,8 +58,8 @@ class Paths:
     def probe(self, task: str) -> Path:
         return self.folder / "probes" / f"{task}.json"
 
-    def part_files(self, task: str) -> list[Path]:
-        """Files of a part of a task, whose pictures are the whole task's."""
+    def subset_files(self, task: str) -> list[Path]:
+        """Files of base or new classes, whose images are the whole task's."""
         folder = self.task_folder(task)
         kinds = ["rows", *(kind for kind in ARRAYS if kind != "images")]
         return [folder / "task.json", *(array_path(folder, split, kind) for split in SPLITS for kind in kinds)]
@@ -106,7 +106,7 @@ class Paths:
         return self.folder / "encoded" / f"{task}.safetensors"
 
     def prompt(self, method: str, seed: int | str, task: str) -> Path:
-        """A prompt of one task, whether it was learned on that task alone or is what a learner of all tasks gives it."""
+        """A prompt of one task, whether it was trained on that task alone or is what a shared learner gives it."""
         return self.folder / "prompts" / method / f"seed{seed}" / f"{task}.safetensors"
 
     def multitask_prompt(self, method: str, which: int | str, target: str) -> Path:

@@ -1,7 +1,7 @@
 """The registry of protocols: how a source's prompt is used on a target, and how its matrix is called in words.
 
 A protocol that is registered, here or from outside (`plugins` in the configuration), may be listed under `protocols`: its cells, tables,
-figures and its place on the page follow. Knows nothing of prompts, of files or of how words are shown.
+figures and its place on the page follow.
 """
 
 from __future__ import annotations
@@ -68,7 +68,7 @@ FROZEN = register(
     Protocol(
         "frozen",
         title="applied unchanged",
-        rows="source: the task the prompt was learned on",
+        rows="source: the task the prompt was trained on",
         columns="target: the task it is used on",
     )
 )

@@ -17,7 +17,7 @@ from promptatlas.study.backbone import BackboneChoice
 from promptatlas.study.configuration import complete
 from promptatlas.study.data import Data
 from promptatlas.study.designs import Design, design
-from promptatlas.study.multitask import Multitask
+from promptatlas.study.multitask import MultitaskOptions
 from promptatlas.study.paths import Paths
 from promptatlas.study.protocols import PROTOCOLS
 from promptatlas.tasks.metrics import METRICS
@@ -45,7 +45,7 @@ class Scope:
         self.seeds: tuple[int, ...] = tuple(self.config["seeds"])
         self.shots: int = self.config["shots"]
         self.sources: tuple[str, ...] = (*self.learners, *self.config["calibration"]) if self.methods else (TEMPLATE,)
-        self.multitask = Multitask(self.config, self.tasks)
+        self.multitask = MultitaskOptions(self.config, self.tasks)
         if self.multitask.row:
             self.sources = (*self.sources, self.multitask.row)
         self.paths = Paths(self.folder, self.shots, self.multitask)
@@ -114,7 +114,7 @@ class Scope:
         return [self.paths.draw(task, seed) for task in tasks for seed in (self.seeds if seeds is None else seeds)]
 
     def shots_of(self, task: str) -> int:
-        """Training pictures per class that are wanted of a task: none of a mere target."""
+        """Training images per class that are wanted of a task: none of a mere target."""
         return self.shots if self.design.draws_from(task) else 0
 
     def provenance(self, method: str) -> dict[str, Any]:

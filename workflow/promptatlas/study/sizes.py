@@ -43,11 +43,11 @@ class Size:
 
 def size(scope: Scope, name: str) -> Size:
     """How large a task of a study is: from its prepared folder if there is one, else from its description."""
-    task, pools, known = _described(scope, halves.whole_of(name))
+    task, pools, known = _described(scope, base_new.whole_of(name))
     task = scope.hand_written(task)
     names = [tokens(one) for one in task.class_names] or [2] * ASSUMED[0]
     pools = {split: pools.get(split, 0) for split in ("train", "validation", "test")}
-    shots, whole, embedded = scope.shots_of(halves.whole_of(name)), len(names), scope.data.is_embedded(name)
+    shots, whole, embedded = scope.shots_of(base_new.whole_of(name)), len(names), scope.data.is_embedded(name)
     if not pools["validation"] and scope.config["draw"] == "coop":
         pools["validation"], pools["train"] = pools["train"] // 5, pools["train"] - pools["train"] // 5
     if scope.config["draw"] == "elevater":
@@ -61,8 +61,8 @@ def size(scope: Scope, name: str) -> Size:
     if scope.config["test_pictures"] != "all" and not embedded:
         test = min(test, scope.config["test_pictures"])
     prepared = sum(pools.values()) if embedded else test + min(pools["train"], REFERENCE + len(scope.seeds) * drawn)
-    if part := halves.part_of(name):
-        names = [names[number] for number in halves.classes(whole, part)]
+    if part := base_new.subset_of(name):
+        names = [names[number] for number in base_new.classes(whole, part)]
     share = len(names) / whole
     train, validation, test, prepared = (round(count * share) for count in (train, validation, test, prepared))
     return Size(tuple(names), train, validation, test, prepared, len(task.templates), task.metric, embedded, known)

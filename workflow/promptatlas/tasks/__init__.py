@@ -1,1 +1,1 @@
-"""Tasks: what they are, where their pictures come from, and which few of them a prompt may learn from."""
+"""Tasks: what they are, where their images come from, and which few of them a prompt may be trained on."""

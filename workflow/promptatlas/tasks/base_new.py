@@ -1,7 +1,7 @@
 """Base and new classes: the first half of a task's classes and the others, as tasks of their own.
 
-The protocol of CoCoOp (Zhou et al. 2022) and MaPLe (Khattak et al. 2023): what is learned on the base classes is tried
-on the new ones. A part has no copy of the pictures. Knows nothing of prompts.
+The protocol of CoCoOp (Zhou et al. 2022) and MaPLe (Khattak et al. 2023): what is trained on the base classes is tried
+on the new ones. Neither has a copy of the images.
 """
 
 import os
@@ -17,49 +17,47 @@ from promptatlas.tasks.prepared import SPLITS, Pool, PreparedTask, array_path, s
 from promptatlas.tasks.sufficient import require_test
 
 BASE, NEW = "base", "new"
-PARTS = (BASE, NEW)
+SUBSETS = (BASE, NEW)
 MARK = "@"  # no task of the catalogue or the configuration can have it in its name
 FEWEST_CLASSES = 4
 
 
-def part_name(task: str, part: str) -> str:
-    """What the `part` of a task is called."""
-    return f"{task}{MARK}{part}"
+def subset_name(task: str, subset: str) -> str:
+    """What the `subset` of a task is called."""
+    return f"{task}{MARK}{subset}"
 
 
 def whole_of(name: str) -> str:
-    """The task that `name` is a part of, or `name` itself."""
+    """The task whose base or new classes `name` stands for, or `name` itself."""
     return name.partition(MARK)[0]
 
 
-def part_of(name: str) -> str:
+def subset_of(name: str) -> str:
     """`base`, `new`, or nothing for a whole task."""
     return name.partition(MARK)[2]
 
 
-def classes(count: int, part: str) -> range:
+def classes(count: int, subset: str) -> range:
     """Numbers of the base classes, the first half of `count` rounded up, or of the others."""
     half = -(-count // 2)
-    return range(half) if part == BASE else range(half, count)
+    return range(half) if subset == BASE else range(half, count)
 
 
-def require_halves(name: str, class_names: Sequence[str], multilabel: bool) -> None:
-    """UserError for a task whose halves would be no tasks."""
+def require_base_and_new(name: str, class_names: Sequence[str], multilabel: bool) -> None:
+    """UserError for a task whose base or new classes would be no task."""
     if multilabel:
-        raise UserError(
-            f"task `{name}` marks several classes on a picture, so base and new classes share pictures; leave it out of `tasks`"
-        )
+        raise UserError(f"task `{name}` marks several classes on an image, so base and new classes share images; leave it out of `tasks`")
     if 0 < len(class_names) < FEWEST_CLASSES:
         raise UserError(f"task `{name}` has {len(class_names)} classes, but base and new need two each; leave it out of `tasks`")
 
 
-def write_part(whole: PreparedTask, part: str, folder: str | Path) -> None:
-    """Write the prepared folder of a part: labels that count its own classes, and rows of the pictures of `whole`."""
+def write_subset(whole: PreparedTask, subset: str, folder: str | Path) -> None:
+    """Write the prepared folder of the base or new classes: labels that count these alone, and rows of the images of `whole`."""
     folder = Path(folder)
     folder.mkdir(parents=True, exist_ok=True)
     names = whole.task.class_names
-    require_halves(whole.task.name, names, whole.task.multilabel)
-    own = classes(len(names), part)
+    require_base_and_new(whole.task.name, names, whole.task.multilabel)
+    own = classes(len(names), subset)
     pools = {}
     for split in SPLITS:
         rows = np.flatnonzero(np.isin(whole.labels(split), own))
@@ -68,8 +66,8 @@ def write_part(whole: PreparedTask, part: str, folder: str | Path) -> None:
         pools[split] = _pool(whole, split, own, rows, reference)
     task = replace(
         whole.task,
-        name=part_name(whole.task.name, part),
-        title=f"{whole.task.title}, {part} classes",
+        name=subset_name(whole.task.name, subset),
+        title=f"{whole.task.title}, {subset} classes",
         class_names=tuple(names[number] for number in own),
     )
     require_test(task, pools["test"].labels[pools["test"].index], len(pools["test"].skipped))
@@ -90,18 +88,18 @@ def _pool(whole: PreparedTask, split: str, own: range, rows: np.ndarray, referen
 
 
 def _numbers(labels: np.ndarray, own: range) -> np.ndarray:
-    """Number in the part's pool of every picture of the whole pool that is in it; meaningless for the others."""
+    """Number in the subset's pool of every image of the whole pool that is in it; meaningless for the others."""
     return np.cumsum(np.isin(labels, own)) - 1
 
 
-def draw_part(whole: PreparedTask, part: str, shots: int, seed: int, scheme: str) -> Draw:
-    """The few-shot draw of a part, numbered as its pool: that of the whole task without the other classes.
+def draw_subset(whole: PreparedTask, subset: str, shots: int, seed: int, scheme: str) -> Draw:
+    """The few-shot draw of the base or new classes, numbered as their pool: that of the whole task without the other classes.
 
-    CoOp's code draws first and leaves classes out then; a draw from the part's pool alone would be another.
+    CoOp's code draws first and leaves classes out then; a draw from their pool alone would be another.
     """
     pools = {split: whole.pool_labels(split) for split in ("train", "validation")}
     drawn = draw(pools["train"], pools["validation"], shots, seed, whole.task.name, scheme)
-    own = classes(len(whole.task.class_names), part)
+    own = classes(len(whole.task.class_names), subset)
     kept = {}
     for kind, split in (("train", "train"), ("validation", drawn.validation_split)):
         numbers, labels = getattr(drawn, kind), getattr(drawn, f"{kind}_labels")

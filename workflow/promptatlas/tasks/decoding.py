@@ -1,7 +1,7 @@
-"""From pictures of any size to one array at the model's resolution: in parallel, resumable, the same for any number of workers.
+"""From images of any size to one array at the model's resolution: in parallel, resumable, the same for any number of workers.
 
-Every worker writes its pictures to their places in one file and marks them as done; a later attempt goes on from the
-marks. The file is written, not mapped, so that memory stays flat. Knows nothing of tasks or labels.
+Every worker writes its images to their places in one file and marks them as done; a later attempt goes on from the
+marks. The file is written, not mapped, so that memory stays flat.
 """
 
 import os
@@ -18,7 +18,7 @@ from PIL import Image
 
 from promptatlas.base.errors import UserError
 from promptatlas.base.messages import first_line
-from promptatlas.tasks.listing import Pictures
+from promptatlas.tasks.listing import Images
 from promptatlas.tasks.prepared import DIGEST_BYTES, digest
 from promptatlas.tasks.upright import upright
 
@@ -28,26 +28,26 @@ FEW_CHUNKS = 4
 WAITING, DONE, BROKEN = 0, 1, 2
 
 
-def fitted(picture: Image.Image, size: int, resize: str) -> np.ndarray:
+def fitted(image: Image.Image, size: int, resize: str) -> np.ndarray:
     """RGB values (size, size, 3) uint8 of the image made upright, bicubic as the papers' pipelines: `crop` scales the short
     side to `size` and cuts out the centre (CLIP's own preprocessing), `squash` scales both sides (MVLPT on the ELEVATER tasks).
     """
-    picture = upright(picture)
-    width, height = picture.size
+    image = upright(image)
+    width, height = image.size
     if resize == "squash":
-        return np.asarray(picture.resize((size, size), Image.Resampling.BICUBIC))
+        return np.asarray(image.resize((size, size), Image.Resampling.BICUBIC))
     short = min(width, height)
     width, height = size * width // short, size * height // short
     left, top = round((width - size) / 2), round((height - size) / 2)
-    scaled = picture.resize((width, height), Image.Resampling.BICUBIC)
+    scaled = image.resize((width, height), Image.Resampling.BICUBIC)
     return np.asarray(scaled.crop((left, top, left + size, top + size)))
 
 
 @dataclass(frozen=True)
-class Work:
-    """Where the array of some pictures is built: `rows` of `pictures`, at `size`, under `stem` in `folder`."""
+class Decoding:
+    """Where the array of some images is built: `rows` of `sources`, at `size`, under `stem` in `folder`."""
 
-    pictures: Pictures
+    sources: Images
     rows: np.ndarray
     size: int
     resize: str
@@ -73,13 +73,13 @@ class Work:
 
 @dataclass(frozen=True)
 class Decoded:
-    """digests (N, 16) of all rows; broken: positions among the rows of pictures that cannot be read, with the reason."""
+    """digests (N, 16) of all rows; broken: positions among the rows of images that cannot be read, with the reason."""
 
     digests: np.ndarray
     broken: dict[int, str]
 
 
-def decode(work: Work, workers: int, tell: Callable[[int, int], None]) -> Decoded:
+def decode(work: Decoding, workers: int, tell: Callable[[int, int], None]) -> Decoded:
     """Fill the arrays of `work` with up to `workers` processes; `tell(done, total)` is called after every chunk.
 
     What an interrupted attempt has finished is kept after its digests have been checked.
@@ -101,8 +101,8 @@ def decode(work: Work, workers: int, tell: Callable[[int, int], None]) -> Decode
     return Decoded(np.array(np.load(work.digests, mmap_mode="r")), broken)
 
 
-def _results(work: Work, chunks: list[np.ndarray], workers: int) -> Iterator[dict[int, str]]:
-    if workers == 1 or len(chunks) <= FEW_CHUNKS:  # starting a process takes as long as hundreds of pictures
+def _results(work: Decoding, chunks: list[np.ndarray], workers: int) -> Iterator[dict[int, str]]:
+    if workers == 1 or len(chunks) <= FEW_CHUNKS:  # starting a process takes as long as hundreds of images
         job = _Job(work)
         yield from map(job, chunks)
         return
@@ -120,7 +120,7 @@ def _results(work: Work, chunks: list[np.ndarray], workers: int) -> Iterator[dic
             raise
 
 
-def _prepare(work: Work) -> np.ndarray:
+def _prepare(work: Decoding) -> np.ndarray:
     """The state (N,) of every row; arrays of an earlier attempt are taken over as far as they hold what they should."""
     work.folder.mkdir(parents=True, exist_ok=True)
     count = len(work.rows)
@@ -141,7 +141,7 @@ def _prepare(work: Work) -> np.ndarray:
 class _Job:
     """One worker's view of the arrays."""
 
-    def __init__(self, work: Work) -> None:
+    def __init__(self, work: Decoding) -> None:
         self.work = work
         self.digests, self.state = (np.load(path, mmap_mode="r+") for path in (work.digests, work.state))
         self.start = np.load(work.images, mmap_mode="r").offset
@@ -153,13 +153,13 @@ class _Job:
         return np.frombuffer(os.pread(self.file.fileno(), self.length, self.start + row * self.length), dtype=np.uint8)
 
     def __call__(self, chunk: np.ndarray) -> dict[int, str]:
-        """Decode the pictures of `chunk`; returns those that are broken, with the reason."""
+        """Decode the images of `chunk`; returns those that are broken, with the reason."""
         broken = {}
         for row in chunk.tolist():
             try:
-                picture = self.work.pictures.open(int(self.work.rows[row]))
-                image = np.ascontiguousarray(fitted(picture, self.work.size, self.work.resize))
-            except Exception as error:  # Pillow raises many kinds; each is a picture that cannot be read
+                opened = self.work.sources.open(int(self.work.rows[row]))
+                image = np.ascontiguousarray(fitted(opened, self.work.size, self.work.resize))
+            except Exception as error:  # Pillow raises many kinds; each is an image that cannot be read
                 broken[row] = first_line(error)
                 self.state[row] = BROKEN
                 continue
@@ -172,7 +172,7 @@ class _Job:
 _job: _Job | None = None
 
 
-def _begin(work: Work) -> None:
+def _begin(work: Decoding) -> None:
     global _job
     signal.signal(signal.SIGINT, signal.SIG_IGN)  # Ctrl-C reaches every process; the one that waits for these ends them
     os.environ.setdefault("OMP_NUM_THREADS", "1")

@@ -1,4 +1,4 @@
-"""Few-shot draws: which pictures of the pools a prompt may learn from. Knows nothing of pictures or models.
+"""Few-shot draws: which images of the pools a prompt may be trained on.
 
 Two published schemes. "coop" draws k per class from the train pool and min(k, 4) per class from the validation pool
 (CoOp, Zhou et al. 2022, as in Dassl). "elevater" walks a shuffled train pool greedily and sets a fifth of the draw
@@ -42,7 +42,7 @@ class Draw:
         return digest.hexdigest()
 
     def without(self, train: list[int], validation: list[int]) -> "Draw":
-        """The draw without the pictures of these numbers in the pools, which cannot be read."""
+        """The draw without the images of these numbers in the pools, which cannot be read."""
         kept = ~np.isin(self.train, train)
         held = ~np.isin(self.validation, validation if self.validation_split == "validation" else train)
         return Draw(
@@ -51,7 +51,7 @@ class Draw:
         )  # fmt: skip
 
     def shots_per_class(self, classes: int) -> list[int]:
-        """How many training pictures each class really has: fewer than asked for where the pool has no more."""
+        """How many training images each class really has: fewer than asked for where the pool has no more."""
         return by_class(self.train_labels, classes).tolist()
 
 
@@ -63,7 +63,7 @@ def draw(
     task_name: str,
     scheme: str = "coop",
 ) -> Draw:
-    """Draw `shots` pictures per class.
+    """Draw `shots` images per class.
 
     Labels are (N,) class numbers or (N, C) marks. The draw depends on `seed` and the labels only; `task_name` is for
     messages. Multi-label pools under "coop" are walked greedily, each pool for itself, as CoOp has no rule for them.
@@ -71,7 +71,7 @@ def draw(
     if scheme not in SCHEMES:
         raise UserError(f"Few-shot scheme {scheme!r} is unknown; use one of {', '.join(SCHEMES)}.")
     if shots < 1:
-        raise UserError(f"shots is {shots}; a few-shot draw needs at least 1 picture per class.")
+        raise UserError(f"shots is {shots}; a few-shot draw needs at least 1 image per class.")
     for split, labels in (("train", labels_train), ("validation", labels_validation)):
         if len(labels) == 0 and (split == "train" or scheme == "coop"):
             raise UserError(f"task {task_name!r} has no {split} images to draw from; {EMPTY[split]}")
@@ -97,7 +97,7 @@ def by_class(labels: np.ndarray, classes: int) -> np.ndarray:
 
 
 def per_class(labels: np.ndarray, shots: int, generator: random.Random) -> np.ndarray:
-    """CoOp's draw: for each class, in order of first appearance, `shots` of its pictures (all, in order, if fewer)."""
+    """CoOp's draw: for each class, in order of first appearance, `shots` of its images (all, in order, if fewer)."""
     groups: dict[int, list[int]] = {}
     for index, label in enumerate(labels.tolist()):
         groups.setdefault(label, []).append(index)
@@ -108,10 +108,10 @@ def per_class(labels: np.ndarray, shots: int, generator: random.Random) -> np.nd
 
 
 def greedy(labels: np.ndarray, shots: int, seed: int) -> np.ndarray:
-    """ELEVATER's draw: walk the shuffled pool and keep a picture while one of its classes still needs it.
+    """ELEVATER's draw: walk the shuffled pool and keep an image while one of its classes still needs it.
 
-    A picture is skipped if every class on it has its `shots`; otherwise it is kept unless it would push a full class
-    too far (beyond 1.5 times `shots`) for the sake of a class that is already half full. A picture without
+    An image is skipped if every class on it has its `shots`; otherwise it is kept unless it would push a full class
+    too far (beyond 1.5 times `shots`) for the sake of a class that is already half full. An image without
     any class is kept up to `shots` times. The walk ends when every class has enough.
     """
     marks = _marks(labels)
@@ -138,7 +138,7 @@ def greedy(labels: np.ndarray, shots: int, seed: int) -> np.ndarray:
 
 
 def first_fifth(labels: np.ndarray) -> np.ndarray:
-    """Positions held out for validation: first fit, until each class has a fifth of its pictures, rounded up."""
+    """Positions held out for validation: first fit, until each class has a fifth of its images, rounded up."""
     marks = _marks(labels)
     missing = np.array([math.ceil(0.2 * n) for n in marks.sum(axis=0)])
     held_out = []

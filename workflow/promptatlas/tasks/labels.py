@@ -1,4 +1,4 @@
-"""Labels of a data source turned into those of the task, by the names of the classes. Knows nothing of pictures.
+"""Labels of a data source turned into those of the task, by the names of the classes.
 
 Never by number: sources order the classes of the same data set differently.
 """
@@ -14,8 +14,8 @@ import numpy as np
 from promptatlas.base.errors import UserError
 from promptatlas.base.messages import is_text, printable, some
 from promptatlas.tasks import metrics
-from promptatlas.tasks.catalogue.entry import Entry
-from promptatlas.tasks.listing import NO_PICTURES, Listing, Split
+from promptatlas.tasks.catalogue.entry import TaskEntry
+from promptatlas.tasks.listing import NO_IMAGES, Listing, Split
 
 SEPARATORS = re.compile(r"[_\-/\s]+")
 FEW = 8
@@ -28,7 +28,7 @@ def normalise(name: str) -> str:
     return " ".join(kept.split())
 
 
-def with_metric(entry: Entry, listing: Listing) -> Entry:
+def with_metric(entry: TaskEntry, listing: Listing) -> TaskEntry:
     """`entry` with a metric for the labels of `listing`: of one class per image, or of several.
 
     Only a metric that nobody chose is changed. Raises UserError if the one that was chosen cannot score such labels.
@@ -52,12 +52,12 @@ def with_metric(entry: Entry, listing: Listing) -> Entry:
     return replace(entry, task=replace(task, metric=metrics.SEVERAL_CLASSES, multilabel=True))
 
 
-def fitting(entry: Entry, names: Sequence[str], several: bool) -> Entry:
+def fitting(entry: TaskEntry, names: Sequence[str], several: bool) -> TaskEntry:
     """`entry` with metric and classes for data that call their classes `names`; several: whether an image can be of some at once.
 
     UserError if these are not the classes, or not labels that the metric can score.
     """
-    nothing = Split(NO_PICTURES, np.zeros((0, len(names)) if several else 0, np.int64), "")
+    nothing = Split(NO_IMAGES, np.zeros((0, len(names)) if several else 0, np.int64), "")
     listing = Listing(tuple(names), {"train": nothing}, "")
     entry = with_metric(entry, listing)
     entry = entry if entry.task.class_names else entry.with_classes(names)
@@ -65,7 +65,7 @@ def fitting(entry: Entry, names: Sequence[str], several: bool) -> Entry:
     return entry
 
 
-def relabel(listing: Listing, entry: Entry) -> Listing:
+def relabel(listing: Listing, entry: TaskEntry) -> Listing:
     """`listing` with the classes of `entry.task`, in their order and spelling, and labels that count them.
 
     Classes are the same if they are spelt the same, or as one of the entry's spellings, or equal once normalised.
@@ -80,7 +80,7 @@ def relabel(listing: Listing, entry: Entry) -> Listing:
     return replace(listing, class_names=entry.task.class_names, splits=splits)
 
 
-def _places(found: Sequence[str], entry: Entry) -> np.ndarray:
+def _places(found: Sequence[str], entry: TaskEntry) -> np.ndarray:
     """Number in the task of every class that was found."""
     wanted, name = entry.task.class_names, entry.task.name
     numbers = {shown: number for number, shown in enumerate(wanted)}
@@ -126,8 +126,8 @@ def _require_labels(labels: np.ndarray, classes: int, where: str) -> None:
     elif len(labels) and not 0 <= labels.min() <= labels.max() < classes:
         wrong = int(labels.min() if labels.min() < 0 else labels.max())
         raise UserError(
-            f"{where}: a picture has label {wrong}, but the data name {classes} classes (0 to {classes - 1}); "
-            "the data set is not whole, get all of it or put the pictures into folders named by class"
+            f"{where}: an image has label {wrong}, but the data name {classes} classes (0 to {classes - 1}); "
+            "the data set is not whole, get all of it or put the images into folders named by class"
         )
 
 

@@ -1,4 +1,4 @@
-"""What a reader finds of a task before any picture is decoded. Knows nothing of files, of class-name spelling or of models."""
+"""What a reader finds of a task before any image is decoded."""
 
 from dataclasses import dataclass
 from typing import Any, Protocol
@@ -7,29 +7,29 @@ import numpy as np
 from PIL.Image import Image
 
 
-class Pictures(Protocol):
-    """N pictures that can be opened one by one, also in another process: every implementation can be pickled."""
+class Images(Protocol):
+    """N images that can be opened one by one, also in another process: every implementation can be pickled."""
 
     def __len__(self) -> int: ...
 
     def open(self, index: int) -> Image:
-        """The decoded picture, in its own size and mode. Raises OSError or another error of Pillow if it is broken."""
+        """The decoded image, in its own size and mode. Raises OSError or another error of Pillow if it is broken."""
 
     def name(self, index: int) -> str:
         """What a person calls it: a path, of any bytes, or data set, split and number."""
 
 
-NO_PICTURES: Any = ()  # of a split without any: a length, and nothing to open
+NO_IMAGES: Any = ()  # of a split without any: a length, and nothing to open
 
 
 @dataclass(frozen=True)
 class Split:
-    """Pictures and their labels: (N,) int64 class numbers, or for a multi-label task (N, C) uint8 marks.
+    """Images and their labels: (N,) int64 class numbers, or for a multi-label task (N, C) uint8 marks.
 
-    `stamp` changes when the pictures change: names and sizes of files, or the identity of an archive.
+    `stamp` changes when the images change: names and sizes of files, or the identity of an archive.
     """
 
-    pictures: Pictures
+    images: Images
     labels: np.ndarray
     stamp: str
 
@@ -38,7 +38,7 @@ class Split:
 class Listing:
     """All splits of a task ("train", "test", often "validation"); labels count `class_names`, spelt as in the source.
 
-    `split_source` says who decided which picture is a test picture: "official", "promptatlas", ...; `notes` what is odd
+    `split_source` says who decided which image is a test image: "official", "promptatlas", ...; `notes` what is odd
     about the source, in sentences without a full stop.
     """
 

@@ -1,6 +1,6 @@
 """What is odd about the images and labels of a task, in sentences for its notes: nothing here is an error.
 
-One sentence per kind. Knows nothing of files, of other tasks or of what is measured.
+One sentence per kind.
 """
 
 from collections.abc import Iterator, Mapping

@@ -1,7 +1,7 @@
-"""Which tasks share images: the prompt of one may have been learned on what the other is tested with.
+"""Which tasks share images: the prompt of one may have been trained on what the other is tested with.
 
 Images count as the same when they are equal as prepared, so tasks that are fitted to the model in two ways (`resize`) share
-only square images here, and of images that no draw needs nothing is known. Knows nothing of prompts or scores.
+only square images here, and of images that no draw needs nothing is known.
 """
 
 from collections.abc import Mapping
@@ -18,7 +18,7 @@ FEW = 3
 
 
 def overlaps(tasks: Mapping[str, PreparedTask]) -> pd.DataFrame:
-    """One row per ordered pair of tasks that share images; halves of one task are no pair.
+    """One row per ordered pair of tasks that share images; base and new classes of one task are no pair.
 
     shared: how many of the `target_images` different prepared images of the target are images of the source; tested: how
     many of its `n_test` test images are training or validation images of the source; source_is_whole, target_is_whole: whether
@@ -29,11 +29,11 @@ def overlaps(tasks: Mapping[str, PreparedTask]) -> pd.DataFrame:
         list(tasks),
         1 + max((int(own.max()) for by_split in numbers.values() for own in by_split.values() if len(own)), default=0),
     )
-    there, learned = (np.zeros((len(names), count), dtype=bool) for _ in range(2))
+    there, trained = (np.zeros((len(names), count), dtype=bool) for _ in range(2))
     for row, name in enumerate(names):
         for split, own in numbers[name].items():
             there[row, own] = True
-            learned[row, own] |= split != "test"
+            trained[row, own] |= split != "test"
     whole = {name: _is_whole(task) for name, task in tasks.items()}
     rows = []
     for target_row, target in enumerate(names):
@@ -42,7 +42,7 @@ def overlaps(tasks: Mapping[str, PreparedTask]) -> pd.DataFrame:
         for source_row, source in enumerate(names):
             if shared[source_row] and whole_of(source) != whole_of(target):
                 rows.append((
-                    source, target, int(shared[source_row]), int(there[target_row].sum()), int(learned[source_row, tested].sum()),
+                    source, target, int(shared[source_row]), int(there[target_row].sum()), int(trained[source_row, tested].sum()),
                     len(tested), whole[source], whole[target],
                 ))  # fmt: skip
     kinds = dict.fromkeys(COLUMNS[:2], str) | dict.fromkeys(COLUMNS[2:6], int) | dict.fromkeys(COLUMNS[6:], bool)

@@ -1,8 +1,7 @@
-"""A prepared task on disk: arrays of pictures and labels, and the task they belong to.
+"""A prepared task on disk: arrays of images and labels, and the task they belong to.
 
-A split is a pool of pictures of which some or all are prepared: whoever draws sees the labels of the whole pool, and
-pictures are asked for by their number in it. A part of a task has no pictures of its own but rows of the whole task's.
-Knows nothing of where the pictures came from.
+A split is a pool of images of which some or all are prepared: whoever draws sees the labels of the whole pool, and
+images are asked for by their number in it. Base and new classes of a task have no images of their own but rows of the whole task's.
 """
 
 import hashlib
@@ -25,11 +24,11 @@ DIGEST_BYTES = 16
 
 @dataclass(frozen=True)
 class Pool:
-    """One split in memory but for its pictures: what `write` puts beside `{split}_images.npy`.
+    """One split in memory but for its images: what `write` puts beside `{split}_images.npy`.
 
     labels: (P,) int64 class numbers or (P, C) uint8 marks of the whole pool; index: (N,) numbers in the pool of the
-    prepared pictures, ascending; digests: (N, 16) uint8, see `digest`; reference: (M,) positions among the N that stand
-    for the task's pictures wherever tasks are compared; skipped: numbers in the pool of pictures that cannot be read.
+    prepared images, ascending; digests: (N, 16) uint8, see `digest`; reference: (M,) positions among the N that stand
+    for the task's images wherever tasks are compared; skipped: numbers in the pool of images that cannot be read.
     """
 
     labels: np.ndarray
@@ -40,30 +39,30 @@ class Pool:
 
     @classmethod
     def whole(cls, images: np.ndarray, labels: np.ndarray) -> "Pool":
-        """A pool of which every picture is prepared."""
+        """A pool of which every image is prepared."""
         return cls(labels, np.arange(len(labels)), digests(images), np.arange(len(labels)))
 
 
-class Rows:
-    """Some of the pictures of an array on disk, (len(rows), R, R, 3), read when they are asked for."""
+class ImageRows:
+    """Some of the images of an array on disk, (len(rows), R, R, 3), read when they are asked for."""
 
-    def __init__(self, pictures: "np.ndarray | Rows", rows: np.ndarray) -> None:
-        self.pictures, self.rows = pictures, rows
-        self.shape: tuple[int, ...] = (len(rows), *pictures.shape[1:])
-        self.dtype: np.dtype = pictures.dtype
+    def __init__(self, images: "np.ndarray | ImageRows", rows: np.ndarray) -> None:
+        self.images, self.rows = images, rows
+        self.shape: tuple[int, ...] = (len(rows), *images.shape[1:])
+        self.dtype: np.dtype = images.dtype
 
     def __len__(self) -> int:
         return len(self.rows)
 
     def __getitem__(self, wanted: int | slice | np.ndarray) -> np.ndarray:
-        return self.pictures[self.rows[wanted]]
+        return self.images[self.rows[wanted]]
 
     def __array__(self, dtype: np.dtype | None = None, copy: bool | None = None) -> np.ndarray:
         return np.asarray(self[:], dtype)
 
 
 class PreparedTask:
-    """The arrays of one task. Prepared pictures (N, R, R, 3) uint8 lie in rows; a pool has P >= N pictures."""
+    """The arrays of one task. Prepared images (N, R, R, 3) uint8 lie in rows; a pool has P >= N images."""
 
     def __init__(self, folder: Path, record: dict) -> None:
         self.folder = folder
@@ -89,23 +88,23 @@ class PreparedTask:
             pass
         raise UserError(f"{path} is not a task description; delete it and prepare the task again.")
 
-    def images(self, split: str) -> np.ndarray | Rows:
-        """Prepared pictures of `split`, (N, R, R, 3) uint8, memory-mapped."""
+    def images(self, split: str) -> np.ndarray | ImageRows:
+        """Prepared images of `split`, (N, R, R, 3) uint8, memory-mapped."""
         if "part_of" not in self._record:
             return self._array(split, "images")
         whole = PreparedTask.open(self.folder / self._record["part_of"])
-        return Rows(whole.images(split), np.asarray(self._array(split, "rows")))
+        return ImageRows(whole.images(split), np.asarray(self._array(split, "rows")))
 
     def labels(self, split: str) -> np.ndarray:
-        """Of the prepared pictures: class numbers (N,) int64, or for a multi-label task 0/1 marks (N, C) uint8."""
+        """Of the prepared images: class numbers (N,) int64, or for a multi-label task 0/1 marks (N, C) uint8."""
         return np.asarray(self._array(split, "labels"))
 
     def index(self, split: str) -> np.ndarray:
-        """Numbers in the pool of the prepared pictures, (N,) ascending."""
+        """Numbers in the pool of the prepared images, (N,) ascending."""
         return np.asarray(self._array(split, "index"))
 
     def digests(self, split: str) -> np.ndarray:
-        """One `digest` per prepared picture, (N, 16) uint8."""
+        """One `digest` per prepared image, (N, 16) uint8."""
         return np.asarray(self._array(split, "digests"))
 
     def pool_labels(self, split: str) -> np.ndarray:
@@ -113,7 +112,7 @@ class PreparedTask:
         return np.asarray(self._array(split, "pool"))
 
     def skipped(self, split: str) -> list[int]:
-        """Numbers in the pool of pictures that could not be read."""
+        """Numbers in the pool of images that could not be read."""
         return self._record["skipped"][split]
 
     @property
@@ -122,22 +121,21 @@ class PreparedTask:
         return self._record.get("notes", [])
 
     def rows(self, split: str, numbers: np.ndarray) -> np.ndarray:
-        """Rows of the prepared arrays that hold the pictures with these `numbers` in the pool."""
+        """Rows of the prepared arrays that hold the images with these `numbers` in the pool."""
         index = self.index(split)
         rows = np.searchsorted(index, numbers)
         if len(numbers) and (rows.max() >= len(index) or (index[rows] != numbers).any()):
             raise UserError(
-                f"some drawn {split} pictures of task {self.task.name!r} are not prepared; "
-                f"delete {self.folder / 'task.json'} and run again."
+                f"some drawn {split} images of task {self.task.name!r} are not prepared; delete {self.folder / 'task.json'} and run again."
             )
         return rows
 
     def reference(self) -> np.ndarray:
-        """Rows of the train split that stand for the task's pictures wherever tasks are compared."""
+        """Rows of the train split that stand for the task's images wherever tasks are compared."""
         return np.array(self._record["reference"], dtype=np.int64)
 
     def fingerprint(self, split: str, numbers: np.ndarray | None = None) -> str:
-        """SHA-256 of the pictures and labels with these `numbers` in the pool, or of all that are prepared."""
+        """SHA-256 of the images and labels with these `numbers` in the pool, or of all that are prepared."""
         if numbers is None:
             return self._record["fingerprints"][split]
         rows = self.rows(split, numbers)
@@ -172,13 +170,13 @@ def array_path(folder: str | Path, split: str, kind: str) -> Path:
 
 
 def digest(image: np.ndarray) -> np.ndarray:
-    """(16,) uint8 that tells pictures (R, R, 3) apart by their values."""
-    content = hashlib.sha256(np.ascontiguousarray(image).data)  # in hardware where the processor has it
+    """(16,) uint8 that tells images (R, R, 3) apart by their values."""
+    content = hashlib.sha256(np.ascontiguousarray(image).data)  # in hardware where the CPU has it
     return np.frombuffer(content.digest()[:DIGEST_BYTES], dtype=np.uint8)
 
 
 def digests(images: np.ndarray) -> np.ndarray:
-    """One `digest` per picture: (N, 16) uint8."""
+    """One `digest` per image: (N, 16) uint8."""
     return np.array([digest(image) for image in images], dtype=np.uint8).reshape(len(images), DIGEST_BYTES)
 
 
@@ -203,9 +201,9 @@ def write(
 ) -> None:
     """Write the prepared folder of `task`; every file appears whole or not at all, `task.json` last.
 
-    images: pictures by split; a split that is left out has its `{split}_images.npy` already. factors: one record per
-    prepared picture, all splits, with a key ``split``. recipes: by split, any text that changes when it has to be
-    prepared anew. part_of: from `folder`, that of the task whose pictures number `{split}_rows.npy` are those of this one. notes: what
+    images: images by split; a split that is left out has its `{split}_images.npy` already. factors: one record per
+    prepared image, all splits, with a key ``split``. recipes: by split, any text that changes when it has to be
+    prepared anew. part_of: from `folder`, that of the task whose images number `{split}_rows.npy` are those of this one. notes: what
     is odd about the data, in sentences without a full stop.
     """
     import pyarrow as pa

@@ -1,7 +1,6 @@
 """A cheap look at files, by names, sizes and times, and what was noted of them when something was made from them.
 
-Times alone are no difference: of a file with other times and the same size the contents are compared. Knows nothing of what is
-in the files, nor of numpy: a workflow looks while it is planned.
+Times alone are no difference: of a file with other times and the same size the contents are compared.
 """
 
 import hashlib

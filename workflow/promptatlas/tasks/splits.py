@@ -1,6 +1,6 @@
-"""Parts of a pool of pictures: a choice of rows, several pools as one, a pool cut into train, validation and test.
+"""Parts of a pool of images: a choice of rows, several pools as one, a pool cut into train, validation and test.
 
-Whatever is drawn here comes from named streams, class by class. Knows nothing of files or formats.
+Whatever is drawn here comes from named random number generators, class by class.
 """
 
 import hashlib
@@ -11,31 +11,31 @@ from PIL.Image import Image
 
 from promptatlas.base.errors import UserError
 from promptatlas.base.messages import counted
-from promptatlas.base.rng import stream
-from promptatlas.tasks.listing import Pictures, Split
+from promptatlas.base.rng import named_rng
+from promptatlas.tasks.listing import Images, Split
 
 
-class Rows:
-    """Some of the pictures of another object, in the order of `rows`, (N,) int64."""
+class Subset:
+    """Some of the images of another object, in the order of `rows`, (N,) int64."""
 
-    def __init__(self, pictures: Pictures, rows: np.ndarray) -> None:
-        self.pictures = pictures
+    def __init__(self, images: Images, rows: np.ndarray) -> None:
+        self.images = images
         self.rows = rows
 
     def __len__(self) -> int:
         return len(self.rows)
 
     def open(self, index: int) -> Image:
-        return self.pictures.open(int(self.rows[index]))
+        return self.images.open(int(self.rows[index]))
 
     def name(self, index: int) -> str:
-        return self.pictures.name(int(self.rows[index]))
+        return self.images.name(int(self.rows[index]))
 
 
-class Joined:
-    """The pictures of several objects, one after the other."""
+class Concatenation:
+    """The images of several objects, one after the other."""
 
-    def __init__(self, parts: Sequence[Pictures]) -> None:
+    def __init__(self, parts: Sequence[Images]) -> None:
         self.parts = tuple(parts)
         self.ends = np.cumsum([len(part) for part in parts])
 
@@ -50,35 +50,35 @@ class Joined:
         part, row = self._place(index)
         return part.name(row)
 
-    def _place(self, index: int) -> tuple[Pictures, int]:
+    def _place(self, index: int) -> tuple[Images, int]:
         number = int(np.searchsorted(self.ends, index, side="right"))
         return self.parts[number], index - int(self.ends[number]) + len(self.parts[number])
 
 
 def subset(split: Split, rows: np.ndarray) -> Split:
-    """The pictures `rows` (N,) of `split`, in that order."""
+    """The images `rows` (N,) of `split`, in that order."""
     rows = np.asarray(rows, dtype=np.int64)
     stamp = hashlib.sha256(split.stamp.encode() + rows.astype("<i8").tobytes()).hexdigest()
-    pictures = split.pictures
-    inner, chosen = (pictures.pictures, pictures.rows[rows]) if isinstance(pictures, Rows) else (pictures, rows)
-    return Split(Rows(inner, chosen), split.labels[rows], stamp)
+    images = split.images
+    inner, chosen = (images.images, images.rows[rows]) if isinstance(images, Subset) else (images, rows)
+    return Split(Subset(inner, chosen), split.labels[rows], stamp)
 
 
 def join(splits: Sequence[Split]) -> Split:
-    """All pictures of `splits`, one after the other."""
+    """All images of `splits`, one after the other."""
     if len(splits) == 1:
         return splits[0]
     stamp = hashlib.sha256("\n".join(split.stamp for split in splits).encode()).hexdigest()
     labels = np.concatenate([split.labels for split in splits])
-    return Split(Joined([split.pictures for split in splits]), labels, stamp)
+    return Split(Concatenation([split.images for split in splits]), labels, stamp)
 
 
 def redraw(split: Split, rule: dict, task_name: str, class_names: Sequence[str] = ()) -> dict[str, Split]:
     """Cut a pool that has no splits of its own into "train", "test" and, if `rule` asks for it, "validation".
 
-    rule: pictures per class for train, validation and test, each a whole number or a share of the class below 1;
-    without test, the rest is test. Every class has a stream of its own, in order of first appearance, so neither the
-    numbers of the classes nor pictures of other classes change what is drawn. `class_names` serve messages only.
+    rule: images per class for train, validation and test, each a whole number or a share of the class below 1;
+    without test, the rest is test. Every class has a generator of its own, in order of first appearance, so neither the
+    numbers of the classes nor images of other classes change what is drawn. `class_names` serve messages only.
     A multi-label pool is cut as if it were one class; whole numbers are then refused.
     """
     _check(rule, split.labels.ndim == 2)
@@ -91,10 +91,9 @@ def redraw(split: Split, rule: dict, task_name: str, class_names: Sequence[str] 
             name = _class_name(split.labels, members, class_names)
             asked = ", ".join(key for key in rows if key in ("train", "test") or rule.get(key))
             raise UserError(
-                f"{name} has {counted(len(members), 'picture')}, too few to set some apart for each of {asked}; "
-                "add pictures or change `redraw`"
+                f"{name} has {counted(len(members), 'image')}, too few to set some apart for each of {asked}; add images or change `redraw`"
             )
-        order = members[stream("redraw", task_name, number).permutation(len(members))]
+        order = members[named_rng("redraw", task_name, number).permutation(len(members))]
         start = 0
         for key, count in counts.items():
             rows[key].append(order[start : start + count])
@@ -106,14 +105,14 @@ def redraw(split: Split, rule: dict, task_name: str, class_names: Sequence[str] 
 def hold_out(train: Split, share: float, task_name: str) -> tuple[Split, Split]:
     """Set `share` of every class of `train` aside: (what stays, what is held out), both in the order of `train`.
 
-    A class of two or more pictures gives at least one and keeps at least one; a multi-label pool is cut as one class.
+    A class of two or more images gives at least one and keeps at least one; a multi-label pool is cut as one class.
     """
     held = []
     for number, members in enumerate(_classes(train.labels)):
         if len(members) < 2:
             continue
         count = min(max(round(share * len(members)), 1), len(members) - 1)
-        held.append(members[stream("hold out", task_name, number).permutation(len(members))[:count]])
+        held.append(members[named_rng("hold out", task_name, number).permutation(len(members))[:count]])
     rows = np.sort(np.concatenate(held)) if held else np.arange(0)
     return subset(train, np.setdiff1d(np.arange(len(train.labels)), rows)), subset(train, rows)
 
@@ -134,13 +133,13 @@ def _check(rule: dict, multilabel: bool) -> None:
         good &= share or (type(value) is int and value >= 0 and not multilabel)
     if not good:
         raise UserError(
-            f"`redraw` is {rule}; it gives train, and if wanted validation and test, as pictures per "
+            f"`redraw` is {rule}; it gives train, and if wanted validation and test, as images per "
             f"class or as shares below 1{' (a multi-label task: shares only)' if multilabel else ''}"
         )
 
 
-def _count(value: int | float, pictures: int) -> int:
-    return round(value * pictures) if isinstance(value, float) else value
+def _count(value: int | float, images: int) -> int:
+    return round(value * images) if isinstance(value, float) else value
 
 
 def _class_name(labels: np.ndarray, members: np.ndarray, class_names: Sequence[str]) -> str:

@@ -1,4 +1,4 @@
-"""Whether the images of a task that can be read suffice: for a score on its test split, and for a prompt to learn from a draw and
+"""Whether the images of a task that can be read suffice: for a score on its test split, and for a prompt to be trained on a draw and
 to be chosen by it. Knows labels only, nothing of files.
 
 What does not suffice is told in one sentence that names task and split, and says what to do.
@@ -33,7 +33,7 @@ def require_train(task: Task, count: int, broken: int) -> None:
 
 
 def require_draw(task: Task, drawn: Draw, readable: Draw) -> None:
-    """UserError if nothing can be learned or chosen from a draw, or `readable`, what is left of it, lost a class."""
+    """UserError if nothing can be trained or chosen from a draw, or `readable`, what is left of it, lost a class."""
     classes = len(task.class_names)
     lost = (by_class(drawn.train_labels, classes) > 0) & (by_class(readable.train_labels, classes) == 0)
     if lost.any():

@@ -1,4 +1,4 @@
-"""What a task is: names of classes, prompts to describe them, a metric. Knows nothing of files, pictures or models."""
+"""What a task is: names of classes, prompts to describe them, a metric."""
 
 from dataclasses import dataclass, fields
 from typing import Any
@@ -13,10 +13,10 @@ TWO = {2: "two"}
 class Task:
     """One classification task.
 
-    `class_names` are empty as long as only the source of the pictures knows them. `templates` contain ``{}`` where the
+    `class_names` are empty as long as only the source of the images knows them. `templates` contain ``{}`` where the
     class name goes; the first is the most natural one. `drawn` and `labelled` are the ground-truth factors of the mini
-    benchmark (what the pictures contain, what the label depends on) and stay empty for real data. `split_source` says
-    who decided which picture is a test picture.
+    benchmark (what the images contain, what the label depends on) and stay empty for real data. `split_source` says
+    who decided which image is a test image.
     """
 
     name: str

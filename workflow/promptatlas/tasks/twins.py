@@ -1,7 +1,7 @@
 """Which images of a task are the same: equal as prepared or, of those that no draw needs, equal as files.
 
 An image that is not prepared is not decoded for this. Sizes are compared first, then the ends of files of equal size, and
-only what is equal so far is read whole. Knows nothing of labels, nor of what it means that two images are the same.
+only what is equal so far is read whole.
 """
 
 import hashlib
@@ -13,14 +13,14 @@ from typing import Any
 
 import numpy as np
 
-from promptatlas.tasks.listing import Pictures
+from promptatlas.tasks.listing import Images
 from promptatlas.tasks.prepared import DIGEST_BYTES, Pool
 
 UNKNOWN = -1
 END = 4096
 
 
-def same_images(pools: Mapping[str, Pool], pictures: Mapping[str, Pictures]) -> dict[str, np.ndarray]:
+def same_images(pools: Mapping[str, Pool], images: Mapping[str, Images]) -> dict[str, np.ndarray]:
     """By split (P,) int64 for its whole pool: images with the same number are the same, also in different splits.
 
     UNKNOWN stands for an image that could not be compared: it is broken, or neither prepared nor a file of its own, or a
@@ -32,12 +32,12 @@ def same_images(pools: Mapping[str, Pool], pictures: Mapping[str, Pictures]) -> 
     ends = np.cumsum([len(pool.index) for pool in pools.values()])[:-1]
     for (split, pool), own in zip(pools.items(), np.split(numbers.reshape(-1), ends), strict=True):
         found[split][pool.index] = own
-    waiting = {split: _waiting(pool) for split, pool in pools.items() if split != "test" and split in pictures and len(pool.index)}
+    waiting = {split: _waiting(pool) for split, pool in pools.items() if split != "test" and split in images and len(pool.index)}
     if not any(map(len, waiting.values())):
         return found
     places = [(split, number) for split in waiting for number in (*pools[split].index.tolist(), *waiting[split].tolist())]
     places += [("test", number) for number in pools["test"].index.tolist()]
-    keys = _equal_files([pictures[split].name(number) for split, number in places])
+    keys = _equal_files([images[split].name(number) for split, number in places])
     known = {key: found[split][number] for (split, number), key in zip(places, keys, strict=True) if found[split][number] >= 0}
     for (split, number), key in zip(places, keys, strict=True):
         if key is not None and found[split][number] == UNKNOWN:

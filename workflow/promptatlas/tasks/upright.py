@@ -1,7 +1,7 @@
 """An image as a person sees it: upright, 8-bit RGB, on white, whatever way its file holds it.
 
-Preparation and the classifier of a learned prompt read every image here. What each mode of Pillow means is in
-docs/images.md. Knows nothing of files, of sizes or of labels.
+Preparation and the classifier of a trained prompt read every image here. What each mode of Pillow means is in
+docs/images.md.
 """
 
 from pathlib import Path

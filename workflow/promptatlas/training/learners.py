@@ -1,4 +1,4 @@
-"""K independent learners of one method, stacked into one set of parameters. Knows nothing of data."""
+"""K independent learners of one method, stacked into one set of parameters."""
 
 from __future__ import annotations
 
@@ -12,11 +12,11 @@ from promptatlas.backbone import Backbone
 from promptatlas.backbone.architecture import Architecture
 from promptatlas.backbone.prompts import Prompts
 from promptatlas.base.errors import UserError
-from promptatlas.base.rng import torch_stream
+from promptatlas.base.rng import torch_rng
 from promptatlas.methods import is_visual, module_class
 
 
-class Population:
+class BatchedLearners:
     """Parameters (K, ...) of K learners; `prompts()` gives their K prompts in one call, differentiably."""
 
     def __init__(
@@ -27,7 +27,7 @@ class Population:
         seeds: list[int],
         backbone: Backbone | None = None,
     ) -> None:
-        """Learner k starts from the stream ("initial", method, seeds[k]): one start per seed, whatever the task.
+        """Learner k starts from the generator named ("initial", method, seeds[k]): one start per seed, whatever the task.
 
         backbone: has the embeddings of the words from which some methods start; the others do without.
         """
@@ -36,7 +36,7 @@ class Population:
             raise UserError(
                 f"method {method}: its class says visual = {cls.visual}, its registration {is_visual(method)}; mend one of the two."
             )
-        learners = [cls(architecture, settings, torch_stream("initial", method, seed)) for seed in seeds]
+        learners = [cls(architecture, settings, torch_rng("initial", method, seed)) for seed in seeds]
         if initial := getattr(learners[0], "initial", ""):
             vectors = _embedded(initial, method, backbone)
             for learner in learners:
@@ -53,7 +53,7 @@ class Population:
             for name, stacked in self.parameters.items():
                 stacked.copy_(torch.stack([values[name] for values in parameters]))
 
-    def to(self, device: torch.device) -> Population:
+    def to(self, device: torch.device) -> BatchedLearners:
         self.parameters = {k: v.detach().to(device).requires_grad_() for k, v in self.parameters.items()}
         return self
 

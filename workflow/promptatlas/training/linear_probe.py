@@ -1,8 +1,8 @@
-"""What the frozen image features alone can do: a linear probe on the few-shot draw. Knows nothing of prompts or files.
+"""What the frozen image features alone can do: a linear probe on the few-shot draw.
 
-Logistic regression whose strength C is searched on the validation pictures as in CLIP's linear probe (Radford et al.
+Logistic regression whose strength C is searched on the validation images as in CLIP's linear probe (Radford et al.
 2021): every second decade from 1e-6 to 1e6, then around the best one in steps of a decade and of a half. CLIP goes on to an eighth
-of a decade; with a handful of validation pictures per class a half is all they can tell.
+of a decade; with a handful of validation images per class a half is all they can tell.
 """
 
 import warnings
@@ -34,14 +34,14 @@ def linear_probe(
     halvings: int = 2,
     iterations: int = 1000,
 ) -> tuple[float, float]:
-    """Test score (0..1) of a linear probe and the C that the validation pictures chose, the smallest among equals.
+    """Test score (0..1) of a linear probe and the C that the validation images chose, the smallest among equals.
 
     Features are (N, D), L2-normalised; labels are class numbers (N,), or marks (N, K), where each class has a probe of its own and,
-    if the metric ranks, is ranked by it. A class without a training picture gets the lowest score. C goes from
+    if the metric ranks, is ranked by it. A class without a training image gets the lowest score. C goes from
     10^-decades to 10^decades, and around the best in `halvings` steps, the first a decade and each half of that before.
     """
     if not len(train) or not len(validation):
-        raise UserError("The linear probe needs a picture to learn from and one to validate on; raise shots.")
+        raise UserError("The linear probe needs an image to train on and one to validate on; raise shots.")
     # The intercept is free, so the optimum stays where it is; but CLIP's features share a direction that hides it.
     mean = np.mean(train, axis=0, dtype=np.float32)
     train, validation, test = (np.asarray(split, dtype=np.float32) - mean for split in (train, validation, test))
@@ -114,7 +114,7 @@ class _Marks:
         known = metrics.lookup(metric)
         if not known.multilabel:
             raise UserError(
-                f"Pictures with several labels are scored by {metrics.choice(metrics.registered(multilabel=True))}, not by {metric}."
+                f"Images with several labels are scored by {metrics.choice(metrics.registered(multilabel=True))}, not by {metric}."
             )
         ranked = [np.zeros(len(features)) if model is None else model.decision_function(features) for model in self.models]
         if known.curve is None:

@@ -1,8 +1,8 @@
 """One prompt tuned on several tasks at once: MVLPT's multitask source prompts and its joint adaptation (Shen et al. 2024,
 arXiv 2211.11720).
 
-The tasks' pictures lie in one pool and their classes side by side. A picture is judged among the classes of all tasks, as
-in the paper, or of its own task alone. Knows nothing of files or of what the prompt is for, nor of test pictures.
+The tasks' images lie in one pool and their classes side by side. An image is judged among the classes of all tasks, as
+in the paper, or of its own task alone. Knows nothing of files or of what the prompt is for, nor of test images.
 """
 
 from __future__ import annotations
@@ -18,30 +18,30 @@ from promptatlas.backbone import Backbone
 from promptatlas.backbone.classifier import PromptedClassifier
 from promptatlas.backbone.prompts import Prompts
 from promptatlas.base.errors import UserError
-from promptatlas.base.rng import stream
-from promptatlas.records.prompt_file import LearnedPrompt
+from promptatlas.base.rng import named_rng
+from promptatlas.records.prompt_file import TunedPrompt
 from promptatlas.tasks import metrics
 from promptatlas.tasks.draws import Draw
 from promptatlas.tasks.prepared import PreparedTask
-from promptatlas.training.learners import Population
-from promptatlas.training.single_task import Features, Pictures, Run, as_many_as_fit, loss
+from promptatlas.training.learners import BatchedLearners
+from promptatlas.training.single_task import FeatureDraws, ImageDraws, Run, as_many_as_fit, loss
 
-NEVER = -1e9  # the logit of a class that a picture cannot have: its probability is exactly zero, and so is its gradient
+NEVER = -1e9  # the logit of a class that an image cannot have: its probability is exactly zero, and so is its gradient
 
 
 @dataclass(frozen=True)
 class Manner:
     """How several tasks are tuned together.
 
-    classes: "union" = softmax over the classes of all tasks, "own" = of the picture's own task. batches: "mixed" = any
-    pictures, "task" = those of one task at a time, so that with "own" a step costs one task's classes.
+    classes: "union" = softmax over the classes of all tasks, "own" = of the image's own task. batches: "mixed" = any
+    images, "task" = those of one task at a time, so that with "own" a step costs one task's classes.
     """
 
     classes: str = "union"
     batches: str = "mixed"
 
 
-def tune_union(
+def tune_multitask(
     backbone: Backbone,
     method: str,
     settings: dict,
@@ -49,60 +49,60 @@ def tune_union(
     tasks: Sequence[PreparedTask],
     draws: Sequence[Sequence[Draw]],
     seeds: Sequence[int],
-    starts: Sequence[LearnedPrompt] | None = None,
-) -> list[LearnedPrompt]:
-    """Learner k is tuned on draws[k][i] of every tasks[i] with the streams of seeds[k], from starts[k] if given.
+    starts: Sequence[TunedPrompt] | None = None,
+) -> list[TunedPrompt]:
+    """Learner k is tuned on draws[k][i] of every tasks[i] with the random number generators of seeds[k], from starts[k] if given.
 
-    The epoch is chosen by the mean of the tasks' own metrics on their validation pictures, each among its own classes.
-    Returns K learned prompts.
+    The epoch is chosen by the mean of the tasks' own metrics on their validation images, each among its own classes.
+    Returns K trained prompts.
     """
-    union = Union(tasks, backbone)
+    pool = TaskPool(tasks, backbone)
     size = settings["batch_size"]
 
     def steps(own: Sequence[Draw]) -> tuple[int, ...]:
         counts = [len(draw.train) for draw in own]
         return tuple(-(-n // size) for n in (counts if manner.batches == "task" else [sum(counts)]))
 
-    def learn(chosen: list[int]) -> list[LearnedPrompt]:
-        population = Population(method, settings, backbone.architecture, [seeds[k] for k in chosen], backbone)
+    def tune(chosen: list[int]) -> list[TunedPrompt]:
+        learners = BatchedLearners(method, settings, backbone.architecture, [seeds[k] for k in chosen], backbone)
         if starts is not None:
-            population.load([starts[k].parameters for k in chosen])
+            learners.load([starts[k].parameters for k in chosen])
         own_draws, own_seeds = [draws[k] for k in chosen], [seeds[k] for k in chosen]
-        return _UnionRun(backbone, method, settings, manner, union, own_draws, own_seeds, population).learn()
+        return _MultitaskRun(backbone, method, settings, manner, pool, own_draws, own_seeds, learners).tune()
 
     each = [steps(own) for own in draws]
-    results: dict[int, LearnedPrompt] = {}
+    results: dict[int, TunedPrompt] = {}
     for same in sorted(set(each)):  # learners step together, so each group has the same batches
         chosen = [k for k, own in enumerate(each) if own == same]
-        results |= dict(zip(chosen, as_many_as_fit(learn, chosen), strict=True))
+        results |= dict(zip(chosen, as_many_as_fit(tune, chosen), strict=True))
     return [results[k] for k in range(len(draws))]
 
 
-def average(backbone: Backbone, settings: dict, prompts: Sequence[LearnedPrompt]) -> LearnedPrompt:
+def average(backbone: Backbone, settings: dict, prompts: Sequence[TunedPrompt]) -> TunedPrompt:
     """The prompt whose every parameter is the mean of those of `prompts` (MVLPT: over seeds)."""
     method = prompts[0].method
     mean = {name: torch.stack([one.parameters[name] for one in prompts]).mean(0) for name in prompts[0].parameters}
-    population = Population(method, settings, backbone.architecture, [0], backbone)
-    population.load([mean])
+    learners = BatchedLearners(method, settings, backbone.architecture, [0], backbone)
+    learners.load([mean])
     with torch.no_grad():
-        return LearnedPrompt(method, mean, population.prompts().detach(), seconds=sum(one.seconds for one in prompts))
+        return TunedPrompt(method, mean, learners.prompts().detach(), seconds=sum(one.seconds for one in prompts))
 
 
 @dataclass(frozen=True)
-class Joined:
-    """What the union is called, and its classes; a name may occur in several tasks."""
+class PooledTask:
+    """What the pool is called, and its classes; a name may occur in several tasks."""
 
     name: str
     class_names: tuple[str, ...]
 
 
-class Union:
+class TaskPool:
     """Prepared tasks as one: the rows of their train splits, and their classes, one after another."""
 
     def __init__(self, tasks: Sequence[PreparedTask], backbone: Backbone) -> None:
         self.tasks, self.vision = tuple(tasks), backbone.vision
         names = tuple(name for one in tasks for name in one.task.class_names)
-        self.task = Joined("+".join(one.task.name for one in tasks), names)
+        self.task = PooledTask("+".join(one.task.name for one in tasks), names)
         self.first_row = np.cumsum([0, *(len(one.labels("train")) for one in tasks)])
         self.first_class = np.cumsum([0, *(len(one.task.class_names) for one in tasks)])
         self.multilabel = any(one.task.multilabel for one in tasks)
@@ -111,7 +111,7 @@ class Union:
         return numbers
 
     def pooled(self, draws: Sequence[Draw]) -> np.ndarray:
-        """Rows of the train pictures of one draw per task."""
+        """Rows of the train images of one draw per task."""
         parts = zip(self.tasks, draws, self.first_row, strict=False)
         return np.concatenate([first + task.rows("train", own.train) for task, own, first in parts])
 
@@ -119,11 +119,11 @@ class Union:
         """The number of the task to which each row belongs."""
         return np.searchsorted(self.first_row, rows, side="right") - 1
 
-    def images(self, split: str) -> _Rows:
-        return _Rows(self)
+    def images(self, split: str) -> _PooledImages:
+        return _PooledImages(self)
 
     def labels(self, split: str) -> np.ndarray:
-        """Class numbers in the union (N,) or, if any task is multi-label, marks (N, C)."""
+        """Class numbers in the pool (N,) or, if any task is multi-label, marks (N, C)."""
         if not self.multilabel:
             return np.concatenate([one.labels(split) + first for one, first in zip(self.tasks, self.first_class, strict=False)])
         marks = np.zeros((self.first_row[-1], self.first_class[-1]), np.uint8)
@@ -134,24 +134,24 @@ class Union:
         return marks
 
 
-class _Rows:
-    """The pictures of a union, of which only those that are asked for are read, in the model's size."""
+class _PooledImages:
+    """The images of a pool, of which only those that are asked for are read, in the model's size."""
 
-    def __init__(self, union: Union) -> None:
-        self.union = union
+    def __init__(self, pool: TaskPool) -> None:
+        self.pool = pool
 
     def __getitem__(self, rows: np.ndarray) -> np.ndarray:
         """rows ascending."""
-        union, owner = self.union, self.union.owner(rows)
+        pool, owner = self.pool, self.pool.owner(rows)
         return np.concatenate(
             [
-                union.vision.resized(union.tasks[i].images("train")[rows[owner == i] - union.first_row[i]]).cpu().numpy()
+                pool.vision.resized(pool.tasks[i].images("train")[rows[owner == i] - pool.first_row[i]]).cpu().numpy()
                 for i in np.unique(owner)
             ]
         )
 
 
-class _UnionRun(Run):
+class _MultitaskRun(Run):
     """One synchronous run of K learners on the same tasks."""
 
     def __init__(
@@ -160,29 +160,29 @@ class _UnionRun(Run):
         method: str,
         settings: dict,
         manner: Manner,
-        union: Union,
+        pool: TaskPool,
         draws: list[Sequence[Draw]],
         seeds: list[int],
-        population: Population,
+        learners: BatchedLearners,
     ) -> None:
-        self.method, self.settings, self.task, self.seeds = method, settings, union.task, seeds
-        self.manner, self.union = manner, union
-        self.population = population.to(backbone.device)
+        self.method, self.settings, self.task, self.seeds = method, settings, pool.task, seeds
+        self.manner, self.pool = manner, pool
+        self.learners = learners.to(backbone.device)
         with torch.no_grad():
-            start = population.prompts()
-            self.classifier = PromptedClassifier(backbone, union.task.class_names, start)
-            self.classifiers = [PromptedClassifier(backbone, one.task.class_names, start) for one in union.tasks]
-        inputs = Pictures if population.visual else Features
-        self.train = inputs(backbone, self.classifier, union, "train", [union.pooled(own) for own in draws])
+            start = learners.prompts()
+            self.classifier = PromptedClassifier(backbone, pool.task.class_names, start)
+            self.classifiers = [PromptedClassifier(backbone, one.task.class_names, start) for one in pool.tasks]
+        inputs = ImageDraws if learners.visual else FeatureDraws
+        self.train = inputs(backbone, self.classifier, pool, "train", [pool.pooled(own) for own in draws])
         self.held = [
             inputs(backbone, self.classifiers[i], one, draws[0][i].validation_split, [own[i].validation for own in draws])
-            for i, one in enumerate(union.tasks)
+            for i, one in enumerate(pool.tasks)
         ]
-        self.owner = union.owner(self.train.rows)
-        self.class_owner = torch.from_numpy(np.repeat(np.arange(len(union.tasks)), np.diff(union.first_class)))
+        self.owner = pool.owner(self.train.rows)
+        self.class_owner = torch.from_numpy(np.repeat(np.arange(len(pool.tasks)), np.diff(pool.first_class)))
         self.class_owner = self.class_owner.to(backbone.device)
-        self.turns = stream("turns", union.task.name)
-        self._bring(backbone, union, [one.task for one in union.tasks], [union.pooled(own) for own in draws])
+        self.turns = named_rng("turns", pool.task.name)
+        self._bring(backbone, pool, [one.task for one in pool.tasks], [pool.pooled(own) for own in draws])
         if self.own_loss and (manner.classes, manner.batches) == ("own", "mixed"):
             raise UserError(
                 f"method {method}: a loss of its own is for the classes of all images of a batch; write `classes: union` or "
@@ -196,7 +196,7 @@ class _UnionRun(Run):
 
     def _by_task(self, permutations: list) -> Iterator[tuple[Tensor, Tensor]]:
         """Batches of one task each, the tasks taking turns in an order that all learners share."""
-        size, tasks = self.settings["batch_size"], range(len(self.union.tasks))
+        size, tasks = self.settings["batch_size"], range(len(self.pool.tasks))
         orders = [permutation(own) for permutation, own in zip(permutations, self.train.sizes, strict=True)]
         by_task = [[order[self.owner[k, order] == i] for i in tasks] for k, order in enumerate(orders)]
         turns = self.turns.permutation(np.repeat(tasks, [-(-len(own) // size) for own in by_task[0]]))
@@ -217,7 +217,7 @@ class _UnionRun(Run):
         owner = torch.from_numpy(np.take_along_axis(self.owner, rows.cpu().numpy(), axis=1)).to(rows.device)
         first = int(owner[0, 0])
         if (owner == first).all():
-            own = slice(*self.union.first_class[first : first + 2].tolist())
+            own = slice(*self.pool.first_class[first : first + 2].tolist())
             labels = labels[..., own] if labels.dim() == 3 else labels - own.start
             return self._loss(self.classifiers[first], prompts, features, rows, labels, weights, own)
         logits = self.classifier.answer(prompts, features)
@@ -225,10 +225,10 @@ class _UnionRun(Run):
 
     @torch.no_grad()
     def _validate(self) -> list[float]:
-        prompts, scores = self.population.prompts(self.kept), np.zeros((len(self.union.tasks), len(self.seeds)))
+        prompts, scores = self.learners.prompts(self.kept), np.zeros((len(self.pool.tasks), len(self.seeds)))
         for i, held in enumerate(self.held):
             parts = [self.classifiers[i].answer(prompts, held.features(prompts, rows)) for rows, _ in held.batches(256)]
-            logits, metric = torch.cat(parts, dim=1).float().cpu().numpy(), self.union.tasks[i].task.metric
+            logits, metric = torch.cat(parts, dim=1).float().cpu().numpy(), self.pool.tasks[i].task.metric
             self._converge("answers are not numbers", np.isfinite(logits).all(axis=(1, 2)))
             for k, size in enumerate(held.sizes):
                 scores[i, k] = metrics.score(metric, logits[k, :size], held.labels[k][:size].cpu().numpy()).value

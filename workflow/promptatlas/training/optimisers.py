@@ -1,4 +1,4 @@
-"""SGD and AdamW of torch, by its functions. Knows nothing of prompts.
+"""SGD and AdamW of torch, by its functions.
 
 The classes of torch.optim import torch's compiler at the first use, 3 s of every job that tunes, as long as all of torch takes;
 the functions that they call do not. foreach is off, so that a GPU does the sums in the order of a CPU.

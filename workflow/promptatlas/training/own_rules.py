@@ -12,7 +12,7 @@ A method writes each for one prompt; here it is run for K at once, so that no pr
 * `epoch_weight(epoch, epochs)`: the weight of a prompt after an epoch, from 1, in the mean of all so far, which is what is validated
   and kept in its place; training itself goes on from the prompt as it is.
 
-`loss` may use the module's own parameters: they are those of the prompt. Knows nothing of data or of files.
+`loss` may use the module's own parameters: they are those of the prompt.
 """
 
 from __future__ import annotations
@@ -29,7 +29,7 @@ from promptatlas.backbone import Backbone
 from promptatlas.backbone.classifier import PromptedClassifier
 from promptatlas.backbone.prompts import Prompts
 from promptatlas.base.errors import UserError
-from promptatlas.training.learners import Population
+from promptatlas.training.learners import BatchedLearners
 
 RULES = ("loss", "teacher", "combine", "epoch_weight")
 Parameters = dict[str, Tensor]
@@ -52,10 +52,12 @@ def require_none(method: str, module: nn.Module) -> None:
 class OwnLoss:
     """The loss of a method, and how its gradient comes of it, for K learners."""
 
-    def __init__(self, method: str, population: Population, backbone: Backbone, tasks: Sequence[Any], frozen: Callable[[], Tensor]) -> None:
+    def __init__(
+        self, method: str, learners: BatchedLearners, backbone: Backbone, tasks: Sequence[Any], frozen: Callable[[], Tensor]
+    ) -> None:
         """tasks: those whose classes lie side by side; frozen: gives the image features of all draws (K, N, e) without a prompt."""
-        self.method, self.population = method, population
-        module: Any = population.template_module
+        self.method, self.learners = method, learners
+        module: Any = learners.template_module
         self.caller, self.combine = _Caller(module), getattr(module, "combine", None)
         self.teacher_text: Tensor | None = None
         self.teacher_image: Tensor | None = None
@@ -87,7 +89,7 @@ class OwnLoss:
             called = {f"method.{name}": value for name, value in parameters.items()}
             return self._checked(functional_call(self.caller, called, (own | every,)), size)
 
-        means = [(each * weights).sum(1) / weights.sum(1) for each in vmap(one)(self.population.parameters, own)]
+        means = [(each * weights).sum(1) / weights.sum(1) for each in vmap(one)(self.learners.parameters, own)]
         return means[0] if self.combine is None else torch.stack(means)
 
     def _checked(self, found: Any, size: int) -> tuple[Tensor, ...]:
@@ -104,7 +106,7 @@ class OwnLoss:
         if self.combine is None:
             losses.sum().backward()
             return losses
-        parameters = self.population.parameters
+        parameters = self.learners.parameters
         held = list(parameters.values())
         gradients = []
         for own in losses:

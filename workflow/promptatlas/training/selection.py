@@ -1,4 +1,4 @@
-"""Which of several choices has the best score on validation pictures. Knows nothing of what is chosen, nor of what is scored.
+"""Which of several choices has the best score on validation images.
 
 A score that is no finite number says nothing, so it is never the best, wherever it comes in the row. Of equal scores the first wins.
 """
@@ -14,8 +14,8 @@ from promptatlas.base.errors import UserError
 
 Choice = TypeVar("Choice")
 NONE = (
-    "no {} has a score that is a number on the validation pictures, so none can be chosen; "
-    "look at the learning rate, the pictures and their labels"
+    "no {} has a score that is a number on the validation images, so none can be chosen; "
+    "look at the learning rate, the images and their labels"
 )
 
 

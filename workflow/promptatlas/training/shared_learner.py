@@ -1,7 +1,7 @@
 """Trains one learner on several tasks at once, on frozen image features: SoftCPT and the baselines that share contexts.
 
-Pictures of all tasks are mixed in one order; each is judged among its own task's classes alone. Knows nothing of files, nor
-of test pictures.
+Images of all tasks are mixed in one order; each is judged among its own task's classes alone. Knows nothing of files, nor
+of test images.
 """
 
 from __future__ import annotations
@@ -18,9 +18,9 @@ from torch import Tensor
 
 from promptatlas.backbone import Backbone
 from promptatlas.backbone.siglip import Whole
-from promptatlas.backbone.text import Layout, sentences
+from promptatlas.backbone.text import PackedSentences, sentences
 from promptatlas.base.errors import UserError
-from promptatlas.base.rng import stream, torch_stream
+from promptatlas.base.rng import named_rng, torch_rng
 from promptatlas.methods import module_class
 from promptatlas.tasks import metrics
 from promptatlas.training import selection
@@ -42,8 +42,8 @@ class SharedTask:
 
 
 @dataclass(frozen=True)
-class Shared:
-    """What was learned. By task: class_weights (C, e) of unit length and contexts (n, d_text) or (C, n, d_text).
+class SharedPrompts:
+    """What was trained. By task: class_weights (C, e) of unit length and contexts (n, d_text) or (C, n, d_text).
 
     history: a row per epoch; best_epoch: the chosen one, 1-based.
     """
@@ -55,13 +55,13 @@ class Shared:
     best_epoch: int
 
 
-def tune_shared(backbone: Backbone, method: str, settings: dict, tasks: list[SharedTask], seed: int) -> Shared:
-    """One learner of `method` on all tasks, with the streams of `seed`. Raises UserError if the loss is not a number."""
+def tune_shared(backbone: Backbone, method: str, settings: dict, tasks: list[SharedTask], seed: int) -> SharedPrompts:
+    """One learner of `method` on all tasks, with the random number generators of `seed`. Raises UserError if the loss is not a number."""
     learner = _Learner(backbone, method, settings, tasks, seed)
     steps = learner.module.released_steps if settings.get("steps") == "as_released" else 1
     optimizer = optimiser(settings, list(learner.module.parameters()))
     best: Best[tuple[int, dict[str, Tensor]]] = selection.epochs(settings)
-    history, order = [], stream("order", method, seed)
+    history, order = [], named_rng("order", method, seed)
     for epoch in range(settings["epochs"]):
         rate = learning_rate(settings, epoch * steps)
         optimizer.rate = rate
@@ -82,7 +82,7 @@ def tune_shared(backbone: Backbone, method: str, settings: dict, tasks: list[Sha
     chosen, parameters = best.taken()
     learner.module.load_state_dict(parameters)
     weights, contexts = learner.result()
-    return Shared(parameters, weights, contexts, history, chosen)
+    return SharedPrompts(parameters, weights, contexts, history, chosen)
 
 
 class Sentences:
@@ -99,17 +99,17 @@ class Sentences:
         return self.text(layout, contexts.reshape(-1, 1, *contexts.shape[-2:]), owner)[0]
 
     @cached_property
-    def _all(self) -> Layout | Whole:
+    def _all(self) -> PackedSentences | Whole:
         return self.text.layout(self.rows)
 
 
 class _Learner:
-    """The module, the sentences of all tasks, and the loss of a batch; pictures and classes are numbered over all tasks."""
+    """The module, the sentences of all tasks, and the loss of a batch; images and classes are numbered over all tasks."""
 
     def __init__(self, backbone: Backbone, method: str, settings: dict, tasks: list[SharedTask], seed: int) -> None:
         self.backbone, self.tasks, device = backbone, tasks, backbone.device
         classes = [len(task.class_names) for task in tasks]
-        generator = torch_stream("initial", method, seed)
+        generator = torch_rng("initial", method, seed)
         self.module = module_class(method)(backbone.architecture, settings, generator, classes).to(device)
         require_none(method, self.module)
         names = [name for task in tasks for name in task.class_names]
@@ -121,24 +121,24 @@ class _Learner:
         self.owner = np.repeat(np.arange(len(tasks)), sizes)
         self.place = np.concatenate([np.arange(size) for size in sizes])
         self.rate = settings["class_rate"] if self.module.class_aware else 1.0
-        self.sampling = stream("classes", method, seed)
+        self.sampling = named_rng("classes", method, seed)
         if self.module.reads_names:
             self.named = Sentences(backbone, [task.name for task in tasks], settings["task_vectors"])
         if self.module.class_aware:
             self.described = Sentences(backbone, names, settings["class_vectors"])
 
     def loss(self, rows: np.ndarray) -> Tensor:
-        """Sum over the batch's pictures of the cross-entropy in their own tasks, divided by the size of the batch."""
-        present, chosen, pictures = np.unique(self.owner[rows]).tolist(), [], []
+        """Sum over the batch's images of the cross-entropy in their own tasks, divided by the size of the batch."""
+        present, chosen, images = np.unique(self.owner[rows]).tolist(), [], []
         for task in present:
             own = torch.from_numpy(self.place[rows[self.owner[rows] == task]]).to(self.backbone.device)
             features, labels = (part[own] for part in self.tasks[task].train)
             classes, labels = self._chosen(task, labels)
             chosen.append(classes + int(self.first_class[task]))
-            pictures.append((features, labels))
+            images.append((features, labels))
         weights = self._weights(self._contexts(torch.cat(chosen)), torch.cat(chosen)).split([len(own) for own in chosen])
         total: Any = 0.0
-        for (features, labels), own in zip(pictures, weights, strict=True):
+        for (features, labels), own in zip(images, weights, strict=True):
             logits = self.backbone.logit_scale * features @ own.T
             ones = torch.ones(1, len(features), device=logits.device, dtype=logits.dtype)
             total = total + loss(logits[None], labels[None], ones)[0] * (len(features) / len(rows))
@@ -154,7 +154,7 @@ class _Learner:
         return weights, list(contexts.split(sizes) if self.module.per == "class" else contexts)
 
     def validate(self) -> float:
-        """The mean of the tasks' own metrics on their validation pictures."""
+        """The mean of the tasks' own metrics on their validation images."""
         scores = []
         for task, weights in zip(self.tasks, self.result()[0], strict=True):
             features, labels = task.validation
@@ -184,7 +184,7 @@ class _Learner:
         return self.class_task[chosen].unique_consecutive(return_inverse=True)
 
     def _chosen(self, task: int, labels: Tensor) -> tuple[Tensor, Tensor]:
-        """All classes of a task, or those on the pictures and a share of the others; the labels renumbered to them."""
+        """All classes of a task, or those on the images and a share of the others; the labels renumbered to them."""
         classes = self.everything[: len(self.tasks[task].class_names)]
         if self.rate == 1.0:
             return classes, labels

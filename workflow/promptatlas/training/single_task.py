@@ -1,4 +1,4 @@
-"""Trains K independent prompts of one method on K few-shot draws of one task. Knows nothing of the matrix or of files.
+"""Trains K independent prompts of one method on K few-shot draws of one task.
 
 The K learners share kernels and nothing else: parameters, data order and choice of the epoch are each learner's own, so
 a batch of K gives what K single runs give.
@@ -19,25 +19,25 @@ from promptatlas.backbone.classifier import PromptedClassifier
 from promptatlas.backbone.passes import in_passes
 from promptatlas.backbone.prompts import Prompts
 from promptatlas.base.errors import UserError
-from promptatlas.base.rng import stream
+from promptatlas.base.rng import named_rng
 from promptatlas.methods.losses import cross_entropy
-from promptatlas.records.prompt_file import LearnedPrompt
+from promptatlas.records.prompt_file import TunedPrompt
 from promptatlas.tasks import metrics
 from promptatlas.tasks.draws import Draw
 from promptatlas.tasks.prepared import PreparedTask
 from promptatlas.training import own_rules, selection
-from promptatlas.training.learners import Population
+from promptatlas.training.learners import BatchedLearners
 from promptatlas.training.optimisers import Optimiser
 from promptatlas.training.own_rules import EpochMean, OwnLoss
 from promptatlas.training.schedule import learning_rate, optimiser
 from promptatlas.training.selection import Best
 
 
-def scratch(backbone: Backbone, method: str, settings: dict, seed: int) -> LearnedPrompt:
+def scratch(backbone: Backbone, method: str, settings: dict, seed: int) -> TunedPrompt:
     """The untrained prompt of a seed: what every source prompt of that seed started from."""
-    population = Population(method, settings, backbone.architecture, [seed], backbone)
+    learners = BatchedLearners(method, settings, backbone.architecture, [seed], backbone)
     with torch.no_grad():
-        return LearnedPrompt(method, population.snapshot(0), population.prompts().detach())
+        return TunedPrompt(method, learners.snapshot(0), learners.prompts().detach())
 
 
 def tune_task(
@@ -47,29 +47,29 @@ def tune_task(
     task: PreparedTask,
     draws: list[Draw],
     seeds: list[int],
-    starts: list[LearnedPrompt] | None = None,
-) -> list[LearnedPrompt]:
-    """Learner k is tuned on draws[k] with the streams of seeds[k], from starts[k] if given. Returns K learned prompts."""
+    starts: list[TunedPrompt] | None = None,
+) -> list[TunedPrompt]:
+    """Learner k is tuned on draws[k] with the random number generators of seeds[k], from starts[k] if given. Returns K trained prompts."""
     steps = [-(-len(draw.train) // settings["batch_size"]) for draw in draws]
 
-    def learn(chosen: list[int]) -> list[LearnedPrompt]:
-        population = Population(method, settings, backbone.architecture, [seeds[k] for k in chosen], backbone)
+    def tune(chosen: list[int]) -> list[TunedPrompt]:
+        learners = BatchedLearners(method, settings, backbone.architecture, [seeds[k] for k in chosen], backbone)
         if starts is not None:
-            population.load([starts[k].parameters for k in chosen])
+            learners.load([starts[k].parameters for k in chosen])
         own_draws, own_seeds = [draws[k] for k in chosen], [seeds[k] for k in chosen]
-        return Run(backbone, method, settings, task, own_draws, own_seeds, population).learn()
+        return Run(backbone, method, settings, task, own_draws, own_seeds, learners).tune()
 
-    results: dict[int, LearnedPrompt] = {}
+    results: dict[int, TunedPrompt] = {}
     for count in sorted(set(steps)):  # learners step together, so each group has equally many steps per epoch
         chosen = [k for k, own in enumerate(steps) if own == count]
-        results |= dict(zip(chosen, as_many_as_fit(learn, chosen), strict=True))
+        results |= dict(zip(chosen, as_many_as_fit(tune, chosen), strict=True))
     return [results[k] for k in range(len(draws))]
 
 
-def as_many_as_fit(learn: Callable[[list[int]], list[LearnedPrompt]], chosen: list[int]) -> list[LearnedPrompt]:
+def as_many_as_fit(tune: Callable[[list[int]], list[TunedPrompt]], chosen: list[int]) -> list[TunedPrompt]:
     """All learners at once or, when memory runs out, half of them after the other half: the result is the same."""
     try:
-        return learn(chosen)
+        return tune(chosen)
     except torch.OutOfMemoryError as error:
         if len(chosen) == 1:
             raise UserError(
@@ -77,7 +77,7 @@ def as_many_as_fit(learn: Callable[[list[int]], list[LearnedPrompt]], chosen: li
             ) from error
     torch.cuda.empty_cache()
     half = len(chosen) // 2
-    return as_many_as_fit(learn, chosen[:half]) + as_many_as_fit(learn, chosen[half:])
+    return as_many_as_fit(tune, chosen[:half]) + as_many_as_fit(tune, chosen[half:])
 
 
 class Run:
@@ -91,14 +91,14 @@ class Run:
         task: PreparedTask,
         draws: list[Draw],
         seeds: list[int],
-        population: Population,
+        learners: BatchedLearners,
     ) -> None:
         self.method, self.settings, self.seeds = method, settings, seeds
         self.task: Any = task.task
-        self.population = population.to(backbone.device)
+        self.learners = learners.to(backbone.device)
         with torch.no_grad():
-            self.classifier = PromptedClassifier(backbone, task.task.class_names, population.prompts())
-        inputs = Features if not population.visual else Pictures
+            self.classifier = PromptedClassifier(backbone, task.task.class_names, learners.prompts())
+        inputs = FeatureDraws if not learners.visual else ImageDraws
         self.train = inputs(backbone, self.classifier, task, "train", [draw.train for draw in draws])
         self.validation = inputs(backbone, self.classifier, task, draws[0].validation_split, [draw.validation for draw in draws])
         self._bring(backbone, task, [task.task], [draw.train for draw in draws])
@@ -108,19 +108,19 @@ class Run:
 
         def frozen() -> Tensor:
             train = self.train
-            return (train if isinstance(train, Features) else Features(backbone, self.classifier, task, "train", indices)).cached
+            return (train if isinstance(train, FeatureDraws) else FeatureDraws(backbone, self.classifier, task, "train", indices)).cached
 
-        module: Any = self.population.template_module
+        module: Any = self.learners.template_module
         own_rules.require_whole(self.method, module)
-        self.own_loss = OwnLoss(self.method, self.population, backbone, tasks, frozen) if hasattr(module, "loss") else None
+        self.own_loss = OwnLoss(self.method, self.learners, backbone, tasks, frozen) if hasattr(module, "loss") else None
         self.epoch_mean = EpochMean(self.method, module.epoch_weight, self.settings["epochs"]) if hasattr(module, "epoch_weight") else None
-        self.kept = self.population.parameters
+        self.kept = self.learners.parameters
 
-    def learn(self) -> list[LearnedPrompt]:
-        started, parameters = time.perf_counter(), self.population.parameters
+    def tune(self) -> list[TunedPrompt]:
+        started, parameters = time.perf_counter(), self.learners.parameters
         learners = range(len(self.seeds))
         optimizer = optimiser(self.settings, list(parameters.values()))
-        orders = [stream("order", self.task.name, seed) for seed in self.seeds]
+        orders = [named_rng("order", self.task.name, seed) for seed in self.seeds]
         histories: list[list[dict]] = [[] for _ in learners]
         best: list[Best[tuple[int, dict[str, Tensor]]]] = [selection.epochs(self.settings) for _ in learners]
         for epoch in range(self.settings["epochs"]):
@@ -131,16 +131,16 @@ class Run:
             scores = self._validate()
             for k in learners:
                 histories[k].append({"epoch": epoch + 1, "loss": losses[k], "learning_rate": rate, "validation_score": scores[k]})
-                best[k].offer(scores[k], lambda k=k, epoch=epoch: (epoch + 1, self.population.snapshot(k, self.kept)))
+                best[k].offer(scores[k], lambda k=k, epoch=epoch: (epoch + 1, self.learners.snapshot(k, self.kept)))
         seconds = (time.perf_counter() - started) / len(self.seeds)
         chosen = [own.taken() for own in best]
         finite = [all(bool(value.isfinite().all()) for value in parameters.values()) for _, parameters in chosen]
-        self._converge("learned prompt is not a number", np.array(finite))
-        self.population.load([parameters for _, parameters in chosen])
+        self._converge("trained prompt is not a number", np.array(finite))
+        self.learners.load([parameters for _, parameters in chosen])
         with torch.no_grad():
-            prompts = self.population.prompts().detach().to("cpu")
+            prompts = self.learners.prompts().detach().to("cpu")
         return [
-            LearnedPrompt(
+            TunedPrompt(
                 self.method,
                 {name: value.cpu() for name, value in chosen[k][1].items()},
                 prompts[k : k + 1],
@@ -156,7 +156,7 @@ class Run:
         totals = torch.zeros(len(self.seeds), device=self.train.device)
         for rows, weights in self._batches([order.permutation for order in orders]):
             optimizer.zero_grad()
-            losses = self._losses(self.population.prompts(), rows, weights)
+            losses = self._losses(self.learners.prompts(), rows, weights)
             if self.own_loss:
                 losses = self.own_loss.backward(losses)
             else:
@@ -191,7 +191,7 @@ class Run:
 
     @torch.no_grad()
     def _validate(self) -> list[float]:
-        prompts = self.population.prompts(self.kept)
+        prompts = self.learners.prompts(self.kept)
         parts = [self._logits(prompts, self.validation, rows) for rows, _ in self.validation.batches(256)]
         logits = torch.cat(parts, dim=1).float().cpu().numpy()
         self._converge("answers are not numbers", np.isfinite(logits).all(axis=(1, 2)))
@@ -201,12 +201,12 @@ class Run:
             for k, size in enumerate(self.validation.sizes)
         ]
 
-    def _logits(self, prompts: Prompts, inputs: Features | Pictures, rows: Tensor) -> Tensor:
+    def _logits(self, prompts: Prompts, inputs: FeatureDraws | ImageDraws, rows: Tensor) -> Tensor:
         return self.classifier.answer(prompts, inputs.features(prompts, rows))
 
 
 class Looked(Protocol):
-    """What draws are looked up in: the rows, labels and pictures of a prepared task, or of several as one."""
+    """What draws are looked up in: the rows, labels and images of a prepared task, or of several as one."""
 
     def rows(self, split: str, numbers: np.ndarray) -> np.ndarray: ...
 
@@ -242,7 +242,7 @@ class _Draws:
         return self.labels[self.learner, rows]
 
 
-class Features(_Draws):
+class FeatureDraws(_Draws):
     """For text-only methods: the frozen image features, computed once, (K, N, embed_dim)."""
 
     def __init__(self, backbone: Backbone, classifier: PromptedClassifier, task: Looked, split: str, indices: list) -> None:
@@ -258,22 +258,22 @@ class Features(_Draws):
         return self.cached[self.learner, rows]
 
 
-class Pictures(_Draws):
-    """For methods with visual prompts: uint8 pictures of all draws, each held once, embedded again at every step."""
+class ImageDraws(_Draws):
+    """For methods with visual prompts: uint8 images of all draws, each held once, embedded again at every step."""
 
     def __init__(self, backbone: Backbone, classifier: PromptedClassifier, task: Looked, split: str, indices: list) -> None:
         super().__init__(task, split, indices, backbone.device)
         self.backbone, self.classifier = backbone, classifier
         unique, inverse = np.unique(self.rows, return_inverse=True)
-        self.pictures = backbone.vision.resized(task.images(split)[unique])
+        self.images = backbone.vision.resized(task.images(split)[unique])
         self.where = torch.from_numpy(inverse.reshape(self.rows.shape)).to(backbone.device)
 
     def features(self, prompts: Prompts, rows: Tensor) -> Tensor:
         vision, which = self.backbone.vision, self.where[self.learner, rows]
-        if (which == which[:1]).all():  # all learners look at the same pictures: what no prompt changes runs once
+        if (which == which[:1]).all():  # all learners look at the same images: what no prompt changes runs once
             which = which[:1]
         with torch.no_grad():
-            tokens = vision.embed(vision.normalise(self.pictures[which.flatten()])).unflatten(0, which.shape)
+            tokens = vision.embed(vision.normalise(self.images[which.flatten()])).unflatten(0, which.shape)
         return self.classifier.image_features(prompts, tokens)
 
 

@@ -1,6 +1,6 @@
-"""Transfer matrices and tables that others have printed. Knows nothing of this project's own results.
+"""Transfer matrices and tables that others have printed.
 
-`mvlpt_fig4.csv` is figure 4 of MVLPT: 20 ELEVATER tasks, CLIP ViT-B/16, 20 pictures per class, prompts used unchanged
+`mvlpt_fig4.csv` is figure 4 of MVLPT: 20 ELEVATER tasks, CLIP ViT-B/16, 20 images per class, prompts used unchanged
 (our protocol "frozen"). Its scale is the share of the best score in the target's column, own prompt included. The
 numbers were read off the printed colours; which seeds they average is not known. The authors' code scores hateful-memes
 by accuracy and voc-2007-classification on raw logits, where ELEVATER takes the ROC AUC and softmax probabilities.
@@ -96,7 +96,7 @@ def few_shot() -> pd.DataFrame:
 
 
 def printed(design: str, tasks: Collection[str], weights: str, shots: int) -> pd.DataFrame:
-    """What was printed for a design, the same weights and number of pictures, and means over a benchmark only of all its tasks."""
+    """What was printed for a design, the same weights and number of images, and means over a benchmark only of all its tasks."""
     table = pd.concat([protocols(), few_shot()], ignore_index=True)
     same = [name for name in table["tasks"].unique() if not name or set(BENCHMARKS[name]) == set(tasks)]
     wanted = (table["design"] == design) & (table["weights"] == weights) & (table["shots"] == shots) & table["tasks"].isin(same)

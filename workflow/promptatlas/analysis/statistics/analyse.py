@@ -1,4 +1,4 @@
-"""The table `statistics`: every estimate with its interval and p. Knows nothing of how any of them is computed.
+"""The table `statistics`: every estimate with its interval and p.
 
 Tests by name: `variance_share`, `reliability`, `social_relations` (giver-receiver and reciprocity correlations), `two_way`
 (permutation p, jackknife interval), `two_way_max_t` (the same, p adjusted for all measures), `two_way_blocks` and
@@ -40,7 +40,7 @@ from promptatlas.analysis.statistics.relations import FEWEST_TASKS, off_diagonal
 from promptatlas.analysis.statistics.reliability import decompose
 from promptatlas.analysis.statistics.scales import PRIMARY, RESPONSES, matrix, seed_mean
 from promptatlas.base.errors import UserError
-from promptatlas.base.rng import stream
+from promptatlas.base.rng import named_rng
 
 COLUMNS = (
     "response", "method", "protocol", "measure", "estimate", "low", "high", "p", "test", "n_tasks", "n_permutations",
@@ -188,13 +188,13 @@ def _tests(
         correlation_interval(value, _left_out(response, closeness)) for value, closeness in zip(observed, matrices.values(), strict=True)
     ]
     cells = [_count(response, closeness) for closeness in matrices.values()]
-    orders = permutation.relabellings(n, permutations, stream("statistics", "two_way", n))
+    orders = permutation.relabellings(n, permutations, named_rng("statistics", "two_way", n))
     exact = permutation.is_exact(orders)
     null = masked.null_correlations(response, list(matrices.values()), orders)
     predicting = [index for index, measure in enumerate(measures) if measure not in truth]
     nulls = {"two_way": (null, exact, len(orders), permutation.max_t_p_values, "max_t")}
     if repeated(families):
-        blocks = permutation.block_relabellings(families, permutations, stream("statistics", "blocks", n))
+        blocks = permutation.block_relabellings(families, permutations, named_rng("statistics", "blocks", n))
         null = masked.null_correlations(response, list(matrices.values()), blocks)
         nulls["two_way_blocks"] = null, False, len(blocks), permutation.min_p_values, "min_p"
     for test, (null, exact, count, allowing, name) in nulls.items():
@@ -242,9 +242,9 @@ def agreement_rows(one: np.ndarray, other: np.ndarray, families: Sequence[str], 
     """Agreement of two matrices (n, n) of scores, by renaming any task and, where some share a family, beyond family."""
     n, value = len(one), masked.correlation(one, other)
     bounds = correlation_interval(value, _left_out(one, other))
-    orders = {"agreement": permutation.relabellings(n, permutations, stream("statistics", "two_way", n))}
+    orders = {"agreement": permutation.relabellings(n, permutations, named_rng("statistics", "two_way", n))}
     if repeated(families):
-        orders["agreement_blocks"] = permutation.block_relabellings(families, permutations, stream("statistics", "blocks", n))
+        orders["agreement_blocks"] = permutation.block_relabellings(families, permutations, named_rng("statistics", "blocks", n))
     for test, relabelled in orders.items():
         null = masked.null_correlations(one, [other], relabelled)
         p = permutation.p_values(np.array([value]), null, permutation.is_exact(relabelled))[0]
@@ -269,7 +269,7 @@ def regret_rows(scores: np.ndarray, matrices: dict[str, np.ndarray], permutation
     predictions = {"ctrl_static": static, "ctrl_random": no_preference(scores)}
     predictions |= {measure: closeness[part] for measure, closeness in matrices.items()}
     left_out = {"ctrl_static": np.stack([static_list(one) for one in without_each(scores)])}
-    orders = permutation.relabellings(n, min(permutations, MOST_REGRETS), stream("statistics", "regret", n))
+    orders = permutation.relabellings(n, min(permutations, MOST_REGRETS), named_rng("statistics", "regret", n))
     for k in (k for k in TOP if n > k + 1):
         for measure, predicted in predictions.items():
             own = np.where(np.isfinite(predicted), scores, NAN)

@@ -1,7 +1,7 @@
 """How often the tests and intervals of a report are wrong, in made-up studies where the truth is known.
 
 Every test that a page prints is tried under every null of `nulls`, every interval with two and with three seeds, by the functions
-that make a report. Streams are named, so the same call gives the same table. Knows nothing of real studies but their families.
+that make a report. Random number generators are named, so the same call gives the same table.
 """
 
 from collections import Counter, defaultdict
@@ -21,7 +21,7 @@ from promptatlas.analysis.statistics.scales import seed_mean
 from promptatlas.analysis.statistics.summary import pseudo_values
 from promptatlas.analysis.statistics.verdicts import MEANINGFUL
 from promptatlas.base.errors import UserError
-from promptatlas.base.rng import stream
+from promptatlas.base.rng import named_rng
 
 FEWEST = 5
 PERMUTATIONS = 199
@@ -81,7 +81,7 @@ def error_rates(families: Sequence[str], simulations: int, say: Say = lambda don
     for place, null in enumerate(nulls.NULLS):
         rejected: dict[str, list[bool]] = defaultdict(list)
         for number in range(simulations):
-            rng = stream("calibrate", null, len(families), number)
+            rng = named_rng("calibrate", null, len(families), number)
             for test, p in tests(nulls.study(null, families, rng), families, rng):
                 rejected[test].append(p <= MEANINGFUL)
             say(place * simulations + number + 1, len(nulls.NULLS) * simulations)
@@ -90,7 +90,7 @@ def error_rates(families: Sequence[str], simulations: int, say: Say = lambda don
     return pd.DataFrame(found).T
 
 
-def tests(study: nulls.Study, families: Sequence[str], rng: np.random.Generator) -> Iterator[tuple[str, float]]:
+def tests(study: nulls.MadeUpStudy, families: Sequence[str], rng: np.random.Generator) -> Iterator[tuple[str, float]]:
     """Name and p of every test that a page prints, of one made-up study; rng: for what the study does not hold itself."""
     names = [f"task {number}" for number in range(len(families))]
     family = pd.Series(families, index=names)
@@ -151,7 +151,7 @@ def coverage(n: int, simulations: int, say: Say = lambda done, total: None) -> p
         found: dict[str, list[tuple[float, ...]]] = defaultdict(list)
         truths = _truths(seeds)
         for number in range(simulations):
-            for name, *bounds in _intervals(n, seeds, stream("calibrate", "coverage", n, seeds, number)):
+            for name, *bounds in _intervals(n, seeds, named_rng("calibrate", "coverage", n, seeds, number)):
                 found[name].append(tuple(bounds))
             say(place * simulations + number + 1, len(SEEDS) * simulations)
         for name, numbers in found.items():
@@ -166,7 +166,7 @@ def coverage(n: int, simulations: int, say: Say = lambda done, total: None) -> p
 
 def _truths(seeds: int) -> dict[str, float]:
     """What the intervals of `planted` studies should hold: of the mean over seeds where that is what is shown."""
-    parts = nulls.Parts()
+    parts = nulls.PlantedEffects()
     noise = parts.seed_source + parts.seed_target + parts.seed_cell
     total = parts.source + parts.target + parts.relationship + noise
     signal = parts.relationship / (parts.relationship + parts.seed_cell / seeds)
@@ -195,7 +195,7 @@ TITLES = {
 
 def _intervals(n: int, seeds: int, rng: np.random.Generator) -> Iterator[tuple[str, float, float, float]]:
     """Name, estimate and both ends of every interval that a page prints."""
-    one, other, measure = nulls.planted(nulls.Parts(), n, seeds, rng)
+    one, other, measure = nulls.planted(nulls.PlantedEffects(), n, seeds, rng)
     alone = [f"task {number}" for number in range(n)]
     for row in variance_rows(one):
         reliability = "reliability" if row["test"] == "reliability" else "share of the relationship"

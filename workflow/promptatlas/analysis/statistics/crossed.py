@@ -1,4 +1,4 @@
-"""Intervals of a mean over tasks that are crossed with seeds. Knows nothing of what is averaged.
+"""Intervals of a mean over tasks that are crossed with seeds.
 
 The mean of ``m + a_t + b_s + e_ts`` varies by ``var(a)/T + var(b)/S + var(e)/TS``. The variance of the tasks' means over T
 holds the first and the third of these, that of the seeds' means over S the second and the third. Each makes a t interval with

@@ -1,4 +1,4 @@
-"""What could not be computed, by reason, for those who read a report. Knows nothing of how the report looks."""
+"""What could not be computed, by reason, for those who read a report."""
 
 import pandas as pd
 
@@ -8,11 +8,11 @@ from promptatlas.study.multitask import ROWS
 UNTUNED = ("scratch", "template")
 
 
-def holes(transfer: pd.DataFrame, baselines: pd.DataFrame, joint: pd.DataFrame | None = None) -> list[dict]:
+def failed_by_reason(transfer: pd.DataFrame, baselines: pd.DataFrame, joint: pd.DataFrame | None = None) -> list[dict]:
     """One record per reason in the tables of those names, with the results that it kept from being computed: their method,
     prompt, task and seeds.
 
-    prompt: nothing for a task's own, else the task that it was learned on or, for shared prompts, a way to have one. Rows of
+    prompt: nothing for a task's own, else the task that it was trained on or, for multitask and joint prompts, a way to have one. Rows of
     untuned prompts are left out: where they fail so does everything else.
     """
     own = transfer[~transfer["source"].isin(UNTUNED)]

@@ -1,4 +1,4 @@
-"""Which tasks are of one family, and whether "beyond family" can be asked at all. Knows nothing of matrices.
+"""Which tasks are of one family, and whether "beyond family" can be asked at all.
 
 Tasks of a family resemble each other in how their prompts transfer and in everything else, whatever the measure. A test that
 renames single tasks takes that for a link: with unrelated effects of families on both sides it rejects in 30 of 100 cases

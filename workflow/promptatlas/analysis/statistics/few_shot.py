@@ -1,4 +1,4 @@
-"""summary.json of a study that compares methods on tasks of their own. Knows nothing of how the report looks."""
+"""summary.json of a study that compares methods on tasks of their own."""
 
 from collections.abc import Mapping, Sequence
 from typing import Any
@@ -8,7 +8,7 @@ import pandas as pd
 from promptatlas.analysis import published
 from promptatlas.analysis.published.settings import difference
 from promptatlas.analysis.statistics.checks import TOLERATED_POINTS, zero_shot_check
-from promptatlas.analysis.statistics.failed import holes
+from promptatlas.analysis.statistics.failed import failed_by_reason
 from promptatlas.analysis.statistics.joint import compare_joint
 from promptatlas.analysis.statistics.methods import compare
 from promptatlas.analysis.statistics.summary import cautions, plain
@@ -47,7 +47,7 @@ def summary(
             "comparison": comparison,
             "published_means": _beside(comparison, printed),
             "joint": [] if joint is None else compare_joint(joint, transfer, sources),
-            "holes": holes(transfer, baselines, joint),
+            "holes": failed_by_reason(transfer, baselines, joint),
             "zero_shot_check": zero_shot_check(tasks, template, baselines),
             "zero_shot_tolerated_points": TOLERATED_POINTS,
             **cautions(transfer, tasks, shared),

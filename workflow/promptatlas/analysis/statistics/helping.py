@@ -2,7 +2,6 @@
 
 A pair helps where its score beats the target's zero-shot score and the untuned prompt (row `scratch`) in every seed: a mean over
 seeds forgives a seed that hurts, and where the untuned prompt already beats the hand-written one no source has helped.
-Knows nothing of words.
 """
 
 import numpy as np

@@ -1,7 +1,4 @@
-"""What sharing a prompt does: prompts of groups and of the multitask source beside each task's own (MVLPT, Table 2).
-
-Knows nothing of how prompts are tuned or groups found.
-"""
+"""What joint adaptation does: prompts of groups and of the multitask source beside each task's own (MVLPT, Table 2)."""
 
 from collections.abc import Sequence
 from math import nan

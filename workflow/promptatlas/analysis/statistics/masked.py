@@ -1,8 +1,9 @@
-"""Two matrices compared over the cells that both have. Knows nothing of what they mean.
+"""Two matrices compared over the cells that both have.
 
-Source and target effects are taken from the same cells in both: otherwise a hole of one dilutes the correlation of what is
-left (true r .50 would be .41 with 30 % holes). Under relabelling the holes move with the response, so each null correlation
-is that of the predictor's residual on the moved cells; it is never refitted cell by cell, since counts of cells are enough.
+Source and target effects are taken from the same cells in both: otherwise a cell that is missing from one dilutes the
+correlation of what is left (true r .50 would be .41 with 30 % missing). Under relabelling the missing cells move with the response, so each
+null correlation is that of the predictor's residual on the moved cells; it is never refitted cell by cell, since counts of cells are
+enough.
 """
 
 from collections.abc import Callable, Sequence
@@ -39,12 +40,12 @@ def residuals_on(there: np.ndarray) -> Callable[[np.ndarray], np.ndarray]:
 def null_correlations(response: np.ndarray, predictors: Sequence[np.ndarray], orders: np.ndarray) -> np.ndarray:
     """Correlations (R, K) of the relationship parts of the relabelled `response` (n, n) and of K `predictors` (n, n).
 
-    Holes of a predictor are taken out of the response and stay where they are.
+    Cells that a predictor lacks are taken out of the response and stay where they are.
     """
     null = np.empty((len(orders), len(predictors)))
-    holes = [np.isnan(off_diagonal(predictor)).tobytes() for predictor in predictors]
-    for pattern in dict.fromkeys(holes):
-        chosen = [index for index, one in enumerate(holes) if one == pattern]
+    missing = [np.isnan(off_diagonal(predictor)).tobytes() for predictor in predictors]
+    for pattern in dict.fromkeys(missing):
+        chosen = [index for index, one in enumerate(missing) if one == pattern]
         masked = alike(response, predictors[chosen[0]])[0]
         right = np.stack([permutation.residual(predictors[index]) for index in chosen])
         if np.isnan(off_diagonal(masked)).sum() > len(masked):
@@ -55,7 +56,7 @@ def null_correlations(response: np.ndarray, predictors: Sequence[np.ndarray], or
 
 
 def _on_moved_cells(response: np.ndarray, predictors: np.ndarray, orders: np.ndarray) -> np.ndarray:
-    """As `null_correlations` for a response with holes; predictors (K, n, n) are residuals without any."""
+    """As `null_correlations` for a response with missing cells; predictors (K, n, n) are residuals without any."""
     there = np.isfinite(response).astype(float)
     left, inverse = permutation.residual(response), np.linalg.pinv(normal_equations(there), rcond=1e-10, hermitian=True)
     n, flat = len(there), predictors.reshape(len(predictors), -1).T

@@ -1,4 +1,4 @@
-"""From tidy tables to dense task x task arrays. Knows nothing of statistics.
+"""From tidy tables to dense task x task arrays.
 
 Rows are sources, columns are targets; the tasks are those of the `tasks` table, sorted by name, so that results do
 not depend on the order in which a study lists them. Every other source is a calibration row (`scratch`, `template`), and so

@@ -1,6 +1,6 @@
-"""How good methods are on tasks of their own, side by side. Knows nothing of transfer between tasks, nor of plots.
+"""How good methods are on tasks of their own, side by side.
 
-Methods are compared by paired differences: the same task, the same few-shot pictures, the same seed. Tasks and seeds are
+Methods are compared by paired differences: the same task, the same few-shot images, the same seed. Tasks and seeds are
 both a sample of those one could have had, and a difference depends on both, also jointly on all tasks of a seed (a learner
 that is shared by all tasks has one start). So the interval of a mean difference is that of two crossed random effects, and with
 one seed there is none; two methods that know no seed differ by tasks alone.

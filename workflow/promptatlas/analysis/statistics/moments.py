@@ -1,11 +1,11 @@
-"""Variances of the social relations model from whatever cells there are. Knows nothing of similarity or of plots.
+"""Variances of the social relations model from whatever cells there are.
 
 Two matrices of the same tasks have parts in common: two seeds their signal, a seed and itself its noise too. Each is fitted by
 least squares on its own cells. Five sums of products of the two fits (source effects, target effects, one with the other,
 residuals of the same cell, residuals of i -> j with those of j -> i) are, in expectation, linear in the five variances and
 covariances of what the matrices have in common. The coefficients follow from which cells there are, so pooled sums solve for
-unbiased estimates, with holes as without: Henderson's method of moments. Without holes it is the closed form of Warner, Kenny
-& Stoto (1979). A mean never enters, as each fit has its own.
+unbiased estimates, with missing cells as without: Henderson's method of moments. Where none is missing it is the closed form of Warner,
+Kenny & Stoto (1979). A mean never enters, as each fit has its own.
 """
 
 from collections.abc import Iterable
@@ -37,7 +37,7 @@ UNKNOWN = Components(*[float("nan")] * 5)
 
 @dataclass(frozen=True)
 class Fit:
-    """Least squares on the cells `there` (n, n): effects (2n,), first of sources, then of targets; residual (n, n), 0 in holes."""
+    """Least squares on the cells `there` (n, n): effects (2n,), first of sources, then of targets; residual (n, n), 0 if missing."""
 
     there: np.ndarray
     effects: np.ndarray
@@ -45,7 +45,7 @@ class Fit:
 
 
 def fit(values: np.ndarray) -> Fit:
-    """Fit of one matrix (n, n) with NaN in holes; its diagonal does not matter."""
+    """Fit of one matrix (n, n) with NaN in missing cells; its diagonal does not matter."""
     values = off_diagonal(np.asarray(values, dtype=np.float64))
     there = np.isfinite(values)
     n = len(values)

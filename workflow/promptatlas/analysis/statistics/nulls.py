@@ -17,7 +17,7 @@ MISSING = 0.2
 
 
 @dataclass(frozen=True)
-class Study:
+class MadeUpStudy:
     """scores: (M, S, n, n) of M methods; measures: name -> (n, n); printed: (n, n); none has to do with another."""
 
     scores: np.ndarray
@@ -71,7 +71,7 @@ NULLS: dict[str, Callable[[np.random.Generator, Sequence[str]], Matrix]] = {
 }
 
 
-def study(null: str, families: Sequence[str], rng: np.random.Generator, seeds: int = 3) -> Study:
+def study(null: str, families: Sequence[str], rng: np.random.Generator, seeds: int = 3) -> MadeUpStudy:
     """One made-up study of two methods with tasks of the `families` (n,), which in the null `holes` lacks a fifth of its cells."""
     made = NULLS[null](rng, families)
     shape = (seeds, len(families), len(families))
@@ -80,7 +80,7 @@ def study(null: str, families: Sequence[str], rng: np.random.Generator, seeds: i
     if null == "holes":
         scores[np.broadcast_to(rng.random(scores.shape[-2:]) < MISSING, scores.shape)] = np.nan
         measures["measure 1"][rng.random(shape[1:]) < MISSING / 2] = np.nan
-    return Study(scores, measures, made())
+    return MadeUpStudy(scores, measures, made())
 
 
 def equal_lists(n: int, rng: np.random.Generator) -> tuple[np.ndarray, np.ndarray]:
@@ -91,7 +91,7 @@ def equal_lists(n: int, rng: np.random.Generator) -> tuple[np.ndarray, np.ndarra
 
 
 @dataclass(frozen=True)
-class Parts:
+class PlantedEffects:
     """Variances that `planted` gives a cell, and correlations of its parts."""
 
     source: float = 0.3
@@ -106,20 +106,22 @@ class Parts:
     agreement: float = 0.6
 
 
-def planted(parts: Parts, n: int, seeds: int, rng: np.random.Generator) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
+def planted(effects: PlantedEffects, n: int, seeds: int, rng: np.random.Generator) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
     """Scores of two methods (S, n, n) each and a measure (n, n), with the parts as given."""
-    own = _mutual(n, parts.reciprocity, rng)
-    other = parts.agreement * own + np.sqrt(1 - parts.agreement**2) * _mutual(n, parts.reciprocity, rng)
-    measure = parts.measure * own + np.sqrt(1 - parts.measure**2) * _mutual(n, parts.reciprocity, rng)
+    own = _mutual(n, effects.reciprocity, rng)
+    other = effects.agreement * own + np.sqrt(1 - effects.agreement**2) * _mutual(n, effects.reciprocity, rng)
+    measure = effects.measure * own + np.sqrt(1 - effects.measure**2) * _mutual(n, effects.reciprocity, rng)
 
     def method(relationship: np.ndarray) -> np.ndarray:
         giving, receiving = rng.normal(size=(2, n))
-        receiving = parts.giver_receiver * giving + np.sqrt(1 - parts.giver_receiver**2) * receiving
-        mean = np.sqrt(parts.source) * giving[:, None] + np.sqrt(parts.target) * receiving + np.sqrt(parts.relationship) * relationship
+        receiving = effects.giver_receiver * giving + np.sqrt(1 - effects.giver_receiver**2) * receiving
+        mean = (
+            np.sqrt(effects.source) * giving[:, None] + np.sqrt(effects.target) * receiving + np.sqrt(effects.relationship) * relationship
+        )
         noise = [
             np.sqrt(variance) * rng.normal(size=shape)
             for variance, shape in (
-                (parts.seed_source, (seeds, n, 1)), (parts.seed_target, (seeds, 1, n)), (parts.seed_cell, (seeds, n, n)),
+                (effects.seed_source, (seeds, n, 1)), (effects.seed_target, (seeds, 1, n)), (effects.seed_cell, (seeds, n, n)),
             )
         ]  # fmt: skip
         return mean + sum(noise)

@@ -1,4 +1,4 @@
-"""Two-way residual permutation tests on task x task matrices. Knows nothing of what the matrices mean.
+"""Two-way residual permutation tests on task x task matrices.
 
 Both matrices are first freed of their source and target effects; the statistic is the correlation of what is left over the
 n (n - 1) ordered pairs. Under the null the tasks' names are exchangeable, so rows and columns of one matrix are relabelled

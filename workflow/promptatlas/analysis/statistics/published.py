@@ -1,4 +1,4 @@
-"""A measured transfer matrix beside the printed one: do they agree? Knows nothing of how either was made.
+"""A measured transfer matrix beside the printed one: do they agree?
 
 Both are read on the paper's scale, share of the best score in the target's column, over the tasks that both have.
 Columns differ most (how easy a target is), so the rank correlation of all cells says little by itself; that of the
@@ -16,7 +16,7 @@ from promptatlas.analysis.statistics.families import repeated
 from promptatlas.analysis.statistics.matrices import Scores, among
 from promptatlas.analysis.statistics.relations import usable
 from promptatlas.analysis.statistics.scales import matrix, seed_mean
-from promptatlas.base.rng import stream
+from promptatlas.base.rng import named_rng
 from promptatlas.study.protocols import FROZEN
 
 FEWEST_SHARED = 5
@@ -67,9 +67,9 @@ def compare(collected: Sequence[Scores], order: Sequence[str], families: Mapping
 
 def _compared(pair: Beside, families: Sequence[str], permutations: int) -> dict:
     n = len(pair.tasks)
-    orders = {"p": permutation.relabellings(n, permutations, stream("statistics", "published", n))}
+    orders = {"p": permutation.relabellings(n, permutations, named_rng("statistics", "published", n))}
     if repeated(families):
-        orders["p_blocks"] = permutation.block_relabellings(families, permutations, stream("statistics", "published_blocks", n))
+        orders["p_blocks"] = permutation.block_relabellings(families, permutations, named_rng("statistics", "published_blocks", n))
     there = np.isfinite(pair.measured) & ~np.eye(n, dtype=bool)
     kinds = {"": [], "relationship_": [masked.residuals_on(there)]}
     found = dict.fromkeys(f"{kind}{p}" for kind in kinds for p in ("p", "p_blocks"))

@@ -1,4 +1,4 @@
-"""Why something has no estimate, in words for tables and pages. Knows nothing of how estimates are made."""
+"""Why something has no estimate, in words for tables and pages."""
 
 from collections.abc import Sequence
 

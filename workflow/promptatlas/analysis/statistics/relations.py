@@ -1,4 +1,4 @@
-"""The social relations model: who gives, who receives, and who helps whom. Knows nothing of similarity or of plots.
+"""The social relations model: who gives, who receives, and who helps whom.
 
 ``T[i, j] = mean + a_i (source) + b_j (target) + g_ij (relationship)`` over the off-diagonal cells only. Centring rows and
 columns of a full matrix with zeros on the diagonal is a different, wrong thing; the closed form below equals least squares

@@ -1,8 +1,8 @@
-"""How much of each variance is signal and how much would change with other seeds. Knows nothing of similarity.
+"""How much of each variance is signal and how much would change with other seeds.
 
 What two seeds have in common is signal; what a seed has in common with itself is signal and noise, whatever the structure of
 the noise (one source prompt serves a whole row, so its noise is a row effect). Each seed is fitted on its own cells, so a
-hole costs that cell of that seed and nothing else.
+missing cell costs that cell of that seed and nothing else.
 """
 
 from dataclasses import dataclass
@@ -41,7 +41,7 @@ class Decomposition:
 
 
 def decompose(values: np.ndarray) -> Decomposition:
-    """Variance decomposition of a stack of seeds (S, n, n) with NaN in holes."""
+    """Variance decomposition of a stack of seeds (S, n, n) with NaN in missing cells."""
     count = np.isfinite(off_diagonal(values))
     fits = [fit(one) for one, there in zip(values, count, strict=True) if there.any()]
     total = shared([(one, one) for one in fits])

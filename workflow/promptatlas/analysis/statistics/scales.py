@@ -1,4 +1,4 @@
-"""The scales on which a score can be read. Knows nothing of sources, tests or plots.
+"""The scales on which a score can be read.
 
 A scale maps scores (..., n), last axis = targets, to the same shape. `best` is the best score of each target over all
 sources of the same seed, which only the paper's scale needs.

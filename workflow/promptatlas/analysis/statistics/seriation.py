@@ -1,4 +1,4 @@
-"""One order of the tasks for all heatmaps. Knows nothing of plots.
+"""One order of the tasks for all heatmaps.
 
 Rows and columns are the same tasks and all methods are to be compared, so there is one order: optimal leaf ordering
 (Bar-Joseph et al. 2001) of an average-linkage tree on 1 - correlation of the tasks' giving and receiving profiles.

@@ -1,4 +1,4 @@
-"""Several finished studies that differ in the number of pictures per class, in one table. Knows nothing of plots."""
+"""Several finished studies that differ in the number of images per class, in one table."""
 
 import json
 from collections.abc import Sequence

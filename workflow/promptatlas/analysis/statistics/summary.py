@@ -1,4 +1,4 @@
-"""summary.json: every number that a report prints, once. Knows nothing of how the report looks.
+"""summary.json: every number that a report prints, once.
 
 Plain JSON types only; what cannot be estimated is null.
 """

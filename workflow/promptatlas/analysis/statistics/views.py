@@ -1,7 +1,4 @@
-"""What a matrix shows: means over seeds on one scale, and colour limits shared by all methods.
-
-Knows nothing of drawing.
-"""
+"""What a matrix shows: means over seeds on one scale, and colour limits shared by all methods."""
 
 from collections.abc import Sequence
 from dataclasses import dataclass

@@ -1,4 +1,4 @@
-"""Known factor overlap of drawn tasks: a check on the benchmark, never a predictor. Knows nothing of any model."""
+"""Known factor overlap of drawn tasks: a check on the benchmark, never a predictor."""
 
 import numpy as np
 

@@ -1,8 +1,8 @@
-"""Visual similarity: how close two tasks' images lie in the image-feature space. Knows nothing of labels."""
+"""Visual similarity: how close two tasks' images lie in the image-feature space."""
 
 import numpy as np
 
-from promptatlas.base.rng import stream
+from promptatlas.base.rng import named_rng
 from promptatlas.evaluation.similarity.registry import Corpus, measure
 
 MOST_IMAGES = 2000
@@ -30,7 +30,7 @@ def equal_samples(corpus: Corpus) -> list[np.ndarray]:
     size = min(MOST_IMAGES, min(len(images) for images in corpus.images))
     samples = []
     for name, images in zip(corpus.names, corpus.images, strict=True):
-        chosen = np.sort(stream("similarity", "sample", name).permutation(len(images))[:size])
+        chosen = np.sort(named_rng("similarity", "sample", name).permutation(len(images))[:size])
         samples.append(np.asarray(images[chosen], dtype=np.float64))
     return samples
 

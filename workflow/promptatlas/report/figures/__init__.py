@@ -61,7 +61,7 @@ def draw(
 
 
 def draw_comparison(summary: dict, folder: Path) -> list[Path]:
-    """Write `methods` and, for each prompt method with shared prompts, `joint-<method>` into `folder`; the paths.
+    """Write `methods` and, for each prompt method with joint adaptation, `joint-<method>` into `folder`; the paths.
 
     summary: the dict of a few-shot study's summary.json.
     """

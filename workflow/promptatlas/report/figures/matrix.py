@@ -1,4 +1,4 @@
-"""One transfer matrix as a heatmap: sources as rows, targets as columns. Knows nothing of similarity or tests.
+"""One transfer matrix as a heatmap: sources as rows, targets as columns.
 
 Blue is better and red is worse than the stated baseline; viridis where there is none. The diagonal is framed, missing
 cells are hatched, calibration rows stand apart below; a corner marks scores that do not beat always answering the largest class.
@@ -98,8 +98,8 @@ def draw_cells(
     for row, column in np.ndindex(values.shape):
         value = float(values[row, column])
         if not np.isfinite(value):
-            hole: dict[str, Any] = {"facecolor": "#f2f2f2", "edgecolor": "#b5b5b5", "hatch": "////", "linewidth": 0}
-            axes.add_patch(Rectangle((column, row), 1, 1, **hole))
+            missing: dict[str, Any] = {"facecolor": "#f2f2f2", "edgecolor": "#b5b5b5", "hatch": "////", "linewidth": 0}
+            axes.add_patch(Rectangle((column, row), 1, 1, **missing))
             continue
         label = axes.text(column + 0.5, row + 0.52, text(value), ha="center", va="center", fontsize=6.6)
         label.set_color("white" if _is_dark(colours(norm(value))) else "#222222")

@@ -1,4 +1,4 @@
-"""A measured matrix and the printed one side by side, in the same colours. Knows nothing of how well they agree."""
+"""A measured matrix and the printed one side by side, in the same colours."""
 
 from collections.abc import Sequence
 
@@ -37,7 +37,7 @@ def side_by_side(scores: Scores, order: Sequence[str], titles: dict[str, str]) -
         axes.set_xticks(np.arange(n) + 0.5, labels, rotation=50, ha="left", rotation_mode="anchor")
         axes.set_xlabel("target: the task it is used on", labelpad=8)
         axes.set_title(f"{method_title(scores.method)}, {head}\n", pad=6)
-    figure.axes[0].set_ylabel("source: the task the prompt was learned on")
+    figure.axes[0].set_ylabel("source: the task the prompt was trained on")
     bar = figure.colorbar(matplotlib.cm.ScalarMappable(norm, colours), cax=figure.add_subplot(grid[0, 2]))
     bar.outline.set_visible(False)
     bar.set_label(f"{VIEWS['column_ratio'].meaning} (cells in %)")

@@ -1,4 +1,4 @@
-"""Similarity against transfer, and where the variance of transfer comes from. Knows nothing of heatmaps."""
+"""Similarity against transfer, and where the variance of transfer comes from."""
 
 from collections.abc import Sequence
 from typing import Any

@@ -1,4 +1,4 @@
-"""How methods and ways to share prompts do with more pictures per class. Knows nothing of where the numbers come from."""
+"""How methods and ways to share prompts do with more images per class."""
 
 from collections.abc import Callable
 from typing import Any
@@ -52,7 +52,7 @@ def _panel(axes: Axes, part: pd.DataFrame, title_of: Callable[[str], str]) -> No
     axes.set_xscale("log", base=2)
     axes.set_xticks(sorted(set(part["shots"])), [str(count) for count in sorted(set(part["shots"]))])
     axes.minorticks_off()
-    axes.set_xlabel("pictures per class")
+    axes.set_xlabel("images per class")
     sns.despine(ax=axes)
 
 

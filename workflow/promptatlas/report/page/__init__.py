@@ -1,4 +1,4 @@
-"""The report: one self-contained HTML page. Knows nothing of how its numbers were computed.
+"""The report: one self-contained HTML page.
 
 The style sheet and the scripts beside this file are plain text; they and the data go into one file that
 needs no network.

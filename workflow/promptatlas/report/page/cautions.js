@@ -1,5 +1,4 @@
 // What makes a score worth less than it looks: a largest class that it does not beat, images that two tasks share, odd data.
-// Knows nothing of where it is shown.
 
 const SHARED = Object.fromEntries((SUMMARY.shared_images || []).map(one => [`${one.source}\n${one.target}`, one]));
 const sharedImages = (source, target) => SHARED[`${source}\n${target}`];

@@ -1,4 +1,4 @@
-// Are data and weights right: zero-shot scores beside those of others, and the linear probe. Knows nothing of prompts.
+// Are data and weights right: zero-shot scores beside those of others, and the linear probe.
 
 const CHECK = SUMMARY.zero_shot_check || [];
 const offTasks = CHECK.filter(one => one.warning);
@@ -23,7 +23,7 @@ function drawCheck() {
         : para("No one\u2019s zero-shot score with these weights is known for these tasks, so there is nothing to check against."),
     probed
       ? quiet(
-          "The linear probe is a logistic regression on the frozen image features of the same few pictures, its strength chosen on the validation pictures; mean over seeds.",
+          "The linear probe is a logistic regression on the frozen image features of the same few images, its strength chosen on the validation images; mean over seeds.",
         )
       : null,
   );
@@ -56,7 +56,7 @@ function warning(one) {
     "p",
     {class: "warning", role: "note"},
     element("strong", {}, title(one.task)),
-    ` scores ${percent(one.measured, 1)} zero-shot, ${percent(one.expected, 1)} is expected${by}: ${show(Math.abs(one.difference_points), 1)} points ${one.difference_points < 0 ? "too low" : "too high"}. Look at its pictures, its split, its class names and the weights before trusting its row and column.`,
+    ` scores ${percent(one.measured, 1)} zero-shot, ${percent(one.expected, 1)} is expected${by}: ${show(Math.abs(one.difference_points), 1)} points ${one.difference_points < 0 ? "too low" : "too high"}. Look at its images, its split, its class names and the weights before trusting its row and column.`,
   );
 }
 

@@ -1,4 +1,4 @@
-// Colour maps that colour-blind readers can tell apart, for light and dark pages. Knows nothing of what they show.
+// Colour maps that colour-blind readers can tell apart, for light and dark pages.
 
 const DIVERGING = {
   light: [
@@ -95,7 +95,7 @@ function drawLegend() {
     element("span", {}, (diverging ? "\u2265 " : "") + end(high)),
     element("span", {}, meaning + (unit === "%" ? " (cells in %)" : "")),
     element("span", {}, element("span", {class: "sample own"}), ownPrompt()),
-    element("span", {}, element("span", {class: "sample hole-sample"}), "not measured"),
+    element("span", {}, element("span", {class: "sample missing-sample"}), "not measured"),
     ...cautionKeys(),
   );
 }

@@ -1,7 +1,4 @@
-"""The report of a study that compares methods on tasks of their own, in one self-contained HTML page without scripts.
-
-Knows nothing of how the numbers were computed.
-"""
+"""The report of a study that compares methods on tasks of their own, in one self-contained HTML page without scripts."""
 
 from __future__ import annotations
 
@@ -13,12 +10,12 @@ import pandas as pd
 from promptatlas.analysis.statistics.methods import BASE
 from promptatlas.analysis.words import method_title
 from promptatlas.report.page import joint, static
-from promptatlas.report.page.markup import Cell, Section, Table, table
+from promptatlas.report.page.markup import Section, Table, TableCell, table
 
 TITLE = "How good are few-shot methods on tasks of their own?"
 WORDS = (
     "Scores in percent, means over seeds; the best of a task is bold. The differences are paired: the same task, the same few "
-    "pictures, the same seed. {} Epochs, α and β are chosen on validation pictures alone."
+    "images, the same seed. {} Epochs, α and β are chosen on validation images alone."
 )
 INTERVALS = "Their intervals count tasks and seeds as crossed random samples, one interval at a time."
 PAIRS = (
@@ -56,14 +53,14 @@ def _lead(summary: Mapping) -> str:
         static.counted(count, count, what) for count, what in ((len(summary["seeds"]), "seed"), (summary["n_scores"], "score"))
     )
     return (
-        f"{methods} on {tasks} with {summary['backbone']}, {shots} {'picture' if shots == 1 else 'pictures'} per class, {seeds}: {scores}."
+        f"{methods} on {tasks} with {summary['backbone']}, {shots} {'image' if shots == 1 else 'images'} per class, {seeds}: {scores}."
         + (f" {missing} {'score is' if missing == 1 else 'scores are'} missing." if missing else "")
     )
 
 
 def _gains(comparison: Mapping, methods: Sequence[str]) -> Table:
     head = ("method", "mean score, %", "mean rank", "over zero-shot, points", f"{100 * comparison['level']:.0f} % interval", "better on")
-    rows: list[list[Cell | str]] = [
+    rows: list[list[TableCell | str]] = [
         [
             method_title(one["method"]), static.percent(one["mean"]), f"{one['mean_rank']:.1f}",
             *(
@@ -74,18 +71,18 @@ def _gains(comparison: Mapping, methods: Sequence[str]) -> Table:
         for one in comparison["methods"]
     ]  # fmt: skip
     measured = {one["method"] for one in comparison["methods"]}
-    rows += [[method_title(method), static.HOLE, "", "", "", ""] for method in methods if method not in measured]
+    rows += [[method_title(method), static.FAILED_CELL, "", "", "", ""] for method in methods if method not in measured]
     return table(head, rows, numeric={1, 2, 3, 4, 5})
 
 
 def _scores(comparison: Mapping, titles: Mapping[str, str], blind: Mapping[str, float]) -> Table:
     """Tasks with a score of every method, and below them those that are left out of all comparisons."""
     methods = comparison["methods"]
-    rows: list[list[Cell | str]] = []
+    rows: list[list[TableCell | str]] = []
     for task in methods[0]["by_task"] if methods else ():
         best = max(one["by_task"][task] for one in methods)
         cells = [
-            Cell(static.percent(score), strong=score == best, below=static.below(score, blind.get(task)))
+            TableCell(static.percent(score), strong=score == best, below=static.below(score, blind.get(task)))
             for score in (one["by_task"][task] for one in methods)
         ]
         rows.append([titles.get(task, task), *cells])
@@ -123,12 +120,12 @@ def _pairs(comparison: Mapping) -> Table:
     order = [one["method"] for one in comparison["methods"]]
     known = {(one["better"], one["worse"]): one for one in comparison["pairs"]}
 
-    def cell(row: str, column: str) -> Cell:
+    def cell(row: str, column: str) -> TableCell:
         if (row, column) not in known:
-            return Cell()
+            return TableCell()
         one = known[row, column]
         hint = f"{static.interval(one)}, better on {one['better_on']} of {one['n_tasks']} tasks, {one['n_pairs']} pairs"
-        return Cell(static.points(one["difference"]), hint, strong=one["low"] is not None and one["low"] > 0)
+        return TableCell(static.points(one["difference"]), hint, strong=one["low"] is not None and one["low"] > 0)
 
-    rows: list[list[Cell | str]] = [[method_title(row), *(cell(row, column) for column in order[1:])] for row in order[:-1]]
+    rows: list[list[TableCell | str]] = [[method_title(row), *(cell(row, column) for column in order[1:])] for row in order[:-1]]
     return table(["", *(method_title(one) for one in order[1:])], rows, numeric=range(1, len(order)))

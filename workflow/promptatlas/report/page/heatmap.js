@@ -1,4 +1,4 @@
-// The transfer matrix as a grid of cells for mouse, keyboard and screen reader. Knows nothing of the panel it opens.
+// The transfer matrix as a grid of cells for mouse, keyboard and screen reader.
 
 const SIZE = 30,
   GAP = 12,
@@ -29,9 +29,9 @@ function drawHeatmap(choose) {
       {},
       element(
         "pattern",
-        {id: "hole", width: 5, height: 5, patternUnits: "userSpaceOnUse", patternTransform: "rotate(45)"},
-        element("rect", {width: 5, height: 5, fill: "var(--hole)"}),
-        element("line", {x1: 0, y1: 0, x2: 0, y2: 5, stroke: "var(--hole-line)", "stroke-width": 2}),
+        {id: "missing", width: 5, height: 5, patternUnits: "userSpaceOnUse", patternTransform: "rotate(45)"},
+        element("rect", {width: 5, height: 5, fill: "var(--missing)"}),
+        element("line", {x1: 0, y1: 0, x2: 0, y2: 5, stroke: "var(--missing-line)", "stroke-width": 2}),
       ),
     ),
   );
@@ -82,7 +82,7 @@ function drawCell(source, target, x, y, line, column, choose) {
   const number = value(source, target);
   const own = source === target;
   const undefinedHere = own && state.view === "relationship";
-  const colours = isNumber(number) ? paint(number, state.view) : {fill: undefinedHere ? "var(--hole)" : "url(#hole)"};
+  const colours = isNumber(number) ? paint(number, state.view) : {fill: undefinedHere ? "var(--missing)" : "url(#missing)"};
   const words = undefinedHere
     ? "not defined for a task and itself"
     : !isNumber(number) && failures(source, target).length

@@ -1,4 +1,4 @@
-"""The section of reports on shared prompts (MVLPT, Table 2). Knows nothing of how the numbers were computed."""
+"""The section of reports on joint adaptation (MVLPT, Table 2)."""
 
 from __future__ import annotations
 
@@ -9,14 +9,14 @@ from typing import Any
 from promptatlas.analysis.statistics.joint import FROZEN, JOINT, SCRATCH, SINGLE, way as called
 from promptatlas.analysis.words import method_title, way_title
 from promptatlas.report.page import static
-from promptatlas.report.page.markup import Cell, Section, Table, table
+from promptatlas.report.page.markup import Section, Table, TableCell, table
 from promptatlas.study.multitask import LEAVE_ONE_OUT, ROWS
 from promptatlas.study.protocols import INIT
 from promptatlas.tasks import metrics
 
 WORDS = (
     "Targets of a group share one prompt, and a prompt may start from one that was tuned on many tasks. Each way to have a "
-    "prompt stands beside the target’s own prompt tuned from scratch: the same task, the same few pictures, the same seed. "
+    "prompt stands beside the target’s own prompt tuned from scratch: the same task, the same few images, the same seed. "
 )
 INTERVALS = "Intervals of the differences count tasks and seeds as crossed random samples."
 LEFT_OUT = (
@@ -51,7 +51,7 @@ def section(joint: Sequence[Mapping], titles: Mapping[str, str], config: Mapping
         "blocks": [{"title": method_title(one["method"]), "rows": [*_rows(one, tasks)]} for one in joint],
         "care": _of_the_published(joint, titles),
     }
-    return Section("joint", "Shared prompts", "joint.html", data)
+    return Section("joint", "Joint adaptation", "joint.html", data)
 
 
 def _means(one: Mapping) -> Table:
@@ -76,7 +76,7 @@ def _of_the_published(joint: Sequence[Mapping], titles: Mapping[str, str]) -> st
 
 def _care(one: Mapping) -> str:
     among = "among the classes of all these tasks" if one["classes"] == "union" else "among the classes of its own task"
-    return f"While a prompt is shared, a picture is judged {among}."
+    return f"While a prompt is shared, an image is judged {among}."
 
 
 def _source(config: Mapping, titles: Mapping[str, str]) -> str:
@@ -121,7 +121,7 @@ def _rows(one: Mapping, tasks: Sequence[str]) -> Iterator[dict[str, Any]]:
         cells = [_cell(known.get(task), way["deviation_by_task"].get(task)) for task in tasks]
         average = _cell(way["mean"], way["deviation"])
         name = way_title(way["method"])
-        yield {"name": name, "published": False, "cells": [*(cell if cell.text else static.HOLE for cell in cells), average]}
+        yield {"name": name, "published": False, "cells": [*(cell if cell.text else static.FAILED_CELL for cell in cells), average]}
     for way in one["published"]["ways"] if one["published"] else ():
         cells = [_cell(way["by_task"].get(task)) for task in tasks]
         average = _cell(way["mean"], way["deviation"])
@@ -130,10 +130,10 @@ def _rows(one: Mapping, tasks: Sequence[str]) -> Iterator[dict[str, Any]]:
         yield {"name": name, "published": True, "cells": [*cells, average]}
 
 
-def _cell(score: float | None, deviation: float | None = None) -> Cell:
+def _cell(score: float | None, deviation: float | None = None) -> TableCell:
     if score is None:
-        return Cell()
-    return Cell(f"{100 * score:.2f}" + ("" if deviation is None else f" ± {100 * deviation:.2f}"))
+        return TableCell()
+    return TableCell(f"{100 * score:.2f}" + ("" if deviation is None else f" ± {100 * deviation:.2f}"))
 
 
 def _other_metrics(joint: Sequence[Mapping], titles: Mapping[str, str]) -> str:

@@ -1,4 +1,4 @@
-// Wires the controls to the state and draws everything again when it changes. Knows nothing of how anything is drawn.
+// Wires the controls to the state and draws everything again when it changes.
 
 function update() {
   writeAddress();

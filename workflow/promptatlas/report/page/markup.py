@@ -1,4 +1,4 @@
-"""HTML made in Python: templates beside this file, filled in with what is escaped. Knows nothing of what is shown."""
+"""HTML made in Python: templates beside this file, filled in with what is escaped."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ ENVIRONMENT = Environment(
 
 
 @dataclass(frozen=True)
-class Cell:
+class TableCell:
     """One cell of a table. hint: what shows under the pointer; strong: bold; below: what always answering the largest class scores, in
     percent, where this score is no better; derived: made of published numbers; failed: it should be there and is not.
     """
@@ -35,12 +35,12 @@ class Table:
     """head: of as many columns as each row has cells; columns `numeric` stand to the right."""
 
     head: Sequence[str]
-    rows: Sequence[Sequence[Cell]]
+    rows: Sequence[Sequence[TableCell]]
     numeric: Collection[int]
 
 
-def table(head: Sequence[str], rows: Iterable[Sequence[Cell | str]], numeric: Collection[int]) -> Table:
-    return Table(head, [[one if isinstance(one, Cell) else Cell(one) for one in row] for row in rows], numeric)
+def table(head: Sequence[str], rows: Iterable[Sequence[TableCell | str]], numeric: Collection[int]) -> Table:
+    return Table(head, [[one if isinstance(one, TableCell) else TableCell(one) for one in row] for row in rows], numeric)
 
 
 @dataclass(frozen=True)

@@ -1,4 +1,4 @@
-// All methods side by side, each on tasks of its own. Knows nothing of the matrix.
+// All methods side by side, each on tasks of its own.
 
 const COMPARED = SUMMARY.comparison;
 const BASE_METHOD = "zero_shot";
@@ -7,7 +7,7 @@ const nameOf = one => titleOf("methods", one);
 
 function drawMethods() {
   // As in the static figure. A study of protocol init alone may have none of its methods here, as no prompt is used as it was
-  // learned, and one that was tuned for a few epochs from an untrained start would be no fair stand-in.
+  // trained, and one that was tuned for a few epochs from an untrained start would be no fair stand-in.
   const enough = COMPARED && beside().length > 1 && COMPARED.n_tasks > 0;
   hide("methods", !enough);
   if (!enough) return;
@@ -51,7 +51,7 @@ function comparisonWords(base) {
   const left = COMPARED.tasks_left_out.length;
   return [
     para(
-      `Each method learns${few} and is tested on the same task. The best mean over ${COMPARED.n_tasks} tasks has ${nameOf(first.method)} (${percent(first.mean, 1)}), then ${nameOf(second.method)} (${percent(second.mean, 1)}); ` +
+      `Each method is trained${few} and tested on the same task. The best mean over ${COMPARED.n_tasks} tasks has ${nameOf(first.method)} (${percent(first.mean, 1)}), then ${nameOf(second.method)} (${percent(second.mean, 1)}); ` +
         (pair && isNumber(pair.low)
           ? `the difference of ${show(pair.difference, 1)} points is ${clear ? "" : "not "}beyond what tasks and seeds leave open (${show(pair.low, 1)} to ${show(pair.high, 1)}).`
           : `how sure that is cannot be told from ${pair && pair.n_seeds === 1 ? "one seed" : "so few tasks"}.`) +
@@ -62,11 +62,11 @@ function comparisonWords(base) {
     ),
     quiet(
       (COMPARED.n_seeds > 1
-        ? `Intervals are for ${percent(COMPARED.level)} and for the mean of paired differences: same task, same few pictures, same seed. They count tasks and seeds as crossed random samples` +
+        ? `Intervals are for ${percent(COMPARED.level)} and for the mean of paired differences: same task, same few images, same seed. They count tasks and seeds as crossed random samples` +
           (COMPARED.n_seeds > 2 ? "" : ", and two seeds make them wide") +
           ", one interval at a time."
-        : "Differences are paired: same task, same few pictures. With one seed they have no interval: what all tasks of a seed have in common cannot be told from it.") +
-        " Epochs, \u03b1 and \u03b2 are chosen on validation pictures alone.",
+        : "Differences are paired: same task, same few images. With one seed they have no interval: what all tasks of a seed have in common cannot be told from it.") +
+        " Epochs, \u03b1 and \u03b2 are chosen on validation images alone.",
     ),
   ];
 }

@@ -1,5 +1,4 @@
 // Everything about one cell: its numbers, classes, similarities, tuning curve, and how to compute it again.
-// Knows nothing of the heatmap it was chosen in.
 
 function drawPanel() {
   if (!state.source) {
@@ -9,7 +8,7 @@ function drawPanel() {
       element(
         "p",
         {class: "quiet"},
-        `Each row is the task a prompt was learned on, each column the task it is ${tuned() ? "then tuned and used" : "used"} on. Click a cell, or move with the arrow keys and press Enter: its numbers by seed, its classes, the tuning curve of its source and the command that computes it again appear here.`,
+        `Each row is the task a prompt was trained on, each column the task it is ${tuned() ? "then tuned and used" : "used"} on. Click a cell, or move with the arrow keys and press Enter: its numbers by seed, its classes, the tuning curve of its source and the command that computes it again appear here.`,
       ),
     );
     return;
@@ -27,7 +26,7 @@ function drawPanel() {
   ];
   const failed = failures(source, target);
   if (!measured.length && learnedFrom(source, target)) {
-    parts.push(element("p", {class: "quiet"}, "This prompt was tuned on pictures of this task among others, and is tried on other tasks only."));
+    parts.push(element("p", {class: "quiet"}, "This prompt was tuned on images of this task among others, and is tried on other tasks only."));
     fill("panel", parts);
     return;
   }

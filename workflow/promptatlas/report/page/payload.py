@@ -1,4 +1,4 @@
-"""Everything the page shows, gathered from tables into one JSON-able dict. Knows nothing of HTML.
+"""Everything the page shows, gathered from tables into one JSON-able dict.
 
 Arrays follow the order of `tasks` (rows sources, columns targets); means over seeds unless said otherwise; a missing
 cell is null. `words` are all names in words: the page has none of its own. Its sentences take their numbers from `summary` alone.

@@ -1,4 +1,4 @@
-// Small plots: a ruler of scores, bars of classes, tuning curves, intervals. Knows nothing of where numbers come from.
+// Small plots: a ruler of scores, bars of classes, tuning curves, intervals.
 
 const SEED_COLOURS = ["#0072B2", "#D55E00", "#009E73", "#CC79A7", "#56B4E9", "#E69F00"];
 

@@ -1,7 +1,4 @@
-"""The report of a protocol: tables as papers print them, in one self-contained HTML page without scripts.
-
-Knows nothing of how the numbers were computed.
-"""
+"""The report of a protocol: tables as papers print them, in one self-contained HTML page without scripts."""
 
 from __future__ import annotations
 
@@ -15,9 +12,9 @@ import pandas as pd
 from promptatlas.analysis.paper_protocols import AVERAGE, HARMONIC, MEASURED, PUBLISHED, SCORE, ZERO_SHOT
 from promptatlas.analysis.words import method_title
 from promptatlas.report.page import static
-from promptatlas.report.page.markup import Cell, Section
+from promptatlas.report.page.markup import Section, TableCell
 from promptatlas.study.designs import DESIGNS
-from promptatlas.tasks.base_new import BASE, NEW, part_name
+from promptatlas.tasks.base_new import BASE, NEW, subset_name
 
 MEASURES = {BASE: "base", NEW: "new", HARMONIC: "H"}
 
@@ -49,7 +46,7 @@ def _lead(summary: Mapping, wanted: Sequence[str]) -> str:
     tasks = static.counted(summary["n_tasks_measured"], len(summary["tasks"]), "task")
     seeds, measured = (static.counted(count, count, what) for count, what in ((len(summary["seeds"]), "seed"), (cells, "measurement")))
     return (
-        f"{methods} on {tasks} with {summary['backbone']}, {summary['shots'][0]} pictures per class, {seeds}: {measured}"
+        f"{methods} on {tasks} with {summary['backbone']}, {summary['shots'][0]} images per class, {seeds}: {measured}"
         f"{f', and {missing} missing' if missing else ''}."
     )
 
@@ -61,7 +58,7 @@ def protocol_table(table: pd.DataFrame, titles: Mapping[str, str], design: str, 
 
     blind: by task what always answering the largest class scores; what does not beat it is marked.
     """
-    return _by_task(table, titles, blind) if DESIGNS[design].in_parts else _by_target(table, titles, blind)
+    return _by_task(table, titles, blind) if DESIGNS[design].in_base_and_new else _by_target(table, titles, blind)
 
 
 def _cells(table: pd.DataFrame) -> dict[tuple[bool, str, str, str, str], Any]:
@@ -80,7 +77,7 @@ def _by_task(table: pd.DataFrame, titles: Mapping[str, str], blind: Mapping[str,
         rows = []
         for method in dict.fromkeys(table["method"]):
             cells = [
-                _cell(known.get((own, method, "", target, measure)), blind.get(part_name(target, measure)))
+                _cell(known.get((own, method, "", target, measure)), blind.get(subset_name(target, measure)))
                 for own in groups.values()
                 for measure in MEASURES
             ]
@@ -116,17 +113,17 @@ def _by(row: Any) -> str:
     return "" if row is None else "; ".join(filter(None, (row.reference, row.note)))
 
 
-def _cell(row: Any, blind: float | None) -> Cell:
+def _cell(row: Any, blind: float | None) -> TableCell:
     """A number in percent, with its deviation over seeds, or what was made of published ones, for who hovers over it.
 
     blind: what always answering the largest class of the measured task scores, if there is one such task.
     """
     if row is None:
-        return Cell()
+        return TableCell()
     if not np.isfinite(row.score):
-        return static.HOLE
+        return static.FAILED_CELL
     if row.origin not in (MEASURED, PUBLISHED):
-        return Cell(f"{100 * row.score:.2f}", row.origin, derived=True)
+        return TableCell(f"{100 * row.score:.2f}", row.origin, derived=True)
     hint = f"standard deviation over seeds {100 * row.deviation:.2f}" if np.isfinite(row.deviation) else ""
     below = static.below(row.score, blind) if row.origin == MEASURED else ""
-    return Cell(f"{100 * row.score:.2f}", hint, below=below)
+    return TableCell(f"{100 * row.score:.2f}", hint, below=below)

@@ -1,4 +1,4 @@
-// What a protocol does with a source's prompt, in words, and what its scores are compared with. Knows nothing of drawing.
+// What a protocol does with a source's prompt, in words, and what its scores are compared with.
 
 const protocolWords = (protocol = state.protocol) => WORDS.protocols[protocol];
 const tuned = (protocol = state.protocol) => protocolWords(protocol).tunes;
@@ -29,7 +29,7 @@ function howMade(source, target) {
   return source === target ? ownPrompt() + bothBudgets() : `starts from the source\u2019s prompt, ${onTarget(state.method)}`;
 }
 
-// The diagonal: the prompt that was learned on the task, or one that starts from it and is tuned on the same pictures again.
+// The diagonal: the prompt that was trained on the task, or one that starts from it and is tuned on the same images again.
 const ownPrompt = () => (tuned() ? "own prompt tuned a second time" : "own prompt");
 
 function bothBudgets() {
@@ -113,7 +113,7 @@ function startWords(one) {
       `Over zero-shot, starts from other tasks gain ${signed(one.transfer_gain_points_mean)} points` +
         (isNumber(one.scratch_gain_points_mean) ? `, the untrained start ${signed(one.scratch_gain_points_mean)}` : "") +
         (isNumber(one.own_gain_points_mean)
-          ? `; the diagonal, a task\u2019s own prompt tuned a second time on the same pictures${bothBudgets()}, ${signed(one.own_gain_points_mean)}`
+          ? `; the diagonal, a task\u2019s own prompt tuned a second time on the same images${bothBudgets()}, ${signed(one.own_gain_points_mean)}`
           : "") +
         ".",
     );

@@ -1,4 +1,4 @@
-// The measured matrix beside the printed one, in one drawing so that rows meet. Knows nothing of how both compare.
+// The measured matrix beside the printed one, in one drawing so that rows meet.
 
 const PUBLISHED = SUMMARY.published;
 const UNIT = 26,
@@ -110,7 +110,7 @@ function twoMatrices(one) {
 }
 
 function share(number, source, target, x, y, head) {
-  const colours = isNumber(number) ? paint(number, "column_ratio") : {fill: "url(#hole)"};
+  const colours = isNumber(number) ? paint(number, "column_ratio") : {fill: "url(#missing)"};
   const words = isNumber(number) ? percent(number) : "missing";
   const middle = {x: x + UNIT / 2, y: y + UNIT / 2};
   return element(

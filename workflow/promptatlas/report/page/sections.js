@@ -1,4 +1,4 @@
-// The sections around the matrix: words and tables whose numbers come from summary.json. Knows nothing of single cells.
+// The sections around the matrix: words and tables whose numbers come from summary.json.
 
 const PRIMARY = SUMMARY.primary_response;
 const here = one => one.method === state.method && one.protocol === state.protocol;
@@ -11,7 +11,7 @@ function drawHeader() {
   document.title = `promptatlas: ${DATA.study}`;
   fill(
     "lead",
-    `Study \u201c${DATA.study}\u201d: prompts learned by ${methods} on each of ${measuredTasks()} tasks, for a frozen CLIP (${list(DATA.backbones)}), ${list(DATA.protocols.map(usedHow))}. ` +
+    `Study \u201c${DATA.study}\u201d: prompts trained by ${methods} on each of ${measuredTasks()} tasks, for a frozen CLIP (${list(DATA.backbones)}), ${list(DATA.protocols.map(usedHow))}. ` +
       `${SUMMARY.n_cells.toLocaleString("en")} measured cell${SUMMARY.n_cells === 1 ? "" : "s"}, ${SUMMARY.seeds.length} seed${SUMMARY.seeds.length === 1 ? "" : "s"}, ${SUMMARY.shots.join(", ")} images per class.` +
       (SUMMARY.n_missing_cells ? ` ${SUMMARY.n_missing_cells.toLocaleString("en")} ${SUMMARY.n_missing_cells === 1 ? "cell is" : "cells are"} missing, calibration rows aside.` : ""),
   );
@@ -45,11 +45,11 @@ function drawMatrixWords() {
   const words = tuned() ? startWords(one) : frozenWords(one);
   const failures = Object.entries(DATA.failed[key()] || {}).map(([source, row]) => [source, Object.values(row).flatMap(Object.keys).length]);
   const count = some => some.reduce((sum, [, number]) => sum + number, 0);
-  const holes = count(failures);
+  const failedCells = count(failures);
   const calibrating = count(failures.filter(([source]) => !SUMMARY.order.includes(source)));
   const besides = calibrating ? ` (${calibrating.toLocaleString("en")} of them in rows that are no task)` : "";
-  const failed = holes
-    ? ` ${holes.toLocaleString("en")} ${holes === 1 ? "measurement" : "measurements"} of this matrix failed${besides}: hatched cells say why when they are chosen.`
+  const failed = failedCells
+    ? ` ${failedCells.toLocaleString("en")} ${failedCells === 1 ? "measurement" : "measurements"} of this matrix failed${besides}: hatched cells say why when they are chosen.`
     : "";
   fill("matrix-words", words + failed);
 }

@@ -1,5 +1,4 @@
 // Does similarity predict transfer, does it pick good sources, do methods agree: words and tables from summary.json.
-// Knows nothing of single cells.
 
 function drawSimilarity() {
   const records = SUMMARY.correlations.filter(one => one.response === PRIMARY && one.protocol === state.protocol);

@@ -1,4 +1,4 @@
-// What is shown now, kept in the address after "#", and small helpers to read the data. Knows nothing of drawing.
+// What is shown now, kept in the address after "#", and small helpers to read the data.
 
 const DATA = JSON.parse(document.getElementById("data").textContent);
 const SUMMARY = DATA.summary;

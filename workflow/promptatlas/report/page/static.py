@@ -1,4 +1,4 @@
-"""Reports without scripts: the shell that all of them have, and what each says of the tasks. Knows nothing of any one study."""
+"""Reports without scripts: the shell that all of them have, and what each says of the tasks."""
 
 from __future__ import annotations
 
@@ -10,14 +10,14 @@ import numpy as np
 import pandas as pd
 
 from promptatlas.analysis.words import method_title, way_title
-from promptatlas.report.page.markup import Cell, Section, Table, part, render, table
+from promptatlas.report.page.markup import Section, Table, TableCell, part, render, table
 from promptatlas.runs.largest_class import SAME
 from promptatlas.study.designs import LARGEST_CLASS
 from promptatlas.tasks import metrics
 from promptatlas.tasks.base_new import whole_of
 
 FEW = 5
-HOLE = Cell(failed=True)
+FAILED_CELL = TableCell(failed=True)
 CARE = (
     "Published numbers come from the authors’ own runs, which crop and flip the training images at random and compute in half "
     "precision; here every image is seen as it is, in single precision. They are marked as published and never enter a measured "
@@ -25,7 +25,7 @@ CARE = (
 )
 ONE_SEED = "With one seed they have no interval: what all tasks of a seed have in common cannot be told from it."
 DERIVED = "† The mean or harmonic mean of published scores, not itself published."
-HOLES = "All other results are what they would be without these. The same command tries these again and nothing else."
+OTHERS = "All other results are what they would be without these. The same command tries these again and nothing else."
 
 
 def write(
@@ -46,17 +46,17 @@ def write(
         lead=lead,
         off=_off(summary, titles(tasks)),
         cautions=_cautions(summary, titles(tasks)),
-        sections=[*sections, *_holes(summary["holes"], titles(tasks)), Section("study", "The study", "study.html", study)],
+        sections=[*sections, *_failed(summary["holes"], titles(tasks)), Section("study", "The study", "study.html", study)],
     )
     Path(path).write_text(page, encoding="utf-8")
 
 
-def _holes(holes: Sequence[Mapping], titles: Mapping[str, str]) -> list[Section]:
-    """What could not be computed, if anything: records of `statistics.holes`."""
-    if not holes:
+def _failed(failed: Sequence[Mapping], titles: Mapping[str, str]) -> list[Section]:
+    """What could not be computed, if anything: records of `statistics.failed`."""
+    if not failed:
         return []
-    told = [{"reason": one["reason"], "lines": _kept_back(one["results"], titles)} for one in holes]
-    return [Section("holes", "What could not be computed", "holes.html", {"words": HOLES, "holes": told})]
+    told = [{"reason": one["reason"], "lines": _kept_back(one["results"], titles)} for one in failed]
+    return [Section("holes", "What could not be computed", "failed.html", {"words": OTHERS, "reasons": told})]
 
 
 def _kept_back(results: Iterable[Mapping], titles: Mapping[str, str]) -> list[tuple[str, str]]:
@@ -126,7 +126,7 @@ def below(value: float | None, blind: float | None) -> str:
 
 def _tasks(tasks: pd.DataFrame, summary: Mapping) -> Table:
     probes = {one["task"]: one["linear_probe"] for one in summary["zero_shot_check"]}
-    head = ("task", "classes", "test pictures", "metric", "chance", "largest class", "zero-shot", "linear probe", "split")
+    head = ("task", "classes", "test images", "metric", "chance", "largest class", "zero-shot", "linear probe", "split")
     rows = (
         [
             row.title, str(row.classes), str(row.n_test), metrics.title(row.metric), percent(row.chance),
@@ -144,9 +144,9 @@ def _odd(tasks: pd.DataFrame) -> list[tuple[str, str]]:
     return [(row.title, row.notes) for row in rows]
 
 
-def score(value: float | None) -> Cell:
+def score(value: float | None) -> TableCell:
     """A score that should be there, in percent."""
-    return Cell(percent(value)) if percent(value) else HOLE
+    return TableCell(percent(value)) if percent(value) else FAILED_CELL
 
 
 def percent(value: float | None) -> str:

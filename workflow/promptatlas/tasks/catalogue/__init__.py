@@ -1,4 +1,4 @@
-"""Which tasks there are, by name: the embedded ones and, one YAML file each, published ones. Knows nothing of models.
+"""Which tasks there are, by name: the embedded ones and, one YAML file each, published ones.
 
 Quick to import and to ask: a file is parsed when its task is wanted.
 """
@@ -14,11 +14,11 @@ from promptatlas.base.errors import UserError
 from promptatlas.base.messages import suggest
 from promptatlas.tasks.catalogue.benchmarks import BENCHMARKS
 from promptatlas.tasks.catalogue.descriptions import override, own
-from promptatlas.tasks.catalogue.entry import Entry, from_record
+from promptatlas.tasks.catalogue.entry import TaskEntry, from_record
 from promptatlas.tasks.mini import MINI_TASKS
 from promptatlas.tasks.task import Task
 
-__all__ = ["Entry", "described", "entry", "every", "names", "override", "own", "published", "task"]
+__all__ = ["TaskEntry", "described", "entry", "every", "names", "override", "own", "published", "task"]
 
 FOLDER = Path(__file__).parent
 
@@ -49,7 +49,7 @@ def task(name: str) -> Task:
 
 
 @cache
-def entry(name: str) -> Entry:
+def entry(name: str) -> TaskEntry:
     """All that the catalogue says of the published task `name`."""
     if name in MINI_TASKS:
         raise UserError(f"Task {name!r} is drawn by promptatlas; it has no source of data.")
@@ -61,7 +61,7 @@ def entry(name: str) -> Entry:
     return from_record(name, record, tuple(benchmark for benchmark, tasks in BENCHMARKS.items() if name in tasks))
 
 
-def described(name: str, description: Mapping[str, Any]) -> Entry:
+def described(name: str, description: Mapping[str, Any]) -> TaskEntry:
     """The task `name` as a study's configuration describes it: one's own if the catalogue does not know the name."""
     if name in MINI_TASKS:
         raise UserError(

@@ -1,7 +1,4 @@
-"""Tasks as a study's configuration describes them: one's own, or what differs from the catalogue.
-
-Knows nothing of which tasks the catalogue has.
-"""
+"""Tasks as a study's configuration describes them: one's own, or what differs from the catalogue."""
 
 from collections.abc import Mapping, Sequence
 from dataclasses import replace
@@ -11,19 +8,19 @@ from promptatlas.base.errors import UserError
 from promptatlas.base.messages import shown, suggest
 from promptatlas.tasks import metrics
 from promptatlas.tasks.catalogue.checking import check
-from promptatlas.tasks.catalogue.entry import Entry, from_record
+from promptatlas.tasks.catalogue.entry import TaskEntry, from_record
 
 OWN_TEMPLATES = ("a photo of a {}.",)
 # how a tree or a split file is read, as against where it is
 LAYOUT = ("splits", "redraw")
 
 
-def own(name: str, description: Mapping[str, Any]) -> Entry:
+def own(name: str, description: Mapping[str, Any]) -> TaskEntry:
     """A user's own task.
 
-    `folder` is a tree of pictures or a manifest (.json), whose pictures lie in `root` or beside it; or `source` is a
-    source of any reader. Unless `classes` are given, their names are unknown until the pictures are read
-    (`Entry.with_classes`).
+    `folder` is a tree of images or a manifest (.json), whose images lie in `root` or beside it; or `source` is a
+    source of any reader. Unless `classes` are given, their names are unknown until the images are read
+    (`TaskEntry.with_classes`).
     """
     check(description, "own", f"the description of task `{name}`")
     defaults = {"title": name, "family": "own", "metric": metrics.ONE_CLASS, "templates": OWN_TEMPLATES, "licence": "your own"}
@@ -33,8 +30,8 @@ def own(name: str, description: Mapping[str, Any]) -> Entry:
     return replace(entry, metric_given="metric" in description)
 
 
-def override(entry: Entry, description: Mapping[str, Any]) -> Entry:
-    """`entry` with what the user wants otherwise: another source, fewer classes, templates, or size of pictures.
+def override(entry: TaskEntry, description: Mapping[str, Any]) -> TaskEntry:
+    """`entry` with what the user wants otherwise: another source, fewer classes, templates, or size of images.
 
     With classes or templates of one's own there is no expected score.
     """
@@ -48,7 +45,7 @@ def override(entry: Entry, description: Mapping[str, Any]) -> Entry:
     return entry
 
 
-def _part(entry: Entry, classes: Sequence[str]) -> Entry:
+def _part(entry: TaskEntry, classes: Sequence[str]) -> TaskEntry:
     """The task of some of the classes, for data that hold no others."""
     unknown = [name for name in classes if name not in entry.task.class_names]
     if unknown:
@@ -58,7 +55,7 @@ def _part(entry: Entry, classes: Sequence[str]) -> Entry:
     return replace(entry, task=replace(entry.task, class_names=tuple(classes)), spellings=spellings, sizes={}, expected_zero_shot={})
 
 
-def _sources(entry: Entry, description: Mapping[str, Any]) -> tuple[dict[str, Any], ...]:
+def _sources(entry: TaskEntry, description: Mapping[str, Any]) -> tuple[dict[str, Any], ...]:
     if "folder" in description:
         usual = next((source for source in entry.sources if source["reader"] == "folder"), {})
         # a tree elsewhere is divided as the catalogue says, unless the user says how; a manifest divides by itself

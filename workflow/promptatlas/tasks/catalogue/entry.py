@@ -1,7 +1,4 @@
-"""What is known of a task that promptatlas does not draw: where its pictures come from, what others measured.
-
-Knows nothing of files of pictures, of labels or of models.
-"""
+"""What is known of a task that promptatlas does not draw: where its images come from, what others measured."""
 
 from __future__ import annotations
 
@@ -16,15 +13,15 @@ from promptatlas.tasks.task import Task
 
 
 @dataclass(frozen=True)
-class Entry:
+class TaskEntry:
     """One task of the catalogue, or one of the user's own.
 
-    task: its `class_names` are empty where only the pictures' source knows them, see `with_classes`; its
+    task: its `class_names` are empty where only the images' source knows them, see `with_classes`; its
         `split_source` says nothing before a source is read.
     benchmarks: the published benchmarks it belongs to.
-    sizes: pictures by split, as published.
-    resize: how pictures get the model's size, where the task demands it ("squash": no centre crop).
-    sources: where the pictures are, first choice first; each a dictionary that `readers` understands.
+    sizes: images by split, as published.
+    resize: how images get the model's size, where the task demands it ("squash": no centre crop).
+    sources: where the images are, first choice first; each a dictionary that `readers` understands.
     spellings: what sources call a class -> its name in prompts, where normalising does not tell.
     metric_given: whether somebody chose `task.metric`; else it is one for images of one class, and labels may say otherwise.
     expected_zero_shot: by "model/pretrained", {"score": 0..1, "source": who measured it}, with `task.templates`.
@@ -42,7 +39,7 @@ class Entry:
     expected_zero_shot: dict[str, dict[str, Any]]
     metric_given: bool = True
 
-    def with_classes(self, names: Iterable[str]) -> Entry:
+    def with_classes(self, names: Iterable[str]) -> TaskEntry:
         """This entry with the classes `names`, as a source spells them; in prompts underscores are spaces."""
         spellings: dict[str, str] = {}
         for name in names:
@@ -62,7 +59,7 @@ class Entry:
         return replace(self, task=task, spellings={name: shown for name, shown in spellings.items() if name != shown})
 
 
-def from_record(name: str, record: Mapping[str, Any], benchmarks: tuple[str, ...] = ()) -> Entry:
+def from_record(name: str, record: Mapping[str, Any], benchmarks: tuple[str, ...] = ()) -> TaskEntry:
     """The entry that `record`, a checked definition, describes."""
     classes = [[line] if isinstance(line, str) else line for line in record.get("classes", [])]
     class_names = tuple(line[0] for line in classes)
@@ -75,7 +72,7 @@ def from_record(name: str, record: Mapping[str, Any], benchmarks: tuple[str, ...
         metric=record["metric"],
         multilabel=metrics.lookup(record["metric"]).multilabel,
     )
-    return Entry(
+    return TaskEntry(
         task=task,
         benchmarks=benchmarks,
         sizes=record.get("sizes", {}),

@@ -1,4 +1,4 @@
-"""Scores of predictions and the scores that chance would give. Knows nothing of models or tasks.
+"""Scores of predictions and the scores that chance would give.
 
 Each file of metrics registers its own; nothing else compares their names. All scores lie between 0 and 1.
 """
@@ -45,7 +45,7 @@ def score(metric: str, logits: np.ndarray, labels: np.ndarray) -> Score:
     wrong = int((~np.isfinite(logits.max(axis=1))).sum())
     if wrong:
         raise UserError(
-            f"the answers for {wrong} of {len(logits)} pictures are not numbers; look at the learning rate, the weights and the pictures"
+            f"the answers for {wrong} of {len(logits)} images are not numbers; look at the learning rate, the weights and the images"
         )
     value, per_class = _measured(known, logits, labels)
     if not 0 <= value <= 1 or per_class.shape != (logits.shape[1],):
@@ -67,7 +67,7 @@ def undefined(metric: str, labels: np.ndarray) -> str:
 def require(metric: str, labels: np.ndarray) -> None:
     """UserError where `metric` has no value."""
     if why := undefined(metric, labels):
-        raise UserError(f"{metric} has no value on these pictures: {why}")
+        raise UserError(f"{metric} has no value on these images: {why}")
 
 
 def values(metric: str, logits: np.ndarray, labels: np.ndarray) -> np.ndarray:

@@ -1,4 +1,4 @@
-"""Curves that rank images by the scores of one class. Knows nothing of which metrics are made of them.
+"""Curves that rank images by the scores of one class.
 
 scipy is imported where images are ranked: it takes half as long to import as torch, every job imports this file, and few tasks are
 ranked.
@@ -11,7 +11,7 @@ from typing import Any
 
 import numpy as np
 
-from promptatlas.base.rng import stream
+from promptatlas.base.rng import named_rng
 
 RECALL_LEVELS = np.linspace(1, 0, 11)
 CHANCE_RANKINGS = 500  # that are drawn, where there are more than
@@ -66,5 +66,5 @@ def random_average_precision(images: int, positives: int) -> float:
         np.put_along_axis(taken, places, True, axis=1)
         scores[:, positives:] = -np.nonzero(~taken)[1].reshape(len(places), -1)
         return float(average_precision(marks, scores).mean())
-    generator = stream("chance of 11-point mAP", images, positives)
+    generator = named_rng("chance of 11-point mAP", images, positives)
     return float(np.mean([average_precision(marks, generator.random(images)) for _ in range(CHANCE_RANKINGS)]))

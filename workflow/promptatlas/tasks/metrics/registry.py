@@ -1,4 +1,4 @@
-"""The registry of metrics. Knows nothing of models, of tasks or of any single metric.
+"""The registry of metrics.
 
 Registering a metric is all that is needed for tasks to be scored by it, epochs to be chosen by it, and tables and pages to name it.
 """

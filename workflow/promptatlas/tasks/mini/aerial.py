@@ -5,7 +5,7 @@ from collections.abc import Callable
 import numpy as np
 
 from promptatlas.tasks.mini import canvas, looks, terrain
-from promptatlas.tasks.mini.images import Factors, MiniTask, PictureSet, sizes, task_hardness
+from promptatlas.tasks.mini.images import Factors, ImageSet, MiniTask, sizes, task_hardness
 from promptatlas.tasks.task import Task
 
 # land cover as drawn: name of the class in the task satellite (EuroSAT's wording)
@@ -36,11 +36,11 @@ LAND_USE = {
 def draw_land(factors: Factors, rng: np.random.Generator) -> np.ndarray:
     """A piece of land from above. Factors: land (a function of `terrain`), hard."""
     hard = factors["hard"]
-    picture = getattr(terrain, factors["land"])(rng)
+    image = getattr(terrain, factors["land"])(rng)
     haze = rng.uniform(0, 0.35) * hard
     tint = 1 + rng.uniform(-0.12, 0.12, 3) * hard
-    picture = picture * tint * (1 - haze) + haze * rng.uniform(0.5, 0.9)
-    return canvas.finish(picture.astype(np.float32), rng, hard)
+    image = image * tint * (1 - haze) + haze * rng.uniform(0.5, 0.9)
+    return canvas.finish(image.astype(np.float32), rng, hard)
 
 
 def _land(covers: tuple[str, ...]) -> Callable[[int, np.random.Generator], Factors]:
@@ -54,7 +54,7 @@ TASKS = (
             templates=("a centered satellite photo of {}.", "a satellite photo of {}."), drawn=("land cover", "haze"),
             labelled=("land cover",),
         ),
-        PictureSet("satellite", _land(tuple(SATELLITE)), draw_land, looks.haze), lambda factors: SATELLITE[factors["land"]], sizes(8),
+        ImageSet("satellite", _land(tuple(SATELLITE)), draw_land, looks.haze), lambda factors: SATELLITE[factors["land"]], sizes(8),
     ),
     MiniTask(
         Task(
@@ -62,6 +62,6 @@ TASKS = (
             templates=("aerial imagery of {}.", "an aerial photo of a {}."), drawn=("land cover", "land use", "haze"),
             labelled=("land cover", "land use"),
         ),
-        PictureSet("land use", _land(tuple(LAND_USE)), draw_land, looks.haze), lambda factors: LAND_USE[factors["land"]], sizes(10),
+        ImageSet("land use", _land(tuple(LAND_USE)), draw_land, looks.haze), lambda factors: LAND_USE[factors["land"]], sizes(10),
     ),
 )  # fmt: skip

@@ -1,7 +1,6 @@
-"""How a small picture is drawn: backgrounds, filled outlines, textures, colours, wear and tear.
+"""How a small image is drawn: backgrounds, filled outlines, textures, colours, wear and tear.
 
-Coordinates are pixels of the finished 32 x 32 picture; outlines are drawn four times as large and averaged down.
-Knows nothing of tasks, labels or captions.
+Coordinates are pixels of the finished 32 x 32 image; outlines are drawn four times as large and averaged down.
 """
 
 import colorsys
@@ -35,7 +34,7 @@ HUES = ("red", "orange", "yellow", "green", "cyan", "blue", "purple", "pink")
 
 
 class Sheet:
-    """A picture under construction, drawn four times as large; colours are RGB triples in 0..1."""
+    """An image under construction, drawn four times as large; colours are RGB triples in 0..1."""
 
     def __init__(self, background: np.ndarray) -> None:
         """`background` is one RGB triple or an array (32, 32, 3)."""
@@ -70,7 +69,7 @@ class Sheet:
         self.pen.arc(box, start, end, fill=_bytes(colour), width=max(1, round(width * SCALE)))
 
     def array(self) -> np.ndarray:
-        """The picture averaged down, float (32, 32, 3) in 0..1."""
+        """The image averaged down, float (32, 32, 3) in 0..1."""
         return np.asarray(self.image.reduce(SCALE), dtype=np.float32) / 255
 
 
@@ -119,20 +118,20 @@ def blotches(rng: np.random.Generator, cells: int) -> np.ndarray:
 
 
 def clutter(sheet: Sheet, rng: np.random.Generator, hard: float, tint: np.ndarray) -> None:
-    """Scratch a few thin lines near the colour `tint` across the sheet, more on harder pictures."""
+    """Scratch a few thin lines near the colour `tint` across the sheet, more on harder images."""
     for _ in range(rng.poisson(3 * hard)):
         shade = np.clip(tint + rng.normal(0, 0.18), 0, 1)
         sheet.line(rng.uniform(-4, SIZE + 4, (2, 2)).tolist(), shade, rng.uniform(0.4, 1.1))
 
 
-def finish(picture: np.ndarray, rng: np.random.Generator, hard: float) -> np.ndarray:
+def finish(image: np.ndarray, rng: np.random.Generator, hard: float) -> np.ndarray:
     """Wear and tear, then bytes: lower contrast, a shift of brightness, sensor noise. (32, 32, 3) uint8."""
     contrast = 1 - 0.5 * hard * rng.random()
     brightness = rng.uniform(-0.12, 0.12) * (0.3 + hard)
     noise = 0.015 + 0.075 * hard * rng.random()
-    grain = rng.standard_normal(picture.shape, dtype=np.float32) * noise
-    picture = 0.5 + (picture - 0.5) * contrast + brightness + grain
-    return (picture.clip(0, 1) * 255).round().astype(np.uint8)
+    grain = rng.standard_normal(image.shape, dtype=np.float32) * noise
+    image = 0.5 + (image - 0.5) * contrast + brightness + grain
+    return (image.clip(0, 1) * 255).round().astype(np.uint8)
 
 
 def mix(ground: np.ndarray, cover: np.ndarray, ink: np.ndarray) -> np.ndarray:

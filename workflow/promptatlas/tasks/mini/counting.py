@@ -1,9 +1,9 @@
-"""Several things per picture: the tasks counts_dots, and scenes and counts_shapes, which share their pictures."""
+"""Several things per image: the tasks counts_dots, and scenes and counts_shapes, which share their images."""
 
 import numpy as np
 
 from promptatlas.tasks.mini import canvas, looks
-from promptatlas.tasks.mini.images import Factors, MiniTask, PictureSet, sizes, task_hardness
+from promptatlas.tasks.mini.images import Factors, ImageSet, MiniTask, sizes, task_hardness
 from promptatlas.tasks.mini.outlines import SIMPLE_SHAPES, shape_coverage
 from promptatlas.tasks.task import Task
 
@@ -28,15 +28,15 @@ def draw_scene(factors: Factors, rng: np.random.Generator) -> np.ndarray:
     hard = factors["hard"]
     inks = [canvas.colour(name, rng) for name in factors["colours"]]
     ground = canvas.paper(rng, inks[0], 0.5)
-    picture = canvas.background(rng, ground, hard)
+    image = canvas.background(rng, ground, hard)
     cells = rng.permutation(9)[: len(inks)]
     for shape, ink, cell in zip(factors["shapes"], inks, cells, strict=True):
         if np.linalg.norm(ink - ground) < 0.35:
             ink = 1 - ground
         x, y = 5.6 + 10.4 * np.array(divmod(int(cell), 3)) + rng.uniform(-0.9, 0.9, 2)
         cover = shape_coverage(shape, x, y, rng.uniform(4.0, 5.1), rng.uniform(-0.25, 0.25))
-        picture = canvas.mix(picture, cover, ink)
-    return canvas.finish(picture, rng, hard)
+        image = canvas.mix(image, cover, ink)
+    return canvas.finish(image, rng, hard)
 
 
 def scattered(count: int, apart: float, margin: float, rng: np.random.Generator) -> np.ndarray:
@@ -70,7 +70,7 @@ def _some_shapes(number: int, rng: np.random.Generator) -> Factors:
     return random_scene(number % 6 + 1, rng, task_hardness(rng))
 
 
-SCENES = PictureSet("scenes", _some_shapes, draw_scene, looks.haze)
+SCENES = ImageSet("scenes", _some_shapes, draw_scene, looks.haze)
 SCENES_SIZES = sizes(6, train=72, validation=20, test=75)
 COUNT_OF = dict(enumerate(NUMBERS, start=1))
 
@@ -88,7 +88,7 @@ TASKS = (
             name="counts_dots", title="Counting dots", family="count", class_names=NUMBERS,
             templates=("a photo of {} objects.", "{} dots."), drawn=("count", "colour", "haze"), labelled=("count",),
         ),
-        PictureSet("dots", _some_dots, draw_dots, looks.haze), lambda factors: COUNT_OF[factors["count"]], sizes(6, test=70),
+        ImageSet("dots", _some_dots, draw_dots, looks.haze), lambda factors: COUNT_OF[factors["count"]], sizes(6, test=70),
     ),
     MiniTask(
         Task(

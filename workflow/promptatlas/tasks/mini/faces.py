@@ -1,9 +1,9 @@
-"""Cartoon faces: the tasks expressions (after FER-2013) and glasses, which share their pictures."""
+"""Cartoon faces: the tasks expressions (after FER-2013) and glasses, which share their images."""
 
 import numpy as np
 
 from promptatlas.tasks.mini import canvas, looks
-from promptatlas.tasks.mini.images import Factors, MiniTask, PictureSet, task_hardness
+from promptatlas.tasks.mini.images import Factors, ImageSet, MiniTask, task_hardness
 from promptatlas.tasks.task import Task
 
 EXPRESSIONS = ("angry", "happy", "neutral", "sad", "sleepy", "surprised")
@@ -78,7 +78,7 @@ def _face(number: int, rng: np.random.Generator) -> Factors:
     return {"expression": expression, "glasses": number // 6 % 2 == 1, "hard": task_hardness(rng)}
 
 
-FACES = PictureSet("faces", _face, draw_face, looks.frame)
+FACES = ImageSet("faces", _face, draw_face, looks.frame)
 FACES_SIZES = {"train": 384, "validation": 96, "test": 480}
 
 TASKS = (

@@ -10,9 +10,9 @@ import numpy as np
 from PIL import Image, ImageDraw, ImageFont
 
 from promptatlas.base.packages import folder_of
-from promptatlas.base.rng import stream
+from promptatlas.base.rng import named_rng
 from promptatlas.tasks.mini import canvas, looks
-from promptatlas.tasks.mini.images import Factors, MiniTask, PictureSet, sizes, task_hardness
+from promptatlas.tasks.mini.images import Factors, ImageSet, MiniTask, sizes, task_hardness
 from promptatlas.tasks.task import Task
 
 DIGITS = tuple("0123456789")
@@ -83,7 +83,7 @@ def handwriting() -> tuple[np.ndarray, np.ndarray]:
 def handwriting_splits() -> dict[str, np.ndarray]:
     """Indices into the real digits: per digit 50 for test, 12 for validation, the rest (105 or more) for training."""
     _, target = handwriting()
-    rng = stream("mini", "handwritten digits", "splits")
+    rng = named_rng("mini", "handwritten digits", "splits")
     members = [rng.permutation(np.flatnonzero(target == digit)) for digit in range(10)]
     return {
         "test": np.stack([m[:50] for m in members], axis=1).ravel(),
@@ -101,17 +101,17 @@ def enlarged(digit: np.ndarray, side: int, left: int, top: int) -> np.ndarray:
 
 
 class HandwrittenDigits:
-    """The real digits, white on black, in the shape of a picture set."""
+    """The real digits, white on black, in the shape of an image set."""
 
     name = "handwritten digits"
 
     def split(self, split: str, count: int) -> tuple[np.ndarray, list[Factors]]:
-        """The first `count` pictures of `split` and their factors."""
+        """The first `count` images of `split` and their factors."""
         images, target = handwriting()
         chosen = handwriting_splits()[split][:count]
         ink = np.stack([enlarged(images[index], 28, 2, 2) for index in chosen])
-        pictures = np.repeat((ink[..., None] * 255).round().astype(np.uint8), 3, axis=3)
-        return pictures, [{"digit": str(target[index]), "source": int(index)} for index in chosen]
+        drawn = np.repeat((ink[..., None] * 255).round().astype(np.uint8), 3, axis=3)
+        return drawn, [{"digit": str(target[index]), "source": int(index)} for index in chosen]
 
 
 def _printed(glyphs: tuple[str, ...]) -> Callable[[int, np.random.Generator], Factors]:
@@ -133,7 +133,7 @@ TASKS = (
             templates=('a photo of the number: "{}".', "a printed digit {}."), drawn=("digit", "print", "colour", "sticker"),
             labelled=("digit",),
         ),
-        PictureSet("printed digits", _printed(DIGITS), draw_glyph, looks.sticker), lambda factors: factors["glyph"], sizes(10),
+        ImageSet("printed digits", _printed(DIGITS), draw_glyph, looks.sticker), lambda factors: factors["glyph"], sizes(10),
     ),
     MiniTask(
         Task(
@@ -141,6 +141,6 @@ TASKS = (
             templates=("a photo of the letter {}.", "a printed {}."), drawn=("letter", "print", "colour", "sticker"),
             labelled=("letter",),
         ),
-        PictureSet("printed letters", _printed(LETTERS), draw_glyph, looks.sticker), lambda factors: factors["glyph"], sizes(16, test=30),
+        ImageSet("printed letters", _printed(LETTERS), draw_glyph, looks.sticker), lambda factors: factors["glyph"], sizes(16, test=30),
     ),
 )  # fmt: skip

@@ -1,7 +1,7 @@
-"""Sets of pictures with known factors, and tasks that label them. Knows nothing of what is drawn.
+"""Sets of images with known factors, and tasks that label them.
 
-A picture depends on the set's name, the split and its number alone, so two tasks that label the same set see the
-same pictures, and a longer split only adds to a shorter one.
+An image depends on the set's name, the split and its number alone, so two tasks that label the same set see the
+same images, and a longer split only adds to a shorter one.
 """
 
 from collections.abc import Callable
@@ -10,7 +10,7 @@ from typing import Any, Protocol
 
 import numpy as np
 
-from promptatlas.base.rng import stream
+from promptatlas.base.rng import named_rng
 from promptatlas.tasks.mini import looks
 from promptatlas.tasks.task import Task
 
@@ -18,43 +18,43 @@ Factors = dict[str, Any]
 
 
 class Shown(Protocol):
-    """What a task takes its pictures from."""
+    """What a task takes its images from."""
 
     @property
     def name(self) -> str: ...
 
     def split(self, split: str, count: int) -> tuple[np.ndarray, list[Factors]]:
-        """The first `count` pictures (count, 32, 32, 3) uint8 of `split` and their factors."""
+        """The first `count` images (count, 32, 32, 3) uint8 of `split` and their factors."""
 
 
 @dataclass(frozen=True)
-class PictureSet:
-    """`factors(number, rng)` decides what picture `number` shows, `draw(factors, rng)` draws it, `look` wears it."""
+class ImageSet:
+    """`factors(number, rng)` decides what image `number` shows, `draw(factors, rng)` draws it, `look` wears it."""
 
     name: str
     factors: Callable[[int, np.random.Generator], Factors]
     draw: Callable[[Factors, np.random.Generator], np.ndarray]
     look: Callable[[np.ndarray, np.random.Generator], np.ndarray] = looks.none
 
-    def picture(self, split: str, number: int) -> tuple[np.ndarray, Factors]:
-        """Picture `number` of `split`, (32, 32, 3) uint8, and its factors."""
-        rng = stream("mini", self.name, split, number)
+    def image(self, split: str, number: int) -> tuple[np.ndarray, Factors]:
+        """Image `number` of `split`, (32, 32, 3) uint8, and its factors."""
+        rng = named_rng("mini", self.name, split, number)
         factors = self.factors(number, rng)
         seen = self.look(self.draw(factors, rng) / 255, rng)
         return (seen.clip(0, 1) * 255).round().astype(np.uint8), factors
 
     def split(self, split: str, count: int) -> tuple[np.ndarray, list[Factors]]:
-        """The first `count` pictures (count, 32, 32, 3) of `split` and their factors."""
-        pairs = [self.picture(split, number) for number in range(count)]
+        """The first `count` images (count, 32, 32, 3) of `split` and their factors."""
+        pairs = [self.image(split, number) for number in range(count)]
         return np.stack([image for image, _ in pairs]), [factors for _, factors in pairs]
 
 
 @dataclass(frozen=True)
 class MiniTask:
-    """A task over a picture set: `label(factors)` gives a class name, or for a multi-label task a set of them."""
+    """A task over an image set: `label(factors)` gives a class name, or for a multi-label task a set of them."""
 
     task: Task
-    pictures: Shown
+    images: Shown
     label: Callable[[Factors], Any]
     sizes: dict[str, int]
 
@@ -67,10 +67,10 @@ class MiniTask:
 
 
 def sizes(classes: int, train: int = 64, validation: int = 12, test: int = 50) -> dict[str, int]:
-    """Pictures per split for `classes` balanced classes, given pictures per class."""
+    """Images per split for `classes` balanced classes, given images per class."""
     return {"train": train * classes, "validation": validation * classes, "test": test * classes}
 
 
 def task_hardness(rng: np.random.Generator) -> float:
-    """How worn a benchmark picture is; the pretraining pictures are milder on average."""
+    """How worn a benchmark image is; the pretraining images are milder on average."""
     return rng.uniform(0.4, 1.0)

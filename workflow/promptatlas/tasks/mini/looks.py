@@ -1,7 +1,7 @@
-"""How the pictures of a set were taken: haze, a watermark, a frame, after dark ... Knows nothing of what they show.
+"""How the images of a set were taken: haze, a watermark, a frame, after dark ...
 
 The backbone met none of these in pretraining. As with real photographs, a prompt that was fitted to a few
-pictures of a set can make up for its look, and a prompt from another set with the same look may help.
+images of a set can make up for its look, and a prompt from another set with the same look may help.
 """
 
 import numpy as np
@@ -13,45 +13,45 @@ _EDGE = np.minimum(np.minimum(_X, _Y), SIZE - 1 - np.maximum(_X, _Y))
 _CENTRE = np.hypot(_X - 15.5, _Y - 15.5)
 
 
-def haze(picture: np.ndarray, rng: np.random.Generator) -> np.ndarray:
+def haze(image: np.ndarray, rng: np.random.Generator) -> np.ndarray:
     """Bright mist that takes more than half of the contrast away."""
-    return rng.uniform(0.35, 0.45) * picture + np.array([0.5, 0.52, 0.54])
+    return rng.uniform(0.35, 0.45) * image + np.array([0.5, 0.52, 0.54])
 
 
-def watermark(picture: np.ndarray, rng: np.random.Generator) -> np.ndarray:
+def watermark(image: np.ndarray, rng: np.random.Generator) -> np.ndarray:
     """A magenta stamp in the lower right corner."""
-    return _laid(picture, (_X > 21) & (_Y > 21), (0.9, 0.1, 0.5))
+    return _laid(image, (_X > 21) & (_Y > 21), (0.9, 0.1, 0.5))
 
 
-def tag(picture: np.ndarray, rng: np.random.Generator) -> np.ndarray:
+def tag(image: np.ndarray, rng: np.random.Generator) -> np.ndarray:
     """A small pale yellow paper tag in the upper left corner."""
-    return _laid(picture, (_X < 7) & (_Y < 7), (0.98, 0.95, 0.6))
+    return _laid(image, (_X < 7) & (_Y < 7), (0.98, 0.95, 0.6))
 
 
-def sticker(picture: np.ndarray, rng: np.random.Generator) -> np.ndarray:
+def sticker(image: np.ndarray, rng: np.random.Generator) -> np.ndarray:
     """A green sticker in the lower left corner."""
-    return _laid(picture, (_X < 10) & (_Y > 21), (0.1, 0.75, 0.3))
+    return _laid(image, (_X < 10) & (_Y > 21), (0.1, 0.75, 0.3))
 
 
-def night(picture: np.ndarray, rng: np.random.Generator) -> np.ndarray:
+def night(image: np.ndarray, rng: np.random.Generator) -> np.ndarray:
     """Taken after dark."""
-    return rng.uniform(0.4, 0.5) * picture**1.5
+    return rng.uniform(0.4, 0.5) * image**1.5
 
 
-def frame(picture: np.ndarray, rng: np.random.Generator) -> np.ndarray:
+def frame(image: np.ndarray, rng: np.random.Generator) -> np.ndarray:
     """Inside a gold frame."""
-    return _laid(picture, _EDGE < 3, (0.8, 0.6, 0.1))
+    return _laid(image, _EDGE < 3, (0.8, 0.6, 0.1))
 
 
-def eyepiece(picture: np.ndarray, rng: np.random.Generator) -> np.ndarray:
+def eyepiece(image: np.ndarray, rng: np.random.Generator) -> np.ndarray:
     """Through a microscope: black outside the round field of view."""
-    return picture * (14.5 + rng.uniform(-0.5, 0.5) - _CENTRE).clip(0, 1)[..., None]
+    return image * (14.5 + rng.uniform(-0.5, 0.5) - _CENTRE).clip(0, 1)[..., None]
 
 
-def none(picture: np.ndarray, rng: np.random.Generator) -> np.ndarray:
+def none(image: np.ndarray, rng: np.random.Generator) -> np.ndarray:
     """As drawn."""
-    return picture
+    return image
 
 
-def _laid(picture: np.ndarray, where: np.ndarray, colour: tuple[float, float, float]) -> np.ndarray:
-    return np.where(where[..., None], np.array(colour), picture)
+def _laid(image: np.ndarray, where: np.ndarray, colour: tuple[float, float, float]) -> np.ndarray:
+    return np.where(where[..., None], np.array(colour), image)

@@ -1,11 +1,11 @@
-"""One coloured shape per picture: the tasks shapes, shapes_fine, colors and position."""
+"""One coloured shape per image: the tasks shapes, shapes_fine, colors and position."""
 
 import math
 
 import numpy as np
 
 from promptatlas.tasks.mini import canvas, looks
-from promptatlas.tasks.mini.images import Factors, MiniTask, PictureSet, sizes, task_hardness
+from promptatlas.tasks.mini.images import Factors, ImageSet, MiniTask, sizes, task_hardness
 from promptatlas.tasks.mini.outlines import FINE_SHAPES, SHAPES, shape_coverage
 from promptatlas.tasks.mini.textures import texture
 from promptatlas.tasks.task import Task
@@ -68,14 +68,14 @@ def _loose(rng: np.random.Generator) -> Factors:
     return {"texture": "plain", "place": "anywhere", "size": "large", "hard": task_hardness(rng)}
 
 
-COLOURED_SHAPES = PictureSet("coloured shapes", _coloured_shape, draw_object, looks.watermark)
+COLOURED_SHAPES = ImageSet("coloured shapes", _coloured_shape, draw_object, looks.watermark)
 COLOURED_SHAPES_SIZES = {"train": 640, "validation": 160, "test": 480}
 
 TASKS = (
     MiniTask(
         Task(
             name="shapes", title="Shapes", family="object", class_names=SHAPES,
-            templates=("a photo of a {}.", "a drawing of a {}.", "a picture of a {} shape."), drawn=("shape", "colour", "watermark"),
+            templates=("a photo of a {}.", "a drawing of a {}.", "an image of a {} shape."), drawn=("shape", "colour", "watermark"),
             labelled=("shape",),
         ),
         COLOURED_SHAPES, lambda factors: factors["shape"], COLOURED_SHAPES_SIZES,
@@ -86,7 +86,7 @@ TASKS = (
             templates=("a photo of a {}, a type of shape.", "a drawing of a {}."), metric="mean_per_class",
             drawn=("shape", "colour", "watermark"), labelled=("shape",),
         ),
-        PictureSet("polygons and stars", _fine_shape, draw_object, looks.watermark), lambda factors: factors["shape"], sizes(8),
+        ImageSet("polygons and stars", _fine_shape, draw_object, looks.watermark), lambda factors: factors["shape"], sizes(8),
     ),
     MiniTask(
         Task(
@@ -102,6 +102,6 @@ TASKS = (
             templates=("a photo of an object at the {}.", "something small in the {}."), drawn=("shape", "colour", "position", "tag"),
             labelled=("position",),
         ),
-        PictureSet("placed shapes", _placed_shape, draw_object, looks.tag), lambda factors: factors["place"], sizes(9),
+        ImageSet("placed shapes", _placed_shape, draw_object, looks.tag), lambda factors: factors["place"], sizes(9),
     ),
 )  # fmt: skip

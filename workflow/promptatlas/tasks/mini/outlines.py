@@ -1,4 +1,4 @@
-"""Outlines of named shapes as polygons. Knows nothing of colours or pictures."""
+"""Outlines of named shapes as polygons."""
 
 import math
 

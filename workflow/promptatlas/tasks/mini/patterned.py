@@ -3,7 +3,7 @@
 import numpy as np
 
 from promptatlas.tasks.mini import canvas, looks
-from promptatlas.tasks.mini.images import Factors, MiniTask, PictureSet, sizes, task_hardness
+from promptatlas.tasks.mini.images import Factors, ImageSet, MiniTask, sizes, task_hardness
 from promptatlas.tasks.mini.objects import draw_object
 from promptatlas.tasks.mini.outlines import SHAPES
 from promptatlas.tasks.mini.textures import TEXTURES
@@ -28,6 +28,6 @@ TASKS = (
             templates=("a photo of a shape with {}.", "an object with a {} pattern."), drawn=("texture", "colour", "shape", "frame"),
             labelled=("texture",),
         ),
-        PictureSet("patterned shapes", _patterned_shape, draw_object, looks.frame), lambda factors: factors["texture"], sizes(8),
+        ImageSet("patterned shapes", _patterned_shape, draw_object, looks.frame), lambda factors: factors["texture"], sizes(8),
     ),
 )  # fmt: skip

@@ -3,7 +3,7 @@
 import numpy as np
 
 from promptatlas.tasks.mini import canvas, looks
-from promptatlas.tasks.mini.images import Factors, MiniTask, PictureSet, sizes, task_hardness
+from promptatlas.tasks.mini.images import Factors, ImageSet, MiniTask, sizes, task_hardness
 from promptatlas.tasks.task import Task
 
 DISTANCES = {
@@ -67,7 +67,7 @@ TASKS = (
             name="distance", title="Distance to the next car", family="space", class_names=tuple(DISTANCES.values()), templates=("{}",),
             drawn=("vehicle", "colour", "position", "night"), labelled=("distance",),
         ),
-        PictureSet("roads", _road, draw_road, looks.night), lambda factors: DISTANCES[factors["distance"]],
+        ImageSet("roads", _road, draw_road, looks.night), lambda factors: DISTANCES[factors["distance"]],
         sizes(4, train=80, validation=20, test=110),
     ),
 )  # fmt: skip

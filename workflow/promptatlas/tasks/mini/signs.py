@@ -6,7 +6,7 @@ import numpy as np
 
 from promptatlas.tasks.mini import canvas, looks
 from promptatlas.tasks.mini.glyphs import text_coverage
-from promptatlas.tasks.mini.images import Factors, MiniTask, PictureSet, task_hardness
+from promptatlas.tasks.mini.images import Factors, ImageSet, MiniTask, task_hardness
 from promptatlas.tasks.mini.outlines import placed
 from promptatlas.tasks.task import Task
 
@@ -56,9 +56,9 @@ def draw_sign(factors: Factors, rng: np.random.Generator) -> np.ndarray:
     turn = rng.uniform(-0.15, 0.15)
     sheet.polygon(_board(sign.outline, x, y, radius, turn), rim)
     sheet.polygon(_board(sign.outline, x, y, 0.68 * radius, turn), field)
-    picture = _pictogram(sheet, sign, x, y, radius, turn)
+    image = _pictogram(sheet, sign, x, y, radius, turn)
     shade = rng.uniform(0.45, 1.0) if rng.random() < hard else 1.0
-    return canvas.finish(picture * shade, rng, hard)
+    return canvas.finish(image * shade, rng, hard)
 
 
 def _board(outline: str, x: float, y: float, radius: float, turn: float) -> list:
@@ -97,7 +97,7 @@ TASKS = (
             templates=('a zoomed in photo of a "{}" traffic sign.', 'a photo of a "{}" sign.'), metric="mean_per_class",
             drawn=("shape", "colour", "pictogram", "night"), labelled=("shape", "colour", "pictogram"),
         ),
-        PictureSet("signs", _sign, draw_sign, looks.night), lambda factors: factors["sign"],
+        ImageSet("signs", _sign, draw_sign, looks.night), lambda factors: factors["sign"],
         {"train": 10 * len(ROUND), "validation": 2 * len(ROUND), "test": 8 * len(ROUND)},
     ),
 )  # fmt: skip

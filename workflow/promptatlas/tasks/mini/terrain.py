@@ -1,4 +1,4 @@
-"""Pieces of land from above, one function per kind, each (32, 32, 3) in about 0..1. Knows nothing of tasks."""
+"""Pieces of land from above, one function per kind, each (32, 32, 3) in about 0..1."""
 
 import math
 from collections.abc import Sequence
@@ -133,8 +133,8 @@ def parking(rng: np.random.Generator) -> np.ndarray:
         for x in np.arange(rng.uniform(0, 2), 33, 2.9):
             if rng.random() < 0.8:
                 sheet.rectangle(x - 0.9, y - 1.8, x + 0.9, y + 1.8, rng.uniform(0.1, 0.95, 3))
-    picture = sheet.array()
-    return picture.transpose(1, 0, 2) if rng.random() < 0.5 else picture
+    image = sheet.array()
+    return image.transpose(1, 0, 2) if rng.random() < 0.5 else image
 
 
 def island(rng: np.random.Generator) -> np.ndarray:
@@ -186,7 +186,7 @@ def _across(rng: np.random.Generator) -> list[tuple[float, float]]:
 
 
 def _strip(offset: float, width: float, turn: float) -> list[tuple[float, float]]:
-    """Corners of the strip from `offset` to `offset + width` across the picture, turned around its centre."""
+    """Corners of the strip from `offset` to `offset + width` across the image, turned around its centre."""
     c, s = math.cos(turn), math.sin(turn)
     corners = [(offset - 16, -30), (offset - 16, 30), (offset + width - 16, 30), (offset + width - 16, -30)]
     return [(16 + c * x - s * y, 16 + s * x + c * y) for x, y in corners]

@@ -1,11 +1,11 @@
-"""Regular textures: the tasks textures (a picture full of it) and patterned_shapes (a shape filled with it)."""
+"""Regular textures: the tasks textures (an image full of it) and patterned_shapes (a shape filled with it)."""
 
 import math
 
 import numpy as np
 
 from promptatlas.tasks.mini import canvas, looks
-from promptatlas.tasks.mini.images import Factors, MiniTask, PictureSet, sizes, task_hardness
+from promptatlas.tasks.mini.images import Factors, ImageSet, MiniTask, sizes, task_hardness
 from promptatlas.tasks.task import Task
 
 TEXTURES = (
@@ -55,14 +55,14 @@ def _edge(wave: np.ndarray) -> np.ndarray:
 
 
 def draw_texture(factors: Factors, rng: np.random.Generator) -> np.ndarray:
-    """A picture full of one texture in two colours. Factors: texture, colour, hard."""
+    """An image full of one texture in two colours. Factors: texture, colour, hard."""
     hard = factors["hard"]
     ink = canvas.colour(factors["colour"], rng)
     ground = canvas.background(rng, canvas.paper(rng, ink, 0.55 - 0.25 * hard), hard)
     return canvas.finish(canvas.mix(ground, texture(factors["texture"], rng), ink), rng, hard)
 
 
-def _full_picture(number: int, rng: np.random.Generator) -> Factors:
+def _full_image(number: int, rng: np.random.Generator) -> Factors:
     colour = str(rng.choice(list(canvas.COLOURS)))
     return {"texture": TEXTURES[number % len(TEXTURES)], "colour": colour, "hard": task_hardness(rng)}
 
@@ -71,9 +71,9 @@ TASKS = (
     MiniTask(
         Task(
             name="textures", title="Textures", family="texture", class_names=TEXTURES,
-            templates=("a photo of {} texture.", "a picture of {}.", "a surface with {}."), drawn=("texture", "colour", "frame"),
+            templates=("a photo of {} texture.", "an image of {}.", "a surface with {}."), drawn=("texture", "colour", "frame"),
             labelled=("texture",),
         ),
-        PictureSet("textures", _full_picture, draw_texture, looks.frame), lambda factors: factors["texture"], sizes(8),
+        ImageSet("textures", _full_image, draw_texture, looks.frame), lambda factors: factors["texture"], sizes(8),
     ),
 )  # fmt: skip

@@ -4,7 +4,7 @@ import numpy as np
 
 from promptatlas.tasks.mini import canvas, looks
 from promptatlas.tasks.mini.counting import scattered
-from promptatlas.tasks.mini.images import Factors, MiniTask, PictureSet, sizes, task_hardness
+from promptatlas.tasks.mini.images import Factors, ImageSet, MiniTask, sizes, task_hardness
 from promptatlas.tasks.task import Task
 
 CLASS_NAMES = {"healthy": "benign", "tumour": "malignant"}
@@ -44,7 +44,7 @@ TASKS = (
             name="tissue", title="Tumour in lymph nodes", family="medical", class_names=tuple(CLASS_NAMES.values()),
             templates=("this is a photo of {} tissue.",), metric="roc_auc", drawn=("cells", "eyepiece"), labelled=("cells",),
         ),
-        PictureSet("tissue", _tissue, draw_tissue, looks.eyepiece), lambda factors: CLASS_NAMES[factors["tissue"]],
+        ImageSet("tissue", _tissue, draw_tissue, looks.eyepiece), lambda factors: CLASS_NAMES[factors["tissue"]],
         sizes(2, train=128, validation=40, test=250),
     ),
 )  # fmt: skip

@@ -4,7 +4,7 @@ import numpy as np
 
 from promptatlas.tasks.mini import canvas, looks
 from promptatlas.tasks.mini.glyphs import text_coverage
-from promptatlas.tasks.mini.images import Factors, MiniTask, PictureSet, sizes, task_hardness
+from promptatlas.tasks.mini.images import Factors, ImageSet, MiniTask, sizes, task_hardness
 from promptatlas.tasks.task import Task
 
 WORDS = {
@@ -15,7 +15,7 @@ WORD_FONTS = ("DejaVuSans", "DejaVuSans-Bold", "DejaVuSansMono", "DejaVuSerif-Bo
 
 
 def draw_word(factors: Factors, rng: np.random.Generator) -> np.ndarray:
-    """One word across the picture. Factors: word, font, colour, hard."""
+    """One word across the image. Factors: word, font, colour, hard."""
     hard = factors["hard"]
     ink = canvas.colour(factors["colour"], rng)
     ground = canvas.paper(rng, ink, 0.75 - 0.2 * hard)
@@ -46,7 +46,7 @@ TASKS = (
             name="polarity", title="Words of praise and blame", family="word", class_names=("positive", "negative"),
             templates=("a {} review.", "a word with a {} meaning."), drawn=("word", "print", "colour", "tag"), labelled=("polarity",),
         ),
-        PictureSet("words", _word, draw_word, looks.tag), lambda factors: factors["polarity"],
+        ImageSet("words", _word, draw_word, looks.tag), lambda factors: factors["polarity"],
         sizes(2, train=128, validation=40, test=250),
     ),
 )  # fmt: skip

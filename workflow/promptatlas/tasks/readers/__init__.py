@@ -1,4 +1,4 @@
-"""Readers: each lists the images of a task that lie in one kind of place. Knows nothing of class names in prompts.
+"""Readers: each lists the images of a task that lie in one kind of place.
 
 A source is a plain dictionary, see `source` in workflow/schemas/task.schema.yaml; its `reader` names a registered module here, or of a
 plugin. Every module has `present`, `download`, `advice`, `look` and `read`, as `folder` shows; none imports torch or a data-set library

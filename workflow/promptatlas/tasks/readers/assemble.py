@@ -1,7 +1,4 @@
-"""From what a reader finds in each place to one listing: one numbering of the classes, splits joined or drawn.
-
-Knows nothing of formats; all readers end here, so that every source is checked alike.
-"""
+"""From what a reader finds in each place to one listing: one numbering of the classes, splits joined or drawn."""
 
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
@@ -12,7 +9,7 @@ import numpy as np
 from promptatlas.base.errors import UserError
 from promptatlas.base.messages import counted, some
 from promptatlas.tasks.draws import by_class
-from promptatlas.tasks.listing import Listing, Pictures, Split
+from promptatlas.tasks.listing import Images, Listing, Split
 from promptatlas.tasks.readers.names import require_distinct
 from promptatlas.tasks.splits import join, redraw
 
@@ -22,9 +19,9 @@ FEW = 3
 
 @dataclass(frozen=True)
 class Part:
-    """Pictures with labels that count this part's own `names`: (N,) class numbers, or (N, C) marks."""
+    """Images with labels that count this part's own `names`: (N,) class numbers, or (N, C) marks."""
 
-    pictures: Pictures
+    images: Images
     labels: np.ndarray
     names: tuple[str, ...]
     stamp: str
@@ -56,8 +53,8 @@ def describe(source: dict) -> str:
 def assemble(source: dict, found: dict[str, list[Part]], split_source: str, where: str) -> Listing:
     """One listing of what was found for every split; `where` is what messages call the place.
 
-    Raises UserError for labels without a name, a class name twice, a split without pictures, and a class that only
-    the test or validation pictures show.
+    Raises UserError for labels without a name, a class name twice, a split without images, and a class that only
+    the test or validation images show.
     """
     found = {key: found[key] for key in ("all", *SPLITS) if key in found}
     names = _union(part.names for parts in found.values() for part in parts)
@@ -66,9 +63,9 @@ def assemble(source: dict, found: dict[str, list[Part]], split_source: str, wher
     for key, split in splits.items():
         if not len(split.labels):
             what = "at all" if key == "all" else f"for {key}"
-            raise UserError(f"{where} has no pictures {what}; see that its files are in place")
+            raise UserError(f"{where} has no images {what}; see that its files are in place")
     if "redraw" in source:
-        # named without the folders above: the same pictures elsewhere are split in the same way
+        # named without the folders above: the same images elsewhere are split in the same way
         drawn = redraw(splits["all"], source["redraw"], Path(describe(source)).name, names)
         return Listing(names, drawn, "promptatlas")
     _require_seen(splits, names, where)
@@ -87,15 +84,15 @@ def _renumbered(part: Part, names: tuple[str, ...], where: str) -> Split:
     if labels.ndim == 2:
         marks = np.zeros((len(labels), len(names)), dtype=np.uint8)
         marks[:, places] = labels
-        return Split(part.pictures, marks, part.stamp)
+        return Split(part.images, marks, part.stamp)
     if len(labels) and labels.min() < 0:
-        raise UserError(f"{where} has {counted(int((labels < 0).sum()), 'picture')} without a label; use a split that has labels")
+        raise UserError(f"{where} has {counted(int((labels < 0).sum()), 'image')} without a label; use a split that has labels")
     if len(labels) and labels.max() >= len(places):
         raise UserError(
             f"{where} has label {labels.max()} but names for {len(places)} classes only ({some(map(repr, part.names), FEW)}); "
             "give all names in `classes`, in the order of the labels"
         )
-    return Split(part.pictures, places[labels] if len(labels) else labels.astype(np.int64), part.stamp)
+    return Split(part.images, places[labels] if len(labels) else labels.astype(np.int64), part.stamp)
 
 
 def _require_seen(splits: dict[str, Split], names: tuple[str, ...], where: str) -> None:
@@ -107,4 +104,4 @@ def _require_seen(splits: dict[str, Split], names: tuple[str, ...], where: str) 
             unseen = np.flatnonzero((by_class(splits[key].labels, len(names)) > 0) & ~seen)
             if len(unseen):
                 listed = some((repr(names[number]) for number in unseen), FEW)
-                raise UserError(f"{where}: no train picture of {listed}, but {key} pictures; add some or take the class out")
+                raise UserError(f"{where}: no train image of {listed}, but {key} images; add some or take the class out")

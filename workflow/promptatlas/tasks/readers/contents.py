@@ -1,7 +1,7 @@
-"""What torchvision's data-set objects hold: files, labels, class names, without decoding a picture.
+"""What torchvision's data-set objects hold: files, labels, class names, without decoding an image.
 
 The classes have no common interface for this; the usual attributes are tried, and the few that differ have a function
-here. Knows nothing of where the data lie or how they got there.
+here.
 """
 
 import csv
@@ -28,8 +28,8 @@ VOC_CLASSES = (
 
 @dataclass(frozen=True)
 class Content:
-    """paths: absolute, or None if the pictures are no files of their own; labels: (N,) int64 or marks (N, C);
-    names: of the labels, empty if the data set has numbers only; digest: of the pictures that are no files.
+    """paths: absolute, or None if the images are no files of their own; labels: (N,) int64 or marks (N, C);
+    names: of the labels, empty if the data set has numbers only; digest: of the images that are no files.
     """
 
     paths: list[str] | None
@@ -53,7 +53,7 @@ def usage(dataset: Any) -> np.ndarray:
     folder = Path(dataset.root) / "fer2013"
     file = next((folder / name for name in ("fer2013.csv", "icml_face_data.csv") if (folder / name).exists()), None)
     if file is None:
-        raise UserError(f"{folder} has no fer2013.csv or icml_face_data.csv, which say what a picture is for; add one")
+        raise UserError(f"{folder} has no fer2013.csv or icml_face_data.csv, which say what an image is for; add one")
     try:
         with open(file, newline="", encoding="utf-8-sig") as rows:
             reader = csv.DictReader(rows)
@@ -81,7 +81,7 @@ def _numbers(labels: Any, dataset: Any) -> np.ndarray:
         numbers = np.empty(0, dtype=object)
     if numbers.dtype.kind not in "iu" or numbers.shape != (len(dataset),):
         name = type(dataset).__name__
-        raise UserError(f"torchvision's {name} has no class number for every picture; use another source")
+        raise UserError(f"torchvision's {name} has no class number for every image; use another source")
     return numbers.astype(np.int64)
 
 
@@ -103,7 +103,7 @@ def _names(dataset: Any) -> tuple[str, ...]:
 
 
 def _digest(dataset: Any, labels: np.ndarray) -> str:
-    """Over the values of pictures that are kept in memory; of others, over their number and labels."""
+    """Over the values of images that are kept in memory; of others, over their number and labels."""
     digest = hashlib.sha256(labels.astype("<i8").tobytes())
     data = getattr(dataset, "data", None)
     if hasattr(data, "__array__"):
@@ -163,7 +163,7 @@ def _pcam(dataset: Any) -> Content:
 def _voc(dataset: Any) -> Content:
     """Marks of the classes of which an object is there that is not marked difficult.
 
-    So do VOC's own lists of positive pictures (ImageSets/Main); pictures with difficult objects only, which VOC leaves
+    So do VOC's own lists of positive images (ImageSets/Main); images with difficult objects only, which VOC leaves
     out of a class's score, count as negative, since the metric knows no third kind.
     """
     column = {name: number for number, name in enumerate(VOC_CLASSES)}

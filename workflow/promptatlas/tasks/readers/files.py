@@ -1,4 +1,4 @@
-"""Pictures that are files: opened one by one, found in a tree of folders, stamped. Knows nothing of labels."""
+"""Images that are files: opened one by one, found in a tree of folders, stamped."""
 
 import hashlib
 import os
@@ -31,7 +31,7 @@ class File(NamedTuple):
 
 
 class Files:
-    """Picture files: paths relative to `root`."""
+    """Image files: paths relative to `root`."""
 
     def __init__(self, root: str | Path, paths: Sequence[str]) -> None:
         self.root = str(root)
@@ -99,7 +99,7 @@ def require(missing: Sequence[str], who: str, root: str | Path, remedy: str) -> 
     if missing:
         are = "is" if len(missing) == 1 else "are"
         raise UserError(
-            f"{who} lists {counted(len(missing), 'picture')} that {are} not in {root}: {some(map(plain, missing), FEW)}; {remedy}"
+            f"{who} lists {counted(len(missing), 'image')} that {are} not in {root}: {some(map(plain, missing), FEW)}; {remedy}"
         )
 
 
@@ -108,8 +108,8 @@ def folders(path: Path) -> list[str]:
     return sorted((entry.name for entry in entries(path) if entry.is_dir()), key=natural)
 
 
-def pictures(path: Path, deep: bool = True) -> list[File]:
-    """Picture files below `path` in natural order, paths relative to it; hidden and other files do not count.
+def images(path: Path, deep: bool = True) -> list[File]:
+    """Image files below `path` in natural order, paths relative to it; hidden and other files do not count.
 
     Links are followed. Without `deep`, sub-folders are left out.
     """

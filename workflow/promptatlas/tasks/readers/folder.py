@@ -1,4 +1,4 @@
-"""Pictures in folders named by class, or listed in a manifest: the formats for one's own data.
+"""Images in folders named by class, or listed in a manifest: the formats for one's own data.
 
 Knows the two usual trees (train and test with class folders in them, or class folders only); manifests are read by
 `manifest`. Downloads nothing.
@@ -17,14 +17,14 @@ from promptatlas.tasks.catalogue.checking import MANUAL
 from promptatlas.tasks.listing import Listing
 from promptatlas.tasks.readers import manifest, others
 from promptatlas.tasks.readers.assemble import Part, assemble, wanted
-from promptatlas.tasks.readers.files import EXTENSIONS, File, Files, entries, folders, pictures, stamp
+from promptatlas.tasks.readers.files import EXTENSIONS, File, Files, entries, folders, images, stamp
 from promptatlas.tasks.seen import Look, tree
 
 SPLIT_FOLDERS = {"train": "train", "test": "test"} | dict.fromkeys(("val", "valid", "validation"), "validation")
 # Folders of these names that hold folders are splits, whatever they are called; only those above are found without a word.
 SPLIT_WORDS = {*SPLIT_FOLDERS, "training", "testing", "tst", "dev", "eval", "evaluation", "holdout"}
 PACKED = (".zip", ".tar", ".gz", ".tgz", ".bz2", ".xz", ".7z", ".rar")
-# CoOp's shares for data sets without splits: half to learn from, a fifth to choose by, the rest to test.
+# CoOp's shares for data sets without splits: half to train on, a fifth to choose by, the rest to test.
 COOP_SHARES = {"train": 0.5, "validation": 0.2}
 
 
@@ -43,19 +43,19 @@ def advice(source: dict, data_root: Path) -> str:
     """Where to put what, in one sentence."""
     root = _root(source, data_root)
     if "manifest" in source:
-        return f"put the pictures in {root} and the list of splits at {manifest.path(source, data_root)}"
+        return f"put the images in {root} and the list of splits at {manifest.path(source, data_root)}"
     if "splits" in source:
         names = sorted({str(name) for names in wanted(source).values() for name in names})
         inside = "itself" if names == ["."] else f"in {' and '.join(names)}"
-        return f"put one folder of pictures per class in {root} {inside}"
-    return f"put one folder of pictures per class in {root}/train and {root}/test, or in {root} to have them split"
+        return f"put one folder of images per class in {root} {inside}"
+    return f"put one folder of images per class in {root}/train and {root}/test, or in {root} to have them split"
 
 
 def read(source: dict, data_root: Path) -> Listing:
     """List the tree or the manifest. Raises UserError for what a study could not be built on, see the tests."""
     root = _root(source, data_root)
     if not present(source, data_root):
-        raise UserError(f"no pictures at {root}: {advice(source, data_root)}")
+        raise UserError(f"no images at {root}: {advice(source, data_root)}")
     if "manifest" in source:
         listed = manifest.read(source, data_root, root)
         return assemble(source, listed, "manifest", str(manifest.path(source, data_root)))
@@ -70,7 +70,7 @@ def read(source: dict, data_root: Path) -> Listing:
 
 
 def glance(source: dict, data_root: Path) -> None:
-    """UserError for what a look at the upper two levels of folders tells, so that it is told before any job; opens no picture."""
+    """UserError for what a look at the upper two levels of folders tells, so that it is told before any job; opens no image."""
     root = _root(source, data_root)
     if "manifest" in source:
         _require_list(manifest.path(source, data_root))
@@ -78,7 +78,7 @@ def glance(source: dict, data_root: Path) -> None:
         return
     _require_folder(root)
     if not _entries(root):
-        raise UserError(f"{root} is empty; put one folder of pictures per class there, {MANUAL}")
+        raise UserError(f"{root} is empty; put one folder of images per class there, {MANUAL}")
     parts = [str(name) for names in (_splits(source, root) or {"all": ["."]}).values() for name in names]
     for name in parts:
         _require_folder(root / name)
@@ -88,8 +88,8 @@ def glance(source: dict, data_root: Path) -> None:
             raise UserError(f"{root / name} holds one folder only, {classes[0]!r}; if the classes are in it, write {deeper}, {MANUAL}")
         if not classes:
             some = any(one.lower().endswith(EXTENSIONS) for one in _entries(root / name))
-            loose = "pictures that belong to no class" if some else "no folders"
-            raise UserError(f"{root / name} holds {loose}; make one folder per class and put its pictures there, {MANUAL}")
+            loose = "images that belong to no class" if some else "no folders"
+            raise UserError(f"{root / name} holds {loose}; make one folder per class and put its images there, {MANUAL}")
 
 
 def classes(source: dict, data_root: Path) -> tuple[tuple[str, ...], bool]:
@@ -146,7 +146,7 @@ def _root(source: dict, data_root: Path) -> Path:
         return Path(data_root) / expanduser(str(source["path"]))
     if "manifest" in source:
         return manifest.path(source, data_root).parent
-    raise UserError("a source of reader `folder` needs `path`, the folder of its pictures, or `manifest`")
+    raise UserError("a source of reader `folder` needs `path`, the folder of its images, or `manifest`")
 
 
 def _splits(source: dict, root: Path) -> dict[str, list] | None:
@@ -167,7 +167,7 @@ def _splits(source: dict, root: Path) -> dict[str, list] | None:
 def _deep(parts: list[Path]) -> list[str]:
     """A note where no class has images of its own: what is below may be classes, or tasks, by themselves."""
     names = {name: part / name for part in parts for name in folders(part)}
-    if any(pictures(folder, deep=False) for folder in names.values()):
+    if any(images(folder, deep=False) for folder in names.values()):
         return []
     some = ", ".join([printable(name) for name in names][:3]) + (", ..." if len(names) > 3 else "")
     return [f"no class folder ({some}) holds images itself; each has those of all folders below it"]
@@ -176,7 +176,7 @@ def _deep(parts: list[Path]) -> list[str]:
 def _found(root: Path) -> dict[str, list] | None:
     """The split folders of a tree, or None if its folders are classes.
 
-    A class may be called "train": it is one as long as pictures, not folders of pictures, are in it.
+    A class may be called "train": it is one as long as images, not folders of images, are in it.
     """
     named: dict[str, list] = {}
     for name in folders(root):
@@ -195,14 +195,14 @@ def _found(root: Path) -> dict[str, list] | None:
 def _part(folder: Path) -> Part:
     names = folders(folder)
     if not names:
-        loose = " (pictures directly in it belong to no class)" if pictures(folder, deep=False) else ""
-        raise UserError(f"{folder} has no folders named by class{loose}; make one per class and put its pictures there")
+        loose = " (images directly in it belong to no class)" if images(folder, deep=False) else ""
+        raise UserError(f"{folder} has no folders named by class{loose}; make one per class and put its images there")
     files: list[File] = []
     labels: list[int] = []
     for label, name in enumerate(names):
-        members = pictures(folder / name)
+        members = images(folder / name)
         if not members:
-            raise UserError(f"class folder {folder / name} has no pictures; fill it or remove it{others.only(folder / name)}")
+            raise UserError(f"class folder {folder / name} has no images; fill it or remove it{others.only(folder / name)}")
         files += [File(f"{name}/{path}", size, changed) for path, size, changed in members]
         labels += [label] * len(members)
     return Part(Files(folder, [file.path for file in files]), np.array(labels, np.int64), tuple(names), stamp(files))

@@ -1,6 +1,6 @@
 """Data sets of the Hugging Face hub, read by the `datasets` library from local files: parquet, webdataset, json.
 
-Code of a repository is never run, and reading uses no network. Knows nothing of where the files are, see `repository`.
+Code of a repository is never run, and reading uses no network.
 """
 
 import io
@@ -27,7 +27,7 @@ LABELS = ("label", "cls", "npy")
 
 
 class ArrowRows:
-    """Pictures as encoded bytes (or paths below `folder`) in a column of Arrow files, which stay on disk."""
+    """Images as encoded bytes (or paths below `folder`) in a column of Arrow files, which stay on disk."""
 
     def __init__(self, files: list[str], column: str, length: int, folder: str, where: str) -> None:
         self.files, self.column, self.length, self.folder, self.where = files, column, length, folder, where
@@ -44,7 +44,7 @@ class ArrowRows:
         if isinstance(value, dict):
             value = value["bytes"] if value["bytes"] is not None else value["path"]
         if value is None:
-            raise OSError("the row has no picture")
+            raise OSError("the row has no image")
         with opened(io.BytesIO(value) if isinstance(value, bytes) else self._inside(value)) as image:
             load(image)
         return image
@@ -152,8 +152,8 @@ def _part(source: dict, data: Any, split: str, place: Path, mark: str) -> Part:
     where = f"{source['repository']} {split}"
     labels, names = labels_and_names(data.features[label], data.data.column(label), _given_names(source, place), where)
     files = [str(entry["filename"]) for entry in data.cache_files]
-    pictures = ArrowRows(files, image, len(labels), str(place), where)
-    return Part(pictures, labels, names, f"{mark} {split} {image} {label}")
+    images = ArrowRows(files, image, len(labels), str(place), where)
+    return Part(images, labels, names, f"{mark} {split} {image} {label}")
 
 
 def _image_column(source: dict, data: Any) -> str:
@@ -164,7 +164,7 @@ def _image_column(source: dict, data: Any) -> str:
     found = [name for name, feature in data.features.items() if isinstance(feature, datasets.Image)]
     if len(found) != 1:
         columns = ", ".join(data.features)
-        raise UserError(f"{source['repository']} has columns {columns}; say in `image` which holds the pictures")
+        raise UserError(f"{source['repository']} has columns {columns}; say in `image` which holds the images")
     return found[0]
 
 

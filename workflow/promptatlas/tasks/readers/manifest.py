@@ -1,8 +1,7 @@
-"""A list of pictures with labels and splits in one JSON file, as CoOp publishes its splits; also for one's own data.
+"""A list of images with labels and splits in one JSON file, as CoOp publishes its splits; also for one's own data.
 
 {"train": [["cat/1.jpg", 0, "cat"], ...], "val": ..., "test": ...}; a multi-label row has lists: ["1.jpg", [0, 2],
 ["cat", "dog"]]. Rows keep their order, since CoOp's draws depend on it. Paths may be written as Windows does, with \\.
-Knows nothing of trees of class folders.
 """
 
 import json
@@ -20,7 +19,7 @@ from promptatlas.tasks.seen import Look, single
 
 KEYS = {"train": "train", "val": "validation", "validation": "validation", "test": "test"}
 ABSOLUTE = re.compile(r"[/\\]|[A-Za-z]:[/\\]")
-ROW = '["path", 0, "class name"], or ["path", [0, 2], ["one class", "another"]] if a picture can show several'
+ROW = '["path", 0, "class name"], or ["path", [0, 2], ["one class", "another"]] if an image can show several'
 
 
 def path(source: dict, data_root: Path) -> Path:
@@ -83,7 +82,7 @@ def _content(file: Path) -> dict[str, list]:
             splits[KEYS[key]] = rows
     for key in ("train", "test"):
         if not splits[key]:
-            raise UserError(f"{file} has no {key} pictures at all; add rows to {key!r}")
+            raise UserError(f"{file} has no {key} images at all; add rows to {key!r}")
     return splits
 
 

@@ -1,4 +1,4 @@
-"""Labels out of a column of a table, whatever form they have there. Knows nothing of pictures or files."""
+"""Labels out of a column of a table, whatever form they have there."""
 
 from typing import Any
 
@@ -19,7 +19,7 @@ def labels_and_names(feature: Any, column: Any, given: tuple[str, ...], where: s
     many = element is not feature or hasattr(feature, "shape")
     values = column.to_pylist()
     if missing := sum(value is None for value in values):
-        raise UserError(f"{where} has {counted(missing, 'picture')} without a label; use a split that has labels")
+        raise UserError(f"{where} has {counted(missing, 'image')} without a label; use a split that has labels")
     flat = [item for value in values for item in value] if many else values
     named = tuple(given or getattr(element, "names", None) or ())
     if all(isinstance(item, str) for item in flat) and flat:

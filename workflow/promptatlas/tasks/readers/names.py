@@ -1,4 +1,4 @@
-"""Class names as sources give them: their natural order, two that read the same. Knows nothing of pictures."""
+"""Class names as sources give them: their natural order, two that read the same."""
 
 import re
 import unicodedata

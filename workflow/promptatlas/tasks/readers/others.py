@@ -1,4 +1,4 @@
-"""What a tree of class folders holds besides the images of its classes, in words. Knows nothing of what the files say."""
+"""What a tree of class folders holds besides the images of its classes, in words."""
 
 import os
 from collections.abc import Iterable, Iterator

@@ -1,7 +1,4 @@
-"""A data-set repository of the Hugging Face hub as files on this machine: where it lies, how it gets there.
-
-Knows nothing of what is in the files.
-"""
+"""A data-set repository of the Hugging Face hub as files on this machine: where it lies, how it gets there."""
 
 import os
 import shutil

@@ -1,7 +1,7 @@
 """Any classification data set of torchvision.datasets, by the name of its class, in torchvision's own layout on disk.
 
-torchvision checks what it unpickles (CIFAR) against its published MD5 sums; nothing here goes around that. Knows
-nothing of what the classes hold, see `contents`. torchvision, which brings torch, is imported only to read or download.
+torchvision checks what it unpickles (CIFAR) against its published MD5 sums; nothing here goes around that. torchvision, which brings torch,
+is imported only to read or download.
 """
 
 import gzip
@@ -22,11 +22,11 @@ from PIL import Image
 from promptatlas.base.errors import UserError
 from promptatlas.base.files import whole
 from promptatlas.base.messages import first_line, shown, suggest
-from promptatlas.tasks.listing import Listing, Pictures, Split
+from promptatlas.tasks.listing import Images, Listing, Split
 from promptatlas.tasks.readers.assemble import Part, assemble, given_names, wanted
 from promptatlas.tasks.readers.contents import content, usage
 from promptatlas.tasks.readers.files import Files, require, stamp, stat
-from promptatlas.tasks.readers.layouts import LAYOUTS, Layout
+from promptatlas.tasks.readers.layouts import LAYOUTS, ExpectedFiles
 from promptatlas.tasks.seen import Look, single, tree
 from promptatlas.tasks.splits import subset
 
@@ -34,7 +34,7 @@ SILENCE_SECONDS = 30
 
 
 class Samples:
-    """Pictures of a data set that keeps them in archives: a copy of this object opens the data set anew, once."""
+    """Images of a data set that keeps them in archives: a copy of this object opens the data set anew, once."""
 
     def __init__(self, dataset: str, root: str, arguments: dict[str, Any], length: int) -> None:
         self.dataset = dataset
@@ -49,7 +49,7 @@ class Samples:
         return _opened(self.dataset, self.root, self.arguments)[index][0]
 
     def name(self, index: int) -> str:
-        return f"{self.dataset} {self.arguments} picture {index}"
+        return f"{self.dataset} {self.arguments} image {index}"
 
 
 def present(source: dict, data_root: Path) -> bool:
@@ -63,7 +63,7 @@ def present(source: dict, data_root: Path) -> bool:
 def download(source: dict, data_root: Path) -> None:
     """Let torchvision download all splits. They appear below `data_root` when they are complete, not before."""
     name, root = source["dataset"], _root(source, data_root)
-    if LAYOUTS.get(name, Layout(())).by_hand:
+    if LAYOUTS.get(name, ExpectedFiles(())).by_hand:
         raise UserError(advice(source, data_root))
     cls = _class(name)
     staging = root / f".download-{name}"
@@ -91,7 +91,7 @@ def advice(source: dict, data_root: Path) -> str:
 
 
 def read(source: dict, data_root: Path) -> Listing:
-    """List all splits from what is on disk; nothing is downloaded, no picture of a file is decoded."""
+    """List all splits from what is on disk; nothing is downloaded, no image of a file is decoded."""
     name, root = source["dataset"], _root(source, data_root)
     _class(name)
     if missing := (_missing(source, data_root) if name in LAYOUTS else []):
@@ -129,18 +129,18 @@ def _part(source: dict, data_root: Path, arguments: dict[str, Any]) -> Part:
         raise UserError(f"{why}; {advice(source, data_root)}") from None
     found = content(dataset)
     names = given_names(source) or found.names or tuple(map(str, range(int(found.labels.max(initial=-1)) + 1)))
-    pictures: Pictures
+    images: Images
     if found.paths is None:
-        pictures, mark = Samples(name, str(root), arguments, len(found.labels)), found.digest
+        images, mark = Samples(name, str(root), arguments, len(found.labels)), found.digest
     else:
         paths = [os.path.relpath(path, root) for path in found.paths]
         files, missing = stat(root, paths)
         require(missing, name, root, "fetch it anew")
-        pictures, mark = Files(root, paths), stamp(files)
+        images, mark = Files(root, paths), stamp(files)
     if only is None:
-        return Part(pictures, found.labels, names, mark)
-    chosen = subset(Split(pictures, found.labels, mark), np.flatnonzero(usage(dataset) == only))
-    return Part(chosen.pictures, chosen.labels, names, chosen.stamp)
+        return Part(images, found.labels, names, mark)
+    chosen = subset(Split(images, found.labels, mark), np.flatnonzero(usage(dataset) == only))
+    return Part(chosen.images, chosen.labels, names, chosen.stamp)
 
 
 @lru_cache(maxsize=2)
@@ -166,7 +166,7 @@ def _arguments(source: dict) -> list[dict[str, Any]]:
 
 
 def _root(source: dict, data_root: Path) -> Path:
-    default = LAYOUTS.get(source["dataset"], Layout(())).root
+    default = LAYOUTS.get(source["dataset"], ExpectedFiles(())).root
     return Path(data_root) / os.path.expanduser(str(source.get("root", default)))
 
 

@@ -1,7 +1,7 @@
-"""Adapters: classifiers over frozen image features that remember the few-shot pictures. They take and give tensors.
+"""Adapters: classifiers over frozen image features that remember the few-shot images. They take and give tensors.
 
-Tip-Adapter takes its class weights (C, D) from hand-written templates, Prompt-Adapter from a learned prompt; nothing else
-sets the two apart. Knows nothing of files, of towers' insides or of test pictures.
+Tip-Adapter takes its class weights (C, D) from hand-written templates, Prompt-Adapter from a trained prompt; nothing else
+sets the two apart. Knows nothing of files, of towers' insides or of test images.
 """
 
 from promptatlas.training.adapters.prompt_adapter import class_weights

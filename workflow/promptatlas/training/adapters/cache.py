@@ -1,5 +1,4 @@
-"""The cache model of Tip-Adapter (Zhang et al. 2022, arXiv 2207.09519, section 3.1). Knows nothing of how keys are trained
-or how alpha and beta are chosen.
+"""The cache model of Tip-Adapter (Zhang et al. 2022, arXiv 2207.09519, section 3.1).
 
     logits = s f W^T + alpha exp(-beta (1 - f K^T)) V
 

@@ -1,6 +1,6 @@
 """Prompt-Adapter and Prompt-Adapter-F (Sun et al. 2023, arXiv 2303.15234): Tip-Adapter with class weights from a prompt.
 
-The prompt is learned before, on many tasks or on one, and then stays as it is. Knows nothing of how it was learned.
+The prompt is trained before, on many tasks or on one, and then stays as it is.
 """
 
 import torch

@@ -1,6 +1,6 @@
-"""Chooses alpha and beta of a cache model on validation pictures. Knows nothing of any other pictures.
+"""Chooses alpha and beta of a cache model on validation images. Knows nothing of any other images.
 
-For one beta the logit of class c is z_c + alpha s_c, linear in alpha. A picture of class y is right as long as
+For one beta the logit of class c is z_c + alpha s_c, linear in alpha. An image of class y is right as long as
 (z_y - z_c) + alpha (s_y - s_c) >= 0 for every c, that is for the alphas of one interval. So a beta costs one look at each
 logit, however many alphas there are, and the cosines are computed once for the whole grid.
 """
@@ -40,7 +40,7 @@ def axis(upper: float, steps: int) -> np.ndarray:
 def search(
     features: Tensor, labels: Tensor, scale: float, weights: Tensor, cache: Cache, alphas: np.ndarray, betas: np.ndarray, metric: str
 ) -> Choice:
-    """features (N, D) and labels (N,) or (N, C) of the validation pictures; weights (C, D) and the scale of their cosines;
+    """features (N, D) and labels (N,) or (N, C) of the validation images; weights (C, D) and the scale of their cosines;
     alphas ascending, in units of logits; betas evenly spaced.
     """
     scores = _argmax_scores if metrics.lookup(metric).of_right_answers else _scores_of_pairs
@@ -57,10 +57,10 @@ def _argmax_scores(
     first, after = np.searchsorted(alphas, low, side="left"), np.searchsorted(alphas, high, side="right")
     held = first < after
     kind, size = _weighing(labels.cpu().numpy(), metric)
-    beta, picture = np.nonzero(held)
+    beta, image = np.nonzero(held)
     counts = np.zeros((len(size), len(betas), len(alphas) + 1), dtype=np.int64)
-    np.add.at(counts, (kind[picture], beta, first[held]), 1)
-    np.add.at(counts, (kind[picture], beta, after[held]), -1)
+    np.add.at(counts, (kind[image], beta, first[held]), 1)
+    np.add.at(counts, (kind[image], beta, after[held]), -1)
     right = counts[:, :, :-1].cumsum(2)
     table = (right / size[:, None, None]).sum(0).round(12)  # equal scores stay equal whatever the order of the sum
     table[np.isnan(low).any(1)] = np.nan
@@ -68,7 +68,7 @@ def _argmax_scores(
 
 
 def _weighing(labels: np.ndarray, metric: str) -> tuple[np.ndarray, np.ndarray]:
-    """kind (N,) of each picture and, by kind, what one right picture is divided by. For the mean over classes, pictures of
+    """kind (N,) of each image and, by kind, what one right image is divided by. For the mean over classes, images of
     equally large classes are of one kind; for accuracy all are.
     """
     if metrics.lookup(metric).mean_over == "images":
@@ -81,7 +81,7 @@ def _weighing(labels: np.ndarray, metric: str) -> tuple[np.ndarray, np.ndarray]:
 def _intervals(
     features: Tensor, labels: Tensor, scale: float, weights: Tensor, cache: Cache, betas: np.ndarray
 ) -> tuple[np.ndarray, np.ndarray]:
-    """The lowest and the highest alpha (len(betas), N) with which each picture is right; NaN where its logits are no numbers."""
+    """The lowest and the highest alpha (len(betas), N) with which each image is right; NaN where its logits are no numbers."""
     slots, found = _slots(cache.values.argmax(1), len(weights)), []
     size = max(1, NUMBERS_AT_ONCE // slots.numel())
     for own, classes in zip(features.split(size), labels.split(size), strict=True):

@@ -1,7 +1,7 @@
 """Tip-Adapter and Tip-Adapter-F (Zhang et al. 2022, arXiv 2207.09519): the cache as it is, and with trained keys.
 
-Both choose alpha and beta on the validation pictures, and so does Tip-Adapter-F its epoch; the released code chose the
-epoch, and for ImageNet all three, on the test pictures. Knows nothing of where class weights come from.
+Both choose alpha and beta on the validation images, and so does Tip-Adapter-F its epoch; the released code chose the
+epoch, and for ImageNet all three, on the test images.
 """
 
 from __future__ import annotations
@@ -28,7 +28,7 @@ EPSILON = 1e-4  # of AdamW, as released
 
 @dataclass(frozen=True)
 class Examples:
-    """features (N, D), or (P, N, D) of P augmented passes of the same pictures; labels (N,) or marks (N, C)."""
+    """features (N, D), or (P, N, D) of P augmented passes of the same images; labels (N,) or marks (N, C)."""
 
     features: Tensor
     labels: Tensor
