@@ -1,6 +1,8 @@
 """A file is whole or as it was, whatever ends the writing of it."""
 
 import os
+import subprocess
+import time
 from pathlib import Path
 
 import pytest
@@ -44,3 +46,19 @@ def test_of_two_files_the_first_that_is_named_is_there_last(tmp_path: Path, monk
         other.write_bytes(b"2")
         assert not placed
     assert placed == ["words", "weights"]
+
+
+def test_what_killed_processes_left_is_swept_away_and_nothing_else(tmp_path):
+    ended = subprocess.Popen(["true"])
+    ended.wait()
+    wanted, other = tmp_path / "a.b.json", tmp_path / "other.json"
+    litter, young, alive, foreign = (
+        tmp_path / f".{name}.{process}.tmp"
+        for name, process in (("a.b.json", ended.pid), ("c.json", ended.pid), ("a.b.json", os.getpid()), ("other.json", ended.pid))
+    )
+    for path in (wanted, litter, young, alive, foreign):
+        path.write_text("part of a file")
+    for path in (litter, alive, foreign):
+        os.utime(path, (time.time() - 60,) * 2)
+    files.sweep([wanted, tmp_path / "c.json", tmp_path / "nowhere" / "d.json"])
+    assert {*tmp_path.iterdir()} == {wanted, young, alive, foreign} and not other.exists()

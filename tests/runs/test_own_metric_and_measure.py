@@ -6,9 +6,9 @@ from pathlib import Path
 
 import pandas as pd
 import pytest
-from own_images import folder_of_images
 
 from browser import embedded
+from own_images import folder_of_images
 from promptatlas.analysis import statistics
 from promptatlas.base import plugins
 from promptatlas.base.errors import UserError

@@ -7,8 +7,8 @@ import subprocess
 
 import pandas as pd
 import pytest
-from own_images import folder_of_images
 
+from own_images import folder_of_images
 from tiny_study import CONFIG, ENVIRONMENT, PROMPTATLAS, differing
 
 TASK_NAMES = CONFIG["tasks"]

@@ -6,9 +6,9 @@ import re
 import pandas as pd
 import pytest
 import yaml
-from own_images import folder_of_images
 from PIL import Image
 
+from own_images import folder_of_images
 from tiny_study import CONFIG, ROOT, Finished, begin
 
 QUICK = {key: CONFIG[key] for key in ("methods", "seeds", "settings", "statistics")} | {"shots": 4}

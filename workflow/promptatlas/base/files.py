@@ -1,9 +1,12 @@
 """Files that are whole or not there, whenever the process is killed. Knows nothing of what is in them."""
 
 import os
-from collections.abc import Iterator
+import time
+from collections.abc import Iterable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
+
+AGE = 2  # seconds after which a temporary file of no process is one that a killed process left
 
 
 @contextmanager
@@ -23,3 +26,30 @@ def replace(path: Path, content: bytes) -> None:
     path.parent.mkdir(parents=True, exist_ok=True)
     with whole(path) as temporary:
         temporary.write_bytes(content)
+
+
+def sweep(paths: Iterable[Path]) -> None:
+    """Remove what killed processes of this machine left of files that were to become those at `paths`, which lie in one folder."""
+    names = {path.name: path.parent for path in paths}
+    for folder in {*names.values()}:
+        for temporary in folder.glob(".*.tmp"):
+            name, _, process = temporary.name[1:].removesuffix(".tmp").rpartition(".")
+            if name in names and process.isdigit() and not _is_running(int(process)) and _age(temporary) > AGE:
+                temporary.unlink(missing_ok=True)
+
+
+def _is_running(process: int) -> bool:
+    try:
+        os.kill(process, 0)
+    except ProcessLookupError:
+        return False
+    except OSError:  # of somebody else
+        return True
+    return True
+
+
+def _age(path: Path) -> float:
+    try:
+        return time.time() - path.stat().st_mtime
+    except FileNotFoundError:
+        return 0

@@ -12,6 +12,7 @@ from importlib import import_module
 from pathlib import Path
 from typing import Any, Protocol
 
+from promptatlas.base import files
 from promptatlas.base.errors import Failed, UserError
 from promptatlas.base.files import replace
 from promptatlas.base.json_record import Newer
@@ -120,6 +121,7 @@ class _Attempt:
         """All else that the job was to make is sound, and nothing is kept for another attempt."""
         for path in self.kept:
             path.unlink(missing_ok=True)
+        files.sweep(self.kept)
         self.failures.settle()
 
     def _looked_at(self, artifact: Artifact) -> _Due | None:
