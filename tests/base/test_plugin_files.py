@@ -10,6 +10,7 @@ from promptatlas.base import plugins
 from promptatlas.base.errors import UserError
 from promptatlas.base.registry import Registry
 from promptatlas.methods.registry import METHODS
+from promptatlas.runs.attempts import alone
 from promptatlas.study.configuration import complete
 
 TOY = """
@@ -157,3 +158,12 @@ def test_a_module_that_is_not_there_and_a_class_that_is_not_there(folder):
     code()
     with pytest.raises(UserError, match=r"because of ZeroDivisionError: division by zero \(line 2\); mend it"):
         methods.module_class("toy")
+
+
+def test_an_error_in_a_plugins_code_names_the_plugin_and_its_line(folder):
+    (folder / "wrong.py").write_text("def answer():\n    return nothing_of_that_name\n")
+    plugins.load(["wrong.py"])
+    answer = plugins.imported("wrong.py").answer
+    told = str(alone(answer))
+    assert told == "wrong.py: NameError: name 'nothing_of_that_name' is not defined (line 2); mend the plugin"
+    assert "an error of the program" in str(alone(lambda: {}["nothing"]))

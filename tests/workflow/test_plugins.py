@@ -144,6 +144,14 @@ def test_what_plugins_register_reaches_cells_tables_and_page_and_a_change_only_w
     measure.write_text(MEASURE.replace("-abs", "-2 * abs"))
     told = planned(study.run(*ours, "-n"))
     assert "similarity" in told and told.isdisjoint({"tune_angle", "tune_coop", "transfer_frozen_angle", "transfer_frozen_coop"})
+    said = status(study)
+    assert said.returncode == 4 and "plugin_code" in said.stdout
+
+    measure.write_text(MEASURE)
+    assert status(study).returncode == 0
+    protocol = study.folder / "studies" / "brief.py"
+    protocol.write_text(PROTOCOL.replace("tuned on the target for one epoch", "tuned for an epoch"))
+    assert {"describe", "page"} <= planned(study.run(*ours, "-n")) and status(study).returncode == 4
 
 
 def test_a_mistake_in_a_plugin_is_one_sentence_before_any_job(study):

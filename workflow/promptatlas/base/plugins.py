@@ -126,6 +126,13 @@ def _run(origin: Plugin, place: str) -> None:
         raise UserError(f"{place} cannot be loaded, because of {told(error, origin.path)}; mend it, or take it out") from error
 
 
+def blamed(error: BaseException) -> str:
+    """An error that was raised in the code of a plugin, in a few words with its file and what to do; empty for any other."""
+    files = {str(path): path for path in (*(path for path, _ in _files), *(origin.path for origin in _loaded.values()))}
+    frames = [frame.filename for frame in traceback.extract_tb(error.__traceback__) if frame.filename in files]
+    return f"{plain(files[frames[-1]].name)}: {told(error, files[frames[-1]])}; mend the plugin" if frames else ""
+
+
 def told(error: BaseException, path: Path) -> str:
     """An error of outside code in a few words: its kind, what it says, and the line of `path` where it happened."""
     lines = [frame.lineno for frame in traceback.extract_tb(error.__traceback__) if frame.filename == str(path)]

@@ -8,6 +8,7 @@ from collections.abc import Callable, Iterator
 from contextlib import contextmanager, suppress
 from pathlib import Path
 
+from promptatlas.base import plugins
 from promptatlas.base.errors import INTERRUPTED, NOTHING_LOST, UserError, of_the_disk
 
 Say = Callable[[str], None]
@@ -31,7 +32,8 @@ def reporting(log: str | Path) -> Iterator[Say]:
         sys.exit(INTERRUPTED)
     except Exception as error:
         file.write(traceback.format_exc())
-        told = of_the_disk(error) or f"{type(error).__name__}: {error} (an error of the program; the details are in {log})"
+        outside = plugins.blamed(error)
+        told = of_the_disk(error) or outside or f"{type(error).__name__}: {error} (an error of the program; the details are in {log})"
         say(f"promptatlas: {told}")
         sys.exit(1)
 

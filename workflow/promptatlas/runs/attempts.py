@@ -9,6 +9,7 @@ from collections.abc import Callable, Sequence
 from types import ModuleType
 from typing import TypeVar
 
+from promptatlas.base import plugins
 from promptatlas.base.errors import Failed, UserError, of_the_disk
 from promptatlas.base.json_record import Newer
 from promptatlas.runs.coming_task import Changed
@@ -57,7 +58,8 @@ def failed(error: Exception) -> Failed:
         return Failed("GPU memory runs out even for a single result; use a GPU with more memory")
     if isinstance(error, MemoryError) or NO_MEMORY in str(error):
         return Failed("memory runs out even for a single result; close other programs or use a machine with more memory")
-    return Failed(f"{type(error).__name__}: {short(error)} (an error of the program)", traceback.format_exc())
+    told = plugins.blamed(error) or f"{type(error).__name__}: {short(error)} (an error of the program)"
+    return Failed(told, traceback.format_exc())
 
 
 def _torch() -> ModuleType | None:

@@ -6,6 +6,7 @@ What could not be computed has a row without a score; the column `failed` says w
 import json
 from collections.abc import Iterable, Mapping
 from contextlib import suppress
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -18,6 +19,7 @@ from promptatlas.base.json_record import require_known
 from promptatlas.base.progress import Say
 from promptatlas.evaluation import doubts
 from promptatlas.records import cells, probe_file, score
+from promptatlas.runs.attempts import alone
 from promptatlas.runs.comparable import indistinct
 from promptatlas.runs.largest_class import beats, records, sentence
 from promptatlas.study.designs import LARGEST_CLASS
@@ -96,14 +98,14 @@ def transfer_table(study: Study) -> pd.DataFrame:
 
 
 def _largest_classes(study: Study) -> dict[str, float]:
-    """By task what always answering its largest class scores; NaN for one that could not be prepared."""
-    found = {}
-    for name in study.tasks:
-        found[name] = float("nan")
-        with suppress(Failed):
-            prepared = PreparedTask.open(study.paths.task_folder(name))
-            found[name] = metrics.largest_class(prepared.task.metric, prepared.labels("test"), len(prepared.task.class_names))
-    return found
+    """By task what always answering its largest class scores; NaN for one that could not be prepared, or whose metric fails."""
+    found = {name: alone(partial(_largest_class, study, name)) for name in study.tasks}
+    return {name: float("nan") if isinstance(score, Failed) else score for name, score in found.items()}
+
+
+def _largest_class(study: Study, name: str) -> float:
+    prepared = PreparedTask.open(study.paths.task_folder(name))
+    return metrics.largest_class(prepared.task.metric, prepared.labels("test"), len(prepared.task.class_names))
 
 
 def baselines_table(study: Study, transfer: pd.DataFrame) -> pd.DataFrame:

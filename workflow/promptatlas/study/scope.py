@@ -10,6 +10,7 @@ from pathlib import Path
 from typing import Any
 
 from promptatlas import methods
+from promptatlas.base import plugins
 from promptatlas.base.version import NUMERICS_VERSION
 from promptatlas.evaluation import similarity
 from promptatlas.records.cells import Cell
@@ -142,5 +143,6 @@ class Scope:
 
     @property
     def description(self) -> dict[str, Any]:
-        """The configuration as far as it says what is measured, not where or in which pieces."""
-        return {key: value for key, value in self.config.items() if key not in WHERE}
+        """The configuration as far as it says what is measured, not where or in which pieces, and what plugins were made from."""
+        code = plugins.marks()
+        return {key: value for key, value in self.config.items() if key not in WHERE} | ({"plugin_code": code} if code else {})
