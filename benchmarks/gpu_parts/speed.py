@@ -75,8 +75,8 @@ def run_of(scene: Scene, method: str, learners: int, steps: int = STEPS, classes
     task = Noise(5 if scene.tiny else classes, learners * steps * batch, 0, scene.large.architecture.image_size)
     chosen = settings(method, {"batch_size": batch})
     seeds = list(range(learners))
-    learners = BatchedLearners(method, chosen, scene.large.architecture, seeds, scene.large)
-    run = single_task.Run(scene.large, method, chosen, task, task.draws(learners), seeds, learners)  # type: ignore[arg-type]
+    batched = BatchedLearners(method, chosen, scene.large.architecture, seeds, scene.large)
+    run = single_task.Run(scene.large, method, chosen, task, task.draws(learners), seeds, batched)  # type: ignore[arg-type]
     return run, optimiser(chosen, list(run.learners.parameters.values())), [np.random.default_rng(seed) for seed in seeds]
 
 

@@ -19,7 +19,7 @@ def pytest_collection_modifyitems(items):
 
 @pytest.fixture(scope="session")
 def backbone(tmp_path_factory) -> Path:
-    return once(tmp_path_factory, "backbone", untrained.write)
+    return once(tmp_path_factory, "untrained_backbone", untrained.write)
 
 
 @pytest.fixture(scope="session")
