@@ -90,6 +90,11 @@ def test_whole_files_are_not_damaged(study):
     assert all(path(study).exists() for path in KINDS.values()) and damage.found(study) == []
 
 
+def test_every_result_of_a_job_has_something_that_tells_whether_it_is_whole(study):
+    for job in study.jobs.every:
+        assert {*job.outputs} <= {path for path, _ in job.checks()}, job.name
+
+
 @pytest.mark.parametrize("kind", KINDS)
 @pytest.mark.parametrize("part", [0, 0.5, 0.99])
 def test_a_file_that_is_cut_off_is_damaged_and_a_run_keeps_it_aside(study, kind, part, capsys):

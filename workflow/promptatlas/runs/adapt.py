@@ -15,22 +15,16 @@ from promptatlas.methods import module_class, revision
 from promptatlas.records import learner_file
 from promptatlas.records.fingerprint import digest
 from promptatlas.records.score import SCORE
-from promptatlas.runs.context import Context, OnDemand
 from promptatlas.runs.engine import Artifact, Batch, Step
-from promptatlas.runs.known import Known, described, known, numerics, scored
+from promptatlas.runs.known import Known, OfMethod, described, numerics, scored
 from promptatlas.study.jobs import AdaptJob
 from promptatlas.study.study import Study
 from promptatlas.training import adapters
 from promptatlas.training.adapters import Adapter, Examples
 
 
-class Adapt:
+class Adapt(OfMethod[AdaptJob]):
     """The scores of one adapter."""
-
-    def __init__(self, at: Context, job: AdaptJob) -> None:
-        self.at, self.study, self.job, self.method = at, at.study, job, job.method
-        self.settings = at.study.settings(job.method)
-        self.known: dict[str, Known] = OnDemand(partial(known, at))
 
     def steps(self) -> Iterator[Step]:
         batches = [

@@ -4,7 +4,8 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass
-from typing import Any
+from functools import partial
+from typing import Any, Generic, TypeVar
 
 import torch
 from torch import Tensor
@@ -13,9 +14,12 @@ from promptatlas.backbone import feature_file
 from promptatlas.base.version import NUMERICS_VERSION
 from promptatlas.records.score import CHOICES
 from promptatlas.runs.context import PRECISION, Context, OnDemand, classes
+from promptatlas.study.jobs import MethodJob
 from promptatlas.tasks import metrics
 from promptatlas.tasks.draws import Draw
 from promptatlas.tasks.prepared import PreparedTask
+
+MethodJobT = TypeVar("MethodJobT", bound=MethodJob)
 
 
 @dataclass(frozen=True)
@@ -60,6 +64,15 @@ class Known(Described):
     class_features: Tensor
     test: Tensor
     few_shot: Mapping[int, FewShotFeatures]
+
+
+class OfMethod(Generic[MethodJobT]):
+    """What a job of one method has at hand. known: tasks by name, each read when it is first asked for."""
+
+    def __init__(self, at: Context, job: MethodJobT) -> None:
+        self.at, self.study, self.job, self.method = at, at.study, job, job.method
+        self.settings = at.study.settings(job.method)
+        self.known: Mapping[str, Known] = OnDemand(partial(known, at))
 
 
 def described(at: Context, name: str) -> Described:

@@ -7,7 +7,7 @@ the learner is trained again when the task is mended. The task itself has no sco
 from __future__ import annotations
 
 import time
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterator, Sequence
 from functools import partial
 from typing import Any
 
@@ -18,20 +18,14 @@ from promptatlas.records.learner_file import LEARNER, Learner
 from promptatlas.records.prompt_file import PROMPT, TunedPrompt
 from promptatlas.records.score import SCORE
 from promptatlas.runs.attempts import alone
-from promptatlas.runs.context import Context, OnDemand
 from promptatlas.runs.engine import Artifact, Batch, Step
-from promptatlas.runs.known import Described, Known, described, known, numerics, scored
+from promptatlas.runs.known import Described, OfMethod, described, numerics, scored
 from promptatlas.study.jobs import ShareJob
 from promptatlas.training.shared_learner import SharedTask, tune_shared
 
 
-class Share:
+class Share(OfMethod[ShareJob]):
     """The learners of one method, the prompts that they give, and their scores."""
-
-    def __init__(self, at: Context, job: ShareJob) -> None:
-        self.at, self.study, self.job, self.method = at, at.study, job, job.method
-        self.settings = at.study.settings(job.method)
-        self.known: Mapping[str, Known] = OnDemand(partial(known, at))
 
     def steps(self) -> Iterator[Step]:
         name, seeds = f"share {self.method}", self.job.seeds

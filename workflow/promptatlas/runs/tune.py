@@ -9,19 +9,14 @@ from typing import Any
 from promptatlas.records import card
 from promptatlas.records.fingerprint import digest
 from promptatlas.records.prompt_file import PROMPT, TunedPrompt
-from promptatlas.runs.context import Context
 from promptatlas.runs.engine import Artifact, Batch, Step
-from promptatlas.runs.known import described, numerics
+from promptatlas.runs.known import OfMethod, described, numerics
 from promptatlas.study.jobs import TuneJob
 from promptatlas.training import single_task
 
 
-class Tune:
+class Tune(OfMethod[TuneJob]):
     """The prompts of one method."""
-
-    def __init__(self, at: Context, job: TuneJob) -> None:
-        self.at, self.study, self.job, self.method = at, at.study, job, job.method
-        self.settings = at.study.settings(job.method)
 
     def steps(self) -> Iterator[Step]:
         batches = [Batch(name, [self.prompt(name, seed) for seed in self.job.seeds], partial(self.tune, name)) for name in self.job.tasks]

@@ -103,7 +103,7 @@ class Jobs:
     def transfer(self) -> list[TransferJob]:
         return [
             TransferJob(
-                self._scope, job_name(f"transfer_{protocol}_{method}", targets, sources, seeds), protocol, method,
+                self._scope, job_name(f"transfer_{protocol}_{method}", targets, sources, seeds), method, protocol,
                 *tried, seeds.items, self._needs(protocol, method, *tried, seeds.items),
             )
             for protocol in self._scope.protocols

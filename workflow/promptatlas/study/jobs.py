@@ -1,6 +1,6 @@
 """The units of work of a study: what one job reads, writes and tells, and what makes its results stale beside what it reads.
 
-How many things are cut into jobs is said in `job_list`. Knows nothing of what is in the files, of torch or of Snakemake.
+How many things are cut into jobs is said in `job_list`. Knows nothing of torch or of Snakemake.
 """
 
 from __future__ import annotations
@@ -9,10 +9,16 @@ from abc import ABC, abstractmethod
 from collections import Counter
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field
+from functools import partial
 from pathlib import Path
 from typing import Any, ClassVar
 
+from promptatlas.base.errors import UserError
+from promptatlas.records import cells, whole
 from promptatlas.records.cells import Cell
+from promptatlas.records.draw_file import read_draw
+from promptatlas.records.probe_file import read_probes
+from promptatlas.records.whole import Reader
 from promptatlas.study import costs
 from promptatlas.study.costs import MethodCosts, StepMemory, Work, together
 from promptatlas.study.multitask import AVERAGE
@@ -20,7 +26,9 @@ from promptatlas.study.protocols import PROTOCOLS
 from promptatlas.study.scope import TEMPLATE, ZERO_SHOT, Scope
 from promptatlas.study.sizes import Size
 from promptatlas.tasks import base_new
+from promptatlas.tasks.prepared import PreparedTask
 
+Check = tuple[Path, Reader]
 KEPT = "what still holds is kept"
 
 
@@ -49,6 +57,10 @@ class Job(ABC):
     def inputs(self) -> list[Path]:
         """What the job reads beside the frozen model."""
 
+    def checks(self) -> Iterator[Check]:
+        """Every file that it writes, with what tells whether it is whole: prompts and scores, unless its kind of job writes others."""
+        return ((path, whole.score_or_prompt) for path in self.outputs)
+
     @abstractmethod
     def cost(self, sizes: Mapping[str, Size]) -> Work:
         """What there is to do, beside the start of a process. sizes: of the tasks that are measured on, by name."""
@@ -76,6 +88,13 @@ class ComputeJob(Job):
 
 
 @dataclass(frozen=True)
+class MethodJob(ComputeJob):
+    """A job of one method."""
+
+    method: str
+
+
+@dataclass(frozen=True)
 class PrepareJob(Job):
     """The images and labels of one task, or of its base or new classes."""
 
@@ -93,6 +112,16 @@ class PrepareJob(Job):
     def files(self) -> list[Path]:
         """Everything that is written, the arrays too."""
         return self.scope.paths.prepared_files(self.task)
+
+    def checks(self) -> Iterator[Check]:
+        """The arrays of a task count only beside a record that does not say why there are none."""
+        (record,) = self.outputs
+        yield record, lambda path: PreparedTask.open(path.parent)
+        try:
+            PreparedTask.open(record.parent)
+        except (UserError, OSError):
+            return
+        yield from ((path, whole.by_suffix(path)) for path in self.files if path != record)
 
     @property
     def inputs(self) -> list[Path]:
@@ -118,6 +147,9 @@ class DrawJob(ComputeJob):
     @property
     def outputs(self) -> list[Path]:
         return self.scope.draws(self.scope.learners)
+
+    def checks(self) -> Iterator[Check]:
+        return ((path, read_draw) for path in self.outputs)
 
     @property
     def inputs(self) -> list[Path]:
@@ -151,6 +183,9 @@ class EncodeJob(ComputeJob):
     def outputs(self) -> list[Path]:
         return [self.scope.paths.encoded(task) for task in self.tasks]
 
+    def checks(self) -> Iterator[Check]:
+        return ((path, whole.header) for path in self.outputs)
+
     @property
     def inputs(self) -> list[Path]:
         return self.scope.paths.task_records(self.tasks)
@@ -181,6 +216,9 @@ class ProbeJob(ComputeJob):
     def outputs(self) -> list[Path]:
         return [self.scope.paths.probe(task) for task in self.tasks]
 
+    def checks(self) -> Iterator[Check]:
+        return ((path, read_probes) for path in self.outputs)
+
     @property
     def inputs(self) -> list[Path]:
         return [*map(self.scope.paths.encoded, self.tasks), *self.scope.draws(self.tasks)]
@@ -198,13 +236,12 @@ class ProbeJob(ComputeJob):
 
 
 @dataclass(frozen=True)
-class TuneJob(ComputeJob):
+class TuneJob(MethodJob):
     """Source prompts of one method: `tasks` x `seeds`."""
 
     stage = "tune"
     work = "promptatlas.runs.tune:Tune"
 
-    method: str
     tasks: tuple[str, ...]
     seeds: tuple[int, ...]
 
@@ -233,19 +270,22 @@ class TuneJob(ComputeJob):
 
 
 @dataclass(frozen=True)
-class ShareJob(ComputeJob):
+class ShareJob(MethodJob):
     """Learners of one method, one per seed, each on all tasks together."""
 
     stage = "share"
     work = "promptatlas.runs.share:Share"
 
-    method: str
     seeds: tuple[int, ...]
 
     @property
     def outputs(self) -> list[Path]:
         scores = [self.scope.paths.score(self.method, seed, task) for seed in self.seeds for task in self.scope.tasks]
         return [*self.learners, *self.prompts, *scores]
+
+    def checks(self) -> Iterator[Check]:
+        learners = self.learners
+        return ((path, whole.header if path in learners else whole.score_or_prompt) for path in self.outputs)
 
     @property
     def learners(self) -> list[Path]:
@@ -283,13 +323,12 @@ class ShareJob(ComputeJob):
 
 
 @dataclass(frozen=True)
-class AdaptJob(ComputeJob):
+class AdaptJob(MethodJob):
     """Adapters of one method: `tasks` x all seeds."""
 
     stage = "adapt"
     work = "promptatlas.runs.adapt:Adapt"
 
-    method: str
     tasks: tuple[str, ...]
 
     @property
@@ -323,13 +362,21 @@ class AdaptJob(ComputeJob):
 
 
 @dataclass(frozen=True)
-class MultitaskJob(ComputeJob):
+class SeveralTasksJob(MethodJob):
+    """Prompts of one method that are tuned on several tasks at once, all seeds."""
+
+    def step(self, sizes: Mapping[str, Size]) -> StepMemory:
+        """Of a prompt of all tasks, which is the most that there can be."""
+        return MethodCosts.of(self.scope, self.method).step([sizes[task] for task in self.scope.tasks], len(self.scope.seeds))
+
+
+@dataclass(frozen=True)
+class MultitaskJob(SeveralTasksJob):
     """Multitask source prompts of one method, all seeds, for some targets."""
 
     stage = "multitask"
     work = "promptatlas.runs.multitask:Multitask"
 
-    method: str
     targets: tuple[str, ...]
 
     @property
@@ -359,18 +406,14 @@ class MultitaskJob(ComputeJob):
         unions = ([sizes[task] for task in multitask.tasks(target)] for target in targets)
         return together(method.tuning_on_several(union, seeds, multitask.options) for union in unions)
 
-    def step(self, sizes: Mapping[str, Size]) -> StepMemory:
-        return MethodCosts.of(self.scope, self.method).step([sizes[task] for task in self.scope.tasks], len(self.scope.seeds))
-
 
 @dataclass(frozen=True)
-class JointJob(ComputeJob):
+class JointJob(SeveralTasksJob):
     """Joint prompts of the groups of targets of one method, all seeds, and their scores. needs: names of the jobs that it reads from."""
 
     stage = "joint"
     work = "promptatlas.runs.joint:Joint"
 
-    method: str
     tasks: tuple[str, ...]
     needs: tuple[str, ...]
 
@@ -413,12 +456,9 @@ class JointJob(ComputeJob):
         asked = seeds * (2 * starts + found * len(self.tasks))
         return work + together(method.evaluating(sizes[task], asked) for task in self.tasks)
 
-    def step(self, sizes: Mapping[str, Size]) -> StepMemory:
-        return MethodCosts.of(self.scope, self.method).step([sizes[task] for task in self.scope.tasks], len(self.scope.seeds))
-
 
 @dataclass(frozen=True)
-class TransferJob(ComputeJob):
+class TransferJob(MethodJob):
     """Cells of one protocol and method: `sources` x `targets` x `seeds`, as far as the design measures them.
 
     needs: names of the jobs that it reads from.
@@ -428,7 +468,6 @@ class TransferJob(ComputeJob):
     work = "promptatlas.runs.transfer:Transfer"
 
     protocol: str
-    method: str
     sources: tuple[str, ...]
     targets: tuple[str, ...]
     seeds: tuple[int, ...]
@@ -444,6 +483,9 @@ class TransferJob(ComputeJob):
     @property
     def outputs(self) -> list[Path]:
         return [self.scope.paths.cell(cell) for cell in self.cells()]
+
+    def checks(self) -> Iterator[Check]:
+        return ((self.scope.paths.cell(cell), partial(cells.read_own, cell=cell)) for cell in self.cells())
 
     @property
     def inputs(self) -> list[Path]:
