@@ -7,7 +7,7 @@ import pytest
 
 from promptatlas import methods
 from promptatlas.base import plugins
-from promptatlas.base.errors import UserError
+from promptatlas.base.errors import Failed, UserError
 from promptatlas.base.registry import Registry
 from promptatlas.methods.registry import METHODS
 from promptatlas.runs.attempts import alone
@@ -164,6 +164,8 @@ def test_an_error_in_a_plugins_code_names_the_plugin_and_its_line(folder):
     (folder / "wrong.py").write_text("def answer():\n    return nothing_of_that_name\n")
     plugins.load(["wrong.py"])
     answer = plugins.imported("wrong.py").answer
-    told = str(alone(answer))
-    assert told == "wrong.py: NameError: name 'nothing_of_that_name' is not defined (line 2); mend the plugin"
-    assert "an error of the program" in str(alone(lambda: {}["nothing"]))
+    with pytest.raises(Failed) as told:
+        alone(answer)
+    assert str(told.value) == "wrong.py: NameError: name 'nothing_of_that_name' is not defined (line 2); mend the plugin"
+    with pytest.raises(Failed, match="an error of the program"):
+        alone(lambda: {}["nothing"])

@@ -10,7 +10,7 @@ from safetensors import SafetensorError
 from promptatlas.base.errors import Failed, UserError, cause, of_the_disk
 from promptatlas.base.files import replace
 from promptatlas.records.prompt_file import PROMPT, TunedPrompt
-from promptatlas.runs.attempts import alone, each
+from promptatlas.runs.attempts import alone, apart, each
 from promptatlas.tasks import metrics
 
 
@@ -30,10 +30,9 @@ def halved(poison: set[int], error: Exception):
 @pytest.mark.parametrize("poison", [set(), {0}, {5}, {2, 3}, {*range(7)}])
 def test_only_the_poisoned_results_fail(poison):
     compute, sizes = halved(poison, UserError("it is poisoned"))
-    results = each(compute, range(7))
-    assert [isinstance(one, Failed) for one in results] == [number in poison for number in range(7)]
-    assert [one for one in results if not isinstance(one, Failed)] == [2 * n for n in range(7) if n not in poison]
-    assert {str(one) for one in results if isinstance(one, Failed)} <= {"it is poisoned"}
+    parted = each(compute, range(7))
+    assert [*parted.failed] == sorted(poison) and [*parted.sound.items()] == [(n, 2 * n) for n in range(7) if n not in poison]
+    assert {str(one) for one in parted.failed.values()} <= {"it is poisoned"}
     assert sizes[0] == 7 and len(sizes) <= 2 * 7 - 1
 
 
@@ -43,18 +42,36 @@ def test_memory_that_runs_out_for_many_is_enough_for_few():
             raise torch.OutOfMemoryError("CUDA out of memory")
         return list(numbers)
 
-    assert each(compute, range(9)) == [*range(9)]
+    assert each(compute, range(9)).sound == dict(enumerate(range(9)))
 
 
 def test_memory_that_runs_out_for_one_is_a_reason():
     compute, _ = halved({1}, torch.OutOfMemoryError("CUDA out of memory.\nTried to allocate 20 TiB"))
-    failed = each(compute, [0, 1])[1]
+    failed = each(compute, [0, 1]).failed[1]
     assert "GPU memory runs out even for a single result" in str(failed) and not failed.details
 
 
 def test_an_error_of_the_program_says_where():
-    failed = alone(lambda: {}["missing"])
-    assert str(failed) == "KeyError: 'missing' (an error of the program)" and "test_attempts.py" in failed.details
+    with pytest.raises(Failed) as told:
+        alone(lambda: {}["missing"])
+    assert str(told.value) == "KeyError: 'missing' (an error of the program)" and "test_attempts.py" in told.value.details
+
+
+def test_what_was_made_of_too_few_items_is_an_error_of_the_job():
+    with pytest.raises(ValueError, match="zip"):
+        each(lambda some: [*some][1:], [1, 2, 3])
+
+
+def test_each_by_itself_is_tried_once():
+    tried: list[int] = []
+
+    def compute(number: int) -> float:
+        tried.append(number)
+        return 1 / number
+
+    parted = apart(compute, [2, 0, 1])
+    assert [*parted.sound.items()] == [(2, 0.5), (1, 1.0)] and [*parted.failed] == [0] and tried == [2, 0, 1]
+    assert alone(lambda: 3) == 3
 
 
 @pytest.mark.parametrize(
@@ -105,7 +122,7 @@ def test_a_failed_prompt_says_why_and_never_holds(tmp_path):
 
 @pytest.mark.parametrize("error", [MemoryError(), None])
 def test_memory_of_the_machine_that_runs_out_is_a_reason(error):
-    failed = each(halved({1}, error)[0] if error else lambda _: [torch.empty(2**60)], [1])[0]
+    failed = each(halved({1}, error)[0] if error else lambda _: [torch.empty(2**60)], [1]).failed[1]
     assert str(failed).startswith("memory runs out even for a single result") and not failed.details
 
 

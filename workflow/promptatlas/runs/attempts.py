@@ -3,32 +3,45 @@
 Knows nothing of what is computed, nor imports torch: jobs that have no use for it start faster.
 """
 
+from __future__ import annotations
+
 import sys
 import traceback
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Hashable, Iterable, Sequence
+from dataclasses import dataclass
 from types import ModuleType
-from typing import TypeVar
+from typing import Generic, TypeVar
 
 from promptatlas.base import plugins
 from promptatlas.base.errors import Failed, UserError, of_the_disk
 from promptatlas.base.json_record import Newer
 from promptatlas.runs.coming_task import Changed
 
-Item = TypeVar("Item")
+Item = TypeVar("Item", bound=Hashable)
 Result = TypeVar("Result")
 LONGEST = 300
 NO_MEMORY = "can't allocate memory"  # what torch calls it on a CPU
 
 
-def each(compute: Callable[..., Sequence[Result]], items: Sequence[Item]) -> list[Result | Failed]:
-    """What `compute` makes of all `items` at once. If that fails, half of them after the other half, down to single ones; in
-    place of what cannot be computed stands why.
+@dataclass(frozen=True)
+class Parted(Generic[Item, Result]):
+    """Items in two parts, each in order. sound: with what was made of them; failed: with why nothing could be."""
+
+    sound: dict[Item, Result]
+    failed: dict[Item, Failed]
+
+    def __or__(self, other: Parted[Item, Result]) -> Parted[Item, Result]:
+        return Parted(self.sound | other.sound, self.failed | other.failed)
+
+
+def each(compute: Callable[[Sequence[Item]], Sequence[Result]], items: Sequence[Item]) -> Parted[Item, Result]:
+    """What `compute` makes of all `items` at once. If that fails, half of them after the other half, down to single ones.
 
     A full disk or a broken GPU is nobody's fault and ends the job. So does a file of a newer promptatlas, which a failed result
     would take the place of, and what only preparing a task tells.
     """
     try:
-        return list(compute(items))
+        made = list(compute(items))
     except Exception as error:
         if (torch := _torch()) and isinstance(error, torch.AcceleratorError):
             told = f"the GPU stopped working ({short(error)}); run the same command again: what is finished is kept"
@@ -36,16 +49,29 @@ def each(compute: Callable[..., Sequence[Result]], items: Sequence[Item]) -> lis
         if of_the_disk(error) or isinstance(error, (Newer, Changed)):
             raise
         if len(items) == 1:
-            return [failed(error)]
+            return Parted({}, {items[0]: failed(error)})
+    else:
+        return Parted(dict(zip(items, made, strict=True)), {})
     if (torch := _torch()) and torch.cuda.is_initialized():
         torch.cuda.empty_cache()
     half = len(items) // 2
-    return each(compute, items[:half]) + each(compute, items[half:])
+    return each(compute, items[:half]) | each(compute, items[half:])
 
 
-def alone(compute: Callable[..., Result]) -> Result | Failed:
-    """What `compute` makes, or why it cannot."""
-    return each(lambda _: [compute()], [None])[0]
+def apart(compute: Callable[[Item], Result], items: Iterable[Item]) -> Parted[Item, Result]:
+    """What `compute` makes of each item by itself."""
+    parted: Parted[Item, Result] = Parted({}, {})
+    for item in items:
+        parted |= each(lambda some: [compute(one) for one in some], [item])
+    return parted
+
+
+def alone(compute: Callable[[], Result]) -> Result:
+    """What `compute` makes. Raises Failed if it cannot, whatever it raised."""
+    parted = apart(lambda _: compute(), [None])
+    for why in parted.failed.values():
+        raise why
+    return parted.sound[None]
 
 
 def failed(error: Exception) -> Failed:

@@ -87,7 +87,7 @@ def run(study: Study, job: ComputeJob, threads: int, say: Say) -> None:
     attempt.end()
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, eq=False)
 class _Due:
     """An artifact that is to be computed, from what, and where it is kept until the job has ended."""
 
@@ -126,9 +126,10 @@ class _Attempt:
 
     def _looked_at(self, artifact: Artifact) -> _Due | None:
         """What there is to compute; nothing if the result holds or cannot be had."""
-        inputs = alone(artifact.inputs)
-        if isinstance(inputs, Failed):
-            self._fail(artifact, inputs)
+        try:
+            inputs = alone(artifact.inputs)
+        except Failed as why:
+            self._fail(artifact, why)
             return None
         mark, forced = fingerprint(inputs), artifact.path in self.forced
         kept = self.study.paths.resume(mark, artifact.kind.suffix)
@@ -152,15 +153,14 @@ class _Attempt:
     def _compute(self, batch: Batch, due: Sequence[_Due], resumes: bool) -> None:
         if not due:
             return
-        contents = each(lambda some: batch.compute([one.artifact.key for one in some]), due)
-        for one, content in zip(due, contents, strict=True):
-            if isinstance(content, Failed):
-                self._fail(one.artifact, content)
-                continue
+        made = each(lambda some: batch.compute([one.artifact.key for one in some]), due)
+        for one, content in made.sound.items():
             packed = one.artifact.kind.packed(content, one.inputs)
             if resumes:
                 replace(one.kept, packed)
             replace(one.artifact.path, packed)
+        for one, why in made.failed.items():
+            self._fail(one.artifact, why)
 
     def _fail(self, artifact: Artifact, why: Failed) -> None:
         self.failures.note(artifact.path, why)

@@ -135,8 +135,8 @@ class Joint(SeveralTasks):
         """What each task's prompt gains on each other's validation images, (n, n), mean over the seeds of which it can be said; NaN if
         it cannot be said of any.
         """
-        found = [[each(partial(self._gains_on, target, seed), names) for target in names] for seed in self.study.seeds]
-        by_seed = np.array([[[np.nan if isinstance(one, Failed) else one for one in column] for column in own] for own in found])
+        found = [[each(partial(self._gains_on, target, seed), names).sound for target in names] for seed in self.study.seeds]
+        by_seed = np.array([[[column.get(name, np.nan) for name in names] for column in own] for own in found])
         said = ~np.isnan(by_seed)
         with np.errstate(invalid="ignore"):
             return (np.where(said, by_seed, 0).sum(axis=0) / said.sum(axis=0)).T

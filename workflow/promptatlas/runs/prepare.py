@@ -33,8 +33,10 @@ def prepare_part(study: Study, name: str, say: Say) -> None:
 
 def _prepared(study: Study, name: str, attempt: Callable[[], None], say: Say) -> None:
     """See to it that the files of a task are there; if `attempt` cannot make them, its record says why and nobody reads the others."""
-    failures, failed = FailedResults(study, study.jobs.named(f"prepare_{name}"), say), alone(attempt)
-    if isinstance(failed, Failed):
+    failures = FailedResults(study, study.jobs.named(f"prepare_{name}"), say)
+    try:
+        alone(attempt)
+    except Failed as failed:
         (record,) = study.paths.task_records([name])
         record.parent.mkdir(parents=True, exist_ok=True)
         failures.note(record, failed)

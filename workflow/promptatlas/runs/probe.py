@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
+from contextlib import suppress
 from functools import partial
 from typing import Any
 
@@ -13,12 +14,11 @@ from promptatlas.base.errors import FAILED, Failed, UserError
 from promptatlas.base.version import NUMERICS_VERSION
 from promptatlas.records.fingerprint import digest
 from promptatlas.records.probe_file import PROBES
-from promptatlas.runs.attempts import alone
+from promptatlas.runs.attempts import apart
 from promptatlas.runs.context import Context
 from promptatlas.runs.engine import Artifact, Batch, Step
 from promptatlas.study.jobs import ProbeJob
 from promptatlas.tasks import metrics
-from promptatlas.tasks.draws import Draw
 from promptatlas.training.linear_probe import linear_probe
 
 Row = dict[str, Any]
@@ -50,39 +50,37 @@ class Probe:
 
     def _inputs(self, name: str) -> dict[str, str]:
         task = self.at.tasks[name]
-        draws = {str(seed): drawn.sha256 for seed, drawn in self.draws(name).items() if not isinstance(drawn, Failed)}
         return {
             "features": digest(self.at.feature_inputs(name)),
             "metric": metrics.mark(task.task.metric),
-            "draws": digest(draws),
+            "draws": digest(self.draws(name)),
             "settings": digest(self.settings),
             "numerics": str(NUMERICS_VERSION),
         }
 
-    def draws(self, name: str) -> dict[int, Draw | Failed]:
-        found: dict[int, Draw | Failed] = {}
+    def draws(self, name: str) -> dict[str, str]:
+        """By seed the hash of its draw, of those that did not fail."""
+        found = {}
         for seed in self.study.seeds:
-            try:
-                found[seed] = self.at.draws[name, seed]
-            except Failed as why:
-                found[seed] = why
+            with suppress(Failed):
+                found[str(seed)] = self.at.draws[name, seed].sha256
         return found
 
-    def fit(self, names: Sequence[str]) -> list[list[Row] | Failed]:
-        """A file that lacks a probe is to be tried again."""
+    def fit(self, names: Sequence[str]) -> list[list[Row]]:
         return [self._fit(name) for name in names]
 
-    def _fit(self, name: str) -> list[Row] | Failed:
-        encoded, rows, failed = feature_file.load(self.study.paths.encoded(name))[0], [], []
-        for seed, drawn in self.draws(name).items():
-            found = drawn if isinstance(drawn, Failed) else alone(partial(self._scores, name, encoded, drawn))
-            rows.append(_failed(seed, found) if isinstance(found, Failed) else {"seed": seed} | found)
-            failed += [found] if isinstance(found, Failed) else []
-        self.rows[name] = rows
-        return failed[0] if failed else rows
+    def _fit(self, name: str) -> list[Row]:
+        """Raises Failed if any probe did: a file that lacks one is to be tried again."""
+        encoded = feature_file.load(self.study.paths.encoded(name))[0]
+        fitted = apart(partial(self._scores, name, encoded), self.study.seeds)
+        rows = fitted.sound | {seed: _failed(seed, why) for seed, why in fitted.failed.items()}
+        self.rows[name] = [rows[seed] for seed in self.study.seeds]
+        for why in fitted.failed.values():
+            raise why
+        return self.rows[name]
 
-    def _scores(self, name: str, encoded: dict[str, np.ndarray], drawn: Draw) -> Row:
-        task = self.at.tasks[name]
+    def _scores(self, name: str, encoded: dict[str, np.ndarray], seed: int) -> Row:
+        task, drawn = self.at.tasks[name], self.at.draws[name, seed]
         train = task.rows("train", drawn.train)
         held = task.rows(drawn.validation_split, drawn.validation)
         score, strength = linear_probe(
@@ -95,7 +93,7 @@ class Probe:
             task.task.metric,
             **self.settings,
         )
-        return {"score": score, "inverse_regularisation": strength}
+        return {"seed": seed, "score": score, "inverse_regularisation": strength}
 
 
 def _failed(seed: int, why: UserError) -> Row:

@@ -16,7 +16,7 @@ from promptatlas.base.version import NUMERICS_VERSION
 from promptatlas.records import card
 from promptatlas.records.fingerprint import digest
 from promptatlas.records.prompt_file import PROMPT, TunedPrompt
-from promptatlas.runs.attempts import alone
+from promptatlas.runs.attempts import apart
 from promptatlas.runs.context import Context, source_prompt
 from promptatlas.runs.engine import Artifact, Batch
 from promptatlas.runs.known import described, numerics
@@ -74,9 +74,8 @@ class SeveralTasks:
 
     def _apart(self, names: Sequence[str], seed: int) -> tuple[list[str], dict[str, Failed]]:
         """The tasks on which a prompt of a seed can be trained, and why the others are left out."""
-        found = {name: alone(partial(self.trained_on, name, seed)) for name in names}
-        left = {name: why for name, why in found.items() if isinstance(why, Failed)}
-        return [name for name in names if name not in left], left
+        parted = apart(partial(self.trained_on, seed=seed), names)
+        return [*parted.sound], parted.failed
 
     def tune(
         self, names: Sequence[str], sound: Sequence[str], settings: Settings, starts: Starts | None, seeds: Sequence[int]

@@ -17,7 +17,7 @@ from promptatlas.records.fingerprint import digest
 from promptatlas.records.learner_file import LEARNER, Learner
 from promptatlas.records.prompt_file import PROMPT, TunedPrompt
 from promptatlas.records.score import SCORE
-from promptatlas.runs.attempts import alone
+from promptatlas.runs.attempts import Parted, apart
 from promptatlas.runs.engine import Artifact, Batch, Step
 from promptatlas.runs.known import Described, OfMethod, described, numerics, scored
 from promptatlas.study.jobs import ShareJob
@@ -44,18 +44,16 @@ class Share(OfMethod[ShareJob]):
 
     def inputs(self, seed: int) -> dict[str, str]:
         """Everything that determines a learner, by name."""
-        sound, left = self.apart(seed)
-        if not sound:
-            raise Failed(f"every task failed: {next(iter(left.values()))}")
-        given = [task.trained_on(seed) | {"title": task.prepared.task.title} for task in sound.values()]
+        tasks = self.parted(seed)
+        if not tasks.sound:
+            raise Failed(f"every task failed: {next(iter(tasks.failed.values()))}")
+        given = [task.trained_on(seed) | {"title": task.prepared.task.title} for task in tasks.sound.values()]
         own = {"method": self.method, "settings": digest(self.settings), "tasks": digest(given), "seed": str(seed)}
         return numerics(self.at.model.fingerprint) | own
 
-    def apart(self, seed: int) -> tuple[dict[str, Described], dict[str, Failed]]:
+    def parted(self, seed: int) -> Parted[str, Described]:
         """The tasks on which a learner of a seed can be trained, and why the others are left out."""
-        found = {name: alone(partial(self._trainable, name, seed)) for name in self.study.tasks}
-        left = {name: why for name, why in found.items() if isinstance(why, Failed)}
-        return {name: task for name, task in found.items() if not isinstance(task, Failed)}, left
+        return apart(partial(self._trainable, seed=seed), self.study.tasks)
 
     def _trainable(self, name: str, seed: int) -> Described:
         task = described(self.at, name)
@@ -66,7 +64,8 @@ class Share(OfMethod[ShareJob]):
         return [self._train(seed) for seed in seeds]
 
     def _train(self, seed: int) -> Learner:
-        sound, left = self.apart(seed)
+        tasks = self.parted(seed)
+        sound, left = [*tasks.sound], tasks.failed
         if left:
             self.at.say(f"share {self.method}: seed {seed} is trained without {', '.join(left)}, which failed")
         started, together = time.perf_counter(), []
@@ -107,7 +106,7 @@ class Share(OfMethod[ShareJob]):
 
     def card(self, name: str, seed: int, given: TunedPrompt) -> dict[str, str]:
         """What a prompt's file says to those who take it away; nothing of it is part of a fingerprint."""
-        tasks, score = self.apart(seed)[0], given.history[given.best_epoch - 1]["validation_score"]
+        tasks, score = self.parted(seed).sound, given.history[given.best_epoch - 1]["validation_score"]
         return card.write(
             method=given.method,
             settings=self.settings,

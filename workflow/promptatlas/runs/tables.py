@@ -19,7 +19,7 @@ from promptatlas.base.json_record import require_known
 from promptatlas.base.progress import Say
 from promptatlas.evaluation import doubts
 from promptatlas.records import cells, probe_file, score
-from promptatlas.runs.attempts import alone
+from promptatlas.runs.attempts import apart
 from promptatlas.runs.comparable import indistinct
 from promptatlas.runs.largest_class import beats, records, sentence
 from promptatlas.study.designs import LARGEST_CLASS
@@ -99,8 +99,8 @@ def transfer_table(study: Study) -> pd.DataFrame:
 
 def _largest_classes(study: Study) -> dict[str, float]:
     """By task what always answering its largest class scores; NaN for one that could not be prepared, or whose metric fails."""
-    found = {name: alone(partial(_largest_class, study, name)) for name in study.tasks}
-    return {name: float("nan") if isinstance(score, Failed) else score for name, score in found.items()}
+    found = apart(partial(_largest_class, study), study.tasks).sound
+    return {name: found.get(name, float("nan")) for name in study.tasks}
 
 
 def _largest_class(study: Study, name: str) -> float:
