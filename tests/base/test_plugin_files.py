@@ -150,7 +150,10 @@ def test_a_name_that_nothing_can_have_is_one_sentence(folder, name):
 def test_a_module_that_is_not_there_and_a_class_that_is_not_there(folder):
     with pytest.raises(UserError, match=r"`plugins`: no\.such: there is no module `no\.such` that Python finds; correct it"):
         complete({"plugins": ["no.such"]})
-    (folder / "toy_net.py").write_text("\nclass Other: ...\n")
+    (folder / "toy_net.py").write_text("\nclass Toys: ...\n")
+    with pytest.raises(UserError, match=r"`plugins`: toy\.py: method `toy`: there is no `Toy` in .*toy_net\.py; did you mean `Toys`\?"):
+        code()
+    (folder / "toy_net.py").write_text("\nglobals()['Other'] = 1\n")  # only running it tells which names there are
     code()
     with pytest.raises(UserError, match=r"method toy: `Toy` cannot be had from .*toy_net.py, because of AttributeError: .*; mend it"):
         methods.module_class("toy")

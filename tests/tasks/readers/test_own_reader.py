@@ -71,8 +71,41 @@ def test_another_code_of_the_reader_is_another_source(listed):
 
 def test_a_reader_without_what_it_needs_is_told_in_a_sentence(listed):
     (listed / "text_list.py").write_text(READER.replace("def advice", "def hint"))
-    with pytest.raises(UserError, match=r"reader `text_list`: .*text_list\.py has no function `advice`; it needs present, download"):
+    needs = r"`plugins`: text_list\.py: reader `text_list` needs the functions present, download, advice, look, read"
+    with pytest.raises(UserError, match=rf"^{needs}: there is no `advice` in .*text_list\.py; define it there$"):
+        study(listed)
+    (listed / "text_list.py").write_text(READER.replace("def look(source, data_root)", "def look(source)"))
+    with pytest.raises(UserError, match=rf"{needs}: `look` in .*text_list\.py \(line 26\) takes \(source\), but is called with \(source, data"):
+        study(listed)
+    # Of one that a program registers only its module tells.
+    (listed / "others.py").write_text(READER.replace("def advice", "def hint"))
+    readers.register("others", str(listed / "others.py"))
+    try:
+        with pytest.raises(UserError, match=r"reader `others`: .*others\.py has no function `advice`; it needs present, download"):
+            readers.reader({"reader": "others"})
+    finally:
+        readers.READERS.remove("others")
+
+
+GIVEN = [
+    ("Listing(names, splits, \"the list\")", "None", "`read` must give a Listing, not nothing; mend it"),
+    ('for split in ("train", "test")', 'for split in ("train", "tests")', "there is no split 'tests'; did you mean 'test'"),
+    ('for split in ("train", "test")', 'for split in ("train",)', "`read` gives no split `test`, on which prompts are scored"),
+    ("np.array([label for label, _ in own])", "[label for label, _ in own]", "the labels of split train must be an array of class numbers"),
+    ("np.array([label for label, _ in own])", "np.array([label for label, _ in own[1:]])", "split train has 16 images and 15 labels"),
+    ('own = [', 'own = [] if split == "train" else [', "task 'paints' has no training images; see that its source lists some"),
+    ('own = [', 'own = [] if split == "test" else [', "task 'paints': it has no test images; add some or leave the task out"),
+    ("if part == split]", "if part == split and (name, split) != ('red', 'train')]", "has no training images of red, so none can be drawn"),
+]  # fmt: skip
+
+
+@pytest.mark.parametrize(("old", "new", "words"), GIVEN)
+def test_what_a_reader_gives_is_looked_at_before_anything_is_made_of_it(listed, old, new, words):
+    assert READER.count(old) == 1
+    (listed / "text_list.py").write_text(READER.replace(old, new))
+    with pytest.raises(UserError, match=re.escape(words)) as caught:
         prepared(study(listed))
+    assert "\n" not in str(caught.value)
 
 
 def test_a_name_that_nobody_registered_or_that_is_taken_is_a_sentence(listed):

@@ -26,6 +26,7 @@ GROUP = "promptatlas"
 SUFFIX = ".py"
 _loaded: dict[str, Plugin] = {}
 _files: dict[tuple[Path, str], ModuleType] = {}
+_beside: dict[Plugin, set[Path]] = {}
 
 
 def load(listed: Sequence[str]) -> None:
@@ -57,8 +58,26 @@ def marks() -> list[dict[str, str]]:
     return [{"name": origin.path.name if is_file(name) else name, "sha256": origin.sha256} for name, origin in _loaded.items()]
 
 
+def files() -> list[tuple[Path, list[Path]]]:
+    """For each file that is loaded its folder, and the file with those that it registered modules from."""
+    return [
+        (origin.path.parent, [origin.path, *sorted(_beside.get(origin, set()) - {origin.path})])
+        for name, origin in _loaded.items()
+        if is_file(name)
+    ]
+
+
 def is_file(name: str) -> bool:
     return name.endswith(SUFFIX)
+
+
+def placed(origin: Plugin, module: str) -> tuple[str, Path]:
+    """A module as code of `origin` names it, a file counted from the code's own, and the file of it. UserError if it is not there."""
+    if not is_file(module):
+        return module, source_of(module)
+    path = source_of(str(origin.path.parent / module))
+    _beside.setdefault(origin, set()).add(path)
+    return str(path), path
 
 
 def source_of(module: str) -> Path:

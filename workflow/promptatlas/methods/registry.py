@@ -18,6 +18,7 @@ from promptatlas.base import plugins
 from promptatlas.base.errors import UserError
 from promptatlas.base.messages import plain, suggest
 from promptatlas.base.registry import Registry, current
+from promptatlas.methods import outside
 from promptatlas.methods.common import COMMON, PRESETS, TUNING
 from promptatlas.methods.setting import Setting
 
@@ -90,7 +91,7 @@ def register(
     complete = (TUNING if kind in TRAINED else {}) | own
     if CODE in own:
         raise UserError(f"{place}: a setting cannot be called `{CODE}`; choose another name")
-    module, code = _placed(place, module)
+    module, code = _placed(place, kind, module, complete)
     about = Method(module, kind, title or name, description, complete, presets or {}, visual, by_image, counts_words, revision, code)
     for preset, changes in about.presets.items():
         if preset not in PRESETS:
@@ -104,19 +105,19 @@ def register(
     METHODS.add(name, about)
 
 
-def _placed(place: str, module: str) -> tuple[str, str]:
-    """`module` with a file beside the plugin by its whole path, and the hash of that file and of the plugin's."""
+def _placed(place: str, kind: str, module: str, settings: Mapping[str, Setting]) -> tuple[str, str]:
+    """`module` with a file beside the plugin by its whole path, and the hash of that file and of the plugin's. What the file defines
+    is looked at, and not run."""
     origin = current()
     if origin is None:
         return module, ""
     file, _, name = module.rpartition(":")
-    if plugins.is_file(file):
-        file = str(origin.path.parent / file)
     try:
-        code = hashlib.sha256(f"{origin.sha256} {plugins.sha256(plugins.source_of(file))}".encode()).hexdigest()
+        file, path = plugins.placed(origin, file)
     except UserError as error:
         raise UserError(f"{place}: {error}; correct `{plain(module)}`") from None
-    return f"{file}:{name}", code
+    outside.require(place, kind, path, name, settings)
+    return f"{file}:{name}", hashlib.sha256(f"{origin.sha256} {plugins.sha256(path)}".encode()).hexdigest()
 
 
 def _setting(place: str, key: str, value: Setting | str | int | float) -> Setting:

@@ -23,8 +23,7 @@ from promptatlas.runs.attempts import apart
 from promptatlas.runs.comparable import indistinct
 from promptatlas.runs.largest_class import beats, records, sentence
 from promptatlas.study.designs import LARGEST_CLASS
-from promptatlas.study.protocols import FROZEN
-from promptatlas.study.scope import SCRATCH
+from promptatlas.study.protocols import FROZEN, SCRATCH
 from promptatlas.study.study import Study
 from promptatlas.tasks import base_new, metrics, overlaps
 from promptatlas.tasks.prepared import SPLITS, PreparedTask

@@ -51,13 +51,13 @@ def complete(given: dict[str, Any]) -> dict[str, Any]:
     _resolve_methods(config)
     _resolve_design(config)
     # No prompt is said to help that does not beat the untuned one: a study that left it out has it measured all the same.
-    config["calibration"] = list(dict.fromkeys((*config["calibration"], *designs.CALIBRATION)))
+    config["calibration"] = list(dict.fromkeys((*config["calibration"], *protocols.CALIBRATION)))
     _resolve_init(config)
     _check_protocols(config)
     _resolve_unions(config)
     _check_measures(config)
     if config["only"] is not None:
-        _known("source", config["only"], [*designs.design(config).learners, *designs.CALIBRATION, *multitask.ROWS], "only")
+        _known("source", config["only"], [*designs.design(config).learners, *protocols.CALIBRATION, *multitask.ROWS], "only")
     return config
 
 

@@ -14,10 +14,10 @@ from typing import Any, ClassVar, TypeVar
 from promptatlas.base.errors import UserError
 from promptatlas.base.messages import shown
 from promptatlas.base.registry import Registry
-from promptatlas.study.protocols import FROZEN
+from promptatlas.base.signatures import require
+from promptatlas.study.protocols import CALIBRATION, FROZEN
 from promptatlas.tasks.base_new import BASE, SUBSETS, subset_name, whole_of
 
-CALIBRATION = ("scratch", "template")
 LARGEST_CLASS = "largest_class"
 BESIDE = (*CALIBRATION, LARGEST_CLASS)  # what rows beside the tasks may be called
 
@@ -89,6 +89,7 @@ class Design(ABC):
 
 
 DESIGNS: Registry[type[Design]] = Registry("design")
+CALLED = {"tries": ("source", "target"), "measures": ("source", "target"), "draws_from": ("task",)}
 Registered = TypeVar("Registered", bound=type[Design])
 
 
@@ -96,6 +97,8 @@ def register(design: Registered) -> Registered:
     """Add a design. UserError for a name that is taken or that no column could have."""
     if not design.name.isidentifier():
         raise UserError(f"design {shown(design.name)}: a name has letters, digits and _ only, as names in tables have")
+    for name, arguments in CALLED.items():
+        require(f"design `{design.name}`: its `{name}`", getattr(design, name), ("self", *arguments))
     DESIGNS.add(design.name, design)
     return design
 

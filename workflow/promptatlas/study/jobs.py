@@ -22,8 +22,8 @@ from promptatlas.records.whole import Reader
 from promptatlas.study import costs
 from promptatlas.study.costs import MethodCosts, StepMemory, Work, together
 from promptatlas.study.multitask import AVERAGE
-from promptatlas.study.protocols import PROTOCOLS
-from promptatlas.study.scope import TEMPLATE, ZERO_SHOT, Scope
+from promptatlas.study.protocols import PROTOCOLS, TEMPLATE
+from promptatlas.study.scope import ZERO_SHOT, Scope
 from promptatlas.study.sizes import Size
 from promptatlas.tasks import base_new
 from promptatlas.tasks.prepared import PreparedTask

@@ -13,9 +13,14 @@ from typing import Any
 from promptatlas.base.errors import UserError
 from promptatlas.base.messages import shown
 from promptatlas.base.registry import Registry
+from promptatlas.base.signatures import require
 
 Settings = Mapping[str, Any]
 ALL = "all"
+SCRATCH, TEMPLATE = CALIBRATION = (
+    "scratch",
+    "template",
+)  # rows that every study has beside its tasks: the untuned and the hand-written prompt
 
 
 @dataclass(frozen=True)
@@ -24,7 +29,7 @@ class Protocol:
 
     name: what tables and folders call it; title: what is done with the source's prompt; rows, columns: how those of its matrix are
     called; after: what the title of a figure has after the method; scratch: the row of the untrained prompt, and parts: the parts of
-    its variance, where they are called otherwise than usual.
+    its variance, where they are called otherwise than usual. baseline: the row over which gains are shown first, "scratch" or "template".
 
     settings: from those of a method, and the configuration, the ones with which prompts are tuned on the target; None: they are not.
     targets_per_job: where the configuration leaves it open. Tuning from every source takes so long that cores would wait at the end for
@@ -40,6 +45,16 @@ class Protocol:
     parts: Mapping[str, str] = field(default_factory=dict)
     settings: Callable[[Settings, Settings], dict[str, Any]] | None = None
     targets_per_job: int | str = ALL
+    baseline: str = ""
+
+    def __post_init__(self) -> None:
+        """UserError for a row that there is not."""
+        if not self.baseline:
+            object.__setattr__(self, "baseline", SCRATCH if self.tunes else TEMPLATE)
+        if self.baseline not in CALIBRATION:
+            raise UserError(f"protocol {shown(self.name)}: its baseline is {shown(self.baseline)}; it is one of {', '.join(CALIBRATION)}")
+        if self.settings is not None:
+            require(f"protocol {shown(self.name)}: its `settings`", self.settings, ("settings", "config"))
 
     @property
     def tunes(self) -> bool:

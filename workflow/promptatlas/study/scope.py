@@ -20,11 +20,11 @@ from promptatlas.study.data import Data
 from promptatlas.study.designs import Design, design
 from promptatlas.study.multitask import MultitaskOptions
 from promptatlas.study.paths import Paths
-from promptatlas.study.protocols import PROTOCOLS
+from promptatlas.study.protocols import PROTOCOLS, SCRATCH, TEMPLATE
 from promptatlas.tasks.metrics import METRICS
 from promptatlas.tasks.task import Task
 
-ZERO_SHOT, TEMPLATE, SCRATCH = "zero_shot", "template", "scratch"
+ZERO_SHOT = "zero_shot"
 # What plugins register says itself what it was made from.
 WHERE = ("results", "data_root", "download", "plugins", "jobs", "device", "deterministic", "memory_mib", "minutes", "resources", "only")
 

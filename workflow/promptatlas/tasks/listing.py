@@ -6,6 +6,11 @@ from typing import Any, Protocol
 import numpy as np
 from PIL.Image import Image
 
+from promptatlas.base.errors import UserError
+from promptatlas.base.messages import shown, suggest
+
+SPLITS = ("train", "validation", "test")
+
 
 class Images(Protocol):
     """N images that can be opened one by one, also in another process: every implementation can be pickled."""
@@ -46,3 +51,19 @@ class Listing:
     splits: dict[str, Split]
     split_source: str
     notes: tuple[str, ...] = ()
+
+
+def require_whole(listing: Any, reader: str) -> None:
+    """UserError, beginning with `reader`, unless it is a `Listing` whose splits have a label for each image."""
+    if not isinstance(listing, Listing):
+        raise UserError(f"{reader}: `read` must give a Listing, not {shown(listing)}; mend it")
+    if unknown := [split for split in listing.splits if split not in SPLITS]:
+        raise UserError(f"{reader}: there is no split {shown(unknown[0])}; {suggest(unknown[0], SPLITS)}")
+    if "test" not in listing.splits:
+        raise UserError(f"{reader}: `read` gives no split `test`, on which prompts are scored; add it, it may be empty")
+    for split, part in listing.splits.items():
+        labels = part.labels
+        if not isinstance(labels, np.ndarray) or labels.ndim not in (1, 2) or (len(labels) and labels.dtype.kind not in "iub"):
+            raise UserError(f"{reader}: the labels of split {split} must be an array of class numbers (N,) or of marks (N, C); mend them")
+        if len(part.images) != len(labels):
+            raise UserError(f"{reader}: split {split} has {len(part.images)} images and {len(labels)} labels; mend one of the two")

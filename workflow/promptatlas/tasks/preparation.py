@@ -21,7 +21,7 @@ from promptatlas.tasks.catalogue import TaskEntry
 from promptatlas.tasks.decoding import Decoded, Decoding, decode
 from promptatlas.tasks.draws import Draw, by_class, draw
 from promptatlas.tasks.labels import relabel, with_metric
-from promptatlas.tasks.listing import NO_IMAGES, Listing, Split
+from promptatlas.tasks.listing import NO_IMAGES, Listing, Split, require_whole
 from promptatlas.tasks.mini import MINI_TASKS
 from promptatlas.tasks.oddities import oddities
 from promptatlas.tasks.prepared import SPLITS, Pool, PreparedTask, array_path, write
@@ -126,7 +126,9 @@ def prepare(entry: TaskEntry, source: dict, data_root: Path, folder: str | Path,
 def _listed_by_reader(name: str, source: dict, data_root: Path) -> Listing:
     """What the reader finds; of whose task it is, readers know nothing."""
     try:
-        return readers.reader(source).read(source, data_root)
+        listing = readers.reader(source).read(source, data_root)
+        require_whole(listing, f"reader `{source['reader']}`")
+        return listing
     except UserError as error:
         if type(error) is not UserError or repr(name) in str(error):
             raise
@@ -142,11 +144,13 @@ def _with_validation(listing: Listing, needs: Needs, name: str) -> Listing:
 
 
 def _require_every_class(task: Task, labels: np.ndarray) -> None:
+    if not len(labels):
+        raise UserError(f"task {task.name!r} has no training images; see that its source lists some, or leave the task out")
     counts = by_class(labels, len(task.class_names))
     empty = [name for name, count in zip(task.class_names, counts, strict=True) if count == 0]
     if empty:
         raise UserError(
-            f"task {task.name!r} has no training images of {some(empty, FEW)}, so 0 shots can be drawn; add images or leave the class out"
+            f"task {task.name!r} has no training images of {some(empty, FEW)}, so none can be drawn; add images or leave the class out"
         )
 
 

@@ -15,9 +15,10 @@ import numpy as np
 from promptatlas.base import files
 from promptatlas.base.errors import FAILED, Failed, UserError
 from promptatlas.base.json_record import Newer, require_known
+from promptatlas.tasks.listing import SPLITS as SPLITS
 from promptatlas.tasks.task import Task
 
-SPLITS = ("train", "validation", "test")
+
 ARRAYS = ("images", "labels", "digests", "index", "pool")
 DIGEST_BYTES = 16
 

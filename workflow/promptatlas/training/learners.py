@@ -32,6 +32,8 @@ class BatchedLearners:
         backbone: has the embeddings of the words from which some methods start; the others do without.
         """
         cls: Any = module_class(method)
+        if unsaid := [name for name in ("text", "visual") if not hasattr(cls, name)]:
+            raise UserError(f"method {method}: its class must say `{unsaid[0]} = True` or False: whether it has prompts of that kind.")
         if cls.visual != is_visual(method):
             raise UserError(
                 f"method {method}: its class says visual = {cls.visual}, its registration {is_visual(method)}; mend one of the two."

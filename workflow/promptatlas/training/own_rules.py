@@ -29,9 +29,9 @@ from promptatlas.backbone import Backbone
 from promptatlas.backbone.classifier import PromptedClassifier
 from promptatlas.backbone.prompts import Prompts
 from promptatlas.base.errors import UserError
+from promptatlas.methods.outside import RULES
 from promptatlas.training.learners import BatchedLearners
 
-RULES = ("loss", "teacher", "combine", "epoch_weight")
 Parameters = dict[str, Tensor]
 
 
@@ -59,6 +59,7 @@ class OwnLoss:
         self.method, self.learners = method, learners
         module: Any = learners.template_module
         self.caller, self.combine = _Caller(module), getattr(module, "combine", None)
+        self.lost: dict[str, Tensor] = {}
         self.teacher_text: Tensor | None = None
         self.teacher_image: Tensor | None = None
         if hasattr(module, "teacher"):
@@ -90,6 +91,7 @@ class OwnLoss:
             return self._checked(functional_call(self.caller, called, (own | every,)), size)
 
         means = [(each * weights).sum(1) / weights.sum(1) for each in vmap(one)(self.learners.parameters, own)]
+        self._watch("loss", given["logits"], *means)
         return means[0] if self.combine is None else torch.stack(means)
 
     def _checked(self, found: Any, size: int) -> tuple[Tensor, ...]:
@@ -105,6 +107,7 @@ class OwnLoss:
         """Leaves the gradient at the parameters; losses as `losses` gives them. Returns those that the history tells, (K,)."""
         if self.combine is None:
             losses.sum().backward()
+            self._watch("gradient", losses, *(value.grad for value in self.learners.parameters.values() if value.grad is not None))
             return losses
         parameters = self.learners.parameters
         held = list(parameters.values())
@@ -118,7 +121,23 @@ class OwnLoss:
             if name not in combined or combined[name].shape != value.shape:
                 raise UserError(f"method {self.method}: `combine` must give a gradient of `{name}`, of its shape.")
             value.grad = combined[name]
+        self._watch("gradient", losses, *combined.values())
         return losses[0]
+
+    @torch.no_grad()
+    def _watch(self, what: str, source: Tensor, *made: Tensor) -> None:
+        """Keep in mind, without waiting for the device, whether finite numbers became others."""
+        lost = source.isfinite().all() & ~torch.stack([one.isfinite().all() for one in made]).all()
+        self.lost[what] = self.lost[what] | lost if what in self.lost else lost
+
+    def to_blame(self) -> str:
+        """What to do if it was here that numbers became none; empty if they were none before."""
+        if bool(self.lost.get("loss", False)):
+            return "its `loss` makes that of finite logits: look there for a logarithm or a root of 0, or a division by 0"
+        if bool(self.lost.get("gradient", False)):
+            rules = "`loss`" if self.combine is None else "`loss` and `combine`"
+            return f"its {rules} give a gradient that is none, of a finite loss: look there for a norm or a root of 0, or a division by 0"
+        return ""
 
 
 class _Caller(nn.Module):
@@ -129,8 +148,7 @@ class _Caller(nn.Module):
         self.method = method
 
     def forward(self, given: dict[str, Tensor]) -> Any:
-        order = ("logits", "text", "image", "teacher_text", "teacher_image", "labels")
-        return self.method.loss(*(given.get(name) for name in order))  # type: ignore[operator]
+        return self.method.loss(*(given.get(name) for name in RULES["loss"] or ()))  # type: ignore[operator]
 
 
 class EpochMean:

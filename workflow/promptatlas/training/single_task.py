@@ -170,7 +170,8 @@ class Run:
     def _converge(self, what: str, sound: np.ndarray) -> None:
         """Raises UserError if a learner is not sound (K,)."""
         if not sound.all():
-            raise UserError(f"{self.method} on {self.task.name}: the {what}; lower settings.{self.method}.learning_rate.")
+            known = self.own_loss.to_blame() if self.own_loss else ""
+            raise UserError(f"{self.method} on {self.task.name}: the {what}; {known or f'lower settings.{self.method}.learning_rate'}.")
 
     def _batches(self, permutations: list) -> Iterator[tuple[Tensor, Tensor]]:
         return self.train.batches(self.settings["batch_size"], permutations)

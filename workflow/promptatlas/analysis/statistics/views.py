@@ -8,7 +8,7 @@ import numpy as np
 from promptatlas.analysis.statistics.matrices import Scores
 from promptatlas.analysis.statistics.relations import relationships
 from promptatlas.analysis.statistics.scales import PRIMARY, calibration_rows, matrix, seed_mean
-from promptatlas.study.protocols import PROTOCOLS
+from promptatlas.study.protocols import PROTOCOLS, SCRATCH
 
 
 @dataclass(frozen=True)
@@ -22,7 +22,7 @@ class View:
 
 
 VIEWS = {
-    "over_scratch": View("Gain over an untrained start (points)", "points; 0 = tuned as long from an untrained start", True, "points"),
+    "over_scratch": View("Gain over an untrained start (points)", "points; 0 = an untrained start, tuned or used alike", True, "points"),
     "gain_points": View("Gain over zero-shot (points)", "points; 0 = zero-shot score of the target", True, "points"),
     "relationship": View("Who helps whom", "log odds; 0 = what source and target alone would give", True, "log odds"),
     "chance_corrected": View("Chance-corrected score", "0 = guessing, 1 = perfect", False, "%"),
@@ -32,8 +32,8 @@ VIEWS = {
 
 
 def has(scores: Scores, view: str) -> bool:
-    """Whether a matrix has the view: only tuned prompts can be held against one that was tuned as long from scratch."""
-    return view != "over_scratch" or (PROTOCOLS[scores.protocol].tunes and "scratch" in scores.calibration)
+    """Whether a matrix has the view: gains over the row `scratch` are shown where the protocol has it for its baseline."""
+    return view != "over_scratch" or (PROTOCOLS[scores.protocol].baseline == SCRATCH and SCRATCH in scores.calibration)
 
 
 def shown(scores: Scores, view: str) -> tuple[np.ndarray, dict[str, np.ndarray]]:

@@ -14,6 +14,7 @@ import numpy as np
 from promptatlas.base.errors import UserError
 from promptatlas.base.messages import shown, suggest
 from promptatlas.base.registry import Registry
+from promptatlas.base.signatures import require
 
 FAMILIES = ("visual", "label", "prompt", "estimator", "truth")
 NEEDS = ("images", "labels", "class_names", "prompts", "logits")
@@ -62,6 +63,7 @@ class Measure:
             raise UserError(f"measure {self.name!r}: its family is {shown(self.family)}; it is one of {', '.join(FAMILIES)}")
         if unknown := [need for need in self.needs if need not in NEEDS]:
             raise UserError(f"measure {self.name!r}: there is no {shown(unknown[0])} to need; {suggest(unknown[0], NEEDS)}")
+        require(f"measure {self.name!r}: its function", self.compute, ("corpus",))
 
 
 MEASURES: Registry[Measure] = Registry("measure")

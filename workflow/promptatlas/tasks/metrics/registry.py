@@ -13,8 +13,13 @@ import numpy as np
 from promptatlas.base.errors import UserError
 from promptatlas.base.messages import shown, suggest
 from promptatlas.base.registry import Registry
+from promptatlas.base.signatures import require
 
 MEAN_OVER = ("images", "classes", "")
+CALLED = {
+    "function": ("logits", "labels"), "curve": ("marks", "scores"), "chance": ("labels", "classes"), "undefined": ("labels",),
+    "guessing_error": ("chance", "count"), "standard_error": ("labels",),
+}  # fmt: skip
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -59,6 +64,9 @@ class Metric:
                 f"metric {self.name!r} has neither a function nor a curve; give one, or mean_over for the share of right answers among "
                 "images of one class"
             )
+        for field, arguments in CALLED.items():
+            if (function := getattr(self, field)) is not None:
+                require(f"metric {self.name!r}: its `{field}`", function, arguments)
 
     @property
     def of_right_answers(self) -> bool:

@@ -13,6 +13,7 @@ from promptatlas.base import plugins
 from promptatlas.base.errors import UserError
 from promptatlas.base.messages import plain, suggest
 from promptatlas.base.registry import Registry, current
+from promptatlas.base.signatures import Source
 
 FUNCTIONS = ("present", "download", "advice", "look", "read")
 READERS: Registry[str] = Registry("reader")
@@ -20,10 +21,14 @@ READERS: Registry[str] = Registry("reader")
 
 def register(name: str, module: str) -> None:
     """Makes a reader known by name. module: its name; in a plugin that is a file also that of a file beside it, or its own."""
-    origin = current()
-    if origin and plugins.is_file(module):
-        module = str(origin.path.parent / module)
-        plugins.source_of(module)
+    if origin := current():
+        module, path = plugins.placed(origin, module)
+        if plugins.is_file(path.name):
+            source = Source(path)
+            place = f"reader `{plain(name)}` needs the functions {', '.join(FUNCTIONS)}"
+            for function in FUNCTIONS:
+                source.require(place, function)
+                source.require_call(place, function, ("source", "data_root"))
     READERS.add(name, module)
 
 

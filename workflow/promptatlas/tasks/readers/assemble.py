@@ -9,11 +9,11 @@ import numpy as np
 from promptatlas.base.errors import UserError
 from promptatlas.base.messages import counted, some
 from promptatlas.tasks.draws import by_class
-from promptatlas.tasks.listing import Images, Listing, Split
+from promptatlas.tasks.listing import SPLITS, Images, Listing, Split
 from promptatlas.tasks.readers.names import require_distinct
 from promptatlas.tasks.splits import join, redraw
 
-SPLITS = ("train", "validation", "test")
+
 FEW = 3
 
 
