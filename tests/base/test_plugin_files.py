@@ -126,6 +126,37 @@ MISTAKES = [
     (TOY.replace("length=", "code="), "method `toy`: a setting cannot be called `code`; choose another name"),
     (TOY.replace('Setting(0.5, "of it")', "[1]"), r"method `toy`: setting `length`: \[1\] must be a text or a number"),
 ]
+CLASSES = [
+    (
+        "class Toy:\n    def loss(self, logits, labels): ...",
+        r"`loss` of `Toy` in .*toy_net\.py \(line 2\) takes \(logits, labels\),",
+    ),
+    (
+        "class Toy:\n    def __init__(self, settings): ...",
+        r"`__init__` of `Toy` in .* takes \(settings\), but is called with",
+    ),
+    (
+        "class Toy:\n    def epoch_weight(self): ...",
+        r"`epoch_weight` of `Toy` in .* takes \(\), but is called with \(epoch, epochs\)",
+    ),
+    ("class Toy(", r".*toy_net\.py is no Python, because of '\(' was never closed \(line 1\); mend it"),
+]
+
+
+@pytest.mark.parametrize(("text", "words"), CLASSES)
+def test_a_class_that_cannot_be_used_is_told_before_it_is_run(folder, text, words):
+    (folder / "toy_net.py").write_text(text)
+    with pytest.raises(UserError, match=rf"^`plugins`: toy\.py: (method `toy`: )?{words}"):
+        code()
+
+
+def test_an_adapter_is_called_with_the_order_of_training_if_it_has_epochs(folder):
+    (folder / "toy.py").write_text(TOY.replace("title=", 'kind="adapter", title='))
+    (folder / "toy_net.py").write_text("def Toy(settings, scale, weights, train, validation, metric, order): ...\n")
+    with pytest.raises(UserError, match=r"takes \(.*, order\), but is called with \(settings, scale, weights, train, validation, metric\)"):
+        plugins.load(["toy.py"])
+    (folder / "toy.py").write_text(TOY.replace("title=", 'kind="adapter", epochs=3, title='))
+    plugins.load(["toy.py"])
 
 
 @pytest.mark.parametrize(("text", "words"), MISTAKES)

@@ -158,11 +158,13 @@ def test_a_measure_of_prompts_has_a_matrix_per_method_and_seed_and_gaps_where_a_
         ({"name": "by title"}, "measure 'by title': a name has letters, digits and _ only"),
         ({"family": "visuall"}, "measure 'mine': its family is 'visuall'; it is one of visual, label, prompt, estimator, truth"),
         ({"needs": ("image",)}, "measure 'mine': there is no 'image' to need; did you mean 'images'"),
+        ({"compute": None}, r"measure 'mine': its function must be a function of \(corpus\)"),
+        ({"compute": lambda images, labels: 1}, r"its function takes \(images, labels\), but is called with \(corpus\)"),
     ],
 )
 def test_what_cannot_be_a_measure_is_refused(own, given, words):
     with pytest.raises(UserError, match=words):
-        own(**{"name": "mine", "compute": None} | given)
+        own(**{"name": "mine", "compute": lambda corpus: 1} | given)
 
 
 @pytest.mark.parametrize(

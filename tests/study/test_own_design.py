@@ -3,12 +3,14 @@
 import re
 from pathlib import Path
 
+import numpy as np
 import pandas as pd
 import pytest
 
 import browser
 from promptatlas.analysis import paper_protocols, statistics
-from promptatlas.analysis.statistics.matrices import collect
+from promptatlas.analysis.statistics import views
+from promptatlas.analysis.statistics.matrices import Scores, collect
 from promptatlas.base.errors import UserError
 from promptatlas.base.registry import Plugin, adding, forget
 from promptatlas.records.cells import Cell
@@ -44,6 +46,42 @@ def ring() -> type[designs.Design]:
             return (self.tasks.index(target) - self.tasks.index(source)) % len(self.tasks) < 2
 
     return Ring
+
+
+def test_a_design_or_protocol_that_cannot_be_called_is_refused():
+    with pytest.raises(UserError, match=r"design `odd`: its `tries` takes \(self, source\), but is called with \(self, source, target\)"):
+        designs.register(type("Odd", (designs.Matrix,), {"name": "odd", "tries": lambda self, source: True}))
+    about = {"title": "", "rows": "", "columns": ""}
+    with pytest.raises(UserError, match=r"protocol 'odd': its `settings` takes \(settings\), but is called with \(settings, config\)"):
+        protocols.Protocol("odd", **about, settings=lambda settings: settings)
+    with pytest.raises(UserError, match=r"protocol 'odd': its baseline is 'shuffled'; it is one of scratch, template"):
+        protocols.Protocol("odd", **about, baseline="shuffled")
+
+
+def test_a_protocol_says_over_which_row_gains_are_shown():
+    """Usually over the untuned prompt where prompts are tuned, else over the hand-written one; either may choose the other."""
+    about = {"title": "", "rows": "", "columns": ""}
+    tuning = {**about, "settings": lambda settings, config: settings}
+    given = {
+        "as_is": about,
+        "as_is_over_start": about | {"baseline": "scratch"},
+        "tuned": tuning,
+        "tuned_over": tuning | {"baseline": "template"},
+    }
+    for name, one in given.items():
+        protocols.register(protocols.Protocol(name, **one))
+    row = np.full((1, 2), 0.5)
+    scores = {
+        name: Scores(
+            name, "coop", ("a", "b"), (1,), np.full((1, 2, 2), 0.75), {"scratch": row, "template": row - 0.25}, *np.ones((2, 2)), row[0]
+        )
+        for name in given
+    }
+    assert [views.has(one, "over_scratch") for one in scores.values()] == [False, True, True, False]
+    assert views.has(scores["tuned_over"], "gain_points")
+    assert (views.shown(scores["as_is_over_start"], "over_scratch")[0] == 25).all()
+    known = {name: (protocols.PROTOCOLS[name].baseline, protocols.PROTOCOLS[name].tunes) for name in ("frozen", "init")}
+    assert known == {"frozen": ("template", False), "init": ("scratch", True)}
 
 
 def brief() -> protocols.Protocol:

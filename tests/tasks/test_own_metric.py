@@ -164,6 +164,12 @@ def test_a_plan_counts_every_pair_of_alpha_and_beta_for_it():
         ({"name": "marks", "mean_over": "images", "multilabel": True}, "has neither a function nor a curve"),
         ({"name": "both", "function": top2, "curve": average_precision}, "give one of them"),
         ({"name": "f", "function": top2, "mean_over": "pixels"}, "mean_over is 'pixels'"),
+        (
+            {"name": "f", "function": lambda logits: 1},
+            r"metric 'f': its `function` takes \(logits\), but is called with \(logits, labels\)",
+        ),
+        ({"name": "f", "curve": lambda marks: 1}, r"its `curve` takes \(marks\), but is called with \(marks, scores\)"),
+        ({"name": "f", "function": top2, "undefined": "none"}, r"its `undefined` must be a function of \(labels\)"),
     ],
 )
 def test_what_cannot_be_a_metric_is_refused(more, words):

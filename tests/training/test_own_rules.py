@@ -314,6 +314,26 @@ def test_a_rule_that_cannot_be_followed_is_one_sentence(tiny_backbone, task, mon
         tuned(tiny_backbone, "toy_plain", given("toy_plain"), task)
 
 
+UNSOUND = [
+    ({"loss": lambda *given: given[0].sum(1).sub(1e9).log()}, "the loss is not a number; its `loss` makes that of finite logits"),
+    ({"loss": lambda *given: (0 * given[0].sum(1)).sqrt()}, "; its `loss` give a gradient that is none, of a finite loss: look there for"),
+    (
+        {"loss": lambda *given: (given[0].sum(1),) * 2, "combine": lambda own, known: {name: one / (0 * one) for name, one in own.items()}},
+        "; its `loss` and `combine` give a gradient that is none, of a finite loss",
+    ),
+    ({"loss": lambda *given: -1e30 * given[0].sum(1)}, "; lower settings.toy_plain.learning_rate."),
+]
+
+
+@pytest.mark.parametrize(("changes", "words"), UNSOUND)
+def test_what_makes_no_numbers_of_numbers_is_named_and_not_the_learning_rate(tiny_backbone, task, monkeypatch, changes, words):
+    for name, rule in changes.items():
+        monkeypatch.setattr(Plain, name, lambda self, *given, rule=rule: rule(*given), raising=False)
+    with pytest.raises(UserError) as caught:
+        tuned(tiny_backbone, "toy_plain", given("toy_plain", learning_rate=1e30 if "lower" in words else 0.01), task)
+    assert str(caught.value).startswith("toy_plain on ") and words in str(caught.value)
+
+
 def test_class_features_of_each_image_have_no_loss_of_their_own(tiny_backbone, task, monkeypatch):
     from promptatlas.methods.cocoop import CoCoOp
 

@@ -75,7 +75,7 @@ def test_a_reader_without_what_it_needs_is_told_in_a_sentence(listed):
     with pytest.raises(UserError, match=rf"^{needs}: there is no `advice` in .*text_list\.py; define it there$"):
         study(listed)
     (listed / "text_list.py").write_text(READER.replace("def look(source, data_root)", "def look(source)"))
-    with pytest.raises(UserError, match=rf"{needs}: `look` in .*text_list\.py \(line 26\) takes \(source\), but is called with \(source, data"):
+    with pytest.raises(UserError, match=rf"{needs}: `look` in .*text_list\.py \(line 30\) takes \(source\), but is called"):
         study(listed)
     # Of one that a program registers only its module tells.
     (listed / "others.py").write_text(READER.replace("def advice", "def hint"))
@@ -103,9 +103,11 @@ GIVEN = [
 def test_what_a_reader_gives_is_looked_at_before_anything_is_made_of_it(listed, old, new, words):
     assert READER.count(old) == 1
     (listed / "text_list.py").write_text(READER.replace(old, new))
+    now = study(listed)
+    prepared(now)
     with pytest.raises(UserError, match=re.escape(words)) as caught:
-        prepared(study(listed))
-    assert "\n" not in str(caught.value)
+        PreparedTask.open(now.paths.task_folder("paints"))
+    assert "\n" not in str(caught.value) and not caught.value.details
 
 
 def test_a_name_that_nobody_registered_or_that_is_taken_is_a_sentence(listed):

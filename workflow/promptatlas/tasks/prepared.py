@@ -18,7 +18,6 @@ from promptatlas.base.json_record import Newer, require_known
 from promptatlas.tasks.listing import SPLITS as SPLITS
 from promptatlas.tasks.task import Task
 
-
 ARRAYS = ("images", "labels", "digests", "index", "pool")
 DIGEST_BYTES = 16
 

@@ -13,7 +13,6 @@ from promptatlas.tasks.listing import SPLITS, Images, Listing, Split
 from promptatlas.tasks.readers.names import require_distinct
 from promptatlas.tasks.splits import join, redraw
 
-
 FEW = 3
 
 
