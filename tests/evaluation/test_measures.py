@@ -9,8 +9,9 @@ import scipy.linalg
 from promptatlas.base.errors import UserError
 from promptatlas.evaluation import similarity
 from promptatlas.evaluation.similarity import Measure
+from promptatlas.evaluation.similarity.samples import equal_samples
 from promptatlas.evaluation.similarity.truth import jaccard
-from promptatlas.evaluation.similarity.visual import equal_samples, frechet
+from promptatlas.evaluation.similarity.visual import frechet
 from synthetic_study import encoded_tasks
 
 

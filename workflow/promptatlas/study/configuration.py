@@ -164,7 +164,7 @@ def _resolve_methods(config: dict[str, Any]) -> None:
 
 def _check_measures(config: dict[str, Any]) -> None:
     """Measures of similarity are those that are registered, here or by whoever calls."""
-    chosen = [] if config["similarity"] == "all" else config["similarity"]
+    chosen = [] if isinstance(config["similarity"], str) else config["similarity"]
     for key, names in (("similarity", chosen), ("statistics.primary", config["statistics"]["primary"])):
         for name in names:
             _known("measure", name, similarity.registered(), key)

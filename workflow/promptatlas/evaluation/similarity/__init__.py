@@ -12,20 +12,35 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from promptatlas.base.errors import UserError
-from promptatlas.evaluation.similarity import label, truth, visual  # noqa: F401  (importing registers the measures)
-from promptatlas.evaluation.similarity.registry import MEASURES, Corpus, Measure, chosen, lookup, measure, needs, register, registered
+from promptatlas.evaluation.similarity import fisher, kernels, label, neighbourhoods, transport, truth, visual  # noqa: F401  (importing registers)
+from promptatlas.evaluation.similarity.registry import (
+    ALL,
+    MEASURES,
+    STANDARD,
+    Corpus,
+    Measure,
+    chosen,
+    lookup,
+    measure,
+    needs,
+    register,
+    registered,
+)
 
 if TYPE_CHECKING:
     import pandas as pd
 
 __all__ = [
+    "ALL",
     "COLUMNS",
     "MEASURES",
+    "STANDARD",
     "Corpus",
     "Measure",
     "chosen",
     "compute",
     "corpus",
+    "gaps",
     "lookup",
     "measure",
     "needs",
@@ -62,12 +77,12 @@ def corpus(tasks: dict, wanted: Sequence[str] = (), prompts: Mapping[str, Mappin
     )
 
 
-def compute(tasks: dict, names: str | Sequence[str] = "all", prompts: Prompts | None = None) -> pd.DataFrame:
+def compute(tasks: dict, names: str | Sequence[str] = STANDARD, prompts: Prompts | None = None) -> pd.DataFrame:
     """The table `similarity` for `tasks` (see `corpus`) and the measures called `names`.
 
-    One row per measure and ordered pair, the pair of a task with itself included; for measures that need prompts, one per method
-    and seed, from `prompts`: (method, seed) -> task -> arrays. What is defined for no pair has no values; the ground truth
-    (`factor_overlap`) is left out there, as only drawn tasks have it.
+    `names`: a list, "standard" or "all". One row per measure and ordered pair, the pair of a task with itself included; for measures
+    that need prompts, one per method and seed, from `prompts`: (method, seed) -> task -> arrays. What is defined for no pair has no
+    values; the ground truth (`factor_overlap`) is left out there, as only drawn tasks have it.
     """
     import pandas as pd
 
@@ -97,17 +112,42 @@ def compute(tasks: dict, names: str | Sequence[str] = "all", prompts: Prompts | 
 
 
 def _matrices(one: Measure, tasks: dict, prompts: Prompts) -> Iterator[tuple[tuple[str, int | None], np.ndarray]]:
-    """By method and seed, ("", None) where a measure looks at no prompts, its values (n, n); NaN where a task has no prompt."""
+    """By method and seed, ("", None) where a measure looks at no prompts, its values (n, n); NaN where a task has no prompt, or too
+    few images or classes."""
+    enough = {name: given for name, given in tasks.items() if not _lacks(one, given[1])}
     if "prompts" not in one.needs:
-        yield ("", None), _values(one, corpus(tasks, one.needs))
+        yield ("", None), _placed(one, tasks, enough)
         return
     for at, given in prompts.items():
-        there = [name for name in tasks if name in given]
-        values = np.full((len(tasks), len(tasks)), np.nan)
-        places = [number for number, name in enumerate(tasks) if name in given]
-        if there:
-            values[np.ix_(places, places)] = _values(one, corpus({name: tasks[name] for name in there}, one.needs, given))
-        yield at, values
+        yield at, _placed(one, tasks, {name: task for name, task in enough.items() if name in given}, given)
+
+
+def _placed(one: Measure, tasks: dict, some: dict, prompts: Mapping[str, Mapping[str, np.ndarray]] | None = None) -> np.ndarray:
+    """What a measure gives for `some` of the tasks, in the places of all (n, n); NaN elsewhere."""
+    values = np.full((len(tasks), len(tasks)), np.nan)
+    places = [number for number, name in enumerate(tasks) if name in some]
+    if some:
+        values[np.ix_(places, places)] = _values(one, corpus(some, one.needs, prompts))
+    return values
+
+
+def gaps(tasks: dict, names: str | Sequence[str] = STANDARD) -> list[str]:
+    """A sentence for each measure of `names` and task (see `corpus`) that has too little for it."""
+    return [
+        f"{one.name} is not defined for task {name}: {lack}"
+        for one in chosen(names)
+        for name, (_, encoded) in tasks.items()
+        if (lack := _lacks(one, encoded))
+    ]
+
+
+def _lacks(one: Measure, encoded: Mapping[str, np.ndarray]) -> str:
+    """What an encoded task has too little of for a measure; empty if it has enough."""
+    for least, key, what in ((one.images, "features_train", "images"), (one.classes, "class_features", "classes")):
+        count = len(encoded.get(key, ()))
+        if 0 < count < least:
+            return f"it has {count} {what} by which tasks are compared, and {least} are needed"
+    return ""
 
 
 def _values(one: Measure, gathered: Corpus) -> np.ndarray:

@@ -17,6 +17,7 @@ from promptatlas.base.registry import Registry
 from promptatlas.base.signatures import require
 
 FAMILIES = ("visual", "label", "prompt", "estimator", "truth")
+ALL, STANDARD = "all", "standard"
 NEEDS = ("images", "labels", "class_names", "prompts", "logits")
 
 
@@ -45,7 +46,7 @@ class Measure:
 
     name: what tables call it; title: in words; description: one line on what it is; family: one of `FAMILIES`; directed: whether
     from a to b is another thing than from b to a; needs: what it looks at, of `NEEDS`. One that needs prompts is computed for each
-    method and seed.
+    method and seed. images, classes: the least that a task must have of each. standard: whether it is in every study that names none.
     """
 
     name: str
@@ -55,6 +56,9 @@ class Measure:
     directed: bool
     needs: tuple[str, ...]
     compute: Callable[[Corpus], np.ndarray]
+    images: int = 1
+    classes: int = 1
+    standard: bool = True
 
     def __post_init__(self) -> None:
         if not self.name.isidentifier():
@@ -74,7 +78,10 @@ def register(measure: Measure) -> None:
     MEASURES.add(measure.name, measure)
 
 
-def measure(name: str, title: str, family: str, directed: bool, needs: Sequence[str], description: str = "") -> Callable:
+def measure(
+    name: str, title: str, family: str, directed: bool, needs: Sequence[str], description: str = "", images: int = 1, classes: int = 1,
+    standard: bool = True,
+) -> Callable:  # fmt: skip
     """Decorator that registers ``corpus -> (n, n)`` as a measure; rows are sources, columns are targets.
 
     Without a description the first line of the function's docstring is it.
@@ -82,7 +89,7 @@ def measure(name: str, title: str, family: str, directed: bool, needs: Sequence[
 
     def registering(function: Callable[[Corpus], np.ndarray]) -> Callable[[Corpus], np.ndarray]:
         line = description or (function.__doc__ or title).strip().splitlines()[0]
-        register(Measure(name, title, line, family, directed, tuple(needs), function))
+        register(Measure(name, title, line, family, directed, tuple(needs), function, images, classes, standard))
         return function
 
     return registering
@@ -101,8 +108,10 @@ def lookup(name: str) -> Measure:
 
 
 def chosen(names: str | Sequence[str]) -> list[Measure]:
-    """The measures of a configuration: those of these names, or "all" that are registered."""
-    return [lookup(name) for name in (registered() if names == "all" else names)]
+    """The measures of a configuration: those of these names, "all" that are registered, or those of them that are "standard"."""
+    if isinstance(names, str):
+        return [one for one in map(lookup, registered()) if one.standard or names == ALL]
+    return [lookup(name) for name in names]
 
 
 def needs(names: str | Sequence[str]) -> frozenset[str]:

@@ -2,10 +2,9 @@
 
 import numpy as np
 
-from promptatlas.base.rng import named_rng
+from promptatlas.evaluation.similarity.label import centred_cosines
 from promptatlas.evaluation.similarity.registry import Corpus, measure
-
-MOST_IMAGES = 2000
+from promptatlas.evaluation.similarity.samples import equal_samples
 
 
 def square_root(covariance: np.ndarray) -> np.ndarray:
@@ -25,16 +24,6 @@ def frechet(mean_a: np.ndarray, covariance_a: np.ndarray, mean_b: np.ndarray, co
     return float(((mean_a - mean_b) ** 2).sum() + np.trace(covariance_a) + np.trace(covariance_b) - 2 * cross)
 
 
-def equal_samples(corpus: Corpus) -> list[np.ndarray]:
-    """As many images from every task, (N, D) each: the distance is biased upwards by small samples, so N must not differ."""
-    size = min(MOST_IMAGES, min(len(images) for images in corpus.images))
-    samples = []
-    for name, images in zip(corpus.names, corpus.images, strict=True):
-        chosen = np.sort(named_rng("similarity", "sample", name).permutation(len(images))[:size])
-        samples.append(np.asarray(images[chosen], dtype=np.float64))
-    return samples
-
-
 @measure(
     "vis_frechet", title="visual similarity", family="visual", directed=False, needs=["images"],
     description="minus the squared Fréchet distance of the image features, covariances shrunk by Ledoit and Wolf",
@@ -52,3 +41,12 @@ def vis_frechet(corpus: Corpus) -> np.ndarray:
         for j in range(i):
             values[i, j] = values[j, i] = -frechet(means[i], covariances[i], means[j], covariances[j])
     return values
+
+
+@measure(
+    "vis_centroid", title="centroid of images", family="visual", directed=False, needs=["images"], standard=False,
+    description="cosine of the mean image features, less their mean over tasks",
+)  # fmt: skip
+def vis_centroid(corpus: Corpus) -> np.ndarray:
+    """(n, n); NaN for a task whose mean is that of all."""
+    return centred_cosines(np.stack([np.asarray(images, dtype=np.float64).mean(axis=0) for images in corpus.images]))
