@@ -6,4 +6,4 @@ with reporting(snakemake.log[0]) as say:
     from promptatlas.study.study import Study
 
     study = Study(snakemake.config)
-    tables.save(compare.table(study), study.paths.table("similarity"))
+    tables.save(compare.table(study, say), study.paths.table("similarity"))

@@ -7,16 +7,17 @@ where a table is made: every plan of a study asks for the names.
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping, Sequence
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
 from promptatlas.base.errors import UserError
-from promptatlas.evaluation.similarity import fisher, kernels, label, neighbourhoods, transport, truth, visual  # noqa: F401  (importing registers)
+from promptatlas.evaluation.similarity import fisher, kernels, label, neighbourhoods, prompt, transport, truth, visual  # noqa: F401  (importing registers)
 from promptatlas.evaluation.similarity.registry import (
     ALL,
     MEASURES,
     STANDARD,
+    Behaviour,
     Corpus,
     Measure,
     chosen,
@@ -35,6 +36,7 @@ __all__ = [
     "COLUMNS",
     "MEASURES",
     "STANDARD",
+    "Behaviour",
     "Corpus",
     "Measure",
     "chosen",
@@ -53,12 +55,17 @@ MEASURES.seal()
 COLUMNS = ("measure", "family", "directed", "source", "target", "method", "seed", "value")
 ENCODED = ("features_train", "class_features")
 TRUTH = "truth"
-Prompts = Mapping[tuple[str, int], Mapping[str, Mapping[str, np.ndarray]]]
+Arrays = Mapping[str, np.ndarray]
+Trained = tuple[str, int]  # method and seed
+Prompts = Mapping[Trained, Mapping[str, Arrays]]
 
 
-def corpus(tasks: dict, wanted: Sequence[str] = (), prompts: Mapping[str, Mapping[str, np.ndarray]] | None = None) -> Corpus:
+def corpus(
+    tasks: dict, wanted: Sequence[str] = (), prompts: Mapping[str, Arrays] | None = None, start: Arrays | None = None,
+    behaviours: Mapping[str, Behaviour] | None = None,
+) -> Corpus:  # fmt: skip
     """Gather `tasks` (name -> (Task, encoded arrays with features_train (N, D) and class_features (C, D), and, where `wanted` has
-    labels, labels_train)); prompts: by task, those of one method and seed."""
+    labels, labels_train)); by task the prompts of one method and seed, and behaviours; start: of these prompts."""
     for name, (_, encoded) in tasks.items():
         for key in (*ENCODED, *(["labels_train"] if "labels" in wanted else [])):
             if key not in encoded or not len(encoded[key]):
@@ -74,21 +81,27 @@ def corpus(tasks: dict, wanted: Sequence[str] = (), prompts: Mapping[str, Mappin
         labels=tuple(encoded["labels_train"] for _, encoded in tasks.values()) if "labels" in wanted else (),
         logits=tuple(own @ names.T for own, names in zip(images, classes, strict=True)) if "logits" in wanted else (),
         prompts=tuple(prompts[name] for name in tasks) if prompts else (),
+        start=start or {},
+        behaviours=tuple(behaviours[name] for name in tasks) if behaviours else (),
     )
 
 
-def compute(tasks: dict, names: str | Sequence[str] = STANDARD, prompts: Prompts | None = None) -> pd.DataFrame:
+def compute(
+    tasks: dict, names: str | Sequence[str] = STANDARD, prompts: Prompts | None = None, starts: Mapping[Trained, Arrays] | None = None,
+    behaviours: Mapping[Trained, Mapping[str, Behaviour]] | None = None,
+) -> pd.DataFrame:  # fmt: skip
     """The table `similarity` for `tasks` (see `corpus`) and the measures called `names`.
 
     `names`: a list, "standard" or "all". One row per measure and ordered pair, the pair of a task with itself included; for measures
-    that need prompts, one per method and seed, from `prompts`: (method, seed) -> task -> arrays. What is defined for no pair has no
-    values; the ground truth (`factor_overlap`) is left out there, as only drawn tasks have it.
+    that need prompts, one per method and seed, from `prompts`: (method, seed) -> task -> arrays, and where they need them `starts`, the
+    arrays of the untrained prompts, and `behaviours` of the prompts. What is defined for no pair has no values; the ground truth
+    (`factor_overlap`) is left out there, as only drawn tasks have it.
     """
     import pandas as pd
 
     blocks = []
     for one in chosen(names) if tasks else ():
-        for (method, seed), values in _matrices(one, tasks, prompts or {}):
+        for (method, seed), values in _matrices(one, tasks, prompts or {}, starts or {}, behaviours or {}):
             if one.family == TRUTH and not np.isfinite(values).any():
                 continue
             source, target = np.meshgrid([*tasks], [*tasks], indexing="ij")
@@ -111,7 +124,9 @@ def compute(tasks: dict, names: str | Sequence[str] = STANDARD, prompts: Prompts
     return pd.concat(blocks, ignore_index=True)[list(COLUMNS)]
 
 
-def _matrices(one: Measure, tasks: dict, prompts: Prompts) -> Iterator[tuple[tuple[str, int | None], np.ndarray]]:
+def _matrices(
+    one: Measure, tasks: dict, prompts: Prompts, starts: Mapping[Trained, Arrays], behaviours: Mapping[Trained, Mapping[str, Behaviour]]
+) -> Iterator[tuple[tuple[str, int | None], np.ndarray]]:
     """By method and seed, ("", None) where a measure looks at no prompts, its values (n, n); NaN where a task has no prompt, or too
     few images or classes."""
     enough = {name: given for name, given in tasks.items() if not _lacks(one, given[1])}
@@ -119,15 +134,16 @@ def _matrices(one: Measure, tasks: dict, prompts: Prompts) -> Iterator[tuple[tup
         yield ("", None), _placed(one, tasks, enough)
         return
     for at, given in prompts.items():
-        yield at, _placed(one, tasks, {name: task for name, task in enough.items() if name in given}, given)
+        some = {name: task for name, task in enough.items() if name in given}
+        yield at, _placed(one, tasks, some, given, starts.get(at), behaviours.get(at))
 
 
-def _placed(one: Measure, tasks: dict, some: dict, prompts: Mapping[str, Mapping[str, np.ndarray]] | None = None) -> np.ndarray:
+def _placed(one: Measure, tasks: dict, some: dict, *of_prompts: Any) -> np.ndarray:
     """What a measure gives for `some` of the tasks, in the places of all (n, n); NaN elsewhere."""
     values = np.full((len(tasks), len(tasks)), np.nan)
     places = [number for number, name in enumerate(tasks) if name in some]
     if some:
-        values[np.ix_(places, places)] = _values(one, corpus(some, one.needs, prompts))
+        values[np.ix_(places, places)] = _values(one, corpus(some, one.needs, *of_prompts))
     return values
 
 

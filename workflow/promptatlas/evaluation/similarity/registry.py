@@ -7,7 +7,7 @@ is all that is needed for it to appear in every table, test and figure and on th
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 
 import numpy as np
 
@@ -18,7 +18,21 @@ from promptatlas.base.signatures import require
 
 FAMILIES = ("visual", "label", "prompt", "estimator", "truth")
 ALL, STANDARD = "all", "standard"
-NEEDS = ("images", "labels", "class_names", "prompts", "logits")
+NEEDS = ("images", "labels", "class_names", "prompts", "logits", "start", "behaviours")
+
+
+@dataclass(frozen=True)
+class Behaviour:
+    """What the frozen model does under one prompt.
+
+    classes: (K, D) features of the class names of all tasks, None where the prompt leaves them as they are or they differ from image to
+    image; images: (P, D) features of the same images of all tasks, None where it leaves them as they are; answers: by task, logits (N, C)
+    for those images that are the task's own.
+    """
+
+    classes: np.ndarray | None
+    images: np.ndarray | None
+    answers: Mapping[str, np.ndarray]
 
 
 @dataclass(frozen=True)
@@ -28,7 +42,8 @@ class Corpus:
     names: n task names; tasks: n `Task` records; images: n arrays (N_t, D) of L2-normalised image features of the
     training pools; classes: n arrays (C_t, D) of class-name embeddings. For measures that need them:
     labels: n arrays, class numbers (N_t,) or marks (N_t, C_t) of the images; logits: n arrays (N_t, C_t), cosines of the images and
-    the names of their own task's classes; prompts: of one method and seed, n dictionaries of the arrays that enter the towers.
+    the names of their own task's classes. Of one method and seed: prompts: n dictionaries of the arrays that enter the towers; start:
+    the same of the untrained prompt that all of them start from; behaviours: n of them.
     """
 
     names: tuple[str, ...]
@@ -38,6 +53,8 @@ class Corpus:
     labels: tuple[np.ndarray, ...] = ()
     logits: tuple[np.ndarray, ...] = ()
     prompts: tuple[Mapping[str, np.ndarray], ...] = ()
+    start: Mapping[str, np.ndarray] = field(default_factory=dict)
+    behaviours: tuple[Behaviour, ...] = ()
 
 
 @dataclass(frozen=True)
