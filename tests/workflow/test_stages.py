@@ -1,13 +1,14 @@
 """Stages have names that do not change with the sizes of jobs: Snakemake is asked for one, stops behind it, or is told what it needs."""
 
 import re
+import shlex
 
 import pytest
 
 from promptatlas.base.errors import UserError
 from promptatlas.runs import session
 from promptatlas.study.study import Study
-from tiny_study import CONFIG, Finished
+from tiny_study import CONFIG, ROOT, Finished
 
 ONE_EACH = {"prompts_per_job": 1, "targets_per_job": 1, "tasks_per_job": 2}
 
@@ -26,6 +27,42 @@ def test_a_stage_is_all_its_jobs_and_what_they_need(tmp_path, asked):
     names = set(planned(tmp_path, *asked))
     assert {f"tune_{method}_{task}" for method in CONFIG["methods"] for task in CONFIG["tasks"]} <= names
     assert "draw" in names and not [name for name in names if name.startswith(("transfer", "collect"))]
+
+
+@pytest.mark.study
+@pytest.mark.parametrize(("asked", "more"), [(["--forcerun", "tune"], True), (["--force", "tune"], False)])
+def test_a_stage_that_is_forced_is_all_its_jobs(finished, asked, more):
+    told = finished.run("--dry-run", *asked).partition("Job stats:")[2].partition("total")[0]
+    assert {name for name in re.findall(r"^(\w+) ", told, re.MULTILINE) if "tune" in name} == {"tune", "tune_coop", "tune_vpt"}
+    assert ("transfer_frozen_vpt" in told) == more
+
+
+def test_what_is_forced_reaches_the_jobs(tmp_path, monkeypatch):
+    """By the name of a stage, of a job or of a file, however that is written, also in a folder with the separator of lists."""
+    monkeypatch.setattr(session, "lock", lambda study: None)
+    monkeypatch.setattr(session, "_on_interrupt", lambda end: None)
+    for name in (session.FORCED, session.DETERMINISTIC, "PYTHONPATH"):
+        monkeypatch.setenv(name, "")
+    study = Study(CONFIG | {"results": "../a:b", "jobs": ONE_EACH})
+    (job, *others), files = study.jobs.tune, [file for job in study.jobs.tune for file in job.outputs]
+    assert session.forced(study, job.name, job.outputs) == set()
+    for told, wanted in (["tune"], {*files}), ([job.name], {*job.outputs}), ([f"./{files[-1]}"], {files[-1]}), (["encode"], set()):
+        session.begin(study, told, False)
+        assert {file for job in study.jobs.tune for file in session.forced(study, job.name, job.outputs)} == wanted
+    session.begin(study, [], True)
+    assert session.forced(study, job.name, job.outputs) == {*job.outputs}
+    one = Study(study.config | {"only": "colors"})
+    assert {file.stem for other in others for file in session.forced(one, other.name, other.outputs)} == {"colors"}
+
+
+@pytest.mark.study
+def test_the_graph_of_stages_is_that_of_one_method_in_whole_jobs(tmp_path):
+    study = Finished(tmp_path)
+    study.configure(jobs=ONE_EACH)
+    (command,) = re.findall(r"^snakemake (--rulegraph .*) \|", (ROOT / "docs" / "cluster.md").read_text(), re.MULTILINE)
+    nodes = re.findall(r'label = "(\w+)"', study.run(*shlex.split(command)))
+    assert {"prepare", "draw", "encode", "probe", "tune_coop", "transfer_frozen_coop", "collect", "page"} <= {*nodes}
+    assert len(nodes) == len({*nodes}) and not [name for name in nodes if re.search(r"\dof\d|vpt|shapes", name)]
 
 
 def test_the_sizes_of_jobs_change_no_name_of_a_stage():

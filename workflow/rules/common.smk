@@ -36,7 +36,15 @@ def again(files):
 
 def made_by(jobs):
     """What jobs make, as outputs of their rules: Snakemake need not search all rules for the one that makes a file."""
-    return [getattr(rules, job.name).output for job in jobs]
+    return [path for job in jobs for path in getattr(rules, job.name).output]
+
+
+def all_of(stage):
+    """What the jobs of a stage make. Whoever forces the stage, as by `--forcerun`, forces them."""
+    jobs, forced = study.jobs.stages[stage], workflow.dag.forcerules
+    if workflow.get_rule(stage) in forced:
+        forced.update(workflow.get_rule(job.name) for job in jobs)
+    return made_by(jobs)
 
 
 wildcard_constraints:
@@ -46,7 +54,9 @@ wildcard_constraints:
 
 # Snakemake's own lock outlives a killed run; this one is released by the system, whatever happens.
 onstart:
-    session.begin(study, workflow.dag_settings.forcerun, workflow.dag_settings.forceall)
+    told = workflow.dag_settings
+    targets = told.targets if told.forcetargets else []
+    session.begin(study, [*told.forcerun, *targets], told.forceall)
 
 
 onsuccess:

@@ -38,7 +38,7 @@ for stage, jobs in study.jobs.stages.items():
             name:
                 stage
             input:
-                made_by(jobs),
+                lambda wildcards, stage=stage: all_of(stage),
             localrule: True
 
 

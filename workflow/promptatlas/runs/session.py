@@ -129,7 +129,7 @@ def reclaim(study: Study) -> None:
 
 
 def begin(study: Study, forced: Iterable[str], everything: bool) -> None:
-    """Before the first job: lock the study and hand on which files and rules are to be computed anew, or that all are.
+    """Before the first job: lock the study and hand on which files, jobs and stages are to be computed anew, or that all are.
 
     A job in a conda environment of its own finds the library by PYTHONPATH.
     """
@@ -137,7 +137,7 @@ def begin(study: Study, forced: Iterable[str], everything: bool) -> None:
     _on_interrupt(_stop)
     library = str(Path(__file__).parents[2])
     os.environ["PYTHONPATH"] = os.pathsep.join(filter(None, [library, os.environ.get("PYTHONPATH")]))
-    os.environ[FORCED] = os.pathsep.join(["*"] if everything else sorted(forced))
+    os.environ[FORCED] = json.dumps(["*"] if everything else sorted(map(os.path.normpath, of_stages(study, forced))))
     os.environ[DETERMINISTIC] = "1" if study.config["deterministic"] else ""
     if study.config["deterministic"]:
         os.environ["CUBLAS_WORKSPACE_CONFIG"] = ":4096:8"  # asked for by CUDA's matrix products
@@ -215,14 +215,19 @@ def for_stages(study: Study, given: Mapping[str, Any]) -> dict[str, Any]:
     return told | {name: value for name, value in given.items() if name not in study.jobs.stages}
 
 
+def of_stages(study: Study, given: Iterable[str]) -> frozenset[str]:
+    """Names of rules and files that Snakemake was given, where that of a stage stands for all its jobs."""
+    stages = study.jobs.stages
+    return frozenset(one for name in given for one in ([job.name for job in stages[name]] if name in stages else [name]))
+
+
 def forced(study: Study, job: str, files: Iterable[Path]) -> set[Path]:
     """Which of a job's `files` are to be computed anew: all if the job was named, else those that were named.
 
     With `only` in the configuration just those of that source.
     """
-    named = set(os.environ.get(FORCED, "").split(os.pathsep))
-    only = study.config["only"]
-    return {path for path in files if named & {"*", job, str(path)} and only in (None, path.stem)}
+    named, only = {*json.loads(os.environ.get(FORCED) or "[]")}, study.config["only"]
+    return {path for path in files if named & {"*", job, os.path.normpath(path)} and only in (None, path.stem)}
 
 
 def lock(study: Study) -> None:
