@@ -5,7 +5,7 @@ Knows nothing of files, of models, or of how contributions are made.
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from typing import NamedTuple
 
@@ -89,6 +89,39 @@ class Evidence:
             truth=None if self.truth is None else self.truth[index],
         )
 
+    @property
+    def methods(self) -> tuple[str, ...]:
+        """Methods of the candidates, sorted."""
+        return tuple(sorted({one.method for one in self.candidates}))
+
+    @property
+    def sources(self) -> np.ndarray:
+        """(P,) the task that each candidate was trained on."""
+        return np.array([one.source for one in self.candidates])
+
+    @property
+    def seeds(self) -> np.ndarray:
+        """(P,) the seed of each candidate."""
+        return np.array([one.seed for one in self.candidates])
+
     def without(self, source: str) -> Evidence:
         """The same without the candidates that were trained on a task. UserError if none is left."""
-        return self.among(np.array([one.source != source for one in self.candidates]))
+        return self.among(self.sources != source)
+
+
+def together(parts: Sequence[Evidence]) -> Evidence:
+    """The candidates of all parts, which are evidence on the same images of a target, as one choice. UserError if they are not."""
+    first = parts[0]
+    for part in parts:
+        same = part.target == first.target and np.array_equal(part.labels, first.labels) and np.array_equal(part.reference, first.reference)
+        first._require(same, "evidence on other images cannot be joined")
+    names = dict.fromkeys(name for part in parts for name in part.measures)
+    missing = [np.full(len(part.candidates), np.nan) for part in parts]
+    truths = [gap if part.truth is None else part.truth for part, gap in zip(parts, missing, strict=True)]
+    return replace(
+        first,
+        candidates=tuple(one for part in parts for one in part.candidates),
+        contributions=np.concatenate([part.contributions for part in parts]),
+        measures={name: np.concatenate([part.measures.get(name, gap) for part, gap in zip(parts, missing, strict=True)]) for name in names},
+        truth=np.concatenate(truths) if any(part.truth is not None for part in parts) else None,
+    )

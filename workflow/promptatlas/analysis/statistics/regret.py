@@ -17,14 +17,19 @@ CHUNK = 200
 
 
 def regrets(scores: np.ndarray, predicted: np.ndarray, k: int) -> np.ndarray:
-    """Per target: best source's score minus the best among the k that `predicted` ranks highest; (..., n, n) -> (..., n).
+    """Per target: best source's score minus the best among the k that `predicted` ranks highest; (..., n, n) -> (..., n)."""
+    return regrets_of_columns(off_diagonal(scores), off_diagonal(predicted), k)
 
-    Sources whose score or prediction is missing are not candidates; NaN for a target without candidates. Both may be stacks.
+
+def regrets_of_columns(scores: np.ndarray, predicted: np.ndarray, k: int) -> np.ndarray:
+    """Per column: best score minus the best among the k that `predicted` ranks highest; (..., P, n) -> (..., n).
+
+    What has no score or no prediction is not a candidate; NaN for a column without candidates. Both may be stacks.
     Orders of ties are averaged over: sources above the k-th rank value are in for certain, and of the b that tie at it r places
     are filled at random. The s best sources are all left out with probability 0 if one of them is in for certain, else
     C(b - t, r) / C(b, r), where t of them tie; differences of these chances weigh the scores. All tied: the best of k random.
     """
-    scores, predicted = np.broadcast_arrays(off_diagonal(scores), off_diagonal(predicted))
+    scores, predicted = np.broadcast_arrays(scores, predicted)
     there = np.isfinite(scores) & np.isfinite(predicted)
     count = there.sum(axis=-2, keepdims=True)
     order = np.argsort(np.where(there, -scores, np.inf), axis=-2, kind="stable")
@@ -35,7 +40,7 @@ def regrets(scores: np.ndarray, predicted: np.ndarray, k: int) -> np.ndarray:
     threshold = np.take_along_axis(-np.sort(-ranked, axis=-2), np.maximum(chosen - 1, 0), axis=-2)
     certain, tied = there & (ranked > threshold), there & (ranked == threshold)
     ties, places = tied.sum(axis=-2, keepdims=True), chosen - certain.sum(axis=-2, keepdims=True)
-    ways = _ways(scores.shape[-1], k)
+    ways = _ways(scores.shape[-2], k)
     out = np.where(certain.cumsum(axis=-2) > 0, 0.0, ways[ties - tied.cumsum(axis=-2), places] / ways[ties, places])
     chance = -np.diff(out, axis=-2, prepend=1.0)
     lost = np.where(there, scores[..., :1, :] - np.where(there, scores, 0.0), 0.0)
