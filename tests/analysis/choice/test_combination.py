@@ -1,4 +1,4 @@
-"""The learned combination: against another library, and what it may not see."""
+"""The fitted combination: against another library, and what it may not see."""
 
 import numpy as np
 import pytest

@@ -1,4 +1,4 @@
-"""A learned combination: gains predicted from the try on the labelled images and from measures, by ridge regression.
+"""A fitted combination: gains predicted from the try on the labelled images and from measures, by ridge regression.
 
 What it says of a target is fitted on other tasks only, in both roles: neither a target's own rows nor prompts that were trained on it
 take part. How strongly coefficients are shrunk is chosen by leaving out one more task in turn, in both roles again.
