@@ -5,7 +5,7 @@ from itertools import permutations
 import numpy as np
 import pytest
 
-from promptatlas.analysis.choice.scoring import QUANTITIES, Choice, scores
+from promptatlas.analysis.choice.scoring import QUANTITIES, Picks, scores
 from promptatlas.analysis.statistics.regret import regrets_of_columns
 
 
@@ -33,18 +33,18 @@ def test_every_order_of_ties_counts_alike(or_none):
         gain[rng.random(6) < 0.1] = np.nan
         use = rng.random(6) < 0.5 if or_none else np.ones(6, bool)
         if (np.isfinite(ranking) & np.isfinite(gain)).any():
-            found = scores(Choice(ranking[:, None], use[:, None]), gain, or_none)
+            found = scores(Picks(ranking[:, None], use[:, None]), gain, or_none)
             np.testing.assert_allclose(found[0], counted(ranking, use, gain, or_none), atol=1e-9)
 
 
 def test_nothing_to_choose_from_is_no_score():
-    assert np.isnan(scores(Choice(np.full((3, 1), np.nan), np.ones((3, 1), bool)), np.zeros(3), True)).all()
+    assert np.isnan(scores(Picks(np.full((3, 1), np.nan), np.ones((3, 1), bool)), np.zeros(3), True)).all()
 
 
 def test_columns_are_scored_one_by_one():
     gain = np.array([0.05, 0.02, -0.1])
     there = np.array([[True, False], [True, True], [True, True]])
-    found = scores(Choice.always(gain, there), gain, False)
+    found = scores(Picks.always(gain, there), gain, False)
     assert found[0, QUANTITIES.index("gain")] == pytest.approx(5) and found[1, QUANTITIES.index("gain")] == pytest.approx(2)
     assert found[:, QUANTITIES.index("regret_1")] == pytest.approx([0, 0])
 

@@ -21,7 +21,7 @@ from promptatlas.analysis.choice.decision import ALIKE
 from promptatlas.analysis.choice.evidence import Candidate, Evidence
 from promptatlas.analysis.choice.gains import gains
 from promptatlas.analysis.choice.margin import Lead, chosen
-from promptatlas.analysis.choice.scoring import QUANTITIES, Choice, candidates, scores
+from promptatlas.analysis.choice.scoring import QUANTITIES, Picks, candidates, scores
 from promptatlas.analysis.statistics.jackknife import interval
 from promptatlas.base.errors import UserError
 
@@ -140,10 +140,10 @@ def _rows(group: _Group) -> Iterator[dict]:
     if combined:
         rankings["combination"] = combined.own
     for rule, ranking in rankings.items():
-        always = [Choice.always(np.asarray(own, float), there) for own, there in zip(ranking, group.there, strict=True)]
+        always = [Picks.always(np.asarray(own, float), there) for own, there in zip(ranking, group.there, strict=True)]
         yield _row(group, rule, always, False)
     better = [
-        Choice(choice.ranking, choice.ranking > 0) for choice in (Choice.always(t, h) for t, h in zip(group.true, group.there, strict=True))
+        Picks(choice.ranking, choice.ranking > 0) for choice in (Picks.always(t, h) for t, h in zip(group.true, group.there, strict=True))
     ]
     yield _row(group, "oracle", better, True)
     margins = {target: chosen(group.leads(group.shrunk, target)) for target in group.targets}
@@ -160,42 +160,44 @@ def _beside(group: _Group, combined: Predictions, target: str) -> list[np.ndarra
     return [np.where(there, one[task][:, None], np.nan) for one, there in zip(combined.beside, group.there, strict=True)]
 
 
-def _with_margin(group: _Group, predicted: Sequence[np.ndarray], margins: dict[str, float]) -> list[Choice]:
+def _with_margin(group: _Group, predicted: Sequence[np.ndarray], margins: dict[str, float]) -> list[Picks]:
     """The candidate with the largest predicted gain, if that is above the margin of its target in standard errors."""
     out = []
     for one, gain, error in zip(group.evidences, predicted, group.errors, strict=True):
         with np.errstate(invalid="ignore"):
-            out.append(Choice(gain, gain > np.maximum(margins[one.target] * error, 0)[:, None] + ALIKE))
+            out.append(Picks(gain, gain > np.maximum(margins[one.target] * error, 0)[:, None] + ALIKE))
     return out
 
 
 @dataclass(frozen=True)
-class _File:
+class _TrueScores:
     """A prompt file with its true scores by target: the score, and that less the mean of candidates in standard deviations."""
 
     score: dict[str, float] = field(default_factory=dict)
     standard: dict[str, float] = field(default_factory=dict)
 
 
-def _files(group: _Group) -> dict[Candidate, _File]:
-    files: dict[Candidate, _File] = {}
+def _files(group: _Group) -> dict[Candidate, _TrueScores]:
+    files: dict[Candidate, _TrueScores] = {}
     for one in group.evidences:
         truth = np.asarray(one.truth)
         spread = float(truth.std())
         for candidate, value in zip(one.candidates, truth, strict=True):
-            file = files.setdefault(candidate, _File())
+            file = files.setdefault(candidate, _TrueScores())
             file.score[one.target] = float(value)
             if spread:
                 file.standard[one.target] = float((value - truth.mean()) / spread)
     return files
 
 
-def _static(group: _Group, files: dict[Candidate, _File]) -> list[np.ndarray]:
+def _static(group: _Group, files: dict[Candidate, _TrueScores]) -> list[np.ndarray]:
     """Mean standardised true score of each file over the other targets."""
     return [np.array([_elsewhere([files[file]], one.target) for file in one.candidates]) for one in group.evidences]
 
 
-def _by_other_seeds(group: _Group, files: dict[Candidate, _File], known: Callable[[list[_File], str], float]) -> list[np.ndarray]:
+def _by_other_seeds(
+    group: _Group, files: dict[Candidate, _TrueScores], known: Callable[[list[_TrueScores], str], float]
+) -> list[np.ndarray]:
     """What is `known` of the files of a candidate's method and source in all seeds but its own."""
     same: dict[tuple[str, str], list[Candidate]] = {}
     for file in files:
@@ -208,11 +210,11 @@ def _by_other_seeds(group: _Group, files: dict[Candidate, _File], known: Callabl
     return [np.array([of(candidate, one.target) for candidate in one.candidates]) for one in group.evidences]
 
 
-def _elsewhere(files: list[_File], target: str) -> float:
+def _elsewhere(files: list[_TrueScores], target: str) -> float:
     return _or_nan([value for file in files for other, value in file.standard.items() if other != target])
 
 
-def _here(files: list[_File], target: str) -> float:
+def _here(files: list[_TrueScores], target: str) -> float:
     return _or_nan([file.score[target] for file in files if target in file.score])
 
 
@@ -220,7 +222,7 @@ def _or_nan(values: list[float]) -> float:
     return float(np.mean(values)) if values else np.nan
 
 
-def _row(group: _Group, rule: str, choices: Sequence[Choice], or_none: bool, margins: dict[str, float] | None = None) -> dict:
+def _row(group: _Group, rule: str, choices: Sequence[Picks], or_none: bool, margins: dict[str, float] | None = None) -> dict:
     by_target: dict[str, list[np.ndarray]] = {}
     for one, choice, true in zip(group.evidences, choices, group.true, strict=True):
         by_target.setdefault(one.target, []).append(scores(choice, true, or_none))

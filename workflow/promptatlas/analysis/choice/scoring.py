@@ -14,7 +14,7 @@ QUANTITIES = ("regret_1", "regret_3", "gain", "harmed", "used", "oracle_gain")
 
 
 @dataclass(frozen=True)
-class Choice:
+class Picks:
     """What a rule says of P candidates of one target, with all of them and without those of each of the U - 1 sources: columns.
 
     ranking: (P, U), the largest is taken, NaN for what is no candidate; use: (P, U) whether it is used where it is taken, else the
@@ -25,7 +25,7 @@ class Choice:
     use: np.ndarray
 
     @classmethod
-    def always(cls, ranking: np.ndarray, there: np.ndarray) -> Choice:
+    def always(cls, ranking: np.ndarray, there: np.ndarray) -> Picks:
         """A rule that never keeps the hand-written prompt. ranking: (P,) or (P, U); there: (P, U) what is a candidate."""
         columns = ranking if ranking.ndim == 2 else ranking[:, None]
         return cls(np.where(there, columns, np.nan), np.ones(there.shape, bool))
@@ -36,7 +36,7 @@ def candidates(evidence: Evidence, sources: tuple[str, ...]) -> np.ndarray:
     return np.column_stack([np.ones(len(evidence.candidates), bool), *(evidence.sources != source for source in sources)])
 
 
-def scores(choice: Choice, gain: np.ndarray, or_none: bool) -> np.ndarray:
+def scores(choice: Picks, gain: np.ndarray, or_none: bool) -> np.ndarray:
     """(U, 6) of the QUANTITIES for each column of a choice; NaN where there is no candidate.
 
     gain: (P,) true gains over the hand-written prompt. All but shares in points. A mean over candidates that lead together. regret: the
