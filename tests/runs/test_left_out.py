@@ -12,7 +12,11 @@ import pytest
 from safetensors import safe_open
 
 from promptatlas import backbone
-from promptatlas.records import cells
+from promptatlas.base.errors import Failed
+from promptatlas.base.files import replace
+from promptatlas.records import cells, learner_file, probe_file
+from promptatlas.records.draw_file import DRAW
+from promptatlas.records.features import FEATURES
 from promptatlas.records.prompt_file import TunedPrompt
 from promptatlas.runs import changes, engine, failures, joint, status, tables
 from promptatlas.runs.context import Context
@@ -256,3 +260,58 @@ def test_groups_are_found_from_the_seeds_of_which_something_is_known(ground):
     assert np.isnan(second[3]).all() and np.isnan(second[:, 3]).all() and not np.isnan(second[:2, :2]).any()
     np.testing.assert_allclose(gains[:2, :2], (first + second)[:2, :2] / 2)
     np.testing.assert_array_equal(gains[3], first[3])
+
+
+def test_a_task_that_could_not_be_encoded_is_left_out_too(folder):
+    study, said = study_in(folder), []
+    replace(study.paths.encoded("kinds"), FEATURES.failed(Failed("no memory"), {}))
+    engine.run(study, study.jobs.share[0], 1, said.append)
+    about = learner_file.metadata(study.paths.shared("softcpt", 1))
+    assert {*learner_file.left_out(about)} == {"kinds", "lost"} and "no memory" in learner_file.left_out(about)["kinds"]
+    assert json.loads(study.paths.score("softcpt", 1, "hues").read_bytes())["left_out"] == ["kinds", "lost"]
+    assert "no memory" in json.loads(study.paths.score("softcpt", 1, "kinds").read_bytes())["failed"]
+
+
+def test_probes_of_some_seeds_do_not_stand_for_those_of_one_whose_draw_fails(folder):
+    study, name = study_in(folder, seeds=[1, 2, 3]), "hues"
+    before = probe_file.read_probes(study.paths.probe(name))
+    for task in NAMES:
+        replace(study.paths.draw(task, 3), DRAW.failed(Failed("no images"), {}))
+    engine.run(study, study.jobs.probe[0], 1, print)
+    rows = probe_file.read_probes(study.paths.probe(name))["probes"]
+    assert rows[:2] == before["probes"] and rows[2] == {"seed": 3, "score": None, "failed": "draw failed: no images"}
+    assert failures.is_failed(study.paths.probe(name))
+
+
+def test_status_lists_the_same_results_while_a_task_differs(folder, monkeypatch):
+    """Of whatever only preparing the task tells, it says that it is stale."""
+    study = study_in(folder)
+    before = {state.path: state.kind for state in status.states(study)}
+    monkeypatch.setattr(changes, "of_tasks", lambda study: {"kinds": changes.Change({"image files": "1 replaced"})})
+    found = {state.path: state for state in status.states(study)}
+    assert found.keys() == before.keys()
+    for path in (study.paths.multitask_prompt("coop", 1, "hues"), study.paths.shared("softcpt", 1)):
+        assert before[path] == status.DONE and (found[path].kind, found[path].why) == (status.STALE, ("image files",))
+    prompt, score = study.paths.prompt("coop", 1, "hues"), study.paths.joint_score("coop", "scratch", "joint", 1, "hues")
+    assert found[prompt].kind == found[score].kind == status.DONE
+
+
+def test_groups_that_cannot_be_found_end_the_job_and_are_told(folder, monkeypatch):
+    study = study_in(folder, joint="auto")
+    job, path = study.jobs.joint[0], study.paths.joint_groups("coop")
+    engine.run(study, job, 1, print)
+    there = [*job.outputs]
+    assert path.exists() and all(one.exists() for one in there)
+    with monkeypatch.context() as patch:
+        patch.setattr(joint.Joint, "find_groups", lambda self: 1 / 0)
+        path.unlink()
+        with pytest.raises(Failed, match=r"^groups failed: ZeroDivisionError"):
+            engine.run(study, job, 1, print)
+    for content, why in ((path.read_bytes(), (status.FAILED, "ZeroDivisionError")), (b"{", (status.STALE, status.DAMAGED))):
+        path.write_bytes(content)
+        found = {state.path: state for state in status.states(study)}
+        assert found[path].kind == why[0] and why[1] in found[path].why[0]
+        assert {found[one].kind for one in there} <= {status.STALE, status.FAILED}
+    path.unlink()
+    engine.run(study, job, 1, print)
+    assert status.DONE in {state.kind for state in status.states(study) if state.path in there}

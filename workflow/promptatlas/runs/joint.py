@@ -17,7 +17,7 @@ import numpy as np
 
 from promptatlas.backbone import feature_file
 from promptatlas.base import json_record
-from promptatlas.base.errors import Failed
+from promptatlas.base.errors import FAILED, Failed
 from promptatlas.base.version import NUMERICS_VERSION
 from promptatlas.evaluation import evaluate, task_grouping
 from promptatlas.records.fingerprint import digest
@@ -88,7 +88,7 @@ class Joint(SeveralTasks):
         given = self.study.multitask.joint
         if given == "auto":
             path = self.study.paths.joint_groups(self.method)
-            return [tuple(group) for group in GROUPS.read(path)["groups"]] if path.exists() else []
+            return _found(path) if path.exists() else []
         listed = [tuple(sorted(group)) for group in given]
         return listed + [(task,) for task in self.study.multitask.targets if not any(task in group for group in listed)]
 
@@ -261,6 +261,14 @@ class Joint(SeveralTasks):
             "epoch": prompt.best_epoch,
             "seconds": round(seconds + prompt.seconds, 6),
         } | ({"left_out": left} if left else {})
+
+
+def _found(path: Path) -> list[Group]:
+    """The groups in a file. Raises Failed if it says why there are none: nothing can be scored then."""
+    record = GROUPS.read(path)
+    if FAILED in record:
+        raise Failed(f"groups failed: {record[FAILED]}")
+    return [tuple(group) for group in record["groups"]]
 
 
 GROUPS = JsonRecord(lambda path: json_record.read(path, "the groups"))

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
-from contextlib import suppress
 from functools import partial
 from typing import Any
 
@@ -59,12 +58,14 @@ class Probe:
         }
 
     def draws(self, name: str) -> dict[str, str]:
-        """By seed the hash of its draw, of those that did not fail."""
-        found = {}
-        for seed in self.study.seeds:
-            with suppress(Failed):
-                found[str(seed)] = self.at.draws[name, seed].sha256
-        return found
+        """By seed the hash of its draw; one that failed counts, too, so that probes of the others alone do not hold."""
+        return {str(seed): self._draw(name, seed) for seed in self.study.seeds}
+
+    def _draw(self, name: str, seed: int) -> str:
+        try:
+            return self.at.draws[name, seed].sha256
+        except Failed:
+            return FAILED
 
     def fit(self, names: Sequence[str]) -> list[list[Row]]:
         return [self._fit(name) for name in names]

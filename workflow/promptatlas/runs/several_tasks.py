@@ -36,19 +36,13 @@ class SeveralTasks:
         self.manner = Manner(self.study.multitask.options["classes"], self.study.multitask.options["batches"])
 
     def prompts(self, names: Sequence[str], paths: Mapping[int, Path], settings: Settings, starts: Starts | None = None) -> list[Batch]:
-        """The prompts of all seeds at their paths; those that are tuned on the same tasks are tuned at once."""
-        groups: dict[tuple[str, ...], list[int]] = {}
-        for seed in paths:
-            groups.setdefault(tuple(self._apart(names, seed)[0]), []).append(seed)
+        """The prompts of all seeds at their paths."""
 
         def artifact(seed: int) -> Artifact:
             inputs = partial(self.inputs, names, seed, settings, starts)
             return Artifact(self.what, paths[seed], PROMPT, inputs, seed, self.about, None if starts is None else starts[seed])
 
-        return [
-            Batch("+".join(names), [artifact(seed) for seed in seeds], partial(self.tune, names, sound, settings, starts))
-            for sound, seeds in groups.items()
-        ]
+        return [Batch("+".join(names), [artifact(seed) for seed in paths], partial(self.tune, names, settings, starts))]
 
     def inputs(self, names: Sequence[str], seed: int, settings: Settings, starts: Starts | None) -> dict[str, str]:
         """Everything that determines a prompt of several tasks, by name; `tasks` are those of `names` on which it is tuned."""
@@ -77,12 +71,23 @@ class SeveralTasks:
         parted = apart(partial(self.trained_on, seed=seed), names)
         return [*parted.sound], parted.failed
 
-    def tune(
-        self, names: Sequence[str], sound: Sequence[str], settings: Settings, starts: Starts | None, seeds: Sequence[int]
-    ) -> list[Content]:
-        for seed in seeds if len(sound) < len(names) else ():
-            left = ", ".join(self._apart(names, seed)[1])
-            self.at.say(f"{self.method}: the prompt of {'+'.join(names)}, seed {seed}, is tuned without {left}, which failed")
+    def tune(self, names: Sequence[str], settings: Settings, starts: Starts | None, seeds: Sequence[int]) -> list[Content]:
+        """The prompts of some seeds; those that are tuned on the same tasks are tuned at once."""
+        groups: dict[tuple[str, ...], list[int]] = {}
+        for seed in seeds:
+            sound, left = self._apart(names, seed)
+            groups.setdefault(tuple(sound), []).append(seed)
+            if left:
+                named = f"the prompt of {'+'.join(names)}, seed {seed},"
+                self.at.say(f"{self.method}: {named} is tuned without {', '.join(left)}, which failed")
+        made = {
+            seed: content
+            for same, own in groups.items()
+            for seed, content in zip(own, self._tuned(same, settings, starts, own), strict=True)
+        }
+        return [made[seed] for seed in seeds]
+
+    def _tuned(self, sound: Sequence[str], settings: Settings, starts: Starts | None, seeds: Sequence[int]) -> list[Content]:
         tasks = [self.at.tasks[name] for name in sound]
         draws = [[self.at.draws[name, seed] for name in sound] for seed in seeds]
         begun = None if starts is None else [source_prompt(starts[seed]) for seed in seeds]

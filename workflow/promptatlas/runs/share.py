@@ -44,12 +44,12 @@ class Share(OfMethod[ShareJob]):
 
     def inputs(self, seed: int) -> dict[str, str]:
         """Everything that determines a learner, by name."""
-        tasks = self.parted(seed)
+        model, tasks = numerics(self.at.model.fingerprint), self.parted(seed)
         if not tasks.sound:
             raise Failed(f"every task failed: {next(iter(tasks.failed.values()))}")
         given = [task.trained_on(seed) | {"title": task.prepared.task.title} for task in tasks.sound.values()]
         own = {"method": self.method, "settings": digest(self.settings), "tasks": digest(given), "seed": str(seed)}
-        return numerics(self.at.model.fingerprint) | own
+        return model | own
 
     def parted(self, seed: int) -> Parted[str, Described]:
         """The tasks on which a learner of a seed can be trained, and why the others are left out."""
@@ -58,6 +58,7 @@ class Share(OfMethod[ShareJob]):
     def _trainable(self, name: str, seed: int) -> Described:
         task = described(self.at, name)
         task.trained_on(seed)
+        self.at.feature_inputs(name)  # raises Failed for one that could not be encoded
         return task
 
     def train(self, seeds: Sequence[int]) -> list[Learner]:

@@ -146,13 +146,20 @@ class _Survey:
     def _artifacts(self, job: ComputeJob) -> Iterator[State]:
         """How the artifacts of a job stand, and those outputs of which nothing can be said as long as others are missing."""
         seen: set[Path] = set()
-        for artifact in engine.artifacts(engine.work(job, self.now).steps()):
+        for artifact in self._listed(job):
             seen.add(artifact.path)
             yield self.state(artifact)
         for path in job.outputs:
             if path not in seen:
                 found = self._looked_up(job.name, path)
                 yield found or State(job.name, path, *((STALE, ("inputs",)) if path.exists() else (MISSING,)))
+
+    def _listed(self, job: ComputeJob) -> Iterator[Artifact]:
+        """The artifacts of a job, as far as what it reads to list them is there and whole."""
+        try:
+            yield from engine.artifacts(engine.work(job, self.now).steps())
+        except UserError:
+            return
 
     def _prepared(self, job: PrepareJob) -> State:
         (path,) = job.outputs
