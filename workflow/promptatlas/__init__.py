@@ -7,12 +7,15 @@ from promptatlas.base.version import NUMERICS_VERSION
 
 if TYPE_CHECKING:
     from promptatlas.exchange.inference import load_prompt
+    from promptatlas.report.any_matrix import analyse
 
-__all__ = ["NUMERICS_VERSION", "load_prompt"]
+__all__ = ["NUMERICS_VERSION", "analyse", "load_prompt"]
+
+LATER = {"analyse": "promptatlas.report.any_matrix", "load_prompt": "promptatlas.exchange.inference"}
 
 
 def __getattr__(name: str) -> Any:
-    """`load_prompt` when it is first asked for, so that a workflow is planned without torch."""
-    if name == "load_prompt":
-        return import_module("promptatlas.exchange.inference").load_prompt
+    """What takes time to import, when it is first asked for, so that a workflow is planned without torch."""
+    if name in LATER:
+        return getattr(import_module(LATER[name]), name)
     raise AttributeError(f"module {__name__!r} has no attribute {name!r}")

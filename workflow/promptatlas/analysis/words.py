@@ -53,8 +53,8 @@ def method_title(method: str) -> str:
 
 
 def measure_title(measure: str) -> str:
-    """A similarity measure, with its name."""
-    return f"{similarity.lookup(measure).title} ({measure})"
+    """A similarity measure, with its name; one that is given beside a matrix has its name alone."""
+    return f"{similarity.lookup(measure).title} ({measure})" if measure in similarity.MEASURES else measure
 
 
 def row_title(protocol: str, row: str) -> str:

@@ -17,6 +17,7 @@ from typing import Any
 from promptatlas.base import text_files
 from promptatlas.base.errors import INTERRUPTED, NOTHING_LOST, UserError
 from promptatlas.base.messages import counted, plain, suggest
+from promptatlas.cli import analyse
 from promptatlas.records.cells import Cell
 from promptatlas.runs import data_folders, failures, plugin_changes
 from promptatlas.study import configuration, relative_folders
@@ -115,6 +116,8 @@ def _parser() -> argparse.ArgumentParser:
     errors.add_argument("--families", type=int, default=5, help="number of families of equal size without --from (default: 5)")
     errors.add_argument("--simulations", type=int, default=400, help="made-up studies per case (default: 400)")
     errors.set_defaults(run=_calibrate)
+
+    analyse.add(commands)
 
     archive = commands.add_parser("pack", help="put a finished study into one archive for publication")
     archive.add_argument("-o", "--output", type=Path, required=True, help="the archive to write, such as study.tar.gz")

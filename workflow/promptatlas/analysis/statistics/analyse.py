@@ -82,6 +82,11 @@ def analyse(
         common = {"response": "raw", "method": scores.method, "protocol": scores.protocol}
         rows += [common | row for row in regret_rows(seed_mean(scores.score), matrices, permutations)]
     rows += list(_agreement(collected, families, permutations))
+    return table_of(rows)
+
+
+def table_of(rows: Sequence[dict]) -> pd.DataFrame:
+    """The table `statistics` from its rows; Holm's p is over those that are confirmatory."""
     kinds: dict[str, type] = dict.fromkeys(COLUMNS, str) | dict.fromkeys(("estimate", "low", "high", "p", "p_holm"), float)
     kinds |= {"n_tasks": int, "n_cells": int, "n_permutations": int, "confirmatory": bool}
     table = pd.DataFrame(rows, columns=list(COLUMNS)).astype(kinds)
@@ -228,14 +233,18 @@ def _agreement(collected: Sequence[Scores], families: pd.Series, permutations: i
         for response in RESPONSES:
             common = {"response": response, "method": method, "protocol": protocol}
             one, other = seed_mean(matrix(a, response)), seed_mean(matrix(b, response))
-            keep = usable(one, other)
-            count = _count(one, other)
-            if reason := why_no_correlation(one, other, keep, both_scores=True):
-                yield common | _row("relationship", "agreement", len(keep), NAN, cells=count, reason=reason)
-                continue
-            part = np.ix_(keep, keep)
-            own = [families[a.tasks[index]] for index in keep]
-            yield from (common | row for row in agreement_rows(one[part], other[part], own, permutations))
+            yield from (common | row for row in agreement_of(one, other, a.tasks, families, permutations))
+
+
+def agreement_of(one: np.ndarray, other: np.ndarray, tasks: Sequence[str], families: pd.Series, permutations: int) -> Iterator[dict]:
+    """`agreement_rows` of the tasks that have cells enough in both matrices (n, n), or why there is no agreement to tell."""
+    keep = usable(one, other)
+    if reason := why_no_correlation(one, other, keep, both_scores=True):
+        yield _row("relationship", "agreement", len(keep), NAN, cells=_count(one, other), reason=reason)
+        return
+    part = np.ix_(keep, keep)
+    own = [families[tasks[index]] for index in keep]
+    yield from agreement_rows(one[part], other[part], own, permutations)
 
 
 def agreement_rows(one: np.ndarray, other: np.ndarray, families: Sequence[str], permutations: int) -> Iterator[dict]:
@@ -251,8 +260,10 @@ def agreement_rows(one: np.ndarray, other: np.ndarray, families: Sequence[str], 
         yield _row("relationship", test, n, value, bounds, p, len(relabelled), _count(one, other))
 
 
-def regret_rows(scores: np.ndarray, matrices: dict[str, np.ndarray], permutations: int) -> Iterator[dict]:
-    """Regret of each measure and both controls in points, p of losing no less than `ctrl_static`.
+def regret_rows(scores: np.ndarray, matrices: dict[str, np.ndarray], permutations: int, unit: float = 100.0) -> Iterator[dict]:
+    """Regret of each measure and both controls, p of losing no less than `ctrl_static`.
+
+    In points of shares; `unit` is what a score is multiplied by, 1 for scores that are none.
 
     Intervals leave out each task as a source and as a target, since targets share sources: over targets alone they hold the
     truth in 67 to 94 of 100 cases. They are wide, as the best source jumps.
@@ -264,7 +275,7 @@ def regret_rows(scores: np.ndarray, matrices: dict[str, np.ndarray], permutation
     if n < FEWEST_TASKS:
         return
     part = np.ix_(keep, keep)
-    scores = 100 * scores[part]
+    scores = unit * scores[part]
     static = static_list(scores)
     predictions = {"ctrl_static": static, "ctrl_random": no_preference(scores)}
     predictions |= {measure: closeness[part] for measure, closeness in matrices.items()}

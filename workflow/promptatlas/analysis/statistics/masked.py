@@ -61,8 +61,7 @@ def _on_moved_cells(response: np.ndarray, predictors: np.ndarray, orders: np.nda
     left, inverse = permutation.residual(response), np.linalg.pinv(normal_equations(there), rcond=1e-10, hermitian=True)
     n, flat = len(there), predictors.reshape(len(predictors), -1).T
     parts = []
-    for start in range(0, len(orders), permutation.CHUNK):
-        order = orders[start : start + permutation.CHUNK]
+    for order in permutation.chunks(orders):
         moved, cells = (one[order[:, :, None], order[:, None, :]].reshape(len(order), -1) for one in (left, there))
         squares = cells @ flat**2
         cells = cells.reshape(-1, n, n)

@@ -7,7 +7,7 @@ semi-partialling and source and target fixed effects (Dekker, Krackhardt & Snijd
 relationship (residual 0).
 """
 
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from itertools import permutations as all_orders
 from math import factorial
 
@@ -16,6 +16,7 @@ import numpy as np
 from promptatlas.analysis.statistics.relations import effects
 
 CHUNK = 1000
+MOST_CELLS = 5_000_000  # of all relabelled matrices that are in memory at a time
 TOLERANCE = 1e-12
 
 
@@ -29,7 +30,7 @@ def residual(values: np.ndarray) -> np.ndarray:
 
 def correlation(one: np.ndarray, other: np.ndarray) -> float:
     """Correlation of the relationship parts of two matrices (n, n)."""
-    return float((residual(one) * residual(other)).sum())
+    return float(np.clip((residual(one) * residual(other)).sum(), -1, 1))
 
 
 def relabellings(n: int, count: int, rng: np.random.Generator) -> np.ndarray:
@@ -54,6 +55,12 @@ def block_relabellings(families: Sequence[str], count: int, rng: np.random.Gener
     return orders
 
 
+def chunks(orders: np.ndarray) -> Iterator[np.ndarray]:
+    """`orders` (R, n) in parts that leave memory for others."""
+    step = max(1, min(CHUNK, MOST_CELLS // max(orders.shape[1], 1) ** 2))
+    return (orders[start : start + step] for start in range(0, len(orders), step))
+
+
 def is_exact(orders: np.ndarray) -> bool:
     """Whether `orders` are all relabellings rather than a sample of them."""
     n = orders.shape[1]
@@ -63,11 +70,7 @@ def is_exact(orders: np.ndarray) -> bool:
 def null_correlations(response: np.ndarray, predictors: np.ndarray, orders: np.ndarray) -> np.ndarray:
     """Correlations (R, K) of the relabelled residual `response` (n, n) with K residual `predictors` (K, n, n)."""
     flat = predictors.reshape(len(predictors), -1).T
-    parts = []
-    for start in range(0, len(orders), CHUNK):
-        order = orders[start : start + CHUNK]
-        parts.append(response[order[:, :, None], order[:, None, :]].reshape(len(order), -1) @ flat)
-    return np.concatenate(parts)
+    return np.concatenate([response[order[:, :, None], order[:, None, :]].reshape(len(order), -1) @ flat for order in chunks(orders)])
 
 
 def p_values(observed: np.ndarray, null: np.ndarray, exact: bool) -> np.ndarray:

@@ -101,11 +101,8 @@ def rank_correlation(
     """
     left = _unit_ranks(part(one)[there][None])[0]
     observed = (_unit_ranks(part(other)[there][None]) @ left)[0]
-    parts = []
-    for start in range(0, len(orders), permutation.CHUNK):
-        order = orders[start : start + permutation.CHUNK]
-        parts.append(_unit_ranks(part(other[order[:, :, None], order[:, None, :]])[:, there]) @ left)
-    null = np.concatenate(parts)[:, None]
+    moved = (part(other[order[:, :, None], order[:, None, :]])[:, there] for order in permutation.chunks(orders))
+    null = np.concatenate([_unit_ranks(values) @ left for values in moved])[:, None]
     p = permutation.p_values(np.array([observed]), null, permutation.is_exact(orders))[0]
     return float(observed), float(p)
 

@@ -13,7 +13,7 @@ from promptatlas.analysis.statistics.permutation import TOLERANCE, is_exact
 from promptatlas.analysis.statistics.relations import off_diagonal
 
 ALIKE = 1e-12
-CHUNK = 200
+MOST_CELLS = 2_000_000  # of all renamed predictions that are in memory at a time
 
 
 def regrets(scores: np.ndarray, predicted: np.ndarray, k: int) -> np.ndarray:
@@ -95,7 +95,7 @@ def outdone(scores: np.ndarray, predicted: np.ndarray, rival: np.ndarray, k: int
         return np.nan
     null = np.concatenate([
         np.nanmean(_differences(scores, predicted[some[:, :, None], some[:, None, :]], rival, k), axis=-1)
-        for some in np.array_split(orders, max(1, len(orders) // CHUNK))
+        for some in np.array_split(orders, min(len(orders), 1 + len(orders) * scores.size // MOST_CELLS))
     ])  # fmt: skip
     as_good = (null <= observed + TOLERANCE * np.abs(null).max(initial=1.0)).sum()
     by_name = as_good / len(null) if is_exact(orders) else (1 + as_good) / (len(null) + 1)

@@ -11,6 +11,7 @@ import numpy as np
 from promptatlas.analysis.statistics.matrices import Scores
 
 PRIMARY = "logit_gain"
+REACHED = 1e-9  # a smaller gap to the ceiling is none
 
 
 def raw(score: np.ndarray, scores: Scores, best: np.ndarray) -> np.ndarray:
@@ -56,6 +57,15 @@ def over_scratch(score: np.ndarray, scores: Scores, best: np.ndarray) -> np.ndar
 def logit_gain(score: np.ndarray, scores: Scores, best: np.ndarray) -> np.ndarray:
     """Log odds of the score minus log odds of the target's zero-shot score: additive effects fit better here."""
     return empirical_logit(score, scores.n_test) - empirical_logit(scores.zero_shot, scores.n_test)
+
+
+def perfection_gap(score: np.ndarray, zero_shot: np.ndarray, ceiling: np.ndarray | float) -> np.ndarray:
+    """``(s - z) / (u - z)``: 0 is the zero-shot score, 1 is the ceiling u; NaN where the zero-shot score reaches the ceiling.
+
+    The Perfection Gap Factor of Sachdeva et al. (CVPR 2026, arXiv 2511.18787).
+    """
+    gap = ceiling - zero_shot
+    return (score - zero_shot) / np.where(gap > REACHED, gap, np.nan)
 
 
 SCALES: dict[str, Callable[[np.ndarray, Scores, np.ndarray], np.ndarray]] = {

@@ -37,8 +37,12 @@ def common_order(collected: Sequence[Scores]) -> list[str]:
 
     All by name where fewer than four can be compared.
     """
-    names = list(collected[0].tasks)
-    means = [seed_mean(matrix(scores, PRIMARY)) for scores in collected]
+    return order_by(collected[0].tasks, [seed_mean(matrix(scores, PRIMARY)) for scores in collected])
+
+
+def order_by(tasks: Sequence[str], means: Sequence[np.ndarray]) -> list[str]:
+    """The same from matrices (n, n) of the `tasks`, of whatever scale."""
+    names = list(tasks)
     means = [mean for mean in means if len(usable(mean)) >= FEWEST_TASKS]
     keep = usable(*means) if means else np.arange(0)
     if len(keep) < FEWEST_TASKS:

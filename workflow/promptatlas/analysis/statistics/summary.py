@@ -72,13 +72,13 @@ def summary(
         "ceiling": CEILING,
         "tasks_at_ceiling": _at_ceiling(collected, names),
         "by_method": [_method(scores) for scores in collected],
-        "variance": _records(statistics, "variance_share", "reliability", "social_relations"),
-        "correlations": _correlations(statistics, similarity),
-        "not_tested": _not_tested(statistics),
-        "mean_interval_width": _mean(_primary(statistics)["high"] - _primary(statistics)["low"]),
+        "variance": records_of(statistics, "variance_share", "reliability", "social_relations"),
+        "correlations": correlations(statistics, similarity),
+        "not_tested": not_tested(statistics),
+        "mean_interval_width": mean_interval_width(statistics, PRIMARY),
         "families": families.summary(list(families.of_tasks(tasks))),
-        "agreement": _agreement(statistics),
-        "regret": _records(statistics, *(test for test in statistics["test"].unique() if test.startswith("regret"))),
+        "agreement": agreements(statistics),
+        "regret": records_of(statistics, *(test for test in statistics["test"].unique() if test.startswith("regret"))),
         "published": compare(collected, order, families.of_tasks(tasks), permutations),
         "comparison": None if methods is None else compare_methods(methods),
         "joint": [] if joint is None else compare_joint(joint, transfer, sources),
@@ -140,7 +140,7 @@ def _method(scores: Scores) -> dict:
     if len(keep) >= FEWEST_TASKS:
         parts = effects(primary[np.ix_(keep, keep)])
         named = [scores.tasks[index] for index in keep]
-        givers, receivers = _ranked(named, parts.source), _ranked(named, parts.target)
+        givers, receivers = ranked(named, parts.source), ranked(named, parts.target)
     counts = helping(scores)
     return {
         "method": scores.method,
@@ -185,33 +185,35 @@ def pseudo_values(gap: np.ndarray) -> np.ndarray:
     return n * _mean(gap) - (n - 1) * leave_one_out(n, lambda task: _mean(without(gap, task)))
 
 
-def _ranked(names: list[str], values: np.ndarray) -> list[dict]:
+def ranked(names: list[str], values: np.ndarray) -> list[dict]:
     return [{"task": names[index], "effect": float(values[index])} for index in np.argsort(-values, kind="stable")]
 
 
-def _primary(statistics: pd.DataFrame) -> pd.DataFrame:
-    return statistics[(statistics["test"] == "two_way") & (statistics["response"] == PRIMARY)]
+def mean_interval_width(statistics: pd.DataFrame, response: str) -> float:
+    """How wide intervals of the links with similarity are on a scale."""
+    rows = statistics[(statistics["test"] == "two_way") & (statistics["response"] == response)]
+    return _mean(rows["high"] - rows["low"])
 
 
-def _records(statistics: pd.DataFrame, *tests: str) -> list[dict]:
+def records_of(statistics: pd.DataFrame, *tests: str) -> list[dict]:
     chosen = statistics[statistics["test"].isin(tests)]
     return chosen.drop(columns=["confirmatory", "p_holm"]).to_dict("records")
 
 
-def _not_tested(statistics: pd.DataFrame) -> list[dict]:
+def not_tested(statistics: pd.DataFrame) -> list[dict]:
     """Measures that could not be held against scores, and why."""
     rows = statistics[(statistics["test"] == "two_way") & statistics["estimate"].isna()]
     return rows[["response", "method", "protocol", "measure", "n_tasks", "n_cells", "reason"]].to_dict("records")
 
 
-def _agreement(statistics: pd.DataFrame) -> list[dict]:
+def agreements(statistics: pd.DataFrame) -> list[dict]:
     """The rows `agreement`, each with its p beyond family (NaN where that is not asked)."""
     keys = ["response", "method", "protocol"]
     beyond = statistics[statistics["test"] == "agreement_blocks"].set_index(keys)["p"]
-    return [one | {"p_blocks": beyond.get(tuple(one[key] for key in keys), math.nan)} for one in _records(statistics, "agreement")]
+    return [one | {"p_blocks": beyond.get(tuple(one[key] for key in keys), math.nan)} for one in records_of(statistics, "agreement")]
 
 
-def _correlations(statistics: pd.DataFrame, similarity: pd.DataFrame) -> list[dict]:
+def correlations(statistics: pd.DataFrame, similarity: pd.DataFrame) -> list[dict]:
     """One record per (response, method, protocol, measure) that has a correlation: with its interval and its p values.
 
     `significant` allows for all measures of a method and marks; `established` allows for all confirmatory tests. Where tasks
@@ -221,7 +223,7 @@ def _correlations(statistics: pd.DataFrame, similarity: pd.DataFrame) -> list[di
     p = statistics.pivot_table(index=KEYS, columns="test", values="p", aggfunc="first")
     deciding = decisive(statistics)
     reliability = statistics[statistics["test"] == "reliability"].set_index(KEYS[:3])["estimate"]
-    records = []
+    found = []
     rows = statistics[(statistics["test"] == "two_way") & statistics["estimate"].notna()]
     for row in rows.drop(columns="reason").to_dict("records"):
         key = tuple(row[name] for name in KEYS)
@@ -229,8 +231,8 @@ def _correlations(statistics: pd.DataFrame, similarity: pd.DataFrame) -> list[di
         row |= {"family": kinds[row["measure"]], "noise_ceiling": ceiling}
         row |= {f"p_{test}": _p_of(p, key, f"two_way_{test}") for test in ("max_t", "blocks", "blocks_min_p")}
         row["established"] = bool(row["confirmatory"] and row["p_holm"] < MEANINGFUL)
-        records.append(row | {"significant": bool(deciding[key] < MEANINGFUL)})
-    return records
+        found.append(row | {"significant": bool(deciding[key] < MEANINGFUL)})
+    return found
 
 
 def _p_of(p: pd.DataFrame, key: tuple, test: str) -> float:

@@ -13,12 +13,14 @@ from promptatlas.study.protocols import PROTOCOLS, SCRATCH
 
 @dataclass(frozen=True)
 class View:
-    """A way to show a matrix: title, what baseline or ends mean, diverging from zero or from 0 to 1, unit of the cells."""
+    """A way to show a matrix: title, what baseline or ends mean, diverging from zero or from 0 to 1, unit of the cells, and their
+    decimals where the unit does not say them."""
 
     title: str
     meaning: str
     diverging: bool
     unit: str
+    digits: int | None = None
 
 
 VIEWS = {

@@ -1,6 +1,6 @@
 """Similarity against transfer, and where the variance of transfer comes from."""
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from typing import Any
 
 import numpy as np
@@ -26,6 +26,7 @@ INKS = {
     "relationship": ("#2a9d8f", "white"),
     "seed": ("#c8c8c8", "#111111"),
 }
+USUAL = 44  # letters of a label beside bars, for which the figure has room
 ONE_SEED = f"\n(one seed: {PARTS['relationship']}, with noise)"
 
 
@@ -45,7 +46,7 @@ def similarity_scatter(group: Sequence[Scores], similarity: pd.DataFrame, statis
         line[0].set_ylabel(f"{method_title(scores.method)}{how}: transfer\nrelationship part, s.d.")
         for axes, measure in zip(line, measures, strict=True):
             if (scores.method, measure) in found.index:
-                _scatter(axes, seed_mean(matrix(scores, PRIMARY)), matrices[measure], found.loc[(scores.method, measure)])
+                scatter(axes, seed_mean(matrix(scores, PRIMARY)), matrices[measure], found.loc[(scores.method, measure)])
             else:
                 axes.set_axis_off()
     for axes, measure in zip(grid[-1], measures, strict=True):
@@ -53,7 +54,7 @@ def similarity_scatter(group: Sequence[Scores], similarity: pd.DataFrame, statis
     return figure
 
 
-def _scatter(axes: Axes, transfer: np.ndarray, closeness: np.ndarray, row: pd.Series) -> None:
+def scatter(axes: Axes, transfer: np.ndarray, closeness: np.ndarray, row: pd.Series) -> None:
     axes.axhline(0, color="#cccccc", linewidth=0.8, zorder=0)
     axes.axvline(0, color="#cccccc", linewidth=0.8, zorder=0)
     transfer, closeness = map(relationships, masked.alike(transfer, closeness))
@@ -66,15 +67,25 @@ def _scatter(axes: Axes, transfer: np.ndarray, closeness: np.ndarray, row: pd.Se
     axes.set_title(f"r = {number(row['estimate'], 2)}{interval}   p = {row['p']:.2g}", fontsize=8.5, fontweight="normal")
 
 
-def variance_bars(statistics: pd.DataFrame) -> Figure | None:
-    """Shares of the variance of transfer, one bar per method, protocol and scale."""
-    shares = statistics[(statistics["test"] == "variance_share") & statistics["response"].isin(RESPONSES) & statistics["estimate"].notna()]
+def variance_bars(statistics: pd.DataFrame, responses: Mapping[str, str] = RESPONSES, protocol: str = FROZEN.name) -> Figure | None:
+    """Shares of the variance of transfer, one bar per method, protocol and scale; `responses` are scales and their titles, `protocol` is
+    the one that goes without saying."""
+    shares = statistics[
+        (statistics["test"] == "variance_share") & statistics["response"].isin([*responses]) & statistics["estimate"].notna()
+    ]
     if shares.empty:
         return None
     table = shares.pivot_table(index=["protocol", "response", "method"], columns="measure", values="estimate", sort=False)
-    named = set(shares["protocol"]) != {FROZEN.name}
+    named = set(shares["protocol"]) != {protocol}
     places = np.arange(len(table))
-    figure, axes = plt.subplots(figsize=(7.2, 0.34 * len(table) + 1.1), layout="constrained")
+    noisy = np.ones(len(table), dtype=bool) if "seed" not in table else table["seed"].isna()
+    labels = [
+        f"{method_title(method)}, {responses[response]}" + (f", {of}" if named else "") + (ONE_SEED if one else "")
+        for (of, response, method), one in zip(table.index, noisy, strict=True)
+    ]
+    longest = max(len(line) for label in labels for line in label.split("\n"))
+    wide = max(0.0, 0.065 * (longest - USUAL))  # inches
+    figure, axes = plt.subplots(figsize=(7.2 + wide, 0.34 * len(table) + 1.1), layout="constrained")
     left = np.zeros(len(table))
     for part, (colour, ink) in INKS.items():
         width = table[part].fillna(0).to_numpy() if part in table else np.zeros(len(table))
@@ -83,11 +94,6 @@ def variance_bars(statistics: pd.DataFrame) -> Figure | None:
             centre = left[place] + width[place] / 2
             axes.text(centre, place, f"{100 * width[place]:.0f}", ha="center", va="center", fontsize=8, color=ink)
         left += width
-    noisy = np.ones(len(table), dtype=bool) if "seed" not in table else table["seed"].isna()
-    labels = [
-        f"{method_title(method)}, {RESPONSES[response]}" + (f", {protocol}" if named else "") + (ONE_SEED if one else "")
-        for (protocol, response, method), one in zip(table.index, noisy, strict=True)
-    ]
     axes.set_yticks(places, labels)
     axes.invert_yaxis()
     axes.set(xlim=(0, 1), xlabel="share of the variance over pairs of source and target (%)")
@@ -98,19 +104,19 @@ def variance_bars(statistics: pd.DataFrame) -> Figure | None:
     return figure
 
 
-def correlation_forest(statistics: pd.DataFrame) -> Figure | None:
-    """Two-way residual correlation of each measure with transfer, with its interval.
+def correlation_forest(statistics: pd.DataFrame, response: str = PRIMARY, protocol: str = FROZEN.name) -> Figure | None:
+    """Two-way residual correlation of each measure with transfer on a scale, with its interval; `protocol` goes without saying.
 
     Filled where p < 0.05, all measures of a method allowed for, also beyond family where tasks share one.
     """
-    primary = statistics[statistics["response"] == PRIMARY]
+    primary = statistics[statistics["response"] == response]
     p = decisive(primary)
     rows = primary[(primary["test"] == "two_way") & primary["estimate"].notna()]
     if rows.empty:
         return None
     measures = list(dict.fromkeys(rows["measure"]))
     keys = list(dict.fromkeys(zip(rows["protocol"], rows["method"], strict=True)))
-    named = set(rows["protocol"]) != {FROZEN.name}
+    named = set(rows["protocol"]) != {protocol}
     step = len(keys) + 0.8
     figure, axes = plt.subplots(figsize=(7.2, 0.3 * len(measures) * len(keys) + 1.2), layout="constrained")
     axes.axvline(0, color="#999999", linewidth=0.9)

@@ -23,6 +23,7 @@ STYLE: dict[Any, Any] = {
     "ytick.color": "#333333",
     "figure.facecolor": "white",
     "savefig.facecolor": "white",
+    "text.parse_math": False,  # a dollar in a name is one
     "svg.hashsalt": "promptatlas",
     "svg.fonttype": "path",
 }

@@ -4,19 +4,17 @@ The style sheet and the scripts beside this file are plain text; they and the da
 needs no network.
 """
 
-import json
 from collections.abc import Callable, Iterable
 from pathlib import Path
 
 import pandas as pd
-from markupsafe import Markup
 
 from promptatlas.report.page import joint, markup
 from promptatlas.report.page.payload import payload
 
 SCRIPTS = (
     "protocols.js", "state.js", "colours.js", "heatmap.js", "plots.js", "panel.js", "sections.js", "cautions.js", "similarity.js",
-    "published.js", "check.js", "methods.js", "main.js",
+    "published.js", "check.js", "methods.js", "study.js", "main.js",
 )  # fmt: skip
 
 
@@ -37,13 +35,15 @@ def write(
 
 def render(data: dict) -> str:
     """The page as text. ``<`` in the data is written as an escape, so that no class name can end the script."""
-    encoded = json.dumps(data, ensure_ascii=False, separators=(",", ":"), allow_nan=False).replace("<", "\\u003c")
     titles = {one["name"]: one["title"] for one in data["tasks"]}
     shared = data["summary"].get("joint")
     return markup.render(
         "matrix.html",
         style=markup.part("page.css"),
         script=markup.part(*SCRIPTS),
+        study=True,
+        similar=True,
+        several=True,
         joint=joint.section(shared, titles, data["config"]).html() if shared else "",
-        data=Markup(encoded),
+        data=markup.embedded(data),
     )

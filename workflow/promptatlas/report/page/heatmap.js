@@ -150,17 +150,11 @@ const tip = document.getElementById("tip");
 
 function hover(source, target, words, event) {
   light(source, target, true);
-  const score = mean(there(seedScores(source, target).map(one => one[1])));
+  const scored = scoreWords(source, target);
   tip.replaceChildren(
     element("div", {class: "strong"}, `${title(source)} \u2192 ${title(target)}`),
     element("div", {}, `${WORDS.views[state.view].title}: ${words}`),
-    isNumber(score)
-      ? element(
-          "div",
-          {},
-          `score ${percent(score, 1)}, ${baselineWords()} ${percent(mean(there(Object.values(baseline(target, mainView())))), 1)}`,
-        )
-      : "",
+    scored ? element("div", {}, scored) : "",
     ...cautions(source, target).map(words => element("div", {}, words)),
   );
   tip.hidden = false;
@@ -206,7 +200,8 @@ function matrixAsCsv() {
     source,
     ...targets.map(target => value(source, target) ?? ""),
   ]);
-  return [["source", ...targets], ...lines].map(line => line.join(",")).join("\n") + "\n";
+  const cell = one => (/[",\n]/.test(one) ? `"${one.replace(/"/g, '""')}"` : one);
+  return [["source", ...targets], ...lines].map(line => line.map(cell).join(",")).join("\n") + "\n";
 }
 
 // The shown heatmap as a drawing of its own, with its colours written into it.

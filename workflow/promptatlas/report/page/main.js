@@ -9,22 +9,7 @@ function update() {
   document.getElementById("choose-numbers").checked = state.numbers;
   document.getElementById("choose-target").value = state.ranked;
   for (const input of document.querySelectorAll(".segments input")) input.checked = state[input.name] === input.value;
-  for (const draw of [
-    drawTiles,
-    drawMatrixWords,
-    () => drawHeatmap(choose),
-    drawLegend,
-    drawPanel,
-    drawRanking,
-    drawBest,
-    drawSourcesWords,
-    drawVariance,
-    drawSimilarity,
-    drawRegret,
-    drawAgreement,
-    drawPublished,
-    drawMethods,
-  ])
+  for (const draw of [() => drawHeatmap(choose), drawLegend, drawPanel, ...AGAIN()])
     draw();
 }
 
@@ -134,9 +119,5 @@ addEventListener("hashchange", () => {
   }
 });
 
-drawHeader();
-drawAlarm();
-drawCautions();
-drawCheck();
-drawStudy();
+for (const draw of ONCE()) draw();
 update();

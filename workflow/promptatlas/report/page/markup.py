@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 from collections.abc import Collection, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -64,3 +65,8 @@ def render(template: str, **data: Any) -> Markup:
 def part(*names: str) -> Markup:
     """Files beside this one, such as scripts, as they stand."""
     return Markup("\n".join((FOLDER / name).read_text(encoding="utf-8") for name in names))
+
+
+def embedded(data: Any) -> Markup:
+    """Data as JSON within a page. ``<`` is written as an escape, so that no name can end the script."""
+    return Markup(json.dumps(data, ensure_ascii=False, separators=(",", ":"), allow_nan=False).replace("<", "\\u003c"))

@@ -121,25 +121,6 @@ function cellFailures(failed) {
   ];
 }
 
-function cellSimilarities(source, target) {
-  const known = DATA.similarity.filter(one => !one.method || one.method === state.method);
-  if (!known.length || source === target) return [];
-  const rows = known.map(one => {
-    const values = one.values[TASKS[source].index][TASKS[target].index];
-    const column = there(
-      SUMMARY.order.filter(name => name !== target).map(name => one.values[TASKS[name].index][TASKS[target].index]),
-    );
-    const rank = isNumber(values)
-      ? `${column.filter(other => other > values).length + 1} of ${column.length}`
-      : "\u2013";
-    return [measureName(one.measure), precise(values), rank];
-  });
-  return [
-    element("h4", {}, "Similarity of the two tasks (larger = closer)"),
-    table(["", "value", "rank"], rows, [1, 2]),
-  ];
-}
-
 function cellClasses(source, target) {
   const scores = DATA.classes.scores[key()];
   const own = scores && scores[source] && scores[source][target];

@@ -211,8 +211,10 @@ function intervalPlot(rows, from, to, words, zero = 0) {
       );
     svg.append(element("text", {x: width - 70, y: y + 4}, row.note || ""));
   });
-  for (const at of roundSteps(from, to)) {
-    svg.append(element("text", {x: x(at), y: height - 20, "text-anchor": "middle"}, show(at, to - from > 4 ? 0 : 1)));
+  const steps = roundSteps(from, to);
+  const digits = steps.length > 1 ? Math.max(0, Math.ceil(-Math.log10(steps[1] - steps[0]) - 1e-9)) : 1;
+  for (const at of steps) {
+    svg.append(element("text", {x: x(at), y: height - 20, "text-anchor": "middle"}, show(at, digits)));
   }
   svg.append(element("text", {x: (x(from) + x(to)) / 2, y: height - 4, "text-anchor": "middle"}, words));
   return svg;

@@ -123,3 +123,37 @@ function startWords(one) {
 function intervalWords(one) {
   return isNumber(one.low) ? ` (95 % interval ${signed(one.low)} to ${signed(one.high)})` : "";
 }
+
+// Gains as numbers and in words, for the sections that every matrix has.
+const gainWords = () => `points over ${baselineWords()}`;
+const noGainWords = () => `No source of this target is measured, or ${baselineWords()} is not.`;
+const gainText = gain => signed(gain);
+const gainShort = gain => signed(gain, 0);
+const lossText = loss => `${show(loss, 1)} points`;
+const regretWords = () => "many points are";
+const regretUnit = () => ", points";
+const regretText = regret => show(regret, 1);
+const familyRemedy = "\u201cfamily\u201d in their descriptions";
+
+// The ends of an axis for gains: whole fives, zero among them.
+function gainEdges(gains) {
+  const every = gains.concat(0, 1);
+  const edge = step => Math.ceil(step / 5) * 5;
+  return [-edge(-Math.min(...every)), edge(Math.max(...every))];
+}
+
+// What effects of sources and targets are in, and what giving and receiving means.
+const effectWords = () => ({
+  of: "gain (log odds)",
+  unit: ", log odds",
+  text: effect => signed(effect, 2),
+  givers: tuned() ? "starts that serve others well" : "prompts that serve others well",
+  receivers: tuned() ? "tasks that gain most from tuning" : "tasks that others\u2019 prompts lift",
+});
+
+// The score of a cell and what it is compared with, for who points at it; "" where none is measured.
+function scoreWords(source, target) {
+  const score = mean(there(seedScores(source, target).map(one => one[1])));
+  const base = mean(there(Object.values(baseline(target, mainView()))));
+  return isNumber(score) ? `score ${percent(score, 1)}, ${baselineWords()} ${percent(base, 1)}` : "";
+}

@@ -110,7 +110,7 @@ function familyWords() {
   if (!beyond)
     return n === 1
       ? "There is no p beyond family, since all tasks are of one family. "
-      : "There is no p beyond family, since no two tasks are of one family; where some of your own are alike, say so by `family` in their descriptions. ";
+      : `There is no p beyond family, since no two tasks are of one family; where some of your own are alike, say so by ${familyRemedy}. `;
   return (
     "\u201cp, beyond family\u201d renames only whole families of equal size and the tasks inside a family, so that being of one family cannot explain the result; with small families it has little power" +
     (smallest >= 0.05 ? `, and here too few ways to rename for any p below ${show(smallest)}, so that nothing can be established` : "") +
@@ -170,23 +170,25 @@ function drawRegret() {
   );
   fill(
     "regret-words",
-    `Regret at k is how many points are lost when only the k sources that a measure ranks highest are tried, against the best source of all. The list to beat is the static one, which ignores the target; its p (one-sided) allows for targets having sources in common, and so do the intervals, which are about other tasks of the kind: ` +
-      (better.length
-        ? `for ${methodTitle(state.method)}, ${list(better.map(name))} beat${better.length === 1 ? "s" : ""} it.`
-        : `for ${methodTitle(state.method)}, no measure beats it beyond chance.`),
+    `Regret at k is how ${regretWords()} lost when only the k sources that a measure ranks highest are tried, against the best source of all. The list to beat is the static one, which ignores the target; its p (one-sided) allows for targets having sources in common, and so do the intervals, which are about other tasks of the kind` +
+      (measures.every(one => one in WORDS.controls)
+        ? "."
+        : better.length
+          ? `: for ${methodTitle(state.method)}, ${list(better.map(name))} beat${better.length === 1 ? "s" : ""} it.`
+          : `: for ${methodTitle(state.method)}, no measure beats it beyond chance.`),
   );
   fill(
     "regret-table",
     table(
-      ["sources ranked by", ...tops.map(k => `regret at ${k}, points`), "p, no better than static, k = 1"],
+      ["sources ranked by", ...tops.map(k => `regret at ${k}${regretUnit()}`), "p, no better than static, k = 1"],
       measures.map(one => [
         name(one),
         ...tops.map(k => {
           const row = get(one, `regret@${k}`);
           if (!row) return "\u2013";
           return isNumber(row.low)
-            ? `${show(row.estimate, 1)} [${show(row.low, 1)}, ${show(row.high, 1)}]`
-            : show(row.estimate, 1);
+            ? `${regretText(row.estimate)} [${regretText(row.low)}, ${regretText(row.high)}]`
+            : regretText(row.estimate);
         }),
         pText(get(one, first).p),
       ]),
@@ -210,4 +212,24 @@ function drawAgreement() {
       ? `Correlation of their \u201cwho helps whom\u201d parts. ${words.join("; ")}.`
       : "There is one method only.",
   );
+}
+
+// The similarities of the chosen pair, with the rank of the source among all for this target.
+function cellSimilarities(source, target) {
+  const known = DATA.similarity.filter(one => !one.method || one.method === state.method);
+  if (!known.length || source === target) return [];
+  const rows = known.map(one => {
+    const values = one.values[TASKS[source].index][TASKS[target].index];
+    const column = there(
+      SUMMARY.order.filter(name => name !== target).map(name => one.values[TASKS[name].index][TASKS[target].index]),
+    );
+    const rank = isNumber(values)
+      ? `${column.filter(other => other > values).length + 1} of ${column.length}`
+      : "\u2013";
+    return [measureName(one.measure), precise(values), rank];
+  });
+  return [
+    element("h4", {}, "Similarity of the two tasks (larger = closer)"),
+    table(["", "value", "rank"], rows, [1, 2]),
+  ];
 }

@@ -113,7 +113,11 @@ const pText = p => (isNumber(p) ? (p < 0.001 ? p.toFixed(4) : p < 0.095 ? p.toFi
 // A value of a view as text, short for a cell of the heatmap or long for words.
 function viewText(number, view = state.view, long = false) {
   if (!isNumber(number)) return long ? "missing" : "";
-  const {unit} = WORDS.views[view];
+  const {unit, digits, diverging} = WORDS.views[view];
+  if (isNumber(digits) && unit !== "%") {
+    const text = (diverging ? signed : show)(number, digits + (long ? 1 : 0));
+    return long && unit ? `${text} ${unit}` : text;
+  }
   if (unit === "%") return long ? percent(number, 1) : show(100 * number, 0);
   if (unit === "points") return signed(number, long ? 1 : 0) + (long ? " points" : "");
   return signed(number, long ? 2 : 1) + (long ? ` ${unit}` : "");

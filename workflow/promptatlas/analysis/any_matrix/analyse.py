@@ -1,0 +1,189 @@
+"""The table `statistics` and the dict of summary.json for given matrices: what a study's have, as far as it needs no study."""
+
+import math
+from collections.abc import Sequence
+from dataclasses import dataclass
+from itertools import combinations
+from typing import Any
+
+import numpy as np
+import pandas as pd
+
+from promptatlas.analysis.any_matrix.given import Given, GivenMatrix
+from promptatlas.analysis.any_matrix.scales import MatrixScale, undefined
+from promptatlas.analysis.statistics import families as kin
+from promptatlas.analysis.statistics.analyse import agreement_of, regret_rows, similarity_rows, table_of, variance_rows
+from promptatlas.analysis.statistics.matrices import similarity_matrices
+from promptatlas.analysis.statistics.relations import FEWEST_TASKS, effects, usable
+from promptatlas.analysis.statistics.scales import seed_mean
+from promptatlas.analysis.statistics.seriation import order_by
+from promptatlas.analysis.statistics.summary import agreements, correlations, mean_interval_width, not_tested, plain, ranked, records_of
+
+
+@dataclass(frozen=True)
+class Analysis:
+    """given: what was read; scales: by name; primary: the scale of headlines; left_out: why other scales make no sense; tables, by
+    name: transfer, similarity, tasks, statistics, effects; summary: the dict of summary.json."""
+
+    given: Given
+    scales: dict[str, MatrixScale]
+    primary: MatrixScale
+    left_out: dict[str, str]
+    tables: dict[str, pd.DataFrame]
+    summary: dict[str, Any]
+
+
+def analysis(
+    given: Given,
+    scales: dict[str, MatrixScale],
+    primary: MatrixScale,
+    left_out: dict[str, str],
+    similarity: pd.DataFrame,
+    tasks: pd.DataFrame,
+    permutations: int = 9999,
+    confirmatory: Sequence[str] = (),
+) -> Analysis:
+    """similarity: as `similarities.gather` gives it; tasks: as `families.read` does; confirmatory: measures named beforehand."""
+    families = kin.of_tasks(tasks)
+    table = table_of(_rows(given, scales, primary, similarity, families, permutations, confirmatory))
+    means = [seed_mean(primary.matrix(one)) for one in given.matrices]
+    order = order_by(given.tasks, means)
+    tables = {
+        "transfer": transfer_table(given, scales),
+        "similarity": similarity,
+        "tasks": tasks,
+        "statistics": table,
+        "effects": effects_table(given, primary),
+    }
+    notes = given.notes + [told for scale in scales.values() if (told := undefined(given, scale))]
+    summary = {
+        "n_tasks": len(given.tasks),
+        "n_cells": int(sum(np.isfinite(one.score).sum() for one in given.matrices)),
+        "n_missing_cells": int(sum(np.isnan(one.score).sum() for one in given.matrices)),
+        "methods": list(dict.fromkeys(one.method for one in given.matrices)),
+        "protocols": list(dict.fromkeys(one.protocol for one in given.matrices)),
+        "seeds": sorted({seed for one in given.matrices for seed in one.seeds}),
+        "unit": given.unit,
+        "less_was_better": given.turned,
+        "notes": notes,
+        "scales": {name: {"title": scale.title, "about": scale.about, "unit": scale.unit} for name, scale in scales.items()},
+        "scales_left_out": left_out,
+        "primary_response": primary.name,
+        "order": order,
+        "by_method": [_method(one, primary, tables["effects"]) for one in given.matrices],
+        "variance": records_of(table, "variance_share", "reliability", "social_relations"),
+        "correlations": correlations(table, similarity),
+        "not_tested": not_tested(table),
+        "mean_interval_width": mean_interval_width(table, primary.name),
+        "families": kin.summary(list(families)),
+        "agreement": agreements(table),
+        "regret": records_of(table, *(test for test in table["test"].unique() if test.startswith("regret"))),
+    }
+    return Analysis(given, scales, primary, left_out, tables, plain(summary))
+
+
+def _rows(
+    given: Given,
+    scales: dict[str, MatrixScale],
+    primary: MatrixScale,
+    similarity: pd.DataFrame,
+    families: pd.Series,
+    permutations: int,
+    confirmatory: Sequence[str],
+) -> list[dict]:
+    rows: list[dict] = []
+    for one in given.matrices:
+        measures = similarity_matrices(similarity, one.tasks, one.method) if len(similarity) else {}
+        for name, scale in scales.items():
+            common = {"response": name, "method": one.method, "protocol": one.protocol}
+            values = scale.matrix(one)
+            rows += [common | row for row in variance_rows(values)]
+            for row in similarity_rows(values, measures, one.tasks, families, set(), permutations):
+                named = row["test"] == "two_way" and name == primary.name and row["measure"] in confirmatory
+                rows.append(common | row | {"confirmatory": named})
+        common = {"response": "raw", "method": one.method, "protocol": one.protocol}
+        rows += [common | row for row in regret_rows(seed_mean(one.score), measures, permutations, 100 if given.unit == "share" else 1)]
+    return [*rows, *_agreement(given, scales, families, permutations)]
+
+
+def _agreement(given: Given, scales: dict[str, MatrixScale], families: pd.Series, permutations: int) -> list[dict]:
+    """Do two methods, or two protocols of one, agree on who helps whom?"""
+    rows: list[dict] = []
+    for a, b in combinations(given.matrices, 2):
+        if (a.method == b.method) == (a.protocol == b.protocol):
+            continue
+        method, protocol = ("~".join(sorted(set(pair))) for pair in ((a.method, b.method), (a.protocol, b.protocol)))
+        for name, scale in scales.items():
+            common = {"response": name, "method": method, "protocol": protocol}
+            one, other = seed_mean(scale.matrix(a)), seed_mean(scale.matrix(b))
+            rows += [common | row for row in agreement_of(one, other, given.tasks, families, permutations)]
+    return rows
+
+
+def transfer_table(given: Given, scales: dict[str, MatrixScale]) -> pd.DataFrame:
+    """One row per score that is there: method, protocol, seed, source, target and its value on each scale."""
+    parts = []
+    for one in given.matrices:
+        on = {name: (scale.matrix(one), scale.rows(one)) for name, scale in scales.items()}
+        names = [*one.tasks, *one.rows]
+        whole = {name: np.concatenate([values, *(row[:, None] for row in rows.values())], axis=1) for name, (values, rows) in on.items()}
+        seed, source, target = np.nonzero(np.isfinite(whole["raw"]))
+        parts.append(
+            pd.DataFrame(
+                {"method": one.method, "protocol": one.protocol, "seed": np.array(one.seeds)[seed], "source": np.array(names)[source],
+                 "target": np.array(one.tasks)[target]}
+                | {name: values[seed, source, target] for name, values in whole.items()}
+            )
+        )  # fmt: skip
+    return pd.concat(parts, ignore_index=True)
+
+
+def effects_table(given: Given, scale: MatrixScale) -> pd.DataFrame:
+    """What each task gives as a source and receives as a target on the scale of headlines, mean over seeds; NaN for too few cells."""
+    parts = []
+    for one in given.matrices:
+        mean = seed_mean(scale.matrix(one))
+        keep = usable(mean)
+        gives, receives = np.full((2, len(one.tasks)), np.nan)
+        if len(keep) >= FEWEST_TASKS:
+            found = effects(mean[np.ix_(keep, keep)])
+            gives[keep], receives[keep] = found.source, found.target
+        about = {"method": one.method, "protocol": one.protocol, "task": list(one.tasks)}
+        parts.append(pd.DataFrame(about | {"gives": gives, "receives": receives, "own": np.diagonal(mean)}))
+    return pd.concat(parts, ignore_index=True)
+
+
+def _method(one: GivenMatrix, scale: MatrixScale, effects: pd.DataFrame) -> dict:
+    """What one matrix has: means on the scale of headlines, and who gives and who receives."""
+    mean = seed_mean(scale.matrix(one))
+    others = mean[~np.eye(len(one.tasks), dtype=bool)]
+    others = others[np.isfinite(others)]
+    own = effects[(effects["method"] == one.method) & (effects["protocol"] == one.protocol)].dropna(subset=["gives"])
+    names = list(own["task"])
+    helped = _over_baseline(one)
+    return {
+        "method": one.method,
+        "protocol": one.protocol,
+        "n_seeds": int(np.isfinite(one.score).any(axis=(1, 2)).sum()),
+        "n_cells": int(np.isfinite(one.score).sum()),
+        "n_pairs": len(others),
+        "mean_of_pairs": _mean(others),
+        "mean_of_own": _mean(np.diagonal(mean)),
+        "best_of_pairs": float(others.max()) if len(others) else math.nan,
+        "worst_of_pairs": float(others.min()) if len(others) else math.nan,
+        "over_baseline": helped,
+        "givers": ranked(names, own["gives"].to_numpy()),
+        "receivers": ranked(names, own["receives"].to_numpy()),
+    }
+
+
+def _over_baseline(one: GivenMatrix) -> dict | None:
+    """In how many of the pairs that are measured in all seeds a source beats the baseline in every seed; None without one."""
+    gain = one.score - one.baseline[:, None]
+    there = np.isfinite(gain).all(axis=0) & ~np.eye(len(one.tasks), dtype=bool)
+    return {"pairs": int(there.sum()), "share": float((gain[:, there] > 0).all(axis=0).mean())} if there.any() else None
+
+
+def _mean(values: np.ndarray) -> float:
+    there = np.isfinite(values)
+    return float(values[there].mean()) if there.any() else math.nan

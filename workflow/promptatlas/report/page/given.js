@@ -1,0 +1,131 @@
+// The sections around a given matrix: its first sentences, the chosen cell, and what was understood of the files.
+
+// What is drawn once, and what again when something else is chosen.
+const ONCE = () => [drawHeader, drawRead];
+const AGAIN = () => [
+  drawTiles,
+  drawMatrixWords,
+  drawEffects,
+  drawSources,
+  drawVariance,
+  ...(DATA.similarity.length ? [drawSimilarity] : []),
+  drawRegret,
+  ...(SUMMARY.agreement.length ? [drawAgreement] : []),
+];
+
+const counted = (number, what, many = what + "s") => `${number.toLocaleString("en")} ${number === 1 ? what : many}`;
+
+function drawHeader() {
+  document.title = `promptatlas: ${DATA.study}`;
+  const missing = SUMMARY.n_missing_cells;
+  fill(
+    "lead",
+    `\u201c${DATA.study}\u201d: ${counted(SUMMARY.n_tasks, "task")}, each as source and as target, ` +
+      `${DATA.methods.length > 1 ? `${counted(DATA.methods.length, "matrix", "matrices")} (${list(DATA.methods.map(methodTitle))}), ` : ""}` +
+      `${counted(SUMMARY.seeds.length, "seed")}, ${counted(SUMMARY.n_cells, "score")}${missing ? `, ${missing.toLocaleString("en")} missing` : ""}. ` +
+      (mainView() === "raw" ? "" : `Headlines are on the scale \u201c${scaleOf(mainView()).title}\u201d: ${scaleOf(mainView()).about}.`),
+  );
+  if (DATA.tasks.every(one => !one.family)) document.querySelector('#choose-order option[value="family"]').remove();
+}
+
+function drawTiles() {
+  const tile = (number, words) => element("div", {}, element("dt", {}, words), element("dd", {}, number));
+  const one = bySummary();
+  const share = measure =>
+    SUMMARY.variance.find(row => here(row) && row.response === PRIMARY && row.test === "variance_share" && row.measure === measure);
+  const reliable = SUMMARY.variance.find(row => here(row) && row.response === PRIMARY && row.test === "reliability");
+  const tiles = [
+    isNumber(one.mean_of_pairs) && tile(viewText(one.mean_of_pairs, mainView(), true), "mean over pairs of different tasks"),
+    isNumber(one.mean_of_own) && tile(viewText(one.mean_of_own, mainView(), true), "mean of tasks on themselves"),
+    one.over_baseline &&
+      tile(percent(one.over_baseline.share), `of ${one.over_baseline.pairs} pairs above the baseline${one.n_seeds > 1 ? " in every seed" : ""}`),
+    ...["target", "source", "relationship"]
+      .filter(part => share(part) && isNumber(share(part).estimate))
+      .map(part => tile(percent(share(part).estimate), `of the differences: ${WORDS.protocols[state.protocol].parts[part]}`)),
+    reliable && isNumber(reliable.estimate) && tile(show(reliable.estimate), "reliability of who helps whom over seeds"),
+  ];
+  fill("tiles", tiles.filter(Boolean));
+}
+
+function drawMatrixWords() {
+  const one = bySummary();
+  const range = isNumber(one.worst_of_pairs)
+    ? `Pairs of different tasks go from ${viewText(one.worst_of_pairs, mainView(), true)} to ${viewText(one.best_of_pairs, mainView(), true)}. `
+    : "";
+  fill("matrix-words", `${range}Rows are sources, columns are targets${calibration("raw").length ? "; rows below are sources that are no target" : ""}.`);
+}
+
+function drawPanel() {
+  if (!state.source) {
+    fill(
+      "panel",
+      element("h3", {}, "Choose a cell"),
+      quiet("Click a cell, or move with the arrow keys and press Enter: its value on every scale, by seed, and the similarities of the two tasks appear here."),
+    );
+    return;
+  }
+  const {source, target} = state;
+  const seeds = gains(source, target);
+  const others = SUMMARY.order.filter(name => name !== target && isNumber(value(name, target, "raw")));
+  const [own, given] = [value(source, target, "raw"), isNumber(value(source, target, "raw"))];
+  const better = others.filter(name => value(name, target, "raw") > own).length;
+  fill(
+    "panel",
+    element("h3", {}, `${title(source)} \u2192 ${title(target)}`),
+    quiet(methodTitle(state.method)),
+    element("p", {class: "big"}, given ? viewText(value(source, target), state.view, true) : "missing"),
+    quiet(WORDS.views[state.view].title),
+    given && isTask(source) && source !== target ? para(`Source ${better + 1} of ${others.length} for this target.`) : null,
+    given
+      ? table(
+          ["scale", "mean over seeds"],
+          DATA.views.filter(view => view in matrix().views && isNumber(value(source, target, view))).map(view => [WORDS.views[view].title, viewText(value(source, target, view), view, true)]),
+          [1],
+        )
+      : null,
+    given && seeds.length > 1
+      ? table(["seed", gainWords()], seeds.map(([seed, score]) => [seed, gainText(score)]), [1])
+      : null,
+    ...(isTask(source) ? cellSimilarities(source, target) : []),
+  );
+}
+
+// What each task gives and receives.
+function drawEffects() {
+  const one = bySummary();
+  const received = Object.fromEntries(one.receivers.map(row => [row.task, row.effect]));
+  fill(
+    "effects",
+    one.givers.length
+      ? [
+          element("h3", {}, "What each task gives and receives"),
+          table(
+            ["task", `gives${effectWords().unit}`, `receives${effectWords().unit}`],
+            one.givers.map(row => [title(row.task), effectWords().text(row.effect), effectWords().text(received[row.task])]),
+            [1, 2],
+            "Effects as source and as target, mean over seeds, freed of each other; each sums to zero.",
+          ),
+        ]
+      : [],
+  );
+}
+
+function drawRead() {
+  fill("read-words", element("ul", {}, SUMMARY.notes.map(note => element("li", {}, note))));
+  const left = Object.entries(SUMMARY.scales_left_out);
+  fill(
+    "scales",
+    table(
+      ["scale", "in tables", "what it is"],
+      Object.entries(SUMMARY.scales).map(([name, one]) => [one.title, element("code", {}, name), one.about]),
+    ),
+    left.length
+      ? element(
+          "div",
+          {class: "words"},
+          para("Scales that these scores do not have:"),
+          element("ul", {}, left.map(([name, why]) => element("li", {}, element("code", {}, name), `: ${why}.`))),
+        )
+      : null,
+  );
+}

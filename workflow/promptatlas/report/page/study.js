@@ -1,0 +1,104 @@
+// The sections around a study's matrix: its first sentences and numbers, and what is known of its tasks.
+
+// What is drawn once, and what again when something else is chosen.
+const ONCE = () => [drawHeader, drawAlarm, drawCautions, drawCheck, drawStudy];
+const AGAIN = () => [drawTiles, drawMatrixWords, drawSources, drawVariance, drawSimilarity, drawRegret, drawAgreement, drawPublished, drawMethods];
+
+function drawHeader() {
+  const methods = list(DATA.methods.map(methodTitle));
+  document.title = `promptatlas: ${DATA.study}`;
+  fill(
+    "lead",
+    `Study \u201c${DATA.study}\u201d: prompts trained by ${methods} on each of ${measuredTasks()} tasks, for a frozen CLIP (${list(DATA.backbones)}), ${list(DATA.protocols.map(usedHow))}. ` +
+      `${SUMMARY.n_cells.toLocaleString("en")} measured cell${SUMMARY.n_cells === 1 ? "" : "s"}, ${SUMMARY.seeds.length} seed${SUMMARY.seeds.length === 1 ? "" : "s"}, ${SUMMARY.shots.join(", ")} images per class.` +
+      (SUMMARY.n_missing_cells ? ` ${SUMMARY.n_missing_cells.toLocaleString("en")} ${SUMMARY.n_missing_cells === 1 ? "cell is" : "cells are"} missing, calibration rows aside.` : ""),
+  );
+}
+
+// Of how many tasks anything is measured, and of how many there are if that is not the same.
+const measuredTasks = () =>
+  SUMMARY.n_tasks_measured < SUMMARY.n_tasks ? `${SUMMARY.n_tasks_measured} of ${SUMMARY.n_tasks}` : `${SUMMARY.n_tasks}`;
+
+function drawTiles() {
+  const tile = (number, words) => element("div", {}, element("dt", {}, words), element("dd", {}, number));
+  const methods = SUMMARY.by_method.filter(one => one.protocol === state.protocol);
+  fill(
+    "tiles",
+    tile(percent(SUMMARY.zero_shot_chance_corrected_mean), "mean zero-shot score, chance-corrected"),
+    methods.map(one => {
+      const name = methodTitle(one.method);
+      if (!tuned()) return tile(signed(one.own_gain_points_mean), `points over zero-shot: ${name} on a prompt\u2019s own task`);
+      const [gain, over] = one.over_scratch
+        ? [one.over_scratch.points_mean, "an untrained start"]
+        : [one.transfer_gain_points_mean, "zero-shot"];
+      return tile(signed(gain), `points over ${over}: ${name} started from another task\u2019s prompt and tuned on the target`);
+    }),
+  );
+}
+
+function drawMatrixWords() {
+  const one = bySummary();
+  if (!one) return;
+  const words = tuned() ? startWords(one) : frozenWords(one);
+  const failures = Object.entries(DATA.failed[key()] || {}).map(([source, row]) => [source, Object.values(row).flatMap(Object.keys).length]);
+  const count = some => some.reduce((sum, [, number]) => sum + number, 0);
+  const failedCells = count(failures);
+  const calibrating = count(failures.filter(([source]) => !SUMMARY.order.includes(source)));
+  const besides = calibrating ? ` (${calibrating.toLocaleString("en")} of them in rows that are no task)` : "";
+  const failed = failedCells
+    ? ` ${failedCells.toLocaleString("en")} ${failedCells === 1 ? "measurement" : "measurements"} of this matrix failed${besides}: hatched cells say why when they are chosen.`
+    : "";
+  fill("matrix-words", words + failed);
+}
+
+function drawStudy() {
+  const ceiling = SUMMARY.tasks_at_ceiling;
+  const model = DATA.config.backbone && DATA.config.backbone.model;
+  fill(
+    "study-words",
+    (model === "mini"
+      ? "The backbone \u201cmini\u201d is a real CLIP, small, that has seen only drawings: what holds for it need not hold for a large one. "
+      : "") +
+      (ceiling.length
+        ? `At the ceiling (own prompt at ${percent(SUMMARY.ceiling)} or more, chance-corrected): ${list(ceiling.map(title))}.`
+        : `No task is at the ceiling (own prompt at ${percent(SUMMARY.ceiling)} or more, chance-corrected).`) +
+      ` Cells took ${show(SUMMARY.compute_seconds / 60, 1)} minutes of computing in all.`,
+  );
+  fill(
+    "tasks",
+    table(
+      [
+        "task",
+        "",
+        "family",
+        "metric",
+        "classes",
+        "test images",
+        "chance",
+        "largest class",
+        "zero-shot",
+        "drawn from",
+        "label depends on",
+      ],
+      DATA.tasks.map(one => [
+        one.title,
+        element("code", {}, one.name),
+        one.family,
+        metricTitle(one.metric),
+        `${one.classes}`,
+        `${one.n_test}`,
+        percent(one.chance),
+        percent(one.largest_class),
+        percent(one.zero_shot),
+        (one.drawn || "").replace(/;/g, ", ") || one.split_source || "",
+        (one.labelled || "").replace(/;/g, ", "),
+      ]),
+      [4, 5, 6, 7, 8],
+    ),
+  );
+  fill(
+    "odd",
+    DATA.tasks.filter(one => one.notes).map(one => para(element("strong", {}, one.title), `: ${one.notes}.`)),
+  );
+  fill("config", JSON.stringify(DATA.config, null, 1));
+}
