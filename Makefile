@@ -5,8 +5,7 @@ CORES ?= $(shell nproc 2>/dev/null || echo 2)
 BIN = .venv/bin
 READY = .venv/.ready
 TOOLS = .venv/.tools
-# One process more than there are cores: where a test waits, for a queue or for Snakemake, another computes.
-PYTEST = OMP_NUM_THREADS=1 $(BIN)/python -m pytest --numprocesses $$(($(CORES) + 1)) --dist loadfile --no-loadscope-reorder
+PYTEST = OMP_NUM_THREADS=1 $(BIN)/python -m pytest --dist loadfile --no-loadscope-reorder
 COMPILE = $(BIN)/uv pip compile --universal --python-version 3.11 --generate-hashes --no-emit-index-url --no-emit-find-links --no-header
 
 .PHONY: study test test-fast lint docs lock clean
@@ -14,12 +13,13 @@ COMPILE = $(BIN)/uv pip compile --universal --python-version 3.11 --generate-has
 study: $(READY)
 	$(BIN)/python -m snakemake --cores $(CORES)
 
+# One process more than there are cores: where a test waits, for a queue or for Snakemake, another computes.
 test: $(READY)
-	$(PYTEST)
+	$(PYTEST) --numprocesses $$(($(CORES) + 1))
 
-# Without whole studies, clusters, browsers and fresh interpreters.
+# Without whole studies, clusters, browsers, fresh interpreters and long computations. Nobody waits, and tests stay compiled for next time.
 test-fast: $(READY)
-	$(PYTEST) -m "not (study or cluster or browser or imports)"
+	PYTHONDONTWRITEBYTECODE= $(PYTEST) --numprocesses $(CORES) -m "not (study or cluster or browser or imports or slow)"
 
 lint: $(TOOLS)
 	$(BIN)/ruff check

@@ -1,4 +1,7 @@
-"""A test is in the tier of what it starts, whether somebody thought of the marker or not. Files of tests know nothing of each other."""
+"""A test is in the tier of what it starts, whether somebody thought of the marker or not; what only takes long is never a whole file.
+
+Files of tests know nothing of each other.
+"""
 
 import ast
 import subprocess
@@ -8,7 +11,7 @@ from pathlib import Path
 import pytest
 
 import starts
-from tiers import TIERS, tier
+from tiers import SLOW, TIERS, mostly_slow, tier
 
 SHELL = ("/bin/sh", "-c")
 COMMANDS = {
@@ -46,9 +49,43 @@ def test_a_test_with_a_marker_may():
 
 def test_every_tier_is_left_out_by_make_test_fast(pytestconfig):
     makefile = (pytestconfig.rootpath / "Makefile").read_text()
-    assert f'-m "not ({" or ".join(TIERS)})"' in makefile
-    registered = [line.partition(":")[0] for line in pytestconfig.getini("markers")]
-    assert {*TIERS} <= {*registered} and "slow" not in registered
+    assert f'-m "not ({" or ".join([*TIERS, SLOW])})"' in makefile
+    assert {*TIERS, SLOW} <= {line.partition(":")[0] for line in pytestconfig.getini("markers")}
+
+
+@pytest.mark.slow
+def test_a_slow_test_starts_nothing_either():
+    """It does not belong to `make test-fast` for what it computes, which is no leave to start anything."""
+    with pytest.raises(pytest.fail.Exception, match=r"mark it with pytest\.mark\.imports"):
+        subprocess.run([sys.executable, "-c", "pass"])
+
+
+def slow_ones(tree: ast.Module) -> tuple[list[str], list[str]]:
+    """Names of a file's tests, and of those that are slow as a whole; a marker on everything in the file makes all of them slow."""
+    tests = [node for node in ast.walk(tree) if isinstance(node, ast.FunctionDef) and node.name.startswith("test_")]
+    slow = [one.name for one in tests if any(ast.unparse(mark) == f"pytest.mark.{SLOW}" for mark in one.decorator_list)]
+    whole = any(isinstance(node, ast.Assign) and SLOW in ast.unparse(node.value) for node in tree.body if "pytestmark" in ast.unparse(node))
+    names = [one.name for one in tests]
+    return names, names if whole else slow
+
+
+def test_what_takes_long_is_never_a_whole_file():
+    """`make test-fast` would no longer see a line of what it is about."""
+    for path in Path(__file__).parent.rglob("test_*.py"):
+        tests, slow = slow_ones(ast.parse(path.read_text()))
+        assert len(slow) < len(tests), path
+
+
+def test_a_file_that_is_slow_as_a_whole_is_found():
+    one = "@pytest.mark.slow\ndef test_a(): pass\n"
+    assert slow_ones(ast.parse(one)) == (["test_a"], ["test_a"])
+    assert slow_ones(ast.parse(one + "def test_b(): pass")) == (["test_a", "test_b"], ["test_a"])
+    assert slow_ones(ast.parse("pytestmark = [pytest.mark.slow]\ndef test_b(): pass")) == (["test_b"], ["test_b"])
+
+
+def test_of_many_values_those_that_are_not_named_are_slow():
+    quick, other = mostly_slow(["a", "b"], ["a"])
+    assert quick == "a" and other.values == ("b",) and [mark.name for mark in other.marks] == [SLOW]
 
 
 def test_no_file_of_tests_imports_another():

@@ -11,6 +11,7 @@ from open_clip.pretrained import get_pretrained_cfg
 
 from promptatlas.backbone import checkpoints, export, kinds, model, origin
 from promptatlas.base.errors import UserError
+from tiers import mostly_slow
 from twins import unfilled
 
 
@@ -35,7 +36,11 @@ def test_names_tags_and_activations_are_open_clips_own():
         assert origin._published()[name.removesuffix("-quickgelu")][tag] == listed.get("quick_gelu", False), (name, tag)
 
 
-@pytest.mark.parametrize("name", [n for n in kinds.names() if kinds.kind(n) != "unsupported"])
+SUPPORTED = [name for name in kinds.names() if kinds.kind(name) != "unsupported"]
+QUICK = ("RN50", "RN50x4-quickgelu", "ViT-B-16", "ViT-L-14-336", "ViT-B-16-SigLIP", "ViT-SO400M-14-SigLIP2")  # the last: an MLP of its own
+
+
+@pytest.mark.parametrize("name", mostly_slow(SUPPORTED, QUICK))
 def test_every_supported_model_has_exactly_open_clips_weights(name):
     """Names and shapes, without memory for them: 67 models, also those with MLP or head widths of their own."""
     config = kinds.config(name)

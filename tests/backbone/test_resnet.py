@@ -67,6 +67,7 @@ def test_sentences_equal_open_clip(small):
     torch.testing.assert_close(backbone.text(layout)[0], model.encode_text(tokenize(texts)), atol=1e-5, rtol=1e-5)
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(("name", "pixels"), [("RN50", 224), ("RN50x4", 160)])
 def test_published_sizes_equal_open_clip(name, pixels, tmp_path, monkeypatch):
     """Of full depth and width; the larger sees a smaller image."""

@@ -226,6 +226,7 @@ def test_a_tokenizer_that_is_not_beside_the_weights_is_fetched(tmp_path, monkeyp
     assert set(asked) == {"nobody/none"}
 
 
+@pytest.mark.slow
 def test_a_published_size_equals_open_clip(tmp_path, monkeypatch):
     config = open_clip.get_model_config("ViT-B-16-SigLIP2")
     config["text_cfg"] |= {"vocab_size": 300}

@@ -11,6 +11,7 @@ from naive_towers import NAMES, naive_text, tokenize
 from promptatlas.backbone import export
 from promptatlas.backbone.text import plain_sentences, sentences
 from promptatlas.base.errors import UserError
+from tiers import mostly_slow
 from twins import MEAN, STD, fill, large, unfilled
 
 
@@ -53,9 +54,13 @@ def test_class_features_are_the_unit_mean_over_templates_of_unit_features(tiny):
     assert (F.normalize(raw.mean(0), dim=-1) - expected).abs().max() > 1e-3  # features of other lengths weigh differently
 
 
-@pytest.mark.parametrize(("name", "quick", "pixels"), [("ViT-B-16", True, 224), ("ViT-B-32", False, 224), ("ViT-L-14", True, 98)])
-def test_published_sizes_equal_open_clip(name, quick, pixels, tmp_path, monkeypatch):
+SIZES = [("ViT-B-16", True, 224), ("ViT-B-32", False, 224), ("ViT-L-14", True, 98)]
+
+
+@pytest.mark.parametrize("size", mostly_slow(SIZES, SIZES[1:2]), ids=lambda size: "-".join(map(str, size)))
+def test_published_sizes_equal_open_clip(size, tmp_path, monkeypatch):
     """Of full depth and width; the largest sees a smaller image."""
+    name, quick, pixels = size
     config = open_clip.get_model_config(name) | {"quick_gelu": quick}
     config["vision_cfg"] = config["vision_cfg"] | {"image_size": pixels}
     model = unfilled(export.open_clip_model, config).eval().requires_grad_(False)

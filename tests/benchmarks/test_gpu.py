@@ -93,6 +93,7 @@ def test_a_section_ends_in_time_or_in_its_error_and_the_next_one_runs(tmp_path):
     assert "ZeroDivisionError" in rows[2]["error"] and ledger.found("broken", "part") is None
 
 
+@pytest.mark.slow
 def test_the_benchmark_runs_from_its_command(tmp_path):
     out = tmp_path / "gpu.jsonl"
     gpu.main(["--device", "cpu", "--tiny", "--threads", "1", "--out", str(out), "--only", "machine,ceilings,precision,hours"])

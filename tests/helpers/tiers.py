@@ -1,18 +1,21 @@
 """What a test starts decides on its tier. A test without the marker of a tier starts none of it: it is stopped before the start.
 
-The markers are registered in pyproject.toml; `make test-fast` leaves all tiers out.
+`slow` is for what only computes, but for long: the marker allows no start, and a file that has slow tests has quick ones too.
+The markers are registered in pyproject.toml; `make test-fast` leaves all of them out.
 """
 
 import os
 import re
 import sys
-from collections.abc import Sequence
+from collections.abc import Collection, Iterable, Sequence
+from typing import Any
 
 import pytest
 
 import starts
 
 TIERS = ("study", "cluster", "browser", "imports")
+SLOW = "slow"
 QUEUES = {"sbatch", "srun", "slurmctld", "slurmd", "munged", "toy_queue.py"}
 
 
@@ -33,6 +36,11 @@ def tier(command: str | bytes | Sequence[str | bytes | os.PathLike]) -> str | No
         return "study"
     real = os.path.dirname(words[0]) != str(starts.BIN) or "-c" in words[1:2]
     return "imports" if real and (program.startswith("python") or program == "promptatlas") else None
+
+
+def mostly_slow(values: Iterable, quick: Collection) -> list[Any]:
+    """For parametrize: a test is slow for all values but these few."""
+    return [value if value in quick else pytest.param(value, marks=pytest.mark.slow) for value in values]
 
 
 class Guard:

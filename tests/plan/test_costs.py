@@ -93,6 +93,7 @@ def test_too_few_measurements_are_laid_to_what_a_study_has_most_of():
     assert found == {"a: passes": 0.0, "a: tokens": 0.0, "a: images": pytest.approx(2.0)}
 
 
+@pytest.mark.slow
 def test_every_method_has_a_measured_price(model, monkeypatch):
     """The smallest sizes of each, for methods of every kind and everything that a study may do with them."""
     for code in speeds.STARTS.values():

@@ -46,6 +46,7 @@ def whole_clip(folder: Path):
     return clip.eval()
 
 
+@pytest.mark.slow
 def test_the_files_hold_open_clips_names_in_half_precision(short_run) -> None:
     folder, _ = short_run
     whole_clip(folder)
@@ -58,6 +59,7 @@ def test_the_files_hold_open_clips_names_in_half_precision(short_run) -> None:
     assert config["mean"] == list(mini_clip.MEAN) and config["vision_cfg"]["image_size"] == 32
 
 
+@pytest.mark.slow
 def test_the_log_has_a_score_for_every_task(short_run) -> None:
     folder, records = short_run
     rows = list(csv.DictReader((folder / "training.csv").read_text().splitlines()))
@@ -66,6 +68,7 @@ def test_the_log_has_a_score_for_every_task(short_run) -> None:
     assert float(rows[0]["loss"]) == pytest.approx(np.log(mini_clip.BATCH), rel=0.2)
 
 
+@pytest.mark.slow
 def test_the_same_seed_trains_the_same_weights(short_run, tmp_path: Path, monkeypatch) -> None:
     folder, _ = short_run
     monkeypatch.setattr(mini_clip, "zero_shot", lambda model: {})  # changes no weight

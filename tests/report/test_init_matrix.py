@@ -203,6 +203,7 @@ def test_methods_are_compared_only_where_the_study_has_prompts_as_they_were_trai
     assert not re.search(r'<section id="methods"[^>]*hidden', browse(both[2], tmp_path, "#protocol=init"))
 
 
+@pytest.mark.slow
 def test_every_view_of_a_protocol_is_drawn(tmp_path, monkeypatch):
     """The figures are not rendered, which takes its time."""
     monkeypatch.setattr(figures, "save", lambda figure, path: plt.close(figure) or [path])

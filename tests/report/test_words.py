@@ -41,7 +41,9 @@ def written(own, tmp_path_factory):
     summary = statistics.summary(transfer, table, found, tasks)
     tables = {"transfer": transfer, "tasks": tasks, "similarity": table, "tuning": tuning_table(6)}
     page.write(tables, CONFIG, cells(transfer, tasks), folder / "report.html", summary)
-    drawn = figures.draw(transfer, table, found, tasks, folder / "figures")
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(figures, "VIEWS", ["gain_points"])
+        drawn = figures.draw(transfer, table, found, tasks, folder / "figures")
     return found, folder, [path.name for path in drawn]
 
 

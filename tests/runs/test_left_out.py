@@ -215,6 +215,7 @@ def test_the_same_again_keeps_everything_and_finds_the_same(ground, folder):
     assert kept == {status.DONE, status.FAILED}
 
 
+@pytest.mark.slow
 def test_a_mended_task_makes_stale_what_was_trained_without_it_and_nothing_else(folder):
     study = study_in(folder)
     first = table(study).set_index(["method", "protocol", "source", "task", "seed"])["score"].dropna()

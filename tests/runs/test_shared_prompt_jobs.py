@@ -125,6 +125,7 @@ def own_scores(study: Study) -> pd.Series:
     return table[(table["protocol"] == "frozen") & (table["source"] == table["target"])].set_index(["target", "seed"])["score"].sort_index()
 
 
+@pytest.mark.slow
 def test_from_the_same_start_protocol_init_gives_the_same_scores_if_it_tunes_as_long_and_others_if_not(folder):
     changes = {"seeds": [1, 2], "multitask": "leave_one_out", "joint": [["hues", "kinds"]], "protocols": ["frozen", "init"]}
     study = study_in(folder, **changes, init={"epochs": "method"})
@@ -139,6 +140,7 @@ def test_from_the_same_start_protocol_init_gives_the_same_scores_if_it_tunes_as_
     assert scores(shorter)["multitask", "single"].tolist() == alone.tolist() != init_scores(shorter).tolist()
 
 
+@pytest.mark.slow
 def test_averaged_source_prompts_are_elementwise_means_that_every_seed_starts_from(folder):
     changes = {"seeds": [1, 2], "multitask": "leave_one_out", "joint": [["hues", "kinds"]], "protocols": ["frozen", "init"]}
     study = study_in(folder, **changes, union={"source_epochs": 2, "average_seeds": True})
@@ -170,7 +172,7 @@ def test_averaged_source_prompts_are_elementwise_means_that_every_seed_starts_fr
     assert {*tables.transfer_table(study)["source"]} == {*TASKS, "scratch", "template", "multitask_averaged"}
 
 
-@pytest.mark.parametrize("method", ["coop", "vpt"])
+@pytest.mark.parametrize("method", ["coop", pytest.param("vpt", marks=pytest.mark.slow)])
 def test_noise_in_test_labels_changes_scores_but_no_group_no_gain_and_no_prompt(ground, noisy, tmp_path, method):
     folders = [shutil.copytree(ground, tmp_path / "sound"), shutil.copytree(noisy, tmp_path / "noisy")]
     settings = {method: CONFIG["settings"]["coop"] if method == "coop" else {"epochs": 2, "prompts": 2, "learning_rate": 0.1}}

@@ -22,7 +22,10 @@ from promptatlas.tasks import catalogue, metrics
 from promptatlas.tasks.mini import MINI_TASKS, glyphs, looks
 from promptatlas.tasks.mini.objects import PLACES
 from promptatlas.tasks.prepared import SPLITS
+from tiers import mostly_slow
 
+# Drawn in every run, with all three splits: one pair that shares images, one that shares labels, labels out of balance, glyphs.
+QUICK = ("shapes", "colors", "digits_handwritten", "digits_rendered", "signs", "counts_dots")
 SHARED_IMAGES = [("shapes", "colors"), ("scenes", "counts_shapes"), ("expressions", "glasses")]
 SHARED_LABELS = [
     ("textures", "patterned_shapes"),
@@ -53,7 +56,7 @@ def test_there_are_twenty_tasks_of_six_families_with_two_or_more() -> None:
     assert all(task.drawn and task.labelled for task in tasks)
 
 
-@pytest.mark.parametrize("name", list(MINI_TASKS))
+@pytest.mark.parametrize("name", mostly_slow(MINI_TASKS, QUICK))
 def test_every_split_is_large_enough_and_labelled_within_its_classes(name: str) -> None:
     task = catalogue.task(name)
     for split in SPLITS:
@@ -65,7 +68,7 @@ def test_every_split_is_large_enough_and_labelled_within_its_classes(name: str) 
     assert len(drawn(name, "test")[0]) >= 400
 
 
-@pytest.mark.parametrize("name", [name for name in MINI_TASKS if name not in ("scenes", "signs")])
+@pytest.mark.parametrize("name", mostly_slow([name for name in MINI_TASKS if name not in ("scenes", "signs")], QUICK))
 def test_test_labels_are_balanced(name: str) -> None:
     counts = np.bincount(drawn(name, "test")[1])
     assert counts.min() == counts.max()
@@ -77,22 +80,24 @@ def test_signs_are_imbalanced_in_train_and_test() -> None:
         assert counts.max() >= 4 * counts.min()
 
 
-@pytest.mark.parametrize(("one", "other"), SHARED_IMAGES)
-def test_tasks_that_share_images_share_every_byte_but_not_the_labels(one: str, other: str) -> None:
+@pytest.mark.parametrize("pair", mostly_slow(SHARED_IMAGES, SHARED_IMAGES[:1]), ids="-".join)
+def test_tasks_that_share_images_share_every_byte_but_not_the_labels(pair: tuple[str, str]) -> None:
+    one, other = pair
     for split in SPLITS:
         np.testing.assert_array_equal(drawn(one, split)[0], drawn(other, split)[0])
     assert catalogue.task(one).class_names != catalogue.task(other).class_names
     assert set(catalogue.task(one).drawn) == set(catalogue.task(other).drawn)
 
 
-@pytest.mark.parametrize(("one", "other"), SHARED_LABELS)
-def test_tasks_that_share_labels_share_no_image(one: str, other: str) -> None:
+@pytest.mark.parametrize("pair", mostly_slow(SHARED_LABELS, SHARED_LABELS[2:]), ids="-".join)
+def test_tasks_that_share_labels_share_no_image(pair: tuple[str, str]) -> None:
+    one, other = pair
     assert catalogue.task(one).class_names == catalogue.task(other).class_names
     assert catalogue.task(one).labelled == catalogue.task(other).labelled
     assert not hashes(drawn(one, "test")[0]) & hashes(drawn(other, "test")[0])
 
 
-@pytest.mark.parametrize("name", list(MINI_TASKS))
+@pytest.mark.parametrize("name", mostly_slow(MINI_TASKS, QUICK))
 def test_no_test_image_is_met_in_training_or_validation(name: str) -> None:
     test = hashes(drawn(name, "test")[0])
     assert len(test) == len(drawn(name, "test")[0])
@@ -100,6 +105,7 @@ def test_no_test_image_is_met_in_training_or_validation(name: str) -> None:
     assert not test & hashes(drawn(name, "validation")[0])
 
 
+@pytest.mark.slow
 def test_pretraining_images_are_no_benchmark_images_and_use_training_digits_only() -> None:
     seen = hashes(np.stack([captioned_image(0, number)[0] for number in range(1500)]))
     for name in MINI_TASKS:
@@ -182,6 +188,7 @@ def test_the_catalogue_imports_neither_torch_nor_scikit_learn() -> None:
     assert done.stdout.strip() == "set()"
 
 
+@pytest.mark.slow
 @torch.no_grad()
 def test_zero_shot_of_the_shipped_weights_is_between_chance_and_ceiling_on_test_images() -> None:
     """By open_clip's own model with these weights: the independent reference for our towers."""

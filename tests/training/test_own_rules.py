@@ -20,6 +20,7 @@ from promptatlas.training.own_rules import EpochMean
 from promptatlas.training.shared_learner import tune_shared
 from shared_tasks import tasks_of
 from small_tasks import SMALL, draws_of, write_task
+from tiers import mostly_slow
 
 PHOTO = {"context": 4, "initial": "a photo of a", "position": "end", "counts_words": True}
 TOYS = {
@@ -181,7 +182,7 @@ def test_the_kept_mean_is_the_one_that_is_validated(tiny_backbone, task, monkeyp
     assert torch.equal(first.parameters["context"], ours.parameters["context"])
 
 
-@pytest.mark.parametrize("method", list(TOYS))
+@pytest.mark.parametrize("method", mostly_slow(TOYS, ["toy_close", "toy_averaged"]))
 @pytest.mark.parametrize("multilabel", [False, True], ids=["single", "multi"])
 def test_a_batch_of_three_equals_three_single_runs(tiny_backbone, tmp_path, method, multilabel):
     task, seeds = write_task(tmp_path, multilabel), [1, 2, 3]
@@ -209,7 +210,10 @@ def test_the_usual_loss_as_a_loss_of_its_own_gives_what_is_usual(tiny_backbone, 
     close(own, usual.parameters, atol=1e-6)
 
 
-@pytest.mark.parametrize("manner", [Manner("union", "mixed"), Manner("union", "task"), Manner("own", "task")], ids=str)
+MANNERS = [Manner("union", "mixed"), Manner("union", "task"), Manner("own", "task")]
+
+
+@pytest.mark.parametrize("manner", mostly_slow(MANNERS, MANNERS[:1]), ids=str)
 def test_on_several_tasks_it_is_the_same_rule(tiny_backbone, tmp_path, manner):
     tasks = [write_task(tmp_path / "a"), write_task(tmp_path / "b", seed=4)]
     draws, complete = [[draws_of(tasks[0], [seed], 3)[0], draws_of(tasks[1], [seed], 5)[0]] for seed in (1, 2)], given("toy_plain")

@@ -16,6 +16,7 @@ from promptatlas.tasks import metrics
 from promptatlas.training import single_task
 from promptatlas.training.learners import BatchedLearners
 from small_tasks import SMALL, draws_of, write_task
+from tiers import mostly_slow
 
 
 @pytest.fixture(scope="module")
@@ -25,7 +26,7 @@ def task(tmp_path_factory):
 
 @pytest.mark.parametrize("multilabel", [False, True], ids=["single", "multi"])
 @pytest.mark.parametrize("optimizer", ["sgd", "adamw"])
-@pytest.mark.parametrize("method", ["coop", "vpt", "upt"])
+@pytest.mark.parametrize("method", mostly_slow(["coop", "vpt", "upt"], ["coop"]))
 def test_a_batch_of_three_equals_three_single_runs(tiny_backbone, tmp_path, method, optimizer, multilabel):
     task, seeds = write_task(tmp_path, multilabel), [1, 2, 3]
     draws = draws_of(task, seeds)

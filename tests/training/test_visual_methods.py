@@ -15,6 +15,7 @@ from promptatlas.methods import settings
 from promptatlas.training import single_task
 from promptatlas.training.learners import BatchedLearners
 from small_tasks import SMALL, draws_of, write_task
+from tiers import mostly_slow
 from twins import MEAN, STD
 
 NAMES = ("cat", "red_panda", "a very long-winded class name, with 3 commas", "dog")
@@ -100,7 +101,7 @@ def test_logits_and_gradients_are_those_of_the_equations(tiny, method, mixer, de
         assert_gradients_agree(learners, k, ours[k], p, expected, labels)
 
 
-@pytest.mark.parametrize("method", ["vpt", "upt", "maple"])
+@pytest.mark.parametrize("method", mostly_slow(["vpt", "upt", "maple"], ["vpt"]))
 def test_one_learner_on_images_equals_a_plain_loop(tiny, tmp_path, method):
     """Each image alone through the towers at every step; softmax, momentum and schedule by hand."""
     model, backbone = doubled(tiny)

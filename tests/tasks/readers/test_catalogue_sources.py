@@ -14,10 +14,12 @@ from promptatlas.tasks.catalogue import TaskEntry, entry, published
 from promptatlas.tasks.labels import relabel
 from promptatlas.tasks.readers.contents import DIGITS, EXPRESSIONS, VOC_CLASSES
 from promptatlas.tasks.readers.repository import home
+from tiers import mostly_slow
 
 MANY = 150
 OPENED = 25
 SOURCES = [(task, number) for task in published() for number in range(len(entry(task).sources))]
+QUICK = [(task, number) for task, number in SOURCES if len(entry(task).task.class_names) <= MANY]
 
 
 def spelt(task: TaskEntry) -> list[str]:
@@ -152,8 +154,9 @@ def small(source: dict) -> dict:
     return source | {"redraw": rule}
 
 
-@pytest.mark.parametrize(("name", "number"), SOURCES, ids=[f"{name}-{number}" for name, number in SOURCES])
-def test_a_source_of_the_catalogue_is_read(name: str, number: int, tmp_path: Path, monkeypatch) -> None:
+@pytest.mark.parametrize("place", mostly_slow(SOURCES, QUICK), ids=lambda place: f"{place[0]}-{place[1]}")
+def test_a_source_of_the_catalogue_is_read(place: tuple[str, int], tmp_path: Path, monkeypatch) -> None:
+    name, number = place
     task = entry(name)
     source = small(task.sources[number])
     names = list(source.get("classes", FIXED.get(source.get("dataset"), spelt(task))))

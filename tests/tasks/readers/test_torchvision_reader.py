@@ -333,6 +333,7 @@ def _look(images, row: int) -> bytes:
     return images.open(row).tobytes()
 
 
+@pytest.mark.imports
 def test_images_in_archives_reach_a_spawned_process_as_a_few_bytes(tmp_path: Path) -> None:
     formats.mnist(tmp_path, list("0123456789"))
     images = reader.read(source("MNIST", CLASSIC), tmp_path).splits["train"].images
