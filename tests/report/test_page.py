@@ -142,7 +142,7 @@ def test_measures_that_cannot_be_tested_and_counts_of_what_was_measured(tmp_path
     document = seen(browse(tmp_path / "report.html", tmp_path))
     told = words(document, "similarity-untested")
     assert "label similarity (CoOp, the same for all pairs of tasks)" in told
-    assert "known factor overlap (VPT, not defined for any pair of tasks)" in told
+    assert "known factor overlap (VPT, no value for any pair of tasks)" in told
     lead = words(document, "lead")
     assert "on each of 5 of 6 tasks" in lead and "100 measured cells, 3 seeds" in lead and "116 cells are missing" in lead
 

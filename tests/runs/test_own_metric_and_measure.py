@@ -61,7 +61,7 @@ def test_both_reach_cells_tables_and_the_page(study):
     tables.find_shared_images(study, quiet)
     made = {name: pd.read_parquet(study.paths.table(name)[0]) for name in ("transfer", "shared_images")}
     tables.describe(study, made["transfer"], made["shared_images"], quiet)
-    tables.save(compare.table(study), study.paths.table("similarity"))
+    tables.save(compare.table(study, quiet), study.paths.table("similarity"))
     made |= {name: pd.read_parquet(study.paths.table(name)[0]) for name in ("tasks", "similarity", "tuning", "baselines", "methods")}
     assert {*made["transfer"]["metric"]} == {*made["tasks"]["metric"]} == {"top2"} and set(made["baselines"]["metric"]) == {"top2"}
     assert made["similarity"].set_index(["source", "target"])["value"]["three", "four"] == -1

@@ -1,9 +1,11 @@
 """A method, a measure and a metric from files that a configuration names go through Snakemake to a cell, a table and the page; a change
 of a file makes stale what it gave, and nothing else."""
 
+import hashlib
 import json
 import re
 import subprocess
+import tarfile
 from pathlib import Path
 
 import pandas as pd
@@ -139,6 +141,17 @@ def test_what_plugins_register_reaches_cells_tables_and_page_and_a_change_only_w
     assert all(before[name] == after[name] for name in after if "/coop/" in name)
     assert (study.results / "tables" / "similarity.parquet").stat().st_mtime_ns == marks
     assert "Nothing to be done" in study.run(*ours) and status(study).returncode == 0
+
+    # What is published holds the code, without the folders of this machine, and says what it holds.
+    command = [PROMPTATLAS, "pack", "--configfile", "studies/ours.yaml", "-o", "tiny.tar.gz"]
+    packed = subprocess.run(command, cwd=study.folder, env=ENVIRONMENT, text=True, capture_output=True, timeout=300)
+    assert packed.returncode == 0, packed.stderr
+    with tarfile.open(study.folder / "tiny.tar.gz") as archive:
+        held = {name: archive.extractfile(name).read() for name in archive.getnames()}
+    for name in FILES:
+        assert held[f"tiny/plugins/{name}"] == (study.folder / "studies" / name).read_bytes()
+    told = json.loads(held["tiny/provenance.json"])["plugin_files"]
+    assert told == {f"plugins/{name}": hashlib.sha256(held[f"tiny/plugins/{name}"]).hexdigest() for name in FILES}
 
     measure = study.folder / "studies" / "by_size.py"
     measure.write_text(MEASURE.replace("-abs", "-2 * abs"))

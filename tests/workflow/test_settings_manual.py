@@ -1,5 +1,6 @@
 """docs/settings.md, `promptatlas settings` and the schema of methods: every setting with its default, its values and what it means."""
 
+import json
 import re
 import subprocess
 
@@ -7,7 +8,9 @@ import jsonschema
 import pytest
 import yaml
 
+from promptatlas.base import plugins
 from promptatlas.base.errors import UserError
+from promptatlas.cli import command
 from promptatlas.methods import names, settings, words
 from promptatlas.methods.schema import schema
 from tiny_study import PROMPTATLAS, ROOT
@@ -29,6 +32,38 @@ def test_the_page_and_the_schema_are_what_the_command_prints():
     assert done.stdout == (ROOT / "docs" / "settings.md").read_text(), "write it again: make docs"
     done = subprocess.run([PROMPTATLAS, "settings", "--schema"], text=True, capture_output=True, check=True)
     assert done.stdout == (ROOT / "workflow" / "schemas" / "methods.schema.json").read_text(), "write it again: make docs"
+
+
+def test_methods_of_a_studys_plugins_have_their_settings_too(tmp_path, monkeypatch, capsys):
+    """Of config.yaml and of another configuration, whatever else is wrong with them."""
+    monkeypatch.chdir(tmp_path)
+    (tmp_path / "angle.py").write_text(
+        "from promptatlas.methods import Setting, register\n"
+        'register("angle", "angle.py:Angle", description="a direction", length=Setting(0.5, "of the vector", most=2), epochs=7)\n'
+        "class Angle: ...\n"
+    )
+
+    def said(*arguments: str) -> str:
+        with pytest.raises(SystemExit):
+            command.main(["settings", *arguments])
+        return "".join(capsys.readouterr())
+
+    try:
+        assert said() == (ROOT / "docs" / "settings.md").read_text()
+        (tmp_path / "config.yaml").write_text("plugins: [angle.py]\nsettings: {angle: {lenght: 1}}\n")
+        ours = said().partition("## angle: a direction\n")[2].partition("\n## ")[0]
+        assert "| `length` | 0.5 |  | number, above 0, at most 2 | of the vector |" in ours and "| `epochs` | 7 | 30 |" in ours
+        assert "`code`" not in ours
+        (tmp_path / "studies").mkdir()
+        (tmp_path / "studies" / "other.yaml").write_text("plugins: [../angle.py]\n")
+        (tmp_path / "config.yaml").unlink()
+        about = json.loads(said("--schema", "--configfile", "studies/other.yaml"))["properties"]["settings"]["properties"]["angle"]
+        assert about["properties"]["length"]["maximum"] == 2
+        (tmp_path / "studies" / "other.yaml").write_text("plugins: angle.py\n")
+        assert said("--configfile", "studies/other.yaml").startswith("promptatlas: `plugins` must be a list, not 'angle.py'; mend it")
+        assert "does not exist" in said("--configfile", "nowhere.yaml")
+    finally:
+        plugins.load([])
 
 
 @pytest.mark.parametrize("method", EVERY)

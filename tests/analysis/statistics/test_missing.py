@@ -330,11 +330,11 @@ UNTESTABLE = {
     "constant": (lambda mine: mine.assign(value=0.3), "the same for all pairs of tasks"),
     "constant up to rounding": (lambda mine: mine.assign(value=0.3 + 1e-17 * np.arange(len(mine))), "the same for all pairs of tasks"),
     "by source alone": (lambda mine: mine.assign(value=mine["source"].str[-1].astype(float)), "source and target alone explain it"),
-    "nowhere defined": (lambda mine: mine.assign(value=np.nan), "not defined for any pair of tasks"),
+    "nowhere defined": (lambda mine: mine.assign(value=np.nan), "no value for any pair of tasks"),
     "for three tasks": (lambda mine: mine[mine["source"].isin(FEW) & mine["target"].isin(FEW)], "fewer than 4 tasks"),
     "for itself alone": (
         lambda mine: mine.assign(value=mine["value"].where(mine["source"] == mine["target"])),
-        "not defined for any pair of tasks",
+        "no value for any pair of tasks",
     ),
 }
 FEW = ["task_00", "task_01", "task_02"]

@@ -23,6 +23,8 @@ from promptatlas.runs import data_folders, failures, plugin_changes
 from promptatlas.study import configuration, relative_folders
 from promptatlas.study.study import Study
 
+USUAL = Path("config.yaml")
+
 
 def main(arguments: Sequence[str] | None = None) -> None:
     options = _parser().parse_args(arguments)
@@ -104,7 +106,9 @@ def _parser() -> argparse.ArgumentParser:
     ahead.add_argument("--gpus", type=int, metavar="N", help="GPUs, or cores without one, that work at once (default: those here)")
     ahead.set_defaults(run=_plan)
 
-    manual = commands.add_parser("settings", help="every setting of every method: defaults, values, meaning")
+    manual = commands.add_parser(
+        "settings", help="every setting of every method, those of a study's plugins too: defaults, values, meaning"
+    )
     manual.add_argument("--schema", action="store_true", help="the same as a JSON Schema of `methods` and `settings`, for editors")
     manual.set_defaults(run=_settings)
 
@@ -123,15 +127,23 @@ def _parser() -> argparse.ArgumentParser:
     archive.add_argument("-o", "--output", type=Path, required=True, help="the archive to write, such as study.tar.gz")
     archive.set_defaults(run=_pack)
 
-    for command in (status, rerun, ahead, archive):
+    for command in (status, rerun, ahead, manual, archive):
         command.add_argument("--configfile", type=Path, help="another study's configuration, on top of config.yaml")
     return parser
 
 
 def _study(configfile: Path | None) -> Study:
     """The study of config.yaml and of the file on top of it, which may stand alone."""
-    usual = Path("config.yaml")
-    files = [path for path in (usual, configfile) if path is not None and (path.exists() or path == configfile)] or [usual]
+    return Study(_configured(_files(configfile) or [USUAL]))
+
+
+def _files(configfile: Path | None) -> list[Path]:
+    """Those that a study is configured by."""
+    return [path for path in (USUAL, configfile) if path is not None and (path.exists() or path == configfile)]
+
+
+def _configured(files: Sequence[Path]) -> dict[str, Any]:
+    """What the files say, each on top of the one before, unchecked."""
     config: dict[str, Any] = {}
     for path in files:
         config = merged(config, configuration.load(path))
@@ -139,7 +151,7 @@ def _study(configfile: Path | None) -> Study:
     if wrong:
         _tell(wrong[:-1])
         raise wrong[-1]
-    return Study(config)
+    return config
 
 
 def _tell(sentences: Iterable[object]) -> None:
@@ -220,6 +232,7 @@ def _calibrate(options: argparse.Namespace) -> int:
 def _settings(options: argparse.Namespace) -> int:
     from promptatlas.methods import manual, schema
 
+    configuration.load_plugins(_configured(_files(options.configfile)))
     print(schema.text() if options.schema else manual.page(), end="")
     return 0
 

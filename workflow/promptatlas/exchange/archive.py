@@ -1,5 +1,6 @@
-"""One archive of a finished study for publication: tables, prompts, configuration, provenance, figures and page, but no
-images of data sets, no weights of the backbone and no names of folders of the machine. What failed is named in `failed_results.txt`.
+"""One archive of a finished study for publication: tables, prompts, configuration, provenance, figures, page and the files of its
+plugins, but no images of data sets, no weights of the backbone and no names of folders of the machine. What failed is named in
+`failed.txt`.
 
 The same study gives the same bytes, wherever and whenever it is packed.
 """
@@ -9,32 +10,48 @@ import hashlib
 import io
 import json
 import tarfile
+from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
+from promptatlas.base import plugins
 from promptatlas.base.errors import UserError
 from promptatlas.base.files import whole
 from promptatlas.exchange.private_folders import Private
 from promptatlas.runs import failures, provenance
 from promptatlas.study.configuration import complete
+from promptatlas.study.relative_folders import tidy
 from promptatlas.study.study import Study
 
 ENDING = ".tar.gz"
-FAILED = "failed.txt"
+FAILED, PLUGINS = "failed.txt", "plugins"
 
 
 def pack(study: Study, path: Path) -> list[Path]:
-    """Write the archive whole or not at all; returns what is in it. UserError for a study that is not finished."""
+    """Write the archive whole or not at all; returns the files that are in it. UserError for a study that is not finished."""
     if not path.name.endswith(ENDING):
         raise UserError(f"{path} must end in {ENDING}; give another name with -o")
     require_finished(study)
-    files, private = contents(study), Private(study)
+    files = {_name(study, file): file for file in contents(study)} | plugin_files()
+    private = Private(study)
     try:
         with whole(path) as temporary, temporary.open("wb") as file:
             _write(file, study, files, private)
     except OSError as error:
         raise UserError(f"{path} cannot be written ({error.strerror}); give a place with room and rights with -o") from error
-    return files
+    return [*files.values()]
+
+
+def plugin_files() -> dict[str, Path]:
+    """By their names in the archive the files that the study lists under `plugins`, and those that methods and readers of theirs lie in.
+
+    What lies in one folder stays together; several folders are numbered.
+    """
+    every = [(tidy(folder), tidy(path)) for folder, paths in plugins.files() for path in paths]
+    rooted = [(folder if path.is_relative_to(folder) else path.parent, path) for folder, path in every]
+    roots = list(dict.fromkeys(root for root, _ in rooted))
+    places = {root: PLUGINS if len(roots) == 1 else f"{PLUGINS}/{number}" for number, root in enumerate(roots, 1)}
+    return {f"{places[root]}/{path.relative_to(root).as_posix()}": path for root, path in rooted}
 
 
 def failed_results(study: Study) -> list[failures.Failure]:
@@ -81,20 +98,20 @@ def _now(config: dict[str, Any]) -> dict[str, Any]:
     return json.loads(json.dumps(config))
 
 
-def _write(file: io.BufferedIOBase, study: Study, files: list[Path], private: Private) -> None:
+def _write(file: io.BufferedIOBase, study: Study, files: Mapping[str, Path], private: Private) -> None:
     """Names in order; nothing of the machine, the user or the hour."""
     failed = failed_results(study)
     with (
         gzip.GzipFile(filename="", fileobj=file, mode="wb", mtime=0) as zipped,
         tarfile.open(fileobj=zipped, mode="w", format=tarfile.PAX_FORMAT) as archive,
     ):
-        for name in sorted([*(_name(study, path) for path in files), *([FAILED] if failed else [])]):
+        for name in sorted([*files, *([FAILED] if failed else [])]):
             if name == FAILED:
                 content = private.clean("\n".join(failures.lines(study, failed)) + "\n").encode()
             elif name == _name(study, study.paths.provenance_file):
                 content = _described(study, private)
             else:
-                content = private.content(study.folder / name)
+                content = private.content(files[name])
             _add(archive, f"{study.name}/{name}", content)
 
 
@@ -112,4 +129,6 @@ def _described(study: Study, private: Private) -> bytes:
     """The provenance, with the hashes of the files as they are in the archive."""
     told = json.loads(private.content(study.paths.provenance_file))
     told["results"] = {name: hashlib.sha256(private.content(study.folder / name)).hexdigest() for name in told["results"]}
+    if packed := plugin_files():
+        told["plugin_files"] = {name: hashlib.sha256(private.content(path)).hexdigest() for name, path in packed.items()}
     return provenance.written(told)

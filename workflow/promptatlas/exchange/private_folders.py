@@ -13,9 +13,10 @@ from collections.abc import Callable
 from pathlib import Path
 
 from promptatlas.backbone.kinds import LOCAL
+from promptatlas.base import plugins
 from promptatlas.study.study import Study
 
-TEXTS = (".json", ".csv", ".html", ".svg", ".txt")
+TEXTS = (".json", ".csv", ".html", ".svg", ".txt", ".py")
 
 
 class Private:
@@ -48,6 +49,7 @@ def _folders(study: Study) -> set[str]:
     """Folders that are named by their last part: of the study, of its data and weights, of Python and of the program."""
     backbone = study.config["backbone"]
     given = [str(about.get(key, "")) for about in study.config["data"].values() for key in ("folder", "root")]
+    given += [str(folder) for folder, _ in plugins.files()]
     given += [
         backbone["pretrained"],
         backbone["model"].removeprefix(LOCAL),

@@ -81,8 +81,8 @@ def section(method: str) -> str:
 
 def _rows(method: str) -> Iterator[str]:
     presets = {preset: settings(method, preset=preset) for preset in PRESETS}
-    for key, usual in presets["paper"].items():
-        mini, about = presets["mini"][key], setting(method, key)
+    for key in known(method).settings:
+        usual, mini, about = presets["paper"][key], presets["mini"][key], setting(method, key)
         cells = (f"`{key}`", _shown(usual), "" if mini == usual else _shown(mini), about.allowed)
         yield f"| {' | '.join(cells)} | {about.help} |"
 

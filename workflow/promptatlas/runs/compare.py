@@ -5,18 +5,20 @@ from __future__ import annotations
 from collections import defaultdict
 from collections.abc import Mapping, Sequence
 from contextlib import suppress
-from typing import TYPE_CHECKING
+from pathlib import Path
+from typing import TYPE_CHECKING, NamedTuple
 
 import numpy as np
 
 from promptatlas.backbone import feature_file
-from promptatlas.base.errors import Failed
+from promptatlas.base.errors import Failed, of_the_disk
 from promptatlas.base.progress import Say
 from promptatlas.evaluation import similarity
 from promptatlas.evaluation.similarity import Behaviour
 from promptatlas.records.prompt_file import TunedPrompt
-from promptatlas.runs import comparable
+from promptatlas.runs import attempts, comparable
 from promptatlas.runs.context import Context
+from promptatlas.runs.failures import FailedResults
 from promptatlas.study.study import Study
 from promptatlas.tasks.prepared import PreparedTask
 
@@ -27,9 +29,16 @@ if TYPE_CHECKING:
 IMAGES = 50  # of each task, on which the behaviour of prompts is compared
 
 
+class Measuring(NamedTuple):
+    """The job that makes the table, whose results are the rows of each measure."""
+
+    name: str
+    outputs: list[Path]
+
+
 def table(study: Study, say: Say = lambda line: None) -> pd.DataFrame:
-    """The table `similarity`; what failed has no rows or no values, and what a task has too little of is said. Labels, prompts and the
-    model are read if a measure needs them."""
+    """The table `similarity`; a task that failed has no rows, a measure that fails no values, and it is noted why; what a task has too
+    little of is said. Labels, prompts and the model are read if a measure needs them."""
     names = study.config["similarity"]
     needs, tasks = similarity.needs(names), comparable.all_comparable(study)
     if "labels" in needs:
@@ -40,7 +49,16 @@ def table(study: Study, say: Say = lambda line: None) -> pd.DataFrame:
     arrays = {at: {task: _arrays(one) for task, one in own.items()} for at, own in prompts.items()}
     starts = _starts(study) if "start" in needs else None
     behaviours = _behaviours(study, prompts, [*tasks]) if "behaviours" in needs else None
-    return similarity.compute(tasks, names, arrays if "prompts" in needs else None, starts, behaviours)
+    failures = FailedResults(study, Measuring("similarity", study.measures), say)
+
+    def failed(measure: similarity.Measure, error: Exception) -> None:
+        if of_the_disk(error):
+            raise error
+        failures.note(study.paths.measure(measure.name), attempts.failed(error))
+
+    found = similarity.compute(tasks, names, arrays if "prompts" in needs else None, starts, behaviours, failed)
+    failures.settle()
+    return found
 
 
 def _labels(study: Study, name: str) -> np.ndarray:

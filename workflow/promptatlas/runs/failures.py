@@ -8,16 +8,16 @@ Knows nothing of what was computed, nor of torch.
 from __future__ import annotations
 
 import json
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Protocol
 
 from safetensors import SafetensorError, safe_open
 
 from promptatlas.base.errors import FAILED, Failed, cause
 from promptatlas.base.progress import Say
 from promptatlas.records import cells
-from promptatlas.study.jobs import Job
 from promptatlas.study.study import Study
 
 FEW = 3
@@ -33,10 +33,20 @@ class Failure:
     details: str
 
 
+class Makes(Protocol):
+    """What is known of a job here."""
+
+    @property
+    def name(self) -> str: ...
+
+    @property
+    def outputs(self) -> Sequence[Path]: ...
+
+
 class FailedResults:
     """The results of one job that could not be computed this time."""
 
-    def __init__(self, study: Study, job: Job, say: Say) -> None:
+    def __init__(self, study: Study, job: Makes, say: Say) -> None:
         self.study, self.job, self.say = study, job, say
         self.whole = {*job.outputs}
         self.left_out = 0
@@ -73,8 +83,13 @@ def listed(study: Study) -> list[Failure]:
             continue  # a job that runs meanwhile takes notes away
     if not found:
         return []
-    wanted = {path for job in study.jobs.every for path in job.outputs}
+    wanted = {path for job in study.jobs.every for path in job.outputs}.union(study.measures)
     return [one for one in found if one.path in wanted and (not one.path.exists() or is_failed(one.path))]
+
+
+def incomplete(study: Study) -> list[Path]:
+    """Tables in which something failed that is tried again when they are made again."""
+    return study.paths.table("similarity") if {one.path for one in listed(study)}.intersection(study.measures) else []
 
 
 def withdraw(failed: Iterable[Failure]) -> None:

@@ -88,7 +88,7 @@ def mended(study: Study, dry: bool) -> set[Path]:
                 damage.set_aside(study, damaged)
                 told += f"; they are kept in {damage.place(study, study.folder)}"
         print(f"{study.name}: {told}", file=sys.stderr)
-    return set(damaged) if dry else set()
+    return {*damaged, *failures.incomplete(study)} if dry else set()
 
 
 def again(study: Study, damaged: set[Path], files: Iterable[Path]) -> list[Path]:
@@ -125,6 +125,8 @@ def reclaim(study: Study) -> None:
     failed = failures.listed(study)
     if failed and not _is_busy(study):
         with suppress(OSError):  # a folder that may not be written; `announce` says so
+            for path in failures.incomplete(study):
+                path.unlink(missing_ok=True)
             failures.withdraw(failed)
 
 

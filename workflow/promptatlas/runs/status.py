@@ -76,6 +76,7 @@ def of_tables(study: Study, found: Iterable[State]) -> Iterator[State]:
         if path not in known:
             why = anew if path.exists() else ()
             yield State("tables and report", path, STALE if why else DONE if path.exists() else MISSING, why)
+    yield from (State("tables and report", one.path, FAILED, (one.reason,)) for one in failures.listed(study) if one.path in study.measures)
 
 
 def _told_otherwise(study: Study) -> list[str]:

@@ -5,16 +5,17 @@ from __future__ import annotations
 from collections import Counter
 from collections.abc import Iterable
 
-from promptatlas.base.messages import counted
+from promptatlas.base.errors import cause
+from promptatlas.base.messages import counted, some
 from promptatlas.runs import failures
-from promptatlas.runs.status import DAMAGED, DONE, FAILED, MISSING, STALE, State, ended
+from promptatlas.runs.status import DAMAGED, DONE, FAILED, MISSING, STALE, Ended, State, ended
 from promptatlas.study.study import Study
 
 KINDS = (DONE, MISSING, STALE, FAILED)
 SIGNS = {DONE: "\u00b7", MISSING: "-", STALE: "s", FAILED: "F"}
 WORST = (FAILED, MISSING, STALE, DONE)
 CODES = {FAILED: 3, STALE: 4, MISSING: 5}  # 1 is for what cannot be looked at, 2 for what cannot be understood
-LAST, NAMED = 8, 20
+LAST, NAMED, FEW = 8, 20, 3
 
 
 def counts(found: Iterable[State]) -> list[str]:
@@ -24,12 +25,12 @@ def counts(found: Iterable[State]) -> list[str]:
         lines.setdefault(state.what, []).append(state)
     width = max(24, *(len(what) + 1 for what in lines), 0) if lines else 24
     head = f"{'':<{width}}" + "".join(f"{kind:>9}" for kind in KINDS)
-    return [f"{head}  because of", *(_count(what, some, width) for what, some in lines.items())]
+    return [f"{head}  because of", *(_count(what, states, width) for what, states in lines.items())]
 
 
-def _count(what: str, some: list[State], width: int) -> str:
-    kinds = Counter(state.kind for state in some)
-    why = Counter(name for state in some if state.kind == STALE for name in state.why)
+def _count(what: str, states: list[State], width: int) -> str:
+    kinds = Counter(state.kind for state in states)
+    why = Counter(name for state in states if state.kind == STALE for name in state.why)
     reasons = ", ".join(f"{name} ({count})" for name, count in why.most_common())
     return f"{what:<{width}}{''.join(f'{kinds[kind]:>9}' for kind in KINDS)}  {reasons}".rstrip()
 
@@ -53,14 +54,18 @@ def code(found: Iterable[State]) -> int:
 
 
 def reasons(study: Study) -> list[str]:
-    """What failed, why, and the last lines of the logs of jobs that stopped."""
+    """What failed, why, and the last lines of the logs of jobs that stopped; where several did for one reason, of the first."""
     failed, stopped = failures.listed(study), ended(study)
     lines = ["", f"{counted(len(failed), 'result')} failed; run the same command again to try again:"] if failed else []
     lines += failures.lines(study, failed)
-    for details in dict.fromkeys(one.details for one in failed if one.details):
+    for details in {cause(one.reason): one.details for one in failed if one.details}.values():
         lines += ["", *(f"    {line}" for line in details.splitlines()[-LAST:])]
+    alike: dict[str, list[Ended]] = {}
     for one in stopped:
-        lines += ["", f"{one.job} stopped ({one.log}):", *(f"    {line}" for line in one.lines)]
+        alike.setdefault(one.reason, []).append(one)
+    for same in alike.values():
+        jobs = some((one.job for one in same), FEW)
+        lines += ["", f"{jobs} stopped ({same[0].log}):", *(f"    {line}" for line in same[0].lines)]
     return lines
 
 

@@ -6,7 +6,7 @@ Knows names of tasks and methods; knows nothing of files in a study, of torch or
 import copy
 import json
 import re
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from contextlib import suppress
 from functools import cache
 from pathlib import Path
@@ -59,6 +59,13 @@ def complete(given: dict[str, Any]) -> dict[str, Any]:
     if config["only"] is not None:
         _known("source", config["only"], [*designs.design(config).learners, *protocols.CALIBRATION, *multitask.ROWS], "only")
     return config
+
+
+def load_plugins(given: Mapping[str, Any]) -> None:
+    """What the configuration lists under `plugins` registers is known, whatever else may be wrong with it."""
+    config = {key: value for key, value in given.items() if key == "plugins"}
+    _check(config, _schema())
+    plugins.load(config.get("plugins", []))
 
 
 def _resolve_tasks(config: dict[str, Any]) -> None:
@@ -290,6 +297,13 @@ def _known(kind: str, name: str, known: Iterable[str], key: str) -> None:
 @cache
 def _schema() -> dict[str, Any]:
     return yaml.safe_load(SCHEMA.read_text())
+
+
+def usual(key: str) -> Any:
+    """What a configuration says under a key of which nothing is given."""
+    config: dict[str, Any] = {}
+    _fill(config, _schema())
+    return config[key]
 
 
 # For JSON Schema 2.0 is a whole number.

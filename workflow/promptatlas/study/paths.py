@@ -161,6 +161,10 @@ class Paths:
     def table(self, name: str) -> list[Path]:
         return [self.folder / "tables" / f"{name}.{kind}" for kind in ("parquet", "csv")]
 
+    def measure(self, name: str) -> Path:
+        """No file, but what the notes of a measure call its rows in the table `similarity`."""
+        return self.folder / "tables" / "similarity" / name
+
     @property
     def resolved_config(self) -> Path:
         return self.folder / "config.json"

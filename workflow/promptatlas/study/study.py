@@ -57,6 +57,13 @@ class Study(Scope):
         return [self.paths.index(job.name) for job in (*self.jobs.encode, *tuned)]
 
     @property
+    def measures(self) -> list[Path]:
+        """What stands for the rows of each measure in the table `similarity`."""
+        if "similarity" not in self.design.ending.tables:
+            return []
+        return [self.paths.measure(one.name) for one in similarity.chosen(self.config["similarity"])]
+
+    @property
     def all_cells(self) -> list[Path]:
         return [self.paths.cell(cell) for cell in self.cells]
 

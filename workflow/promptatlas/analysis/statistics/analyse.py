@@ -41,12 +41,12 @@ from promptatlas.analysis.statistics.reliability import decompose
 from promptatlas.analysis.statistics.scales import PRIMARY, RESPONSES, matrix, seed_mean
 from promptatlas.base.errors import UserError
 from promptatlas.base.rng import named_rng
+from promptatlas.study import configuration
 
 COLUMNS = (
     "response", "method", "protocol", "measure", "estimate", "low", "high", "p", "test", "n_tasks", "n_permutations",
     "confirmatory", "p_holm", "n_cells", "reason",
 )  # fmt: skip
-CONFIRMATORY_MEASURES = ("vis_frechet", "lab_cover")
 TOP = (1, 3, 5)
 MOST_REGRETS = 999  # renamings of a measure whose picks are tried on all targets
 NAN = float("nan")
@@ -56,14 +56,18 @@ def analyse(
     transfer: pd.DataFrame,
     similarity: pd.DataFrame,
     tasks: pd.DataFrame,
-    permutations: int = 9999,
-    primary: Sequence[str] = CONFIRMATORY_MEASURES,
+    permutations: int | None = None,
+    primary: Sequence[str] | None = None,
 ) -> pd.DataFrame:
     """The table `statistics` of a study from its tables `transfer`, `similarity` and `tasks`.
 
-    Confirmatory are the measures named in `primary`, on the primary scale, by the `two_way` test; all else explores.
-    Tasks with fewer than two measured cells as source or as target are left out (see `n_tasks`).
+    Confirmatory are the measures named in `primary`, on the primary scale, by the `two_way` test; all else explores. What is not given
+    is as in a configuration that says nothing of it. Tasks with fewer than two measured cells as source or as target are left out
+    (see `n_tasks`).
     """
+    usual = configuration.usual("statistics")
+    permutations = usual["permutations"] if permutations is None else permutations
+    primary = usual["primary"] if primary is None else primary
     if permutations < 1:
         raise UserError(f"'permutations' is {permutations}; give a whole number of at least 1 (9999 is usual)")
     families = of_tasks(tasks)

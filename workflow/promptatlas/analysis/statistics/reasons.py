@@ -10,7 +10,7 @@ from promptatlas.analysis.statistics.relations import FEWEST_TASKS, off_diagonal
 
 NO_SEEDS = "one seed: what would change with another seed is not known"
 NOTHING_MEASURED = "no score is known"
-NO_PAIR = "not defined for any pair of tasks"
+NO_PAIR = "no value for any pair of tasks"
 TOO_FEW = f"fewer than {FEWEST_TASKS} tasks have two cells each as source and as target"
 SAME_SCORES = "all scores are the same"
 CONSTANT = "the same for all pairs of tasks"

@@ -6,7 +6,7 @@ where a table is made: every plan of a study asks for the names.
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
@@ -58,6 +58,7 @@ TRUTH = "truth"
 Arrays = Mapping[str, np.ndarray]
 Trained = tuple[str, int]  # method and seed
 Prompts = Mapping[Trained, Mapping[str, Arrays]]
+WhatFailed = Callable[[Measure, Exception], None]
 
 
 def corpus(
@@ -88,20 +89,21 @@ def corpus(
 
 def compute(
     tasks: dict, names: str | Sequence[str] = STANDARD, prompts: Prompts | None = None, starts: Mapping[Trained, Arrays] | None = None,
-    behaviours: Mapping[Trained, Mapping[str, Behaviour]] | None = None,
+    behaviours: Mapping[Trained, Mapping[str, Behaviour]] | None = None, failed: WhatFailed | None = None,
 ) -> pd.DataFrame:  # fmt: skip
     """The table `similarity` for `tasks` (see `corpus`) and the measures called `names`.
 
     `names`: a list, "standard" or "all". One row per measure and ordered pair, the pair of a task with itself included; for measures
     that need prompts, one per method and seed, from `prompts`: (method, seed) -> task -> arrays, and where they need them `starts`, the
     arrays of the untrained prompts, and `behaviours` of the prompts. What is defined for no pair has no values; the ground truth
-    (`factor_overlap`) is left out there, as only drawn tasks have it.
+    (`factor_overlap`) is left out there, as only drawn tasks have it. failed: is told of a measure that raises or gives no matrix, whose
+    values are then unknown; without it the error is raised.
     """
     import pandas as pd
 
     blocks = []
     for one in chosen(names) if tasks else ():
-        for (method, seed), values in _matrices(one, tasks, prompts or {}, starts or {}, behaviours or {}):
+        for (method, seed), values in _matrices(one, tasks, prompts or {}, starts or {}, behaviours or {}, failed):
             if one.family == TRUTH and not np.isfinite(values).any():
                 continue
             source, target = np.meshgrid([*tasks], [*tasks], indexing="ij")
@@ -125,25 +127,32 @@ def compute(
 
 
 def _matrices(
-    one: Measure, tasks: dict, prompts: Prompts, starts: Mapping[Trained, Arrays], behaviours: Mapping[Trained, Mapping[str, Behaviour]]
+    one: Measure, tasks: dict, prompts: Prompts, starts: Mapping[Trained, Arrays], behaviours: Mapping[Trained, Mapping[str, Behaviour]],
+    failed: WhatFailed | None,
 ) -> Iterator[tuple[tuple[str, int | None], np.ndarray]]:
     """By method and seed, ("", None) where a measure looks at no prompts, its values (n, n); NaN where a task has no prompt, or too
     few images or classes."""
     enough = {name: given for name, given in tasks.items() if not _lacks(one, given[1])}
     if "prompts" not in one.needs:
-        yield ("", None), _placed(one, tasks, enough)
+        yield ("", None), _placed(one, tasks, enough, failed)
         return
     for at, given in prompts.items():
         some = {name: task for name, task in enough.items() if name in given}
-        yield at, _placed(one, tasks, some, given, starts.get(at), behaviours.get(at))
+        yield at, _placed(one, tasks, some, failed, given, starts.get(at), behaviours.get(at))
 
 
-def _placed(one: Measure, tasks: dict, some: dict, *of_prompts: Any) -> np.ndarray:
-    """What a measure gives for `some` of the tasks, in the places of all (n, n); NaN elsewhere."""
+def _placed(one: Measure, tasks: dict, some: dict, failed: WhatFailed | None, *of_prompts: Any) -> np.ndarray:
+    """What a measure gives for `some` of the tasks, in the places of all (n, n); NaN elsewhere, and everywhere if it fails."""
     values = np.full((len(tasks), len(tasks)), np.nan)
     places = [number for number, name in enumerate(tasks) if name in some]
     if some:
-        values[np.ix_(places, places)] = _values(one, corpus(some, one.needs, *of_prompts))
+        gathered = corpus(some, one.needs, *of_prompts)
+        try:
+            values[np.ix_(places, places)] = _values(one, gathered)
+        except Exception as error:
+            if failed is None:
+                raise
+            failed(one, error)
     return values
 
 

@@ -1,0 +1,74 @@
+"""The files of plugins in an archive: which, how they are called there, and without the folders of the machine."""
+
+import io
+import json
+import tarfile
+
+import pytest
+
+from promptatlas.base import plugins
+from promptatlas.exchange import archive
+from promptatlas.exchange.private_folders import Private
+from promptatlas.study.study import Study
+
+METHOD = 'from promptatlas.methods import register\nregister("{name}", "{module}:Net", description="one vector")\n'
+NET = "class Net:\n    text, visual = True, False\n    places = {!r}\n"
+
+
+@pytest.fixture
+def folder(tmp_path, monkeypatch):
+    """Two folders with a plugin each; the first has its class in a folder below, the second in the first's."""
+    for name, module in (("one", "nets/net.py"), ("two", "../one/other.py")):
+        (tmp_path / name).mkdir()
+        (tmp_path / name / f"{name}.py").write_text(METHOD.format(name=name, module=module))
+    (tmp_path / "one" / "nets").mkdir()
+    (tmp_path / "one" / "nets" / "net.py").write_text(NET.format(str(tmp_path / "one" / "data")))
+    (tmp_path / "one" / "other.py").write_text(NET.format(0))
+    (tmp_path / "one" / "read.me").write_text("no code")
+    work = tmp_path / "work"
+    work.mkdir()
+    monkeypatch.chdir(work)
+    yield tmp_path
+    plugins.load([])
+
+
+def study(*listed: str) -> Study:
+    return Study({"methods": ["coop"], "plugins": [*listed]})
+
+
+def test_what_is_listed_and_what_it_registers_from_is_packed_and_nothing_else(folder):
+    study("../one/one.py")
+    assert archive.plugin_files() == {
+        "plugins/one.py": folder / "one/one.py",
+        "plugins/nets/net.py": folder / "one/nets/net.py",
+    }
+    study("../one/one.py", "../two/two.py")
+    named = {name: path.relative_to(folder).as_posix() for name, path in archive.plugin_files().items()}
+    assert named == {
+        "plugins/1/one.py": "one/one.py",
+        "plugins/1/nets/net.py": "one/nets/net.py",
+        "plugins/2/two.py": "two/two.py",
+        "plugins/1/other.py": "one/other.py",
+    }
+    study()
+    assert archive.plugin_files() == {}
+
+
+def test_modules_of_packages_are_named_only(folder, monkeypatch):
+    monkeypatch.syspath_prepend(str(folder / "one"))
+    (folder / "one" / "module_of_a_package.py").write_text("")
+    study("module_of_a_package")
+    assert archive.plugin_files() == {} and [one["name"] for one in plugins.marks()] == ["module_of_a_package"]
+
+
+def test_no_folder_of_the_machine_is_in_the_code_that_is_packed(folder):
+    packed = study("../one/one.py")
+    file = io.BytesIO()
+    packed.paths.provenance_file.parent.mkdir(parents=True)
+    packed.paths.provenance_file.write_text('{"results": {}}')
+    files = {"provenance.json": packed.paths.provenance_file} | archive.plugin_files()
+    archive._write(file, packed, files, Private(packed))
+    with tarfile.open(fileobj=io.BytesIO(file.getvalue())) as opened:
+        held = {name.partition("/")[2]: opened.extractfile(name).read().decode() for name in opened.getnames()}
+    assert "'one/data'" in held["plugins/nets/net.py"] and not any(str(folder) in text for text in held.values())
+    assert {*json.loads(held["provenance.json"])["plugin_files"]} == {"plugins/one.py", "plugins/nets/net.py"}
