@@ -90,7 +90,7 @@ def require_finished(study: Study) -> None:
 
 def _then(study: Study) -> dict[str, Any]:
     """The configuration that the study ran with; keys that there were none of at the time had their usual values."""
-    usual = _now(complete({}))
+    usual = _now(complete({"plugins": study.config["plugins"]}))  # without them the study's own would be forgotten
     return {key: usual.get(key) for key in study.description} | json.loads(study.paths.resolved_config.read_bytes())
 
 
