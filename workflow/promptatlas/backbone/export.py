@@ -2,7 +2,6 @@
 `backbone.safetensors`, `architecture.json` and `tokenizer.json`.
 """
 
-import hashlib
 import json
 import os
 import re
@@ -35,7 +34,7 @@ from promptatlas.backbone.origin import Origin, origin
 from promptatlas.backbone.resnet import STRIDE
 from promptatlas.backbone.tokenizer import SiglipTokenizer, Tokenizer
 from promptatlas.base.errors import UserError
-from promptatlas.base.files import replace, whole
+from promptatlas.base.files import replace, sha256, whole
 from promptatlas.base.messages import one_line
 from promptatlas.base.rng import named_rng
 
@@ -114,7 +113,7 @@ def _download(model: str, tag: str, published: dict) -> Path:
             f"name a file of weights: on a machine with a network {_by_hand(model, published)}."
         ) from error
     kept = path.resolve()
-    if re.fullmatch(r"[0-9a-f]{64}", kept.name) and _sha256(kept) != kept.name:  # how the hub's cache names what it keeps
+    if re.fullmatch(r"[0-9a-f]{64}", kept.name) and sha256(kept) != kept.name:  # how the hub's cache names what it keeps
         raise UserError(f"backbone.pretrained: {kept} is not what its name, a SHA-256, says; delete the file and run again.")
     return path
 
@@ -133,14 +132,9 @@ def _by_hand(model: str, published: dict) -> str:
     )
 
 
-def _sha256(path: Path) -> str:
-    with open(path, "rb") as file:
-        return hashlib.file_digest(file, "sha256").hexdigest()
-
-
 def _listed_by_hash(path: Path) -> dict:
     """open_clip's entry for a file that is one of its releases: their names end with the start of their SHA-256."""
-    digest = _sha256(path)
+    digest = sha256(path)
     for model, tag in open_clip.list_pretrained():
         entry = get_pretrained_cfg(model, tag)
         url = entry.get("url", "")
@@ -185,7 +179,7 @@ def write(architecture: Architecture, weights: dict[str, Tensor], folder: str | 
         save_file(kept, heavy)
         architecture.write(shape)
         (words or tokenizer()).write(vocabulary)
-    record = {name: _sha256(folder / name) for name in (TOKENIZER, ARCHITECTURE, WEIGHTS)}
+    record = {name: sha256(folder / name) for name in (TOKENIZER, ARCHITECTURE, WEIGHTS)}
     replace(folder / RECORD, (json.dumps(record, indent=1) + "\n").encode())
 
 

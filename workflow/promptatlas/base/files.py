@@ -1,5 +1,6 @@
 """Files that are whole or not there, whenever the process is killed. Knows nothing of what is in them."""
 
+import hashlib
 import os
 import time
 from collections.abc import Iterable, Iterator
@@ -26,6 +27,12 @@ def replace(path: Path, content: bytes) -> None:
     path.parent.mkdir(parents=True, exist_ok=True)
     with whole(path) as temporary:
         temporary.write_bytes(content)
+
+
+def sha256(path: str | Path) -> str:
+    """Of what is in a file, 64 letters."""
+    with open(path, "rb") as file:
+        return hashlib.file_digest(file, "sha256").hexdigest()
 
 
 def sweep(paths: Iterable[Path]) -> None:

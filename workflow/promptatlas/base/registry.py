@@ -9,6 +9,7 @@ from pathlib import Path
 from typing import Any, ClassVar, TypeVar
 
 from promptatlas.base.errors import UserError
+from promptatlas.base.messages import shown, suggest
 
 Entry = TypeVar("Entry")
 
@@ -43,6 +44,12 @@ def adding(origin: Plugin) -> Iterator[None]:
         _origins.pop()
 
 
+def require_column(what: str, name: str) -> None:
+    """UserError for a name that no column of a table could have."""
+    if not name.isidentifier():
+        raise UserError(f"{what} {shown(name)}: a name has letters, digits and _ only, as names in tables have")
+
+
 def forget(origin: Plugin) -> None:
     """Nothing that came from `origin` is known any more."""
     for registry in Registry.every:
@@ -73,6 +80,12 @@ class Registry(Mapping[str, Entry]):
             of = f" of {before.name}" if before else ""
             raise UserError(f"there is a {self.what} `{name}`{of} already; choose another name")
         self._entries[name], self._from[name] = entry, now
+
+    def lookup(self, name: object) -> Entry:
+        """The entry called `name`. UserError with the nearest name if there is none."""
+        if name not in self._entries:
+            raise UserError(f"{self.what} {shown(name)} is unknown; {suggest(name, self)}")
+        return self._entries[str(name)]
 
     def remove(self, name: str) -> None:
         del self._entries[name], self._from[name]

@@ -86,13 +86,12 @@ def microbenchmarks(study: Study, model: Backbone, sizes: Mapping[str, Size]) ->
     learners = sorted((sizes[name] for name in study.learners), key=lambda size: size.classes)
     typical = [learners[len(learners) * share // 4] for share in (2, 3, 1)]  # what is tried first is the most usual
     width = model.architecture.embed_dim
-    found: dict[str, list[Benchmark]] = {}
-    found |= {"encode": _encoding(model), "job": [(Work({"job: weights": 1 << 25}), partial(partial, _as_weights, bytes(1 << 25)))]}
+    found = {"encode": _encoding(model), "job": [_counted("job: weights", 1 << 25, _as_weights, bytes(1 << 25))]}
     if embedded := [name for name in study.design.given if study.data.is_embedded(name)]:
-        found["prepare drawn"] = [(Work({"prepare: drawn": n * len(embedded)}), partial(partial, _draw, embedded, n)) for n in (2, 6)]
+        found["prepare drawn"] = [_counted("prepare: drawn", n * len(embedded), _draw, embedded, n) for n in (2, 6)]
     if study.data.real_tasks:
         found["prepare decoded"] = _decoding(model.architecture.image_size)
-    found["probe"] = [_probing(size, width) for size in (_sized(2, 8, 4), _sized(4, 24, 8), *typical)]
+    found["probe"] = [_probing(replace(size, metric=metrics.ONE_CLASS), width) for size in (_sized(2, 8, 4), _sized(4, 24, 8), *typical)]
     seeds = max((len(job.seeds) for job in study.jobs.tune), default=0)
     prompts = max(len(job.seeds) * len(job.sources) for job in study.jobs.transfer)
     for method in (MethodCosts.of(study, name) for name in study.methods):
@@ -104,12 +103,15 @@ def microbenchmarks(study: Study, model: Backbone, sizes: Mapping[str, Size]) ->
         found[f"adapt {method.name}"] = _adapting(method, typical, model.logit_scale, width)
     if study.design.ending is EXPLAINED:
         tasks = len(study.tasks)
-        found["similarity"] = [(Work({"similarity: pairs": 4}), partial(partial, _compare, width, n)) for n in (50, 400)]
-        found["statistics"] = [
-            (Work({"statistics: permuted cells": n * tasks**2}), partial(partial, _permute, tasks, n)) for n in (50, 500)
-        ]
-        found["figures"] = [(Work({"figures: cells": n**2}), partial(partial, _plot, n)) for n in (3, 6, 12)]
+        found["similarity"] = [_counted("similarity: pairs", 4, _compare, width, n) for n in (50, 400)]
+        found["statistics"] = [_counted("statistics: permuted cells", n * tasks**2, _permute, tasks, n) for n in (50, 500)]
+        found["figures"] = [_counted("figures: cells", n**2, _plot, n) for n in (3, 6, 12)]
     return found
+
+
+def _counted(name: str, count: int, run: Callable[..., object], *given: Any) -> Benchmark:
+    """Work of one kind that needs no getting ready."""
+    return Work({name: count}), lambda: partial(run, *given)
 
 
 def _names(count: int) -> tuple[str, ...]:
@@ -137,9 +139,9 @@ def _encoding(model: Backbone) -> list[Benchmark]:
     sentence, pixels = SIGLIP_LENGTH if model.architecture.kind == "siglip" else SENTENCE + 2, model.architecture.image_size
     found: list[Benchmark] = []
     for count in (1, 2, 16, 128):
-        names, images = _names(count), MadeUp(_sized(2, count, 0), pixels).images("train")
-        found.append((Work({"encode: tokens": count * sentence}), partial(partial, model.class_features, names, ("a photo of a {}.",))))
-        found.append((Work({"encode: images": count}), partial(partial, encode_images, model, images)))
+        images = MadeUp(_sized(2, count, 0), pixels).images("train")
+        found.append(_counted("encode: tokens", count * sentence, model.class_features, _names(count), ("a photo of a {}.",)))
+        found.append(_counted("encode: images", count, encode_images, model, images))
     return found
 
 
@@ -155,12 +157,9 @@ def _tuning(model: Backbone, method: MethodCosts, typical: Sequence[Size], learn
         batched = BatchedLearners(method.name, settings, model.architecture, seeds, model)
         return single_task.Run(model, method.name, settings, task, [task.draw()] * k, seeds, batched).tune
 
-    found: list[Benchmark] = []
-    for size, k in sizes:
-        work = quick.tuning(size, k)
-        del work["encode: images"]  # done before, as one gets ready
-        found.append((work, partial(ready, MadeUp(size, model.architecture.image_size), k)))
-    return found
+    made = [(MadeUp(size, model.architecture.image_size), k) for size, k in sizes]
+    done = {"encode: images": 0}  # before, as one gets ready
+    return [(Work(quick.tuning(task.size, k) | done), partial(ready, task, k)) for task, k in made]
 
 
 def _evaluating(model: Backbone, method: MethodCosts, typical: Sequence[Size], prompts: int) -> list[Benchmark]:
@@ -215,14 +214,9 @@ def _adapting(method: MethodCosts, typical: Sequence[Size], scale: float, width:
 
 
 def _probing(size: Size, width: int) -> Benchmark:
-    train, held = (MadeUp(replace(size, metric=metrics.ONE_CLASS), 1).examples(split, width) for split in ("train", "validation"))
-    own = [part.numpy() for examples in (train, held, held) for part in (examples.features, examples.labels)]
-    return probing(size), partial(partial, _fit_probe, own)
-
-
-def _fit_probe(examples: list[np.ndarray]) -> None:
-    train, train_labels, held, held_labels, test, test_labels = examples
-    linear_probe(train, train_labels, held, held_labels, test, test_labels, metrics.ONE_CLASS)
+    train, held = (MadeUp(size, 1).examples(split, width) for split in ("train", "validation"))
+    train_too, held_too = ((one.features.numpy(), one.labels.numpy()) for one in (train, held))
+    return probing(size), lambda: partial(linear_probe, *train_too, *held_too, *held_too, size.metric)
 
 
 def _draw(names: Sequence[str], count: int) -> None:
@@ -240,7 +234,7 @@ def _decoding(pixels: int) -> list[Benchmark]:
         for _ in range(count):
             hashlib.sha256(fitted(opened(io.BytesIO(file.getvalue())), pixels, "crop").data)
 
-    return [(Work({"prepare: decoded": count}), partial(partial, decode, count)) for count in (4, 16)]
+    return [_counted("prepare: decoded", count, decode, count) for count in (4, 16)]
 
 
 def _as_weights(content: bytes) -> None:

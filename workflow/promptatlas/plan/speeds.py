@@ -15,6 +15,7 @@ import time
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from itertools import zip_longest
+from typing import NamedTuple
 
 import numpy as np
 import torch
@@ -35,17 +36,11 @@ STARTS = {
 }
 
 
-@dataclass(frozen=True)
-class Point:
+class Point(NamedTuple):
     """What was done, and the seconds that it took, each time."""
 
     work: Work
     seconds: tuple[float, ...]
-
-    @property
-    def typical(self) -> float:
-        """The least of several: other work on the machine only ever adds."""
-        return min(self.seconds)
 
 
 @dataclass(frozen=True)
@@ -65,8 +60,8 @@ class Speeds:
         """One that could not be measured is the mean of the same unit in work of the same kind, else in any work."""
         if name in self.each:
             return self.each[name]
-        kind, unit = name.split(" ")[0], name.partition(": ")[2]
-        alike = {other: price for other, price in self.each.items() if other.endswith(f": {unit}")}
+        kind, unit = name.split(" ")[0], _unit(name)
+        alike = {other: price for other, price in self.each.items() if _unit(other) == unit}
         same = [price for other, price in alike.items() if other.split(" ")[0] == kind]
         return float(np.mean(same or [*alike.values()] or [0.0]))
 
@@ -88,10 +83,8 @@ def measure(kinds: Mapping[str, Sequence[Benchmark]], device: str, budget: float
             points[kind].append(Point(work, _timed(ready(), clock, expected)))
     for own in points.values():
         each |= prices(own)
-    repeated = [point.seconds for own in points.values() for point in own if len(point.seconds) > 1]
-    apart = [max(seconds) / max(min(seconds), 1e-9) for seconds in repeated]
-    unmeasured = tuple(kind for kind, own in points.items() if not own)
-    return Speeds(each, statistics.median(apart) if apart else 1.0, unmeasured)
+    apart = [max(one.seconds) / max(min(one.seconds), 1e-9) for own in points.values() for one in own if len(one.seconds) > 1]
+    return Speeds(each, statistics.median(apart or [1.0]), tuple(kind for kind, own in points.items() if not own))
 
 
 def prices(points: Sequence[Point]) -> dict[str, float]:
@@ -102,7 +95,7 @@ def prices(points: Sequence[Point]) -> dict[str, float]:
     names = sorted(counted, key=lambda name: (_rank(name), name))[: len(points)]
     if not names:
         return {}
-    seconds = np.array([point.typical for point in points]) + 1e-9
+    seconds = np.array([min(point.seconds) for point in points]) + 1e-9  # of several the least: other work only ever adds
     weights = np.arange(1, len(points) + 1) / seconds
     counts = np.array([[point.work[name] for name in names] for point in points], dtype=float)
     unit = counts.max(0)
@@ -110,9 +103,13 @@ def prices(points: Sequence[Point]) -> dict[str, float]:
     return dict.fromkeys(counted, 0.0) | dict(zip(names, found / unit, strict=True))
 
 
+def _unit(name: str) -> str:
+    return name.partition(": ")[2]
+
+
 def _rank(name: str) -> int:
-    unit = name.partition(": ")[2]
-    return LARGE.index(unit) if unit in LARGE else len(LARGE)
+    """How much a study has of it, the most first."""
+    return (*LARGE, _unit(name)).index(_unit(name))
 
 
 def _expected(points: Sequence[Point], work: Work, encoding: Sequence[Point]) -> float:
@@ -120,11 +117,11 @@ def _expected(points: Sequence[Point], work: Work, encoding: Sequence[Point]) ->
     less than its images need without prompts.
     """
     if not points:
-        images = sum(count for name, count in work.items() if name.endswith(": images"))
+        images = sum(count for name, count in work.items() if _unit(name) == "images")
         return images * prices(encoding).get("encode: images", 0.0)
-    last = points[-1]
-    most = min((name for name, count in work.items() if count and last.work[name]), key=_rank, default=None)
-    return last.typical * (work[most] / last.work[most] if most else 1.0)
+    last, seconds = points[-1].work, min(points[-1].seconds)
+    most = min((name for name, count in work.items() if count and last[name]), key=_rank, default=None)
+    return seconds * (work[most] / last[most] if most else 1.0)
 
 
 def _timed(run: Run, clock: Callable[[], float], expected: float) -> tuple[float, ...]:

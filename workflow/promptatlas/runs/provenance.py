@@ -7,7 +7,6 @@ kept from an earlier run were measured with the same; their fingerprints say onl
 
 from __future__ import annotations
 
-import hashlib
 import json
 import platform
 import subprocess
@@ -20,7 +19,7 @@ from typing import Any
 
 from promptatlas import backbone
 from promptatlas.base import plugins
-from promptatlas.base.files import replace
+from promptatlas.base.files import replace, sha256
 from promptatlas.base.progress import RAN_ON
 from promptatlas.base.version import NUMERICS_VERSION
 from promptatlas.study.study import Study
@@ -103,11 +102,6 @@ def times(benchmarks: Iterable[Path]) -> dict[str, str | None]:
     ends = sorted(path.stat().st_mtime for path in benchmarks)
     first, last = (datetime.fromtimestamp(int(end), UTC).isoformat() for end in (ends[0], ends[-1])) if ends else (None, None)
     return {"first_job_ended": first, "last_job_ended": last}
-
-
-def sha256(path: Path) -> str:
-    with open(path, "rb") as file:
-        return hashlib.file_digest(file, "sha256").hexdigest()
 
 
 def _read(path: Path) -> dict[str, Any]:

@@ -12,8 +12,7 @@ from dataclasses import dataclass
 from typing import Any, ClassVar, TypeVar
 
 from promptatlas.base.errors import UserError
-from promptatlas.base.messages import shown
-from promptatlas.base.registry import Registry
+from promptatlas.base.registry import Registry, require_column
 from promptatlas.base.signatures import require
 from promptatlas.study.protocols import CALIBRATION, FROZEN
 from promptatlas.tasks.base_new import BASE, SUBSETS, subset_name, whole_of
@@ -95,8 +94,7 @@ Registered = TypeVar("Registered", bound=type[Design])
 
 def register(design: Registered) -> Registered:
     """Add a design. UserError for a name that is taken or that no column could have."""
-    if not design.name.isidentifier():
-        raise UserError(f"design {shown(design.name)}: a name has letters, digits and _ only, as names in tables have")
+    require_column("design", design.name)
     for name, arguments in CALLED.items():
         require(f"design `{design.name}`: its `{name}`", getattr(design, name), ("self", *arguments))
     DESIGNS.add(design.name, design)

@@ -12,7 +12,7 @@ from typing import Any
 
 from promptatlas.base.errors import UserError
 from promptatlas.base.messages import shown
-from promptatlas.base.registry import Registry
+from promptatlas.base.registry import Registry, require_column
 from promptatlas.base.signatures import require
 
 Settings = Mapping[str, Any]
@@ -67,8 +67,7 @@ PROTOCOLS: Registry[Protocol] = Registry("protocol")
 
 def register(protocol: Protocol) -> Protocol:
     """Add a protocol. UserError for a name that is taken or that no folder and column could have."""
-    if not protocol.name.isidentifier():
-        raise UserError(f"protocol {shown(protocol.name)}: a name has letters, digits and _ only, as names in tables have")
+    require_column("protocol", protocol.name)
     PROTOCOLS.add(protocol.name, protocol)
     return protocol
 

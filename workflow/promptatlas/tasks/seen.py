@@ -3,7 +3,6 @@
 Times alone are no difference: of a file with other times and the same size the contents are compared.
 """
 
-import hashlib
 import json
 import os
 from collections.abc import Callable, Mapping
@@ -12,7 +11,7 @@ from pathlib import Path
 from typing import Any, NamedTuple
 
 from promptatlas.base.errors import UserError
-from promptatlas.base.files import replace
+from promptatlas.base.files import replace, sha256
 
 DIGEST_LETTERS = 32
 # Folders and files of macOS (in archives), NAS systems and Windows.
@@ -154,7 +153,6 @@ def write(path: Path, note: Mapping[str, Any]) -> None:
 
 def _content(path: str) -> str | None:
     try:
-        with open(path, "rb") as file:
-            return hashlib.file_digest(file, "sha256").hexdigest()[:DIGEST_LETTERS]
+        return sha256(path)[:DIGEST_LETTERS]
     except OSError:
         return None

@@ -24,7 +24,7 @@ from promptatlas.tasks import metrics
 from promptatlas.tasks.draws import Draw
 from promptatlas.tasks.prepared import PreparedTask
 from promptatlas.training.learners import BatchedLearners
-from promptatlas.training.single_task import FeatureDraws, ImageDraws, Run, as_many_as_fit, loss
+from promptatlas.training.single_task import FeatureDraws, ImageDraws, Run, loss, side_by_side
 
 NEVER = -1e9  # the logit of a class that an image cannot have: its probability is exactly zero, and so is its gradient
 
@@ -63,19 +63,11 @@ def tune_multitask(
         counts = [len(draw.train) for draw in own]
         return tuple(-(-n // size) for n in (counts if manner.batches == "task" else [sum(counts)]))
 
-    def tune(chosen: list[int]) -> list[TunedPrompt]:
-        learners = BatchedLearners(method, settings, backbone.architecture, [seeds[k] for k in chosen], backbone)
-        if starts is not None:
-            learners.load([starts[k].parameters for k in chosen])
+    def run(chosen: list[int], learners: BatchedLearners) -> _MultitaskRun:
         own_draws, own_seeds = [draws[k] for k in chosen], [seeds[k] for k in chosen]
-        return _MultitaskRun(backbone, method, settings, manner, pool, own_draws, own_seeds, learners).tune()
+        return _MultitaskRun(backbone, method, settings, manner, pool, own_draws, own_seeds, learners)
 
-    each = [steps(own) for own in draws]
-    results: dict[int, TunedPrompt] = {}
-    for same in sorted(set(each)):  # learners step together, so each group has the same batches
-        chosen = [k for k, own in enumerate(each) if own == same]
-        results |= dict(zip(chosen, as_many_as_fit(tune, chosen), strict=True))
-    return [results[k] for k in range(len(draws))]
+    return side_by_side(backbone, method, settings, seeds, starts, [steps(own) for own in draws], run)
 
 
 def average(backbone: Backbone, settings: dict, prompts: Sequence[TunedPrompt]) -> TunedPrompt:

@@ -52,18 +52,35 @@ def tune_task(
     """Learner k is tuned on draws[k] with the random number generators of seeds[k], from starts[k] if given. Returns K trained prompts."""
     steps = [-(-len(draw.train) // settings["batch_size"]) for draw in draws]
 
+    def run(chosen: list[int], learners: BatchedLearners) -> Run:
+        return Run(backbone, method, settings, task, [draws[k] for k in chosen], [seeds[k] for k in chosen], learners)
+
+    return side_by_side(backbone, method, settings, seeds, starts, steps, run)
+
+
+def side_by_side(
+    backbone: Backbone,
+    method: str,
+    settings: dict,
+    seeds: Sequence[int],
+    starts: Sequence[TunedPrompt] | None,
+    steps: Sequence[Any],
+    run: Callable[[list[int], BatchedLearners], Run],
+) -> list[TunedPrompt]:
+    """K trained prompts. Learners step together, so those of a group have equal `steps` per epoch; run: what trains the learners of some
+    of the K."""
+
     def tune(chosen: list[int]) -> list[TunedPrompt]:
         learners = BatchedLearners(method, settings, backbone.architecture, [seeds[k] for k in chosen], backbone)
         if starts is not None:
             learners.load([starts[k].parameters for k in chosen])
-        own_draws, own_seeds = [draws[k] for k in chosen], [seeds[k] for k in chosen]
-        return Run(backbone, method, settings, task, own_draws, own_seeds, learners).tune()
+        return run(chosen, learners).tune()
 
     results: dict[int, TunedPrompt] = {}
-    for count in sorted(set(steps)):  # learners step together, so each group has equally many steps per epoch
-        chosen = [k for k, own in enumerate(steps) if own == count]
+    for same in sorted(set(steps)):
+        chosen = [k for k, own in enumerate(steps) if own == same]
         results |= dict(zip(chosen, as_many_as_fit(tune, chosen), strict=True))
-    return [results[k] for k in range(len(draws))]
+    return [results[k] for k in range(len(steps))]
 
 
 def as_many_as_fit(tune: Callable[[list[int]], list[TunedPrompt]], chosen: list[int]) -> list[TunedPrompt]:

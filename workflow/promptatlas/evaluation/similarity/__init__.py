@@ -127,7 +127,11 @@ def compute(
 
 
 def _matrices(
-    one: Measure, tasks: dict, prompts: Prompts, starts: Mapping[Trained, Arrays], behaviours: Mapping[Trained, Mapping[str, Behaviour]],
+    one: Measure,
+    tasks: dict,
+    prompts: Prompts,
+    starts: Mapping[Trained, Arrays],
+    behaviours: Mapping[Trained, Mapping[str, Behaviour]],
     failed: WhatFailed | None,
 ) -> Iterator[tuple[tuple[str, int | None], np.ndarray]]:
     """By method and seed, ("", None) where a measure looks at no prompts, its values (n, n); NaN where a task has no prompt, or too

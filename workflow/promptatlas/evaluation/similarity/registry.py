@@ -13,7 +13,7 @@ import numpy as np
 
 from promptatlas.base.errors import UserError
 from promptatlas.base.messages import shown, suggest
-from promptatlas.base.registry import Registry
+from promptatlas.base.registry import Registry, require_column
 from promptatlas.base.signatures import require
 
 FAMILIES = ("visual", "label", "prompt", "estimator", "truth")
@@ -78,8 +78,7 @@ class Measure:
     standard: bool = True
 
     def __post_init__(self) -> None:
-        if not self.name.isidentifier():
-            raise UserError(f"measure {shown(self.name)}: a name has letters, digits and _ only, as names in tables have")
+        require_column("measure", self.name)
         if self.family not in FAMILIES:
             raise UserError(f"measure {self.name!r}: its family is {shown(self.family)}; it is one of {', '.join(FAMILIES)}")
         if unknown := [need for need in self.needs if need not in NEEDS]:
@@ -119,9 +118,7 @@ def registered() -> list[str]:
 
 def lookup(name: str) -> Measure:
     """The measure called `name`; a `UserError` names the nearest one if there is none."""
-    if name not in MEASURES:
-        raise UserError(f"similarity measure '{name}' is not known; {suggest(name, MEASURES)}")
-    return MEASURES[name]
+    return MEASURES.lookup(name)
 
 
 def chosen(names: str | Sequence[str]) -> list[Measure]:

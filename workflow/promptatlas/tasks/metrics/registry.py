@@ -11,8 +11,8 @@ from dataclasses import dataclass
 import numpy as np
 
 from promptatlas.base.errors import UserError
-from promptatlas.base.messages import shown, suggest
-from promptatlas.base.registry import Registry
+from promptatlas.base.messages import shown
+from promptatlas.base.registry import Registry, require_column
 from promptatlas.base.signatures import require
 
 MEAN_OVER = ("images", "classes", "")
@@ -53,8 +53,7 @@ class Metric:
     standard_error: Callable[[np.ndarray], float | None] | None = None
 
     def __post_init__(self) -> None:
-        if not self.name.isidentifier():
-            raise UserError(f"metric {shown(self.name)}: a name has letters, digits and _ only, as names in tables have")
+        require_column("metric", self.name)
         if self.mean_over not in MEAN_OVER:
             raise UserError(f"metric {self.name!r}: mean_over is {shown(self.mean_over)}; it is one of 'images', 'classes' and ''")
         if self.function is not None and self.curve is not None:
@@ -89,9 +88,7 @@ def registered(multilabel: bool | None = None) -> list[str]:
 
 def lookup(name: str) -> Metric:
     """The metric called `name`; a UserError names the nearest one if there is none."""
-    if name not in METRICS:
-        raise UserError(f"metric {shown(name)} is unknown; {suggest(name, METRICS)}")
-    return METRICS[name]
+    return METRICS.lookup(name)
 
 
 def mark(name: str) -> str:

@@ -11,7 +11,7 @@ from types import ModuleType
 
 from promptatlas.base import plugins
 from promptatlas.base.errors import UserError
-from promptatlas.base.messages import plain, suggest
+from promptatlas.base.messages import plain
 from promptatlas.base.registry import Registry, current
 from promptatlas.base.signatures import Source
 
@@ -35,9 +35,7 @@ def register(name: str, module: str) -> None:
 def reader(source: dict) -> ModuleType:
     """The module that reads `source`: present(source, data_root), download(...), advice(...), look(...) and read(...)."""
     name = str(source.get("reader"))
-    if name not in READERS:
-        raise UserError(f"reader {name!r} is unknown; {suggest(name, READERS)}")
-    module = plugins.imported(READERS[name])
+    module = plugins.imported(READERS.lookup(name))
     if missing := [function for function in FUNCTIONS if not hasattr(module, function)]:
         raise UserError(f"reader `{name}`: {plain(READERS[name])} has no function `{missing[0]}`; it needs {', '.join(FUNCTIONS)}")
     return module
