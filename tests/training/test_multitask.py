@@ -124,10 +124,10 @@ def test_a_run_in_float64_equals_the_equations(pair, tmp_path, monkeypatch, clas
     monkeypatch.setattr(type(backbone.vision), "read", lambda tower, images: tower.normalise(tower.resized(images)).double())
     tasks, manner = tasks_in(tmp_path, multilabel), Manner(classes, "mixed")
     complete = settings("coop", {"epochs": 3, "batch_size": 5, "learning_rate": 0.05, "context": 4, "select": "last"})
-    cls = multitask.BatchedLearners
-    monkeypatch.setattr(multitask, "BatchedLearners", lambda *given: in_double(cls(*given)))
+    cls = single_task.BatchedLearners
+    monkeypatch.setattr(single_task, "BatchedLearners", lambda *given: in_double(cls(*given)))
     draws = drawn(tasks, 1)
-    start = multitask.BatchedLearners("coop", complete, backbone.architecture, [1]).snapshot(0)["context"]
+    start = single_task.BatchedLearners("coop", complete, backbone.architecture, [1]).snapshot(0)["context"]
     (ours,) = tune_multitask(backbone, "coop", complete, manner, tasks, [draws], [1])
     context, losses = naive_run(model, backbone, tasks, draws, start, complete, manner, 1)
     np.testing.assert_allclose([row["loss"] for row in ours.history], losses, rtol=1e-6)
