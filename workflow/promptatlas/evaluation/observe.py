@@ -1,0 +1,59 @@
+"""What one prompt makes of some images: logits, image features where it changes them, and probabilities of its source's classes.
+
+The image tower runs once for all of them.
+"""
+
+from __future__ import annotations
+
+from typing import Any, NamedTuple
+
+import numpy as np
+import torch
+
+from promptatlas.backbone import Backbone
+from promptatlas.backbone.classifier import PromptedClassifier
+from promptatlas.backbone.passes import in_passes
+from promptatlas.backbone.prompts import Prompts
+from promptatlas.tasks.prepared import ImageRows
+
+PASS = 64  # images
+
+
+class Seen(NamedTuple):
+    """logits (N, C); features (N, D), None where the prompt leaves images as they are; source_probabilities (N, S), None without source."""
+
+    logits: np.ndarray
+    features: np.ndarray | None
+    source_probabilities: np.ndarray | None
+
+
+@torch.no_grad()
+def observe(
+    backbone: Backbone, class_names: tuple[str, ...], images: np.ndarray | ImageRows, features: np.ndarray, prompt: Prompts,
+    source_names: tuple[str, ...] | None = None,
+) -> Seen:  # fmt: skip
+    """What `prompt` (K = 1) makes of `images` (N, S, S, 3), whose features without prompts are `features` (N, D), among the target's
+    classes and, where `source_names` are given, among those that it was trained on."""
+    prompt = prompt.to(backbone.device)
+    classifier = PromptedClassifier(backbone, class_names, prompt)
+    plain = torch.from_numpy(features).to(backbone.device)
+    seen = plain if prompt.visual is None else _prompted(classifier, images, prompt)
+    logits = classifier.answer(prompt, seen.unsqueeze(0))[0]
+    source = None
+    if source_names is not None:
+        source = PromptedClassifier(backbone, source_names, prompt).answer(prompt, seen.unsqueeze(0))[0].softmax(-1)
+    return Seen(_numbers(logits), None if prompt.visual is None else _numbers(seen), None if source is None else _numbers(source))
+
+
+def _prompted(classifier: PromptedClassifier, images: np.ndarray | ImageRows, prompt: Prompts) -> torch.Tensor:
+    """Features (N, D)."""
+    vision: Any = classifier.backbone.vision
+
+    def some(part: slice) -> torch.Tensor:
+        return classifier.image_features(prompt, vision.embed(vision.read(images[part])).unsqueeze(0))[0]
+
+    return torch.cat(in_passes(some, len(images), PASS))
+
+
+def _numbers(tensor: torch.Tensor) -> np.ndarray:
+    return tensor.float().cpu().numpy()
