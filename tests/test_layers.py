@@ -13,7 +13,7 @@ import pytest
 LIBRARY = Path(__file__).parents[1] / "workflow" / "promptatlas"
 ORDER = (
     "base", "tasks", "backbone", "methods", "evaluation", "records", "training", "study", "runs", "analysis", "report", "exchange",
-    "plan", "cli",
+    "recommendation", "plan", "cli",
 )  # fmt: skip
 DOORS = {"backbone/export.py"}  # the modules that import open_clip
 UNPICKLES = {"promptatlas/backbone/torch_files.py"}

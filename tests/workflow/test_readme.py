@@ -7,6 +7,7 @@ import subprocess
 
 import pytest
 
+from own_images import folder_of_images
 from starts import BIN, REAL
 from tiny_study import ENVIRONMENT, ROOT
 
@@ -33,6 +34,7 @@ def folder(finished, tmp_path_factory):
     shutil.copytree(finished.folder, folder)
     for name in ("Snakefile", "workflow", "profiles"):
         (folder / name).symlink_to(ROOT / name)
+    folder_of_images(folder / "my_images", count=2)
     return folder
 
 

@@ -7,11 +7,16 @@ from promptatlas.base.version import NUMERICS_VERSION
 
 if TYPE_CHECKING:
     from promptatlas.exchange.inference import load_prompt
+    from promptatlas.recommendation.answer import recommend
     from promptatlas.report.any_matrix import analyse
 
-__all__ = ["NUMERICS_VERSION", "analyse", "load_prompt"]
+__all__ = ["NUMERICS_VERSION", "analyse", "load_prompt", "recommend"]
 
-LATER = {"analyse": "promptatlas.report.any_matrix", "load_prompt": "promptatlas.exchange.inference"}
+LATER = {
+    "analyse": "promptatlas.report.any_matrix",
+    "load_prompt": "promptatlas.exchange.inference",
+    "recommend": "promptatlas.recommendation.answer",
+}
 
 
 def __getattr__(name: str) -> Any:

@@ -14,10 +14,9 @@ from importlib.metadata import version
 from pathlib import Path
 from typing import Any
 
-from promptatlas.base import text_files
 from promptatlas.base.errors import INTERRUPTED, NOTHING_LOST, UserError
 from promptatlas.base.messages import counted, plain, suggest
-from promptatlas.cli import analyse
+from promptatlas.cli import analyse, class_names, recommend
 from promptatlas.records.cells import Cell
 from promptatlas.runs import data_folders, failures, plugin_changes
 from promptatlas.study import configuration, relative_folders
@@ -122,6 +121,7 @@ def _parser() -> argparse.ArgumentParser:
     errors.set_defaults(run=_calibrate)
 
     analyse.add(commands)
+    recommend.add(commands)
 
     archive = commands.add_parser("pack", help="put a finished study into one archive for publication")
     archive.add_argument("-o", "--output", type=Path, required=True, help="the archive to write, such as study.tar.gz")
@@ -284,7 +284,7 @@ def _import(options: argparse.Namespace) -> int:
         settings=told,
         backbone={"name": _model_name(model.architecture), "sha256": model.fingerprint},
         task=options.task or None,
-        class_names=_class_names(options.classes),
+        class_names=class_names.read(options.classes),
         resize=options.resize,
         origin=f"{options.method} checkpoint {options.checkpoint.name}",
     )
@@ -296,18 +296,6 @@ def _model_name(architecture: Any) -> str:
     """Without the folders of this machine, as prompts are given away."""
     model, pretrained = (Path(part.removeprefix("local-dir:")).name for part in (architecture.name, architecture.pretrained))
     return model if pretrained in ("", model) else f"{model}/{pretrained}"
-
-
-def _class_names(path: Path | None) -> list[str] | None:
-    if path is None:
-        return None
-    try:
-        names = [line.strip() for line in text_files.read(path).splitlines() if line.strip()]
-    except OSError as error:
-        raise UserError(f"{path} cannot be read; give a text file with one class name per line.") from error
-    if not names:
-        raise UserError(f"{path} is empty; give a text file with one class name per line.")
-    return names
 
 
 def _export(options: argparse.Namespace) -> int:

@@ -4,7 +4,8 @@ from __future__ import annotations
 
 import hashlib
 import json
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
@@ -77,30 +78,65 @@ class TunedPrompt:
     @staticmethod
     def load(path: str | Path) -> tuple[TunedPrompt, dict[str, str]]:
         """The prompt and all metadata. Raises UserError for a missing or damaged file, Failed for one that says why it is none."""
-        try:
-            with safe_open(path, framework="pt") as file:
-                metadata = file.metadata()
-                require_known(metadata or {}, path)
-                tensors = {key: file.get_tensor(key) for key in file.keys()}
-            if FAILED in metadata:
-                raise Failed(metadata[FAILED])
-            manner = Prompts(
-                position=metadata["position"], template=metadata["template"],
-                words=metadata.get("words", ""), before_norm=metadata.get("before_norm") == "True",
-            )  # fmt: skip
-            prompts = manner.with_tensors(_below("prompts.", tensors))
+        with _opened(path) as (file, metadata):
+            tensors = {key: file.get_tensor(key) for key in file.keys()}
+            prompts = _manner(metadata).with_tensors(_below("prompts.", tensors))
             parameters = _below("parameters.", tensors)
             trained = TunedPrompt(
                 metadata["method"], parameters, prompts, json.loads(metadata.get("history", "[]")),
                 int(metadata.get("best_epoch", 0)), float(metadata.get("seconds", 0)),
             )  # fmt: skip
             _check(trained)
-        except FileNotFoundError as error:
-            raise UserError(f"the prompt file {path} does not exist; give the path of one, or run the study.") from error
-        except _DAMAGE as error:
-            reason = " ".join(str(error).split())[:200]
-            raise UserError(f"{path} is not a whole prompt file ({reason}); delete it and run again.") from error
         return trained, metadata
+
+
+@dataclass(frozen=True)
+class Outline:
+    """What a prompt file says without its tensors being read.
+
+    metadata: all of it; manner: as `Prompts.manner`; shapes: by name of the tensors that enter the towers; trainable: whether the
+    file has learnables to start from.
+    """
+
+    metadata: Mapping[str, str]
+    manner: tuple[str, str, str, bool]
+    shapes: Mapping[str, tuple[int, ...]]
+    trainable: bool
+
+
+def outline(path: str | Path) -> Outline:
+    """Raises as `TunedPrompt.load`, but for what only the numbers tell."""
+    with _opened(path) as (file, metadata):
+        names = list(file.keys())
+        shapes = {name.removeprefix("prompts."): tuple(file.get_slice(name).get_shape()) for name in names if name.startswith("prompts.")}
+        if not shapes:
+            raise ValueError("it holds no prompt")
+        return Outline(metadata, _manner(metadata).manner(), shapes, any(name.startswith("parameters.") for name in names))
+
+
+@contextmanager
+def _opened(path: str | Path) -> Iterator[tuple[Any, dict[str, str]]]:
+    """The file and its metadata. Whatever a damaged file raises inside is one UserError; Failed for a file that says why it is none."""
+    try:
+        with safe_open(path, framework="pt") as file:
+            metadata = file.metadata()
+            require_known(metadata or {}, path)
+            if FAILED in metadata:
+                raise Failed(metadata[FAILED])
+            yield file, metadata
+    except FileNotFoundError as error:
+        raise UserError(f"the prompt file {path} does not exist; give the path of one, or run the study.") from error
+    except _DAMAGE as error:
+        reason = " ".join(str(error).split())[:200]
+        raise UserError(f"{path} is not a whole prompt file ({reason}); delete it and run again.") from error
+
+
+def _manner(metadata: Mapping[str, str]) -> Prompts:
+    """How the tensors of a file enter the towers, without any."""
+    return Prompts(
+        position=metadata["position"], template=metadata["template"],
+        words=metadata.get("words", ""), before_norm=metadata.get("before_norm") == "True",
+    )  # fmt: skip
 
 
 class PromptFile(Kind):

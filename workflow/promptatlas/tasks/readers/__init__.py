@@ -5,15 +5,22 @@ plugin. Every module has `present`, `download`, `advice`, `look` and `read`, as 
 before it must.
 """
 
+from __future__ import annotations
+
 from collections.abc import Iterable
+from dataclasses import replace
 from pathlib import Path
 from types import ModuleType
+from typing import TYPE_CHECKING
 
 from promptatlas.base import plugins
 from promptatlas.base.errors import UserError
 from promptatlas.base.messages import plain
 from promptatlas.base.registry import Registry, current
 from promptatlas.base.signatures import Source
+
+if TYPE_CHECKING:
+    from promptatlas.tasks.listing import Listing
 
 FUNCTIONS = ("present", "download", "advice", "look", "read")
 READERS: Registry[str] = Registry("reader")
@@ -39,6 +46,13 @@ def reader(source: dict) -> ModuleType:
     if missing := [function for function in FUNCTIONS if not hasattr(module, function)]:
         raise UserError(f"reader `{name}`: {plain(READERS[name])} has no function `{missing[0]}`; it needs {', '.join(FUNCTIONS)}")
     return module
+
+
+def labelled(source: dict, data_root: Path) -> Listing:
+    """What the reader of `source` lists besides test images. A reader that can do without these has `read_labelled`."""
+    module = reader(source)
+    listing = getattr(module, "read_labelled", module.read)(source, data_root)
+    return replace(listing, splits={split: part for split, part in listing.splits.items() if split != "test"})
 
 
 def code(source: dict) -> dict[str, str]:

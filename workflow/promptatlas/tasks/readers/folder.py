@@ -16,7 +16,7 @@ from promptatlas.base.messages import printable, suggest
 from promptatlas.tasks.catalogue.checking import MANUAL
 from promptatlas.tasks.listing import Listing
 from promptatlas.tasks.readers import manifest, others
-from promptatlas.tasks.readers.assemble import Part, assemble, wanted
+from promptatlas.tasks.readers.assemble import Part, assemble, describe, wanted
 from promptatlas.tasks.readers.files import EXTENSIONS, File, Files, entries, folders, images, stamp
 from promptatlas.tasks.seen import Look, tree
 
@@ -67,6 +67,23 @@ def read(source: dict, data_root: Path) -> Listing:
     listing = assemble(source, parts, "own folders", str(root))
     used = [root / str(name) for names in splits.values() for name in names]
     return replace(listing, notes=(*others.notes(root, used), *_deep(used)))
+
+
+def read_labelled(source: dict, data_root: Path) -> Listing:
+    """The same for whoever wants labelled images and no test: there need be none, and a tree that is not split is for training."""
+    root = _root(source, data_root)
+    if "manifest" in source:
+        _require_list(manifest.path(source, data_root))
+        listed = manifest.read(source, data_root, root, needed=("train",))
+        return assemble(source, {split: parts for split, parts in listed.items() if split != "test"}, "manifest", describe(source))
+    _require_folder(root)
+    if "redraw" in source:
+        return read(source, data_root)
+    splits = wanted(source) if "splits" in source else _split_folders(root)
+    if "train" not in splits:
+        _require_no_splits(source, root)
+        splits = {"train": ["."]}
+    return read(source | {"splits": {split: names for split, names in splits.items() if split != "test"}}, data_root)
 
 
 def glance(source: dict, data_root: Path) -> None:
@@ -157,11 +174,17 @@ def _splits(source: dict, root: Path) -> dict[str, list] | None:
     if "splits" in source:
         return wanted(source, {"all": "."})
     found = None if "redraw" in source else _found(root)
-    if found is None and (odd := [name for name in folders(root) if name.lower() in SPLIT_WORDS and folders(root / name)]):
+    if found is None:
+        _require_no_splits(source, root)
+    return found
+
+
+def _require_no_splits(source: dict, root: Path) -> None:
+    """UserError if some folders of a tree whose folders are classes have the names of splits and folders in them."""
+    if odd := [name for name in folders(root) if name.lower() in SPLIT_WORDS and folders(root / name)]:
         remedy = f"splits: {{all: [{', '.join(odd)}]}}" if "redraw" in source else "splits: {train: ..., test: ...}"
         names = " and ".join(map(repr, odd))
         raise UserError(f"{root} holds {names} with folders in them, so splits and not classes; say which in `{remedy}`, {MANUAL}")
-    return found
 
 
 def _deep(parts: list[Path]) -> list[str]:
@@ -174,7 +197,17 @@ def _deep(parts: list[Path]) -> list[str]:
 
 
 def _found(root: Path) -> dict[str, list] | None:
-    """The split folders of a tree, or None if its folders are classes.
+    """The split folders of a tree, or None if its folders are classes. UserError where images to train on have none to test on."""
+    named = _split_folders(root)
+    if "train" not in named:
+        return None
+    if "test" not in named:
+        raise UserError(f"{root} has a train folder but no test folder; add one, or say in `splits` which it is, {MANUAL}")
+    return named
+
+
+def _split_folders(root: Path) -> dict[str, list]:
+    """Folders of a tree that are called like splits, by split.
 
     A class may be called "train": it is one as long as images, not folders of images, are in it.
     """
@@ -185,10 +218,6 @@ def _found(root: Path) -> dict[str, list] | None:
             if split in named:
                 raise UserError(f"{root} has two folders for {split}, {named[split][0]!r} and {name!r}; keep one")
             named[split] = [name]
-    if "train" not in named:
-        return None
-    if "test" not in named:
-        raise UserError(f"{root} has a train folder but no test folder; add one, or say in `splits` which it is, {MANUAL}")
     return named
 
 

@@ -7,6 +7,7 @@
 import json
 import os
 import re
+from collections.abc import Sequence
 from pathlib import Path
 
 import numpy as np
@@ -17,6 +18,7 @@ from promptatlas.tasks.readers.assemble import Part
 from promptatlas.tasks.readers.files import Files, is_name, require, stamp, stat
 from promptatlas.tasks.seen import Look, single
 
+NEEDED = ("train", "test")
 KEYS = {"train": "train", "val": "validation", "validation": "validation", "test": "test"}
 ABSOLUTE = re.compile(r"[/\\]|[A-Za-z]:[/\\]")
 ROW = '["path", 0, "class name"], or ["path", [0, 2], ["one class", "another"]] if an image can show several'
@@ -27,10 +29,13 @@ def path(source: dict, data_root: Path) -> Path:
     return Path(data_root) / os.path.expanduser(str(source["manifest"]))
 
 
-def read(source: dict, data_root: Path, root: Path) -> dict[str, list[Part]]:
-    """The parts of every split of the manifest; its paths are relative to `root` and must not lead out of it."""
+def read(source: dict, data_root: Path, root: Path, needed: Sequence[str] = NEEDED) -> dict[str, list[Part]]:
+    """The parts of every split of the manifest; its paths are relative to `root` and must not lead out of it.
+
+    needed: the splits without which it is none.
+    """
     file = path(source, data_root)
-    content = _content(file)
+    content = _content(file, needed)
     multilabel = isinstance(content["train"][0][1], list)
     names = _names(content, file, multilabel)
     order = {label: position for position, label in enumerate(sorted(names))}
@@ -59,7 +64,7 @@ def look(source: dict, data_root: Path, root: Path) -> Look:
     return {name: seen for name, seen in found.items() if seen}
 
 
-def _content(file: Path) -> dict[str, list]:
+def _content(file: Path, needed: Sequence[str] = NEEDED) -> dict[str, list]:
     """Rows by our names of the splits."""
     try:
         content = json.loads(text_files.read(file), object_pairs_hook=lambda pairs: _once(pairs, file))
@@ -67,8 +72,9 @@ def _content(file: Path) -> dict[str, list]:
         raise UserError(f"{file} cannot be read ({error.strerror}); see that it is a readable file") from None
     except (ValueError, RecursionError):
         raise UserError(f"{file} is not a JSON file; docs/data.md has the format of a list") from None
-    if not isinstance(content, dict) or not {"train", "test"} <= set(content) or set(content) - set(KEYS):
-        raise UserError(f'{file} must be an object with "train", "test" and perhaps "val", each a list of rows')
+    if not isinstance(content, dict) or not set(needed) <= set(content) or set(content) - set(KEYS):
+        must, may = ([f'"{key}"' for key in ("train", "val", "test") if (key in needed) == wanted] for wanted in (True, False))
+        raise UserError(f"{file} must be an object with {', '.join(must)} and perhaps {', '.join(may)}, each a list of rows")
     splits: dict[str, list] = {}
     for key, rows in content.items():
         if KEYS[key] in splits:
@@ -78,9 +84,9 @@ def _content(file: Path) -> dict[str, list]:
         for number, row in enumerate(rows):
             if not (isinstance(row, list) and len(row) == 3 and isinstance(row[0], str) and row[0]):
                 raise UserError(f"{file}: row {number} of {key!r} is {_short(row)}, but a row is {ROW}")
-        if rows or KEYS[key] != "validation":
+        if rows or KEYS[key] in needed:
             splits[KEYS[key]] = rows
-    for key in ("train", "test"):
+    for key in needed:
         if not splits[key]:
             raise UserError(f"{file} has no {key} images at all; add rows to {key!r}")
     return splits

@@ -1,0 +1,57 @@
+"""The command `recommend`: which prompt of finished studies to use on one's own images, or none."""
+
+import argparse
+import os
+import sys
+from pathlib import Path
+from typing import Any
+
+from promptatlas.cli import class_names
+
+
+def add(commands: Any) -> None:
+    """Add it to the parser's commands."""
+    command = commands.add_parser("recommend", help="which prompt of finished studies to use on your images, or none")
+    command.add_argument("images", type=Path, nargs="?", help="a folder with one folder of labelled images per class, or a list (.json)")
+    command.add_argument(
+        "--from", dest="sources", type=Path, action="append", required=True, metavar="STUDY",
+        help="a finished study, such as results/mini, an archive of `promptatlas pack`, or a folder of prompt files; may be repeated",
+    )  # fmt: skip
+    command.add_argument("--task", help="a known task in place of images, or whose images they are")
+    command.add_argument("--data-root", type=Path, default=Path("data"), help="where data sets of known tasks are (default: data)")
+    command.add_argument(
+        "--template", action="append", default=[], help="sentence of the hand-written prompt, {} for the class; may be repeated"
+    )
+    command.add_argument(
+        "--classes", type=Path, help="a text file with the class names in prompts, one per line, in the order of the folders"
+    )
+    command.add_argument("--shots", type=int, help="images per class to try prompts on at most (default: 16, and 2,000 in all)")
+    command.add_argument("--seed", type=int, default=0, help="of the draw of these images (default: 0)")
+    command.add_argument("--tune", type=int, default=0, metavar="N", help="also tune the N best prompts and an untrained one on the images")
+    command.add_argument("--backbone", type=Path, help="folder of the frozen model, if it is not beside the prompts")
+    command.add_argument("--device", choices=("auto", "cpu", "cuda"), default="auto", help="default: the GPU if there is one")
+    command.add_argument("-o", "--output", type=Path, help="folder for recommendation.json, candidates.csv and the prompt with its card")
+    command.set_defaults(run=_recommend)
+
+
+def _recommend(options: argparse.Namespace) -> int:
+    from promptatlas.recommendation.answer import recommend
+    from promptatlas.runs import devices
+
+    answer = recommend(
+        options.images,
+        options.sources,
+        task=options.task,
+        templates=options.template,
+        classes=class_names.read(options.classes) or (),
+        shots=options.shots,
+        seed=options.seed,
+        tune=options.tune,
+        backbone=options.backbone,
+        data_root=options.data_root,
+        output=options.output,
+        device=devices.chosen(options.device, os.cpu_count() or 1),
+        say=lambda line: print(line, file=sys.stderr),
+    )
+    print("\n".join(answer.lines))
+    return 0

@@ -1,0 +1,153 @@
+"""The labelled images of a target: those of a folder, of a list, or the training images of a known task. No test image is opened."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, replace
+from os.path import expanduser
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+from promptatlas.base.errors import UserError
+from promptatlas.base.messages import counted, printable, some
+from promptatlas.base.progress import Meter, Say
+from promptatlas.base.rng import named_rng
+from promptatlas.study.relative_folders import tidy
+from promptatlas.tasks import catalogue, metrics, readers
+from promptatlas.tasks.catalogue import TaskEntry
+from promptatlas.tasks.decoding import Decoding, decode
+from promptatlas.tasks.draws import by_class, greedy
+from promptatlas.tasks.labels import relabel, with_metric
+from promptatlas.tasks.mini import MINI_TASKS
+from promptatlas.tasks.splits import join
+from promptatlas.tasks.task import Task
+
+SHOTS = 16  # as many images per class as the studies of the field train on
+MOST_IMAGES = 2000  # by itself no more are taken, but one of each class
+FEW = 3
+
+
+@dataclass(frozen=True)
+class Labelled:
+    """Images (N, R, R, 3) uint8, perhaps on disk, fitted to the model by `resize`; labels (N,) class numbers or (N, C) marks.
+
+    available: how many labelled images there are; shots: how many per class were asked for; notes: what is to be known of the images,
+    in sentences without a full stop.
+    """
+
+    task: Task
+    images: np.ndarray
+    labels: np.ndarray
+    resize: str
+    available: int
+    shots: int
+    notes: tuple[str, ...]
+
+
+@dataclass(frozen=True)
+class Wanted:
+    """What is asked for: shots per class (None: as many as `SHOTS` and `MOST_IMAGES` allow), and the seed that they are drawn with."""
+
+    size: int
+    resize: str
+    shots: int | None
+    seed: int
+
+
+def describe(images: str | Path | None, task: str | None, templates: Sequence[str] = (), classes: Sequence[str] = ()) -> TaskEntry | None:
+    """The target: a folder of images or a list (.json), a known task, or a known task's images in a folder; None for an embedded task."""
+    given: dict[str, Any] = {"templates": list(templates)} if templates else {}
+    given |= {"classes": list(classes)} if classes else {}
+    if images is not None:
+        given["folder"] = str(tidy(Path(expanduser(str(images))).absolute()))
+        return catalogue.described(task, given) if task else catalogue.own(_name(Path(given["folder"])), given)
+    if task is None:
+        raise UserError("name the target: a folder with one folder of images per class, a list (.json), or a task with --task")
+    if task not in MINI_TASKS:
+        catalogue.entry(task)
+        return catalogue.described(task, given)
+    if given:
+        raise UserError(f"the task {task!r} is drawn by promptatlas and has its own class names and templates; leave yours out")
+    return None
+
+
+def _name(folder: Path) -> str:
+    """What a folder or list of images is called where tasks have names."""
+    return re.sub(r"[^\w.-]+", "-", folder.stem if folder.suffix == ".json" else folder.name).strip("-.") or "images"
+
+
+def embedded(name: str, wanted: Wanted) -> Labelled:
+    """Training images of a task that promptatlas draws itself."""
+    mini = MINI_TASKS[name]
+    images, factors = mini.images.split("train", mini.sizes["train"])
+    labels = mini.labels(factors)
+    shots = _shots(wanted, len(mini.task.class_names))
+    rows = _drawn(labels, shots, mini.task, wanted.seed)
+    return Labelled(mini.task, images[rows], labels[rows], "squash", len(labels), shots, ())
+
+
+def read(entry: TaskEntry, data_root: Path, folder: Path, wanted: Wanted, say: Say) -> Labelled:
+    """The images of a target, decoded into `folder`. UserError where there are none, or not of two classes, and for a metric that has no
+    value on them.
+    """
+    source = readers.find(entry.sources, data_root) or entry.sources[0]
+    if not readers.reader(source).present(source, data_root) and source["reader"] != "folder":
+        advice = "; or ".join(readers.reader(one).advice(one, data_root) for one in entry.sources)
+        raise UserError(f"the images of task {entry.task.name!r} are not in {data_root}: {advice}; or give their folder")
+    listing = readers.labelled(source, data_root)
+    entry = with_metric(entry, listing)
+    entry = entry if entry.task.class_names else entry.with_classes(listing.class_names)
+    listing = relabel(listing, entry)
+    if not listing.splits:
+        raise UserError(f"task {entry.task.name!r} has test images only, which are not looked at; give labelled images of its classes")
+    task, pool = entry.task, join(list(listing.splits.values()))
+    shots, resize = _shots(wanted, len(task.class_names)), entry.resize or wanted.resize
+    rows = _drawn(pool.labels, shots, task, wanted.seed)
+    work = Decoding(pool.images, rows, wanted.size, resize, folder, "labelled")
+    decoded = decode(work, 1, Meter(f"read {task.name}", "images", say))
+    kept = np.setdiff1d(np.arange(len(rows)), list(decoded.broken))
+    names = [f"{printable(pool.images.name(int(rows[row])))} ({why})" for row, why in sorted(decoded.broken.items())]
+    broken = [f"{counted(len(names), 'image')} cannot be read and are left out: {some(names, FEW)}"] if names else []
+    if not len(kept):
+        raise UserError(f"none of the images of {task.name!r} can be read: {some(names, FEW)}")
+    images: Any = np.load(work.images, mmap_mode="r")
+    images = images[kept] if names else images
+    labels = pool.labels[rows[kept]]
+    metrics.require(task.metric, labels)
+    notes = (*listing.notes, *broken, *_absent(task, labels))
+    return Labelled(replace(task, split_source=listing.split_source), images, labels, resize, len(pool.labels), shots, notes)
+
+
+def _shots(wanted: Wanted, classes: int) -> int:
+    if wanted.shots is None:
+        return min(SHOTS, max(1, MOST_IMAGES // classes))
+    if wanted.shots < 1:
+        raise UserError(f"--shots must be at least 1, not {wanted.shots}")
+    return wanted.shots
+
+
+def _drawn(labels: np.ndarray, shots: int, task: Task, seed: int) -> np.ndarray:
+    """Numbers of the images, ascending: `shots` of each class, or all where a class has fewer. More shots only add to fewer."""
+    if labels.ndim == 2:
+        return np.sort(greedy(labels, shots, seed))
+    chosen = []
+    for number in range(len(task.class_names)):
+        members = np.flatnonzero(labels == number)
+        chosen.append(members[named_rng("recommend", task.name, seed, number).permutation(len(members))[:shots]])
+    return np.sort(np.concatenate(chosen))
+
+
+def _absent(task: Task, labels: np.ndarray) -> list[str]:
+    """A note on classes without an image: what is measured says nothing of them."""
+    counts = by_class(labels, len(task.class_names))
+    empty = [name for name, count in zip(task.class_names, counts, strict=True) if not count]
+    return [f"no image of {some(map(repr, empty), FEW)}, so nothing is said of them"] if empty else []
+
+
+def counts_of(found: Labelled) -> Mapping[str, int]:
+    """Images by class name."""
+    counts = by_class(found.labels, len(found.task.class_names))
+    return dict(zip(found.task.class_names, map(int, counts), strict=True))

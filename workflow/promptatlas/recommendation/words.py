@@ -1,0 +1,214 @@
+"""A recommendation for people, in a few plain lines."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from typing import Any
+
+import numpy as np
+
+from promptatlas.analysis.choice.decision import TOO_FEW, USE
+from promptatlas.base.messages import counted, plain, some
+from promptatlas.methods import words as method_words
+from promptatlas.recommendation.candidates import CandidateFile
+from promptatlas.recommendation.labelled import counts_of
+from promptatlas.recommendation.result import Recommendation, table
+from promptatlas.recommendation.tuning import AS_IT_IS, HAND_WRITTEN, Contender
+from promptatlas.tasks import metrics
+
+BEST = 5
+FEW = 3
+
+
+def lines(answer: Recommendation) -> list[str]:
+    told = [*_tuning(answer), verdict(answer), *_tied(answer), "", *_best(answer), "", *_beside(answer)]
+    told += [_margin(answer), *answer.record.lines, _images(answer), *answer.target.notes, *_left_out(answer)]
+    return [*told, *_use(answer)]
+
+
+def verdict(answer: Recommendation) -> str:
+    """What to do with the prompts as they are."""
+    decision, leading = answer.decision, answer.decision.leading
+    if leading is None:
+        return "keep the hand-written prompt: no candidate has a score"
+    found, name, of = decision.gains, called(answer.tried.files[leading]), counted(len(answer.tried.files), "candidate")
+    gain = f"{_points(found.shrunk[leading])} points ({_points(found.low[leading])} to {_points(found.high[leading])}, 95 %)"
+    if decision.verdict == USE:
+        return (
+            f"use {name}: {gain} over the hand-written prompt on images like these; it helps with probability "
+            f"{_share(found.helps[leading])}, and is the best of {of} with {_share(decision.best[leading])}"
+        )
+    if decision.verdict == TOO_FEW:
+        return (
+            f"too few images to tell: {name} may give {gain} over the hand-written prompt; about {decision.more_per_class} more per class "
+            "would tell. Until then keep the hand-written prompt"
+        )
+    return f"keep the hand-written prompt: the best of {of}, {name}, would give {gain} on images like these, which is no gain to rely on"
+
+
+def _tied(answer: Recommendation) -> list[str]:
+    tied = answer.decision.tied
+    if len(tied) < 2:
+        return []
+    names = some((called(answer.tried.files[one]) for one in tied if one != answer.decision.leading), FEW)
+    return [f"{counted(len(tied), 'candidate')} have the same score on these images, and the lot fell on this one: so have {names}"]
+
+
+def called(file: CandidateFile) -> str:
+    return f"the {title(file.method)} prompt of {file.source}, seed {file.seed}"
+
+
+def title(method: str) -> str:
+    return method_words().get(method, {}).get("title", method)
+
+
+def _points(share: float) -> str:
+    return f"{100 * share:+.1f}".replace("+0.0", "0.0").replace("-0.0", "0.0")
+
+
+def _share(share: float) -> str:
+    """Never 0 or 100 %: a few images make nothing certain."""
+    return "less than 1 %" if share < 0.01 else "more than 99 %" if share > 0.99 else f"{100 * share:.0f} %"
+
+
+def _percent(score: float) -> str:
+    return f"{100 * score:.1f} %"
+
+
+def _best(answer: Recommendation) -> list[str]:
+    """The best candidates as a table."""
+    rows = [("method", "source", "seed", "score", "expected gain", "95 %", "helps", "best")]
+    for row in table(answer)[:BEST]:
+        interval = f"{_points(row['low'])} to {_points(row['high'])}"
+        rows.append(
+            (
+                title(row["method"]), plain(row["source"]), str(row["seed"]), _percent(row["score"]), _points(row["expected_gain"]),
+                interval, _share(row["helps"]), _share(row["best"]),
+            )
+        )  # fmt: skip
+    widths = [max(map(len, column)) for column in zip(*rows, strict=True)]
+    return ["  ".join(cell.ljust(width) for cell, width in zip(row, widths, strict=True)).rstrip() for row in rows]
+
+
+def _beside(answer: Recommendation) -> list[str]:
+    metric = metrics.title(answer.target.task.metric)
+    told = [f"hand-written prompt: {_percent(answer.tried.hand_written.score)} ({metric})"]
+    for method, rows in answer.tried.untuned.items():
+        mean = float(np.mean([row.score for row in rows]))
+        told.append(f"untuned {title(method)} prompt: {_percent(mean)}{f', mean of {len(rows)} seeds' if len(rows) > 1 else ''}")
+    return told
+
+
+def _margin(answer: Recommendation) -> str:
+    return (
+        f"a prompt is used only if it beats the hand-written one by {answer.decision.margin:g} standard errors of their difference on "
+        f"these images ({answer.margin_from})"
+    )
+
+
+def _images(answer: Recommendation) -> str:
+    target, counts = answer.target, counts_of(answer.target).values()
+    least, most = min(counts), max(counts)
+    each = f"{least}" if least == most else f"{least} to {most}"
+    drawn = f", drawn of {target.available:,}" if len(target.labels) < target.available else ""
+    return f"tried on {counted(len(target.labels), 'labelled image')} of {target.task.name}, {each} of each of {len(counts)} classes{drawn}"
+
+
+def _left_out(answer: Recommendation) -> list[str]:
+    by_reason = answer.found.left_out
+    unfinished = [place.name for place in answer.found.places if place.finished is False]
+    told = [f"{name} has not run to its end: the prompts that are there were tried" for name in map(plain, unfinished)]
+    told += [f"left out, {counted(len(names), 'prompt')}: {reason} ({some(names, FEW)})" for reason, names in by_reason.items()]
+    return told
+
+
+def _tuning(answer: Recommendation) -> list[str]:
+    """Which tuned prompt won on validation, and by how much."""
+    if answer.tuned is None:
+        return []
+    won, *others = answer.tuned.contenders
+    train, validation = len(answer.tuned.draw.train), len(answer.tuned.draw.validation)
+    verb = "keep" if won.how == HAND_WRITTEN else "use"
+    told = [f"{verb} {contender(won)}: {_percent(won.score)} on {counted(validation, 'validation image')}, the best of"]
+    told += [f"  {_percent(one.score):>7}  {_points(one.score - won.score):>6}  {contender(one)}" for one in others]
+    told.append(f"(tuned on {counted(train, 'other image')}; the best of several on few images has a score that is too good)")
+    return [*told, "", "without tuning:"]
+
+
+def contender(one: Contender) -> str:
+    if one.how == HAND_WRITTEN:
+        return "the hand-written prompt"
+    if one.how == AS_IT_IS and one.start:
+        return f"{called(one.start)}, as it is"
+    start = called(one.start) if one.start else "an untrained prompt"
+    return f"{title(one.method)} tuned from {start}"
+
+
+def _use(answer: Recommendation) -> list[str]:
+    """Three lines of Python that classify with the prompt, where one is recommended."""
+    if answer.prompt is not None:
+        backbone = "" if (answer.prompt.parent / "backbone").is_dir() else f'backbone="{answer.backbone}"'
+        return _python(str(answer.prompt), backbone)
+    uses = answer.tuned.winner.how != HAND_WRITTEN if answer.tuned else answer.chosen is not None
+    return ["", "give -o FOLDER for a file of that prompt with the class names of these images"] if uses else []
+
+
+def _python(prompt: str, arguments: str) -> list[str]:
+    return [
+        "",
+        "import promptatlas",
+        f'classify = promptatlas.load_prompt("{prompt}").classifier({arguments})',
+        'print(classify(["image.jpg"]).labels)',
+    ]
+
+
+def summary(answer: Recommendation) -> Mapping[str, Any]:
+    """The same for machines."""
+    decision, target = answer.decision, answer.target
+    untuned = {method: float(np.mean([row.score for row in rows])) for method, rows in answer.tried.untuned.items()}
+    return {
+        "verdict": decision.verdict,
+        "says": verdict(answer),
+        "chosen": _row(answer, decision.chosen),
+        "leading": _row(answer, decision.leading),
+        "more_per_class": decision.more_per_class,
+        "margin": {"standard_errors": decision.margin, "from": answer.margin_from},
+        "record": list(answer.record.lines),
+        "target": {
+            "name": target.task.name, "metric": target.task.metric, "images": counts_of(target), "available": target.available,
+            "shots": target.shots, "templates": list(target.task.templates), "notes": list(target.notes),
+        },
+        "hand_written": answer.tried.hand_written.score,
+        "untuned": untuned,
+        "candidates": len(answer.tried.files),
+        "left_out": answer.found.left_out,
+        "tuning": _tuned(answer),
+        "prompt": answer.prompt and answer.prompt.name,
+    }  # fmt: skip
+
+
+def _row(answer: Recommendation, number: int | None) -> Mapping[str, Any] | None:
+    if number is None:
+        return None
+    file = answer.tried.files[number]
+    return next(row for row in table(answer) if (row["place"], row["file"]) == (file.place, file.called))
+
+
+def _tuned(answer: Recommendation) -> Mapping[str, Any] | None:
+    if answer.tuned is None:
+        return None
+    rows: Sequence[Contender] = answer.tuned.contenders
+    return {
+        "train": len(answer.tuned.draw.train),
+        "validation": len(answer.tuned.draw.validation),
+        "winner": contender(answer.tuned.winner),
+        "contenders": [
+            {
+                "how": one.how,
+                "method": one.method or None,
+                "start": one.start and f"{one.start.place}: {one.start.called}",
+                "score": one.score,
+            }
+            for one in rows
+        ],
+    }
