@@ -13,11 +13,21 @@ from promptatlas.analysis.any_matrix.given import Given, GivenMatrix
 from promptatlas.analysis.any_matrix.scales import MatrixScale, undefined
 from promptatlas.analysis.statistics import families as kin
 from promptatlas.analysis.statistics.analyse import agreement_of, regret_rows, similarity_rows, table_of, variance_rows
+from promptatlas.analysis.statistics.held_out import best_of_columns
 from promptatlas.analysis.statistics.matrices import similarity_matrices
 from promptatlas.analysis.statistics.relations import FEWEST_TASKS, effects, usable
 from promptatlas.analysis.statistics.scales import seed_mean
 from promptatlas.analysis.statistics.seriation import order_by
-from promptatlas.analysis.statistics.summary import agreements, correlations, mean_interval_width, not_tested, plain, ranked, records_of
+from promptatlas.analysis.statistics.summary import (
+    agreements,
+    correlations,
+    effects_by_seed,
+    mean_interval_width,
+    not_tested,
+    plain,
+    ranked,
+    records_of,
+)
 
 
 @dataclass(frozen=True)
@@ -160,7 +170,7 @@ def _method(one: GivenMatrix, scale: MatrixScale, effects: pd.DataFrame) -> dict
     others = others[np.isfinite(others)]
     own = effects[(effects["method"] == one.method) & (effects["protocol"] == one.protocol)].dropna(subset=["gives"])
     names = list(own["task"])
-    helped = _over_baseline(one)
+    gives, receives = effects_by_seed(scale.matrix(one), np.array([one.tasks.index(name) for name in names], dtype=int))
     return {
         "method": one.method,
         "protocol": one.protocol,
@@ -171,9 +181,10 @@ def _method(one: GivenMatrix, scale: MatrixScale, effects: pd.DataFrame) -> dict
         "mean_of_own": _mean(np.diagonal(mean)),
         "best_of_pairs": float(others.max()) if len(others) else math.nan,
         "worst_of_pairs": float(others.min()) if len(others) else math.nan,
-        "over_baseline": helped,
-        "givers": ranked(names, own["gives"].to_numpy()),
-        "receivers": ranked(names, own["receives"].to_numpy()),
+        "over_baseline": _over_baseline(one),
+        "givers": ranked(names, own["gives"].to_numpy(), gives),
+        "receivers": ranked(names, own["receives"].to_numpy(), receives),
+        "best_sources": best_of_columns(one.tasks, scale.matrix(one) * (100 if scale.unit == "%" else 1)),
     }
 
 

@@ -13,6 +13,7 @@ import pandas as pd
 from promptatlas.analysis.statistics import families
 from promptatlas.analysis.statistics.checks import TOLERATED_POINTS, zero_shot_check
 from promptatlas.analysis.statistics.crossed import crossed_interval
+from promptatlas.analysis.statistics.held_out import best_sources, by_place
 from promptatlas.analysis.statistics.helping import helping
 from promptatlas.analysis.statistics.jackknife import leave_one_out, without
 from promptatlas.analysis.statistics.joint import compare_joint
@@ -140,7 +141,8 @@ def _method(scores: Scores) -> dict:
     if len(keep) >= FEWEST_TASKS:
         parts = effects(primary[np.ix_(keep, keep)])
         named = [scores.tasks[index] for index in keep]
-        givers, receivers = ranked(named, parts.source), ranked(named, parts.target)
+        gives, receives = effects_by_seed(matrix(scores, PRIMARY), keep)
+        givers, receivers = ranked(named, parts.source, gives), ranked(named, parts.target, receives)
     counts = helping(scores)
     return {
         "method": scores.method,
@@ -159,6 +161,7 @@ def _method(scores: Scores) -> dict:
         "over_scratch": _over_scratch(scores),
         "givers": givers,
         "receivers": receivers,
+        "best_sources": best_sources(scores),
     }
 
 
@@ -185,8 +188,22 @@ def pseudo_values(gap: np.ndarray) -> np.ndarray:
     return n * _mean(gap) - (n - 1) * leave_one_out(n, lambda task: _mean(without(gap, task)))
 
 
-def ranked(names: list[str], values: np.ndarray) -> list[dict]:
-    return [{"task": names[index], "effect": float(values[index])} for index in np.argsort(-values, kind="stable")]
+def effects_by_seed(values: np.ndarray, keep: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+    """Effects of the tasks `keep` (m,) as sources and as targets by seed of (S, n, n): each (S, m), NaN in a seed that lacks too much."""
+    gives, receives = np.full((2, len(values), len(keep)), np.nan)
+    for seed, one in enumerate(values):
+        part = one[np.ix_(keep, keep)]
+        if len(usable(part)) == len(keep) >= FEWEST_TASKS:
+            found = effects(part)
+            gives[seed], receives[seed] = found.source, found.target
+    return gives, receives
+
+
+def ranked(names: list[str], values: np.ndarray, by_seed: np.ndarray) -> list[dict]:
+    """Tasks by effect (n,), the largest first. held_out: what the place is worth in seeds that had no part in it, from effects (S, n)."""
+    worth = by_place(by_seed)
+    order = np.argsort(-values, kind="stable")
+    return [{"task": names[index], "effect": float(values[index]), "held_out": float(worth[place])} for place, index in enumerate(order)]
 
 
 def mean_interval_width(statistics: pd.DataFrame, response: str) -> float:

@@ -47,16 +47,13 @@ function drawRanking() {
 }
 
 function drawBest() {
+  if (!bySummary().best_sources) {
+    fill("best", quiet("summary.json was made by an earlier version; delete it and run the study again to see the best sources."));
+    return;
+  }
+  const found = Object.fromEntries(bySummary().best_sources.targets.map(one => [one.target, one.sources]));
   const rows = ordered().map(target => {
-    const best = SUMMARY.order
-      .filter(source => source !== target)
-      .map(source => {
-        const found = there(gains(source, target).map(one => one[1]));
-        return {source, at: mean(found), seeds: found.length, low: Math.min(...found), high: Math.max(...found)};
-      })
-      .filter(one => isNumber(one.at))
-      .sort((a, b) => b.at - a.at)
-      .slice(0, 3);
+    const best = found[target] || [];
     const pick = element(
       "button",
       {
@@ -74,11 +71,11 @@ function drawBest() {
       ...[0, 1, 2].map(place => {
         const one = best[place];
         if (!one) return "\u2013";
-        const [at, low, high] = [one.at, one.low, one.high].map(gainShort);
-        if (one.seeds < 2) return element("span", {}, `${title(one.source)} `, element("span", {class: "quiet"}, at));
+        if (one.n_seeds < 2 || !isNumber(one.held_out)) return title(one.source);
+        const [at, low, high] = [one.held_out, one.low, one.high].map(gainShort);
         return element(
           "span",
-          {title: `seeds from ${low} to ${high}`},
+          {title: `seeds from ${low} to ${high}, mean ${gainShort(one.apparent)}`},
           `${title(one.source)} `,
           element("span", {class: "quiet"}, `${at} [${low}, ${high}]`),
         );
@@ -91,17 +88,26 @@ function drawBest() {
       ["target", "best source", "second", "third"],
       rows,
       [],
-      `Other tasks only; ${gainWords()}` +
-        (oneSeed() ? ". One seed, so how far they would move with another is not known." : ", in brackets the range over seeds."),
+      oneSeed()
+        ? "Other tasks only. The seed that chose a source cannot tell how much it gains, and there is no other."
+        : `Other tasks only; ${gainWords()}, in brackets the range over seeds. Sources are ranked by all seeds; the first number is what the place is worth: that of a seed left out, for the source that the other seeds put there, mean over seeds.`,
     ),
   );
+}
+
+// What the best source is worth in a seed that had no part in choosing it.
+function leftOut() {
+  const {apparent, held_out: worth, low, high} = (bySummary().best_sources || {points: {}}).points;
+  if (!isNumber(worth)) return "";
+  const range = isNumber(low) ? ` [${gainText(low)}, ${gainText(high)}]` : "";
+  return ` The source that looks best for a target seems to have ${gainText(apparent)} (${gainWords()}; mean over targets); chosen on the other seeds, it has ${gainText(worth)}${range} in the seed left out.`;
 }
 
 function drawSourcesWords() {
   const found = SUMMARY.regret.find(one => here(one) && one.measure === "ctrl_static" && one.test === "regret@1");
   const luck = oneSeed()
     ? "With one seed the apparent best is partly luck, and nothing here says how much."
-    : "With few seeds the apparent best is partly luck; sources whose ranges over seeds overlap are not told apart.";
+    : `With few seeds the apparent best is partly luck; sources whose ranges over seeds overlap are not told apart.${leftOut()}`;
   fill(
     "sources-words",
     found && isNumber(found.estimate)
@@ -172,9 +178,9 @@ function drawVariance() {
       {},
       element("h3", {}, head),
       table(
-        ["task", `effect${effectWords().unit}`],
-        rows.slice(0, 5).map(row => [title(row.task), effectWords().text(row.effect)]),
-        [1],
+        ["task", `effect${effectWords().unit}`, ...(oneSeed() ? [] : ["of the place in a seed left out"])],
+        rows.slice(0, 5).map(row => [title(row.task), effectWords().text(row.effect), ...(oneSeed() ? [] : [effectWords().text(row.held_out)])]),
+        [1, 2],
       ),
     );
   fill(
