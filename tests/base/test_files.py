@@ -1,6 +1,7 @@
 """A file is whole or as it was, whatever ends the writing of it."""
 
 import os
+import re
 import subprocess
 import time
 from pathlib import Path
@@ -62,3 +63,11 @@ def test_what_killed_processes_left_is_swept_away_and_nothing_else(tmp_path):
         os.utime(path, (time.time() - 60,) * 2)
     files.sweep([wanted, tmp_path / "c.json", tmp_path / "nowhere" / "d.json"])
     assert {*tmp_path.iterdir()} == {wanted, young, alive, foreign} and not other.exists()
+
+
+def test_nothing_else_writes_text_in_place() -> None:
+    """What a killed job leaves half written would be read by the next."""
+    workflow = Path(files.__file__).parents[2]
+    code = [*(workflow / "promptatlas").rglob("*.py"), *(workflow / "scripts").glob("*.py")]
+    in_place = {path.name for path in code if re.search(r"\.write_(text|bytes)\(", path.read_text())}
+    assert len(code) > 100 and in_place == {"files.py"}

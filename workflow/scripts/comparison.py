@@ -2,12 +2,12 @@ from promptatlas.base.progress import reporting
 
 with reporting(snakemake.log[0]) as say:
     say("compare the methods")
-    import json
     from pathlib import Path
 
     import pandas as pd
 
     from promptatlas.analysis.statistics import few_shot
+    from promptatlas.records import cells
     from promptatlas.report import figures
     from promptatlas.study.multitask import ROWS
     from promptatlas.study.study import Study
@@ -19,4 +19,4 @@ with reporting(snakemake.log[0]) as say:
     printed = few_shot.published_means(study.design, study.backbone.weights, study.shots, study.config)
     summary = few_shot.summary(**tables, joint=joint, sources=ROWS, printed=printed, design=study.design.name)
     figures.draw_comparison(summary, Path(snakemake.output.figures))
-    Path(snakemake.output.summary).write_text(json.dumps(summary, indent=1) + "\n")
+    cells.write(study.paths.summary, summary)

@@ -2,12 +2,10 @@ from promptatlas.base.progress import reporting
 
 with reporting(snakemake.log[0]) as say:
     say("put the scores into the layout of papers")
-    import json
-    from pathlib import Path
-
     import pandas as pd
 
     from promptatlas.analysis import paper_protocols
+    from promptatlas.records import cells
     from promptatlas.runs import tables
     from promptatlas.study.study import Study
 
@@ -17,4 +15,4 @@ with reporting(snakemake.log[0]) as say:
     table = paper_protocols.with_published(measured, study.design, study.backbone.weights, study.shots, study.config)
     tables.save(table, study.paths.table("protocol"))
     summary = paper_protocols.summary(table, transfer, tasks, baselines, study.design, shared)
-    Path(study.paths.summary).write_text(json.dumps(summary, indent=1) + "\n")
+    cells.write(study.paths.summary, summary)

@@ -2,12 +2,10 @@ from promptatlas.base.progress import reporting
 
 with reporting(snakemake.log[0]) as say:
     say("relate similarity to transfer")
-    import json
-    from pathlib import Path
-
     import pandas as pd
 
     from promptatlas.analysis import statistics
+    from promptatlas.records import cells
     from promptatlas.runs import tables
     from promptatlas.study.multitask import ROWS
     from promptatlas.study.study import Study
@@ -20,4 +18,4 @@ with reporting(snakemake.log[0]) as say:
     table = statistics.analyse(transfer, similarity, tasks, permutations=permutations, primary=snakemake.params.primary)
     tables.save(table, study.paths.table("statistics"))
     summary = statistics.summary(transfer, similarity, table, tasks, baselines, permutations, methods, joint, ROWS, shared)
-    Path(study.paths.summary).write_text(json.dumps(summary, indent=1) + "\n")
+    cells.write(study.paths.summary, summary)

@@ -7,6 +7,7 @@ from dataclasses import asdict, dataclass, fields
 from pathlib import Path
 
 from promptatlas.base.errors import UserError
+from promptatlas.base.files import replace
 from promptatlas.base.json_record import newer
 from promptatlas.base.messages import plain
 
@@ -49,7 +50,7 @@ class Architecture:
 
     def write(self, path: Path) -> None:
         usual = {field.name: field.default for field in fields(self)}
-        path.write_text(json.dumps({k: v for k, v in asdict(self).items() if v != usual[k]}, indent=2) + "\n")
+        replace(path, (json.dumps({k: v for k, v in asdict(self).items() if v != usual[k]}, indent=2) + "\n").encode())
 
     @staticmethod
     def read(path: Path) -> Architecture:

@@ -70,7 +70,7 @@ class Joint(SeveralTasks):
                 self.at.say(f"{self.name}: no scores from {study.multitask.row} for {', '.join(group)}: {NO_OTHERS}")
         without = [group for group in groups if self._has_own_source(group)]
         if without:
-            yield Step(self.name, "source prompts to tune", [batch for group in without for batch in self._sources_to_tune(group)])
+            yield Step(self.name, "source prompts to tune", [self._source_to_tune(group) for group in without])
             if study.multitask.options["average_seeds"]:
                 means = {self._source_path(group, AVERAGE): [*self._source_paths(group).values()] for group in without}
                 yield Step(self.name, "means to take", [self.averages(means)])
@@ -160,8 +160,9 @@ class Joint(SeveralTasks):
     def _source_paths(self, group: Group) -> dict[int, Path]:
         return {seed: self._source_path(group, seed) for seed in self.study.seeds}
 
-    def _sources_to_tune(self, group: Group) -> list[Batch]:
-        return self.prompts(self.study.multitask.tasks(*group), self._source_paths(group), self.study.multitask.settings(self.method))
+    def _source_to_tune(self, group: Group) -> Batch:
+        multitask = self.study.multitask
+        return self.prompts("+".join(group), multitask.tasks(*group), self._source_paths(group), multitask.settings(self.method))
 
     def _starts(self, group: Group) -> dict[int, Path]:
         """Multitask source prompts by seed; where the target is left out, so is its whole group."""
@@ -186,7 +187,7 @@ class Joint(SeveralTasks):
         if source == "scratch" and len(group) == 1:
             return []
         starts = None if source == "scratch" else self._starts(group)
-        return self.prompts(group, self._paths(source, group), self.study.settings(self.method), starts)
+        return [self.prompts("+".join(group), group, self._paths(source, group), self.study.settings(self.method), starts)]
 
     # Scores
 

@@ -23,7 +23,10 @@ class Multitask(SeveralTasks):
         study, method = self.study, self.method
         paths = {target: {seed: study.paths.multitask_prompt(method, seed, target) for seed in study.seeds} for target in self.targets}
         settings = study.multitask.settings(method)
-        batches = [batch for target, own in paths.items() for batch in self.prompts(study.multitask.tasks(target), own, settings)]
+        batches = [
+            self.prompts(target if study.multitask.leaves_one_out else "", study.multitask.tasks(target), own, settings)
+            for target, own in paths.items()
+        ]
         yield Step(f"multitask {method}", "prompts to tune", batches)
         if study.multitask.options["average_seeds"]:
             means = {study.paths.multitask_prompt(method, AVERAGE, target): [*own.values()] for target, own in paths.items()}

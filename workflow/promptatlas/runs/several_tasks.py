@@ -35,14 +35,16 @@ class SeveralTasks:
         self.at, self.study, self.method, self.what = at, at.study, method, what
         self.manner = Manner(self.study.multitask.options["classes"], self.study.multitask.options["batches"])
 
-    def prompts(self, names: Sequence[str], paths: Mapping[int, Path], settings: Settings, starts: Starts | None = None) -> list[Batch]:
-        """The prompts of all seeds at their paths."""
+    def prompts(
+        self, called: str, names: Sequence[str], paths: Mapping[int, Path], settings: Settings, starts: Starts | None = None
+    ) -> Batch:
+        """The prompts of all seeds at their paths. called: what progress is told of."""
 
         def artifact(seed: int) -> Artifact:
             inputs = partial(self.inputs, names, seed, settings, starts)
             return Artifact(self.what, paths[seed], PROMPT, inputs, seed, self.about, None if starts is None else starts[seed])
 
-        return [Batch("+".join(names), [artifact(seed) for seed in paths], partial(self.tune, names, settings, starts))]
+        return Batch(called, [artifact(seed) for seed in paths], partial(self.tune, names, settings, starts))
 
     def inputs(self, names: Sequence[str], seed: int, settings: Settings, starts: Starts | None) -> dict[str, str]:
         """Everything that determines a prompt of several tasks, by name; `tasks` are those of `names` on which it is tuned."""

@@ -9,6 +9,7 @@ from pathlib import Path
 
 import pandas as pd
 
+from promptatlas.base.files import replace
 from promptatlas.report.page import joint, markup
 from promptatlas.report.page.payload import payload
 
@@ -30,7 +31,7 @@ def write(
     tables: transfer, similarity, tasks and tuning by name; config: the resolved configuration; cells: the dicts of the
     cell files, for the scores by class; summary: the dict of summary.json, from which all words take their numbers.
     """
-    Path(path).write_text(render(payload(tables, config, cells, summary)), encoding="utf-8")
+    replace(path, render(payload(tables, config, cells, summary)).encode())
 
 
 def render(data: dict) -> str:

@@ -10,6 +10,7 @@ import numpy as np
 import pandas as pd
 
 from promptatlas.analysis.words import method_title, way_title
+from promptatlas.base.files import replace
 from promptatlas.report.page.markup import Section, Table, TableCell, part, render, table
 from promptatlas.runs.largest_class import SAME
 from promptatlas.study.designs import LARGEST_CLASS
@@ -48,7 +49,7 @@ def write(
         cautions=_cautions(summary, titles(tasks)),
         sections=[*sections, *_failed(summary["holes"], titles(tasks)), Section("study", "The study", "study.html", study)],
     )
-    Path(path).write_text(page, encoding="utf-8")
+    replace(path, page.encode())
 
 
 def _failed(failed: Sequence[Mapping], titles: Mapping[str, str]) -> list[Section]:
