@@ -15,9 +15,8 @@ import pandas as pd
 
 from promptatlas.analysis import published
 from promptatlas.analysis.published.settings import difference
-from promptatlas.analysis.statistics.checks import TOLERATED_POINTS, zero_shot_check
 from promptatlas.analysis.statistics.failed import failed_by_reason
-from promptatlas.analysis.statistics.summary import cautions, plain
+from promptatlas.analysis.statistics.summary import cautions, plain, template_scores
 from promptatlas.study.designs import Design
 from promptatlas.tasks.base_new import BASE, NEW, SUBSETS, subset_name, whole_of
 
@@ -167,7 +166,6 @@ def summary(
     shared: pd.DataFrame | None = None,
 ) -> dict:
     """The dict written to summary.json: what was measured, and the averages beside the printed ones."""
-    template = transfer[transfer["source"] == TEMPLATE].drop_duplicates("target").set_index("target")["score"]
     there = transfer[transfer["score"].notna()]
     return plain(
         {
@@ -184,8 +182,6 @@ def summary(
             "compute_seconds": float(transfer["seconds"].sum()),
             "holes": failed_by_reason(transfer, baselines),
             "averages": table[table["target"] == AVERAGE].drop(columns=["design", "target"]).to_dict("records"),
-            "zero_shot_check": zero_shot_check(tasks, template, baselines),
-            "zero_shot_tolerated_points": TOLERATED_POINTS,
-            **cautions(transfer, tasks, shared),
+            **cautions(transfer, tasks, shared, template_scores(transfer), baselines),
         }
     )

@@ -13,6 +13,7 @@ from typing import Any
 
 import numpy as np
 
+from promptatlas.base.files import sha256
 from promptatlas.tasks.listing import Images
 from promptatlas.tasks.prepared import DIGEST_BYTES, Pool
 
@@ -78,7 +79,6 @@ def _end(path: str, size: Any) -> Hashable:
 
 def _whole(path: str, key: Any) -> Hashable:
     try:
-        with open(path, "rb") as file:
-            return hashlib.file_digest(file, "sha256").digest()
+        return sha256(path)
     except OSError:
         return None

@@ -7,11 +7,10 @@ import pandas as pd
 
 from promptatlas.analysis import published
 from promptatlas.analysis.published.settings import difference
-from promptatlas.analysis.statistics.checks import TOLERATED_POINTS, zero_shot_check
 from promptatlas.analysis.statistics.failed import failed_by_reason
 from promptatlas.analysis.statistics.joint import compare_joint
 from promptatlas.analysis.statistics.methods import compare
-from promptatlas.analysis.statistics.summary import cautions, plain
+from promptatlas.analysis.statistics.summary import cautions, plain, template_scores
 from promptatlas.study.designs import Design, FewShot
 
 
@@ -30,7 +29,6 @@ def summary(
     means that others published, `shared` is the table `shared_images`."""
     every = methods if joint is None else pd.concat([methods, joint])
     measured = every[every["score"].notna()]
-    template = transfer[transfer["source"] == "template"].drop_duplicates("target").set_index("target")["score"]
     comparison = compare(methods)
     return plain(
         {
@@ -48,9 +46,7 @@ def summary(
             "published_means": _beside(comparison, printed),
             "joint": [] if joint is None else compare_joint(joint, transfer, sources),
             "holes": failed_by_reason(transfer, baselines, joint),
-            "zero_shot_check": zero_shot_check(tasks, template, baselines),
-            "zero_shot_tolerated_points": TOLERATED_POINTS,
-            **cautions(transfer, tasks, shared),
+            **cautions(transfer, tasks, shared, template_scores(transfer), baselines),
         }
     )
 

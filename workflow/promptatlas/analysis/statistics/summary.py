@@ -68,8 +68,6 @@ def summary(
         "primary_response": PRIMARY,
         "order": order,
         "zero_shot_chance_corrected_mean": _mean(corrected),
-        "zero_shot_check": zero_shot_check(tasks, pd.Series(base, index=names), baselines),
-        "zero_shot_tolerated_points": TOLERATED_POINTS,
         "ceiling": CEILING,
         "tasks_at_ceiling": _at_ceiling(collected, names),
         "by_method": [_method(scores) for scores in collected],
@@ -83,19 +81,29 @@ def summary(
         "published": compare(collected, order, families.of_tasks(tasks), permutations),
         "comparison": None if methods is None else compare_methods(methods),
         "joint": [] if joint is None else compare_joint(joint, transfer, sources),
-        **cautions(transfer, tasks, shared),
+        **cautions(transfer, tasks, shared, pd.Series(base, index=names), baselines),
     }
     return plain(result)
 
 
-def cautions(transfer: pd.DataFrame, tasks: pd.DataFrame, shared: pd.DataFrame | None) -> dict[str, list[dict]]:
-    """What makes scores worth less than they look: odd data, images that tasks share, a largest class that is hard to beat."""
+def cautions(
+    transfer: pd.DataFrame, tasks: pd.DataFrame, shared: pd.DataFrame | None, measured: pd.Series, baselines: pd.DataFrame | None
+) -> dict[str, Any]:
+    """What makes scores worth less than they look: odd data, images that tasks share, a largest class that is hard to beat, and
+    zero-shot scores, `measured` by task, that are not those expected."""
     odd = tasks[tasks["notes"] != ""] if "notes" in tasks else tasks[:0].assign(notes="")
     return {
         "odd_data": odd[["task", "notes"]].to_dict("records"),
         "shared_images": [] if shared is None else shared.to_dict("records"),
         "largest_class": records(transfer, tasks),
+        "zero_shot_check": zero_shot_check(tasks, measured, baselines),
+        "zero_shot_tolerated_points": TOLERATED_POINTS,
     }
+
+
+def template_scores(transfer: pd.DataFrame) -> pd.Series:
+    """By target the score of the hand-written prompt, which has no seed."""
+    return transfer[transfer["source"] == "template"].drop_duplicates("target").set_index("target")["score"]
 
 
 def _mean(values: np.ndarray) -> float:

@@ -148,7 +148,7 @@ def _offline() -> Iterator[None]:
 
 
 def _part(source: dict, data: Any, split: str, place: Path, mark: str) -> Part:
-    image, label = _image_column(source, data), _label_column(source, data)
+    image, label = _columns(source, data)
     where = f"{source['repository']} {split}"
     labels, names = labels_and_names(data.features[label], data.data.column(label), _given_names(source, place), where)
     files = [str(entry["filename"]) for entry in data.cache_files]
@@ -156,33 +156,22 @@ def _part(source: dict, data: Any, split: str, place: Path, mark: str) -> Part:
     return Part(images, labels, names, f"{mark} {split} {image} {label}")
 
 
-def _image_column(source: dict, data: Any) -> str:
+def _columns(source: dict, data: Any) -> tuple[str, str]:
+    """Those of images and of labels: as the source says, or the only one with images and the first called as labels usually are."""
     import datasets
 
-    if "image" in source:
-        return _require_column(source["image"], "image", source, data)
-    found = [name for name, feature in data.features.items() if isinstance(feature, datasets.Image)]
-    if len(found) != 1:
-        columns = ", ".join(data.features)
-        raise UserError(f"{source['repository']} has columns {columns}; say in `image` which holds the images")
-    return found[0]
+    images = [name for name, feature in data.features.items() if isinstance(feature, datasets.Image)]
+    labels = [name for name in LABELS if name in data.features]
+    return _column("image", images if len(images) == 1 else [], source, data), _column("label", labels, source, data)
 
 
-def _label_column(source: dict, data: Any) -> str:
-    if "label" in source:
-        return _require_column(source["label"], "label", source, data)
-    found = [name for name in LABELS if name in data.features]
-    if not found:
-        columns = ", ".join(data.features)
-        raise UserError(f"{source['repository']} has columns {columns}; say in `label` which holds the labels")
-    return found[0]
-
-
-def _require_column(name: str, key: str, source: dict, data: Any) -> str:
-    if name not in data.features:
-        columns = ", ".join(data.features)
+def _column(key: str, usual: list[str], source: dict, data: Any) -> str:
+    columns, name = ", ".join(data.features), source.get(key)
+    if name is None and not usual:
+        raise UserError(f"{source['repository']} has columns {columns}; say in `{key}` which holds the {key}s")
+    if name is not None and name not in data.features:
         raise UserError(f"{source['repository']} has no column {name!r}, only {columns}; correct `{key}` of the source")
-    return name
+    return name or usual[0]
 
 
 def _given_names(source: dict, place: Path) -> tuple[str, ...]:

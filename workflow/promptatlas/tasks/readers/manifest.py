@@ -34,10 +34,7 @@ def read(source: dict, data_root: Path, root: Path, needed: Sequence[str] = NEED
 
     needed: the splits without which it is none.
     """
-    file = path(source, data_root)
-    content = _content(file, needed)
-    multilabel = isinstance(content["train"][0][1], list)
-    names = _names(content, file, multilabel)
+    file, content, names, multilabel = _looked_into(source, data_root, needed)
     order = {label: position for position, label in enumerate(sorted(names))}
     listed = tuple(names[label] for label in sorted(names))
     return {split: [_part(rows, root, file, order, listed, multilabel)] for split, rows in content.items()}
@@ -45,11 +42,18 @@ def read(source: dict, data_root: Path, root: Path, needed: Sequence[str] = NEED
 
 def classes(source: dict, data_root: Path) -> tuple[tuple[str, ...], bool]:
     """The names of the classes in the order of their labels, and whether rows have lists of them."""
-    file = path(source, data_root)
-    content = _content(file)
-    multilabel = isinstance(content["train"][0][1], list)
-    names = _names(content, file, multilabel)
+    _, _, names, multilabel = _looked_into(source, data_root)
     return tuple(names[label] for label in sorted(names)), multilabel
+
+
+def _looked_into(
+    source: dict, data_root: Path, needed: Sequence[str] = NEEDED
+) -> tuple[Path, dict[str, list], dict[int, str], bool]:
+    """The manifest, its rows by split, the name of each label, and whether rows have lists of labels."""
+    file = path(source, data_root)
+    content = _content(file, needed)
+    multilabel = isinstance(content["train"][0][1], list)
+    return file, content, _names(content, file, multilabel), multilabel
 
 
 def look(source: dict, data_root: Path, root: Path) -> Look:
@@ -64,7 +68,7 @@ def look(source: dict, data_root: Path, root: Path) -> Look:
     return {name: seen for name, seen in found.items() if seen}
 
 
-def _content(file: Path, needed: Sequence[str] = NEEDED) -> dict[str, list]:
+def _content(file: Path, needed: Sequence[str]) -> dict[str, list]:
     """Rows by our names of the splits."""
     try:
         content = json.loads(text_files.read(file), object_pairs_hook=lambda pairs: _once(pairs, file))
