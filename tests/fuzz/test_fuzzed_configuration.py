@@ -8,7 +8,7 @@ import yaml
 from fuzzing import NASTY, cases, damaged, mutated, names, outcome, values
 from hypothesis import given, strategies as st
 
-from promptatlas.study import configuration
+from promptatlas.study import configuration, schema
 from promptatlas.study.study import Study
 from promptatlas.tasks import catalogue
 
@@ -22,7 +22,7 @@ STUDIES = [
     {"tasks": ["shapes", "colors", "digits_rendered"], "design": "cross_dataset", "sources": ["shapes"], "results": "out",
      "joint": [], "union": {"classes": "own"}, "device": "cpu", "protocols": ["frozen"], "calibration": ["template"]},
 ]  # fmt: skip
-SCHEMA = configuration._schema()["properties"]
+SCHEMA = schema.schema()["properties"]
 
 
 def planned(config) -> list:

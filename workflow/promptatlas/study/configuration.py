@@ -3,32 +3,23 @@
 Knows names of tasks and methods; knows nothing of files in a study, of torch or of Snakemake.
 """
 
-import copy
-import json
 import re
 from collections.abc import Iterable, Mapping, Sequence
-from contextlib import suppress
-from functools import cache
-from pathlib import Path
 from typing import Any
-
-import jsonschema
-import yaml
 
 from promptatlas import methods
 from promptatlas.backbone import kinds
 from promptatlas.backbone.origin import origin
-from promptatlas.base import plugins, text_files
+from promptatlas.base import plugins
 from promptatlas.base.errors import UserError
 from promptatlas.base.messages import plain, shown, some, suggest
 from promptatlas.evaluation import similarity
-from promptatlas.study import designs, multitask, protocols
+from promptatlas.study import designs, multitask, protocols, schema
+from promptatlas.study.yaml_file import load as load
 from promptatlas.tasks import base_new, catalogue
 from promptatlas.tasks.task import Task
 
-SCHEMA = Path(__file__).resolve().parents[2] / "schemas" / "config.schema.yaml"
 NO_VISUAL_PROMPTS = ("resnet", "siglip")
-MOST_VALUES = 100_000
 
 
 def complete(given: dict[str, Any]) -> dict[str, Any]:
@@ -36,12 +27,12 @@ def complete(given: dict[str, Any]) -> dict[str, Any]:
 
     Raises UserError with one sentence that names the first wrong key.
     """
-    _reasonable(given)
-    config = {key: _numbers(value) if isinstance(value, (list, dict)) and key != "data" else value for key, value in given.items()}
+    schema.require_reasonable(given)
+    config = {key: schema.numbers(value) if isinstance(value, (list, dict)) and key != "data" else value for key, value in given.items()}
     if "data" in config:
         config["data"] = _redraws(config["data"])
-    _check(config, _schema())
-    _fill(config, _schema())
+    schema.check(config)
+    schema.fill(config)
     plugins.load(config["plugins"])
     _known("design", config["design"], designs.DESIGNS, "design")
     for protocol in config["protocols"]:
@@ -64,7 +55,7 @@ def complete(given: dict[str, Any]) -> dict[str, Any]:
 def load_plugins(given: Mapping[str, Any]) -> None:
     """What the configuration lists under `plugins` registers is known, whatever else may be wrong with it."""
     config = {key: value for key, value in given.items() if key == "plugins"}
-    _check(config, _schema())
+    schema.check(config)
     plugins.load(config.get("plugins", []))
 
 
@@ -233,176 +224,9 @@ def _resolve_unions(config: dict[str, Any]) -> None:
             raise UserError(f"`joint` lists {task} twice; a task adapts in one group only")
 
 
-class _Twice(yaml.YAMLError):
-    """A key that a mapping has twice, of which YAML would take the last without a word. about: the rest of a sentence."""
-
-    def __init__(self, about: str) -> None:
-        self.about = about
-
-
-class _Loader(yaml.SafeLoader):
-    def construct_mapping(self, node: yaml.MappingNode, deep: bool = False) -> dict:
-        lines: dict[str, int] = {}
-        for key in (key for key, _ in node.value if isinstance(key, yaml.ScalarNode)):
-            line = key.start_mark.line + 1
-            if key.value in lines and key.value != "<<":
-                raise _Twice(f"gives `{plain(key.value)}` twice, at lines {lines[key.value]} and {line}; keep one of them")
-            lines[key.value] = line
-        return super().construct_mapping(node, deep)
-
-
-def load(path: Path) -> dict[str, Any]:
-    """The mapping in the YAML file at `path`, unchecked."""
-    content = ""
-    try:
-        content = text_files.read(path)
-        config = _parsed(content)
-    except FileNotFoundError:
-        raise UserError(
-            f"the configuration file {path} does not exist; run this in the project's folder or name a file with --configfile"
-        ) from None
-    except OSError as error:
-        raise UserError(f"the configuration file {path} cannot be read ({error.strerror}); name another with --configfile") from None
-    except _Twice as twice:
-        raise UserError(f"the configuration file {path} {twice.about}") from None
-    except (yaml.YAMLError, ValueError, RecursionError) as error:
-        raise UserError(f"the configuration file {path} is not valid YAML{_where(error, content)}; mend it and run again") from None
-    if not isinstance(config, dict):
-        raise UserError(f"the configuration file {path} must hold keys and values, such as `study: mini`")
-    return config
-
-
-def _parsed(content: str) -> Any:
-    """YAML, or JSON, of which YAML does not take the tabs."""
-    with suppress(ValueError):
-        return json.loads(content)
-    return yaml.load(content, _Loader)
-
-
-def _where(error: Exception, content: str) -> str:
-    """The line of a mistake, and what it is most often."""
-    mark = getattr(error, "problem_mark", None)
-    if mark is None:
-        return ""
-    lines = content.splitlines()
-    tab = mark.line < len(lines) and "\t" in lines[mark.line]
-    return f" at line {mark.line + 1}" + (", which has a tab where YAML wants spaces" if tab else "")
-
-
 def _known(kind: str, name: str, known: Iterable[str], key: str) -> None:
     if name not in known:
         raise UserError(f"unknown {kind} `{plain(name)}` under `{key}` in the configuration; {suggest(name, sorted(known), mark='`')}")
-
-
-@cache
-def _schema() -> dict[str, Any]:
-    return yaml.safe_load(SCHEMA.read_text())
-
-
-def usual(key: str) -> Any:
-    """What a configuration says under a key of which nothing is given."""
-    config: dict[str, Any] = {}
-    _fill(config, _schema())
-    return config[key]
-
-
-# For JSON Schema 2.0 is a whole number.
-_Validator = jsonschema.validators.extend(
-    jsonschema.Draft202012Validator,
-    type_checker=jsonschema.Draft202012Validator.TYPE_CHECKER.redefine(
-        "integer", lambda _, value: isinstance(value, int) and not isinstance(value, bool)
-    ),
-)
-
-
-def _reasonable(config: dict[str, Any]) -> None:
-    """UserError for what YAML's anchors can make of a few lines: values without end, or billions of them."""
-    sizes: dict[int, int] = {}
-
-    def size(value: Any) -> int:
-        if not isinstance(value, (dict, list)):
-            return 1
-        if id(value) not in sizes:
-            sizes[id(value)] = MOST_VALUES  # until it is known, which for a value inside itself is never
-            sizes[id(value)] = 1 + sum(map(size, value.values() if isinstance(value, dict) else value))
-        return sizes[id(value)]
-
-    try:
-        reasonable = size(config) < MOST_VALUES
-    except RecursionError:
-        reasonable = False
-    if not reasonable:
-        raise UserError(f"the configuration holds more than {MOST_VALUES} values, or some inside themselves; mend its anchors")
-
-
-def _check(config: dict[str, Any], schema: dict[str, Any]) -> None:
-    errors = sorted(
-        _Validator(schema).iter_errors(config),
-        key=lambda error: (len(error.path), str(error.path)),
-    )
-    if errors:
-        raise UserError(_sentence(errors[0]))
-
-
-def _sentence(error: jsonschema.ValidationError) -> str:
-    key = ".".join(map(plain, error.absolute_path))
-    if error.validator == "additionalProperties":
-        known = error.schema["properties"]
-        wrong = next(name for name in error.instance if name not in known)
-        place = f"`{key}` in the configuration" if key else "the configuration"
-        return f"unknown key `{plain(wrong)}` in {place}; {suggest(wrong, sorted(known), mark='`')}"
-    rules = {
-        "type": lambda: f"must be {_words(error.validator_value)}",
-        "enum": lambda: f"must be one of {', '.join(map(str, error.validator_value))}",
-        "const": lambda: f"must be {error.validator_value}",
-        "minimum": lambda: f"must be at least {error.validator_value}",
-        "maximum": lambda: f"must be at most {error.validator_value}",
-        "contains": lambda: "must list template, the zero-shot score that all gains are measured from",
-        "minItems": lambda: f"must list at least {error.validator_value}",
-        "minLength": lambda: "must not be empty",
-        "maxLength": lambda: f"must have at most {error.validator_value} characters",
-        "uniqueItems": lambda: "must not list anything twice",
-        "pattern": lambda: error.schema["description"],
-        "anyOf": lambda: f"must be {_alternatives(error)}",
-    }
-    return f"`{key or 'the configuration'}` {rules[error.validator]()}, not {shown(error.instance)}; mend it in the configuration"
-
-
-def _alternatives(error: jsonschema.ValidationError) -> str:
-    names = []
-    for schema in error.validator_value:
-        if "const" in schema:
-            names.append(f"`{'null' if schema['const'] is None else schema['const']}`")
-        elif schema["type"] == "array":
-            names.append(f"a list of at least {schema['minItems']} different names")
-        else:
-            names.append("a whole number of at least 1")
-    return " or ".join(names)
-
-
-def _words(types: str | list[str]) -> str:
-    words = {
-        "object": "keys and values",
-        "array": "a list",
-        "string": "text",
-        "integer": "a whole number",
-        "null": "empty",
-        "boolean": "true or false",
-    }
-    return " or ".join(words[name] for name in ([types] if isinstance(types, str) else types))
-
-
-def _numbers(value: Any) -> Any:
-    """Numbers that arrive as text: inside lists on Snakemake's command line, and 1e-3, which YAML takes for text."""
-    if isinstance(value, dict):
-        return {key: _numbers(part) for key, part in value.items()}
-    if isinstance(value, list):
-        return [_numbers(part) for part in value]
-    if isinstance(value, str) and re.fullmatch(r"[-+]?\d{1,18}", value, re.ASCII):
-        return int(value)
-    if isinstance(value, str) and re.fullmatch(r"[-+]?(\d+\.?\d*|\.\d+)(e[-+]?\d+)?", value, re.IGNORECASE | re.ASCII):
-        return float(value)
-    return value
 
 
 def _check_redraw(task: str, rule: dict[str, Any]) -> None:
@@ -419,12 +243,4 @@ def _redraws(value: Any) -> Any:
     """The same under `data`, but for `redraw` only: a class, a folder or a title may be called by a number."""
     if not isinstance(value, dict):
         return value
-    return {key: _numbers(part) if key == "redraw" else _redraws(part) for key, part in value.items()}
-
-
-def _fill(config: dict[str, Any], schema: dict[str, Any]) -> None:
-    for key, part in schema["properties"].items():
-        if key not in config:
-            config[key] = copy.deepcopy(part.get("default"))
-        if "properties" in part:
-            _fill(config[key], part)
+    return {key: schema.numbers(part) if key == "redraw" else _redraws(part) for key, part in value.items()}

@@ -12,7 +12,7 @@ from promptatlas.backbone.kinds import LOCAL
 from promptatlas.base.errors import UserError
 from promptatlas.base.messages import plain
 from promptatlas.base.plugins import is_file
-from promptatlas.study.configuration import load
+from promptatlas.study.yaml_file import load
 
 FOLDERS = ("folder", "root")
 

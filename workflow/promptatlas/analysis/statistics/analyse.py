@@ -41,7 +41,7 @@ from promptatlas.analysis.statistics.reliability import decompose
 from promptatlas.analysis.statistics.scales import PRIMARY, RESPONSES, matrix, seed_mean
 from promptatlas.base.errors import UserError
 from promptatlas.base.rng import named_rng
-from promptatlas.study import configuration
+from promptatlas.study import schema
 
 COLUMNS = (
     "response", "method", "protocol", "measure", "estimate", "low", "high", "p", "test", "n_tasks", "n_permutations",
@@ -65,7 +65,7 @@ def analyse(
     is as in a configuration that says nothing of it. Tasks with fewer than two measured cells as source or as target are left out
     (see `n_tasks`).
     """
-    usual = configuration.usual("statistics")
+    usual = schema.usual("statistics")
     permutations = usual["permutations"] if permutations is None else permutations
     primary = usual["primary"] if primary is None else primary
     if permutations < 1:
