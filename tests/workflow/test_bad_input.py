@@ -22,6 +22,7 @@ from tiny_study import CONFIG, ENVIRONMENT, PROMPTATLAS, ROOT
         ({"seeds": "one"}, ("`seeds` must be a list",)),
         ({"protocols": ["thawed"]}, ("unknown protocol `thawed` under `protocols`",)),
         ({"jobs": {"sources_per_job": "auto"}}, ("`jobs.sources_per_job` must be `all` or a whole number of at least 1",)),
+        ({"similarity": None}, ("`similarity` must be `standard` or `all` or a list of at least 1 different names, not nothing",)),
         ({"jobs": {"targets_per_job": 0}}, ("`jobs.targets_per_job` must be `all` or `auto` or a whole number of at least 1",)),
         (
             {"multitask": True},

@@ -101,11 +101,11 @@ def _sentence(error: jsonschema.ValidationError) -> str:
 
 def _alternatives(error: jsonschema.ValidationError) -> str:
     names = []
-    for schema in error.validator_value:
-        if "const" in schema:
-            names.append(f"`{'null' if schema['const'] is None else schema['const']}`")
-        elif schema["type"] == "array":
-            names.append(f"a list of at least {schema['minItems']} different names")
+    for one in error.validator_value:
+        if "type" not in one:
+            names += [f"`{'null' if value is None else value}`" for value in one.get("enum", [one.get("const")])]
+        elif one["type"] == "array":
+            names.append(f"a list of at least {one['minItems']} different names")
         else:
             names.append("a whole number of at least 1")
     return " or ".join(names)
