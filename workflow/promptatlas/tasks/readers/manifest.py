@@ -46,9 +46,7 @@ def classes(source: dict, data_root: Path) -> tuple[tuple[str, ...], bool]:
     return tuple(names[label] for label in sorted(names)), multilabel
 
 
-def _looked_into(
-    source: dict, data_root: Path, needed: Sequence[str] = NEEDED
-) -> tuple[Path, dict[str, list], dict[int, str], bool]:
+def _looked_into(source: dict, data_root: Path, needed: Sequence[str] = NEEDED) -> tuple[Path, dict[str, list], dict[int, str], bool]:
     """The manifest, its rows by split, the name of each label, and whether rows have lists of labels."""
     file = path(source, data_root)
     content = _content(file, needed)
