@@ -15,6 +15,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 
 from promptatlas.base.errors import UserError
+from promptatlas.base.files import replace
 from promptatlas.base.messages import plain
 
 PROMPT = re.compile(r"([^/]+)/((?:prompts|multitask)/[^\0]+\.safetensors)")
@@ -66,7 +67,7 @@ def _keep(archive: tarfile.TarFile, member: tarfile.TarInfo, path: Path, folder:
     found.study = study
     if PROMPT.fullmatch(member.name):
         found.prompts[name] = folder / f"{len(found.prompts)}.safetensors"
-        found.prompts[name].write_bytes(content)
+        replace(found.prompts[name], content)
     else:
         found.records[name] = content
 
