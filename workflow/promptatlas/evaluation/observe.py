@@ -19,7 +19,7 @@ from promptatlas.tasks.prepared import ImageRows
 PASS = 64  # images
 
 
-class Seen(NamedTuple):
+class Observation(NamedTuple):
     """logits (N, C); features (N, D), None where the prompt leaves images as they are; source_probabilities (N, S), None without source."""
 
     logits: np.ndarray
@@ -31,7 +31,7 @@ class Seen(NamedTuple):
 def observe(
     backbone: Backbone, class_names: tuple[str, ...], images: np.ndarray | ImageRows, features: np.ndarray, prompt: Prompts,
     source_names: tuple[str, ...] | None = None,
-) -> Seen:  # fmt: skip
+) -> Observation:  # fmt: skip
     """What `prompt` (K = 1) makes of `images` (N, S, S, 3), whose features without prompts are `features` (N, D), among the target's
     classes and, where `source_names` are given, among those that it was trained on."""
     prompt = prompt.to(backbone.device)
@@ -42,7 +42,7 @@ def observe(
     source = None
     if source_names is not None:
         source = PromptedClassifier(backbone, source_names, prompt).answer(prompt, seen.unsqueeze(0))[0].softmax(-1)
-    return Seen(_numbers(logits), None if prompt.visual is None else _numbers(seen), None if source is None else _numbers(source))
+    return Observation(_numbers(logits), None if prompt.visual is None else _numbers(seen), None if source is None else _numbers(source))
 
 
 def _prompted(classifier: PromptedClassifier, images: np.ndarray | ImageRows, prompt: Prompts) -> torch.Tensor:
