@@ -89,23 +89,24 @@ class _Group:
 def book(evidences: Sequence[Evidence]) -> pd.DataFrame:
     """The table `choice` with COLUMNS, from evidence on the tasks of a study whose truth is known.
 
-    Evidence of the same methods and shots makes one part of the table; each part has a row per rule and way to count candidates. Of
+    Evidence of the same methods and shots makes one part of the table; each part has a row per rule and way to count candidates. The
+    margin of `try` is chosen for all shots of the same methods at once: counted in standard errors it means the same for each. Of
     candidates that failed or whose truth is missing nothing is counted. Regrets and gains are in points, others are shares;
     `oracle_share` is the gain as a share of that of the best candidate or, where that is better, the hand-written prompt. low and
     high: 95 % by deleting each task in turn, as a target and as a source, with what was fitted kept as it was. margin: the mean over
     targets. UserError with fewer than three tasks.
     """
-    parts: dict[tuple[str, int], list[Evidence]] = {}
+    parts: dict[str, dict[int | None, list[Evidence]]] = {}
     for one in evidences:
         if one.truth is None or not np.isfinite(one.reference_truth):
             raise UserError(f"choice for target {one.target!r}: its test scores are missing; run the study to its end first")
-        parts.setdefault(("+".join(one.methods), -1 if one.shots is None else one.shots), []).append(one)
-    rows = [
-        {"method": method, "shots": None if shots < 0 else shots, "candidates": group.kind, **row}
-        for (method, shots), part in parts.items()
-        for group in _groups(part)
-        for row in _rows(group)
-    ]
+        parts.setdefault("+".join(one.methods), {}).setdefault(one.shots, []).append(one)
+    rows = []
+    for method, by_shots in parts.items():
+        groups = [(shots, group) for shots, part in by_shots.items() for group in _groups(part)]
+        for shots, group in groups:
+            alike = [other for _, other in groups if other.kind == group.kind]
+            rows += [{"method": method, "shots": shots, "candidates": group.kind, **row} for row in _rows(group, alike)]
     return pd.DataFrame(rows, columns=COLUMNS)
 
 
@@ -120,7 +121,8 @@ def _groups(evidences: Sequence[Evidence]) -> Iterator[_Group]:
         yield _Group([one.among(one.seeds == seed) for one in known for seed in sorted(set(one.seeds.tolist()))], ONE_SEED)
 
 
-def _rows(group: _Group) -> Iterator[dict]:
+def _rows(group: _Group, alike: Sequence[_Group]) -> Iterator[dict]:
+    """alike: the groups of the same methods and way to count candidates, of all shots."""
     files = _files(group)
     raw = [one.differences.mean(axis=1) for one in group.evidences]
     measures = sorted({name for one in group.evidences for name in one.measures})
@@ -146,7 +148,7 @@ def _rows(group: _Group) -> Iterator[dict]:
         Picks(choice.ranking, choice.ranking > 0) for choice in (Picks.always(t, h) for t, h in zip(group.true, group.there, strict=True))
     ]
     yield _row(group, "oracle", better, True)
-    margins = {target: chosen(group.leads(group.shrunk, target)) for target in group.targets}
+    margins = {target: chosen([lead for one in alike for lead in one.leads(one.shrunk, target)]) for target in group.targets}
     yield _row(group, "try", _with_margin(group, group.shrunk, margins), True, margins)
     if combined:
         own = [np.where(there, one[:, None], np.nan) for one, there in zip(combined.own, group.there, strict=True)]

@@ -55,7 +55,7 @@ def chosen(leads: Sequence[Lead]) -> float:
 
 
 def margin(evidences: Sequence[Evidence]) -> float:
-    """The margin for a new target, from targets whose truth is known: with the same methods and about as many images per class."""
+    """The margin for a new target, from targets whose truth is known, with the same methods and any numbers of images per class."""
     return chosen([lead(_known(one)) for one in evidences])
 
 
