@@ -1,7 +1,8 @@
 """A small study of four tasks and two methods in a folder of its own: run on a cluster or here, and what came out."""
 
 import subprocess
-from dataclasses import dataclass
+import sys
+from dataclasses import dataclass, replace
 from pathlib import Path
 
 import pandas as pd
@@ -43,6 +44,11 @@ class Clustered:
     """A folder in which the study is run."""
 
     folder: Path
+    python: str = PYTHON
+
+    def started_for_real(self) -> "Clustered":
+        """The same folder, in which Snakemake, its jobs and their scripts are started as a user's cluster starts them."""
+        return replace(self, python=sys.executable)
 
     @property
     def results(self) -> Path:
@@ -55,7 +61,7 @@ class Clustered:
         return self
 
     def command(self, *arguments: str) -> list[str]:
-        return [PYTHON, "-m", "snakemake", "--snakefile", str(ROOT / "Snakefile"), *arguments]
+        return [self.python, "-m", "snakemake", "--snakefile", str(ROOT / "Snakefile"), *arguments]
 
     def run(self, *arguments: str, timeout: float = 900) -> str:
         """Runs to the end and returns what was printed."""

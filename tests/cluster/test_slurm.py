@@ -1,6 +1,9 @@
 """A study through SLURM: on several nodes, each job with a GPU of its own, to the same tables as on one machine."""
 
+import os
 import re
+import sys
+from collections import Counter
 from pathlib import Path
 
 import pandas as pd
@@ -8,10 +11,18 @@ import pytest
 from clustered import PIECES, ROOT, Clustered, on_slurm
 from toy_slurm import GPU_KIND, Cluster, Unavailable, says
 
+from starts import ENVIRONMENT
+
 pytestmark = pytest.mark.cluster
 
 WITH_GPU = {"encode", "tune_coop", "tune_vpt", "transfer_frozen_coop", "transfer_frozen_vpt"}
 WITHOUT_GPU = {"probe", "similarity"}
+# Every interpreter that comes to life says which program it is, and in which job of SLURM.
+TELLS = """
+import os, sys
+with open(os.path.join(os.path.dirname(__file__), f"started-{os.getpid()}"), "w") as file:
+    print(sys.executable, os.environ.get("SLURM_JOB_ID", "none"), sep="\\n", file=file)
+"""
 
 
 @pytest.fixture(scope="module")
@@ -81,3 +92,16 @@ def test_jobs_that_run_the_model_are_given_a_gpu_and_no_others(there, jobs):
 
 def test_nothing_is_left_to_do(there):
     assert "Nothing to be done" in there.run(*on_slurm())
+
+
+def test_jobs_that_start_python_themselves_get_to_the_cells(cluster, tmp_path, monkeypatch):
+    """Above, the jobs are forks of a process of the tests; here nothing but what SLURM hands to a job reaches its Python."""
+    (tmp_path / "sitecustomize.py").write_text(TELLS)
+    monkeypatch.setitem(ENVIRONMENT, "PYTHONPATH", os.pathsep.join([str(tmp_path), *filter(None, [ENVIRONMENT.get("PYTHONPATH")])]))
+    study = Clustered(tmp_path / "study").configure(tasks=["shapes", "colors"], methods=["coop"]).started_for_real()
+    study.run(*on_slurm(), "--until", "transfer")
+    started = [path.read_text().splitlines() for path in tmp_path.glob("started-*")]
+    assert {program for program, _ in started} == {sys.executable}
+    by_job = Counter(job for _, job in started if job != "none")
+    assert len(by_job) == 3 and min(by_job.values()) > 1  # encode, tune and transfer: Snakemake and its script
+    assert len([*(study.results / "cells").rglob("*.json")]) == 2 * 4
