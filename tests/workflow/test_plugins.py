@@ -102,7 +102,7 @@ def status(study) -> subprocess.CompletedProcess:
 
 def test_what_plugins_register_reaches_cells_tables_and_page_and_a_change_only_what_it_made(study):
     """A method, a measure, a metric, a data source and a protocol at once."""
-    ours = ("--cores", "1", "--configfile", "studies/ours.yaml")
+    ours = ("--configfile", "studies/ours.yaml")
     study.run(*ours)
     cells = {name: json.loads(text) for name, text in study.contents("cells").items()}
     own = [cell for cell in cells.values() if cell["method"] == "angle"]
