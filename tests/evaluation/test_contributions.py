@@ -86,8 +86,8 @@ def test_those_to_a_curve_are_what_leaving_an_image_out_changes() -> None:
         ("accuracy", 0.75, 1.25),
         ("mean_per_class", 0.75, 1.25),
         ("roc_auc", 0.75, 1.5),
-        ("map_11_point", 1, 3),
-    ],  # which jumps, as a quantile does
+        pytest.param("map_11_point", 1, 3, marks=pytest.mark.slow),  # which jumps, as a quantile does
+    ],
 )
 def test_the_spread_of_a_difference_is_that_of_fresh_images(metric: str, least: float, most: float) -> None:
     """Over 200 draws of 40 images the mean estimated variance of the difference of two prompts, by what it is over the draws."""
