@@ -15,7 +15,7 @@ with reporting(snakemake.log[0]) as say:
     transfer, similarity, tasks, baselines, methods, shared = (pd.read_parquet(snakemake.input[name]) for name in names)
     joint = pd.read_parquet(snakemake.input.joint) if snakemake.input.joint else None
     permutations = snakemake.params.permutations
-    table = statistics.analyse(transfer, similarity, tasks, permutations=permutations, primary=snakemake.params.primary)
+    table = statistics.analyse(transfer, similarity, tasks, permutations, snakemake.params.primary, baselines)
     tables.save(table, study.paths.table("statistics"))
     summary = statistics.summary(transfer, similarity, table, tasks, baselines, permutations, methods, joint, ROWS, shared)
     cells.write(study.paths.summary, summary)

@@ -311,7 +311,7 @@ def test_a_target_without_zero_shot_score_has_no_gain_and_keeps_its_other_scales
     tasks = tasks_table(N)
     found = table_of(bare, tasks=tasks.assign(zero_shot=tasks["zero_shot"].where(tasks["task"] != "task_02")))
     tested = found[(found["test"] == "two_way") & (found["measure"] == "vis_frechet")].set_index(["response", "method"])["n_tasks"]
-    assert all(n == (N - 1 if response == "logit_gain" else N) for (response, _), n in tested.items())
+    assert all(n == (N - 1 if response in ("logit_gain", "perfection_gap") else N) for (response, _), n in tested.items())
     shares = found[(found["test"] == "variance_share") & (found["response"] == "logit_gain") & (found["measure"] == "source")]
     assert shares["estimate"].notna().all() and (shares["n_tasks"] == N).all()
 

@@ -4,11 +4,13 @@ import numpy as np
 import pandas as pd
 import pytest
 
+from promptatlas.analysis.statistics.analyse import analyse
 from promptatlas.analysis.statistics.matrices import collect
 from promptatlas.analysis.statistics.scales import calibration_rows, matrix, seed_mean
+from promptatlas.analysis.statistics.summary import perfection_gaps
 from promptatlas.analysis.statistics.views import VIEWS, colour_limits, shown
 from promptatlas.base.errors import UserError
-from synthetic_study import tasks_table, transfer_table
+from synthetic_study import similarity_table, task_names, tasks_table, transfer_table
 
 N = 5
 
@@ -43,10 +45,11 @@ def naive(transfer, scale, source, target, seed):
         "column_ratio": score / mine.drop(["scratch", "template"])["score"].max(),
         "gain_points": 100 * (score - zero),
         "logit_gain": log_odds(score) - log_odds(zero),
+        "perfection_gap": (score - zero) / (1 - zero),
     }[scale]
 
 
-@pytest.mark.parametrize("scale", ["raw", "chance_corrected", "column_ratio", "gain_points", "logit_gain"])
+@pytest.mark.parametrize("scale", ["raw", "chance_corrected", "column_ratio", "gain_points", "logit_gain", "perfection_gap"])
 def test_scale_equals_its_formula_in_every_cell(transfer, scores, scale):
     expected = [[[naive(transfer, scale, i, j, seed) for j in scores.tasks] for i in scores.tasks] for seed in (1, 2)]
     assert matrix(scores, scale) == pytest.approx(np.array(expected))
@@ -120,3 +123,38 @@ def test_where_guessing_is_perfect_nothing_is_corrected_for_it(transfer):
 def test_what_is_infinite_enters_no_mean():
     values = np.array([[1.0, np.inf, np.nan], [3.0, 2.0, np.nan]])
     assert seed_mean(values) == pytest.approx(np.array([2.0, 2.0, np.nan]), nan_ok=True)
+
+
+def probes(n, scores):
+    rows = [("linear_probe", name, seed, score + 0.01 * seed) for name, score in zip(task_names(n), scores, strict=True) for seed in (1, 3)]
+    return pd.DataFrame([*rows, ("zero_shot", "task_00", 1, 0.1)], columns=["method", "target", "seed", "score"])
+
+
+def test_the_perfection_gap_to_the_probe_has_its_mean_over_seeds_as_ceiling(transfer):
+    """Missing for a target whose zero-shot score reaches it, and for one without a probe."""
+    own = [0.97, 0.96, 0.0, 0.95, np.nan]
+    scores = collect(transfer, tasks_table(N), probes(N, own))[0]
+    gap = matrix(scores, "perfection_gap_probe")
+    expected = (scores.score - scores.zero_shot) / (np.array(own) + 0.02 - scores.zero_shot)
+    assert gap[:, :, [0, 1, 3]] == pytest.approx(expected[:, :, [0, 1, 3]]) and np.isnan(gap[:, :, [2, 4]]).all()
+
+
+def test_a_perfection_gap_is_missing_where_zero_shot_is_perfect_and_the_summary_names_the_target(transfer):
+    perfect = transfer.assign(score=transfer["score"].where((transfer["source"] != "template") | (transfer["target"] != "task_02"), 1.0))
+    collected = collect(perfect, tasks_table(N), probes(N, [0.97, 0.0, 0.96, 0.95, 0.97]))
+    gap = matrix(collected[0], "perfection_gap")
+    assert np.isnan(gap[:, :, 2]).all() and np.isfinite(np.delete(gap, 2, axis=2)).all()
+    assert perfection_gaps(collected) == {
+        "perfection_gap": {"ceiling": "1", "undefined": ["task_02"]},
+        "perfection_gap_probe": {"ceiling": "score of the linear probe", "undefined": ["task_01", "task_02"]},
+    }
+
+
+def test_a_probe_brings_rows_of_its_own_and_changes_no_other():
+    study = transfer_table(6), similarity_table(6), tasks_table(6)
+    without = analyse(*study, permutations=9)
+    found = analyse(*study, permutations=9, baselines=probes(6, [0.97] * 6))
+    assert set(without["response"]) == set(found["response"]) - {"perfection_gap_probe"}
+    pd.testing.assert_frame_equal(found[found["response"] != "perfection_gap_probe"].reset_index(drop=True), without)
+    confirmed = found[found["confirmatory"]]
+    assert set(confirmed["response"]) == {"logit_gain"} and confirmed["p_holm"].notna().all()

@@ -10,7 +10,7 @@ import numpy as np
 
 from promptatlas.analysis.any_matrix.given import Given, GivenMatrix
 from promptatlas.analysis.statistics.relations import relationships
-from promptatlas.analysis.statistics.scales import empirical_logit, perfection_gap, seed_mean
+from promptatlas.analysis.statistics.scales import empirical_logit, gap_closed, seed_mean
 from promptatlas.analysis.statistics.views import View
 from promptatlas.base.errors import UserError
 from promptatlas.base.messages import counted, suggest
@@ -120,7 +120,7 @@ def _perfection_gap(given: Given) -> MatrixScale | tuple[str, str]:
     about = "(score - baseline) / (ceiling - baseline)" + ("" if any(known) else ", the ceiling being 1")
     return MatrixScale(
         "perfection_gap", "Perfection gap factor", "", "the baseline; 1 = the ceiling", about,
-        lambda one, score: perfection_gap(score, one.baseline[:, None], _ceiling(one, share)[:, None]),
+        lambda one, score: gap_closed(score, one.baseline[:, None], _ceiling(one, share)[:, None]),
     )  # fmt: skip
 
 

@@ -8,6 +8,8 @@ names joined by `~`), `agreement_blocks`, `regret@k` (points; p of doing no bett
 all confirmatory tests of the study, over methods, protocols and primary measures, each with the larger of its p of `two_way` and
 of `two_way_blocks`.
 `n_cells` counts the cells, mean over seeds, that an estimate rests on (of `variance_share` and its like, those of all seeds).
+Scales by name (`response`): those of `scales.RESPONSES`. `perfection_gap` has 1 as its ceiling, `perfection_gap_probe` the score of the
+linear probe, where the study has one.
 What cannot be estimated has a row without an estimate, and `reason` says why.
 """
 
@@ -38,7 +40,7 @@ from promptatlas.analysis.statistics.reasons import (
 from promptatlas.analysis.statistics.regret import differing, no_preference, outdone, regrets, static_list
 from promptatlas.analysis.statistics.relations import FEWEST_TASKS, off_diagonal, usable
 from promptatlas.analysis.statistics.reliability import decompose
-from promptatlas.analysis.statistics.scales import PRIMARY, RESPONSES, matrix, seed_mean
+from promptatlas.analysis.statistics.scales import PRIMARY, matrix, responses, seed_mean
 from promptatlas.base.errors import UserError
 from promptatlas.base.rng import named_rng
 from promptatlas.study import schema
@@ -58,8 +60,9 @@ def analyse(
     tasks: pd.DataFrame,
     permutations: int | None = None,
     primary: Sequence[str] | None = None,
+    baselines: pd.DataFrame | None = None,
 ) -> pd.DataFrame:
-    """The table `statistics` of a study from its tables `transfer`, `similarity` and `tasks`.
+    """The table `statistics` of a study from its tables `transfer`, `similarity`, `tasks` and `baselines`.
 
     Confirmatory are the measures named in `primary`, on the primary scale, by the `two_way` test; all else explores. What is not given
     is as in a configuration that says nothing of it. Tasks with fewer than two measured cells as source or as target are left out
@@ -72,11 +75,11 @@ def analyse(
         raise UserError(f"'permutations' is {permutations}; give a whole number of at least 1 (9999 is usual)")
     families = of_tasks(tasks)
     truth = set(similarity.loc[similarity["family"] == "truth", "measure"])
-    collected = collect(transfer, tasks)
+    collected = collect(transfer, tasks, baselines)
     rows: list[dict] = []
     for scores in collected:
         matrices = similarity_matrices(similarity, scores.tasks, scores.method)
-        for response in RESPONSES:
+        for response in responses(scores):
             common = {"response": response, "method": scores.method, "protocol": scores.protocol}
             values = matrix(scores, response)
             rows += [common | row for row in variance_rows(values)]
@@ -234,7 +237,7 @@ def _agreement(collected: Sequence[Scores], families: pd.Series, permutations: i
         if (a.method == b.method) == (a.protocol == b.protocol):
             continue
         method, protocol = ("~".join(sorted(set(pair))) for pair in ((a.method, b.method), (a.protocol, b.protocol)))
-        for response in RESPONSES:
+        for response in responses(a):
             common = {"response": response, "method": method, "protocol": protocol}
             one, other = seed_mean(matrix(a, response)), seed_mean(matrix(b, response))
             yield from (common | row for row in agreement_of(one, other, a.tasks, families, permutations))

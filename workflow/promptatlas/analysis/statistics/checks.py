@@ -3,8 +3,9 @@
 import numpy as np
 import pandas as pd
 
+from promptatlas.analysis.statistics.matrices import probe_scores
+
 TOLERATED_POINTS = 3.0
-PROBE = "linear_probe"
 
 
 def zero_shot_check(tasks: pd.DataFrame, measured: pd.Series, baselines: pd.DataFrame | None = None) -> list[dict]:
@@ -13,9 +14,7 @@ def zero_shot_check(tasks: pd.DataFrame, measured: pd.Series, baselines: pd.Data
     measured: zero-shot score by task. `tasks` may have `zero_shot_expected` (0..1 or NaN) and `zero_shot_reference`
     (who measured it); `baselines` gives the linear probe, mean over seeds. What is not known is NaN or empty.
     """
-    probe = pd.Series(dtype=float)
-    if baselines is not None:
-        probe = baselines[baselines["method"] == PROBE].groupby("target")["score"].mean()
+    probe = probe_scores(baselines)
     expected = tasks.get("zero_shot_expected", pd.Series(np.nan, index=tasks.index)).astype(float)
     reference = tasks.get("zero_shot_reference", pd.Series("", index=tasks.index)).fillna("").astype(str)
     rows = []

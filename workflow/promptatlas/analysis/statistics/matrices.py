@@ -15,13 +15,15 @@ from promptatlas.base.errors import UserError
 from promptatlas.study.designs import LARGEST_CLASS
 
 ZERO_SHOT = "template"
+PROBE = "linear_probe"
 
 
 @dataclass(frozen=True)
 class Scores:
     """All measured scores of one protocol and method; missing cells are NaN.
 
-    score: (S, n, n); calibration: source name -> (S, n); chance, n_test, zero_shot: (n,) per target.
+    score: (S, n, n); calibration: source name -> (S, n); chance, n_test, zero_shot, probe: (n,) per target, the last that of a linear
+    probe.
     """
 
     protocol: str
@@ -33,6 +35,7 @@ class Scores:
     chance: np.ndarray
     n_test: np.ndarray
     zero_shot: np.ndarray
+    probe: np.ndarray
 
 
 def among(scores: Scores, index: np.ndarray) -> Scores:
@@ -42,7 +45,7 @@ def among(scores: Scores, index: np.ndarray) -> Scores:
         tasks=tuple(scores.tasks[one] for one in index),
         score=scores.score[:, index[:, None], index],
         calibration={source: row[:, index] for source, row in scores.calibration.items()},
-        **{name: getattr(scores, name)[index] for name in ("chance", "n_test", "zero_shot")},
+        **{name: getattr(scores, name)[index] for name in ("chance", "n_test", "zero_shot", "probe")},
     )
 
 
@@ -51,8 +54,8 @@ def task_names(tasks: pd.DataFrame) -> tuple[str, ...]:
     return tuple(sorted(tasks["task"]))
 
 
-def collect(transfer: pd.DataFrame, tasks: pd.DataFrame) -> list[Scores]:
-    """One `Scores` per (protocol, method) of the table `transfer`, in order of appearance."""
+def collect(transfer: pd.DataFrame, tasks: pd.DataFrame, baselines: pd.DataFrame | None = None) -> list[Scores]:
+    """One `Scores` per (protocol, method) of the table `transfer`, in order of appearance; linear probes are in the table `baselines`."""
     names = task_names(tasks)
     unknown = sorted(set(transfer["target"]) - set(names))
     if unknown:
@@ -65,10 +68,26 @@ def collect(transfer: pd.DataFrame, tasks: pd.DataFrame) -> list[Scores]:
             "collect the study again"
         )
     groups = transfer.groupby(["protocol", "method"], sort=False)
-    return [_scores(protocol, method, group, names, transfer, tasks) for (protocol, method), group in groups]
+    probe = probe_scores(baselines).reindex(names).to_numpy(float)
+    return [_scores(protocol, method, group, names, transfer, tasks, probe) for (protocol, method), group in groups]
 
 
-def _scores(protocol: str, method: str, group: pd.DataFrame, names: tuple[str, ...], transfer: pd.DataFrame, tasks: pd.DataFrame) -> Scores:
+def probe_scores(baselines: pd.DataFrame | None) -> pd.Series:
+    """Score of the linear probe by task, mean over seeds; empty where there is none."""
+    if baselines is None:
+        return pd.Series(dtype=float)
+    return baselines[baselines["method"] == PROBE].groupby("target")["score"].mean()
+
+
+def _scores(
+    protocol: str,
+    method: str,
+    group: pd.DataFrame,
+    names: tuple[str, ...],
+    transfer: pd.DataFrame,
+    tasks: pd.DataFrame,
+    probe: np.ndarray,
+) -> Scores:
     seeds = tuple(sorted(group["seed"].unique()))
     calibration = sorted(set(group["source"]) - set(names))
     dense = {source: np.full((len(seeds), len(names)), np.nan) for source in (*names, *calibration)}
@@ -90,6 +109,7 @@ def _scores(protocol: str, method: str, group: pd.DataFrame, names: tuple[str, .
         chance=by_target["chance"].mean().reindex(names).to_numpy(float),
         n_test=by_target["n_test"].mean().reindex(names).to_numpy(float),
         zero_shot=zero_shot(transfer, tasks, names),
+        probe=probe,
     )
 
 

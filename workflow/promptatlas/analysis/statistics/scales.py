@@ -59,21 +59,38 @@ def logit_gain(score: np.ndarray, scores: Scores, best: np.ndarray) -> np.ndarra
     return empirical_logit(score, scores.n_test) - empirical_logit(scores.zero_shot, scores.n_test)
 
 
-def perfection_gap(score: np.ndarray, zero_shot: np.ndarray, ceiling: np.ndarray | float) -> np.ndarray:
-    """``(s - z) / (u - z)``: 0 is the zero-shot score, 1 is the ceiling u; NaN where the zero-shot score reaches the ceiling.
+def gap_closed(score: np.ndarray, before: np.ndarray, ceiling: np.ndarray | float) -> np.ndarray:
+    """``(s - z) / (u - z)``: 0 is the score z before transfer, 1 is the ceiling u; NaN where z reaches u.
 
     The Perfection Gap Factor of Sachdeva et al. (CVPR 2026, arXiv 2511.18787).
     """
-    gap = ceiling - zero_shot
-    return (score - zero_shot) / np.where(gap > REACHED, gap, np.nan)
+    gap = ceiling - before
+    return (score - before) / np.where(gap > REACHED, gap, np.nan)
+
+
+def perfection_gap(score: np.ndarray, scores: Scores, best: np.ndarray) -> np.ndarray:
+    """Share of the gap between the target's zero-shot score and 1 that is closed; NaN where the zero-shot score is 1."""
+    return gap_closed(score, scores.zero_shot, 1.0)
+
+
+def perfection_gap_probe(score: np.ndarray, scores: Scores, best: np.ndarray) -> np.ndarray:
+    """The same with the linear probe's score of the target as the ceiling; NaN where zero-shot reaches it, or there is no probe."""
+    return gap_closed(score, scores.zero_shot, scores.probe)
 
 
 SCALES: dict[str, Callable[[np.ndarray, Scores, np.ndarray], np.ndarray]] = {
-    function.__name__: function for function in (gain_points, over_scratch, logit_gain, chance_corrected, column_ratio, raw)
+    function.__name__: function
+    for function in (gain_points, over_scratch, logit_gain, chance_corrected, column_ratio, raw, perfection_gap, perfection_gap_probe)
 }
 
 # A gain in points differs from the raw score by a constant per target, so its relationship part is the same.
-RESPONSES = ("logit_gain", "chance_corrected", "column_ratio", "raw")
+RESPONSES = ("logit_gain", "chance_corrected", "column_ratio", "raw", "perfection_gap", "perfection_gap_probe")
+NEEDS_PROBE = ("perfection_gap_probe",)
+
+
+def responses(scores: Scores) -> tuple[str, ...]:
+    """Those of `RESPONSES` that there are: where no task has a linear probe, none needs one."""
+    return RESPONSES if np.isfinite(scores.probe).any() else tuple(one for one in RESPONSES if one not in NEEDS_PROBE)
 
 
 def best_of_column(scores: Scores) -> np.ndarray:

@@ -21,7 +21,7 @@ from promptatlas.analysis.statistics.matrices import Scores, collect, task_names
 from promptatlas.analysis.statistics.methods import compare as compare_methods
 from promptatlas.analysis.statistics.published import compare
 from promptatlas.analysis.statistics.relations import FEWEST_TASKS, effects, off_diagonal, usable
-from promptatlas.analysis.statistics.scales import PRIMARY, beyond_chance, matrix, seed_mean
+from promptatlas.analysis.statistics.scales import PRIMARY, beyond_chance, gap_closed, matrix, responses, seed_mean
 from promptatlas.analysis.statistics.seriation import common_order
 from promptatlas.analysis.statistics.verdicts import KEYS, MEANINGFUL, decisive
 from promptatlas.analysis.statistics.views import has
@@ -48,7 +48,7 @@ def summary(
     that name, whose comparison is the key `comparison`. joint: the table of that name, whose comparison is the key `joint`;
     sources: those in `transfer` that were tuned on many tasks. shared: the table `shared_images`.
     """
-    collected = collect(transfer, tasks)
+    collected = collect(transfer, tasks, baselines)
     names = task_names(tasks)
     base = zero_shot(transfer, tasks, names)
     chance = collected[0].chance if collected else np.full(len(names), np.nan)
@@ -70,6 +70,7 @@ def summary(
         "zero_shot_chance_corrected_mean": _mean(corrected),
         "ceiling": CEILING,
         "tasks_at_ceiling": _at_ceiling(collected, names),
+        "perfection_gap": perfection_gaps(collected),
         "by_method": [_method(scores) for scores in collected],
         "variance": records_of(statistics, "variance_share", "reliability", "social_relations"),
         "correlations": correlations(statistics, similarity),
@@ -134,6 +135,20 @@ def _at_ceiling(collected: list[Scores], names: tuple[str, ...]) -> list[str]:
         own = [beyond_chance(own_scores(s), s.chance) for s in collected if s.protocol == protocol]
         reached |= {name for name, value in zip(names, seed_mean(np.array(own)), strict=True) if value >= CEILING}
     return sorted(reached)
+
+
+def perfection_gaps(collected: Sequence[Scores]) -> dict[str, dict]:
+    """By scale what the ceiling of the perfection gap factor is, and the tasks without one as targets: those whose zero-shot score
+    reaches their ceiling, and those of which either is not known."""
+    if not collected:
+        return {}
+    one, ceilings = collected[0], {"perfection_gap": "1", "perfection_gap_probe": "score of the linear probe"}
+    found = {scale: gap_closed(one.zero_shot, one.zero_shot, 1.0 if scale == "perfection_gap" else one.probe) for scale in ceilings}
+    return {
+        scale: {"ceiling": ceilings[scale], "undefined": [name for name, gap in zip(one.tasks, values, strict=True) if np.isnan(gap)]}
+        for scale, values in found.items()
+        if scale in responses(one)
+    }
 
 
 def _method(scores: Scores) -> dict:

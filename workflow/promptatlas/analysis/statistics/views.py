@@ -28,6 +28,7 @@ VIEWS = {
     "gain_points": View("Gain over zero-shot (points)", "points; 0 = zero-shot score of the target", True, "points"),
     "relationship": View("Who helps whom", "log odds; 0 = what source and target alone would give", True, "log odds"),
     "chance_corrected": View("Chance-corrected score", "0 = guessing, 1 = perfect", False, "%"),
+    "perfection_gap": View("Perfection gap factor", "0 = zero-shot score of the target, 1 = a score of 1", True, "", 2),
     "column_ratio": View("Share of the target's best score", "1 = best source of the target", False, "%"),
     "raw": View("Score as measured", "0 to 1", False, "%"),
 }

@@ -51,6 +51,12 @@ function drawMatrixWords() {
   fill("matrix-words", words + failed);
 }
 
+// Tasks that have no perfection gap, as their zero-shot score leaves none or is not known.
+function gapWords() {
+  const without = SUMMARY.perfection_gap.perfection_gap ? SUMMARY.perfection_gap.perfection_gap.undefined : [];
+  return without.length ? ` No perfection gap, as the zero-shot score is 1 or not known: ${list(without.map(title))}.` : "";
+}
+
 function drawStudy() {
   const ceiling = SUMMARY.tasks_at_ceiling;
   const model = DATA.config.backbone && DATA.config.backbone.model;
@@ -62,6 +68,7 @@ function drawStudy() {
       (ceiling.length
         ? `At the ceiling (own prompt at ${percent(SUMMARY.ceiling)} or more, chance-corrected): ${list(ceiling.map(title))}.`
         : `No task is at the ceiling (own prompt at ${percent(SUMMARY.ceiling)} or more, chance-corrected).`) +
+      gapWords() +
       ` Cells took ${show(SUMMARY.compute_seconds / 60, 1)} minutes of computing in all.`,
   );
   fill(
