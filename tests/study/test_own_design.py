@@ -73,7 +73,15 @@ def test_a_protocol_says_over_which_row_gains_are_shown():
     row = np.full((1, 2), 0.5)
     scores = {
         name: Scores(
-            name, "coop", ("a", "b"), (1,), np.full((1, 2, 2), 0.75), {"scratch": row, "template": row - 0.25}, *np.ones((2, 2)), row[0], row[0]
+            name,
+            "coop",
+            ("a", "b"),
+            (1,),
+            np.full((1, 2, 2), 0.75),
+            {"scratch": row, "template": row - 0.25},
+            *np.ones((2, 2)),
+            row[0],
+            row[0],
         )
         for name in given
     }
