@@ -30,6 +30,7 @@ rule all:
         [study.paths.encoded(task) for task in study.tasks],
         made_by(study.jobs.tune),
         made_by(study.jobs.transfer),
+        made_by(study.jobs.tries),
         made_by((*study.jobs.share, *study.jobs.adapt)),
         made_by((*study.jobs.probe, *study.jobs.multitask, *study.jobs.joint)),
         study.tables,

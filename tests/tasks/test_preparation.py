@@ -10,7 +10,7 @@ from in_memory import make_image
 from promptatlas.base.errors import UserError
 from promptatlas.tasks import catalogue, preparation, readers, upright
 from promptatlas.tasks.decoding import fitted
-from promptatlas.tasks.draws import draw
+from promptatlas.tasks.draws import draw, nested_draw
 from promptatlas.tasks.preparation import Needs, prepare
 from promptatlas.tasks.prepared import PreparedTask
 
@@ -249,3 +249,16 @@ def test_too_few_training_images_to_validate_on_are_said_with_the_remedy(tmp_pat
     assert len(task.images("test")) == 7 and len(task.reference()) == 2
     said = prepared(root, tmp_path / "other", replace(NEEDS, shots=1, scheme="elevater"))[1]
     assert not [line for line in said if "no prompt can be trained" in line]
+
+
+def test_images_on_which_prompts_are_tried_are_decoded_too(images: Path, tmp_path: Path) -> None:
+    """They are in no draw that a prompt is trained on, so they only add to what is there."""
+    plain, _ = prepared(images, tmp_path / "plain")
+    task, _ = prepared(images, tmp_path / "tried", replace(NEEDS, tried_shots=6, tried_seeds=(3, 4)))
+    labels = task.pool_labels("train")
+    tried = [nested_draw(labels, (1, 6), seed, "animals").images for seed in (3, 4)]
+    assert {*task.index("train")} == {*plain.index("train")}.union(*tried) > {*plain.index("train")}
+    for split in ("validation", "test"):
+        assert task.fingerprint(split) == plain.fingerprint(split)
+    drawn = draw(labels, task.pool_labels("validation"), 4, 1, "animals").train
+    assert task.fingerprint("train", drawn) == plain.fingerprint("train", drawn)

@@ -24,6 +24,7 @@ CONFIG = {
         "vpt": {"epochs": 1, "prompts": 1, "depth": "shallow"},
     },
     "statistics": {"permutations": 99},
+    "choice": False,
 }
 
 

@@ -52,8 +52,12 @@ def answers(
 
 def zero_shot(backbone: Backbone, task: PreparedTask, encoded: dict[str, np.ndarray]) -> Evaluation:
     """The hand-written templates of the target, averaged, without any trained prompt."""
-    logits = backbone.logit_scale * encoded["features_test"] @ encoded["class_features"].T
-    return _evaluation(task, logits)
+    return _evaluation(task, hand_written(backbone, encoded["features_test"], encoded["class_features"]))
+
+
+def hand_written(backbone: Backbone, features: np.ndarray, class_features: np.ndarray) -> np.ndarray:
+    """Logits (N, C) of the hand-written templates for images with `features` (N, D), from those of the class names (C, D)."""
+    return backbone.logit_scale * features @ class_features.T
 
 
 def _class_features(classifier: PromptedClassifier, prompts: Prompts) -> torch.Tensor:

@@ -75,7 +75,8 @@ def require_finished(study: Study) -> None:
     """UserError unless everything is there, or failed, as configured now and as the provenance describes it."""
     again = "run the study, then pack again"
     failed = {one.path for one in failed_results(study)}
-    wanted = [*study.all_prompts, *study.all_cells, *study.all_scores, *study.tables, study.paths.resolved_config, *study.conclusions]
+    computed = [*study.all_prompts, *study.all_cells, *study.all_tries, *study.all_scores]
+    wanted = [*computed, *study.tables, study.paths.resolved_config, *study.conclusions]
     missing = [path for path in wanted if not path.exists() and path not in failed]
     if missing:
         raise UserError(f"{study.name} is not finished: {len(missing)} of {len(wanted)} files are missing, such as {missing[0]}; {again}")

@@ -38,7 +38,7 @@ class Adapt(OfMethod[AdaptJob]):
         return Artifact(
             f"scores {self.method}", self.study.paths.score(self.method, seed, name), SCORE, lambda: self.inputs(name, seed)[0], seed,
             lambda: {"method": self.method, "seed": seed, "target": name, "metric": self.at.metric_of(name)},
-            weights_file(self.study, self.settings, seed, name),
+            tuple(filter(None, [weights_file(self.study, self.settings, seed, name)])),
         )  # fmt: skip
 
     def inputs(self, name: str, seed: int) -> tuple[dict[str, str], Callable[[], Tensor]]:

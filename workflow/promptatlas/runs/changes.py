@@ -136,6 +136,8 @@ def description(study: Study, task: str, source: Mapping[str, Any]) -> dict[str,
         "backbone": _image_size(study),
         "library numerics": [upright.VERSION, NUMERICS_VERSION],
     }
+    if study.choice:
+        values["choice"] = [study.choice.draws, max(study.choice.shots)]
     return {what: digest(value) for what, value in values.items()}
 
 

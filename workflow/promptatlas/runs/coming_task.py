@@ -8,7 +8,7 @@ from promptatlas.base.errors import UserError
 from promptatlas.tasks.prepared import PreparedTask
 
 # What leaves the labels of all splits as they are, and what besides leaves every image as it is that was prepared and is wanted.
-SAME_IMAGES = frozenset({"shots", "seeds", "draw"})
+SAME_IMAGES = frozenset({"shots", "seeds", "draw", "choice"})
 SAME_LABELS = SAME_IMAGES | {"resize", "test_pictures", "backbone", "library numerics"}
 
 

@@ -34,7 +34,7 @@ class Artifact:
     """A result of a job.
 
     what: how `status` calls results like it; inputs: everything that determines it, by name, which may raise Failed; key: what a batch
-    needs to know of it; about: what a file says that holds no result; source: another result that `inputs` reads.
+    needs to know of it; about: what a file says that holds no result; sources: other results that `inputs` reads.
     """
 
     what: str
@@ -43,7 +43,7 @@ class Artifact:
     inputs: Callable[[], Inputs]
     key: Any = None
     about: Callable[[], Mapping[str, Any]] = dict
-    source: Path | None = None
+    sources: tuple[Path, ...] = ()
 
 
 @dataclass(frozen=True)

@@ -204,8 +204,16 @@ class Joint(SeveralTasks):
 
     def _score(self, one: Scored) -> Artifact:
         path = self.study.paths.joint_score(self.method, one.source, one.adaptation, one.seed, one.target)
-        inputs, source = partial(self.absent_inputs if one.absent else self.score_inputs, one), None if one.absent else one.prompt
-        return Artifact(f"joint scores {self.method}", path, SCORE, inputs, one, partial(self._about, one), source)
+        inputs = partial(self.absent_inputs if one.absent else self.score_inputs, one)
+        return Artifact(
+            f"joint scores {self.method}",
+            path,
+            SCORE,
+            inputs,
+            one,
+            partial(self._about, one),
+            sources=() if one.absent or one.prompt is None else (one.prompt,),
+        )
 
     def _about(self, one: Scored) -> dict[str, Any]:
         metric = self.at.metric_of(one.target)

@@ -58,6 +58,8 @@ def _prepare(study: Study, name: str, workers: int, say: Say, mark: str) -> None
         scheme=study.config["draw"],
         test_pictures=study.config["test_pictures"],
         broken_pictures=study.config["broken_pictures"],
+        tried_shots=max(study.choice.shots, default=0),
+        tried_seeds=study.choice.draws,
     )
     source = study.data.source(name)
     if source is None:

@@ -98,7 +98,7 @@ def again(study: Study, damaged: set[Path], files: Iterable[Path]) -> list[Path]
 
 def announce(study: Study, damaged: Iterable[Path] = ()) -> None:
     """Say which results do not exist yet, also in a dry run; whether existing ones still hold is for their jobs to find out."""
-    everything = {"prompts": study.all_prompts, "cells": study.all_cells, "scores": study.score_records}
+    everything = {"prompts": study.all_prompts, "cells": study.all_cells, "tries": study.all_tries, "scores": study.score_records}
     failed = {one.path for one in failures.listed(study)}
     gone = failed.union(damaged)
     for kind, files in ((kind, files) for kind, files in everything.items() if files):

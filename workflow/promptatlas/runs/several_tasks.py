@@ -42,7 +42,7 @@ class SeveralTasks:
 
         def artifact(seed: int) -> Artifact:
             inputs = partial(self.inputs, names, seed, settings, starts)
-            return Artifact(self.what, paths[seed], PROMPT, inputs, seed, self.about, None if starts is None else starts[seed])
+            return Artifact(self.what, paths[seed], PROMPT, inputs, seed, self.about, () if starts is None else (starts[seed],))
 
         return Batch(called, [artifact(seed) for seed in paths], partial(self.tune, names, settings, starts))
 

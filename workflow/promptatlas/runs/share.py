@@ -91,7 +91,7 @@ class Share(OfMethod[ShareJob]):
     def prompt(self, name: str, seed: int) -> Artifact:
         path, learner = self.study.paths.prompt(self.method, seed, name), self.study.paths.shared(self.method, seed)
         inputs = partial(self.given_inputs, name, seed)
-        return Artifact(f"prompts {self.method}", path, PROMPT, inputs, (name, seed), lambda: {"method": self.method}, learner)
+        return Artifact(f"prompts {self.method}", path, PROMPT, inputs, (name, seed), lambda: {"method": self.method}, (learner,))
 
     def given_inputs(self, name: str, seed: int) -> dict[str, str]:
         """Everything that determines the prompt that a learner gives a task, by name."""
@@ -127,7 +127,7 @@ class Share(OfMethod[ShareJob]):
         path, learner = self.study.paths.score(self.method, seed, name), self.study.paths.shared(self.method, seed)
         return Artifact(
             f"scores {self.method}", path, SCORE, partial(self.score_inputs, name, seed), (name, seed),
-            lambda: {"method": self.method, "seed": seed, "target": name, "metric": self.at.metric_of(name)}, learner,
+            lambda: {"method": self.method, "seed": seed, "target": name, "metric": self.at.metric_of(name)}, (learner,),
         )  # fmt: skip
 
     def score_inputs(self, name: str, seed: int) -> dict[str, str]:

@@ -178,7 +178,7 @@ class _Survey:
         """How an artifact stands. One that was made from a stale one may turn out to hold."""
         cell = artifact.key if isinstance(artifact.key, Cell) else None
         found = self._state(artifact)
-        if found.kind == DONE and artifact.source in self.stale:
+        if found.kind == DONE and not self.stale.isdisjoint(artifact.sources):
             found = replace(found, kind=STALE, why=("inputs stale",), open=True)
         if found.kind == STALE:
             self.stale.add(found.path)

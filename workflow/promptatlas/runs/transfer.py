@@ -59,7 +59,7 @@ class Transfer:
     def artifact(self, cell: Cell) -> Artifact:
         return Artifact(
             f"{cell.protocol} cells {cell.method}", self.study.paths.cell(cell), CELL, partial(self.inputs, cell), cell,
-            partial(self.about, cell), self.prompt_file(cell),
+            partial(self.about, cell), tuple(filter(None, [self.prompt_file(cell)])),
         )  # fmt: skip
 
     def inputs(self, cell: Cell) -> dict[str, str]:

@@ -32,6 +32,8 @@ def complete(given: dict[str, Any]) -> dict[str, Any]:
     if "data" in config:
         config["data"] = _redraws(config["data"])
     schema.check(config)
+    if config.get("choice") is True:
+        del config["choice"]
     schema.fill(config)
     plugins.load(config["plugins"])
     _known("design", config["design"], designs.DESIGNS, "design")
@@ -44,6 +46,7 @@ def complete(given: dict[str, Any]) -> dict[str, Any]:
     # No prompt is said to help that does not beat the untuned one: a study that left it out has it measured all the same.
     config["calibration"] = list(dict.fromkeys((*config["calibration"], *protocols.CALIBRATION)))
     _resolve_init(config)
+    _resolve_choice(config)
     _check_protocols(config)
     _resolve_unions(config)
     _check_measures(config)
@@ -181,6 +184,12 @@ def _resolve_init(config: dict[str, Any]) -> None:
     """How long protocol init tunes: as long as a source prompt is tuned, or a sixth of it with the preset for the mini backbone."""
     if config["init"]["epochs"] == "auto":
         config["init"] = {"epochs": 5 if config["preset"] == "mini" else "method"}
+
+
+def _resolve_choice(config: dict[str, Any]) -> None:
+    """Prompts are tried where those of other tasks are measured as they are, which tells the truth; elsewhere the key says nothing."""
+    if not designs.DESIGNS[config["design"]].offers_choice or protocols.FROZEN.name not in config["protocols"]:
+        config["choice"] = False
 
 
 def _check_protocols(config: dict[str, Any]) -> None:

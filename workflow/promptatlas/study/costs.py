@@ -9,7 +9,7 @@ from __future__ import annotations
 import math
 from collections import Counter
 from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any
 
 from promptatlas import methods
@@ -101,6 +101,10 @@ class MethodCosts:
             f"evaluate {self.name}: logits": prompts * size.test * size.classes,
             f"evaluate {self.name}: images": prompts * size.test * self.visual,
         })  # fmt: skip
+
+    def trying(self, size: Size, prompts: int) -> Work:
+        """Answers of `prompts` prompts on the labelled training images that prompts are tried on."""
+        return self.evaluating(replace(size, test=size.tried), prompts)
 
     def sharing(self, sizes: Sequence[Size]) -> Work:
         """One learner on all tasks; a step runs the names of those tasks of which it has an image, all in one pass."""

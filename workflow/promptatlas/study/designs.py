@@ -54,6 +54,7 @@ class Design(ABC):
     takes_protocols: ClassVar[bool] = False  # whether prompts may be used otherwise than as they are
     in_base_and_new: ClassVar[bool] = False  # whether the base and the new classes of a task are tasks of their own
     own_tasks: ClassVar[bool] = False  # whether each task's own prompt is measured, so that methods and ways to share prompts compare
+    offers_choice: ClassVar[bool] = False  # whether for every task one of the others' prompts could be chosen
     needs_prompts: ClassVar[bool] = True  # whether a study must have a method with a prompt for each task
 
     given: tuple[str, ...]
@@ -107,7 +108,7 @@ class Matrix(Design):
 
     name = "matrix"
     ending = EXPLAINED
-    takes_protocols = own_tasks = True
+    takes_protocols = own_tasks = offers_choice = True
 
     def tries(self, source: str, target: str) -> bool:
         return True

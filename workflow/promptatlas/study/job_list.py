@@ -20,9 +20,10 @@ from promptatlas.study.jobs import (
     ProbeJob,
     ShareJob,
     TransferJob,
+    TryJob,
     TuneJob,
 )
-from promptatlas.study.protocols import PROTOCOLS
+from promptatlas.study.protocols import FROZEN, PROTOCOLS
 from promptatlas.study.scope import Scope
 
 
@@ -114,6 +115,18 @@ class Jobs:
             if all(tried := self._measured(sources.items, targets.items))
         ]  # fmt: skip
 
+    @cached_property
+    def tries(self) -> list[TryJob]:
+        return [
+            TryJob(self._scope, job_name(f"try_{method}", targets), method, targets.items, self._needs_of_tries(method, targets.items))
+            for method in (self._scope.methods if self._scope.choice else ())
+            for targets in chunks(self._scope.tasks, self._targets_per_job(FROZEN.name))
+        ]
+
+    def _needs_of_tries(self, method: str, targets: tuple[str, ...]) -> tuple[str, ...]:
+        """Who makes all prompts of a method and the features of some targets."""
+        return self._needs(FROZEN.name, method, self._scope.learners, targets, self._scope.seeds)
+
     def _needs(
         self, protocol: str, method: str, sources: tuple[str, ...], targets: tuple[str, ...], seeds: tuple[int, ...]
     ) -> tuple[str, ...]:
@@ -155,7 +168,8 @@ class Jobs:
     def compute(self) -> tuple[ComputeJob, ...]:
         """Each behind those whose results it reads."""
         return (
-            self.draw, *self.encode, *self.probe, *self.tune, *self.share, *self.multitask, *self.adapt, *self.transfer, *self.joint,
+            self.draw, *self.encode, *self.probe, *self.tune, *self.share, *self.multitask, *self.adapt, *self.transfer, *self.tries,
+            *self.joint,
         )  # fmt: skip
 
     @cached_property

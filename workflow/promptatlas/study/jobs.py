@@ -18,11 +18,12 @@ from promptatlas.records import cells, whole
 from promptatlas.records.cells import Cell
 from promptatlas.records.draw_file import read_draw
 from promptatlas.records.probe_file import read_probes
+from promptatlas.records.tries_file import Tried, read_tries
 from promptatlas.records.whole import Reader
 from promptatlas.study import costs
 from promptatlas.study.costs import MethodCosts, StepMemory, Work, together
 from promptatlas.study.multitask import AVERAGE
-from promptatlas.study.protocols import PROTOCOLS, TEMPLATE
+from promptatlas.study.protocols import PROTOCOLS, SCRATCH, TEMPLATE
 from promptatlas.study.scope import ZERO_SHOT, Scope
 from promptatlas.study.sizes import Size
 from promptatlas.tasks import base_new
@@ -455,6 +456,57 @@ class JointJob(SeveralTasksJob):
             work += together(source.tuning_on_several(every, seeds, multitask.options) for _ in range(groups))
         asked = seeds * (2 * starts + found * len(self.tasks))
         return work + together(method.evaluating(sizes[task], asked) for task in self.tasks)
+
+
+@dataclass(frozen=True)
+class TryJob(MethodJob):
+    """What all prompts of one method answer on labelled training images of some targets. needs: names of the jobs that it reads from."""
+
+    stage = "try"
+    work = "promptatlas.runs.tries:TryPrompts"
+
+    targets: tuple[str, ...]
+    needs: tuple[str, ...]
+
+    def prompts(self, target: str) -> Iterator[Tried]:
+        """Those of every other task and seed, the untrained ones, and the hand-written one: its own has seen such images."""
+        for source in (*(one for one in self.scope.learners if one != target and self.scope.design.tries(one, target)), SCRATCH):
+            for seed in self.scope.seeds:
+                yield Tried(source, seed)
+        yield Tried(TEMPLATE, None)
+
+    def prompt_files(self, target: str) -> Iterator[Path]:
+        """Where those are that were trained."""
+        for source, seed in self.prompts(target):
+            if source in self.scope.learners and seed is not None:
+                yield self.scope.paths.prompt(self.method, seed, source)
+
+    @property
+    def outputs(self) -> list[Path]:
+        return [self.scope.paths.tries(self.method, target) for target in self.targets]
+
+    def checks(self) -> Iterator[Check]:
+        return ((path, read_tries) for path in self.outputs)
+
+    @property
+    def inputs(self) -> list[Path]:
+        """The indices of the source prompts and of the targets' features."""
+        return [self.scope.paths.index(name) for name in self.needs]
+
+    @property
+    def params(self) -> dict[str, Any]:
+        choice, own = self.scope.choice, {"method": self.method, "targets": self.targets, "seeds": self.scope.seeds}
+        drawn = {"draws": choice.draws, "shots": choice.shots, "scheme": self.scope.config["draw"], "sources": self.scope.learners}
+        return self.scope.provenance(self.method) | drawn | own
+
+    @property
+    def message(self) -> str:
+        draws, shots = len(self.scope.choice.draws), max(self.scope.choice.shots)
+        return f"Try {self.method} on {draws} draws of {shots} training images per class of {len(self.targets)} targets; {KEPT}"
+
+    def cost(self, sizes: Mapping[str, Size]) -> Work:
+        method = MethodCosts.of(self.scope, self.method)
+        return together(method.trying(sizes[target], sum(1 for _ in self.prompts(target))) for target in self.targets)
 
 
 @dataclass(frozen=True)

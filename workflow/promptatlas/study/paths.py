@@ -145,6 +145,10 @@ class Paths:
     def cell(self, cell: Cell) -> Path:
         return self.folder / f"cells/{cell.protocol}/{cell.method}/seed{cell.seed}/{cell.target}/{cell.source}.json"
 
+    def tries(self, method: str, target: str) -> Path:
+        """What every prompt of a method answers on labelled training images of a target."""
+        return self.folder / "tries" / method / f"{target}.safetensors"
+
     def resume(self, fingerprint: str, kind: str) -> Path:
         return self.folder / "resume" / f"{fingerprint}.{kind}"
 

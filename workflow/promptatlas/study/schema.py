@@ -140,5 +140,5 @@ def _fill(config: dict[str, Any], schema: dict[str, Any]) -> None:
     for key, part in schema["properties"].items():
         if key not in config:
             config[key] = copy.deepcopy(part.get("default"))
-        if "properties" in part:
+        if "properties" in part and config[key] is not False:
             _fill(config[key], part)

@@ -15,6 +15,7 @@ from promptatlas.base.version import NUMERICS_VERSION
 from promptatlas.evaluation import similarity
 from promptatlas.records.cells import Cell
 from promptatlas.study.backbone import BackboneChoice
+from promptatlas.study.choice import ChoiceOptions
 from promptatlas.study.configuration import complete
 from promptatlas.study.data import Data
 from promptatlas.study.designs import Design, design
@@ -46,6 +47,7 @@ class Scope:
         self.seeds: tuple[int, ...] = tuple(self.config["seeds"])
         self.shots: int = self.config["shots"]
         self.sources: tuple[str, ...] = (*self.learners, *self.config["calibration"]) if self.methods else (TEMPLATE,)
+        self.choice = ChoiceOptions(self.config)
         self.multitask = MultitaskOptions(self.config, self.tasks)
         if self.multitask.row:
             self.sources = (*self.sources, self.multitask.row)
@@ -144,5 +146,5 @@ class Scope:
     @property
     def description(self) -> dict[str, Any]:
         """The configuration as far as it says what is measured, not where or in which pieces, and what plugins were made from."""
-        code = plugins.marks()
-        return {key: value for key, value in self.config.items() if key not in WHERE} | ({"plugin_code": code} if code else {})
+        code, without = plugins.marks(), () if self.choice else ("choice",)  # as if there were no such key
+        return {key: value for key, value in self.config.items() if key not in (*WHERE, *without)} | ({"plugin_code": code} if code else {})

@@ -21,7 +21,8 @@ REFERENCE = 2000  # training images by which real tasks are compared
 
 @dataclass(frozen=True)
 class Size:
-    """names: tokens of each class name; train, validation: images of one draw; images: all that are prepared.
+    """names: tokens of each class name; train, validation: images of one draw; images: all that are prepared; tried: those of the train
+    pool on which prompts of other tasks are tried.
 
     embedded: drawn by promptatlas, not decoded; known: False if classes or images had to be assumed.
     """
@@ -35,6 +36,7 @@ class Size:
     metric: str = metrics.ONE_CLASS
     embedded: bool = False
     known: bool = True
+    tried: int = 0
 
     @property
     def classes(self) -> int:
@@ -60,12 +62,21 @@ def size(scope: Scope, name: str) -> Size:
     test = pools["test"]
     if scope.config["test_pictures"] != "all" and not embedded:
         test = min(test, scope.config["test_pictures"])
-    prepared = sum(pools.values()) if embedded else test + min(pools["train"], REFERENCE + len(scope.seeds) * drawn)
+    tried = _tried(scope, whole, pools["train"])
+    prepared = sum(pools.values()) if embedded else test + min(pools["train"], REFERENCE + len(scope.seeds) * drawn + tried)
     if part := base_new.subset_of(name):
         names = [names[number] for number in base_new.classes(whole, part)]
     share = len(names) / whole
     train, validation, test, prepared = (round(count * share) for count in (train, validation, test, prepared))
-    return Size(tuple(names), train, validation, test, prepared, len(task.templates), task.metric, embedded, known)
+    return Size(tuple(names), train, validation, test, prepared, len(task.templates), task.metric, embedded, known, tried)
+
+
+def _tried(scope: Scope, classes: int, pool: int) -> int:
+    """About how many images of a train pool are in any of the draws on which prompts are tried, which may have some in common."""
+    if not scope.choice or not pool:
+        return 0
+    share = min(1.0, max(scope.choice.shots) * classes / pool)
+    return round(pool * (1 - (1 - share) ** len(scope.choice.draws)))
 
 
 def _described(scope: Scope, name: str) -> tuple[Any, Mapping[str, int], bool]:

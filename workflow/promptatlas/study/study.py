@@ -51,6 +51,10 @@ class Study(Scope):
         return [path for job in self.jobs.tune for path in job.outputs]
 
     @property
+    def all_tries(self) -> list[Path]:
+        return [path for job in self.jobs.tries for path in job.outputs]
+
+    @property
     def comparison_inputs(self) -> list[Path]:
         """The indices of what tasks are compared by: their features, and their prompts if a measure of similarity needs any."""
         tuned = self.jobs.tune if "prompts" in similarity.needs(self.config["similarity"]) else ()

@@ -8,11 +8,13 @@ aside for validation (ELEVATER, Li et al. 2022, as in vision-datasets 0.2.17).
 import hashlib
 import math
 import random
+from collections.abc import Sequence
 from dataclasses import dataclass
 
 import numpy as np
 
 from promptatlas.base.errors import UserError
+from promptatlas.base.rng import named_rng
 
 SCHEMES = ("coop", "elevater")
 MOST_VALIDATION_SHOTS = 4
@@ -53,6 +55,46 @@ class Draw:
     def shots_per_class(self, classes: int) -> list[int]:
         """How many training images each class really has: fewer than asked for where the pool has no more."""
         return by_class(self.train_labels, classes).tolist()
+
+
+@dataclass(frozen=True)
+class NestedDraw:
+    """Images of the train pool in draws of several sizes, each within the next larger one.
+
+    images: (N,) their numbers in the pool, ascending; shots: (N,) the smallest number of images per class with which each is drawn.
+    """
+
+    images: np.ndarray
+    shots: np.ndarray
+
+    def without(self, images: Sequence[int]) -> "NestedDraw":
+        """The draw without the images of these numbers in the pool, which cannot be read."""
+        kept = ~np.isin(self.images, images)
+        return NestedDraw(self.images[kept], self.shots[kept])
+
+
+def nested_draw(labels: np.ndarray, shots: Sequence[int], seed: int, task_name: str, scheme: str = "coop") -> NestedDraw:
+    """Draw from the labels (N,) or marks (N, C) of the train pool as many images per class as each of `shots` says.
+
+    The largest are the images that `draw` takes from the train pool with this seed, those set aside for validation among them. The next
+    smaller are drawn from them in the same way, with random numbers of their own, and so on.
+    """
+    *smaller, largest = sorted(shots)
+    images = np.sort(_from_pool(labels, largest, seed, scheme))
+    least = np.full(len(images), largest)
+    within = np.arange(len(images))
+    for few in reversed(smaller):
+        own = int(named_rng("nested draw", task_name, seed, few).integers(2**31))
+        within = within[np.sort(_from_pool(labels[images[within]], few, own, scheme))]
+        least[within] = few
+    return NestedDraw(images, least)
+
+
+def _from_pool(labels: np.ndarray, shots: int, seed: int, scheme: str) -> np.ndarray:
+    """Numbers of the images of one pool that a scheme draws."""
+    if scheme == "elevater" or labels.ndim == 2:
+        return greedy(labels, shots, seed)
+    return per_class(labels, shots, random.Random(seed))
 
 
 def draw(

@@ -19,7 +19,7 @@ from promptatlas.base.rng import named_rng
 from promptatlas.tasks import readers, upright
 from promptatlas.tasks.catalogue import TaskEntry
 from promptatlas.tasks.decoding import Decoded, Decoding, decode
-from promptatlas.tasks.draws import Draw, by_class, draw
+from promptatlas.tasks.draws import Draw, by_class, draw, nested_draw
 from promptatlas.tasks.labels import relabel, with_metric
 from promptatlas.tasks.listing import NO_IMAGES, Listing, Split, require_whole
 from promptatlas.tasks.mini import MINI_TASKS
@@ -41,7 +41,7 @@ class Needs:
     """What a study wants of a task: images of `size` pixels for its draws, and for its test.
 
     shots: 0 for a task that is a target only, of which nothing but its test is prepared; test_pictures: how many at most, or "all";
-    broken_pictures: "stop" or "skip".
+    broken_pictures: "stop" or "skip"; tried_shots, tried_seeds: of further draws, on which prompts are tried and not trained.
     """
 
     size: int
@@ -51,6 +51,8 @@ class Needs:
     scheme: str
     test_pictures: int | str = "all"
     broken_pictures: str = "stop"
+    tried_shots: int = 0
+    tried_seeds: tuple[int, ...] = ()
 
 
 def prepare_embedded(name: str, folder: str | Path) -> None:
@@ -173,6 +175,9 @@ def _rows(name: str, listing: Listing, needs: Needs, drawn: dict[int, Draw | Use
     for one in (one for one in drawn.values() if isinstance(one, Draw)):
         wanted["train"] = np.union1d(wanted["train"], one.train)
         wanted[one.validation_split] = np.union1d(wanted[one.validation_split], one.validation)
+    for seed in needs.tried_seeds:
+        tried = nested_draw(listing.splits["train"].labels, [needs.tried_shots], seed, name, needs.scheme)
+        wanted["train"] = np.union1d(wanted["train"], tried.images)
     most = count["test"] if needs.test_pictures == "all" else int(needs.test_pictures)
     return wanted | {"test": _sample("test", name, count["test"], most)}
 

@@ -1,0 +1,198 @@
+"""The job that tries prompts on labelled training images of targets, which no prompt of the target was trained with: what a user with a
+few labelled images of a new task could do, and what choosing a prompt by them is judged by.
+
+Answers are kept, not scores, so that any metric can be computed on any of the images.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass
+from functools import partial
+
+import numpy as np
+
+from promptatlas.backbone import feature_file
+from promptatlas.base.errors import FAILED, Failed, UserError
+from promptatlas.evaluation import evaluate
+from promptatlas.records.fingerprint import digest
+from promptatlas.records.prompt_file import TunedPrompt
+from promptatlas.records.tries_file import TRIES, Tried, Tries, read_tries
+from promptatlas.runs.attempts import Parted, each
+from promptatlas.runs.context import Context, OnDemand, classes
+from promptatlas.runs.engine import Artifact, Batch, Step
+from promptatlas.runs.known import OfMethod, numerics
+from promptatlas.study.jobs import TryJob
+from promptatlas.study.protocols import SCRATCH, TEMPLATE
+from promptatlas.tasks import metrics
+from promptatlas.tasks.draws import nested_draw
+from promptatlas.tasks.prepared import ImageRows, PreparedTask
+from promptatlas.training import single_task
+
+AT_ONCE = 256 * 2**20  # bytes of logits in memory, unless those of one prompt are more
+LARGEST = 512 * 2**20  # bytes of answers in one file, of which there are a few copies while it is made
+HAND_WRITTEN = Tried(TEMPLATE, None)
+
+
+@dataclass(frozen=True)
+class DrawnImages:
+    """Images of all draws of a target: images (N,), their numbers in the train pool, and shots (D, N) as `Tries` has them."""
+
+    images: np.ndarray
+    shots: np.ndarray
+
+    @property
+    def sha256(self) -> str:
+        return digest([self.images.tolist(), self.shots.tolist()])
+
+
+class TryPrompts(OfMethod[TryJob]):
+    """The answers of all prompts of one method on images of some targets."""
+
+    def __init__(self, at: Context, job: TryJob) -> None:
+        super().__init__(at, job)
+        self.drawn: Mapping[str, DrawnImages] = OnDemand(self._draw)
+        self.scratch: Mapping[int, TunedPrompt] = OnDemand(
+            lambda seed: single_task.scratch(self.at.model, self.method, self.settings, seed),
+        )
+
+    def steps(self) -> Iterator[Step]:
+        batches = [Batch(target, [self.artifact(target)], self.make) for target in self.job.targets]
+        yield Step(f"try {self.method}", "targets to try prompts on", batches)
+
+    def artifact(self, target: str) -> Artifact:
+        path, sources = self.study.paths.tries(self.method, target), tuple(self.job.prompt_files(target))
+        return Artifact(f"tries {self.method}", path, TRIES, partial(self.inputs, target), target, sources=sources)
+
+    def inputs(self, target: str) -> dict[str, str]:
+        """Everything that determines the answers, by name. They do not depend on the metric, but on whether it needs logits."""
+        marks = self.marks(target)
+        return self.fixed(target) | {"prompts": digest(sorted((source, str(seed), mark) for (source, seed), mark in marks.items()))}
+
+    def fixed(self, target: str) -> dict[str, str]:
+        """What determines the answers of every prompt."""
+        task, drawn = self.at.tasks[target], self.drawn[target]
+        return numerics(self.at.model.fingerprint) | {
+            "data_train": task.fingerprint("train", drawn.images),
+            "draws": drawn.sha256,
+            "classes": classes(task),
+            "answers": "logits" if _needs_logits(task) else "predicted classes",
+        }
+
+    def marks(self, target: str) -> dict[Tried, str]:
+        """By prompt what stands for it; also for those that failed, which are tried when they are mended."""
+        return {prompt: self._mark(target, prompt) for prompt in self.job.prompts(target)}
+
+    def _mark(self, target: str, prompt: Tried) -> str:
+        if prompt == HAND_WRITTEN:
+            return self.study.sentences
+        try:
+            return self.prompt(prompt).fingerprint()
+        except Failed:
+            return FAILED
+
+    def prompt(self, prompt: Tried) -> TunedPrompt:
+        source, seed = prompt
+        assert seed is not None, "the hand-written prompt has no file"
+        return self.scratch[seed] if source == SCRATCH else self.at.prompts[self.study.paths.prompt(self.method, seed, source)]
+
+    def _draw(self, target: str) -> DrawnImages:
+        task, wanted = self.at.tasks[target], self.study.choice
+        labels, skipped = task.pool_labels("train"), task.skipped("train")
+        draws = [nested_draw(labels, wanted.shots, seed, target, self.study.config["draw"]).without(skipped) for seed in wanted.draws]
+        images = np.unique(np.concatenate([one.images for one in draws]))
+        shots = np.zeros((len(draws), len(images)), np.int64)
+        for own, one in zip(shots, draws, strict=True):
+            own[np.searchsorted(images, one.images)] = one.shots
+        return DrawnImages(images, shots)
+
+    def make(self, targets: Sequence[str]) -> list[Tries]:
+        return [self._make(target) for target in targets]
+
+    def _make(self, target: str) -> Tries:
+        """Only prompts are tried whose answers are not known by now; all if there is no such sound one, which were forced then."""
+        task, drawn, marks = self.at.tasks[target], self.drawn[target], self.marks(target)
+        self._require_room(task, len(marks) * len(drawn.images))
+        known = self._known(target, marks)
+        new = [prompt for prompt in marks if prompt not in known]
+        wanted = new if any(marks[prompt] != FAILED for prompt in new) else [*marks]
+        found = self._answers(target, wanted)
+        answers = known | found.sound
+        sound = {prompt: answers[prompt] for prompt in marks if prompt in answers and prompt not in found.failed}
+        failed = {prompt: str(why) for prompt, why in found.failed.items()}
+        for prompt, told in failed.items():
+            self.at.say(f"no answers on {target} of {_called(prompt)}: {told}")
+        if not sound:
+            raise UserError(f"no prompt has answers: {next(iter(failed.values()))}")
+        return Tries(
+            tuple(sound), np.stack([*sound.values()]), task.labels("train")[task.rows("train", drawn.images)], drawn.images,
+            self.study.choice.draws, drawn.shots, self.study.choice.shots, failed, marks,
+        )  # fmt: skip
+
+    def _known(self, target: str, marks: Mapping[Tried, str]) -> dict[Tried, np.ndarray]:
+        """Answers that are there already of the same prompts on the same images."""
+        path = self.study.paths.tries(self.method, target)
+        try:
+            before, old = read_tries(path), TRIES.inputs(path)
+        except UserError:
+            return {}
+        if any(old.get(name) != mark for name, mark in self.fixed(target).items()):
+            return {}
+        return {prompt: before.answers[place] for prompt, place in before.places.items() if marks.get(prompt) == before.marks[prompt]}
+
+    def _require_room(self, task: PreparedTask, answers: int) -> None:
+        """UserError if so many answers, with a logit for every class, are more than one file should hold."""
+        size = 4 * answers * len(task.task.class_names)
+        if _needs_logits(task) and size > LARGEST:
+            raise UserError(
+                f"the answers of all prompts on its drawn images would take {size / 1e9:.1f} GB, as {task.task.metric} needs a number for "
+                f"each of {len(task.task.class_names)} classes; lower `draws` or `shots` under `choice`"
+            )
+
+    def _answers(self, target: str, prompts: Sequence[Tried]) -> Parted[Tried, np.ndarray]:
+        """Of each prompt predicted classes (N,) or logits (N, C), or why there are none."""
+        task, drawn = self.at.tasks[target], self.drawn[target]
+        encoded, rows = feature_file.load(self.study.paths.encoded(target))[0], task.rows("train", drawn.images)
+        features, images = encoded["features_train"][rows], ImageRows(task.images("train"), rows)
+        keeps = _kept_logits if _needs_logits(task) else _kept_classes
+        number, names = len(drawn.images), task.task.class_names
+
+        def tried(some: Sequence[Tried]) -> list[np.ndarray]:
+            if some == [HAND_WRITTEN]:
+                return [keeps(evaluate.hand_written(self.at.model, features, encoded["class_features"]))]
+            own = [self.prompt(prompt).prompts for prompt in some]
+            return [keeps(logits) for logits in evaluate.answers(self.at.model, names, images, features, own)]
+
+        size = max(1, AT_ONCE // (4 * number * len(names)))
+        others = [prompt for prompt in prompts if prompt != HAND_WRITTEN]
+        pieces = [others[start : start + size] for start in range(0, len(others), size)]
+        pieces += [[HAND_WRITTEN]] if HAND_WRITTEN in prompts else []
+        found: Parted[Tried, np.ndarray] = Parted({}, {})
+        for some in pieces:
+            found |= each(tried, some)
+        return found
+
+
+def _needs_logits(task: PreparedTask) -> bool:
+    return not metrics.lookup(task.task.metric).of_right_answers
+
+
+def _kept_logits(logits: np.ndarray) -> np.ndarray:
+    """(N, C) float32."""
+    _require_numbers(logits)
+    return np.array(logits, dtype=np.float32)
+
+
+def _kept_classes(logits: np.ndarray) -> np.ndarray:
+    """(N,) from logits (N, C)."""
+    _require_numbers(logits)
+    return logits.argmax(axis=1).astype(np.int16 if logits.shape[1] <= np.iinfo(np.int16).max else np.int32)
+
+
+def _require_numbers(logits: np.ndarray) -> None:
+    if wrong := int((~np.isfinite(logits).all(axis=1)).sum()):
+        raise UserError(f"its answers for {wrong} of {len(logits)} images are not numbers")
+
+
+def _called(prompt: Tried) -> str:
+    return "the hand-written prompt" if prompt == HAND_WRITTEN else f"{prompt.source}, seed {prompt.seed}"
