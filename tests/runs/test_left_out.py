@@ -75,7 +75,7 @@ def run(study: Study) -> list[str]:
     said: list[str] = []
     jobs = (
         study.jobs.draw, *study.jobs.encode, *study.jobs.probe, *study.jobs.tune, *study.jobs.share, *study.jobs.adapt,
-        *study.jobs.multitask, *study.jobs.joint, *study.jobs.transfer,
+        *study.jobs.multitask, *study.jobs.joint, *study.jobs.transfer, *study.jobs.tries,
     )  # fmt: skip
     for job in jobs:
         engine.run(study, job, 1, said.append)

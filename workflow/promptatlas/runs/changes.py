@@ -137,7 +137,7 @@ def description(study: Study, task: str, source: Mapping[str, Any]) -> dict[str,
         "library numerics": [upright.VERSION, NUMERICS_VERSION],
     }
     if study.choice:
-        values["choice"] = [study.choice.draws, max(study.choice.shots)]
+        values["choice"] = [len(study.choice.draws), max(study.choice.shots)]
     return {what: digest(value) for what, value in values.items()}
 
 

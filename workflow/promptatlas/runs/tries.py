@@ -9,6 +9,7 @@ from __future__ import annotations
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from functools import partial
+from pathlib import Path
 
 import numpy as np
 
@@ -84,17 +85,23 @@ class TryPrompts(OfMethod[TryJob]):
         return {prompt: self._mark(target, prompt) for prompt in self.job.prompts(target)}
 
     def _mark(self, target: str, prompt: Tried) -> str:
+        """One that failed is withdrawn when the run ends, so that none is there."""
         if prompt == HAND_WRITTEN:
             return self.study.sentences
+        if (path := self._path(prompt)) is not None and not path.exists():
+            return FAILED
         try:
             return self.prompt(prompt).fingerprint()
         except Failed:
             return FAILED
 
     def prompt(self, prompt: Tried) -> TunedPrompt:
-        source, seed = prompt
-        assert seed is not None, "the hand-written prompt has no file"
-        return self.scratch[seed] if source == SCRATCH else self.at.prompts[self.study.paths.prompt(self.method, seed, source)]
+        path = self._path(prompt)
+        return self.scratch[_seed(prompt)] if path is None else self.at.prompts[path]
+
+    def _path(self, prompt: Tried) -> Path | None:
+        """Where a prompt is; None if it is untrained."""
+        return None if prompt.source == SCRATCH else self.study.paths.prompt(self.method, _seed(prompt), prompt.source)
 
     def _draw(self, target: str) -> DrawnImages:
         task, wanted = self.at.tasks[target], self.study.choice
@@ -192,6 +199,11 @@ def _kept_classes(logits: np.ndarray) -> np.ndarray:
 def _require_numbers(logits: np.ndarray) -> None:
     if wrong := int((~np.isfinite(logits).all(axis=1)).sum()):
         raise UserError(f"its answers for {wrong} of {len(logits)} images are not numbers")
+
+
+def _seed(prompt: Tried) -> int:
+    assert prompt.seed is not None, "the hand-written prompt has no file"
+    return prompt.seed
 
 
 def _called(prompt: Tried) -> str:
