@@ -1,0 +1,114 @@
+"""Evidence from a study: what prompts of other tasks score on the labelled images that they were tried on, and on the test images.
+
+Reads tries and the table `transfer`; knows nothing of how a prompt is chosen.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping, Sequence
+from functools import cached_property
+
+import numpy as np
+import pandas as pd
+
+from promptatlas.analysis.choice.book import COLUMNS, FEWEST_TASKS, book
+from promptatlas.analysis.choice.evidence import Candidate, Evidence, together
+from promptatlas.base.errors import Failed
+from promptatlas.base.progress import Say
+from promptatlas.evaluation.contributions import contributions
+from promptatlas.records.tries_file import Tried, Tries, read_tries
+from promptatlas.study.protocols import FROZEN, SCRATCH, TEMPLATE
+from promptatlas.study.study import Study
+from promptatlas.tasks import metrics
+from promptatlas.tasks.prepared import PreparedTask
+
+HAND_WRITTEN = Tried(TEMPLATE, None)
+
+
+class Evidences:
+    """The evidence of a finished study. transfer: its table of that name. What cannot be said of a target is told to `say`."""
+
+    def __init__(self, study: Study, transfer: pd.DataFrame, say: Say) -> None:
+        self.study, self.say = study, say
+        self.transfer = transfer[transfer["protocol"] == FROZEN.name]
+
+    def every(self) -> list[Evidence]:
+        """Of each method and, where there are several, of all prompts together; of each target, number of images and draw."""
+        by_method = [list(self.of_method(method)) for method in self.study.methods]
+        joined: dict[tuple, list[Evidence]] = {}
+        for one in (one for some in by_method for one in some):
+            joined.setdefault((one.target, one.shots, one.draw), []).append(one)
+        several = len(by_method) > 1
+        return [one for some in by_method for one in some] + [together(some) for some in joined.values() if several and len(some) > 1]
+
+    def of_method(self, method: str) -> Iterator[Evidence]:
+        """Evidence on every target whose hand-written prompt has been measured."""
+        for target in self.study.tasks:
+            try:
+                tries, task = read_tries(self.study.paths.tries(method, target)), PreparedTask.open(self.study.paths.task_folder(target))
+            except Failed as why:
+                self.say(f"no choice for {target} by {method}: {why}")
+                continue
+            truth = self._truth(method, target)
+            if HAND_WRITTEN not in tries.places or not np.isfinite(truth.get(HAND_WRITTEN, np.nan)):
+                self.say(f"no choice for {target} by {method}: the hand-written prompt has no score")
+                continue
+            for shots in tries.levels:
+                for draw in tries.draws:
+                    rows = tries.rows(draw, shots)
+                    if told := metrics.undefined(task.task.metric, tries.labels[rows]):
+                        self.say(f"no choice for {target} from draw {draw} with {shots} images per class: {told}")
+                        continue
+                    yield _evidence(method, target, task.task.metric, tries, draw, shots, truth)
+
+    def _truth(self, method: str, target: str) -> dict[Tried, float]:
+        """The test score of each prompt; NaN where it failed."""
+        cells = self._cells.get((method, target), self.transfer[:0])
+        return {
+            Tried(source, None if source == TEMPLATE else int(seed)): float(score)
+            for source, seed, score in zip(cells["source"], cells["seed"], cells["score"], strict=True)
+        }
+
+    @cached_property
+    def _cells(self) -> Mapping[tuple[str, str], pd.DataFrame]:
+        return dict(iter(self.transfer.groupby(["method", "target"])))
+
+
+def _evidence(method: str, target: str, metric: str, tries: Tries, draw: int, shots: int, truth: Mapping[Tried, float]) -> Evidence:
+    """Evidence from the images of one draw."""
+    rows = tries.rows(draw, shots)
+    known = dict(zip(tries.prompts, contributions(metric, tries.answers[:, rows], tries.labels[rows]), strict=True))
+    prompts = [prompt for prompt in tries.marks if prompt.source not in (SCRATCH, TEMPLATE)]
+    untuned = [prompt for prompt in tries.prompts if prompt.source == SCRATCH]
+    missing = np.full(len(rows), np.nan)
+    return Evidence(
+        target,
+        tuple(Candidate(method, source, int(seed or 0)) for source, seed in prompts),
+        np.array([known.get(prompt, missing) for prompt in prompts]).reshape(len(prompts), len(rows)),
+        known[HAND_WRITTEN],
+        tries.labels[rows],
+        draw,
+        shots,
+        untuned=np.mean([known[prompt] for prompt in untuned], axis=0) if untuned else None,
+        truth=np.array([truth.get(prompt, np.nan) for prompt in prompts]),
+        reference_truth=truth[HAND_WRITTEN],
+        untuned_truth=_mean([truth.get(prompt, np.nan) for prompt in untuned]),
+    )
+
+
+def _mean(values: Sequence[float]) -> float:
+    return float(np.mean(values)) if values else float("nan")
+
+
+def table(study: Study, transfer: pd.DataFrame, say: Say) -> pd.DataFrame:
+    """The table `choice` of a study; it has no row where too few tasks have been measured."""
+    evidences = Evidences(study, transfer, say).every()
+    parts: dict[tuple, set[str]] = {}
+    for one in evidences:
+        if (one.usable & np.isfinite(np.asarray(one.truth))).any():
+            parts.setdefault((one.methods, one.shots), set()).add(one.target)
+    judged = [one for one in evidences if len(parts.get((one.methods, one.shots), ())) >= FEWEST_TASKS]
+    if not judged:
+        say(f"the table `choice` is empty: how well a prompt can be chosen needs {FEWEST_TASKS} tasks or more with scores")
+        return pd.DataFrame(columns=COLUMNS)
+    return book(judged)
