@@ -17,7 +17,7 @@ from promptatlas.base.errors import Failed, UserError
 from promptatlas.evaluation import evaluate
 from promptatlas.evaluation.contributions import contributions
 from promptatlas.records.prompt_file import PROMPT, TunedPrompt
-from promptatlas.records.tries_file import TRIES, Tried, read_tries
+from promptatlas.records.tries_file import TRIES, TriedPrompt, read_tries
 from promptatlas.runs import changes, damage, engine, status, tries
 from promptatlas.study.study import Study
 from promptatlas.tasks import metrics, prepared
@@ -118,7 +118,7 @@ def test_answers_are_those_of_each_prompt_alone(ground: Path, method: str, targe
     model, task = backbone.load(study.paths.backbone_folder), PreparedTask.open(study.paths.task_folder(target))
     found, encoded = read_tries(study.paths.tries(method, target)), feature_file.load(study.paths.encoded(target))[0]
     others = [name for name in NAMES if name != target]
-    assert found.prompts == (*(Tried(name, seed) for name in (*others, "scratch") for seed in SEEDS), Tried("template", None))
+    assert found.prompts == (*(TriedPrompt(name, seed) for name in (*others, "scratch") for seed in SEEDS), TriedPrompt("template", None))
     assert not found.failed
     images, features = np.asarray(task.images("train"))[found.images], encoded["features_train"][found.images]
     np.testing.assert_array_equal(found.labels, task.labels("train")[found.images])
@@ -168,7 +168,7 @@ def test_methods_answer_the_same_images(ground: Path) -> None:
     coop, vpt = (read_tries(study.paths.tries(method, "kinds")) for method in ("coop", "vpt"))
     np.testing.assert_array_equal(coop.images, vpt.images)
     np.testing.assert_array_equal(coop.shots, vpt.shots)
-    place = coop.places[Tried("template", None)]
+    place = coop.places[TriedPrompt("template", None)]
     np.testing.assert_array_equal(coop.answers[place], vpt.answers[place])
 
 
@@ -192,7 +192,7 @@ def test_a_failed_prompt_costs_its_own_row_and_is_tried_when_it_is_mended(folder
     sound = path.read_bytes()
     lost(study, "kinds", 3)
     said = run(study)
-    after, row = read_tries(study.paths.tries("coop", "hues")), Tried("kinds", 3)
+    after, row = read_tries(study.paths.tries("coop", "hues")), TriedPrompt("kinds", 3)
     assert after.failed == {row: "source prompt failed: the loss is not a number"}
     assert after.prompts == tuple(prompt for prompt in before.prompts if prompt != row)
     np.testing.assert_array_equal(after.answers, np.delete(before.answers, before.places[row], axis=0))
@@ -220,7 +220,7 @@ def test_a_prompt_whose_answers_are_no_numbers_costs_its_own_row(folder: Path, m
     monkeypatch.setattr(evaluate, "answers", one_wrong)
     run(study)
     found = read_tries(study.paths.tries("coop", "kinds"))
-    assert found.prompts == (Tried("template", None),) and len(found.failed) == 8
+    assert found.prompts == (TriedPrompt("template", None),) and len(found.failed) == 8
     assert {*found.failed.values()} == {f"its answers for 1 of {len(found.images)} images are not numbers"}
 
 

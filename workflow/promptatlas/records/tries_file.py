@@ -24,7 +24,7 @@ from promptatlas.records.kind import Kind
 TENSORS = ("answers", "labels", "images", "shots")
 
 
-class Tried(NamedTuple):
+class TriedPrompt(NamedTuple):
     """A prompt: its source, which may be a row beside the tasks, and its seed; the hand-written prompt has none."""
 
     source: str
@@ -41,15 +41,15 @@ class Tries:
     failed: why there are no answers of further prompts. marks: what the answers of each prompt, failed or not, were made from.
     """
 
-    prompts: tuple[Tried, ...]
+    prompts: tuple[TriedPrompt, ...]
     answers: np.ndarray
     labels: np.ndarray
     images: np.ndarray
     draws: tuple[int, ...]
     shots: np.ndarray
     levels: tuple[int, ...]
-    failed: Mapping[Tried, str] = field(default_factory=dict)
-    marks: Mapping[Tried, str] = field(default_factory=dict)
+    failed: Mapping[TriedPrompt, str] = field(default_factory=dict)
+    marks: Mapping[TriedPrompt, str] = field(default_factory=dict)
 
     def rows(self, draw: int, shots: int) -> np.ndarray:
         """Which of the N images are in the draw of that seed with so many images per class."""
@@ -57,7 +57,7 @@ class Tries:
         return np.flatnonzero((own > 0) & (own <= shots))
 
     @cached_property
-    def places(self) -> Mapping[Tried, int]:
+    def places(self) -> Mapping[TriedPrompt, int]:
         """Where the answers of a prompt are."""
         return {prompt: place for place, prompt in enumerate(self.prompts)}
 
@@ -77,11 +77,11 @@ def _read(path: Path) -> tuple[Tries, Mapping[str, str]]:
             tensors = {name: file.get_tensor(name) for name in TENSORS}
         tries = Tries(
             **tensors,
-            prompts=tuple(Tried(*one) for one in json.loads(about["prompts"])),
+            prompts=tuple(TriedPrompt(*one) for one in json.loads(about["prompts"])),
             draws=tuple(json.loads(about["draws"])),
             levels=tuple(json.loads(about["levels"])),
-            failed={Tried(*one): why for *one, why in json.loads(about["without_answers"])},
-            marks={Tried(*one): mark for *one, mark in json.loads(about["marks"])},
+            failed={TriedPrompt(*one): why for *one, why in json.loads(about["without_answers"])},
+            marks={TriedPrompt(*one): mark for *one, mark in json.loads(about["marks"])},
         )
         sound = _is_sound(tries) and {"fingerprint", "parts"} <= about.keys()
     except FileNotFoundError:

@@ -18,7 +18,7 @@ from promptatlas.base.errors import FAILED, Failed, UserError
 from promptatlas.evaluation import evaluate
 from promptatlas.records.fingerprint import digest
 from promptatlas.records.prompt_file import TunedPrompt
-from promptatlas.records.tries_file import TRIES, Tried, Tries, read_tries
+from promptatlas.records.tries_file import TRIES, TriedPrompt, Tries, read_tries
 from promptatlas.runs.attempts import Parted, each
 from promptatlas.runs.context import Context, OnDemand, classes
 from promptatlas.runs.engine import Artifact, Batch, Step
@@ -32,7 +32,7 @@ from promptatlas.training import single_task
 
 AT_ONCE = 256 * 2**20  # bytes of logits in memory, unless those of one prompt are more
 LARGEST = 512 * 2**20  # bytes of answers in one file, of which there are a few copies while it is made
-HAND_WRITTEN = Tried(TEMPLATE, None)
+HAND_WRITTEN = TriedPrompt(TEMPLATE, None)
 
 
 @dataclass(frozen=True)
@@ -80,11 +80,11 @@ class TryPrompts(OfMethod[TryJob]):
             "answers": "logits" if _needs_logits(task) else "predicted classes",
         }
 
-    def marks(self, target: str) -> dict[Tried, str]:
+    def marks(self, target: str) -> dict[TriedPrompt, str]:
         """By prompt what stands for it; also for those that failed, which are tried when they are mended."""
         return {prompt: self._mark(target, prompt) for prompt in self.job.prompts(target)}
 
-    def _mark(self, target: str, prompt: Tried) -> str:
+    def _mark(self, target: str, prompt: TriedPrompt) -> str:
         """One that failed is withdrawn when the run ends, so that none is there."""
         if prompt == HAND_WRITTEN:
             return self.study.sentences
@@ -95,11 +95,11 @@ class TryPrompts(OfMethod[TryJob]):
         except Failed:
             return FAILED
 
-    def prompt(self, prompt: Tried) -> TunedPrompt:
+    def prompt(self, prompt: TriedPrompt) -> TunedPrompt:
         path = self._path(prompt)
         return self.scratch[_seed(prompt)] if path is None else self.at.prompts[path]
 
-    def _path(self, prompt: Tried) -> Path | None:
+    def _path(self, prompt: TriedPrompt) -> Path | None:
         """Where a prompt is; None if it is untrained."""
         return None if prompt.source == SCRATCH else self.study.paths.prompt(self.method, _seed(prompt), prompt.source)
 
@@ -136,7 +136,7 @@ class TryPrompts(OfMethod[TryJob]):
             self.study.choice.draws, drawn.shots, self.study.choice.shots, failed, marks,
         )  # fmt: skip
 
-    def _known(self, target: str, marks: Mapping[Tried, str]) -> dict[Tried, np.ndarray]:
+    def _known(self, target: str, marks: Mapping[TriedPrompt, str]) -> dict[TriedPrompt, np.ndarray]:
         """Answers that are there already of the same prompts on the same images."""
         path = self.study.paths.tries(self.method, target)
         try:
@@ -156,7 +156,7 @@ class TryPrompts(OfMethod[TryJob]):
                 f"each of {len(task.task.class_names)} classes; lower `draws` or `shots` under `choice`"
             )
 
-    def _answers(self, target: str, prompts: Sequence[Tried]) -> Parted[Tried, np.ndarray]:
+    def _answers(self, target: str, prompts: Sequence[TriedPrompt]) -> Parted[TriedPrompt, np.ndarray]:
         """Of each prompt predicted classes (N,) or logits (N, C), or why there are none."""
         task, drawn = self.at.tasks[target], self.drawn[target]
         encoded, rows = feature_file.load(self.study.paths.encoded(target))[0], task.rows("train", drawn.images)
@@ -164,7 +164,7 @@ class TryPrompts(OfMethod[TryJob]):
         keeps = _kept_logits if _needs_logits(task) else _kept_classes
         number, names = len(drawn.images), task.task.class_names
 
-        def tried(some: Sequence[Tried]) -> list[np.ndarray]:
+        def tried(some: Sequence[TriedPrompt]) -> list[np.ndarray]:
             if some == [HAND_WRITTEN]:
                 return [keeps(evaluate.hand_written(self.at.model, features, encoded["class_features"]))]
             own = [self.prompt(prompt).prompts for prompt in some]
@@ -174,7 +174,7 @@ class TryPrompts(OfMethod[TryJob]):
         others = [prompt for prompt in prompts if prompt != HAND_WRITTEN]
         pieces = [others[start : start + size] for start in range(0, len(others), size)]
         pieces += [[HAND_WRITTEN]] if HAND_WRITTEN in prompts else []
-        found: Parted[Tried, np.ndarray] = Parted({}, {})
+        found: Parted[TriedPrompt, np.ndarray] = Parted({}, {})
         for some in pieces:
             found |= each(tried, some)
         return found
@@ -201,10 +201,10 @@ def _require_numbers(logits: np.ndarray) -> None:
         raise UserError(f"its answers for {wrong} of {len(logits)} images are not numbers")
 
 
-def _seed(prompt: Tried) -> int:
+def _seed(prompt: TriedPrompt) -> int:
     assert prompt.seed is not None, "the hand-written prompt has no file"
     return prompt.seed
 
 
-def _called(prompt: Tried) -> str:
+def _called(prompt: TriedPrompt) -> str:
     return "the hand-written prompt" if prompt == HAND_WRITTEN else f"{prompt.source}, seed {prompt.seed}"

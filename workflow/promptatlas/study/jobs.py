@@ -18,7 +18,7 @@ from promptatlas.records import cells, whole
 from promptatlas.records.cells import Cell
 from promptatlas.records.draw_file import read_draw
 from promptatlas.records.probe_file import read_probes
-from promptatlas.records.tries_file import Tried, read_tries
+from promptatlas.records.tries_file import TriedPrompt, read_tries
 from promptatlas.records.whole import Reader
 from promptatlas.study import costs
 from promptatlas.study.costs import MethodCosts, StepMemory, Work, together
@@ -468,12 +468,12 @@ class TryJob(MethodJob):
     targets: tuple[str, ...]
     needs: tuple[str, ...]
 
-    def prompts(self, target: str) -> Iterator[Tried]:
+    def prompts(self, target: str) -> Iterator[TriedPrompt]:
         """Those of every other task and seed, the untrained ones, and the hand-written one: its own has seen such images."""
         for source in (*(one for one in self.scope.learners if one != target and self.scope.design.tries(one, target)), SCRATCH):
             for seed in self.scope.seeds:
-                yield Tried(source, seed)
-        yield Tried(TEMPLATE, None)
+                yield TriedPrompt(source, seed)
+        yield TriedPrompt(TEMPLATE, None)
 
     def prompt_files(self, target: str) -> Iterator[Path]:
         """Where those are that were trained."""

@@ -16,13 +16,13 @@ from promptatlas.analysis.choice.evidence import Candidate, Evidence, together
 from promptatlas.base.errors import Failed
 from promptatlas.base.progress import Say
 from promptatlas.evaluation.contributions import contributions
-from promptatlas.records.tries_file import Tried, Tries, read_tries
+from promptatlas.records.tries_file import TriedPrompt, Tries, read_tries
 from promptatlas.study.protocols import FROZEN, SCRATCH, TEMPLATE
 from promptatlas.study.study import Study
 from promptatlas.tasks import metrics
 from promptatlas.tasks.prepared import PreparedTask
 
-HAND_WRITTEN = Tried(TEMPLATE, None)
+HAND_WRITTEN = TriedPrompt(TEMPLATE, None)
 
 
 class Evidences:
@@ -61,11 +61,11 @@ class Evidences:
                         continue
                     yield _evidence(method, target, task.task.metric, tries, draw, shots, truth)
 
-    def _truth(self, method: str, target: str) -> dict[Tried, float]:
+    def _truth(self, method: str, target: str) -> dict[TriedPrompt, float]:
         """The test score of each prompt; NaN where it failed."""
         cells = self._cells.get((method, target), self.transfer[:0])
         return {
-            Tried(source, None if source == TEMPLATE else int(seed)): float(score)
+            TriedPrompt(source, None if source == TEMPLATE else int(seed)): float(score)
             for source, seed, score in zip(cells["source"], cells["seed"], cells["score"], strict=True)
         }
 
@@ -74,7 +74,7 @@ class Evidences:
         return dict(iter(self.transfer.groupby(["method", "target"])))
 
 
-def _evidence(method: str, target: str, metric: str, tries: Tries, draw: int, shots: int, truth: Mapping[Tried, float]) -> Evidence:
+def _evidence(method: str, target: str, metric: str, tries: Tries, draw: int, shots: int, truth: Mapping[TriedPrompt, float]) -> Evidence:
     """Evidence from the images of one draw."""
     rows = tries.rows(draw, shots)
     known = dict(zip(tries.prompts, contributions(metric, tries.answers[:, rows], tries.labels[rows]), strict=True))
