@@ -13,7 +13,8 @@ from promptatlas.methods.registry import KINDS, known, names, setting, settings
 
 HEAD = """# Settings of the methods
 
-Written by `make docs` as `promptatlas settings` prints it. In config.yaml `settings` takes any of these, for example
+Written by `make docs` as `promptatlas settings` prints it, which with `--configfile` adds the methods of a study's
+plugins. In config.yaml `settings` takes any of these, for example
 
     settings: {vpt: {epochs: 50, learning_rate: 0.005}, softcpt: {task_context: specific}}
 
