@@ -1,7 +1,6 @@
 """The command `recommend`: which prompt of finished studies to use on one's own images, or none."""
 
 import argparse
-import os
 import sys
 from pathlib import Path
 from typing import Any
@@ -35,6 +34,8 @@ def add(commands: Any) -> None:
 
 
 def _recommend(options: argparse.Namespace) -> int:
+    import torch
+
     from promptatlas.recommendation.answer import recommend
     from promptatlas.runs import devices
 
@@ -50,7 +51,7 @@ def _recommend(options: argparse.Namespace) -> int:
         backbone=options.backbone,
         data_root=options.data_root,
         output=options.output,
-        device=devices.chosen(options.device, os.cpu_count() or 1),
+        device=devices.chosen(options.device, torch.get_num_threads()),
         say=lambda line: print(line, file=sys.stderr),
     )
     print("\n".join(answer.lines))

@@ -69,7 +69,7 @@ def recommend(
         overlap.leave_out_own(found, target, task is not None)
         with torch.no_grad():
             tried = trying.try_all(model, target, found, say)
-        told = record.of(found.places)
+        told = record.of(found.places, {file.method for file in tried.files}, target.shots)
         whose = told.margin_from if margin is None else "as asked for"
         decision = decide(evidence(target, tried, seed), told.margin if margin is None else margin)
         tuned = tuning.tune(model, target, tried, tune, seed, scratch / "task", say) if tune else None

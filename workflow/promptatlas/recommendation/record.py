@@ -1,12 +1,23 @@
-"""How well the rule did on the tasks of the studies that the candidates come from, as far as these kept book of it."""
+"""How well the rule did on the tasks of the studies that the candidates come from, as far as these kept book of it (table `choice`)."""
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+import csv
+import io
+import math
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 
 from promptatlas.analysis.choice.decision import MARGIN
+from promptatlas.base.messages import plain
+from promptatlas.methods import words
 from promptatlas.recommendation.candidates import Place
+
+TABLE = "tables/choice.csv"
+RULE = {"rule": "try", "or_none": "True", "candidates": "all_seeds"}
+NUMBERS = ("shots", "n_tasks", "margin", "gain", "harmed", "used")
+PERHAPS = ("gain_low", "gain_high", "oracle_share")  # where there are tasks enough, and something to gain
+DEFAULT = "the usual one, as no study here kept book of how well it chooses"
 
 
 @dataclass(frozen=True)
@@ -18,7 +29,60 @@ class Record:
     lines: tuple[str, ...]
 
 
-def of(places: Sequence[Place]) -> Record:
-    """The record of the first place that has one."""
-    del places
-    return Record(MARGIN, "the default, as no study here says how large it should be", ())
+def of(places: Sequence[Place], methods: Iterable[str], shots: int) -> Record:
+    """The record of the first place that kept book: of candidates of the same methods or, if there is none, of each method alone, with
+    the number of images per class that is closest. Of margins by method the largest.
+    """
+    wanted = set(methods)
+    for place in places:
+        rows = [row for row in _rows(place) if set(row["method"].split("+")) <= wanted]
+        together = [row for row in rows if set(row["method"].split("+")) == wanted]
+        chosen = [_closest(same, shots) for same in _by_method(together or rows).values()]
+        if chosen:
+            margin = max(float(row["margin"]) for row in chosen)
+            tasks = int(max(float(row["n_tasks"]) for row in chosen))
+            return Record(margin, f"chosen on the {tasks} tasks of {plain(place.name)}", tuple(_line(place, row) for row in chosen))
+    return Record(MARGIN, DEFAULT, ())
+
+
+def _rows(place: Place) -> list[Mapping[str, str]]:
+    """Rows of the rule that are whole; whatever else an archive holds under that name is passed over."""
+    text = place.records.get(TABLE, b"").decode("utf-8", "replace")
+    try:
+        rows = list(csv.DictReader(io.StringIO(text)))
+    except csv.Error:
+        return []
+    return [row for row in rows if all(row.get(key) == value for key, value in RULE.items()) and row.get("method") and _is_whole(row)]
+
+
+def _is_whole(row: Mapping[str, str]) -> bool:
+    try:
+        return all(math.isfinite(float(row[name] or "nan")) for name in NUMBERS) and all(
+            float(row[name] or 0) < math.inf for name in PERHAPS
+        )
+    except (KeyError, ValueError, TypeError):
+        return False
+
+
+def _by_method(rows: Iterable[Mapping[str, str]]) -> dict[str, list[Mapping[str, str]]]:
+    found: dict[str, list[Mapping[str, str]]] = {}
+    for row in rows:
+        found.setdefault(row["method"], []).append(row)
+    return found
+
+
+def _closest(rows: Sequence[Mapping[str, str]], shots: int) -> Mapping[str, str]:
+    return min(rows, key=lambda row: abs(math.log(max(float(row["shots"]), 1) / shots)))
+
+
+def _line(place: Place, row: Mapping[str, str]) -> str:
+    value = {name: float(row[name] or "nan") for name in (*NUMBERS, *PERHAPS)}
+    titles = [words().get(method, {}).get("title", plain(method)) for method in row["method"].split("+")]
+    interval = f" ({value['gain_low']:+.1f} to {value['gain_high']:+.1f}, 95 %)" if math.isfinite(value["gain_low"]) else ""
+    share = f", {100 * value['oracle_share']:.0f} % of what there was to gain" if math.isfinite(value["oracle_share"]) else ""
+    return (
+        f"on the {value['n_tasks']:.0f} tasks of {plain(place.name)} with {value['shots']:.0f} images per class and prompts of "
+        f"{', '.join(titles)}, each time without the task's own, this rule gained {value['gain']:+.1f} points over the hand-written "
+        f"prompt{interval}{share}; it used a prompt in {100 * value['used']:.0f} % of cases and lost more than a point in "
+        f"{100 * value['harmed']:.0f} %"
+    )

@@ -51,7 +51,7 @@ def _tied(answer: Recommendation) -> list[str]:
     if len(tied) < 2:
         return []
     names = some((called(answer.tried.files[one]) for one in tied if one != answer.decision.leading), FEW)
-    return [f"{counted(len(tied), 'candidate')} have the same score on these images, and the lot fell on this one: so have {names}"]
+    return [f"{counted(len(tied), 'candidate')} have that score on these images, and the lot decided among them; the others are {names}"]
 
 
 def called(file: CandidateFile) -> str:
