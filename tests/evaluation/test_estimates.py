@@ -1,5 +1,7 @@
 """Estimators of one prompt on one target against published values, closed forms, other libraries and naive re-statements."""
 
+from dataclasses import replace
+
 import numpy as np
 import pandas as pd
 import pytest
@@ -12,6 +14,7 @@ from sklearn.metrics import log_loss, mutual_info_score
 from sklearn.model_selection import LeaveOneOut, cross_val_score
 from sklearn.neighbors import KNeighborsClassifier
 
+from promptatlas.base import plugins
 from promptatlas.base.errors import UserError
 from promptatlas.evaluation.estimates import ESTIMATORS, Estimator, Observed, cheap, estimate, lookup
 from promptatlas.evaluation.estimates.answers import agreement, information, likelihood, nuclear_norm
@@ -307,9 +310,29 @@ def test_cheap_ones_leave_out_what_is_costly_and_some_need_no_label():
 
 
 def test_mistakes_are_told_in_one_sentence():
-    with pytest.raises(UserError, match="estimator 'est_logmee' is not known; did you mean 'est_logme'"):
+    with pytest.raises(UserError, match="estimator 'est_logmee' is unknown; did you mean 'est_logme'"):
         estimate(observed(np.eye(3)), ["est_logmee"])
     with pytest.raises(UserError, match="estimator 'mine': there is no 'label' to need; did you mean 'labels'"):
         Estimator("mine", "", "", "", "", ("label",), lambda given: 0.0)
     with pytest.raises(UserError, match="a name has letters, digits and _ only"):
         Estimator("by title", "", "", "", "", (), lambda given: 0.0)
+    with pytest.raises(UserError, match=r"estimator 'mine': its function takes \(\), but is called with \(observed\)"):
+        Estimator("mine", "", "", "", "", (), lambda: 0.0)
+
+
+def test_what_a_plugin_does_wrong_costs_its_own_values_and_an_error_of_the_library_is_none_of_it(tmp_path, monkeypatch):
+    (tmp_path / "mine.py").write_text(
+        "from promptatlas.evaluation.estimates import estimator\n\n"
+        '@estimator("mine", "Mine", "", "")\ndef mine(observed):\n    return 1 / 0\n'
+    )
+    try:
+        plugins.load([str(tmp_path / "mine.py")])
+        found = estimate(observed(np.eye(3)), ["mine", "est_confidence"])
+        assert np.isnan(found["mine"].value) and np.isfinite(found["est_confidence"].value)
+        assert found["mine"].reason == "mine.py: ZeroDivisionError: division by zero (line 5); mend the plugin"
+    finally:
+        plugins.load([])
+    broken = replace(ESTIMATORS["est_confidence"], compute=lambda given: 1 / 0)
+    monkeypatch.setitem(ESTIMATORS._entries, "est_confidence", broken)
+    with pytest.raises(ZeroDivisionError):
+        estimate(observed(np.eye(3)), ["est_confidence"])

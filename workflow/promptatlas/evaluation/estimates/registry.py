@@ -10,9 +10,11 @@ from dataclasses import dataclass, fields
 
 import numpy as np
 
+from promptatlas.base import plugins
 from promptatlas.base.errors import UserError
 from promptatlas.base.messages import shown, suggest
-from promptatlas.base.registry import Registry
+from promptatlas.base.registry import Registry, require_column
+from promptatlas.base.signatures import require
 
 
 class Undefined(ValueError):
@@ -95,10 +97,10 @@ class Estimator:
     costly: bool = False
 
     def __post_init__(self) -> None:
-        if not self.name.isidentifier():
-            raise UserError(f"estimator {shown(self.name)}: a name has letters, digits and _ only, as names in tables have")
+        require_column("estimator", self.name)
         if unknown := [need for need in self.needs if need not in NEEDS]:
             raise UserError(f"estimator {self.name!r}: there is no {shown(unknown[0])} to need; {suggest(unknown[0], NEEDS)}")
+        require(f"estimator {self.name!r}: its function", self.compute, ("observed",))
 
     @property
     def labelled(self) -> bool:
@@ -138,9 +140,7 @@ def estimator(
 
 def lookup(name: str) -> Estimator:
     """The estimator called `name`; a `UserError` names the nearest one if there is none."""
-    if name not in ESTIMATORS:
-        raise UserError(f"estimator '{name}' is not known; {suggest(name, ESTIMATORS)}")
-    return ESTIMATORS[name]
+    return ESTIMATORS.lookup(name)
 
 
 def cheap() -> list[str]:
@@ -159,6 +159,10 @@ def _estimate(one: Estimator, observed: Observed) -> Estimate:
         value = float(one.compute(observed))
     except Undefined as why:
         return Estimate(float("nan"), str(why))
+    except Exception as error:
+        if told := plugins.blamed(error):  # what a plugin does wrong costs its own values
+            return Estimate(float("nan"), told)
+        raise
     return Estimate(value) if np.isfinite(value) else Estimate(float("nan"), "it is not a finite number")
 
 
