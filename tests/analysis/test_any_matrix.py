@@ -8,8 +8,10 @@ import pandas as pd
 import pytest
 from scipy.stats import rankdata
 
+from promptatlas.analysis import statistics
 from promptatlas.analysis.any_matrix import analyse, families, given, numbers, records, scales, similarities, table
 from promptatlas.base.errors import UserError
+from synthetic_study import similarity_table, tasks_table, transfer_table
 
 FIG4 = Path(analyse.__file__).parents[1] / "published" / "mvlpt_fig4.csv"
 ONE_TO_8 = np.arange(1, 9)
@@ -29,7 +31,7 @@ def gathered(*files, baseline=None, ceiling=None, unit=None, lower_is_better=Fal
 def analysed(*files, similar=(), permutations=99, confirmatory=(), **how):
     found = gathered(*files, **how)
     known, left_out = scales.available(found)
-    near = [(name, records.of_table(table.of_text(text, f"{name}.csv"))) for name, text in similar]
+    near = [(name, similarities.read(table.of_text(text, f"{name}.csv"))) for name, text in similar]
     closeness = similarities.gather(near, found.tasks, found.notes)
     kin = families.read(None, found.tasks, found.notes)
     primary = scales.primary(known, left_out, None)
@@ -374,3 +376,21 @@ def test_a_frame_and_a_parquet_file_are_read_like_text(tmp_path):
     frame.to_parquet(tmp_path / "m.parquet")
     one, other = (given.gather([("m", records.of_table(one))]) for one in (table.of_frame(frame, "m"), table.read(tmp_path / "m.parquet")))
     assert (one.matrices[0].score == Y).all() and (other.matrices[0].score == Y).all()
+
+
+def test_the_tables_of_a_study_are_matrices_like_others_with_the_same_estimates():
+    near = similarity_table(7)
+    study = transfer_table(7), near[near["family"] != "truth"], tasks_table(7)
+    wanted = statistics.analyse(*study, permutations=99)
+    near = similarities.read(table.of_frame(study[1], "similarity"))
+    found = given.gather([("study", records.of_table(table.of_frame(study[0], "transfer")))], baseline="template")
+    known, left_out = scales.available(found)
+    kin = families.read(table.of_frame(study[2][["task", "family"]], "tasks"), found.tasks, found.notes)
+    closeness = similarities.gather([("near", near)], found.tasks, found.notes)
+    result = analyse.analysis(found, known, known["logit_gain"], left_out, closeness, kin, 99)
+    keys, numbers_of = ["response", "method", "protocol", "measure", "test"], ["estimate", "low", "high", "p"]
+    ours, theirs = (one.set_index(keys)[numbers_of] for one in (result.tables["statistics"], wanted))
+    both = ours.index.intersection(theirs.index)
+    assert {"raw", "column_ratio", "logit_gain", "perfection_gap"} == set(both.get_level_values("response"))
+    assert set(both.get_level_values("test")) == set(wanted["test"])
+    assert ours.loc[both].to_numpy() == pytest.approx(theirs.loc[both].to_numpy(), nan_ok=True)

@@ -71,7 +71,7 @@ def analyse(
     found = given.gather(read, _text(baseline), _text(ceiling), unit, lower_is_better)
     known, left_out = scales.available(found)
     headline = scales.primary(known, left_out, scale)
-    near = [(name, _records(name, one, None, False)) for name, one in _named(similarity)]
+    near = [(name, similarities.read(_table(one))) for name, one in _named(similarity)]
     closeness = similarities.gather(near, found.tasks, found.notes)
     if unknown := [name for name in primary if name not in set(closeness["measure"])]:
         raise UserError(f"there is no similarity '{unknown[0]}' to be confirmed; give its file by `--similarity {unknown[0]}=file`")

@@ -123,7 +123,7 @@ def _tasks(
             + "".join(
                 f" If '{plain(name)}' is what was there before any transfer, say `--baseline '{plain(name)}'`."
                 for name in only_source
-                if simple(name) in UNTUNED and name not in named
+                if simple(name) in UNTUNED and not any(named)
             )
         )
     if only_target:

@@ -88,7 +88,8 @@ def _raw(given: Given) -> MatrixScale:
     share, scores = given.unit == "share", _scores(given)
     about = "the score as given" + (", times -1 as less is better" if given.turned else "")
     zero = "as given" if scores.min() < 0 < scores.max() else ""
-    return MatrixScale("raw", "Score as given", "%" if share else "", zero, about, lambda one, score: score)
+    title = "Score, times −1" if given.turned else "Score as given"
+    return MatrixScale("raw", title, "%" if share else "", zero, about, lambda one, score: score)
 
 
 def _gain(given: Given) -> MatrixScale | tuple[str, str]:

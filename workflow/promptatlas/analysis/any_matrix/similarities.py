@@ -6,7 +6,8 @@ import numpy as np
 import pandas as pd
 
 from promptatlas.analysis.any_matrix.columns import simple
-from promptatlas.analysis.any_matrix.records import Records
+from promptatlas.analysis.any_matrix.records import Records, of_table
+from promptatlas.analysis.any_matrix.table import GivenTable
 from promptatlas.base.errors import UserError
 from promptatlas.base.messages import plain, some
 
@@ -14,9 +15,14 @@ FAMILY = "given"
 COLUMNS = ("measure", "family", "directed", "source", "target", "method", "seed", "value")
 
 
+def read(table: GivenTable) -> Records:
+    """A file of similarities; its column `measure`, if it has one, tells measures apart, as in the tables of a study."""
+    return of_table(table, {"method": "measure"} if "measure" in table.head else None)
+
+
 def gather(files: Sequence[tuple[str, Records]], tasks: Sequence[str], notes: list[str]) -> pd.DataFrame:
     """One row per measure and ordered pair of `tasks`; larger is closer. files: with the measure's name, which a file's own column
-    `method` goes before. What was understood is added to `notes`.
+    `measure` or `method` goes before. What was understood is added to `notes`.
 
     UserError for names that are none of the tasks', and for pairs that stand twice.
     """
@@ -34,7 +40,7 @@ def _measures(name: str, records: Records, tasks: Sequence[str], notes: list[str
         row = table[twice].iloc[0]
         raise UserError(
             f"{records.file}, line {row['line']}: {plain(row['source'])} -> {plain(row['target'])} stands there again; remove one, or tell "
-            "measures apart by a column 'method'"
+            "measures apart by a column 'measure'"
         )
     known, given = set(tasks), set(table["source"]) | set(table["target"])
     if len(known & given) < 2:

@@ -110,8 +110,11 @@ function drawEffects() {
   );
 }
 
+// Words to type stand in quotes, as text has no marks of code.
+const unmarked = sentence => sentence.replace(/`(.*?)`/g, "\u201c$1\u201d");
+
 function drawRead() {
-  fill("read-words", element("ul", {}, SUMMARY.notes.map(note => element("li", {}, note))));
+  fill("read-words", element("ul", {}, SUMMARY.notes.map(note => element("li", {}, unmarked(note)))));
   const left = Object.entries(SUMMARY.scales_left_out);
   fill(
     "scales",
@@ -124,7 +127,7 @@ function drawRead() {
           "div",
           {class: "words"},
           para("Scales that these scores do not have:"),
-          element("ul", {}, left.map(([name, why]) => element("li", {}, element("code", {}, name), `: ${why}.`))),
+          element("ul", {}, left.map(([name, why]) => element("li", {}, element("code", {}, name), `: ${unmarked(why)}.`))),
         )
       : null,
   );
