@@ -16,6 +16,12 @@ from promptatlas.backbone import feature_file
 from promptatlas.base.errors import Failed, UserError
 from promptatlas.evaluation import evaluate
 from promptatlas.evaluation.contributions import contributions
+from promptatlas.evaluation.estimates.answers import agreement
+from promptatlas.evaluation.estimates.logme import logme
+from promptatlas.evaluation.estimates.neighbours import nearest
+from promptatlas.evaluation.estimates.posteriors import leep
+from promptatlas.evaluation.estimates.source import first_order
+from promptatlas.evaluation.observe import observe
 from promptatlas.records.prompt_file import PROMPT, TunedPrompt
 from promptatlas.records.tries_file import TRIES, TriedPrompt, read_tries
 from promptatlas.runs import changes, damage, engine, status, tries
@@ -24,7 +30,7 @@ from promptatlas.tasks import metrics, prepared
 from promptatlas.tasks.draws import draw, nested_draw
 from promptatlas.tasks.prepared import Pool, PreparedTask
 from promptatlas.tasks.task import Task
-from promptatlas.training import single_task
+from promptatlas.training import first_step, single_task
 from twins import TINY, twin
 
 NAMES = {"hues": ("red thing", "green"), "kinds": ("sea", "meadow", "river bed"), "scan": ("healthy", "tumour"), "marks": ("dot", "line")}
@@ -33,7 +39,7 @@ SEEDS = (1, 3)
 CONFIG = {
     "study": "small", "benchmark": "own", "data": {name: {"folder": name} for name in NAMES}, "methods": ["coop", "vpt"], "seeds": [*SEEDS],
     "settings": {"coop": {"epochs": 1, "context": 2}, "vpt": {"epochs": 1, "prompts": 2}}, "shots": 2,
-    "choice": {"draws": 2, "shots": [4, 1]},
+    "choice": {"draws": 2, "shots": [4, 1], "estimators": []},
 }  # fmt: skip
 
 
@@ -237,7 +243,7 @@ def test_status_knows_them(folder: Path) -> None:
     found = kinds_of(study)
     assert found["kinds"] == found["marks"] == (status.STALE, ("prompts",)) and found["scan"] == (status.DONE, ())
     shutil.copy(study.paths.prompt("coop", 1, "hues"), study.paths.prompt("coop", 1, "scan"))
-    assert {*kinds_of(study_in(folder, choice={"draws": 3, "shots": [4, 1]})).values()} >= {
+    assert {*kinds_of(study_in(folder, choice={"draws": 3, "shots": [4, 1], "estimators": []})).values()} >= {
         (status.STALE, ("data_train", "draws", "prompts"))
     }
     assert not kinds_of(study_in(folder, choice=False))
@@ -335,3 +341,61 @@ def test_a_class_with_fewer_images_gives_all_and_the_smaller_draws_still_differ(
     drawn = [nested_draw(labels, (1, 16), seed, "task") for seed in range(20)]
     assert all((labels[one.images] == 0).sum() == 3 for one in drawn)
     assert len({one.images[(one.shots == 1) & (labels[one.images] == 0)][0] for one in drawn}) == 3
+
+
+@pytest.mark.parametrize("method", ["coop", "vpt"])
+def test_estimates_are_those_of_what_each_prompt_makes_of_the_images_of_a_draw(folder: Path, method: str) -> None:
+    names = ["est_logme", "est_leep", "est_agree_hand", "src_validation", "est_grad", "est_knn"]
+    plain = read_tries(study_in(folder).paths.tries(method, "kinds"))
+    study = study_in(folder, choice=CONFIG["choice"] | {"estimators": names})
+    run(study, method)
+    found = read_tries(study.paths.tries(method, "kinds"))
+    assert found.prompts == plain.prompts and (found.answers == plain.answers).mean() > 0.95
+    assert found.estimators == tuple(names) and found.estimates.shape == (len(found.prompts), 6, 2, 2)
+    model, task = backbone.load(study.paths.backbone_folder), PreparedTask.open(study.paths.task_folder("kinds"))
+    encoded = feature_file.load(study.paths.encoded("kinds"))[0]
+    rows = found.rows(5, 4)
+    numbers = found.images[rows]
+    images, features, labels = np.asarray(task.images("train"))[numbers], encoded["features_train"][numbers], found.labels[rows]
+    prompt, start = (
+        TunedPrompt.load(study.paths.prompt(method, 3, "hues"))[0],
+        single_task.scratch(model, method, study.settings(method), 3),
+    )
+    seen = observe(model, task.task.class_names, images, features, prompt.prompts, NAMES["hues"])
+    slope = first_step.gradient(model, study.settings(method), task.task.class_names, images, features, labels, start)
+    own = found.estimated(5, 4)
+    expected = {
+        "est_logme": logme(seen.logits if seen.features is None else seen.features, labels),
+        "est_leep": leep(seen.source_probabilities, labels),
+        "est_agree_hand": agreement(softmax(seen.logits, 1), softmax(float(model.logit_scale) * features @ encoded["class_features"].T, 1)),
+        "src_validation": prompt.history[prompt.best_epoch - 1]["validation_score"],
+        "est_grad": first_order(slope, first_step.delta(prompt, start)),
+        "est_knn": nearest(seen.logits if seen.features is None else seen.features, labels),
+    }
+    for name, value in expected.items():
+        assert own[name][found.places[TriedPrompt("hues", 3)]] == pytest.approx(value, rel=1e-3, abs=1e-5), name
+    assert np.isnan(own["src_validation"][found.places[TriedPrompt("scratch", 3)]])
+    alone = found.estimated(5, 1)["est_knn"]
+    assert np.isnan(alone).all() and found.gaps["est_knn"] == "a class has 1 of the images, and it needs 2"
+
+
+def test_other_estimators_make_tries_stale_and_none_are_asked_for_where_none_are_wanted(folder: Path) -> None:
+    study = study_in(folder, choice=CONFIG["choice"] | {"estimators": ["est_confidence"]})
+    assert run(study) and read_tries(study.paths.tries("coop", "hues")).estimators == ("est_confidence",)
+    before = study.paths.tries("coop", "hues").stat().st_mtime_ns
+    run(study)
+    assert study.paths.tries("coop", "hues").stat().st_mtime_ns == before
+    with pytest.raises(UserError, match=r"unknown estimator `est_confidense` under `choice.estimators`"):
+        study_in(folder, choice={"estimators": ["est_confidense"]})
+
+
+def test_what_is_estimated_of_a_prompt_stays_where_another_fails(folder: Path) -> None:
+    study = study_in(folder, choice=CONFIG["choice"] | {"estimators": ["est_likelihood", "est_leep"]})
+    run(study)
+    before = read_tries(study.paths.tries("coop", "hues"))
+    lost(study, "kinds", 3)
+    run(study)
+    after = read_tries(study.paths.tries("coop", "hues"))
+    gone = before.places[TriedPrompt("kinds", 3)]
+    np.testing.assert_array_equal(after.estimates, np.delete(before.estimates, gone, axis=0))
+    assert after.gaps == before.gaps

@@ -6,22 +6,25 @@ Answers are kept, not scores, so that any metric can be computed on any of the i
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from functools import partial
 from pathlib import Path
+from typing import NamedTuple
 
 import numpy as np
 
 from promptatlas.backbone import feature_file
 from promptatlas.base.errors import FAILED, Failed, UserError
-from promptatlas.evaluation import evaluate
+from promptatlas.evaluation import estimates, evaluate
+from promptatlas.evaluation.observe import Observation, observe
 from promptatlas.records.fingerprint import digest
 from promptatlas.records.prompt_file import TunedPrompt
 from promptatlas.records.tries_file import TRIES, TriedPrompt, Tries, read_tries
 from promptatlas.runs.attempts import Parted, each
 from promptatlas.runs.context import Context, OnDemand, classes
 from promptatlas.runs.engine import Artifact, Batch, Step
+from promptatlas.runs.estimating import Estimating
 from promptatlas.runs.known import OfMethod, numerics
 from promptatlas.study.jobs import TryJob
 from promptatlas.study.protocols import SCRATCH, TEMPLATE
@@ -33,6 +36,13 @@ from promptatlas.training import single_task
 AT_ONCE = 256 * 2**20  # bytes of logits in memory, unless those of one prompt are more
 LARGEST = 512 * 2**20  # bytes of answers in one file, of which there are a few copies while it is made
 HAND_WRITTEN = TriedPrompt(TEMPLATE, None)
+
+
+class Answered(NamedTuple):
+    """Of one prompt: answers, predicted classes (N,) or logits (N, C); estimates (E, D, L) as `Tries` has them."""
+
+    answers: np.ndarray
+    estimates: np.ndarray
 
 
 @dataclass(frozen=True)
@@ -78,6 +88,7 @@ class TryPrompts(OfMethod[TryJob]):
             "draws": drawn.sha256,
             "classes": classes(task),
             "answers": "logits" if _needs_logits(task) else "predicted classes",
+            "estimators": digest([self.study.choice.estimators, estimates.code(self.study.choice.estimators)]),
         }
 
     def marks(self, target: str) -> dict[TriedPrompt, str]:
@@ -120,10 +131,11 @@ class TryPrompts(OfMethod[TryJob]):
         """Only prompts are tried whose answers are not known by now; all if there is no such sound one, which were forced then."""
         task, drawn, marks = self.at.tasks[target], self.drawn[target], self.marks(target)
         self._require_room(task, len(marks) * len(drawn.images))
-        known = self._known(target, marks)
+        known, gaps = self._known(target, marks)
         new = [prompt for prompt in marks if prompt not in known]
         wanted = new if any(marks[prompt] != FAILED for prompt in new) else [*marks]
-        found = self._answers(target, wanted)
+        estimating = self._estimating(target)
+        found = self._answers(target, wanted, estimating)
         answers = known | found.sound
         sound = {prompt: answers[prompt] for prompt in marks if prompt in answers and prompt not in found.failed}
         failed = {prompt: str(why) for prompt, why in found.failed.items()}
@@ -132,20 +144,22 @@ class TryPrompts(OfMethod[TryJob]):
         if not sound:
             raise UserError(f"no prompt has answers: {next(iter(failed.values()))}")
         return Tries(
-            tuple(sound), np.stack([*sound.values()]), task.labels("train")[task.rows("train", drawn.images)], drawn.images,
+            tuple(sound), np.stack([one.answers for one in sound.values()]), estimating.labels, drawn.images,
             self.study.choice.draws, drawn.shots, self.study.choice.shots, failed, marks,
+            estimating.names, np.stack([one.estimates for one in sound.values()]), {**gaps, **estimating.gaps},
         )  # fmt: skip
 
-    def _known(self, target: str, marks: Mapping[TriedPrompt, str]) -> dict[TriedPrompt, np.ndarray]:
-        """Answers that are there already of the same prompts on the same images."""
+    def _known(self, target: str, marks: Mapping[TriedPrompt, str]) -> tuple[dict[TriedPrompt, Answered], Mapping[str, str]]:
+        """Answers and estimates that are there already of the same prompts on the same images, and why some estimates are not."""
         path = self.study.paths.tries(self.method, target)
         try:
             before, old = read_tries(path), TRIES.inputs(path)
         except UserError:
-            return {}
+            return {}, {}
         if any(old.get(name) != mark for name, mark in self.fixed(target).items()):
-            return {}
-        return {prompt: before.answers[place] for prompt, place in before.places.items() if marks.get(prompt) == before.marks[prompt]}
+            return {}, {}
+        held = {prompt: Answered(before.answers[place], before.estimates[place]) for prompt, place in before.places.items()}
+        return {prompt: own for prompt, own in held.items() if marks.get(prompt) == before.marks[prompt]}, before.gaps
 
     def _require_room(self, task: PreparedTask, answers: int) -> None:
         """UserError if so many answers, with a logit for every class, are more than one file should hold."""
@@ -156,28 +170,44 @@ class TryPrompts(OfMethod[TryJob]):
                 f"each of {len(task.task.class_names)} classes; lower `draws` or `shots` under `choice`"
             )
 
-    def _answers(self, target: str, prompts: Sequence[TriedPrompt]) -> Parted[TriedPrompt, np.ndarray]:
-        """Of each prompt predicted classes (N,) or logits (N, C), or why there are none."""
-        task, drawn = self.at.tasks[target], self.drawn[target]
+    def _estimating(self, target: str) -> Estimating:
+        task, drawn, choice = self.at.tasks[target], self.drawn[target], self.study.choice
         encoded, rows = feature_file.load(self.study.paths.encoded(target))[0], task.rows("train", drawn.images)
-        features, images = encoded["features_train"][rows], ImageRows(task.images("train"), rows)
-        keeps = _kept_logits if _needs_logits(task) else _kept_classes
-        number, names = len(drawn.images), task.task.class_names
+        features = encoded["features_train"][rows]
+        hand_written = evaluate.hand_written(self.at.model, features, encoded["class_features"])
+        return Estimating(
+            choice.estimators, self.at.model, self.settings, task.task.class_names, ImageRows(task.images("train"), rows), features,
+            task.labels("train")[rows], hand_written, drawn.shots, choice.shots,
+        )  # fmt: skip
 
-        def tried(some: Sequence[TriedPrompt]) -> list[np.ndarray]:
-            if some == [HAND_WRITTEN]:
-                return [keeps(evaluate.hand_written(self.at.model, features, encoded["class_features"]))]
+    def _answers(self, target: str, prompts: Sequence[TriedPrompt], given: Estimating) -> Parted[TriedPrompt, Answered]:
+        """What each prompt answers and what is estimated of it, or why there is nothing."""
+        keeps = _kept_logits if _needs_logits(self.at.tasks[target]) else _kept_classes
+
+        def at_once(some: Sequence[TriedPrompt]) -> list[Answered]:
             own = [self.prompt(prompt).prompts for prompt in some]
-            return [keeps(logits) for logits in evaluate.answers(self.at.model, names, images, features, own)]
+            answers = evaluate.answers(self.at.model, given.class_names, given.images, given.features, own)
+            return [Answered(keeps(logits), given.of(Observation(logits, None, None))) for logits in answers]
 
-        size = max(1, AT_ONCE // (4 * number * len(names)))
+        def estimated(some: Sequence[TriedPrompt]) -> list[Answered]:
+            return [self._estimated(prompt, given, keeps) for prompt in some]
+
+        def hand_written(some: Sequence[TriedPrompt]) -> list[Answered]:
+            return [Answered(keeps(given.hand_written), given.of(Observation(given.hand_written, None, None))) for _ in some]
+
+        size = 1 if given.names else max(1, AT_ONCE // (4 * len(given.features) * len(given.class_names)))
         others = [prompt for prompt in prompts if prompt != HAND_WRITTEN]
-        pieces = [others[start : start + size] for start in range(0, len(others), size)]
-        pieces += [[HAND_WRITTEN]] if HAND_WRITTEN in prompts else []
-        found: Parted[TriedPrompt, np.ndarray] = Parted({}, {})
-        for some in pieces:
-            found |= each(tried, some)
+        found: Parted[TriedPrompt, Answered] = each(hand_written, [HAND_WRITTEN]) if HAND_WRITTEN in prompts else Parted({}, {})
+        for start in range(0, len(others), size):
+            found |= each(estimated if given.names else at_once, others[start : start + size])
         return found
+
+    def _estimated(self, prompt: TriedPrompt, given: Estimating, keeps: Callable[[np.ndarray], np.ndarray]) -> Answered:
+        own, untrained = self.prompt(prompt), prompt.source == SCRATCH
+        source = None if untrained else self.at.tasks[prompt.source].task.class_names
+        seen = observe(self.at.model, given.class_names, given.images, given.features, own.prompts, source)
+        answers = keeps(seen.logits)
+        return Answered(answers, given.of(seen, own, None if untrained else self.scratch[_seed(prompt)]))
 
 
 def _needs_logits(task: PreparedTask) -> bool:

@@ -13,7 +13,7 @@ from promptatlas.backbone.origin import origin
 from promptatlas.base import plugins
 from promptatlas.base.errors import UserError
 from promptatlas.base.messages import plain, shown, some, suggest
-from promptatlas.evaluation import similarity
+from promptatlas.evaluation import estimates, similarity
 from promptatlas.study import designs, multitask, protocols, schema
 from promptatlas.study.yaml_file import load as load
 from promptatlas.tasks import base_new, catalogue
@@ -164,11 +164,13 @@ def _resolve_methods(config: dict[str, Any]) -> None:
 
 
 def _check_measures(config: dict[str, Any]) -> None:
-    """Measures of similarity are those that are registered, here or by whoever calls."""
+    """Measures of similarity, and estimators, are those that are registered, here or by whoever calls."""
     chosen = [] if isinstance(config["similarity"], str) else config["similarity"]
     for key, names in (("similarity", chosen), ("statistics.primary", config["statistics"]["primary"])):
         for name in names:
             _known("measure", name, similarity.registered(), key)
+    for name in config["choice"]["estimators"] if config["choice"] else ():
+        _known("estimator", name, estimates.ESTIMATORS, "choice.estimators")
 
 
 def _multitask_coop(config: dict[str, Any], listed: Sequence[str], method: str) -> None:

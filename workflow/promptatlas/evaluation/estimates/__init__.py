@@ -11,12 +11,13 @@ from promptatlas.evaluation.estimates.registry import (
     Observed,
     Undefined,
     cheap,
+    code,
     estimate,
     estimator,
     lookup,
     register,
 )
 
-__all__ = ["ESTIMATORS", "Estimate", "Estimator", "Observed", "Undefined", "cheap", "estimate", "estimator", "lookup", "register"]
+__all__ = ["ESTIMATORS", "Estimate", "Estimator", "Observed", "Undefined", "cheap", "code", "estimate", "estimator", "lookup", "register"]
 
 ESTIMATORS.seal()

@@ -143,6 +143,12 @@ def lookup(name: str) -> Estimator:
     return ESTIMATORS.lookup(name)
 
 
+def code(names: Sequence[str]) -> dict[str, str]:
+    """By name the SHA-256 of the code of those that come from plugins."""
+    every = ESTIMATORS.code()
+    return {name: every[name] for name in names if name in every}
+
+
 def cheap() -> list[str]:
     """Names of the estimators that take milliseconds for a prompt."""
     return [name for name, one in ESTIMATORS.items() if not one.costly]
