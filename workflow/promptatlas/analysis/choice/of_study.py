@@ -90,10 +90,21 @@ def _evidence(method: str, target: str, metric: str, tries: Tries, draw: int, sh
         draw,
         shots,
         untuned=np.mean([known[prompt] for prompt in untuned], axis=0) if untuned else None,
+        measures=_estimates(tries, prompts, draw, shots),
         truth=np.array([truth.get(prompt, np.nan) for prompt in prompts]),
         reference_truth=truth[HAND_WRITTEN],
         untuned_truth=_mean([truth.get(prompt, np.nan) for prompt in untuned]),
     )
+
+
+def _estimates(tries: Tries, prompts: Sequence[TriedPrompt], draw: int, shots: int) -> dict[str, np.ndarray]:
+    """By estimator what it gives of each prompt, NaN of one that has no answers; those that have a value for any."""
+    places = [tries.places.get(prompt) for prompt in prompts]
+    found = {
+        name: np.array([np.nan if place is None else values[place] for place in places], dtype=np.float64)
+        for name, values in tries.estimated(draw, shots).items()
+    }
+    return {name: values for name, values in found.items() if np.isfinite(values).any()}
 
 
 def _mean(values: Sequence[float]) -> float:
