@@ -8,9 +8,10 @@ import pytest
 from promptatlas.analysis.choice import book as module
 from promptatlas.analysis.choice.book import COLUMNS, book
 from promptatlas.analysis.choice.evidence import Candidate, together
+from promptatlas.analysis.choice.margin import margin
 from promptatlas.analysis.statistics.jackknife import interval
 from promptatlas.base.errors import UserError
-from studies import TASKS, study, with_other_truth
+from synthetic_evidence import TASKS, study, with_other_truth
 
 
 def rows(table, candidates="all_seeds"):
@@ -104,6 +105,13 @@ def test_intervals_delete_each_task_in_both_roles(table):
             whole = rows(table).loc[key]
             expected = interval(whole[name], [one.at[key, name] for one in left_out])
             assert (whole[f"{name}_low"], whole[f"{name}_high"]) == pytest.approx(expected, abs=1e-9), (key, name)
+
+
+def test_the_margin_for_new_data_is_chosen_on_all_tasks_and_all_numbers_of_images():
+    evidences = [*study(), *study(images=16)]
+    found = book(evidences)
+    assert set(rows(found)["margin"]["try", True]) == {margin(evidences)}
+    assert rows(found)["margin_left_out"]["try", True].notna().all() and rows(found)["margin"].drop(["try", "combination"]).isna().all()
 
 
 def test_methods_and_shots_are_parts_of_their_own_and_may_be_joined():

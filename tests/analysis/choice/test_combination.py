@@ -5,7 +5,7 @@ import pytest
 
 from promptatlas.analysis.choice import combination
 from promptatlas.analysis.choice.combination import combine, features
-from studies import TASKS, study, with_other_truth
+from synthetic_evidence import TASKS, study, with_other_truth
 
 
 def test_coefficients_are_those_of_another_library(monkeypatch):

@@ -4,8 +4,8 @@ from dataclasses import replace
 
 import numpy as np
 import pytest
-from made_up import evidence, from_differences
 
+from made_up_evidence import evidence, from_differences
 from promptatlas.analysis.choice.decision import decide, leaders, passes
 from promptatlas.analysis.choice.gains import gains
 

@@ -2,9 +2,9 @@
 
 import numpy as np
 import pytest
-from made_up import evidence, from_differences
 from scipy.stats import norm
 
+from made_up_evidence import evidence, from_differences
 from promptatlas.analysis.choice.gains import ONE_IMAGE, PRIOR, chance_of_being_best, gains
 
 ANY = (0.0, np.inf)  # nothing is known of mean gains

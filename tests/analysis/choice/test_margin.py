@@ -4,8 +4,8 @@ from dataclasses import replace
 
 import numpy as np
 import pytest
-from made_up import evidence
 
+from made_up_evidence import evidence
 from promptatlas.analysis.choice.decision import MARGIN, decide
 from promptatlas.analysis.choice.margin import GRID, Lead, chosen, lead, margin
 from promptatlas.base.errors import UserError

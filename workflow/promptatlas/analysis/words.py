@@ -11,7 +11,7 @@ from typing import Any
 from promptatlas import methods
 from promptatlas.analysis.statistics.scales import PRIMARY
 from promptatlas.analysis.statistics.views import VIEWS
-from promptatlas.evaluation import similarity
+from promptatlas.evaluation import estimates, similarity
 from promptatlas.study.protocols import FROZEN, PROTOCOLS
 from promptatlas.tasks import metrics
 
@@ -83,6 +83,7 @@ def every() -> dict[str, Any]:
         "measures": {
             name: {"title": one.title, "description": one.description, "family": one.family} for name, one in similarity.MEASURES.items()
         },
+        "estimators": {name: {"title": one.title} for name, one in estimates.ESTIMATORS.items()},
         "protocols": {
             name: {"title": one.title, "tunes": one.tunes, "row_titles": row_titles(name), "parts": PARTS | {**one.parts}}
             for name, one in PROTOCOLS.items()

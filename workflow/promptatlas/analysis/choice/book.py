@@ -26,11 +26,12 @@ from promptatlas.analysis.statistics.jackknife import interval
 from promptatlas.base.errors import UserError
 
 ALL_SEEDS, ONE_SEED = "all_seeds", "one_seed"
+NEW = ""  # a target that is none of the tasks
 FEWEST_TASKS = 3
 MEASURE = "measure:"
 SHOWN = ("regret_1", "regret_3", "gain", "harmed", "used", "oracle_share")
 COLUMNS = [
-    "method", "shots", "candidates", "rule", "or_none", "n_tasks", "n_draws", "n_candidates", "margin",
+    "method", "shots", "candidates", "rule", "or_none", "n_tasks", "n_draws", "n_candidates", "margin", "margin_left_out",
     *(name for one in SHOWN for name in (one, f"{one}_low", f"{one}_high")),
 ]  # fmt: skip
 
@@ -74,7 +75,7 @@ class _Group:
         return 1 + self.sources.index(task) if task in self.sources else 0
 
     def leads(self, ranked: Sequence[np.ndarray], target: str) -> list[Lead]:
-        """What leads on all targets but `target`, and without its prompts, by predicted gains (P, 1 + S) of each evidence."""
+        """What leads on all targets but `target`, without its prompts, by predicted gains (P, 1 + S) of each evidence."""
         out = []
         for one, gain, error, true in zip(self.evidences, ranked, self.errors, self.true, strict=True):
             if one.target == target:
@@ -93,8 +94,9 @@ def book(evidences: Sequence[Evidence]) -> pd.DataFrame:
     margin of `try` is chosen for all shots of the same methods at once: counted in standard errors it means the same for each. Of
     candidates that failed or whose truth is missing nothing is counted. Regrets and gains are in points, others are shares;
     `oracle_share` is the gain as a share of that of the best candidate or, where that is better, the hand-written prompt. low and
-    high: 95 % by deleting each task in turn, as a target and as a source, with what was fitted kept as it was. margin: the mean over
-    targets. UserError with fewer than three tasks.
+    high: 95 % by deleting each task in turn, as a target and as a source, with what was fitted kept as it was. margin_left_out: mean over
+    targets of the margins that were chosen without each; margin: the one for new data, chosen on all. UserError with fewer than three
+    tasks.
     """
     parts: dict[str, dict[int | None, list[Evidence]]] = {}
     for one in evidences:
@@ -148,11 +150,12 @@ def _rows(group: _Group, alike: Sequence[_Group]) -> Iterator[dict]:
         Picks(choice.ranking, choice.ranking > 0) for choice in (Picks.always(t, h) for t, h in zip(group.true, group.there, strict=True))
     ]
     yield _row(group, "oracle", better, True)
-    margins = {target: chosen([lead for one in alike for lead in one.leads(one.shrunk, target)]) for target in group.targets}
+    margins = {target: chosen([lead for one in alike for lead in one.leads(one.shrunk, target)]) for target in (*group.targets, NEW)}
     yield _row(group, "try", _with_margin(group, group.shrunk, margins), True, margins)
     if combined:
         own = [np.where(there, one[:, None], np.nan) for one, there in zip(combined.own, group.there, strict=True)]
         margins = {target: chosen(group.leads(_beside(group, combined, target), target)) for target in group.targets}
+        margins[NEW] = chosen(group.leads(own, NEW))
         yield _row(group, "combination", _with_margin(group, own, margins), True, margins)
 
 
@@ -240,7 +243,8 @@ def _row(group: _Group, rule: str, choices: Sequence[Picks], or_none: bool, marg
         "n_tasks": int(np.isfinite(mean[:, 0, 0]).sum()),
         "n_draws": len({one.draw for one in group.evidences}),
         "n_candidates": int(max(len(one.candidates) for one in group.evidences)),
-        "margin": float(np.mean(list(margins.values()))) if margins else np.nan,
+        "margin": margins[NEW] if margins else np.nan,
+        "margin_left_out": float(np.mean([margins[target] for target in targets])) if margins else np.nan,
     }
     for name in SHOWN:
         low, high = interval(whole[name], [one[name] for one in left_out])

@@ -15,7 +15,7 @@ from promptatlas.report.page.payload import payload
 
 SCRIPTS = (
     "protocols.js", "state.js", "colours.js", "heatmap.js", "plots.js", "panel.js", "sections.js", "cautions.js", "similarity.js",
-    "published.js", "check.js", "methods.js", "study.js", "main.js",
+    "published.js", "check.js", "methods.js", "choice.js", "study.js", "main.js",
 )  # fmt: skip
 
 
@@ -28,8 +28,9 @@ def write(
 ) -> None:
     """Write the page at `path`.
 
-    tables: transfer, similarity, tasks and tuning by name; config: the resolved configuration; cells: the dicts of the
-    cell files, for the scores by class; summary: the dict of summary.json, from which all words take their numbers.
+    tables: transfer, similarity, tasks and tuning by name, and choice where there is one; config: the resolved configuration;
+    cells: the dicts of the cell files, for the scores by class; summary: the dict of summary.json, from which all words but those
+    on new data take their numbers.
     """
     replace(path, render(payload(tables, config, cells, summary)).encode())
 

@@ -3,8 +3,8 @@
 from dataclasses import replace
 
 import numpy as np
-from made_up import BASE, right
 
+from made_up_evidence import BASE, right
 from promptatlas.analysis.choice.evidence import Candidate, Evidence
 
 TASKS = tuple(f"task{i}" for i in range(7))

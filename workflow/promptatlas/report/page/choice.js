@@ -1,0 +1,88 @@
+// Which prompt for new data: how well rules choose for the study's own tasks, from the table `choice`.
+
+const CHOICE = DATA.choice;
+const ALL_SEEDS = "all_seeds";
+const RULES = {
+  oracle: ["the best prompt, known beforehand", "the best prompt or the hand-written one, known beforehand"],
+  try: ["the prompt that scores best on the images", "the same, if it beats the hand-written prompt by the margin"],
+  combination: ["images and measures together", "images and measures together, by a margin"],
+  static_list: ["the prompt that is best on the other tasks"],
+  static_source: ["the source that is best on the other tasks, in other seeds"],
+  other_seeds: ["the source that is best on this task, in other seeds"],
+  random: ["any prompt"],
+};
+
+const predictorTitle = name => titleOf(WORDS.estimators[name] ? "estimators" : "measures", name);
+const ruleTitle = one =>
+  one.rule.startsWith("measure:") ? `measure: ${predictorTitle(one.rule.slice("measure:".length))}` : RULES[one.rule][one.or_none ? 1 : 0];
+const looks = one => ["try", "combination"].includes(one.rule) || one.rule.startsWith("measure:");
+const bounds = (one, name, digits = 1) =>
+  isNumber(one[`${name}_low`]) ? ` [${signed(one[`${name}_low`], digits)}, ${signed(one[`${name}_high`], digits)}]` : "";
+const lost = (one, name) =>
+  show(one[name], 1) + (isNumber(one[`${name}_low`]) ? ` [${show(Math.max(one[`${name}_low`], 0), 1)}, ${show(one[`${name}_high`], 1)}]` : "");
+
+function drawChoice() {
+  const own = CHOICE.filter(one => one.method === state.method);
+  hide("choice", tuned() || !own.length);
+  if (tuned() || !own.length) return;
+  const every = own.filter(one => one.candidates === ALL_SEEDS);
+  const single = own.filter(one => one.candidates !== ALL_SEEDS);
+  fill("choice-words", choiceWords(every));
+  fill("choice-table", choiceTable(every));
+  fill(
+    "choice-seeds",
+    single.length
+      ? element(
+          "details",
+          {},
+          element("summary", {}, "The same, with the prompts of one seed at a time"),
+          para(
+            "A source that was best in some seeds need not be so in another. Here a source is chosen by its other seeds, and its prompt of the seed left out is scored.",
+          ),
+          choiceTable(single),
+        )
+      : null,
+  );
+}
+
+function choiceWords(rows) {
+  const shots = Math.max(...rows.map(one => one.shots || 0));
+  const find = (rule, orNone) => rows.find(one => one.rule === rule && one.or_none === orNone && (one.shots || 0) === shots);
+  const [tried, decided, list, any] = [find("try", false), find("try", true), find("static_list", false), find("random", false)];
+  const images = shots ? `${shots} image${shots === 1 ? "" : "s"} per class` : "the images that there were";
+  return [
+    para(
+      `To use a prompt of this study on new data, label a few images, try all prompts on them as they are, and use the best only if it beats the hand-written prompt clearly: \u201cpromptatlas recommend\u201d does so. How well that works is measured here on each of ${tried.n_tasks} tasks in turn, by ${methodTitle(state.method)}, as if it were new: its own prompts are no candidates, and whatever is chosen or fitted is so on the other tasks.`,
+    ),
+    para(
+      `With ${images}, the prompt that scores best on them is ${lost(tried, "regret_1")} points below the best of ${tried.n_candidates}` +
+        (list && any ? `; the one that is best on the other tasks ${lost(list, "regret_1")}, any prompt ${lost(any, "regret_1")}` : "") +
+        `. Used only where it beats the hand-written prompt by the margin (its expected gain is above ${show(decided.margin)} standard errors of the paired difference), it gains ${signed(decided.gain)} points${bounds(decided, "gain")} over the hand-written prompt on average, ${percent(decided.oracle_share)} of what could be gained; a prompt is used on ${percent(decided.used)} of the tasks, and on ${percent(decided.harmed)} it costs more than a point.`,
+    ),
+    quiet(
+      `Mean over tasks, and over ${tried.n_draws} draw${tried.n_draws === 1 ? "" : "s"} of images that no prompt was trained with. Intervals (95 %) leave out each task in turn, as a target and as a source. Test scores have an error of their own, so that the best of all seems better than it is.`,
+    ),
+  ];
+}
+
+// Rules that look at images have a row for every number of images; others are the same for all.
+function choiceTable(rows) {
+  const most = Math.max(...rows.map(one => one.shots || 0));
+  const shown = rows.filter(one => looks(one) || (one.shots || 0) === most);
+  shown.sort((a, b) => a.or_none - b.or_none || a.regret_1 - b.regret_1);
+  return table(
+    ["chosen", "images per class", "below the best, points", "best of three", "gain over hand-written, points", "used", "harmed", "of what could be gained"],
+    shown.map(one => [
+      ruleTitle(one),
+      looks(one) && one.shots ? `${one.shots}` : "\u2013",
+      lost(one, "regret_1"),
+      show(one.regret_3, 1),
+      signed(one.gain) + bounds(one, "gain"),
+      percent(one.used),
+      percent(one.harmed),
+      percent(one.oracle_share),
+    ]),
+    [1, 2, 3, 4, 5, 6, 7],
+    "Harmed: more than a point below the hand-written prompt. Rules that may keep the hand-written prompt are held against the best prompt or that one.",
+  );
+}
