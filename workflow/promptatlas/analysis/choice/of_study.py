@@ -16,6 +16,7 @@ from promptatlas.analysis.choice.evidence import Candidate, Evidence, together
 from promptatlas.base.errors import Failed
 from promptatlas.base.progress import Say
 from promptatlas.evaluation.contributions import contributions
+from promptatlas.evaluation.similarity import TRUTH
 from promptatlas.records.tries_file import TriedPrompt, Tries, read_tries
 from promptatlas.study.protocols import FROZEN, SCRATCH, TEMPLATE
 from promptatlas.study.study import Study
@@ -26,10 +27,12 @@ HAND_WRITTEN = TriedPrompt(TEMPLATE, None)
 
 
 class Evidences:
-    """The evidence of a finished study. transfer: its table of that name. What cannot be said of a target is told to `say`."""
+    """The evidence of a finished study. transfer, similarity: its tables of these names; how close a candidate's source is to the target
+    is a measure like others, but for the known truth. What cannot be said of a target is told to `say`."""
 
-    def __init__(self, study: Study, transfer: pd.DataFrame, say: Say) -> None:
+    def __init__(self, study: Study, transfer: pd.DataFrame, say: Say, similarity: pd.DataFrame | None = None) -> None:
         self.study, self.say = study, say
+        self.similarity = None if similarity is None else similarity[similarity["family"] != TRUTH]
         self.transfer = transfer[transfer["protocol"] == FROZEN.name]
 
     def every(self) -> list[Evidence]:
@@ -49,7 +52,7 @@ class Evidences:
             except Failed as why:
                 self.say(f"no choice for {target} by {method}: {why}")
                 continue
-            truth = self._truth(method, target)
+            truth, close = self._truth(method, target), self._closeness(method, target)
             if HAND_WRITTEN not in tries.places or not np.isfinite(truth.get(HAND_WRITTEN, np.nan)):
                 self.say(f"no choice for {target} by {method}: the hand-written prompt has no score")
                 continue
@@ -59,7 +62,7 @@ class Evidences:
                     if told := metrics.undefined(task.task.metric, tries.labels[rows]):
                         self.say(f"no choice for {target} from draw {draw} with {shots} images per class: {told}")
                         continue
-                    yield _evidence(method, target, task.task.metric, tries, draw, shots, truth)
+                    yield _evidence(method, target, task.task.metric, tries, draw, shots, truth, close)
 
     def _truth(self, method: str, target: str) -> dict[TriedPrompt, float]:
         """The test score of each prompt; NaN where it failed."""
@@ -69,12 +72,29 @@ class Evidences:
             for source, seed, score in zip(cells["source"], cells["seed"], cells["score"], strict=True)
         }
 
+    def _closeness(self, method: str, target: str) -> dict[str, dict[tuple[str, int | None], float]]:
+        """By measure and by source and seed, which is None where a measure looks at no prompts, how close a source is to the target."""
+        if self.similarity is None:
+            return {}
+        table = self.similarity
+        own = table[(table["target"] == target) & table["method"].fillna("").isin(("", method))]
+        return {
+            name: {
+                (source, None if pd.isna(seed) else int(seed)): float(value)
+                for source, seed, value in zip(part["source"], part["seed"], part["value"], strict=True)
+            }
+            for name, part in own.groupby("measure", sort=False)
+        }
+
     @cached_property
     def _cells(self) -> Mapping[tuple[str, str], pd.DataFrame]:
         return dict(iter(self.transfer.groupby(["method", "target"])))
 
 
-def _evidence(method: str, target: str, metric: str, tries: Tries, draw: int, shots: int, truth: Mapping[TriedPrompt, float]) -> Evidence:
+def _evidence(
+    method: str, target: str, metric: str, tries: Tries, draw: int, shots: int, truth: Mapping[TriedPrompt, float],
+    close: Mapping[str, Mapping[tuple[str, int | None], float]],
+) -> Evidence:  # fmt: skip
     """Evidence from the images of one draw."""
     rows = tries.rows(draw, shots)
     known = dict(zip(tries.prompts, contributions(metric, tries.answers[:, rows], tries.labels[rows]), strict=True))
@@ -90,7 +110,7 @@ def _evidence(method: str, target: str, metric: str, tries: Tries, draw: int, sh
         draw,
         shots,
         untuned=np.mean([known[prompt] for prompt in untuned], axis=0) if untuned else None,
-        measures=_estimates(tries, prompts, draw, shots),
+        measures=_measures(_estimates(tries, prompts, draw, shots) | _places(close, prompts)),
         truth=np.array([truth.get(prompt, np.nan) for prompt in prompts]),
         reference_truth=truth[HAND_WRITTEN],
         untuned_truth=_mean([truth.get(prompt, np.nan) for prompt in untuned]),
@@ -98,12 +118,24 @@ def _evidence(method: str, target: str, metric: str, tries: Tries, draw: int, sh
 
 
 def _estimates(tries: Tries, prompts: Sequence[TriedPrompt], draw: int, shots: int) -> dict[str, np.ndarray]:
-    """By estimator what it gives of each prompt, NaN of one that has no answers; those that have a value for any."""
+    """By estimator what it gives of each prompt, NaN of one that has no answers."""
     places = [tries.places.get(prompt) for prompt in prompts]
-    found = {
+    return {
         name: np.array([np.nan if place is None else values[place] for place in places], dtype=np.float64)
         for name, values in tries.estimated(draw, shots).items()
     }
+
+
+def _places(close: Mapping[str, Mapping[tuple[str, int | None], float]], prompts: Sequence[TriedPrompt]) -> dict[str, np.ndarray]:
+    """By measure how close the source of each prompt is, NaN of one that is not known."""
+    return {
+        name: np.array([values.get((one.source, one.seed), values.get((one.source, None), np.nan)) for one in prompts])
+        for name, values in close.items()
+    }
+
+
+def _measures(found: Mapping[str, np.ndarray]) -> dict[str, np.ndarray]:
+    """Those that have a value for any prompt."""
     return {name: values for name, values in found.items() if np.isfinite(values).any()}
 
 
@@ -111,9 +143,9 @@ def _mean(values: Sequence[float]) -> float:
     return float(np.mean(values)) if values else float("nan")
 
 
-def table(study: Study, transfer: pd.DataFrame, say: Say) -> pd.DataFrame:
-    """The table `choice` of a study; it has no row where too few tasks have been measured."""
-    evidences = Evidences(study, transfer, say).every()
+def table(study: Study, transfer: pd.DataFrame, say: Say, similarity: pd.DataFrame | None = None) -> pd.DataFrame:
+    """The table `choice` of a study from its tables `transfer` and `similarity`; it has no row where too few tasks have been measured."""
+    evidences = Evidences(study, transfer, say, similarity).every()
     parts: dict[tuple, set[str]] = {}
     for one in evidences:
         if (one.usable & np.isfinite(np.asarray(one.truth))).any():
