@@ -10,6 +10,7 @@ rule statistics:
         shared=study.paths.table("shared_images")[0],
         methods=study.paths.table("methods")[0],
         joint=study.paths.table("joint")[:1] if study.multitask.joint else [],
+        choice=study.paths.table("choice")[:1] if study.choice else [],
         again=again([*study.paths.table("statistics"), study.paths.summary]),
     output:
         table=study.paths.table("statistics"),

@@ -72,3 +72,26 @@ if study.multitask.joint:
             "../../envs/environment.yaml"
         script:
             "../scripts/collect_joint.py"
+
+
+if study.choice:
+
+    rule choice:
+        input:
+            made_by(study.jobs.tries),
+            transfer=study.paths.table("transfer")[0],
+            tasks=study.paths.task_records(study.tasks),
+            again=again(study.paths.table("choice")),
+        output:
+            study.paths.table("choice"),
+        log:
+            study.paths.log("choice"),
+        benchmark:
+            study.paths.benchmark("choice")
+        localrule: True
+        message:
+            "See how well prompts can be chosen by a few labelled images"
+        conda:
+            "../../envs/environment.yaml"
+        script:
+            "../scripts/choice.py"

@@ -73,6 +73,8 @@ def _report(study: Study) -> Iterator[tuple[str, Work]]:
     yield "describe", LIGHT
     if study.multitask.joint:
         yield "collect_joint", LIGHT
+    if study.choice:
+        yield "choice", LIGHT
     if study.design.ending is EXPLAINED:
         views, cells = len(study.methods) * len(study.protocols), len(study.tasks) ** 2
         tests = 2 * views * len(RESPONSES) * study.config["statistics"]["permutations"]

@@ -74,7 +74,8 @@ class Study(Scope):
     @property
     def tables(self) -> list[Path]:
         shared = ("joint",) if self.multitask.joint else ()
-        return [path for name in (*TABLES, *self.design.ending.tables, *shared) for path in self.paths.table(name)]
+        chosen = ("choice",) if self.choice else ()
+        return [path for name in (*TABLES, *self.design.ending.tables, *shared, *chosen) for path in self.paths.table(name)]
 
     @property
     def conclusions(self) -> list[Path]:

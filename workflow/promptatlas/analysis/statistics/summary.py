@@ -41,12 +41,14 @@ def summary(
     joint: pd.DataFrame | None = None,
     sources: Sequence[str] = (),
     shared: pd.DataFrame | None = None,
+    choice: pd.DataFrame | None = None,
 ) -> dict:
     """The dict written to summary.json, from the tables of a study; `baselines` may give the scores of a linear probe.
 
     permutations: of the comparison with printed matrices, the only test that is not in `statistics`. methods: the table of
     that name, whose comparison is the key `comparison`. joint: the table of that name, whose comparison is the key `joint`;
-    sources: those in `transfer` that were tuned on many tasks. shared: the table `shared_images`.
+    sources: those in `transfer` that were tuned on many tasks. shared: the table `shared_images`; choice: the table
+    of that name, whose rows are the key `choice`.
     """
     collected = collect(transfer, tasks, baselines)
     names = task_names(tasks)
@@ -82,6 +84,7 @@ def summary(
         "published": compare(collected, order, families.of_tasks(tasks), permutations),
         "comparison": None if methods is None else compare_methods(methods),
         "joint": [] if joint is None else compare_joint(joint, transfer, sources),
+        "choice": [] if choice is None else choice.to_dict("records"),
         **cautions(transfer, tasks, shared, pd.Series(base, index=names), baselines),
     }
     return plain(result)
