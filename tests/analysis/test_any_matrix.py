@@ -6,7 +6,7 @@ from pathlib import Path
 import numpy as np
 import pandas as pd
 import pytest
-from scipy.stats import rankdata
+from scipy.stats import rankdata, t
 
 from promptatlas.analysis import statistics
 from promptatlas.analysis.any_matrix import analyse, families, given, numbers, records, scales, similarities, table
@@ -394,3 +394,28 @@ def test_the_tables_of_a_study_are_matrices_like_others_with_the_same_estimates(
     assert {"raw", "column_ratio", "logit_gain", "perfection_gap"} == set(both.get_level_values("response"))
     assert set(both.get_level_values("test")) == set(wanted["test"])
     assert ours.loc[both].to_numpy() == pytest.approx(theirs.loc[both].to_numpy(), nan_ok=True)
+
+
+def test_two_matrices_are_compared_by_their_differences_and_their_effects():
+    rng = np.random.default_rng(7)
+    a, b = rng.uniform(0.2, 0.8, (2, 6, 6))
+    b[1, 2] = np.nan
+    names = list("uvwxyz")
+    blank = lambda value: "" if np.isnan(value) else repr(float(value))  # noqa: E731
+    found = analysed(("one", square(a, names, text=blank)), ("two", square(b, names, text=blank)))
+    there = ~np.eye(6, dtype=bool) & np.isfinite(b)
+    row, column = np.nonzero(there)
+    dummies = np.column_stack([np.ones(len(row)), np.eye(6)[row][:, 1:], np.eye(6)[column][:, 1:]])
+    fits = [np.linalg.lstsq(dummies, values[there], rcond=None)[0] for values in (a, b)]
+    sides = [[np.append(0, fit[1:6]), np.append(0, fit[6:])] for fit in fits]
+    got = found.tables["comparison"].set_index("what")
+    assert set(got["method"]) == {"one~two"} and set(got["n_cells"]) == {29}
+    expected = {
+        "difference": (a - b)[there].mean(), "higher": (a > b)[there].mean(),
+        "rank_correlation": np.corrcoef(rankdata(a[there]), rankdata(b[there]))[0, 1],
+        "giving": np.corrcoef(sides[0][0], sides[1][0])[0, 1], "receiving": np.corrcoef(sides[0][1], sides[1][1])[0, 1],
+    }  # fmt: skip
+    assert got["estimate"].to_dict() == pytest.approx(expected)
+    gaps = [np.nanmean(np.where(there, a - b, np.nan)[np.ix_(keep, keep)]) for keep in (np.delete(np.arange(6), k) for k in range(6))]
+    half = t.ppf(0.975, 5) * np.sqrt(5 / 6 * ((gaps - np.mean(gaps)) ** 2).sum())
+    assert got.loc["difference", ["low", "high"]].to_list() == pytest.approx([expected["difference"] - half, expected["difference"] + half])

@@ -17,6 +17,7 @@ from promptatlas.report.figures.any_matrix import names
 
 NASTY = ["Müll, groß", "日本 語", 'say "cheese"', "$x_$ cost", "</script><b>bold</b>", "_plain"]
 PERMUTATIONS = 49
+TABLES = ("transfer", "similarity", "tasks", "statistics", "effects", "comparison")
 
 
 @pytest.fixture(scope="module")
@@ -52,9 +53,7 @@ def folder(tmp_path_factory):
 
 def test_everything_is_left_in_the_folder(folder):
     out = folder / "out"
-    assert {path.name for path in (out / "tables").iterdir()} == {
-        f"{name}.{ending}" for name in ("transfer", "similarity", "tasks", "statistics", "effects") for ending in ("csv", "parquet")
-    }
+    assert {path.name for path in (out / "tables").iterdir()} == {f"{name}.{ending}" for name in TABLES for ending in ("csv", "parquet")}
     figures = {path.stem for path in (out / "figures").iterdir()}
     assert {"variance", "correlations", "givers-ours", "similarity-a_b__c", "heatmap-ours-raw", "heatmap-a_b__c-relationship"} <= figures
     assert all((out / "figures" / f"{name}.png").stat().st_size > 5000 for name in figures)
@@ -104,7 +103,14 @@ def test_chromium_shows_the_page_and_a_chosen_cell(folder, tmp_path):
     summary = json.loads((folder / "out" / "summary.json").read_text())
     assert text.count('role="gridcell"') == 36 and "Source " in text and "_plain → $x_$ cost" in text
     assert summary["notes"][0].split(": ", 1)[1] in text.replace("&amp;", "&")
-    assert "With other seeds, the" in text and "close" in text and "undefined" not in text and "NaN" not in text
+    assert (
+        "a/b: c" in text
+        and "ours against" in text
+        and "With other seeds, the" in text
+        and "close" in text
+        and "undefined" not in text
+        and "NaN" not in text
+    )
 
 
 @needs_browser

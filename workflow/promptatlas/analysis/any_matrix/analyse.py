@@ -3,12 +3,12 @@
 import math
 from collections.abc import Sequence
 from dataclasses import dataclass
-from itertools import combinations
 from typing import Any
 
 import numpy as np
 import pandas as pd
 
+from promptatlas.analysis.any_matrix.compare import comparison, pairs
 from promptatlas.analysis.any_matrix.given import Given, GivenMatrix
 from promptatlas.analysis.any_matrix.scales import MatrixScale, undefined
 from promptatlas.analysis.statistics import families as kin
@@ -33,7 +33,7 @@ from promptatlas.analysis.statistics.summary import (
 @dataclass(frozen=True)
 class Analysis:
     """given: what was read; scales: by name; primary: the scale of headlines; left_out: why other scales make no sense; tables, by
-    name: transfer, similarity, tasks, statistics, effects; summary: the dict of summary.json."""
+    name: transfer, similarity, tasks, statistics, effects, comparison; summary: the dict of summary.json."""
 
     given: Given
     scales: dict[str, MatrixScale]
@@ -64,6 +64,7 @@ def analysis(
         "tasks": tasks,
         "statistics": table,
         "effects": effects_table(given, primary),
+        "comparison": comparison(given.matrices, primary),
     }
     notes = given.notes + [told for scale in scales.values() if (told := undefined(given, scale))]
     summary = {
@@ -87,6 +88,7 @@ def analysis(
         "mean_interval_width": mean_interval_width(table, primary.name),
         "families": kin.summary(list(families)),
         "agreement": agreements(table),
+        "compared": tables["comparison"].to_dict("records"),
         "regret": records_of(table, *(test for test in table["test"].unique() if test.startswith("regret"))),
     }
     return Analysis(given, scales, primary, left_out, tables, plain(summary))
@@ -119,9 +121,7 @@ def _rows(
 def _agreement(given: Given, scales: dict[str, MatrixScale], families: pd.Series, permutations: int) -> list[dict]:
     """Do two methods, or two protocols of one, agree on who helps whom?"""
     rows: list[dict] = []
-    for a, b in combinations(given.matrices, 2):
-        if (a.method == b.method) == (a.protocol == b.protocol):
-            continue
+    for a, b in pairs(given.matrices):
         method, protocol = ("~".join(sorted(set(pair))) for pair in ((a.method, b.method), (a.protocol, b.protocol)))
         for name, scale in scales.items():
             common = {"response": name, "method": method, "protocol": protocol}

@@ -10,7 +10,7 @@ const AGAIN = () => [
   drawVariance,
   ...(DATA.similarity.length ? [drawSimilarity] : []),
   drawRegret,
-  ...(SUMMARY.agreement.length ? [drawAgreement] : []),
+  ...(SUMMARY.agreement.length ? [drawAgreement, drawCompared] : []),
 ];
 
 const counted = (number, what, many = what + "s") => `${number.toLocaleString("en")} ${number === 1 ? what : many}`;
@@ -107,6 +107,34 @@ function drawEffects() {
           ),
         ]
       : [],
+  );
+}
+
+// Pairs of matrices: which is higher, and whether they agree on givers and receivers.
+function drawCompared() {
+  const byPair = {};
+  for (const one of SUMMARY.compared) (byPair[`${one.method}\n${one.protocol}`] ||= {first: one})[one.what] = one;
+  const range = (one, text) => (isNumber(one.low) ? `${text(one.estimate)} [${text(one.low)}, ${text(one.high)}]` : text(one.estimate));
+  const shares = scaleOf(mainView()).unit === "%";
+  const gap = number => signed(shares ? 100 * number : number, digitsOf(mainView()) + 1);
+  const name = one => one.method.split("~").map(methodTitle).join(" against ") + (one.protocol.includes("~") ? `, ${one.protocol.replace("~", " against ")}` : "");
+  const cell = (one, text) => (one && isNumber(one.estimate) ? range(one, text) : "\u2013");
+  fill(
+    "compared",
+    table(
+      ["", `first minus second${effectWords().unit}`, "first is higher", "rank correlation", "givers", "receivers", "pairs"],
+      Object.values(byPair).map(one => [
+        name(one.first),
+        cell(one.difference, gap),
+        cell(one.higher, percent),
+        cell(one.rank_correlation, show),
+        cell(one.giving, show),
+        cell(one.receiving, show),
+        one.first.n_cells.toLocaleString("en"),
+      ]),
+      [1, 2, 3, 4, 5, 6],
+      "Mean difference over the pairs of different tasks that both have, and correlations of all scores, of source effects and of target effects; intervals over tasks.",
+    ),
   );
 }
 
