@@ -1,5 +1,6 @@
 """Stages have names that do not change with the sizes of jobs: Snakemake is asked for one, stops behind it, or is told what it needs."""
 
+import inspect
 import re
 import shlex
 
@@ -7,6 +8,7 @@ import pytest
 
 from promptatlas.base.errors import UserError
 from promptatlas.runs import session
+from promptatlas.study.jobs import Job
 from promptatlas.study.study import Study
 from tiny_study import CONFIG, ROOT, Finished
 
@@ -100,6 +102,16 @@ def test_a_stage_asks_for_what_the_configuration_says_of_it():
 def test_a_mistake_in_what_is_asked_is_a_sentence(resources, words):
     with pytest.raises(UserError, match=re.escape(words)):
         Study(CONFIG | {"resources": resources})
+
+
+def test_every_stage_may_ask_for_something_else():
+    def kinds(job: type[Job]) -> list[type[Job]]:
+        return [job, *(one for below in job.__subclasses__() for one in kinds(below))]
+
+    stages = {kind.stage for kind in kinds(Job) if not inspect.isabstract(kind)}
+    for stage in stages - {"draw"}:  # which never waits for a machine
+        assert session.resources(Study(CONFIG | {"resources": {stage: {"minutes": 3}}}), stage)["runtime"](None, 1) == 3
+    assert {"prepare", "tune", "joint"} < stages
 
 
 def test_what_is_asked_makes_nothing_stale():

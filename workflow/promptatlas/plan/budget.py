@@ -21,7 +21,7 @@ from promptatlas.backbone.model import shapes
 from promptatlas.backbone.untrained import untrained
 from promptatlas.base.messages import counted
 from promptatlas.plan import footprint, forecast, timetable
-from promptatlas.plan.forecast import STAGES, Planned
+from promptatlas.plan.forecast import Planned
 from promptatlas.plan.microbenchmarks import microbenchmarks
 from promptatlas.plan.speeds import Speeds, measure
 from promptatlas.runs import devices
@@ -93,7 +93,7 @@ def _stages(budget: Budget, seconds: Mapping[str, float], factor: float) -> list
     took = measured(budget.study, budget.planned)
     head = f"{'':<12}{'jobs':>6}{'time':>10}{'from':>10}{'to':>10}{'longest':>10}"
     rows = [head + (f"{'ran':>8}{'clock':>10}{'CPU':>11}" if took else "")]
-    for stage in (*STAGES, "all"):
+    for stage in (*dict.fromkeys(job.stage for job in budget.planned), "all"):
         if own := [seconds[job.name] for job in budget.planned if stage in (job.stage, "all")]:
             spans = (sum(own), sum(own) / factor, sum(own) * factor, max(own))
             row = f"{stage:<12}{len(own):>6}" + "".join(f"{span(one):>10}" for one in spans)

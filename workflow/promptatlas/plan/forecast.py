@@ -17,7 +17,6 @@ from promptatlas.study.jobs import ComputeJob, Job
 from promptatlas.study.sizes import Size
 from promptatlas.study.study import Study
 
-STAGES = ("backbone", "prepare", "draw", "encode", "probe", "tune", "share", "adapt", "multitask", "joint", "transfer", "try", "report")
 LIGHT, HEAVY = Work({"job: starts": 1}), Work({"job: starts with torch": 1})
 BACKBONE = "backbone"
 
