@@ -89,7 +89,7 @@ def tune(model: Backbone, target: Labelled, tried: Tried, count: int, seed: int,
     starts = [file for file in ranked if _trainable(file)][:count]
     if not starts:
         raise UserError("none of the candidates can be tuned: their files have no learnables, or their methods or settings are not known")
-    task, scores = _prepared(target, folder), _Scores(model, target, drawn.validation)
+    task, scores = prepared_task(target, folder), _Scores(model, target, drawn.validation)
     contenders = [Contender(HAND_WRITTEN, "", None, scores.hand_written(), None)]
     for method, settings in dict.fromkeys((file.method, settings_of(file)) for file in starts):
         own = [file for file in starts if (file.method, settings_of(file)) == (method, settings)]
@@ -135,7 +135,7 @@ def _trainable(file: CandidateFile) -> bool:
     return file.outline.trainable and bool(settings_of(file)) and file.method in methods.names()
 
 
-def _prepared(target: Labelled, folder: Path) -> PreparedTask:
+def prepared_task(target: Labelled, folder: Path) -> PreparedTask:
     """The labelled images as the training images of a task."""
     none = Pool.whole(target.images[:0], target.labels[:0])
     pools = {"train": Pool.whole(target.images, target.labels), "validation": none, "test": none}
