@@ -1,13 +1,16 @@
 """The files of plugins in an archive: which, how they are called there, and without the folders of the machine."""
 
+import hashlib
 import io
 import json
 import tarfile
 
 import pytest
+import torch
+from safetensors.torch import save
 
 from promptatlas.base import plugins
-from promptatlas.exchange import archive
+from promptatlas.exchange import archive, packed_prompts
 from promptatlas.exchange.private_folders import Private
 from promptatlas.study.study import Study
 
@@ -72,3 +75,23 @@ def test_no_folder_of_the_machine_is_in_the_code_that_is_packed(folder):
         held = {name.partition("/")[2]: opened.extractfile(name).read().decode() for name in opened.getnames()}
     assert "'one/data'" in held["plugins/nets/net.py"] and not any(str(folder) in text for text in held.values())
     assert {*json.loads(held["provenance.json"])["plugin_files"]} == {"plugins/one.py", "plugins/nets/net.py"}
+
+
+def test_the_record_of_an_atlas_lists_every_prompt_by_its_hash_in_the_archive(tmp_path, monkeypatch):
+    monkeypatch.chdir(tmp_path)
+    packed = Study({"methods": ["coop"], "backbone": {"model": "mini", "pretrained": "mini"}})
+    prompt = packed.paths.prompt("coop", 1, "shapes")
+    prompt.parent.mkdir(parents=True)
+    about = {"method": "coop", "told": f"trained in {tmp_path}"}
+    prompt.write_bytes(save({"prompts.text": torch.zeros(1, 1, 2, 4)}, about))
+    packed.paths.provenance_file.write_text(json.dumps({"results": {}, "backbone": {"sha256": "1" * 64}}))
+    files = {"provenance.json": packed.paths.provenance_file, "prompts/coop/seed1/shapes.safetensors": prompt}
+    with (tmp_path / "a.tar.gz").open("wb") as file:
+        archive._write(file, packed, files, Private(packed))
+    found = packed_prompts.read(tmp_path / "a.tar.gz", tmp_path)
+    record = json.loads(found.records["atlas.json"])
+    (written,) = found.prompts.values()
+    assert record["prompts"] == {"prompts/coop/seed1/shapes.safetensors": hashlib.sha256(written.read_bytes()).hexdigest()}
+    assert written.read_bytes() != prompt.read_bytes() and str(tmp_path).encode() not in written.read_bytes()
+    assert record["backbone"] == {"name": "mini", "model": "mini", "pretrained": "mini", "sha256": "1" * 64}
+    assert (record["version"], record["study"]) == (1, packed.name) and not found.otherwise

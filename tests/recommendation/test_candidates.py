@@ -1,5 +1,6 @@
 """Where candidates come from: studies, archives, folders; whatever else is there is named in one sentence or left out by name."""
 
+import hashlib
 import io
 import json
 import shutil
@@ -167,6 +168,41 @@ def test_an_archive_gives_what_its_study_gives(atlas, study, images):
     here, there = promptatlas.recommend(images, study[0]), promptatlas.recommend(images, atlas, backbone=study[0] / "backbone")
     assert [row.score for row in here.tried.rows] == [row.score for row in there.tried.rows]
     assert [file.called for file in here.tried.files] == [file.called for file in there.tried.files]
+
+
+LAND = "prompts/coop/seed1/land.safetensors"
+
+
+def listed(study, **changes):
+    """The record of an atlas of the study's prompts."""
+    prompts = {path.relative_to(study).as_posix(): path.read_bytes() for path in sorted((study / "prompts").rglob("*.safetensors"))}
+    backbone = {"name": "tiny", "model": "ViT-B-32", "pretrained": "laion2b", "sha256": "0" * 64}
+    record = {"version": 1, "backbone": backbone, "prompts": {name: hashlib.sha256(held).hexdigest() for name, held in prompts.items()}}
+    return prompts, json.dumps(record | changes).encode()
+
+
+def test_prompts_of_an_atlas_are_those_that_its_record_lists(study, images, tmp_path):
+    prompts, record = listed(study[0])
+    prompts["prompts/coop/seed1/animals.safetensors"] = prompts["prompts/coop/seed1/land.safetensors"]
+    path = packed(tmp_path / "mine.tar.gz", [("mine/atlas.json", record), *((f"mine/{name}", held) for name, held in prompts.items())])
+    found = promptatlas.recommend(images, path, backbone=study[0] / "backbone")
+    assert [file.source for file in found.tried.files] == ["land"]
+    assert found.found.left_out == {"not the file that atlas.json lists": ["mine: prompts/coop/seed1/animals.safetensors"]}
+    lacks = packed(tmp_path / "less.tar.gz", [("mine/atlas.json", record), (f"mine/{LAND}", prompts[LAND])])
+    less = promptatlas.recommend(images, lacks, backbone=study[0] / "backbone")
+    assert list(less.found.left_out) == ["listed in atlas.json, but not in the archive"]
+
+
+def test_an_atlas_says_where_its_backbone_is_to_be_had_and_a_newer_one_that_it_is_newer(study, images, tmp_path):
+    prompts, record = listed(study[0])
+    files = [(f"mine/{name}", held) for name, held in prompts.items()]
+    path = packed(tmp_path / "mine.tar.gz", [("mine/atlas.json", record), *files])
+    assert "`promptatlas export-backbone ViT-B-32 laion2b -o backbone`" in sentence(images, path)
+    newer = packed(tmp_path / "newer.tar.gz", [("mine/atlas.json", listed(study[0], version=2)[1]), *files])
+    assert "was written by a newer promptatlas" in sentence(images, newer)
+    for damaged in (b"{", b"[]", b"{}", listed(study[0], prompts=[])[1]):
+        path = packed(tmp_path / "damaged.tar.gz", [("mine/atlas.json", damaged), *files])
+        assert "its atlas.json is damaged" in sentence(images, path)
 
 
 def test_nothing_of_an_archive_is_written_under_a_name_of_its_own(study, tmp_path):

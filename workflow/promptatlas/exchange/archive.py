@@ -17,6 +17,7 @@ from typing import Any
 from promptatlas.base import plugins
 from promptatlas.base.errors import UserError
 from promptatlas.base.files import whole
+from promptatlas.exchange import atlas
 from promptatlas.exchange.private_folders import Private
 from promptatlas.runs import failures, provenance
 from promptatlas.study.configuration import complete
@@ -25,6 +26,7 @@ from promptatlas.study.study import Study
 
 ENDING = ".tar.gz"
 FAILED, PLUGINS = "failed.txt", "plugins"
+PROMPTS = ("prompts/", "multitask/")  # files below are prompts of one task or of several
 
 
 def pack(study: Study, path: Path) -> list[Path]:
@@ -106,8 +108,11 @@ def _write(file: io.BufferedIOBase, study: Study, files: Mapping[str, Path], pri
         gzip.GzipFile(filename="", fileobj=file, mode="wb", mtime=0) as zipped,
         tarfile.open(fileobj=zipped, mode="w", format=tarfile.PAX_FORMAT) as archive,
     ):
-        for name in sorted([*files, *([FAILED] if failed else [])]):
-            if name == FAILED:
+        prompts = {name: _sha256(private, path) for name, path in files.items() if name.startswith(PROMPTS)}
+        for name in sorted([*files, atlas.NAME, *([FAILED] if failed else [])]):
+            if name == atlas.NAME:
+                content = private.clean(atlas.written(study, prompts).decode()).encode()
+            elif name == FAILED:
                 content = private.clean("\n".join(failures.lines(study, failed)) + "\n").encode()
             elif name == _name(study, study.paths.provenance_file):
                 content = _described(study, private)
@@ -126,10 +131,15 @@ def _add(archive: tarfile.TarFile, name: str, content: bytes) -> None:
     archive.addfile(entry, io.BytesIO(content))
 
 
+def _sha256(private: Private, path: Path) -> str:
+    """Of a file as it is in the archive."""
+    return hashlib.sha256(private.content(path)).hexdigest()
+
+
 def _described(study: Study, private: Private) -> bytes:
     """The provenance, with the hashes of the files as they are in the archive."""
     told = json.loads(private.content(study.paths.provenance_file))
-    told["results"] = {name: hashlib.sha256(private.content(study.folder / name)).hexdigest() for name in told["results"]}
+    told["results"] = {name: _sha256(private, study.folder / name) for name in told["results"]}
     if packed := plugin_files():
-        told["plugin_files"] = {name: hashlib.sha256(private.content(path)).hexdigest() for name, path in packed.items()}
+        told["plugin_files"] = {name: _sha256(private, path) for name, path in packed.items()}
     return provenance.written(told)

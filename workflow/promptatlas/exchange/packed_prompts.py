@@ -7,16 +7,20 @@ file is passed over, and what is larger than any study's is refused before it is
 from __future__ import annotations
 
 import gzip
+import hashlib
 import io
 import re
 import tarfile
 import zlib
+from collections.abc import Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
+from typing import Any
 
 from promptatlas.base.errors import UserError
 from promptatlas.base.files import replace
 from promptatlas.base.messages import plain
+from promptatlas.exchange import atlas
 
 PROMPT = re.compile(r"([^/]+)/((?:prompts|multitask)/[^\0]+\.safetensors)")
 RECORD = re.compile(r"([^/]+)/(atlas\.json|config\.json|summary\.json|tables/choice\.csv)")
@@ -29,11 +33,15 @@ _DAMAGE = (tarfile.TarError, zlib.error, EOFError, OSError, ValueError, Overflow
 
 @dataclass
 class PackedPrompts:
-    """study: what the archive calls itself; prompts: by name in the archive the file that it was written to; records: by name."""
+    """study: what the archive calls itself; prompts: by name in the archive the file that it was written to; records: by name; backbone:
+    what the record of an atlas says of the frozen model; otherwise: by name why a prompt is not what that record lists.
+    """
 
     study: str = ""
     prompts: dict[str, Path] = field(default_factory=dict)
     records: dict[str, bytes] = field(default_factory=dict)
+    backbone: dict[str, Any] = field(default_factory=dict)
+    otherwise: dict[str, str] = field(default_factory=dict)
 
 
 def read(path: Path, folder: Path) -> PackedPrompts:
@@ -50,7 +58,20 @@ def read(path: Path, folder: Path) -> PackedPrompts:
         raise UserError(f"{path} {NO_ARCHIVE} ({plain(error)}); fetch it again, or give a folder") from None
     if not found.prompts:
         raise UserError(f"{path} {NO_ARCHIVE}: no prompt file is in it; give that of a study with prompts")
+    if atlas.NAME in found.records:
+        _compare(atlas.read(found.records[atlas.NAME], path), found)
     return found
+
+
+def _compare(told: Mapping[str, Any], found: PackedPrompts) -> None:
+    """Take out what is not as the record of an atlas has it."""
+    found.backbone = told["backbone"]
+    for name in {*told["prompts"], *found.prompts}:
+        if name not in found.prompts:
+            found.otherwise[plain(name)] = f"listed in {atlas.NAME}, but not in the archive"
+        elif told["prompts"].get(name) != hashlib.sha256(found.prompts[name].read_bytes()).hexdigest():
+            found.otherwise[plain(name)] = f"not the file that {atlas.NAME} lists"
+            del found.prompts[name]
 
 
 def _keep(archive: tarfile.TarFile, member: tarfile.TarInfo, path: Path, folder: Path, found: PackedPrompts) -> None:

@@ -49,7 +49,7 @@ class CandidateFile:
 @dataclass(frozen=True)
 class Place:
     """A study, an archive or a folder. finished: whether the study ran to its end, None of a folder that is none; records: its texts
-    by name; backbone: where its frozen model lies, None if it has none.
+    by name; backbone: where its frozen model lies, None if it has none; export: of an atlas, the names with which the model is exported.
     """
 
     name: str
@@ -57,6 +57,7 @@ class Place:
     finished: bool | None
     backbone: Path | None
     records: Mapping[str, bytes]
+    export: tuple[str, str] | None = None
 
 
 @dataclass
@@ -85,7 +86,7 @@ def collect(sources: Sequence[str | Path], scratch: Path) -> Found:
     if not sources:
         raise UserError("name where the prompts are: --from with the folder of a study, an archive or a folder of prompt files")
     for number, source in enumerate(map(Path, sources)):
-        place, files = _opened(source.expanduser(), scratch / str(number))
+        place, files = _opened(source.expanduser(), scratch / str(number), found)
         found.places.append(place)
         for called, path in files:
             try:
@@ -100,14 +101,18 @@ def collect(sources: Sequence[str | Path], scratch: Path) -> Found:
     return found
 
 
-def _opened(source: Path, scratch: Path) -> tuple[Place, list[tuple[str, Path]]]:
+def _opened(source: Path, scratch: Path, found: Found) -> tuple[Place, list[tuple[str, Path]]]:
     """A source and its prompt files, each with its name in it, in order."""
     if source.name.endswith(ARCHIVES):
         if not source.is_file():
             raise UserError(f"the archive {source} does not exist; look for a misspelt name")
         scratch.mkdir(parents=True)
         packed = packed_prompts.read(source, scratch)
-        return Place(plain(packed.study), source, True, None, packed.records), sorted(packed.prompts.items())
+        for called, why in sorted(packed.otherwise.items()):
+            found.leave_out(f"{plain(packed.study)}: {called}", why)
+        names = [plain(packed.backbone.get(key) or "") for key in ("model", "pretrained")]
+        export = (names[0], names[1]) if all(names) else None
+        return Place(plain(packed.study), source, True, None, packed.records, export), sorted(packed.prompts.items())
     if source.is_file() and source.suffix == SUFFIX:
         return Place(source.parent.name, source, None, _beside(source), {}), [(source.name, source)]
     if not source.is_dir():

@@ -53,7 +53,8 @@ def keep_own(found: Found, model: Backbone) -> None:
 
 def _absent(found: Found, sha256: str, name: str) -> str:
     model, _, weights = name.rpartition("/")
-    command = f"`promptatlas export-backbone {model or name} {weights or name} -o backbone`" if name else "`promptatlas export-backbone`"
+    known = next((place.export for place in found.places if place.export), (model or name, weights or name))
+    command = f"`promptatlas export-backbone {' '.join(known)} -o backbone`" if all(known) else "`promptatlas export-backbone`"
     places = ", ".join(str(place.given) for place in found.places)
     mark = f"SHA-256 {sha256[:12]}" if sha256 else "of which they do not say the hash"
     return (
