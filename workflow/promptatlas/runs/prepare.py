@@ -1,6 +1,7 @@
 """The jobs that prepare tasks: images and labels as arrays.
 
-A task that cannot be prepared is recorded as failed; the others are prepared all the same.
+A task that cannot be prepared is recorded as failed; the others are prepared all the same. The engine is not asked: a look at the
+sources decided that the job starts, and what is kept is decided split by split, where arrays are too large to be written twice.
 """
 
 import json
