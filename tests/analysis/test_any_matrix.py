@@ -224,6 +224,11 @@ def test_the_perfection_gap_is_missing_where_the_baseline_reaches_the_ceiling_an
     assert any("Perfection gap factor: 10 scores have no value" in note for note in found.summary["notes"])
 
 
+def test_a_scale_without_any_value_is_left_out():
+    known, left_out = scales.available(gathered(with_baseline(), ceiling="0.05"))
+    assert "perfection_gap" not in known and "reaches its ceiling" in left_out["perfection_gap"]
+
+
 def test_a_ceiling_that_is_given_is_the_one_of_the_perfection_gap():
     found = gathered(with_baseline(), ceiling="0.95")
     assert scales.available(found)[0]["perfection_gap"].matrix(found.matrices[0]) == pytest.approx((SHARES - BASE) / (0.95 - BASE))
@@ -247,6 +252,23 @@ def test_a_row_that_is_a_source_only_can_be_the_baseline():
         and "gain" not in scales.available(plain)[0]
     )
     assert scales.available(based)[0]["gain"].matrix(based.matrices[0])[0] == pytest.approx(100 * (SHARES[0] - BASE))
+
+
+def test_a_baseline_without_seeds_is_that_of_all_seeds_and_is_no_seed_itself():
+    text = long(SHARES, EIGHT[:5]).replace(",0,", ",first,").replace(",1,", ",second,")
+    row = "\n".join(f"zero-shot,{name},,{value}" for name, value in zip(EIGHT, BASE, strict=False))
+    found = gathered(text + "\n" + row, baseline="zero-shot")
+    assert found.matrices[0].seeds == ("first", "second") and "The baseline is the row 'zero-shot'." in found.notes
+    assert scales.available(found)[0]["gain"].matrix(found.matrices[0]) == pytest.approx(100 * (SHARES - BASE))
+    percent = gathered(square(100 * SHARES[0], EIGHT[:5]), baseline="25")
+    assert gathered(square(SHARES[0], list("12345")), baseline="5").tasks == tuple("12345")
+    assert (percent.matrices[0].baseline == 0.25).all() and "The baseline is 0.25 for every target." in percent.notes
+
+
+def test_a_method_that_only_holds_rows_beside_the_matrix_is_left_out_and_that_is_told():
+    rows = [f"ours,{source},{target},0.{k}" for k, (source, target) in enumerate([("a", "b"), ("b", "a"), ("a", "a")], 1)]
+    found = gathered("\n".join(["method,source,target,score", *rows, "zero-shot,none,a,0.3"]))
+    assert [one.method for one in found.matrices] == ["ours"] and any("left out: zero-shot" in note for note in found.notes)
 
 
 def test_losses_are_turned_so_that_the_best_source_is_the_least():
@@ -344,6 +366,7 @@ GOOD = long(SHARES[:1], EIGHT[:5])
         (GOOD, {"baseline": "nothing"}, "`--baseline` says 'nothing'"),
         ("method,source,target,score\na,x,y,.5\na,y,x,.4\nb,x,y,50\nb,y,x,60", {}, "scores of 'a' are at most 1 and others go up to 60"),
         ("source,target,score,baseline\na,b,.5,.1\nb,a,.4,.2\nb,b,.3,.3", {}, "'baseline' has several values for the target 'b'"),
+        ("source,target,score\na,b,1e200\nb,a,.4", {}, "cannot be reckoned with; write them in another unit"),
         (square(np.ones((401, 401)), [f"t{k}" for k in range(401)]), {}, "has 401 tasks; up to 400"),
     ],
 )  # fmt: skip

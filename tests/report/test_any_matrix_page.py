@@ -125,6 +125,9 @@ def test_the_library_takes_frames_and_names(folder):
     found = promptatlas.analyse({"one": frame, "two": 2 * frame + 1}, permutations=49)
     agreement = found.tables["statistics"].query("test == 'agreement'")
     assert agreement["estimate"].to_numpy() == pytest.approx(1.0) and not found.files
+    assert promptatlas.analyse(pd.DataFrame(np.eye(4)), permutations=9).summary["n_tasks"] == 4
+    with pytest.raises(UserError, match="not ndarray"):
+        promptatlas.analyse(np.eye(4))
     assert len(lines(found.summary)) == 2 and "who helps whom" in lines(found.summary)[0]
 
 

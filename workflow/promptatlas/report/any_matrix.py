@@ -71,7 +71,7 @@ def analyse(
     found = given.gather(read, _text(baseline), _text(ceiling), unit, lower_is_better)
     known, left_out = scales.available(found)
     headline = scales.primary(known, left_out, scale)
-    near = [(name, similarities.read(_table(one))) for name, one in _named(similarity)]
+    near = [(name, similarities.read(_table(one, name))) for name, one in _named(similarity)]
     closeness = similarities.gather(near, found.tasks, found.notes)
     if unknown := [name for name in primary if name not in set(closeness["measure"])]:
         raise UserError(f"there is no similarity '{unknown[0]}' to be confirmed; give its file by `--similarity {unknown[0]}=file`")
@@ -136,18 +136,24 @@ def _named(sources: Sources | None) -> list[tuple[str, Source]]:
         return []
     if isinstance(sources, Mapping):
         return [(str(name), one) for name, one in sources.items()]
+    if not isinstance(sources, (str, Path, pd.DataFrame, list, tuple)):
+        raise UserError(f"a matrix is a file, a data frame with the tasks' names, or several of them, not {type(sources).__name__}")
     every = [sources] if isinstance(sources, (str, Path, pd.DataFrame)) else list(sources)
     return [one if isinstance(one, tuple) else ("matrix" if isinstance(one, pd.DataFrame) else Path(one).stem, one) for one in every]
 
 
-def _table(source: Source) -> table.GivenTable:
-    return table.of_frame(source, "the given table") if isinstance(source, pd.DataFrame) else table.read(Path(source))
+def _table(source: Source, name: str = "") -> table.GivenTable:
+    return (
+        table.of_frame(source, f"the table '{name}'" if name else "the given table")
+        if isinstance(source, pd.DataFrame)
+        else table.read(Path(source))
+    )
 
 
 def _records(name: str, source: Source, columns: Mapping[str, str] | None, transpose: bool) -> records.Records:
     if not name.strip():
         raise UserError("a matrix has no name; write name=file with a name before the sign, or the file alone")
-    found = records.of_table(_table(source), columns)
+    found = records.of_table(_table(source, name), columns)
     return records.transposed(found) if transpose else found
 
 

@@ -10,6 +10,7 @@ import pandas as pd
 
 from promptatlas.analysis.any_matrix.columns import simple
 from promptatlas.analysis.any_matrix.records import Records
+from promptatlas.analysis.statistics.scales import seed_mean
 from promptatlas.base.errors import UserError
 from promptatlas.base.messages import counted, plain, some, suggest
 
@@ -19,6 +20,7 @@ MOST_NAMED = 6
 UNITS = ("share", "percent", "other")
 LOSSES = ("loss", "error", "err", "nll", "perplexity", "ppl", "rmse", "mse", "mae")
 UNTUNED = ("zeroshot", "baseline", "base", "none", "untuned", "pretrained", "scratch", "random", "template")
+LARGEST = 1e100  # whose squares are still numbers
 LEAST_PERCENT = 20.0  # scores from 0 to 100 are percent if the largest is above this: losses rarely are
 
 
@@ -26,7 +28,8 @@ LEAST_PERCENT = 20.0  # scores from 0 to 100 are percent if the largest is above
 class GivenMatrix:
     """Scores of one method and protocol; NaN where there is none. Larger is better; of percent, the share.
 
-    score: (S, n, n); rows: by name of a source that is no target, (S, n); baseline, ceiling: (S, n); n_test: (n,).
+    score: (S, n, n); rows: by name of a source that is no target, (S, n); baseline, ceiling: (S, n), of a seed that has none the mean over
+    the others; n_test: (n,).
     """
 
     method: str
@@ -73,6 +76,15 @@ def gather(
     fixed = {what: _fixed(what, told, percent, only_source) for what, told in (("baseline", baseline), ("ceiling", ceiling))}
     groups = table.groupby(["method", "protocol"], sort=False)
     matrices = [_dense(method, protocol, part, tasks, only_source, fixed, _file(files, part)) for (method, protocol), part in groups]
+    if without := [one.method for one in matrices if not one.seeds]:
+        notes.append(f"No score of a task on a task, so left out: {some(map(plain, without), MOST_NAMED)}.")
+        matrices = [one for one in matrices if one.seeds]
+    if not matrices:
+        raise UserError(f"{_file(files, table)} holds no score of a task that is both source and target")
+    for what, value in fixed.items():
+        if value is not None:
+            told = f"the row '{plain(value)}'" if isinstance(value, str) else f"{value:g} for every target"
+            notes.append(f"The {what} is {told}.")
     if lower_is_better:
         matrices = [_turned(one) for one in matrices]
         notes.append("Less is better: all scores are turned (times -1), so that larger is better everywhere below.")
@@ -105,7 +117,7 @@ def _tasks(
 ) -> tuple[tuple[str, ...], tuple[str, ...]]:
     """Names that are sources and targets, sorted, and those that are sources only; what is left out is told."""
     sources, targets = set(table["source"]), set(table["target"])
-    tasks = tuple(sorted(sources & targets - named))
+    tasks = tuple(sorted(sources & targets))
     only_source, only_target = sorted(sources - targets), sorted(targets - sources)
     where = _file(files, table)
     near = _near(only_source, only_target)
@@ -170,6 +182,11 @@ def _in_unit(
     if not len(there):
         raise UserError(f"{where} holds no score; every cell is empty")
     low, high = float(there.min()), float(there.max())
+    size = max(abs(low), abs(high))
+    if size > LARGEST or 0 < size < 1 / LARGEST:
+        raise UserError(
+            f"{where}: scores as {'large' if size > 1 else 'small'} as {size:g} cannot be reckoned with; write them in another unit"
+        )
     signs = {records.percent for _, records in files}
     if len(signs) > 1:
         raise UserError(f"{where}: one of the files has percent signs and another has none; write all alike")
@@ -197,7 +214,8 @@ def _in_unit(
     if unit != "other" and low >= 0 and high <= 1:
         notes.append(f"Scores from {low:g} to {high:g} are read as shares of 1" + ("." if unit else " (`--unit other` if they are not)."))
         return table, "share", False
-    notes.append(f"Scores from {low:g} to {high:g} are neither shares nor percent, and stay in their own unit.")
+    maybe = " (`--unit percent` if they are percent)" if unit is None and low >= 0 and high <= 100 else ""
+    notes.append(f"Scores from {low:g} to {high:g} are read in a unit of their own, as neither shares nor percent{maybe}.")
     return table, "other", False
 
 
@@ -241,8 +259,12 @@ def _dense(
             of_target[what] = rows.get(told, np.full((len(seeds), n), np.nan))
         elif told is not None:
             of_target[what] = np.full((len(seeds), n), told)
-    tested = np.array([np.nanmax(column) if np.isfinite(column).any() else np.nan for column in of_target["n_test"].T])
-    return GivenMatrix(method, protocol, tasks, seeds, dense[:, :n], rows, of_target["baseline"], of_target["ceiling"], tested)
+    before, ceiling, tested = (np.where(np.isfinite(one), one, seed_mean(one)) for one in of_target.values())
+    there = np.isfinite(dense[:, :n]).any(axis=(1, 2))
+    return GivenMatrix(
+        method, protocol, tasks, tuple(seed for seed, any_score in zip(seeds, there, strict=True) if any_score), dense[there, :n],
+        {name: row[there] for name, row in rows.items()}, before[there], ceiling[there], tested[0],
+    )  # fmt: skip
 
 
 def _by_target(part: pd.DataFrame, name: str, seeds: Sequence[str], tasks: Sequence[str], where: str) -> np.ndarray:

@@ -73,7 +73,13 @@ def beaten(score: np.ndarray, column: np.ndarray) -> np.ndarray:
 def available(given: Given) -> tuple[dict[str, MatrixScale], dict[str, str]]:
     """The scales by name, the one of headlines first, and for each other why it makes no sense here."""
     every = (_gain(given), _raw(given), _column_ratio(given), _perfection_gap(given), _log_odds(given), _rank())
-    return {one.name: one for one in every if isinstance(one, MatrixScale)}, dict(one for one in every if not isinstance(one, MatrixScale))
+    found = {one.name: one for one in every if isinstance(one, MatrixScale)}
+    missing = dict(one for one in every if not isinstance(one, MatrixScale))
+    for name, scale in [*found.items()]:
+        if not any(np.isfinite(scale.matrix(one)).any() for one in given.matrices):
+            missing[name] = f"no score has a value, as {_why_undefined(name)}"
+            del found[name]
+    return found, missing
 
 
 def _based(given: Given) -> bool:
@@ -157,13 +163,16 @@ def undefined(given: Given, scale: MatrixScale) -> str:
     cells = sum(int((np.isfinite(one.score) & ~np.isfinite(scale.matrix(one))).sum()) for one in given.matrices)
     if not cells:
         return ""
-    if scale.name == "perfection_gap":
-        why = "their target's baseline is missing or reaches its ceiling"
-    elif scale.name == "rank":
-        why = "their target has no other source"
-    else:
-        why = "their target's baseline is missing" if scale.name != "column_ratio" else "their target has no score above zero"
-    return f"{scale.title}: {counted(cells, 'score')} {'has' if cells == 1 else 'have'} no value, as {why}."
+    return f"{scale.title}: {counted(cells, 'score')} {'has' if cells == 1 else 'have'} no value, as {_why_undefined(scale.name)}."
+
+
+def _why_undefined(name: str) -> str:
+    reasons = {
+        "perfection_gap": "the target’s baseline is missing or reaches its ceiling",
+        "rank": "the target has no other source",
+        "column_ratio": "the target has no score above zero",
+    }
+    return reasons.get(name, "the target’s baseline is missing")
 
 
 def primary(scales: dict[str, MatrixScale], left_out: dict[str, str], wanted: str | None) -> MatrixScale:

@@ -60,7 +60,7 @@ def read(path: Path) -> GivenTable:
 
 def of_frame(frame: pd.DataFrame, file: str) -> GivenTable:
     """Of a data frame; an index with names in it is its first column."""
-    if not isinstance(frame.index, pd.RangeIndex):
+    if not isinstance(frame.index, pd.RangeIndex) or list(frame.index) == list(frame.columns):
         frame = frame.reset_index()
     head = [" ".join(map(str, name)) if isinstance(name, tuple) else str(name).strip() for name in frame.columns]
     rows = frame.astype(object).where(frame.notna(), None).to_numpy().tolist()
