@@ -9,7 +9,7 @@ import pytest
 from scipy.stats import rankdata, t
 
 from promptatlas.analysis import statistics
-from promptatlas.analysis.any_matrix import analyse, families, given, numbers, records, scales, similarities, table
+from promptatlas.analysis.any_matrix import analyse, families, given, groups, numbers, records, scales, similarities, table
 from promptatlas.base.errors import UserError
 from synthetic_study import similarity_table, tasks_table, transfer_table
 
@@ -442,3 +442,37 @@ def test_two_matrices_are_compared_by_their_differences_and_their_effects():
     gaps = [np.nanmean(np.where(there, a - b, np.nan)[np.ix_(keep, keep)]) for keep in (np.delete(np.arange(6), k) for k in range(6))]
     half = t.ppf(0.975, 5) * np.sqrt(5 / 6 * ((gaps - np.mean(gaps)) ** 2).sum())
     assert got.loc["difference", ["low", "high"]].to_list() == pytest.approx([expected["difference"] - half, expected["difference"] + half])
+
+
+def planted(rng, strength, n=12, seeds=3):
+    member = np.arange(n) % 3
+    signal = strength * (member[:, None] == member) + rng.normal(0, 1, n) + rng.normal(0, 1, (n, 1))
+    return member, signal + rng.normal(0, 0.5, (seeds, n, n))
+
+
+def test_planted_groups_are_found_and_hold_in_seeds_that_did_not_choose_them():
+    member, values = planted(np.random.default_rng(0), 2.0)
+    found = groups.groups(values)
+    assert ((found.label[:, None] == found.label) == (member[:, None] == member)).all()
+    assert found.p < 0.01 and found.stability == 1 and found.held_out > 0.5 and abs(found.random) < 0.1 and found.reason == ""
+
+
+def test_groups_without_a_plan_are_rarely_taken_for_more():
+    """Apparent worth is far above that of random groups, that in seeds left out is not."""
+    rng = np.random.default_rng(1)
+    every = [groups.groups(planted(rng, 0.0)[1], 99) for _ in range(40)]
+    assert np.mean([one.p < 0.1 for one in every]) <= 0.2
+    assert np.mean([one.apparent for one in every]) > 0.1 > abs(np.mean([one.held_out for one in every]))
+
+
+def test_groups_that_cannot_be_told_have_a_reason():
+    rng = np.random.default_rng(2)
+    additive = rng.normal(0, 1, (1, 8)) + rng.normal(0, 1, (8, 1))
+    assert groups.groups(rng.normal(0, 1, (2, 5, 5))).reason == groups.TOO_FEW
+    assert groups.groups(np.stack([additive, additive])).reason == groups.NOTHING
+    one = groups.groups(planted(rng, 2.0)[1][:1])
+    assert one.reason == groups.NO_SEEDS and np.isnan(one.p) and one.apparent > 0
+    values = planted(rng, 2.0)[1]
+    values[0, 3, :], values[1, 0, 1] = np.nan, np.nan
+    lacking = groups.groups(values)
+    assert lacking.label[3] == -1 and np.delete(lacking.label, 3).min() == 0 and lacking.p < 0.01

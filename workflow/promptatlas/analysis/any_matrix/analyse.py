@@ -10,6 +10,7 @@ import pandas as pd
 
 from promptatlas.analysis.any_matrix.compare import comparison, pairs
 from promptatlas.analysis.any_matrix.given import Given, GivenMatrix
+from promptatlas.analysis.any_matrix.groups import Groups, groups
 from promptatlas.analysis.any_matrix.scales import MatrixScale, undefined
 from promptatlas.analysis.statistics import families as kin
 from promptatlas.analysis.statistics.analyse import agreement_of, regret_rows, similarity_rows, table_of, variance_rows
@@ -29,11 +30,13 @@ from promptatlas.analysis.statistics.summary import (
     records_of,
 )
 
+MOST_DRAWN = 999  # random groups
+
 
 @dataclass(frozen=True)
 class Analysis:
     """given: what was read; scales: by name; primary: the scale of headlines; left_out: why other scales make no sense; tables, by
-    name: transfer, similarity, tasks, statistics, effects, comparison; summary: the dict of summary.json."""
+    name: transfer, similarity, tasks, statistics, effects, comparison, groups; summary: the dict of summary.json."""
 
     given: Given
     scales: dict[str, MatrixScale]
@@ -57,6 +60,7 @@ def analysis(
     families = kin.of_tasks(tasks)
     table = table_of(_rows(given, scales, primary, similarity, families, permutations, confirmatory))
     means = [seed_mean(primary.matrix(one)) for one in given.matrices]
+    grouped = [groups(primary.matrix(one), min(permutations, MOST_DRAWN)) for one in given.matrices]
     order = order_by(given.tasks, means)
     tables = {
         "transfer": transfer_table(given, scales),
@@ -65,6 +69,7 @@ def analysis(
         "statistics": table,
         "effects": effects_table(given, primary),
         "comparison": comparison(given.matrices, primary),
+        "groups": groups_table(given, grouped),
     }
     notes = given.notes + [told for scale in scales.values() if (told := undefined(given, scale))]
     summary = {
@@ -88,6 +93,7 @@ def analysis(
         "mean_interval_width": mean_interval_width(table, primary.name),
         "families": kin.summary(list(families)),
         "agreement": agreements(table),
+        "groups": [_groups(one, found) for one, found in zip(given.matrices, grouped, strict=True)],
         "compared": tables["comparison"].to_dict("records"),
         "regret": records_of(table, *(test for test in table["test"].unique() if test.startswith("regret"))),
     }
@@ -161,6 +167,25 @@ def effects_table(given: Given, scale: MatrixScale) -> pd.DataFrame:
         about = {"method": one.method, "protocol": one.protocol, "task": list(one.tasks)}
         parts.append(pd.DataFrame(about | {"gives": gives, "receives": receives, "own": np.diagonal(mean)}))
     return pd.concat(parts, ignore_index=True)
+
+
+def groups_table(given: Given, found: Sequence[Groups]) -> pd.DataFrame:
+    """The group of each task, numbered from 1; tasks in none have no row."""
+    rows = [
+        {"method": one.method, "protocol": one.protocol, "task": task, "group": int(label) + 1}
+        for one, its in zip(given.matrices, found, strict=True)
+        for task, label in zip(one.tasks, its.label, strict=True)
+        if label >= 0
+    ]
+    return pd.DataFrame(rows, columns=["method", "protocol", "task", "group"])
+
+
+def _groups(one: GivenMatrix, found: Groups) -> dict:
+    members = [
+        [task for task, label in zip(one.tasks, found.label, strict=True) if label == group] for group in range(found.label.max() + 1)
+    ]
+    numbers = {name: getattr(found, name) for name in ("apparent", "held_out", "random", "p", "stability", "reason")}
+    return {"method": one.method, "protocol": one.protocol, "groups": members} | numbers
 
 
 def _method(one: GivenMatrix, scale: MatrixScale, effects: pd.DataFrame) -> dict:

@@ -8,6 +8,7 @@ const AGAIN = () => [
   drawEffects,
   drawSources,
   drawVariance,
+  drawGroups,
   ...(DATA.similarity.length ? [drawSimilarity] : []),
   drawRegret,
   ...(SUMMARY.agreement.length ? [drawAgreement, drawCompared] : []),
@@ -107,6 +108,27 @@ function drawEffects() {
           ),
         ]
       : [],
+  );
+}
+
+// Groups, and what they are worth in seeds that had no part in choosing them.
+function drawGroups() {
+  const one = SUMMARY.groups.find(here);
+  const worth = number => effectWords().text(number) + (effectWords().unit && effectWords().unit.replace(",", ""));
+  const verdict = isNumber(one.p)
+    ? `Chosen on the other seeds, groups are worth ${worth(one.held_out)} per pair in the seed left out, groups of the same sizes drawn at random ${worth(one.random)} (p = ${pText(one.p)}): ` +
+      (one.p < 0.05
+        ? `they hold in other seeds, and ${percent(one.stability)} of their pairs stay together when a seed is left out.`
+        : "they are no better than chance in other seeds.")
+    : `How much they would be worth again cannot be told, ${one.reason}.`;
+  fill(
+    "groups",
+    one.groups.length
+      ? [
+          para(`Inside a group a task is worth ${worth(one.apparent)} more to another than source and target alone would give, on the scores that chose the groups. ${verdict}`),
+          element("ol", {}, one.groups.map(tasks => element("li", {}, tasks.map(title).join(", ")))),
+        ]
+      : [para(`There are none to tell, ${one.reason}.`)],
   );
 }
 
