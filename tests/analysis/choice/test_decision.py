@@ -72,9 +72,11 @@ def test_a_tie_with_the_hand_written_prompt_is_no_reason_to_change():
 
 
 @pytest.mark.parametrize("images", [8, 32, 128, 500])
-@pytest.mark.parametrize(("count", "most"), [(1, 0.22), (19, 0.22), (200, 0.25)])
+@pytest.mark.parametrize(("count", "most"), [(1, 0.22), (19, 0.3), (200, 0.22)])
 def test_a_source_is_seldom_used_where_none_helps(images, count, most):
-    """A margin of one standard error lets through what is above it by luck, 16 of 100, whatever the number of candidates; two, 2."""
+    """A margin of one standard error lets through what is above it by luck, 16 of 100, for one candidate or hundreds, and some more for
+    a few, whose spread is hard to tell; two lets through 2.
+    """
     rng = np.random.default_rng(11)
     used = []
     for i in range(120):

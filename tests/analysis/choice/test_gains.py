@@ -2,7 +2,7 @@
 
 import numpy as np
 import pytest
-from scipy.stats import norm
+from scipy.integrate import quad
 
 from made_up_evidence import evidence, from_differences
 from promptatlas.analysis.choice.gains import ONE_IMAGE, PRIOR, chance_of_being_best, gains
@@ -12,6 +12,7 @@ TRUE = {  # true gains of P candidates
     "none helps": lambda rng, count: np.zeros(count),
     "some help": lambda rng, count: rng.normal(rng.normal(*PRIOR), 0.06, count),
     "most harm": lambda rng, count: rng.normal(-0.1, 0.06, count),
+    "few help": lambda rng, count: 0.06 - rng.exponential(0.12, count),
 }
 
 
@@ -44,24 +45,31 @@ def test_what_all_share_is_drawn_to_the_prior():
 
 
 def test_the_estimate_is_the_mean_of_the_hierarchical_model():
-    """Errors that sum to zero over candidates have no shared part: the model can be integrated number by number."""
+    """Integrated over the spread by another library's rule, each half of the gains with its own."""
     rng = np.random.default_rng(1)
-    noise = rng.standard_normal((4, 50)) * 0.3
+    noise = rng.standard_normal((5, 50)) * 0.3
     noise -= noise.mean(axis=0)
     noise -= noise.mean(axis=1, keepdims=True)
-    observed = np.array([0.1, -0.05, 0.02, -0.2])
+    observed = np.array([0.12, 0.08, 0.05, -0.02, -0.2])
     found = gains(from_differences(observed[:, None] + noise), ANY)
-    own = ((noise**2).sum(axis=1) * 4 / 3 + ONE_IMAGE / 2) / 48 / 50
-    own = np.minimum(own, found.error**2)
-    spread, middle = np.meshgrid(np.linspace(1e-4, 1, 1500), np.linspace(-1.5, 1.5, 1501))
-    variance = spread**2 + own.mean()
-    weight = np.exp(norm.logpdf(observed[:, None, None], middle, np.sqrt(variance)).sum(axis=0))
-    weight /= weight.sum()
-    means = middle + spread**2 / variance * (observed[:, None, None] - middle)
-    expected = (weight * means).sum(axis=(1, 2))
-    np.testing.assert_allclose(found.shrunk, expected, atol=2e-4)
-    within = (weight * spread**2 / variance).sum() * own + found.error**2 - own
-    np.testing.assert_allclose(found.spread**2, within + (weight * (means - expected[:, None, None]) ** 2).sum(axis=(1, 2)), rtol=2e-3)
+    own = np.minimum(((noise**2).sum(axis=1) * 5 / 4 + ONE_IMAGE / 2) / 48 / 50, found.error**2)
+    for half in ([0, 1], [2, 3, 4]):
+        squares = ((observed[half] - 0.05) ** 2).sum()
+
+        def mean_of(value, squares=squares):
+            def weighed(spread, value=value):
+                around = spread**2 + own.mean()
+                return value(spread**2 / around, around) * around**-1.0 * np.exp(-squares / around / 2)
+
+            return quad(weighed, 0, 1, limit=200)[0]
+
+        whole = mean_of(lambda kept, around: 1.0)
+        kept = mean_of(lambda kept, around: kept) / whole
+        between = mean_of(lambda kept, around: kept**2) / whole - kept**2
+        middle = mean_of(lambda kept, around: (1 - kept) ** 2 * around / 5) / whole
+        np.testing.assert_allclose(found.shrunk[half], 0.05 + kept * (observed[half] - 0.05), atol=3e-4)
+        expected = kept * own + (found.error**2 - own) + middle + between * (observed - 0.05) ** 2
+        np.testing.assert_allclose(found.spread[half] ** 2, expected[half], rtol=5e-3)
 
 
 @pytest.mark.parametrize("images", [8, 32, 128, 500])
@@ -70,16 +78,17 @@ def test_intervals_hold_the_truth_of_all_and_of_the_apparent_best(count, images)
     for kind in TRUE:
         inside = [(found.low <= true) & (true <= found.high) for found, true, _ in simulated(kind, count, images)]
         best = [(found.low[i] <= true[i]) & (true[i] <= found.high[i]) for found, true, i in simulated(kind, count, images)]
-        assert 0.92 <= np.mean(inside) <= 1 and 0.9 <= np.mean(best) <= 1, (kind, np.mean(inside), np.mean(best))
+        least = 0.87 if kind == "few help" else 0.9  # neither normal nor with the mean that is expected beforehand
+        assert np.mean(inside) >= least and np.mean(best) >= least, (kind, np.mean(inside), np.mean(best))
 
 
 @pytest.mark.parametrize("images", [32, 128, 500])
 def test_what_is_said_of_the_apparent_best_is_not_too_good(images):
-    """Raw gains of the best of 19 are too high by one to twelve points; shrunk ones by a third of that at most."""
+    """Raw gains of the best of 19 are too high by one to twelve points, shrunk ones by 0.4 of that at most, or 0.6 where few help."""
     for kind in TRUE:
         over = [(found.observed[i] - true[i], found.shrunk[i] - true[i]) for found, true, i in simulated(kind, 19, images)]
         raw, shrunk = np.mean(over, axis=0)
-        assert raw > 0.005 and abs(shrunk) < raw * 0.3 + 0.002, (kind, raw, shrunk)
+        assert raw > 0.005 and abs(shrunk) < raw * (0.6 if kind == "few help" else 0.4) + 0.002, (kind, raw, shrunk)
 
 
 @pytest.mark.parametrize("images", [8, 32, 128, 500])

@@ -1,13 +1,14 @@
 """True gains of candidate prompts over the hand-written one, from a few labelled images: estimates shrunk for the winner's optimism.
 
 A candidate's gain on N images is the mean of its paired differences, whose standard error the images give. The apparent best of
-many is the best partly by luck, so gains are drawn towards their mean (empirical Bayes: normal with an unknown mean and an
-unknown spread that is integrated over; Efron & Morris 1975, Gelman et al., Bayesian Data Analysis, 5.4).
+many is the best partly by luck, so gains are drawn towards their middle (empirical Bayes: normal with an unknown
+spread that is integrated over; Efron & Morris 1975, Gelman et al., Bayesian Data Analysis, 5.4). Most prompts harm and few help,
+so that gains lie close together above their median and far apart below it: either half has a spread of its own.
 
 All candidates and the hand-written prompt answer the same images, so their errors are correlated: images that the hand-written prompt
 happens to fail lift all of them. The error of a gain is therefore split into a part of its own and a part that all share
-(the regression of its differences on their mean over candidates, image by image). Only the own part makes a winner:
-by it gains are drawn towards their mean, all by the same share. The shared part looks like a mean gain of all candidates, so it is
+(the regression of its differences on their mean over candidates, image by image). Only the own part makes a winner: by it gains are
+drawn towards their median, all of a half by the same share. The shared part looks like a mean gain of all candidates, so it is
 judged by how large such a mean is wont to be (`PRIOR`). What is left of both stays in every interval.
 """
 
@@ -54,8 +55,9 @@ class Gains:
 class _Posterior:
     """Of U candidates that have scores, for each of T spreads of true gains.
 
-    weights: (T,); shrunk: (T, U) mean gains; own: (T, U) and shared: (T, U) variances of what is left of the two parts of an error;
-    middle: (T,) the variance of the mean that gains are drawn to. observed, error: (U,).
+    weights: (T, U), the same for all of a half; shrunk: (T, U) mean gains; own: (T, U) and shared: (T, U) variances of what is left of
+    the two parts of an error; middle: (T, U) the variance of what gains are drawn to. upper: (U,) whether above the median. observed,
+    error: (U,).
     """
 
     weights: np.ndarray
@@ -63,6 +65,7 @@ class _Posterior:
     own: np.ndarray
     shared: np.ndarray
     middle: np.ndarray
+    upper: np.ndarray
     observed: np.ndarray
     error: np.ndarray
 
@@ -74,8 +77,8 @@ def gains(evidence: Evidence, prior: tuple[float, float] = PRIOR) -> Gains:
     """
     usable = evidence.usable
     one, images = _posterior(evidence.differences[usable], prior), len(evidence.labels)
-    shrunk = one.weights @ one.shrunk
-    spread = np.sqrt(one.weights @ (one.own + one.shared + one.middle[:, None] + (one.shrunk - shrunk) ** 2))
+    shrunk = (one.weights * one.shrunk).sum(axis=0)
+    spread = np.sqrt((one.weights * (one.own + one.shared + one.middle + (one.shrunk - shrunk) ** 2)).sum(axis=0))
     half = stdtrit(freedom(images), 0.975) * spread
 
     def whole(values: np.ndarray) -> np.ndarray:
@@ -109,9 +112,9 @@ def chance_of_being_best(evidence: Evidence, prior: tuple[float, float] = PRIOR)
     rng = named_rng("choice", "best", evidence.target, str(evidence.draw))
     wins = np.zeros(count)
     for some in np.array_split(np.arange(REPLICATES), max(1, REPLICATES * count // TOGETHER)):
-        which = rng.choice(len(one.weights), len(some), p=one.weights)
-        own = np.sqrt(one.own[which]) * rng.standard_normal((len(some), count))
-        truth = one.shrunk[which] + np.sqrt(free / rng.chisquare(free, (len(some), 1))) * own
+        which = _drawn_spreads(one, len(some), rng)
+        own = np.sqrt(np.take_along_axis(one.own, which, axis=0)) * rng.standard_normal((len(some), count))
+        truth = np.take_along_axis(one.shrunk, which, axis=0) + np.sqrt(free / rng.chisquare(free, (len(some), 1))) * own
         wins += np.bincount(truth.argmax(axis=1), minlength=count)
     out[usable] = wins / REPLICATES
     return out
@@ -127,26 +130,51 @@ def _posterior(differences: np.ndarray, prior: tuple[float, float]) -> _Posterio
     count = len(differences)
     observed = differences.mean(axis=1)
     own, shared, side = _errors(differences - observed[:, None])
-    spreads = SPREADS[:, None] if count > 1 else np.zeros((1, 1))
-    around = spreads**2 + (own.mean() if count else 0.0)  # the variance of observed gains about their mean
-    middle = observed.mean() if count else 0.0
-    log = np.log(spreads[:, 0]) / 2 if count > 1 else np.zeros(1)  # a step of the grid is as the root of the spread
-    log = log - 0.5 * ((count - 1) * np.log(around) + ((observed - middle) ** 2).sum() / around)[:, 0] if count > 1 else log
-    weights = np.exp(log - log.max())
+    luck_of_one = own.mean() if count else 0.0
+    middle = float(np.median(observed)) if count else 0.0
+    upper = observed > middle
+    weights, spreads = np.ones((1, count)), np.zeros((1, 1))
+    if count > 1:
+        spreads = SPREADS[:, None]
+        weights = np.where(upper, *(_weights(observed - middle, luck_of_one, sign)[:, None] for sign in (1, -1)))
+    around = spreads**2 + luck_of_one  # the variance of observed gains about their middle
     kept = spreads**2 / around if count > 1 else np.ones((1, 1))
     common = (side * np.sqrt(shared)).mean() if count else 0.0  # standard error that the mean gain has from the shared part
     loading = side * np.sqrt(shared) / common if common else np.zeros(count)
+    mean = observed.mean() if count else 0.0
     luck = common**2 / (prior[1] ** 2 + common**2 + around / max(count, 1))  # the share of the mean gain that is due to these images
-    moved = luck * (middle - prior[0])
+    moved = luck * (mean - prior[0])
     return _Posterior(
-        weights=weights / weights.sum(),
+        weights=weights,
         shrunk=middle - moved + kept * (observed - middle - (loading - 1) * moved),
         own=kept * own,
         shared=(1 - luck) * shared,
-        middle=((1 - kept) ** 2 * around / max(count, 1))[:, 0],
+        middle=np.broadcast_to((1 - kept) ** 2 * around / max(count, 1), weights.shape),
+        upper=upper,
         observed=observed,
         error=np.sqrt(own + shared),
     )
+
+
+def _weights(distance: np.ndarray, luck: float, sign: int) -> np.ndarray:
+    """(T,) how likely each of SPREADS is, from distances (U,) of observed gains from their median: those of the half above it (`sign` 1) or
+    below it (-1), whose own errors have the variance `luck`. The median itself takes one of the U gains, half of it from either side.
+    """
+    half = np.maximum(sign * distance, 0)
+    around = SPREADS**2 + luck
+    log = -0.5 * ((len(distance) - 1) / 2 * np.log(around) + (half**2).sum() / around)
+    log += np.log(SPREADS) / 2  # a step of the grid is as the root of the spread
+    weights = np.exp(log - log.max())
+    return np.asarray(weights / weights.sum())
+
+
+def _drawn_spreads(one: _Posterior, size: int, rng: np.random.Generator) -> np.ndarray:
+    """(size, U) numbers of spreads by their weights, the same for all of a half."""
+    halves = []
+    for members in (one.upper, ~one.upper):
+        known = np.flatnonzero(members)
+        halves.append(rng.choice(len(one.weights), size, p=one.weights[:, known[0]]) if len(known) else np.zeros(size, int))
+    return np.asarray(np.where(one.upper, halves[0][:, None], halves[1][:, None]))
 
 
 def _errors(centred: np.ndarray) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
