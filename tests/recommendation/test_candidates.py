@@ -5,9 +5,11 @@ import io
 import json
 import shutil
 import tarfile
+from dataclasses import replace
 
 import numpy as np
 import pytest
+import torch
 from safetensors.torch import save
 
 import prompt_studies
@@ -317,3 +319,33 @@ def test_a_study_that_ran_to_its_end_is_not_called_unfinished(copy, images):
     (copy / "provenance.json").write_text(json.dumps({}))
     assert not any("has not run to its end" in line for line in promptatlas.recommend(images, copy).lines)
     assert candidates.collect([copy], copy).places[0].finished
+
+
+# What a stranger's file may hold
+
+
+def test_a_prompt_of_more_vectors_than_any_method_has_is_left_out(copy, study, images):
+    made = prompt_studies.prompt(study[1], "vpt", 3)
+    many = replace(made.prompts, visual=torch.zeros(1, 1, 2000, made.prompts.visual.shape[-1]))
+    card = prompt_studies.about(study[1], "vpt", "many", 1)
+    replace(made, prompts=many).save(copy / "prompts/coop/seed1/many.safetensors", card)
+    long = replace(prompt_studies.prompt(study[1], "coop", 3).prompts, text=torch.zeros(1, 1, 100, 64))
+    replace(made, prompts=long).save(copy / "prompts/coop/seed1/long.safetensors", prompt_studies.about(study[1], "coop", "long", 1))
+    found = promptatlas.recommend(images, copy)
+    reasons = {names[0].rpartition("/")[2]: why for why, names in found.found.left_out.items()}
+    assert reasons["many.safetensors"] == "has more than 1,024 vectors, which no method has" and len(found.tried.files) == 2
+    assert reasons["long.safetensors"].startswith("cannot be tried: ")
+
+
+@pytest.mark.parametrize(
+    "wrong", [{"epochs": 10**9}, {"context": 10**12}, {"context": float("nan")}, {"unknown": 1}, {"position": 3}, {"initial": {}}]
+)
+def test_settings_that_no_study_has_are_not_followed(wrong, copy, study, images):
+    """No untuned prompt is made of them, and none is tuned with them."""
+    for path in (copy / "prompts/coop/seed1").iterdir():
+        known = prompt_studies.settings("coop", prompt_studies.METHODS["coop"], "mini") | wrong
+        prompt_studies.prompt(study[1], "coop", 4 + len(path.stem)).save(
+            path, prompt_studies.about(study[1], "coop", path.stem, 1, settings=known)
+        )
+    assert promptatlas.recommend(images, copy).tried.untuned == {}
+    assert "none of the candidates can be tuned" in sentence(images, copy, tune=1)

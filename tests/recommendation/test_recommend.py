@@ -20,7 +20,7 @@ from promptatlas.base.errors import UserError
 from promptatlas.cli import command
 from promptatlas.recommendation import answer as answers, labelled, trying
 from promptatlas.records.prompt_file import TunedPrompt
-from promptatlas.tasks import catalogue
+from promptatlas.tasks import catalogue, metrics
 from promptatlas.tasks.decoding import fitted
 from promptatlas.tasks.readers import folder as folders
 from twins import TINY, twin
@@ -203,3 +203,42 @@ def test_the_command_says_it_and_ends_with_0(study, images, capsys):
     assert end.value.code == 0
     told = capsys.readouterr().out
     assert "hand-written prompt:" in told and "tried on 6 labelled images" in told and "has not run to its end" in told
+
+
+def test_class_names_and_sentences_are_those_that_are_given(study, images, tmp_path, capsys):
+    (tmp_path / "names.txt").write_text("a white wall = white\nblack\nsomething grey = grey\n")
+    command_line = [
+        "recommend",
+        str(images),
+        "--from",
+        str(study[0]),
+        "--classes",
+        str(tmp_path / "names.txt"),
+        "--template",
+        "{}, so it is",
+    ]
+    with pytest.raises(SystemExit) as end:
+        command.main([*command_line, "-o", str(tmp_path / "out"), "--device", "cpu"])
+    told = json.loads((tmp_path / "out/recommendation.json").read_text())["target"]
+    assert end.value.code == 0 and told["templates"] == ["{}, so it is"]
+    assert told["images"] == {"a white wall": 8, "black": 8, "something grey": 8}
+
+
+def test_images_of_several_classes_are_scored_and_tuned_on_by_their_metric(study, images, tmp_path):
+    """An 11-point mAP: the score of each prompt is that of its logits."""
+    pairs = [[f"train/{name}/{n}.jpg", [at, (at + n) % 3][: 1 + n % 2], [NAMES[at], NAMES[(at + n) % 3]][: 1 + n % 2]]
+             for at, name in enumerate(NAMES) for n in range(4)]  # fmt: skip
+    path = images / "several.json"
+    path.write_text(json.dumps({"train": pairs}))
+    found = promptatlas.recommend(path, study[0], tune=1)
+    path.unlink()
+    assert found.target.task.metric == "map_11_point" and found.target.labels.shape[1] == 3
+    for file, row in zip(found.tried.files, found.tried.rows, strict=True):
+        logits = promptatlas.load_prompt(file.path).classifier(NAMES, study[1], resize="crop")(_listed(found, images, pairs)).logits
+        assert row.score == pytest.approx(metrics.score("map_11_point", logits, found.target.labels).value, abs=1e-6)
+    assert {one.how for one in found.tuned.contenders} == {"hand-written", "as it is", "tuned"}
+
+
+def _listed(found, images, pairs):
+    assert len(found.target.labels) == len(pairs)
+    return [images / path for path, _, _ in pairs]

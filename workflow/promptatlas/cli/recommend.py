@@ -22,7 +22,7 @@ def add(commands: Any) -> None:
         "--template", action="append", default=[], help="sentence of the hand-written prompt, {} for the class; may be repeated"
     )
     command.add_argument(
-        "--classes", type=Path, help="a text file with the class names in prompts, one per line, in the order of the folders"
+        "--classes", type=Path, help="a text file with a class per line, as prompts say it: `NAME`, or `NAME = FOLDER` where they differ"
     )
     command.add_argument("--shots", type=int, help="images per class to try prompts on at most (default: 16, and 2,000 in all)")
     command.add_argument("--seed", type=int, default=0, help="of the draw of these images (default: 0)")
@@ -44,7 +44,7 @@ def _recommend(options: argparse.Namespace) -> int:
         options.sources,
         task=options.task,
         templates=options.template,
-        classes=class_names.read(options.classes) or (),
+        classes=[_spelt(line) for line in class_names.read(options.classes) or ()],
         shots=options.shots,
         seed=options.seed,
         tune=options.tune,
@@ -56,3 +56,9 @@ def _recommend(options: argparse.Namespace) -> int:
     )
     print("\n".join(answer.lines))
     return 0
+
+
+def _spelt(line: str) -> str | list[str]:
+    """A class as a configuration has it: its name in prompts, or that and its name in the data."""
+    name, sign, spelling = line.partition("=")
+    return [name.strip(), spelling.strip()] if sign and spelling.strip() else line

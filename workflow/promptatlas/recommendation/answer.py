@@ -32,7 +32,7 @@ def recommend(
     *,
     task: str | None = None,
     templates: Sequence[str] = (),
-    classes: Sequence[str] = (),
+    classes: Sequence[str | Sequence[str]] = (),
     shots: int | None = None,
     seed: int = 0,
     tune: int = 0,

@@ -9,6 +9,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
+from promptatlas import methods
 from promptatlas.backbone import WEIGHTS
 from promptatlas.base.errors import Failed, UserError, cause
 from promptatlas.base.messages import plain
@@ -20,6 +21,7 @@ from promptatlas.study.paths import Paths
 ARCHIVES = (".tar.gz", ".tgz")
 IN_STUDIES = ("prompts", "multitask")
 SUFFIX = ".safetensors"
+MOST_OF_A_SETTING = 10_000  # of epochs, vectors, images per batch
 
 
 @dataclass(frozen=True)
@@ -165,5 +167,16 @@ def with_unique_names(files: Sequence[CandidateFile]) -> list[tuple[str, str, in
 
 
 def settings_of(file: CandidateFile) -> str:
-    """The settings that a prompt was trained with, as text; empty where they are not known."""
-    return json.dumps(file.card["settings"], sort_keys=True) if isinstance(file.card["settings"], dict) else ""
+    """The settings that a prompt was trained with, as text; empty where they are not known, or not of this version of its method.
+
+    A card may come from anyone: what no study would train is not trained here either.
+    """
+    given = file.card["settings"]
+    if not isinstance(given, dict) or file.method not in methods.names():
+        return ""
+    if any(isinstance(value, (int, float)) and not abs(value) <= MOST_OF_A_SETTING for value in given.values()):
+        return ""
+    try:
+        return json.dumps(methods.settings(file.method, given), sort_keys=True)
+    except (UserError, TypeError, ValueError):
+        return ""

@@ -57,7 +57,9 @@ class Wanted:
     seed: int
 
 
-def describe(images: str | Path | None, task: str | None, templates: Sequence[str] = (), classes: Sequence[str] = ()) -> TaskEntry | None:
+def describe(
+    images: str | Path | None, task: str | None, templates: Sequence[str] = (), classes: Sequence[str | Sequence[str]] = ()
+) -> TaskEntry | None:
     """The target: a folder of images or a list (.json), a known task, or a known task's images in a folder; None for an embedded task."""
     given: dict[str, Any] = {"templates": list(templates)} if templates else {}
     given |= {"classes": list(classes)} if classes else {}

@@ -12,7 +12,6 @@ from typing import Any
 
 import numpy as np
 
-from promptatlas import methods
 from promptatlas.backbone import Backbone
 from promptatlas.backbone.encode import encode_images
 from promptatlas.backbone.prompts import Prompts
@@ -30,6 +29,7 @@ from promptatlas.training import single_task
 
 TOGETHER = 64  # prompts
 MOST_BYTES = 128 * 2**20  # of answers, and of class weights, at once
+MOST_TOKENS = 1024  # of one prompt in one layer
 UNTUNED_SEEDS = 3
 
 
@@ -101,6 +101,8 @@ def _loaded(model: Backbone, files: Iterable[CandidateFile], found: Found, seen:
         mark = prompts.fingerprint()
         if misfit := misfitting(prompts, model):
             found.leave_out(named(file), f"does not fit the backbone {model.architecture.name}: {misfit}")
+        elif any(held.shape[2] > MOST_TOKENS for held in (prompts.text, prompts.visual) if held is not None):
+            found.leave_out(named(file), f"has more than {MOST_TOKENS:,} vectors, which no method has")
         elif mark in seen:
             found.leave_out(named(file), "the same prompt as another candidate")
         else:
@@ -148,7 +150,7 @@ def _untuned(model: Backbone, target: Labelled, features: np.ndarray, files: Seq
     """By method the untuned prompts of a few of the seeds and settings that candidates were trained with, where these are known."""
     starts: dict[str, dict[tuple[str, int], None]] = {}
     for file in files:
-        if (settings := settings_of(file)) and file.method in methods.names():
+        if settings := settings_of(file):
             starts.setdefault(file.method, {})[settings, file.seed] = None
     rows: dict[str, list[Row]] = {}
     for method, several in starts.items():
@@ -156,6 +158,6 @@ def _untuned(model: Backbone, target: Labelled, features: np.ndarray, files: Seq
             try:
                 prompt = single_task.scratch(model, method, json.loads(settings), seed)
                 rows.setdefault(method, []).extend(_rows(model, target, features, [prompt.prompts]))
-            except (UserError, RuntimeError, ValueError, LookupError, TypeError):
-                break  # settings of another version of the method
+            except (UserError, RuntimeError, ValueError):
+                break  # of a method for other backbones
     return rows

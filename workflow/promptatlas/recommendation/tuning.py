@@ -12,7 +12,6 @@ from typing import Any
 
 import numpy as np
 
-from promptatlas import methods
 from promptatlas.backbone import Backbone
 from promptatlas.backbone.encode import encode_images
 from promptatlas.backbone.prompts import Prompts
@@ -132,7 +131,7 @@ class _Scores:
 
 
 def _trainable(file: CandidateFile) -> bool:
-    return file.outline.trainable and bool(settings_of(file)) and file.method in methods.names()
+    return file.outline.trainable and bool(settings_of(file))
 
 
 def prepared_task(target: Labelled, folder: Path) -> PreparedTask:
