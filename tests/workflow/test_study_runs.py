@@ -117,7 +117,8 @@ def test_the_size_of_jobs_changes_no_result(study, tmp_path):
     assert "0 of 4 cells to measure" in told and differing(kept, study.contents("cells", "prompts")) == set()
 
 
-def test_both_protocols_side_by_side(study):
+def test_both_protocols_side_by_side_and_tuning_on_for_other_epochs_from_scratch_too(study):
+    """Row `scratch` is tuned from an untrained start with the same budget, so all rows of the matrix are comparable."""
     before = study.contents("cells")
     study.configure(protocols=["frozen", "init"], init={"epochs": "method"})
     told = study.run("--until", "collect")
@@ -132,11 +133,6 @@ def test_both_protocols_side_by_side(study):
             start = cells[f"cells/init/{method}/seed1/{task}/{task}.json"]
             assert {"start", "draw", "data_train"} <= set(start["parts"])
 
-
-def test_tuning_on_for_other_epochs_is_measured_from_scratch_too(study):
-    """Row `scratch` is tuned from an untrained start with the same budget, so all rows of the matrix are comparable."""
-    study.configure(protocols=["frozen", "init"], init={"epochs": "method"})
-    study.run("--until", "collect")
     longer = {name: json.loads(content) for name, content in study.contents("cells/init").items()}
     frozen = study.contents("cells/frozen", "prompts")
     study.configure(protocols=["frozen", "init"], init={"epochs": 3})
