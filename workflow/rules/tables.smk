@@ -80,6 +80,7 @@ if study.choice:
         input:
             made_by(study.jobs.tries),
             transfer=study.paths.table("transfer")[0],
+            similarity=study.paths.table("similarity")[:1] if "similarity" in study.design.ending.tables else [],
             tasks=study.paths.task_records(study.tasks),
             again=again(study.paths.table("choice")),
         output:

@@ -9,4 +9,5 @@ with reporting(snakemake.log[0]) as say:
     from promptatlas.study.study import Study
 
     study = Study(snakemake.config)
-    tables.save(of_study.table(study, pd.read_parquet(snakemake.input.transfer), say), study.paths.table("choice"))
+    close = pd.read_parquet(snakemake.input.similarity) if snakemake.input.similarity else None
+    tables.save(of_study.table(study, pd.read_parquet(snakemake.input.transfer), say, close), study.paths.table("choice"))
