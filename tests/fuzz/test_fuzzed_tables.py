@@ -8,7 +8,7 @@ from fuzzing import NASTY, cases, damaged, outcome
 from hypothesis import given, strategies as st
 
 from promptatlas.analysis import published
-from promptatlas.cli import command
+from promptatlas.cli import class_names
 from promptatlas.tasks.readers import contents
 
 MATRIX = "# printed\nmethod,source,target,ratio\n" + "".join(f"coop,{a},{b},0.{k}\n" for k, (a, b) in enumerate(["ab", "ba", "aa", "bb"]))
@@ -68,5 +68,5 @@ def test_uses_of_images(tmp_path_factory, content):
 def test_lists_of_class_names(tmp_path_factory, content):
     path = tmp_path_factory.getbasetemp() / "classes.txt"
     path.write_bytes(content)
-    found = outcome(path.parent, lambda: command._class_names(path))
+    found = outcome(path.parent, lambda: class_names.read(path))
     assert "classes.txt" in found if isinstance(found, str) else all(name.strip() for name in found)

@@ -17,7 +17,7 @@ from promptatlas.base import text_files
 from promptatlas.base.errors import UserError
 from promptatlas.base.messages import printable
 from promptatlas.base.progress import reporting
-from promptatlas.cli import command
+from promptatlas.cli import class_names, command
 from promptatlas.study import configuration
 from promptatlas.tasks import catalogue, readers
 from promptatlas.tasks.preparation import Needs, prepare
@@ -233,13 +233,13 @@ def test_a_class_name_that_is_no_text_is_refused(listed: Path, tmp_path: Path) -
 def test_texts_and_configurations_are_read_with_and_without_a_mark(tmp_path: Path, encoding: str) -> None:
     (tmp_path / "names.txt").write_text("Kätzchen\nHund\n", encoding=encoding)
     assert text_files.read(tmp_path / "names.txt") == "Kätzchen\nHund\n"
-    assert command._class_names(tmp_path / "names.txt") == ["Kätzchen", "Hund"]
+    assert class_names.read(tmp_path / "names.txt") == ["Kätzchen", "Hund"]
     (tmp_path / "study.yaml").write_text("study: über\nseeds: [1]\n", encoding=encoding)
     assert configuration.load(tmp_path / "study.yaml") == {"study": "über", "seeds": [1]}
 
 
 def test_configurations_and_class_files_in_other_encodings_say_how_to_save_them(tmp_path: Path) -> None:
-    for load in (configuration.load, command._class_names, text_files.read):
+    for load in (configuration.load, class_names.read, text_files.read):
         for encoding, words in (("utf-16", "saved as UTF-16"), ("latin-1", "not saved as UTF-8 .see line 2")):
             (tmp_path / "text").write_text("study: a\nname: ü\n", encoding=encoding)
             with pytest.raises(UserError, match=words):
