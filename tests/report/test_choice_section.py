@@ -19,11 +19,12 @@ def written(tmp_path_factory):
     transfer, tasks, similarity = transfer_table(6), tasks_table(6), similarity_table(6)
     vpt = [replace(one, candidates=tuple(Candidate("vpt", *file[1:]) for file in one.candidates)) for one in evidences(number=1)]
     tables = {"transfer": transfer, "tasks": tasks, "similarity": similarity, "tuning": tuning_table(6)}
-    tables["choice"] = book([*evidences(), *evidences(images=16), *vpt])
-    summary = statistics.summary(transfer, similarity, statistics.analyse(transfer, similarity, tasks, permutations=9), tasks)
+    choice = book([*evidences(), *evidences(images=16), *vpt])
+    found = statistics.analyse(transfer, similarity, tasks, permutations=9)
+    summary = statistics.summary(transfer, similarity, found, tasks, choice=choice)
     path = tmp_path_factory.mktemp("choice") / "report.html"
     page.write(tables, CONFIG, [], path, summary)
-    return tables["choice"], path
+    return choice, path
 
 
 def section(document: str) -> tuple[bool, str]:
@@ -42,7 +43,7 @@ def points(number: float) -> str:
 
 def test_the_page_has_the_whole_table(written):
     table, path = written
-    data = embedded(path)["choice"]
+    data = embedded(path)["summary"]["choice"]
     assert len(data) == len(table) and set(data[0]) == set(table.columns)
     assert [one["regret_1"] for one in data] == pytest.approx(table["regret_1"].tolist(), rel=1e-4)
 
@@ -79,4 +80,4 @@ def test_without_a_table_there_is_no_section(tmp_path):
     tables = {"transfer": transfer, "tasks": tasks, "similarity": similarity, "tuning": tuning_table(4)}
     page.write(tables, CONFIG, [], tmp_path / "report.html", summary)
     assert section(browse(tmp_path / "report.html", tmp_path))[0]
-    assert embedded(tmp_path / "report.html")["choice"] == []
+    assert embedded(tmp_path / "report.html")["summary"]["choice"] == []

@@ -28,9 +28,8 @@ def write(
 ) -> None:
     """Write the page at `path`.
 
-    tables: transfer, similarity, tasks and tuning by name, and choice where there is one; config: the resolved configuration;
-    cells: the dicts of the cell files, for the scores by class; summary: the dict of summary.json, from which all words but those
-    on new data take their numbers.
+    tables: transfer, similarity, tasks and tuning by name; config: the resolved configuration; cells: the dicts of the
+    cell files, for the scores by class; summary: the dict of summary.json, from which all words take their numbers.
     """
     replace(path, render(payload(tables, config, cells, summary)).encode())
 

@@ -1,6 +1,6 @@
-// Which prompt for new data: how well rules choose for the study's own tasks, from the table `choice`.
+// Which prompt for new data: how well rules choose for the study's own tasks, from the rows of the table `choice`.
 
-const CHOICE = DATA.choice;
+const CHOICE = SUMMARY.choice || [];
 const ALL_SEEDS = "all_seeds";
 const RULES = {
   oracle: ["the best prompt, known beforehand", "the best prompt or the hand-written one, known beforehand"],

@@ -37,7 +37,7 @@ CARD = (
 def payload(
     tables: dict[str, pd.DataFrame], config: dict, cells: Iterable[dict] | Callable[[], Iterable[dict]], summary: dict
 ) -> dict[str, Any]:
-    """The page's data: tables by name (transfer, similarity, tasks, tuning, perhaps choice), configuration, cell dicts, summary.json."""
+    """The page's data: tables by name (transfer, similarity, tasks, tuning), the configuration, cell dicts, summary.json."""
     collected = collect(tables["transfer"], tables["tasks"])
     names = task_names(tables["tasks"])
     cards = tables["tasks"].set_index("task").reindex(names)
@@ -59,7 +59,6 @@ def payload(
         "tuning": tuning_curves(tables["tuning"]),
         "classes": class_scores(cells),
         "failed": reasons(tables["transfer"]),
-        "choice": choices(tables.get("choice")),
         "summary": summary,
     }
 
@@ -137,11 +136,6 @@ def reasons(transfer: pd.DataFrame) -> dict[str, Any]:
         for row in transfer[transfer["failed"] != ""].itertuples():
             known[f"{row.protocol}/{row.method}"][row.source][row.target][int(row.seed)] = row.failed
     return known
-
-
-def choices(choice: pd.DataFrame | None) -> list[dict[str, Any]]:
-    """The rows of the table `choice`; none where a study has no such table."""
-    return [] if choice is None else [{key: plain(value) for key, value in row.items()} for row in choice.to_dict("records")]
 
 
 def class_scores(cells: Iterable[dict] | Callable[[], Iterable[dict]]) -> dict[str, Any]:
