@@ -15,10 +15,9 @@ import torch
 from gpu_parts.ledger import Ledger
 from gpu_parts.scene import Noise, Scene, distance
 from promptatlas.backbone.encode import encode_images
-from promptatlas.base.errors import Failed
 from promptatlas.evaluation import evaluate
 from promptatlas.methods import settings
-from promptatlas.runs.attempts import each
+from promptatlas.runs.attempts import Parted, each
 from promptatlas.training import single_task
 from promptatlas.training.shared_learner import SharedTask, tune_shared
 
@@ -30,7 +29,7 @@ def measure(scene: Scene, ledger: Ledger) -> None:
         ledger.attempt(name, lambda run=run: _compared(scene, run))
 
 
-def _compared(scene: Scene, run: Callable[[], list[Any]]) -> dict[str, Any]:
+def _compared(scene: Scene, run: Callable[[], Parted]) -> dict[str, Any]:
     """`run` with all memory, then with shares of what it takes above the weights; the first share in which it fails is the last."""
     scene.tidy()
     before = torch.cuda.memory_allocated() if scene.cuda else 0
@@ -43,12 +42,12 @@ def _compared(scene: Scene, run: Callable[[], list[Any]]) -> dict[str, Any]:
         scene.tidy()
         with _short_of_memory(scene, int(before + share * above), share) as refused:
             parts = run()
-        why = [str(one) for one in parts if isinstance(one, Failed)]
+        why = [str(one) for one in parts.failed.values()]
         found[f"at {share:g}"] = why[0][:160] if why else "whole"
         found[f"refused at {share:g}"] = refused()
         if why:
             break
-        found[f"distance at {share:g}"] = max(distance(a, b) for a, b in zip(parts, whole, strict=True))
+        found[f"distance at {share:g}"] = max(distance(a, b) for a, b in zip(parts.sound.values(), whole.sound.values(), strict=True))
     return found
 
 
@@ -87,14 +86,14 @@ def _pretended(scene: Scene, share: float) -> Iterator[Callable[[], int]]:
         object.__delattr__(vision, "forward")
 
 
-def _paths(scene: Scene) -> dict[str, Callable[[], list[Any]]]:
+def _paths(scene: Scene) -> dict[str, Callable[[], Parted]]:
     """By name, what gives an array for each result, or why there is none."""
     model, pixels = scene.large, scene.large.architecture.image_size
     small = scene.tiny
     learners, classes, batch = (2, 4, 2) if small else (4, 40, 8)
     task = Noise(classes, learners * 2 * batch, 8 if small else 64, pixels)
 
-    def tuning(method: str, k: int = learners) -> Callable[[], list[Any]]:
+    def tuning(method: str, k: int = learners) -> Callable[[], Parted]:
         chosen = settings(method, {"epochs": 1, "batch_size": batch, "warmup_epochs": 0})
         draws = task.draws(k)
 
@@ -104,7 +103,7 @@ def _paths(scene: Scene) -> dict[str, Callable[[], list[Any]]]:
 
         return lambda: each(tuned, list(range(k)))
 
-    def answering(method: str, prompts: int) -> Callable[[], list[Any]]:
+    def answering(method: str, prompts: int) -> Callable[[], Parted]:
         own = [single_task.scratch(model, method, settings(method), seed).prompts for seed in range(prompts)]
         features = np.random.default_rng(0).normal(size=(len(task.images("test")), model.architecture.embed_dim)).astype(np.float32)
         features /= np.linalg.norm(features, axis=1, keepdims=True)
@@ -114,7 +113,7 @@ def _paths(scene: Scene) -> dict[str, Callable[[], list[Any]]]:
 
         return lambda: each(answered, list(range(prompts)))
 
-    def shared() -> list[Any]:
+    def shared() -> Parted:
         random = torch.Generator().manual_seed(0)
         features = torch.nn.functional.normalize(torch.randn(64, model.architecture.embed_dim, generator=random), dim=-1).to(model.device)
         labels = (torch.arange(64) % classes).to(model.device)
