@@ -150,6 +150,20 @@ def test_bad_options_end_with_a_sentence(folder, capsys, options, told):
     assert end.value.code == 1 and told in error and error.count("\n") == 1 and not (folder / "bad").exists()
 
 
+def test_the_folder_of_a_study_is_left_alone_and_an_earlier_analysis_leaves_nothing(folder, tmp_path):
+    (tmp_path / "study" / "cells").mkdir(parents=True)
+    with pytest.raises(UserError, match="holds a study"):
+        promptatlas.analyse(folder / "near.csv", output=tmp_path / "study", permutations=9)
+    assert [path.name for path in tmp_path.rglob("*")] == ["study", "cells"]
+    again = tmp_path / "again"
+    for name in ("tables/similarity.csv", "figures/heatmap-old-raw.png", "figures/mine.png", "notes.txt"):
+        (again / name).parent.mkdir(parents=True, exist_ok=True)
+        (again / name).write_text("old")
+    promptatlas.analyse(pd.DataFrame(np.eye(2)), output=again, permutations=9)
+    left = {path.relative_to(again).as_posix() for path in again.rglob("*") if path.is_file() and path.read_bytes() == b"old"}
+    assert left == {"figures/mine.png", "notes.txt"}
+
+
 def test_a_folder_that_cannot_be_is_told(folder):
     with pytest.raises(UserError, match="cannot be made a folder"):
         promptatlas.analyse(folder / "near.csv", output=folder / "near.csv" / "out", permutations=9)

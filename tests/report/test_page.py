@@ -187,7 +187,7 @@ def test_browser_shows_a_cell_with_its_command(written, tmp_path):
 
 
 @needs_browser
-@pytest.mark.parametrize("view", ["relationship", "chance_corrected", "column_ratio", "raw"])
+@pytest.mark.parametrize("view", ["relationship", "chance_corrected", "perfection_gap", "column_ratio", "raw"])
 def test_browser_draws_every_view_and_order(written, tmp_path, view):
     order = {"relationship": "giving", "raw": "family", "column_ratio": "name"}.get(view, "similar")
     document = browse(written[2], tmp_path, f"#method=coop&view={view}&order={order}&theme=dark")

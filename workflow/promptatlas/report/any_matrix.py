@@ -20,6 +20,13 @@ from promptatlas.report.figures import any_matrix as figures
 from promptatlas.report.page import any_matrix as page
 from promptatlas.runs import tables
 
+OF_A_STUDY = ("cells", "prompts", "config.json", "provenance.json")
+NAMES = ("transfer", "similarity", "tasks", "statistics", "effects", "comparison", "groups")
+OURS = (
+    *(f"tables/{name}.{ending}" for name in NAMES for ending in ("csv", "parquet")),
+    *(f"figures/{name}.{ending}" for name in figures.NAMES for ending in ("svg", "png")),
+)
+
 Source: TypeAlias = "str | Path | pd.DataFrame"
 Sources: TypeAlias = "Source | Sequence[Source | tuple[str, Source]] | Mapping[str, Source]"
 
@@ -82,7 +89,10 @@ def analyse(
 
 
 def write(result: Analysis, folder: Path, title: str) -> list[Path]:
-    """Everything into `folder`: tables/, figures/, summary.json and report.html; the paths."""
+    """Everything into `folder`: tables/, figures/, summary.json and report.html; the paths. What an earlier analysis left there and this
+    one does not have is removed. UserError for the folder of a study."""
+    if of_a_study := next((name for name in OF_A_STUDY if (folder / name).exists()), None):
+        raise UserError(f"{folder} holds a study ({of_a_study}), whose tables and page would be lost; name another folder with `-o`")
     try:
         (folder / "tables").mkdir(parents=True, exist_ok=True)
     except OSError as error:
@@ -102,6 +112,8 @@ def write(result: Analysis, folder: Path, title: str) -> list[Path]:
     ):
         files.replace(path, text.encode())
         written.append(path)
+    for old in {path for pattern in OURS for path in folder.glob(pattern)} - {*written}:
+        old.unlink()
     return written
 
 

@@ -21,6 +21,7 @@ from promptatlas.report.figures.matrix import grid
 from promptatlas.report.figures.relations import correlation_forest, scatter, variance_bars
 from promptatlas.report.figures.style import STYLE, save
 
+NAMES = ("heatmap-*", "givers-*", "similarity-*", "variance", "correlations")
 AXES = ("source: what transfer comes from", "target: what it is measured on")
 DRAWN = (RELATIONSHIP, "raw", "perfection_gap")  # beside the scale of headlines; the page has all
 BOXES = "Figures: no font here has some signs of the names, which are boxes there; the page shows them."
