@@ -262,7 +262,7 @@ def test_a_baseline_without_seeds_is_that_of_all_seeds_and_is_no_seed_itself():
     assert scales.available(found)[0]["gain"].matrix(found.matrices[0]) == pytest.approx(100 * (SHARES - BASE))
     percent = gathered(square(100 * SHARES[0], EIGHT[:5]), baseline="25")
     assert gathered(square(SHARES[0], list("12345")), baseline="5").tasks == tuple("12345")
-    assert (percent.matrices[0].baseline == 0.25).all() and "The baseline is 0.25 for every target." in percent.notes
+    assert (percent.matrices[0].baseline == 0.25).all() and "The baseline is 25 % for every target." in percent.notes
 
 
 def test_a_method_that_only_holds_rows_beside_the_matrix_is_left_out_and_that_is_told():

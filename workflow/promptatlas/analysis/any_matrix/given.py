@@ -83,8 +83,7 @@ def gather(
         raise UserError(f"{_file(files, table)} holds no score of a task that is both source and target")
     for what, value in fixed.items():
         if value is not None:
-            told = f"the row '{plain(value)}'" if isinstance(value, str) else f"{value:g} for every target"
-            notes.append(f"The {what} is {told}.")
+            notes.append(f"The {what} is {_of_all(value, percent)}.")
     if lower_is_better:
         matrices = [_turned(one) for one in matrices]
         notes.append("Less is better: all scores are turned (times -1), so that larger is better everywhere below.")
@@ -231,6 +230,13 @@ def _fixed(what: str, told: str | None, percent: bool, rows: Sequence[str]) -> f
         names = suggest(told, map(plain, rows)) if rows else "no source is without a column of its own"
         raise UserError(f"`--{what}` says '{plain(told)}', which is neither a number nor a source that is no target; {names}")
     return value / 100 if percent else value
+
+
+def _of_all(value: float | str, percent: bool) -> str:
+    """What `_fixed` understood, in words."""
+    if isinstance(value, str):
+        return f"the row '{plain(value)}'"
+    return f"{100 * value:g} % for every target" if percent else f"{value:g} for every target"
 
 
 def _dense(
