@@ -13,6 +13,7 @@ from sklearn.metrics import roc_auc_score
 
 from promptatlas import backbone
 from promptatlas.backbone import feature_file
+from promptatlas.backbone.classifier import PromptedClassifier
 from promptatlas.base.errors import Failed, UserError
 from promptatlas.evaluation import evaluate
 from promptatlas.evaluation.contributions import contributions
@@ -361,9 +362,10 @@ def test_estimates_are_those_of_what_each_prompt_makes_of_the_images_of_a_draw(f
         TunedPrompt.load(study.paths.prompt(method, 3, "hues"))[0],
         single_task.scratch(model, method, study.settings(method), 3),
     )
-    seen = observe(model, task.task.class_names, images, features, prompt.prompts, NAMES["hues"])
+    own, source = (PromptedClassifier(model, classes, prompt.prompts) for classes in (task.task.class_names, NAMES["hues"]))
+    seen = observe(own, images, features, prompt.prompts, source)
     slope = first_step.gradient(model, study.settings(method), task.task.class_names, images, features, labels, start)
-    own = found.estimated(5, 4)
+    estimated = found.estimated(5, 4)
     expected = {
         "est_logme": logme(seen.logits if seen.features is None else seen.features, labels),
         "est_leep": leep(seen.source_probabilities, labels),
@@ -373,8 +375,8 @@ def test_estimates_are_those_of_what_each_prompt_makes_of_the_images_of_a_draw(f
         "est_knn": nearest(seen.logits if seen.features is None else seen.features, labels),
     }
     for name, value in expected.items():
-        assert own[name][found.places[TriedPrompt("hues", 3)]] == pytest.approx(value, rel=1e-3, abs=1e-5), name
-    assert np.isnan(own["src_validation"][found.places[TriedPrompt("scratch", 3)]])
+        assert estimated[name][found.places[TriedPrompt("hues", 3)]] == pytest.approx(value, rel=1e-3, abs=1e-5), name
+    assert np.isnan(estimated["src_validation"][found.places[TriedPrompt("scratch", 3)]])
     alone = found.estimated(5, 1)["est_knn"]
     assert np.isnan(alone).all() and found.gaps["est_knn"] == "a class has 1 of the images, and it needs 2"
 

@@ -5,6 +5,7 @@ import pytest
 import torch
 
 from promptatlas.backbone import encode
+from promptatlas.backbone.classifier import PromptedClassifier
 from promptatlas.evaluation.estimates.source import first_order
 from promptatlas.evaluation.observe import observe
 from promptatlas.methods import settings
@@ -23,6 +24,7 @@ def test_the_loss_falls_by_the_inner_product_for_a_small_step(method, several, t
     features = encode.encode_task(tiny_backbone, task, ["features_train"])["features_train"][:count]
     start = single_task.scratch(tiny_backbone, method, own, 1)
     given = (task.task.class_names, images, features)
+    classifier = PromptedClassifier(tiny_backbone, task.task.class_names, start.prompts)
     slope = first_step.gradient(tiny_backbone, own, *given, labels, start)
 
     def moved(size):
@@ -33,7 +35,7 @@ def test_the_loss_falls_by_the_inner_product_for_a_small_step(method, several, t
         return TunedPrompt(method, parameters, learners.prompts().detach())
 
     def loss(prompt):
-        logits = torch.from_numpy(observe(tiny_backbone, *given, prompt.prompts).logits).double()
+        logits = torch.from_numpy(observe(classifier, images, features, prompt.prompts).logits).double()
         return float(cross_entropy(logits, torch.from_numpy(labels)).mean())
 
     ahead, back = moved(5e-4), moved(-5e-4)

@@ -10,7 +10,6 @@ from typing import Any, NamedTuple
 import numpy as np
 import torch
 
-from promptatlas.backbone import Backbone
 from promptatlas.backbone.classifier import PromptedClassifier
 from promptatlas.backbone.passes import in_passes
 from promptatlas.backbone.prompts import Prompts
@@ -29,20 +28,17 @@ class Observation(NamedTuple):
 
 @torch.no_grad()
 def observe(
-    backbone: Backbone, class_names: tuple[str, ...], images: np.ndarray | ImageRows, features: np.ndarray, prompt: Prompts,
-    source_names: tuple[str, ...] | None = None,
+    classifier: PromptedClassifier, images: np.ndarray | ImageRows, features: np.ndarray, prompt: Prompts,
+    source: PromptedClassifier | None = None,
 ) -> Observation:  # fmt: skip
-    """What `prompt` (K = 1) makes of `images` (N, S, S, 3), whose features without prompts are `features` (N, D), among the target's
-    classes and, where `source_names` are given, among those that it was trained on."""
-    prompt = prompt.to(backbone.device)
-    classifier = PromptedClassifier(backbone, class_names, prompt)
-    plain = torch.from_numpy(features).to(backbone.device)
+    """What `prompt` (K = 1) makes of `images` (N, S, S, 3), whose features without prompts are `features` (N, D), among the classes of
+    `classifier` and, where one is given, of `source`, those that it was trained on. Both serve all prompts of one shape."""
+    prompt = prompt.to(classifier.backbone.device)
+    plain = torch.from_numpy(features).to(classifier.backbone.device)
     seen = plain if prompt.visual is None else _prompted(classifier, images, prompt)
     logits = classifier.answer(prompt, seen.unsqueeze(0))[0]
-    source = None
-    if source_names is not None:
-        source = PromptedClassifier(backbone, source_names, prompt).answer(prompt, seen.unsqueeze(0))[0].softmax(-1)
-    return Observation(_numbers(logits), None if prompt.visual is None else _numbers(seen), None if source is None else _numbers(source))
+    own = None if source is None else _numbers(source.answer(prompt, seen.unsqueeze(0))[0].softmax(-1))
+    return Observation(_numbers(logits), None if prompt.visual is None else _numbers(seen), own)
 
 
 def _prompted(classifier: PromptedClassifier, images: np.ndarray | ImageRows, prompt: Prompts) -> torch.Tensor:

@@ -13,8 +13,10 @@ from pathlib import Path
 from typing import NamedTuple
 
 import numpy as np
+import torch
 
 from promptatlas.backbone import feature_file
+from promptatlas.backbone.classifier import PromptedClassifier
 from promptatlas.base.errors import FAILED, Failed, UserError
 from promptatlas.evaluation import estimates, evaluate
 from promptatlas.evaluation.observe import Observation, observe
@@ -66,6 +68,13 @@ class TryPrompts(OfMethod[TryJob]):
         self.scratch: Mapping[int, TunedPrompt] = OnDemand(
             lambda seed: single_task.scratch(self.at.model, self.method, self.settings, seed),
         )
+
+        self.classifiers: Mapping[tuple[str, ...], PromptedClassifier] = OnDemand(self._classifier)
+
+    def _classifier(self, class_names: tuple[str, ...]) -> PromptedClassifier:
+        """For all prompts of the method, which have one shape."""
+        with torch.no_grad():
+            return PromptedClassifier(self.at.model, class_names, self.scratch[self.job.scope.seeds[0]].prompts.to(self.at.model.device))
 
     def steps(self) -> Iterator[Step]:
         batches = [Batch(target, [self.artifact(target)], self.make) for target in self.job.targets]
@@ -204,8 +213,8 @@ class TryPrompts(OfMethod[TryJob]):
 
     def _estimated(self, prompt: TriedPrompt, given: Estimating, keeps: Callable[[np.ndarray], np.ndarray]) -> Answered:
         own, untrained = self.prompt(prompt), prompt.source == SCRATCH
-        source = None if untrained else self.at.tasks[prompt.source].task.class_names
-        seen = observe(self.at.model, given.class_names, given.images, given.features, own.prompts, source)
+        source = None if untrained else self.classifiers[self.at.tasks[prompt.source].task.class_names]
+        seen = observe(self.classifiers[given.class_names], given.images, given.features, own.prompts, source)
         answers = keeps(seen.logits)
         return Answered(answers, given.of(seen, own, None if untrained else self.scratch[_seed(prompt)]))
 
