@@ -36,7 +36,7 @@ def test_the_loss_falls_by_the_inner_product_for_a_small_step(method, several, t
 
     def loss(prompt):
         logits = torch.from_numpy(observe(classifier, images, features, prompt.prompts).logits).double()
-        return float(cross_entropy(logits, torch.from_numpy(labels)).mean())
+        return float(cross_entropy(logits, torch.from_numpy(np.array(labels))).mean())
 
     ahead, back = moved(5e-4), moved(-5e-4)
     foretold = first_order(slope, first_step.delta(ahead, start))

@@ -23,25 +23,27 @@ def logme(features: np.ndarray, labels: np.ndarray) -> float:
     left, squared = left[:, there], singular[there] ** 2
     if not len(squared):
         raise Undefined("the answers are zero")
-    return float(np.mean([_evidence(left, squared, column) for column in columns(labels).T]))
+    return float(_evidence(left, squared, columns(labels)).mean())
 
 
-def _evidence(left: np.ndarray, squared: np.ndarray, y: np.ndarray) -> float:
-    """Log evidence per image for one column (N,); left (N, R) and squared (R,): singular vectors and squared singular values."""
-    images = len(y)
-    along = (left.T @ y) ** 2
-    outside = max(float(y @ y - along.sum()), 0.0)
-    a = b = 1.0
+def _evidence(left: np.ndarray, squared: np.ndarray, marks: np.ndarray) -> np.ndarray:
+    """Log evidence per image (C,) for columns (N, C); left (N, R) and squared (R,): singular vectors and squared singular values."""
+    images, squared = len(marks), squared[:, None]
+    along = (left.T @ marks) ** 2
+    outside = ((marks**2).sum(axis=0) - along.sum(axis=0)).clip(min=0)
+    a, b, weights, residual = np.ones((4, marks.shape[1]))
+    moving = np.arange(marks.shape[1])
     for _ in range(MOST_STEPS):
-        ratio = a / b
-        effective = (squared / (squared + ratio)).sum()
-        weights = (squared * along / (ratio + squared) ** 2).sum()
-        residual = (along / (1 + squared / ratio) ** 2).sum() + outside
-        a, b = effective / (weights + FLOOR), (images - effective) / (residual + FLOOR)
-        if abs(a / b - ratio) <= NEAR * ratio:
+        ratio, own = a[moving] / b[moving], along[:, moving]
+        effective = (squared / (squared + ratio)).sum(axis=0)
+        weights[moving] = (squared * own / (ratio + squared) ** 2).sum(axis=0)
+        residual[moving] = (own / (1 + squared / ratio) ** 2).sum(axis=0) + outside[moving]
+        a[moving], b[moving] = effective / (weights[moving] + FLOOR), (images - effective) / (residual[moving] + FLOOR)
+        moving = moving[np.abs(a[moving] / b[moving] - ratio) > NEAR * ratio]
+        if not len(moving):
             break
-    fit = len(squared) * np.log(a) + images * np.log(b) - np.log(a + b * squared).sum() - b * residual - a * weights
-    return float((fit - images * np.log(2 * np.pi)) / (2 * images))
+    fit = len(squared) * np.log(a) + images * np.log(b) - np.log(a + b * squared).sum(axis=0) - b * residual - a * weights
+    return (fit - images * np.log(2 * np.pi)) / (2 * images)
 
 
 @estimator(
