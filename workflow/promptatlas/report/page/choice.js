@@ -4,7 +4,7 @@ const CHOICE = SUMMARY.choice || [];
 const ALL_SEEDS = "all_seeds";
 const RULES = {
   oracle: ["the best prompt, known beforehand", "the best prompt or the hand-written one, known beforehand"],
-  try: ["the prompt that scores best on the images", "the same, if it beats the hand-written prompt by the margin"],
+  try: ["the prompt that scores best on the images", "the best on the images, if it beats the hand-written prompt by the margin"],
   combination: ["images and measures together", "images and measures together, by a margin"],
   static_list: ["the prompt that is best on the other tasks"],
   static_source: ["the source that is best on the other tasks, in other seeds"],
@@ -14,8 +14,9 @@ const RULES = {
 
 const predictorTitle = name => titleOf(WORDS.estimators[name] ? "estimators" : "measures", name);
 const ruleTitle = one =>
-  one.rule.startsWith("measure:") ? `measure: ${predictorTitle(one.rule.slice("measure:".length))}` : RULES[one.rule][one.or_none ? 1 : 0];
-const looks = one => ["try", "combination"].includes(one.rule) || one.rule.startsWith("measure:");
+  isMeasure(one) ? `measure: ${predictorTitle(one.rule.slice("measure:".length))}` : RULES[one.rule][one.or_none ? 1 : 0];
+const isMeasure = one => one.rule.startsWith("measure:");
+const looks = one => ["try", "combination"].includes(one.rule);
 const bounds = (one, name, digits = 1) =>
   isNumber(one[`${name}_low`]) ? ` [${signed(one[`${name}_low`], digits)}, ${signed(one[`${name}_high`], digits)}]` : "";
 const lost = (one, name) =>
@@ -28,14 +29,14 @@ function drawChoice() {
   const every = own.filter(one => one.candidates === ALL_SEEDS);
   const single = own.filter(one => one.candidates !== ALL_SEEDS);
   fill("choice-words", choiceWords(every));
-  fill("choice-table", choiceTable(every));
+  fill("choice-table", choiceTable(every.filter(one => !isMeasure(one))));
+  const measures = every.filter(isMeasure);
   fill(
-    "choice-seeds",
+    "choice-more",
+    measures.length ? more("By what else is known of prompts: measures alone", choiceTable(measures)) : null,
     single.length
-      ? element(
-          "details",
-          {},
-          element("summary", {}, "The same, with the prompts of one seed at a time"),
+      ? more(
+          "The same, with the prompts of one seed at a time",
           para(
             "A source that was best in some seeds need not be so in another. Here a source is chosen by its other seeds, and its prompt of the seed left out is scored.",
           ),
@@ -44,6 +45,8 @@ function drawChoice() {
       : null,
   );
 }
+
+const more = (head, ...content) => element("details", {}, element("summary", {}, head), ...content);
 
 function choiceWords(rows) {
   const shots = Math.max(...rows.map(one => one.shots || 0));
@@ -65,16 +68,16 @@ function choiceWords(rows) {
   ];
 }
 
-// Rules that look at images have a row for every number of images; others are the same for all.
+// Rules that try prompts have a row for every number of images, others one for the largest.
 function choiceTable(rows) {
   const most = Math.max(...rows.map(one => one.shots || 0));
   const shown = rows.filter(one => looks(one) || (one.shots || 0) === most);
-  shown.sort((a, b) => a.or_none - b.or_none || a.regret_1 - b.regret_1);
+  shown.sort((a, b) => b.or_none - a.or_none || a.regret_1 - b.regret_1);
   return table(
-    ["chosen", "images per class", "below the best, points", "best of three", "gain over hand-written, points", "used", "harmed", "of what could be gained"],
+    ["chosen", "images per class", "below the best, points", "best of three", "gain over hand-written, points", "used", "harmed", "of the most"],
     shown.map(one => [
       ruleTitle(one),
-      looks(one) && one.shots ? `${one.shots}` : "\u2013",
+      (looks(one) || isMeasure(one)) && one.shots ? `${one.shots}` : "\u2013",
       lost(one, "regret_1"),
       show(one.regret_3, 1),
       signed(one.gain) + bounds(one, "gain"),
@@ -83,6 +86,6 @@ function choiceTable(rows) {
       percent(one.oracle_share),
     ]),
     [1, 2, 3, 4, 5, 6, 7],
-    "Harmed: more than a point below the hand-written prompt. Rules that may keep the hand-written prompt are held against the best prompt or that one.",
+    "Harmed: more than a point below the hand-written prompt; of the most: gain as a share of what could be gained. Rules that may keep the hand-written prompt are held against the best prompt or that one.",
   );
 }
