@@ -367,7 +367,7 @@ GOOD = long(SHARES[:1], EIGHT[:5])
         ("method,source,target,score\na,x,y,.5\na,y,x,.4\nb,x,y,50\nb,y,x,60", {}, "scores of 'a' are at most 1 and others go up to 60"),
         ("source,target,score,baseline\na,b,.5,.1\nb,a,.4,.2\nb,b,.3,.3", {}, "'baseline' has several values for the target 'b'"),
         ("source,target,score\na,b,1e200\nb,a,.4", {}, "cannot be reckoned with; write them in another unit"),
-        (square(np.ones((401, 401)), [f"t{k}" for k in range(401)]), {}, "has 401 tasks; up to 400"),
+        (square(np.ones((251, 251)), [f"t{k}" for k in range(251)]), {}, "has 251 tasks; up to 250"),
     ],
 )  # fmt: skip
 def test_bad_input_is_told_in_one_sentence(text, how, told):
