@@ -67,13 +67,13 @@ def test_a_rule_is_the_same_had_the_truth_of_its_target_been_other():
         for before, after in zip(group.leads(group.shrunk, task), other.leads(other.shrunk, task), strict=True):
             assert before.target != task
             np.testing.assert_array_equal(before.gain, after.gain)
-        lists = [module._static(one, module._files(one)) for one in (group, other)]
-        sources = [module._by_other_seeds(one, module._files(one), module._elsewhere) for one in (group, other)]
-        other_targets_alone = [replace(one, truth=one.truth * 0.5 if one.target == task else one.truth) for one in evidences]
+        lists = module._static(group, module._files(group))
+        sources = module._by_other_seeds(group, module._files(group), module._elsewhere)
+        other_targets_alone = [replace(one, truth=one.truth[::-1] if one.target == task else one.truth) for one in evidences]
         alone = list(module._groups(other_targets_alone))[candidates]
         for e in own:
-            np.testing.assert_array_equal(lists[0][e], module._static(alone, module._files(alone))[e])
-            np.testing.assert_array_equal(sources[0][e], module._by_other_seeds(alone, module._files(alone), module._elsewhere)[e])
+            np.testing.assert_array_equal(lists[e], module._static(alone, module._files(alone))[e])
+            np.testing.assert_array_equal(sources[e], module._by_other_seeds(alone, module._files(alone), module._elsewhere)[e])
 
 
 def test_what_is_known_of_a_source_by_its_other_seeds_leaves_out_its_own():

@@ -1,7 +1,7 @@
 """The table `choice`: how well rules choose a prompt for a task of a study, from evidence on it alone and from the other tasks.
 
-Nothing that a rule is given comes from the target's test images, and nothing that is fitted or chosen (a margin, a list, coefficients)
-from the target at all, nor from prompts that were trained on it. The oracle alone looks.
+Nothing that is fitted or chosen (a margin, a list, coefficients) comes from the target, margins and coefficients neither from prompts that
+were trained on it. Its test images are looked at by the oracle alone and, in seeds that are not scored, by `other_seeds`.
 
 Two ways to count candidates. `all_seeds`: every prompt file, of all seeds of the sources. `one_seed`: the files of one seed at a
 time, mean over seeds; there rules that know a source by its other seeds (`static_source` on the other targets, `other_seeds` on this
