@@ -1,4 +1,4 @@
-"""Fourteen kinds of change of a finished study of two tasks of one's own: what is told of each beforehand, what the next run
+"""Kinds of change of a finished study of two tasks of one's own: what is told of each beforehand, what the next run
 computes again, and that nothing is left then. Jobs are called as Snakemake calls them; one study has Snakemake itself find what a change
 makes stale.
 """
@@ -27,7 +27,7 @@ pytestmark = pytest.mark.study
 
 CONFIG = {
     "study": "own", "benchmark": "own", "methods": ["coop"], "seeds": [1], "shots": 2, "device": "cpu",
-    "settings": {"coop": {"epochs": 1, "context": 2}}, "statistics": {"permutations": 99},
+    "settings": {"coop": {"epochs": 1, "context": 2}}, "statistics": {"permutations": 99}, "choice": False,
     "backbone": {"model": "mini", "pretrained": "weights"},
     "data": {"a": {"folder": "images/a"}, "b": {"folder": "images/b.json", "root": "images/b"}},
 }  # fmt: skip
@@ -37,7 +37,7 @@ TINY = {
     "vision_cfg": {"image_size": 32, "patch_size": 16, "width": 64, "layers": 1, "head_width": 32},
     "text_cfg": {"context_length": 77, "vocab_size": 49408, "width": 64, "heads": 2, "layers": 1},
 }  # fmt: skip
-RESULTS = ("draws", "encoded", "prompts", "probes", "cells")
+RESULTS = ("draws", "encoded", "prompts", "probes", "cells", "tries")
 BACKBONE = "the backbone"
 AGAIN = "{} is {} again, because of {}"
 
@@ -98,7 +98,7 @@ def run() -> None:
         if (change := changes.of_task(study(), task)).inputs or not changes.is_prepared(study(), task):
             prepare.prepare(study(), task, 1, quiet, change.mark)
     now = study()
-    for job in (now.jobs.draw, *now.jobs.encode, *now.jobs.probe, *now.jobs.tune, *now.jobs.transfer):
+    for job in (now.jobs.draw, *now.jobs.encode, *now.jobs.probe, *now.jobs.tune, *now.jobs.transfer, *now.jobs.tries):
         engine.run(now, job, 1, quiet)
 
 
@@ -211,6 +211,10 @@ KINDS = {
     "method setting": (
         lambda: configure(settings=LONGER), {},
         prompts("a", "b") | cells(*(f"{target}/{source}" for target in "ab" for source in ("a", "b", "scratch"))),
+    ),
+    "choice": (
+        lambda: configure(choice={"draws": 1, "shots": [1]}), {"a": "choice", "b": "choice"},
+        {"tries/coop/a.safetensors", "tries/coop/b.safetensors"},
     ),
     "backbone file": (lambda: write_weights(Path("weights"), 1.01), {BACKBONE: "backbone file (1 replaced)"}, ALL),
     "library numerics": (lambda: None, {"a": "library numerics", "b": "library numerics"}, ALL),
