@@ -101,6 +101,13 @@ def _parser() -> argparse.ArgumentParser:
     frozen.add_argument("-o", "--output", type=Path, required=True, help="the folder to write")
     frozen.set_defaults(run=_export)
 
+    coming = commands.add_parser(
+        "next", help="say which pairs of tasks a study that is not finished should measure next, to know the best sources soon",
+        epilog="docs/budget.md says how they are chosen",
+    )  # fmt: skip
+    coming.add_argument("--budget", type=int, default=10, metavar="N", help="how many pairs of each method (default: 10)")
+    coming.set_defaults(run=_next)
+
     ahead = commands.add_parser("plan", help="say what a study will take, from speeds measured here in about 20 s")
     ahead.add_argument("--gpus", type=int, metavar="N", help="GPUs, or cores without one, that work at once (default: those here)")
     ahead.set_defaults(run=_plan)
@@ -127,7 +134,7 @@ def _parser() -> argparse.ArgumentParser:
     archive.add_argument("-o", "--output", type=Path, required=True, help="the archive to write, such as study.tar.gz")
     archive.set_defaults(run=_pack)
 
-    for command in (status, rerun, ahead, manual, archive):
+    for command in (status, rerun, coming, ahead, manual, archive):
         command.add_argument("--configfile", type=Path, help="another study's configuration, on top of config.yaml")
     return parser
 
@@ -193,6 +200,15 @@ def _rerun(options: argparse.Namespace) -> int:
     command += [f"--profile={profile}" for profile in options.profile or []]
     command += ["--dry-run"] if options.dry_run else []
     return subprocess.call([*command, "--forcerun", *files])
+
+
+def _next(options: argparse.Namespace) -> int:
+    if options.budget < 1:
+        raise UserError(f"--budget must be at least 1, not {options.budget}")
+    from promptatlas.analysis.budget import of_study
+
+    print("\n".join(of_study.lines(_study(options.configfile), options.budget)))
+    return 0
 
 
 def _plan(options: argparse.Namespace) -> int:

@@ -21,6 +21,7 @@ from promptatlas.base.rng import named_rng
 # Variances over that of g.
 SPREADS = {"source": (0.03, 0.1, 0.3, 1.0, 3.0, 30.0), "target": (0.3, 3.0, 30.0, 300.0), "similarity": (0.03, 0.3, 3.0, 30.0)}
 DRAWS = 256
+FEWEST = 3  # measured cells from which others can be guessed
 START, STEP, REPEATS = 0.1, 0.05, 20
 
 
@@ -51,8 +52,8 @@ def believed(gains: np.ndarray, similarity: Sequence[np.ndarray] = (), draws: in
     there = np.isfinite(gains)
     if np.isinf(gains).any():
         raise UserError("gains hold an infinite number; give NaN where a cell is not measured")
-    if there.sum() < 3:
-        raise UserError(f"{there.sum()} cells are measured; measure at least 3 before asking for the next")
+    if there.sum() < FEWEST:
+        raise UserError(f"{there.sum()} cells are measured; measure at least {FEWEST} before asking for the next")
     count, near = len(gains), [_standard(one) for one in similarity]
     middle, unit = gains[there].mean(), gains[there].std() or 1.0
     values = np.where(there, (gains - middle) / unit, 0.0)
@@ -107,7 +108,7 @@ def simulated(
     """
     gains = off_diagonal(np.asarray(gains, dtype=np.float64))
     cells = np.argwhere(np.isfinite(gains))
-    first, more = max(3, round(START * len(cells))), max(1, round(step * len(cells)))
+    first, more = max(FEWEST, round(START * len(cells))), max(1, round(step * len(cells)))
     rows = []
     for repeat in range(repeats):
         shuffled = named_rng("budget", "simulated", repeat).permutation(cells)
