@@ -85,10 +85,16 @@ def test_scores_are_those_of_the_prompts_on_the_images_to_choose_by(answer, stud
     assert all(one.score == pytest.approx(one.prompt.history[one.prompt.best_epoch - 1]["validation_score"]) for one in chosen)
 
 
-def test_of_equal_scores_the_one_that_needs_least_wins(answer):
-    order = (tuning.HAND_WRITTEN, tuning.AS_IT_IS, tuning.TUNED)
-    pairs = zip(answer.tuned.contenders, answer.tuned.contenders[1:], strict=False)
-    assert all((-a.score, order.index(a.how)) <= (-b.score, order.index(b.how)) for a, b in pairs)
+def test_of_equal_scores_the_one_wins_that_is_surer_of_the_right_classes(answer, study, images):
+    """The loss is that of the answers of the prompt as others load it."""
+    several = [(-one.score, one.loss) for one in answer.tuned.contenders]
+    assert several == sorted(several) and len({score for score, _ in several}) < len(several)
+    names, draw = answer.target.task.class_names, answer.tuned.draw
+    paths = [images / name / f"{n}.jpg" for name in names for n in range(8)]
+    for one in (one for one in answer.tuned.contenders if one.prompt):
+        given = Classifier(study[1], names, one.prompt.prompts, "crop")([paths[row] for row in draw.validation])
+        own = given.probabilities[np.arange(len(draw.validation)), draw.validation_labels]
+        assert one.loss == pytest.approx(-np.log(own).mean(), rel=1e-4)
 
 
 def test_the_winner_is_left_with_its_card(answer):

@@ -8,6 +8,7 @@ import pandas as pd
 import pytest
 
 from promptatlas.analysis.choice import decision
+from promptatlas.analysis.choice.book import ALL_SEEDS, book
 from promptatlas.recommendation import answer as answers, record, words
 from promptatlas.recommendation.candidates import CandidateFile, Found, Place
 from promptatlas.recommendation.labelled import Labelled
@@ -15,6 +16,7 @@ from promptatlas.recommendation.record import Record
 from promptatlas.recommendation.result import Recommendation, table
 from promptatlas.recommendation.trying import Row, Tried
 from promptatlas.tasks.task import Task
+from synthetic_evidence import study
 
 TASK = Task("greys", "greys", "own", ("black", "white"), ("a {}.",))
 IMAGES = 200
@@ -118,6 +120,13 @@ def test_the_margin_and_the_record_are_those_of_the_rule_that_decides():
     (line,) = found.lines
     for told in ("20 tasks of mini", "16 images per class", "CoOp", "+5.2 points", "(+2.0 to +8.0, 95 %)", "82 %", "45 %", "2 %"):
         assert told in line
+
+
+def test_the_record_reads_what_the_book_of_a_study_writes():
+    written = book(study())
+    (row,) = written[(written["rule"] == "try") & written["or_none"] & (written["candidates"] == ALL_SEEDS)].to_dict("records")
+    found = record.of([Place("made up", Path("x"), True, None, {record.TABLE: written.to_csv(index=False).encode()})], {row["method"]}, 16)
+    assert found.margin == pytest.approx(row["margin"]) and f"gained {row['gain']:+.1f} points" in found.lines[0]
 
 
 def test_of_numbers_of_images_the_closest_counts_and_of_margins_the_largest():

@@ -11,6 +11,7 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
+import torch
 
 from promptatlas.backbone import Backbone
 from promptatlas.backbone.encode import encode_images
@@ -19,6 +20,7 @@ from promptatlas.base.errors import UserError
 from promptatlas.base.messages import counted
 from promptatlas.base.progress import Say
 from promptatlas.evaluation import evaluate
+from promptatlas.methods.losses import cross_entropy
 from promptatlas.recommendation.candidates import CandidateFile, settings_of
 from promptatlas.recommendation.labelled import Labelled
 from promptatlas.recommendation.trying import Tried
@@ -36,8 +38,10 @@ HAND_WRITTEN, AS_IT_IS, TUNED = "hand-written", "as it is", "tuned"
 
 @dataclass(frozen=True)
 class Contender:
-    """What can be used in the end. how: hand-written, as it is, or tuned; start: the candidate it is or was tuned from, None for an
-    untrained one; score: by the target's metric on the validation images; prompt: None for the hand-written one; settings: that it was
+    """What can be used in the end.
+
+    how: hand-written, as it is, or tuned; start: the candidate it is or was tuned from, None for an untrained one; score: by the target's
+    metric on the validation images; loss: the mean cross-entropy there; prompt: None for the hand-written one; settings: that it was
     trained with.
     """
 
@@ -45,14 +49,15 @@ class Contender:
     method: str
     start: CandidateFile | None
     score: float
+    loss: float
     prompt: TunedPrompt | None
     settings: dict[str, Any] | None = None
 
 
 @dataclass(frozen=True)
 class Tuning:
-    """contenders: in order of their validation score, best first, and of equal ones what needs no tuning; draw: which images were used
-    for what; seed: of the untrained prompts and of the order of images.
+    """contenders: in order of their validation score, best first, and of equal ones by their loss, as few images make many equal; draw:
+    which images were used for what; seed: of the untrained prompts and of the order of images.
     """
 
     contenders: tuple[Contender, ...]
@@ -89,13 +94,13 @@ def tune(model: Backbone, target: Labelled, tried: Tried, count: int, seed: int,
     if not starts:
         raise UserError("none of the candidates can be tuned: their files have no learnables, or their methods or settings are not known")
     task, scores = prepared_task(target, folder), _Scores(model, target, drawn.validation)
-    contenders = [Contender(HAND_WRITTEN, "", None, scores.hand_written(), None)]
+    contenders = [Contender(HAND_WRITTEN, "", None, *scores.hand_written(), None)]
     for method, settings in dict.fromkeys((file.method, settings_of(file)) for file in starts):
         own = [file for file in starts if (file.method, settings_of(file)) == (method, settings)]
         say(f"tune {method} from {counted(len(own), 'prompt')} and an untrained one on {counted(len(drawn.train), 'image')}")
         contenders += _of_method(model, task, method, json.loads(settings), own, drawn, seed, scores)
     order = (HAND_WRITTEN, AS_IT_IS, TUNED)
-    return Tuning(tuple(sorted(contenders, key=lambda one: (-one.score, order.index(one.how)))), drawn, seed)
+    return Tuning(tuple(sorted(contenders, key=lambda one: (-one.score, one.loss, order.index(one.how)))), drawn, seed)
 
 
 def _of_method(
@@ -110,7 +115,7 @@ def _of_method(
     ]
     some += [(TUNED, file, prompt) for file, prompt in zip([*starts, None], tuned, strict=True)]
     values = scores([prompt.prompts for _, _, prompt in some])
-    return [Contender(how, method, file, value, prompt, settings) for (how, file, prompt), value in zip(some, values, strict=True)]
+    return [Contender(how, method, file, *value, prompt, settings) for (how, file, prompt), value in zip(some, values, strict=True)]
 
 
 class _Scores:
@@ -121,13 +126,17 @@ class _Scores:
         self.images, self.labels = target.images[rows], target.labels[rows]
         self.features = encode_images(model, self.images)
 
-    def __call__(self, prompts: list[Prompts]) -> list[float]:
-        logits = evaluate.answers(self.model, self.task.class_names, self.images, self.features, prompts)
-        return [metrics.score(self.task.metric, own, self.labels).value for own in logits]
+    def __call__(self, prompts: list[Prompts]) -> list[tuple[float, float]]:
+        """By prompt the score and the loss."""
+        return [self._of(own) for own in evaluate.answers(self.model, self.task.class_names, self.images, self.features, prompts)]
 
-    def hand_written(self) -> float:
+    def hand_written(self) -> tuple[float, float]:
         weights = self.model.class_features(self.task.class_names, self.task.templates).cpu().numpy()
-        return metrics.score(self.task.metric, self.model.logit_scale * self.features @ weights.T, self.labels).value
+        return self._of(self.model.logit_scale * self.features @ weights.T)
+
+    def _of(self, logits: np.ndarray) -> tuple[float, float]:
+        loss = cross_entropy(torch.from_numpy(logits)[None], torch.from_numpy(self.labels)[None])
+        return metrics.score(self.task.metric, logits, self.labels).value, float(loss.mean())
 
 
 def _trainable(file: CandidateFile) -> bool:
