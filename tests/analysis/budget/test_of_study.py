@@ -78,7 +78,23 @@ def test_too_few_pairs_or_no_hand_written_prompt_is_told(study):
     write(study, "coop", every(0.6))
     write(study, "vpt", hand_written() | {("shapes", "colors"): 0.7})
     coop, vpt = of_study.lines(study, 5)
-    assert coop.startswith("frozen coop: 0 of 20 pairs measured beside") and vpt.startswith("frozen vpt: 1 of 20 pairs measured beside")
+    assert coop == "frozen coop: 20 of 20 pairs measured, that is all"
+    assert vpt.startswith("frozen vpt: 1 of 20 pairs measured; 3 are needed")
+
+
+def test_a_pair_that_is_measured_is_never_next(study):
+    """Not even on a target where the hand-written prompt failed, so that there is no gain."""
+    pairs = {pair: score for pair, score in every(0.6).items() if pair[0] != pair[1]} | {("glasses", "letters"): None}
+    write(study, "coop", hand_written() | pairs | {("template", "colors"): None})
+    told = of_study.lines(study, 10)
+    assert told[0].startswith("frozen coop: 19 of 20 pairs") and len(told) == 3 and "--source glasses --target letters" in told[1]
+    write(study, "coop", dict.fromkeys(hand_written()))
+    assert "19 of 20 pairs measured; 3 are needed, on targets where the hand-written" in of_study.lines(study, 10)[0]
+
+
+def test_a_study_without_pairs_says_so(tmp_path):
+    config = {"study": "own", "design": "few_shot", "tasks": list(TASKS), "methods": ["coop"], "results": str(tmp_path)}
+    assert of_study.lines(Study(config), 5) == ["this study has no pairs of tasks to measure"]
 
 
 def test_a_damaged_cell_and_no_budget_are_told(study, capsys):

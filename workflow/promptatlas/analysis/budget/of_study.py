@@ -16,7 +16,8 @@ from promptatlas.study.study import Study
 @dataclass(frozen=True)
 class Measured:
     """What of one protocol and method is there: gains (N, N) in points over the hand-written prompt on the same target, mean over the
-    seeds that are measured, NaN where none is; wanted: (N, N) the pairs that the study has.
+    seeds that are measured, NaN where none is or where the hand-written prompt is not; wanted, there: (N, N) the pairs that the study has,
+    and those of them that have a score.
     """
 
     protocol: str
@@ -24,30 +25,31 @@ class Measured:
     tasks: tuple[str, ...]
     gains: np.ndarray
     wanted: np.ndarray
+    there: np.ndarray
 
 
 def measured(study: Study) -> list[Measured]:
-    """One per protocol and method, in the study's order. UserError for a cell that is no whole one."""
+    """One per protocol and method that has pairs, in the study's order. UserError for a cell that is no whole one."""
     scores: dict[tuple[str, str], dict[tuple[str, str], list[float]]] = defaultdict(lambda: defaultdict(list))
     for cell in study.cells:
         path, pair = study.paths.cell(cell), scores[cell.protocol, cell.method][cell.source, cell.target]
         if path.exists() and (score := cells.read_own(path, cell)["score"]) is not None:
             pair.append(score)
-    return [_of(study.tasks, *which, found) for which, found in scores.items()]
+    return [one for which, found in scores.items() if (one := _of(study.tasks, *which, found)).wanted.any()]
 
 
 def lines(study: Study, budget: int) -> list[str]:
     """What to print: by protocol and method how many pairs are measured, and the `budget` next ones as the options that name them."""
     out = []
     for one in measured(study):
-        known, wanted = int(np.isfinite(one.gains[one.wanted]).sum()), int(one.wanted.sum())
+        known, wanted = int(one.there.sum()), int(one.wanted.sum())
         told = f"{one.protocol} {one.method}: {known} of {counted(wanted, 'pair')} measured"
         if known == wanted:
             out.append(f"{told}, that is all")
-        elif known < FEWEST:
-            out.append(f"{told} beside the hand-written prompt; {FEWEST} are needed to say which are next")
+        elif np.isfinite(one.gains).sum() < FEWEST:
+            out.append(f"{told}; {FEWEST} are needed, on targets where the hand-written prompt is measured too, to say which are next")
         else:
-            coming = next_cells(one.gains, budget, one.wanted)
+            coming = next_cells(one.gains, budget, one.wanted & ~one.there)
             out += [
                 f"{told}; next, with the points expected:",
                 *(f"  {_address(one, cell.source, cell.target)}  +{cell.improvement:.1f}" for cell in coming),
@@ -57,14 +59,16 @@ def lines(study: Study, budget: int) -> list[str]:
 
 def _of(tasks: tuple[str, ...], protocol: str, method: str, scores: dict[tuple[str, str], list[float]]) -> Measured:
     number = {task: index for index, task in enumerate(tasks)}
-    gains, wanted = np.full((len(tasks), len(tasks)), np.nan), np.zeros((len(tasks), len(tasks)), dtype=bool)
+    gains = np.full((len(tasks), len(tasks)), np.nan)
+    wanted, there = np.zeros(gains.shape, dtype=bool), np.zeros(gains.shape, dtype=bool)
     for (source, target), found in scores.items():
         if source in number and source != target:
-            wanted[number[source], number[target]] = True
+            pair = number[source], number[target]
+            wanted[pair], there[pair] = True, bool(found)
             hand_written = scores.get((TEMPLATE, target))
             if found and hand_written:
-                gains[number[source], number[target]] = 100 * (np.mean(found) - np.mean(hand_written))
-    return Measured(protocol, method, tasks, gains, wanted)
+                gains[pair] = 100 * (np.mean(found) - np.mean(hand_written))
+    return Measured(protocol, method, tasks, gains, wanted, there)
 
 
 def _address(one: Measured, source: int, target: int) -> str:
