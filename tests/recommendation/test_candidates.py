@@ -290,6 +290,11 @@ def test_a_class_without_a_readable_image_is_named(study, tmp_path):
 def test_images_that_say_nothing_are_one_sentence(study, tmp_path):
     folder_of_images(tmp_path / "one", classes={"grey": 100}, count=2)
     assert "at least two classes" in sentence(tmp_path / "one", study[0])
+    folder_of_images(tmp_path / "deep" / "images", count=1)
+    assert f"write {tmp_path / 'deep' / 'images'}" in sentence(tmp_path / "deep", study[0])
+    (tmp_path / "loose").mkdir()
+    shutil.copy(tmp_path / "one/grey/0.jpg", tmp_path / "loose")
+    assert "images that belong to no class" in sentence(tmp_path / "loose", study[0])
     folder_of_images(tmp_path / "broken", count=1)
     for path in (tmp_path / "broken").rglob("*.jpg"):
         path.write_text("no image")

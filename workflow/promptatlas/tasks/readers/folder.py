@@ -83,7 +83,11 @@ def read_labelled(source: dict, data_root: Path) -> Listing:
     if "train" not in splits:
         _require_no_splits(source, root)
         splits = {"train": ["."]}
-    return read(source | {"splits": {split: names for split, names in splits.items() if split != "test"}}, data_root)
+    kept = {split: names for split, names in splits.items() if split != "test"}
+    for names in kept.values():
+        for name in names:
+            _require_classes(root / str(name))
+    return read(source | {"splits": kept}, data_root)
 
 
 def glance(source: dict, data_root: Path) -> None:
@@ -98,15 +102,20 @@ def glance(source: dict, data_root: Path) -> None:
         raise UserError(f"{root} is empty; put one folder of images per class there, {MANUAL}")
     parts = [str(name) for names in (_splits(source, root) or {"all": ["."]}).values() for name in names]
     for name in parts:
-        _require_folder(root / name)
-        classes = folders(root / name)
-        if len(classes) == 1 and len(folders(root / name / classes[0])) > 1:
-            deeper = root / name / classes[0]
-            raise UserError(f"{root / name} holds one folder only, {classes[0]!r}; if the classes are in it, write {deeper}, {MANUAL}")
-        if not classes:
-            some = any(one.lower().endswith(EXTENSIONS) for one in _entries(root / name))
-            loose = "images that belong to no class" if some else "no folders"
-            raise UserError(f"{root / name} holds {loose}; make one folder per class and put its images there, {MANUAL}")
+        _require_classes(root / name)
+
+
+def _require_classes(part: Path) -> None:
+    """UserError where a folder is not there, or holds no folders of classes, or these lie one folder deeper."""
+    _require_folder(part)
+    classes = folders(part)
+    if len(classes) == 1 and len(folders(part / classes[0])) > 1:
+        deeper = part / classes[0]
+        raise UserError(f"{part} holds one folder only, {classes[0]!r}; if the classes are in it, write {deeper}, {MANUAL}")
+    if not classes:
+        some = any(one.lower().endswith(EXTENSIONS) for one in _entries(part))
+        loose = "images that belong to no class" if some else "no folders"
+        raise UserError(f"{part} holds {loose}; make one folder per class and put its images there, {MANUAL}")
 
 
 def classes(source: dict, data_root: Path) -> tuple[tuple[str, ...], bool]:
