@@ -11,7 +11,7 @@ import pytest
 from fuzzing import NASTY, cases, damaged, mutated, outcome
 from hypothesis import given, strategies as st
 from safetensors.torch import save
-from test_fuzzed_files import prompt, text
+from well_formed import prompt, text
 
 from promptatlas.base.errors import UserError
 from promptatlas.recommendation import candidates, frozen, record

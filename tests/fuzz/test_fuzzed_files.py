@@ -10,16 +10,15 @@ import torch
 from fuzzing import NASTY, cases, damaged, mutated, outcome
 from hypothesis import given, strategies as st
 from safetensors.torch import save
+from well_formed import PARTS, prompt, text
 
 from promptatlas import backbone
 from promptatlas.backbone import feature_file
-from promptatlas.backbone.prompts import Prompts
 from promptatlas.exchange.inference import load_prompt
 from promptatlas.records import card, cells, score
 from promptatlas.records.cells import Cell
 from promptatlas.records.draw_file import ARRAYS, read_draw
 from promptatlas.records.fingerprint import changed, fingerprint
-from promptatlas.records.prompt_file import TunedPrompt
 from promptatlas.tasks import catalogue
 from promptatlas.tasks.draws import draw as draw_images
 from promptatlas.tasks.prepared import Pool, PreparedTask, write
@@ -32,7 +31,6 @@ ROWS = {
     "test": [["cat/1.jpg", 0, "cat"], ["dog/2.jpg", 1, "dog"]],
 }
 MARKS = {split: [[path, [label], [name]] for path, label, name in rows] for split, rows in ROWS.items()}
-PARTS = {"backbone": "a" * 64, "prompt": "b" * 64}
 CELL_ADDRESS = Cell("frozen", "coop", 1, "shapes", "colors").address()
 CELL = CELL_ADDRESS | {
     "study": "tiny", "backbone": "mini", "shots": 2, "metric": "accuracy", "score": 0.5, "chance": 0.25, "n_test": 4,
@@ -42,11 +40,6 @@ SCORE = {
     "method": "coop_mt", "seed": 1, "target": "shapes", "metric": "accuracy", "score": 0.5, "chance": 0.25, "epoch": 1,
     "alpha": None, "beta": None, "seconds": 0.1, "fingerprint": fingerprint(PARTS), "parts": PARTS,
 }  # fmt: skip
-
-
-def text(value) -> bytes:
-    """JSON as anybody could write it, with numbers and characters that it should not have."""
-    return json.dumps(value).encode()
 
 
 def settles(folder, path, content: bytes, read):
@@ -161,18 +154,6 @@ def test_arrays_of_prepared_tasks(prepared, data):
         settles(prepared, path, data.draw(damaged(good)), lambda at: asked(at.parent))
     finally:
         path.write_bytes(good)
-
-
-def prompt(**changed) -> tuple[dict, dict]:
-    trained = TunedPrompt(
-        "coop", {"context": torch.zeros(2, 4)}, Prompts(text=torch.zeros(1, 1, 2, 4)), [{"epoch": 1, "loss": 0.1}], 1, 0.5
-    )
-    tensors = {"parameters.context": trained.parameters["context"], "prompts.text": trained.prompts.text}
-    about = {"method": "coop", "position": "end", "template": "a {}.", "words": "", "before_norm": "False",
-             "history": json.dumps(trained.history), "best_epoch": "1", "seconds": "0.5", "parts": json.dumps(PARTS)}  # fmt: skip
-    return tensors, about | card.write(
-        method="coop", settings={"epochs": 2}, class_names=["a", "b"], seed=1, backbone={"name": "mini", "sha256": "a" * 64}
-    )
 
 
 def taken(path):
