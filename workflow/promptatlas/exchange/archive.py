@@ -29,8 +29,8 @@ FAILED, PLUGINS = "failed.txt", "plugins"
 PROMPTS = ("prompts/", "multitask/")  # files below are prompts of one task or of several
 
 
-def pack(study: Study, path: Path) -> list[Path]:
-    """Write the archive whole or not at all; returns the files that are in it. UserError for a study that is not finished."""
+def pack(study: Study, path: Path) -> list[str]:
+    """Write the archive whole or not at all; returns the names of the files that are in it. UserError for a study that is not finished."""
     if not path.name.endswith(ENDING):
         raise UserError(f"{path} must end in {ENDING}; give another name with -o")
     require_finished(study)
@@ -41,7 +41,7 @@ def pack(study: Study, path: Path) -> list[Path]:
             _write(file, study, files, private)
     except OSError as error:
         raise UserError(f"{path} cannot be written ({error.strerror}); give a place with room and rights with -o") from error
-    return [*files.values()]
+    return [*files, atlas.NAME]
 
 
 def plugin_files() -> dict[str, Path]:
