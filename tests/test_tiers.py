@@ -95,3 +95,9 @@ def test_no_file_of_tests_imports_another():
             names = [one.name for one in node.names] if isinstance(node, ast.Import) else []
             names += [node.module or ""] if isinstance(node, ast.ImportFrom) else []
             assert not [name for name in names if name.split(".")[-1].startswith("test_")], path
+
+
+def test_every_file_of_tests_has_a_name_of_its_own():
+    """Of two with one name, in whatever folders, pytest imports the first and fails at the second."""
+    names = [path.name for path in Path(__file__).parent.rglob("test_*.py")]
+    assert sorted(names) == sorted(set(names))

@@ -15,7 +15,7 @@ from starts import ENVIRONMENT
 
 pytestmark = pytest.mark.cluster
 
-WITH_GPU = {"encode", "tune_coop", "tune_vpt", "transfer_frozen_coop", "transfer_frozen_vpt"}
+WITH_GPU = {"encode", "tune_coop", "tune_vpt", "transfer_frozen_coop", "transfer_frozen_vpt", "try_coop", "try_vpt"}
 WITHOUT_GPU = {"probe", "similarity"}
 # Every interpreter that comes to life says which program it is, and in which job of SLURM.
 TELLS = """
