@@ -46,3 +46,13 @@ def test_the_table_in_the_docs_is_the_record(record):
         assert number(share) == pytest.approx(100 * decided["oracle_share"], abs=0.51)
         assert number(used) == pytest.approx(100 * decided["used"], abs=0.51)
         assert number(harmed) == pytest.approx(100 * decided["harmed"], abs=0.0501)
+
+
+def test_what_the_readme_says_of_the_choice_is_the_record(record):
+    said = " ".join((DOCS.parent / "README.md").read_text().split())
+    decided = [record.loc[(method, "all_seeds", 16, "try", True)] for method in ("coop", "vpt", "upt")]
+    gains = [f"{one['gain']:.1f}" for one in decided]
+    shares, harmed = ([round(100 * one[name]) for one in decided] for name in ("oracle_share", "harmed"))
+    assert f"gains {gains[0]} (CoOp), {gains[1]} (VPT) and {gains[2]} points (UPT) over the hand-written prompt" in said
+    assert f"{min(shares)} to {max(shares)} % of what a perfect choice would" in said
+    assert f"more than a point in {min(harmed)} to {max(harmed)} % of the choices" in said
