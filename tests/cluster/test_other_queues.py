@@ -24,5 +24,5 @@ def test_a_study_through_a_queue_that_is_not_slurm(tmp_path):
     )  # fmt: skip
     asked = [json.loads(path.read_text()) for path in folder.glob("*.json")]
     assert len(study.tables()["transfer"]) == 2 * 4 and (study.results / "report.html").exists()
-    assert sorted(job["gpus"] for job in asked) == [0, 0, 1, 1, 1]  # probe and similarity; encode, tune and transfer
+    assert sorted(job["gpus"] for job in asked) == [0, 0, 1, 1, 1, 1]  # probe and similarity; encode, tune, transfer and try
     assert all(job["memory"] == 1572 and job["minutes"] == 5 for job in asked)  # 1500 MiB in MB
