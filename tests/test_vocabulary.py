@@ -21,6 +21,7 @@ KEPT = (
     "less the polygons `holes`", "the ring keeps its hole",  # in a drawing
     "study: pictures",  # the name of a ready study and of its folder of results
     "in halves if it does not fit", "halves back to their towers",
+    "a picture of", "a small picture of", "in the {} of the picture",  # what models read: templates, captions of pretraining
 )  # fmt: skip
 
 

@@ -215,3 +215,9 @@ def test_zero_shot_of_the_shipped_weights_is_between_chance_and_ceiling_on_test_
         raw.append(score.value)
     assert 0.15 < np.mean(corrected) < 0.7
     assert sum(value >= 0.99 for value in raw) <= 2
+
+
+def test_what_the_model_reads_of_the_tasks_never_changes() -> None:
+    """Class names and templates determine every result: other words would be other results, under the names of old."""
+    read = [[name, mini.task.title, list(mini.task.class_names), list(mini.task.templates)] for name, mini in MINI_TASKS.items()]
+    assert hashlib.sha256(json.dumps(read).encode()).hexdigest() == "4d5d5801a423f5ac72b1ca4451f23782c640ed24ef99c31e042b80d60d6e86a8"

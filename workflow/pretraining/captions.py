@@ -17,7 +17,7 @@ from promptatlas.tasks.mini.textures import TEXTURES, draw_texture
 
 Made = Callable[[np.random.Generator], Factors]
 CAPTIONS_PER_IMAGE = 3
-PREFIXES = ("", "", "a photo of", "an image of", "a drawing of", "an image of", "this is", "a small image of")
+PREFIXES = ("", "", "a photo of", "a picture of", "a drawing of", "an image of", "this is", "a small picture of")
 DIGIT_WORDS = ("zero", "one", "two", "three", "four", "five", "six", "seven", "eight", "nine")
 SYNONYMS = {
     "circle": ("circle", "circle", "round disc"),
@@ -135,7 +135,7 @@ def _describe_object(factors: Factors, rng: np.random.Generator) -> str:
     if textured and rng.random() < 0.85:
         phrase += _pick(rng, (" with {}", " with a pattern of {}", " filled with {}")).format(_texture(factors, rng))
     if placed and rng.random() < 0.9:
-        phrase += _pick(rng, (" at the {}", " in the {}", " in the {} of the image")).format(_place(factors, rng))
+        phrase += _pick(rng, (" at the {}", " in the {}", " in the {} of the picture")).format(_place(factors, rng))
     return phrase
 
 

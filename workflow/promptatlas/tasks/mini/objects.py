@@ -75,7 +75,7 @@ TASKS = (
     MiniTask(
         Task(
             name="shapes", title="Shapes", family="object", class_names=SHAPES,
-            templates=("a photo of a {}.", "a drawing of a {}.", "an image of a {} shape."), drawn=("shape", "colour", "watermark"),
+            templates=("a photo of a {}.", "a drawing of a {}.", "a picture of a {} shape."), drawn=("shape", "colour", "watermark"),
             labelled=("shape",),
         ),
         COLOURED_SHAPES, lambda factors: factors["shape"], COLOURED_SHAPES_SIZES,

@@ -71,7 +71,7 @@ TASKS = (
     MiniTask(
         Task(
             name="textures", title="Textures", family="texture", class_names=TEXTURES,
-            templates=("a photo of {} texture.", "an image of {}.", "a surface with {}."), drawn=("texture", "colour", "frame"),
+            templates=("a photo of {} texture.", "a picture of {}.", "a surface with {}."), drawn=("texture", "colour", "frame"),
             labelled=("texture",),
         ),
         ImageSet("textures", _full_image, draw_texture, looks.frame), lambda factors: factors["texture"], sizes(8),
