@@ -86,12 +86,19 @@ def test_names_are_found_wherever_a_module_binds_them(tmp_path):
 @pytest.mark.parametrize("text", ["from net import *", "globals()['Net'] = 1", "def __getattr__(name): ...", "exec('Net = 1')"])
 def test_nothing_is_said_of_names_that_only_running_tells(tmp_path, text):
     (tmp_path / "net.py").write_text(text)
-    Source(tmp_path / "net.py").require("it", "Net")
+    assert Source(tmp_path / "net.py").require("it", "Net") is None
+    (tmp_path / "net.py").write_text("pass")
+    with pytest.raises(UserError, match="there is no `Net`"):
+        Source(tmp_path / "net.py").require("it", "Net")
 
 
 def test_a_decorated_or_inherited_method_may_be_anything(tmp_path):
     (tmp_path / "net.py").write_text("class Net(Base):\n    @wraps\n    def forward(self): ...\n    def other(self): ...\n")
-    Source(tmp_path / "net.py").require_methods("it", "Net", {"forward": ["a", "b"]}.get)
+    asked = {"forward": ["a", "b"]}.get
+    assert Source(tmp_path / "net.py").require_methods("it", "Net", asked) is None
+    (tmp_path / "net.py").write_text("class Net(Base):\n    def forward(self): ...\n")
+    with pytest.raises(UserError, match="`forward` of `Net`"):
+        Source(tmp_path / "net.py").require_methods("it", "Net", asked)
 
 
 @pytest.mark.parametrize("text", ["class Net(:", "x = '\0'", "\xff"])

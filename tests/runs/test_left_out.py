@@ -11,7 +11,7 @@ import pandas as pd
 import pytest
 from safetensors import safe_open
 
-from promptatlas import backbone
+from one_model import loaded_once
 from promptatlas.base.errors import Failed
 from promptatlas.base.files import replace
 from promptatlas.records import cells, learner_file, probe_file
@@ -83,17 +83,8 @@ def run(study: Study) -> list[str]:
 
 
 @pytest.fixture(scope="module", autouse=True)
-def loaded_once():
-    """All jobs here have the same frozen model."""
-    load, loaded = backbone.load, []
-
-    def once(folder, device="cpu"):
-        if not loaded:
-            loaded.append(load(folder, device))
-        return loaded[0]
-
-    with pytest.MonkeyPatch.context() as patch:
-        patch.setattr(backbone, "load", once)
+def one_model():
+    with loaded_once():
         yield
 
 

@@ -11,6 +11,7 @@ import pytest
 from scipy.special import softmax
 from sklearn.metrics import roc_auc_score
 
+from one_model import loaded_once
 from promptatlas import backbone
 from promptatlas.backbone import feature_file
 from promptatlas.backbone.classifier import PromptedClassifier
@@ -64,17 +65,8 @@ def write(folder: Path, name: str, seed: int, **about) -> None:
 
 
 @pytest.fixture(scope="module", autouse=True)
-def loaded_once():
-    """All jobs here have the same frozen model."""
-    load, loaded = backbone.load, []
-
-    def once(folder, device="cpu"):
-        if not loaded:
-            loaded.append(load(folder, device))
-        return loaded[0]
-
-    with pytest.MonkeyPatch.context() as patch:
-        patch.setattr(backbone, "load", once)
+def one_model():
+    with loaded_once():
         yield
 
 

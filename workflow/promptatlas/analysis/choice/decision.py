@@ -66,8 +66,8 @@ def decide(evidence: Evidence, margin: float = MARGIN) -> Decision:
 
 def leaders(found: Gains) -> np.ndarray:
     """Numbers of the candidates with the largest gain; several where they are alike, none where all failed."""
-    shrunk = np.where(np.isfinite(found.observed), found.observed, -np.inf)
-    return np.flatnonzero(np.isfinite(shrunk) & (shrunk >= shrunk.max(initial=-np.inf) - ALIKE))
+    there = np.isfinite(found.observed)
+    return np.flatnonzero(there & (found.observed >= found.observed[there].max(initial=-np.inf) - ALIKE))
 
 
 def drawn(tied: np.ndarray, evidence: Evidence) -> int:

@@ -1,0 +1,23 @@
+"""One frozen model for all jobs of a file of tests."""
+
+from collections.abc import Iterator
+from contextlib import contextmanager
+
+import pytest
+
+from promptatlas import backbone
+
+
+@contextmanager
+def loaded_once() -> Iterator[None]:
+    """Whatever folder is asked for, it is the model that was loaded first."""
+    load, loaded = backbone.load, []
+
+    def once(folder, device="cpu"):
+        if not loaded:
+            loaded.append(load(folder, device))
+        return loaded[0]
+
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(backbone, "load", once)
+        yield
