@@ -18,6 +18,7 @@ import torch
 from promptatlas.analysis.statistics.jackknife import interval
 from promptatlas.backbone import Backbone, load
 from promptatlas.backbone.encode import encode_images
+from promptatlas.base.files import replace
 from promptatlas.evaluation import evaluate
 from promptatlas.methods import settings
 from promptatlas.recommendation import candidates, labelled, overlap, trying, tuning
@@ -44,7 +45,7 @@ def main() -> None:
     for draw in range(FIRST_DRAW, FIRST_DRAW + options.draws):
         for task in options.tasks:
             rows += [{"task": task, "draw": draw, **row} for row in compared(model, options.study, options.method, task, draw)]
-            pd.DataFrame(rows).to_csv(options.output, index=False)
+            replace(options.output, pd.DataFrame(rows).to_csv(index=False).encode())
             print(draw, task, *(f"{100 * row['score']:.1f}" for row in rows if (row["task"], row["draw"]) == (task, draw)), flush=True)
     print("\n".join(lines(pd.DataFrame(rows))))
 

@@ -71,3 +71,31 @@ def test_nothing_else_writes_text_in_place() -> None:
     code = [*(workflow / "promptatlas").rglob("*.py"), *(workflow / "scripts").glob("*.py")]
     in_place = {path.name for path in code if re.search(r"\.write_(text|bytes)\(", path.read_text())}
     assert len(code) > 100 and in_place == {"files.py"}
+
+
+WRITERS = re.compile(
+    r"\.(?:savefig|to_csv|to_parquet|to_json|open_memmap)\((?!index=|\))|save_file\((?!\))|np\.savez?\(|torch\.save\(|json\.dump\("
+    r"|shutil\.copy|\bopen\([^()]*, \"[wax]|\.open\(\"[wax]"
+)
+IN_PLACE = {
+    "decoding.py": ["np.save("],  # arrays of an attempt, which are put in their place when it has ended
+    "preparation.py": [".open_memmap("],
+    "mini_clip.py": [".open_memmap("],  # images of a training that is not resumed
+    "session.py": ['.open("w', '.open("a'],  # the lock, which holds nothing
+}
+
+
+def test_every_library_that_writes_a_file_is_given_a_temporary_name() -> None:
+    """A call that writes stands in a block `with whole(...)`, or makes bytes for `replace`."""
+    workflow, found = Path(files.__file__).parents[2], {}
+    for path in workflow.rglob("*.py"):
+        inside = -1
+        for line in path.read_text().splitlines():
+            indent = len(line) - len(line.lstrip())
+            if line.strip() and indent <= inside:
+                inside = -1
+            if "with " in line and "whole(" in line:
+                inside = indent
+            elif inside < 0 and not line.startswith(("from ", "import ")):
+                found.setdefault(path.name, []).extend(WRITERS.findall(line))
+    assert {name: calls for name, calls in found.items() if calls} == IN_PLACE

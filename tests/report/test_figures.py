@@ -11,6 +11,7 @@ from promptatlas.analysis.statistics.matrices import collect
 from promptatlas.analysis.statistics.published import beside
 from promptatlas.analysis.statistics.views import VIEWS, colour_limits
 from promptatlas.report import figures
+from promptatlas.report.figures import style
 from promptatlas.report.figures.matrix import heatmap
 from promptatlas.report.figures.published import side_by_side
 from promptatlas.report.figures.style import STYLE, number
@@ -30,6 +31,21 @@ def folder(tmp_path_factory):
     path = tmp_path_factory.mktemp("figures")
     figures.draw(*study(methods=("coop",)), path)
     return path
+
+
+def test_a_drawing_that_is_cut_short_leaves_the_old_file(tmp_path, monkeypatch):
+    style.save(plt.figure(), tmp_path / "a")
+    before = {path.name: path.read_bytes() for path in tmp_path.iterdir()}
+    assert sorted(before) == ["a.png", "a.svg"]
+
+    def half(_, path, **options):
+        path.write_bytes(b"half")
+        raise KeyboardInterrupt
+
+    monkeypatch.setattr("matplotlib.figure.Figure.savefig", half)
+    with pytest.raises(KeyboardInterrupt):
+        style.save(plt.figure(), tmp_path / "a")
+    assert {path.name: path.read_bytes() for path in tmp_path.iterdir()} == before and not plt.get_fignums()
 
 
 def test_every_figure_comes_as_svg_and_png(folder):

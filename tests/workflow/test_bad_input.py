@@ -55,6 +55,82 @@ def test_numbers_from_the_command_line_are_numbers():
     assert config["seeds"] == [4, 5] and config["settings"]["coop"]["learning_rate"] == 0.001
 
 
+def of_command_line(*entries):
+    """What Snakemake makes of `--config` and these."""
+    from snakemake.cli import parse_config
+
+    return parse_config(entries)
+
+
+def every_key(rule, defined, *path):
+    """All keys of the schema, with what they take."""
+    for name, part in rule.get("properties", {}).items():
+        part = defined[part["$ref"].rpartition("/")[2]] if "$ref" in part else part
+        yield (*path, name), part
+        yield from every_key(part, defined, *path, name)
+
+
+@pytest.mark.parametrize(
+    ("word", "meant"), [("false", False), ("true", True), ("False", False), ("no", False), ("ON", True), ("null", None), ("~", None)]
+)
+def test_every_key_that_takes_true_false_or_nothing_takes_it_from_the_command_line(word, meant):
+    from promptatlas.study import schema
+
+    checked = []
+    for (first, *rest), rule in every_key(schema.schema(), schema.schema()["$defs"]):
+        kinds = [*(rule.get("type") or ()), *(one["const"] if "const" in one else one.get("type", "") for one in rule.get("anyOf", ()))]
+        if (None in kinds or "null" in kinds) if meant is None else "boolean" in (rule.get("type"), *kinds):
+            given = of_command_line(f"{first}={word}" if not rest else f"{first}={{{rest[0]}: {word}}}")
+            found = schema.meant(given)
+            for key in (first, *rest):
+                found = found[key]
+            schema.check(schema.meant(given))
+            assert found is meant, (first, rest)
+            checked.append(".".join([first, *rest]))
+    wanted = {"multitask", "only"} if meant is None else {"download", "deterministic", "choice", "union.average_seeds"}
+    assert wanted <= {*checked}
+
+
+def test_a_word_where_a_key_takes_text_stays_text():
+    from promptatlas.study import schema
+
+    given = of_command_line(
+        "study=no", "results=off", "tasks=[yes, no]", "design=true", "settings={coop: {initial: null}}", "data={yes: {folder: no}}"
+    )
+    expected = {"study": "no", "results": "off", "tasks": ["yes", "no"], "data": {"yes": {"folder": "no"}}}
+    assert schema.meant(given) == expected | {"design": "true", "settings": {"coop": {"initial": "null"}}}
+
+
+def test_arguments_of_a_data_set_from_the_command_line_are_true_and_false():
+    """A text would be taken for true, whatever it says."""
+    from promptatlas.study.configuration import complete
+
+    splits = "{train: {train: true}, test: {train: false}}"
+    given = of_command_line(
+        "tasks=[shapes, digits]", f"data={{digits: {{source: {{reader: torchvision, dataset: MNIST, splits: {splits}}}}}}}"
+    )
+    source = complete(given)["data"]["digits"]["source"]
+    assert source["splits"] == {"train": {"train": True}, "test": {"train": False}}
+
+
+def test_numbers_and_lists_from_the_command_line_are_numbers_and_lists():
+    from promptatlas.study.configuration import complete
+
+    config = complete(
+        of_command_line(
+            "shots=4",
+            "seeds=[1, 2]",
+            "choice={draws: 3, shots: [1, 2]}",
+            "jobs={tasks_per_job: 2}",
+            "joint=[[shapes, colors]]",
+            "statistics={permutations: 99}",
+            "multitask=null",
+        )
+    )
+    assert (config["shots"], config["seeds"], config["multitask"], config["joint"]) == (4, [1, 2], None, [["shapes", "colors"]])
+    assert config["choice"]["draws"] == 3 and config["choice"]["shots"] == [1, 2] and config["jobs"]["tasks_per_job"] == 2
+
+
 def test_a_misspelt_key_ends_the_workflow_before_any_job(study):
     before = study.contents(".")
     study.configure(shotz=3)

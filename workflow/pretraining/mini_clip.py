@@ -27,6 +27,7 @@ from torch.nn.attention import SDPBackend, sdpa_kernel
 from captions import CAPTIONS_PER_IMAGE, captioned_image
 from promptatlas.backbone import export
 from promptatlas.backbone.tokenizer import Tokenizer
+from promptatlas.base.files import replace, whole
 from promptatlas.base.rng import named_rng, torch_rng
 from promptatlas.tasks import metrics
 from promptatlas.tasks.mini import MINI_TASKS
@@ -271,13 +272,13 @@ def save(model: SmallClip, folder: Path) -> None:
     weights = {name: value.detach().numpy().astype(np.float16) for name, value in model.clip.state_dict().items() if name != "attn_mask"}
     weights["token_rows"] = model.rows.detach().numpy().astype(np.float16)
     weights["token_ids"] = model.ids.astype(np.int32)
-    save_file(weights, folder / "mini.safetensors.tmp")
-    (folder / "mini.safetensors.tmp").replace(folder / "mini.safetensors")
-    (folder / "config.json").write_text(json.dumps(CONFIG | {"mean": MEAN, "std": STD}, indent=1) + "\n")
+    with whole(folder / "mini.safetensors") as temporary:
+        save_file(weights, temporary)
+    replace(folder / "config.json", (json.dumps(CONFIG | {"mean": MEAN, "std": STD}, indent=1) + "\n").encode())
 
 
 def _write_csv(path: Path, records: list[dict]) -> None:
-    with open(path, "w", newline="") as file:
+    with whole(path) as temporary, temporary.open("w", newline="") as file:
         writer = csv.DictWriter(file, records[0])
         writer.writeheader()
         for record in records:

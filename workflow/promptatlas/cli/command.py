@@ -267,11 +267,11 @@ def _pack(options: argparse.Namespace) -> int:
 
 def _compare(options: argparse.Namespace) -> int:
     from promptatlas.analysis.statistics import shots
+    from promptatlas.base.files import replace
     from promptatlas.report import figures
 
     table = shots.table(options.studies)
-    options.output.mkdir(parents=True, exist_ok=True)
-    table.to_csv(options.output / "shots.csv", index=False)
+    replace(options.output / "shots.csv", table.to_csv(index=False).encode())
     for path in (options.output / "shots.csv", *figures.draw_shots(table, options.output)):
         print(path)
     return 0

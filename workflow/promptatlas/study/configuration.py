@@ -28,9 +28,9 @@ def complete(given: dict[str, Any]) -> dict[str, Any]:
     Raises UserError with one sentence that names the first wrong key.
     """
     schema.require_reasonable(given)
-    config = {key: schema.numbers(value) if isinstance(value, (list, dict)) and key != "data" else value for key, value in given.items()}
+    config = schema.meant(given)
     if "data" in config:
-        config["data"] = _redraws(config["data"])
+        config["data"] = _as_written(config["data"])
     schema.check(config)
     if config.get("choice") is True:
         del config["choice"]
@@ -250,8 +250,22 @@ def _check_redraw(task: str, rule: dict[str, Any]) -> None:
         )
 
 
-def _redraws(value: Any) -> Any:
-    """The same under `data`, but for `redraw` only: a class, a folder or a title may be called by a number."""
+def _as_written(value: Any) -> Any:
+    """The same under `data`, but for `redraw`, which has numbers, and for arguments under `splits`, which have true and false: a class, a
+    folder or a title may be called by any word."""
     if not isinstance(value, dict):
         return value
-    return {key: schema.numbers(part) if key == "redraw" else _redraws(part) for key, part in value.items()}
+    return {
+        key: _arguments(part) if key == "splits" else schema.numbers(part) if key == "redraw" else _as_written(part)
+        for key, part in value.items()
+    }
+
+
+def _arguments(splits: Any) -> Any:
+    """By split a folder or, of torchvision's data sets, arguments."""
+    if not isinstance(splits, dict):
+        return splits
+    return {
+        split: {name: schema.word(argument) for name, argument in given.items()} if isinstance(given, dict) else given
+        for split, given in splits.items()
+    }

@@ -17,6 +17,7 @@ from promptatlas.base.messages import plain, shown, suggest
 
 SCHEMA = Path(__file__).resolve().parents[2] / "schemas" / "config.schema.yaml"
 MOST_VALUES = 100_000
+WORDS: dict[str, bool | None] = yaml.SafeLoader.bool_values | {"null": None, "~": None}
 
 
 @cache
@@ -121,6 +122,33 @@ def _words(types: str | list[str]) -> str:
         "boolean": "true or false",
     }
     return " or ".join(words[name] for name in ([types] if isinstance(types, str) else types))
+
+
+def meant(config: dict[str, Any]) -> dict[str, Any]:
+    """`config` with true, false and null, and YAML's other words for them, where they arrive as text from Snakemake's command line and
+    the key takes them and not that text; numbers inside lists and mappings likewise, but for what `data` describes."""
+    understood = {key: _meant(value, schema()["properties"].get(key, {})) for key, value in config.items()}
+    return {key: numbers(value) if isinstance(value, (list, dict)) and key != "data" else value for key, value in understood.items()}
+
+
+def word(value: Any) -> Any:
+    """True, False or None for one of YAML's words for it; anything else as it is."""
+    return WORDS.get(value.lower(), value) if isinstance(value, str) else value
+
+
+def _meant(value: Any, rule: dict[str, Any]) -> Any:
+    rule = schema()["$defs"][rule["$ref"].rpartition("/")[2]] if "$ref" in rule else rule
+    if isinstance(value, dict):
+        known, others = rule.get("properties", {}), rule.get("additionalProperties")
+        return {key: _meant(part, known.get(key, others if isinstance(others, dict) else {})) for key, part in value.items()}
+    if isinstance(value, list) or word(value) is value or not rule:
+        return value
+    text_or_nothing = word(value) is None and "null" in rule.get("type", ())
+    return word(value) if _takes(rule, word(value)) and (text_or_nothing or not _takes(rule, value)) else value
+
+
+def _takes(rule: dict[str, Any], value: Any) -> bool:
+    return _Validator(rule).is_valid(value)
 
 
 def numbers(value: Any) -> Any:

@@ -17,6 +17,7 @@ import numpy as np
 from PIL import Image
 
 from promptatlas.base.errors import UserError
+from promptatlas.base.files import whole
 from promptatlas.base.messages import first_line
 from promptatlas.tasks.listing import Images
 from promptatlas.tasks.prepared import DIGEST_BYTES, digest
@@ -130,7 +131,8 @@ def _prepare(work: Decoding) -> np.ndarray:
             (work.digests, (count, DIGEST_BYTES)),
             (work.state, (count,)),
         ):
-            np.lib.format.open_memmap(path, mode="w+", dtype=np.uint8, shape=shape).flush()
+            with whole(path) as temporary:
+                np.lib.format.open_memmap(temporary, mode="w+", dtype=np.uint8, shape=shape).flush()
     job = _Job(work)
     for row in np.flatnonzero(job.state == DONE).tolist():
         if (digest(job.written(row)) != job.digests[row]).any():

@@ -6,6 +6,8 @@ from typing import Any
 from matplotlib import pyplot as plt
 from matplotlib.figure import Figure
 
+from promptatlas.base.files import whole
+
 STYLE: dict[Any, Any] = {
     "backend": "agg",
     "font.family": "sans-serif",
@@ -42,7 +44,11 @@ def save(figure: Figure, path: Path) -> list[Path]:
     paths = [Path(f"{path}.svg"), Path(f"{path}.png")]
     figure.draw_without_rendering()
     box = figure.get_tightbbox().padded(0.15)
-    figure.savefig(paths[0], bbox_inches=box, metadata={"Date": None})
-    figure.savefig(paths[1], bbox_inches=box, dpi=150, metadata={"Software": None})
-    plt.close(figure)
+    try:
+        with whole(paths[0]) as drawn:
+            figure.savefig(drawn, format="svg", bbox_inches=box, metadata={"Date": None})
+        with whole(paths[1]) as dots:
+            figure.savefig(dots, format="png", bbox_inches=box, dpi=150, metadata={"Software": None})
+    finally:
+        plt.close(figure)
     return paths
