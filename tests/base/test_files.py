@@ -1,10 +1,13 @@
 """A file is whole or as it was, whatever ends the writing of it."""
 
+import errno
+import fcntl
 import os
 import re
 import subprocess
-import time
+import sys
 from pathlib import Path
+from typing import IO
 
 import pytest
 
@@ -49,20 +52,74 @@ def test_of_two_files_the_first_that_is_named_is_there_last(tmp_path: Path, monk
     assert placed == ["words", "weights"]
 
 
-def test_what_killed_processes_left_is_swept_away_and_nothing_else(tmp_path):
-    ended = subprocess.Popen(["true"])
-    ended.wait()
-    wanted, other = tmp_path / "a.b.json", tmp_path / "other.json"
-    litter, young, alive, foreign = (
-        tmp_path / f".{name}.{process}.tmp"
-        for name, process in (("a.b.json", ended.pid), ("c.json", ended.pid), ("a.b.json", os.getpid()), ("other.json", ended.pid))
-    )
-    for path in (wanted, litter, young, alive, foreign):
+WRITES = """
+import sys, time
+from pathlib import Path
+from promptatlas.base import files
+with files.whole(Path(sys.argv[1])) as temporary:
+    temporary.write_bytes(b"half")
+    print("half", flush=True)
+    time.sleep(600)
+"""
+
+
+@pytest.mark.imports
+def test_what_a_killed_process_left_is_swept_away_at_once_and_what_is_written_is_not(tmp_path: Path) -> None:
+    writer = subprocess.Popen([sys.executable, "-c", WRITES, tmp_path / "a.json"], stdout=subprocess.PIPE, text=True)
+    try:
+        assert writer.stdout is not None and writer.stdout.readline() == "half\n"
+        files.sweep([tmp_path])
+        assert [path.read_bytes() for path in tmp_path.iterdir()] == [b"half"]
+    finally:
+        writer.kill()
+        writer.communicate()
+    files.sweep([tmp_path, tmp_path / "nowhere"])
+    assert not [*tmp_path.iterdir()]
+
+
+def test_a_file_of_this_process_is_left_while_it_is_written(tmp_path: Path) -> None:
+    with files.whole(tmp_path / "a") as temporary:
+        temporary.write_bytes(b"new")
+        files.sweep([tmp_path])
+    assert (tmp_path / "a").read_bytes() == b"new"
+
+
+def test_only_temporary_files_of_this_folder_are_swept_away(tmp_path: Path) -> None:
+    """Their process may have ended long ago and another have its number today, that of this test for instance."""
+    (tmp_path / "below").mkdir()
+    left = tmp_path / f".a.b.json.{os.getpid()}.tmp"
+    others = [tmp_path / name for name in ("a.b.json", ".hidden", ".mine.tmp", "a.json.1.tmp", "below/.a.json.1.tmp")]
+    for path in [left, *others]:
         path.write_text("part of a file")
-    for path in (litter, alive, foreign):
-        os.utime(path, (time.time() - 60,) * 2)
-    files.sweep([wanted, tmp_path / "c.json", tmp_path / "nowhere" / "d.json"])
-    assert {*tmp_path.iterdir()} == {wanted, young, alive, foreign} and not other.exists()
+    files.sweep([tmp_path])
+    assert not left.exists() and all(path.exists() for path in others)
+
+
+def test_a_file_that_is_swept_away_before_it_is_locked_is_made_again(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    locked, calls = fcntl.flock, 0
+
+    def flock(file: IO[bytes], how: int) -> None:
+        nonlocal calls
+        calls += 1
+        if calls == 1:
+            files.sweep([tmp_path])
+            assert calls == 2 and not [*tmp_path.iterdir()]
+        locked(file, how)
+
+    monkeypatch.setattr(fcntl, "flock", flock)
+    files.replace(tmp_path / "a", b"new")
+    assert [(path.name, path.read_bytes()) for path in tmp_path.iterdir()] == [("a", b"new")] and calls == 3
+
+
+def test_where_files_cannot_be_locked_they_are_written_and_what_is_left_stays(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    def flock(file: IO[bytes], how: int) -> None:
+        raise OSError(errno.ENOLCK, "No locks available")
+
+    monkeypatch.setattr(fcntl, "flock", flock)
+    files.replace(tmp_path / "a", b"new")
+    (tmp_path / ".a.1.tmp").write_bytes(b"half")
+    files.sweep([tmp_path])
+    assert (tmp_path / "a").read_bytes() == b"new" and (tmp_path / ".a.1.tmp").exists()
 
 
 def test_nothing_else_writes_text_in_place() -> None:

@@ -84,3 +84,4 @@ def test_ten_kills_at_random_moments_change_no_result(finished, backbone, tmp_pa
     assert kills >= 8
     assert_same(study, finished)
     assert not study.contents("resume") and "Nothing to be done" in study.run()
+    assert not [*study.results.rglob(".*.tmp")]

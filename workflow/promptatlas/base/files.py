@@ -1,13 +1,14 @@
 """Files that are whole or not there, whenever the process is killed. Knows nothing of what is in them."""
 
+import fcntl
 import hashlib
 import os
-import time
+import re
 from collections.abc import Iterable, Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from pathlib import Path
 
-AGE = 2  # seconds after which a temporary file of no process is one that a killed process left
+_TEMPORARY = re.compile(r"\..+\.\d+\.tmp")
 
 
 @contextmanager
@@ -15,10 +16,23 @@ def whole(path: Path) -> Iterator[Path]:
     """A temporary name in the same folder, whose file becomes that at `path` when the block ends without an error."""
     temporary = path.with_name(f".{path.name}.{os.getpid()}.tmp")
     try:
-        yield temporary
-        os.replace(temporary, path)
+        with _locked(temporary):
+            yield temporary
+            os.replace(temporary, path)
     finally:
         temporary.unlink(missing_ok=True)
+
+
+@contextmanager
+def _locked(path: Path) -> Iterator[None]:
+    """An empty file at `path` that says by its lock that a process writes it: the lock ends with the process, however that ends."""
+    while True:
+        with path.open("a+b") as file:
+            with suppress(OSError):  # no files can be locked here; then `sweep` leaves all
+                fcntl.flock(file, fcntl.LOCK_SH)
+            if path.exists():  # it was not swept away before it was locked
+                yield
+                return
 
 
 def replace(path: Path, content: bytes) -> None:
@@ -35,28 +49,12 @@ def sha256(path: str | Path) -> str:
         return hashlib.file_digest(file, "sha256").hexdigest()
 
 
-def sweep(paths: Iterable[Path]) -> None:
-    """Remove what killed processes of this machine left of files that were to become those at `paths`, which lie in one folder."""
-    names = {path.name: path.parent for path in paths}
-    for folder in {*names.values()}:
+def sweep(folders: Iterable[Path]) -> None:
+    """Remove from `folders`, but not from those below them, what killed processes left of files that were not whole yet."""
+    for folder in folders:
         for temporary in folder.glob(".*.tmp"):
-            name, _, process = temporary.name[1:].removesuffix(".tmp").rpartition(".")
-            if name in names and process.isdigit() and not _is_running(int(process)) and _age(temporary) > AGE:
-                temporary.unlink(missing_ok=True)
-
-
-def _is_running(process: int) -> bool:
-    try:
-        os.kill(process, 0)
-    except ProcessLookupError:
-        return False
-    except OSError:  # of somebody else
-        return True
-    return True
-
-
-def _age(path: Path) -> float:
-    try:
-        return time.time() - path.stat().st_mtime
-    except FileNotFoundError:
-        return 0
+            if _TEMPORARY.fullmatch(temporary.name):
+                with suppress(OSError), temporary.open("r+b") as file:  # one that is written cannot be locked, one that is done is gone
+                    fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
+                    if os.path.samestat(os.fstat(file.fileno()), temporary.stat()):
+                        temporary.unlink()

@@ -105,6 +105,7 @@ class _Attempt:
         self.forced = session.forced(study, job.name, job.outputs)
         self.failures = FailedResults(study, job, say)
         self.kept: list[Path] = []
+        self.folders: set[Path] = set()
 
     def take(self, step: Step) -> None:
         found = [[self._looked_at(artifact) for artifact in batch.artifacts] for batch in step.batches]
@@ -121,7 +122,7 @@ class _Attempt:
         """All else that the job was to make is sound, and nothing is kept for another attempt."""
         for path in self.kept:
             path.unlink(missing_ok=True)
-        files.sweep(self.kept)
+        files.sweep(self.folders)
         self.failures.settle()
 
     def _looked_at(self, artifact: Artifact) -> _Due | None:
@@ -134,6 +135,7 @@ class _Attempt:
         mark, forced = fingerprint(inputs), artifact.path in self.forced
         kept = self.study.paths.resume(mark, artifact.kind.suffix)
         self.kept.append(kept)
+        self.folders |= {kept.parent, artifact.path.parent}
         return _Due(artifact, inputs, kept, forced) if forced or not artifact.kind.holds(artifact.path, mark) else None
 
     def _resumed(self, due: _Due) -> bool:

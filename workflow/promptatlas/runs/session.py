@@ -15,6 +15,7 @@ from pathlib import Path
 from typing import Any, NoReturn
 
 from promptatlas.base.errors import INTERRUPTED, NOTHING_LOST, UserError, of_the_disk
+from promptatlas.base.files import sweep
 from promptatlas.base.messages import counted
 from promptatlas.runs import changes, damage, data_folders, failures, plugin_changes
 from promptatlas.runs.variables import DETERMINISTIC, FORCED, LOOKS
@@ -131,11 +132,13 @@ def reclaim(study: Study) -> None:
 
 
 def begin(study: Study, forced: Iterable[str], everything: bool) -> None:
-    """Before the first job: lock the study and hand on which files, jobs and stages are to be computed anew, or that all are.
+    """Before the first job: lock the study, sweep away what a killed run left half written, and hand on which files, jobs and stages
+    are to be computed anew, or that all are.
 
     A job in a conda environment of its own finds the library by PYTHONPATH.
     """
     lock(study)
+    sweep(Path(folder) for folder, _, _ in os.walk(study.folder))
     _on_interrupt(_stop)
     library = str(Path(__file__).parents[2])
     os.environ["PYTHONPATH"] = os.pathsep.join(filter(None, [library, os.environ.get("PYTHONPATH")]))
