@@ -1,10 +1,11 @@
-# The entry points on a new machine: `make study`, `make test`, `make test-fast` and `make lint`. Each sets up what it needs.
+# The entry points on a new machine: `make study`, `make test`, `make test-fast`, `make lint` and `make docs`. Each sets up what it needs.
 
 PYTHON ?= python3
 CORES ?= $(shell nproc 2>/dev/null || echo 2)
 BIN = .venv/bin
 READY = .venv/.ready
 TOOLS = .venv/.tools
+PAGES = .venv/.pages
 PYTEST = OMP_NUM_THREADS=1 $(BIN)/python -m pytest --dist loadfile --no-loadscope-reorder
 COMPILE = $(BIN)/uv pip compile --universal --python-version 3.11 --generate-hashes --no-emit-index-url --no-emit-find-links --no-header
 
@@ -28,10 +29,13 @@ lint: $(TOOLS)
 	$(BIN)/mypy
 	$(BIN)/python -m snakemake --dry-run --lint
 
-# What is written from the registry of methods; a test compares.
-docs: $(READY)
+# Pages and a schema that are written from the code, which tests compare; then the site, where any warning or dead link is an error.
+docs: $(PAGES)
 	$(BIN)/promptatlas settings > docs/settings.md
 	$(BIN)/promptatlas settings --schema > workflow/schemas/methods.schema.json
+	$(BIN)/python -m promptatlas.study.manual > docs/configuration.md
+	$(BIN)/python -m promptatlas.cli.manual > docs/command-line.md
+	NO_MKDOCS_2_WARNING=1 $(BIN)/python -m mkdocs build --strict --quiet
 
 # The environment: rebuilt only when what it is made from changes. Compiled once here, every job starts faster.
 $(READY): pyproject.toml envs/uv.txt envs/requirements.txt
@@ -47,13 +51,19 @@ $(TOOLS): envs/lint.txt $(READY)
 	$(BIN)/uv pip install --quiet --python $(BIN)/python --require-hashes -r envs/lint.txt
 	touch $@
 
+# What builds the site, likewise.
+$(PAGES): envs/docs.txt $(READY)
+	$(BIN)/uv pip install --quiet --python $(BIN)/python --require-hashes -r envs/docs.txt
+	touch $@
+
 # Pinned versions follow pyproject.toml; envs/environment.yaml is the same list for conda.
 lock: $(READY)
 	$(COMPILE) --extra test pyproject.toml -o envs/requirements.txt
 	$(COMPILE) --group lint --constraint envs/requirements.txt -o envs/lint.txt
+	$(COMPILE) --group docs --constraint envs/requirements.txt --constraint envs/lint.txt -o envs/docs.txt
 	echo 'uv==0.13.8' | $(COMPILE) --no-annotate - -o envs/uv.txt
 	$(BIN)/python envs/conda.py
 
 # Results are kept: they may have cost days.
 clean:
-	rm -rf .venv .snakemake .pytest_cache .hypothesis .ruff_cache .mypy_cache workflow/promptatlas.egg-info
+	rm -rf .venv .snakemake .pytest_cache .hypothesis .ruff_cache .mypy_cache site workflow/promptatlas.egg-info

@@ -11,7 +11,7 @@ from packaging.utils import canonicalize_name
 
 ROOT = Path(__file__).parents[1]
 REQUIREMENTS = (ROOT / "envs" / "requirements.txt").read_text()
-TOOLS = (ROOT / "envs" / "lint.txt").read_text()
+GROUPS = {name: (ROOT / "envs" / f"{name}.txt").read_text() for name in ("lint", "docs")}
 PROJECT = tomllib.loads((ROOT / "pyproject.toml").read_text())
 
 
@@ -26,7 +26,9 @@ def pinned(lock: str) -> dict[str, set[str]]:
 def declared() -> list[tuple[str, str]]:
     """Lock file and dependency, for each that pyproject.toml names."""
     run = [PROJECT["project"]["dependencies"], *PROJECT["project"]["optional-dependencies"].values(), PROJECT["build-system"]["requires"]]
-    return [(REQUIREMENTS, line) for part in run for line in part] + [(TOOLS, line) for line in PROJECT["dependency-groups"]["lint"]]
+    return [(REQUIREMENTS, line) for part in run for line in part] + [
+        (lock, line) for name, lock in GROUPS.items() for line in PROJECT["dependency-groups"][name]
+    ]
 
 
 @pytest.mark.parametrize(("lock", "line"), declared(), ids=[Requirement(line).name for _, line in declared()])
@@ -36,9 +38,16 @@ def test_every_declared_dependency_is_pinned_within_its_bounds(lock, line):
     assert versions and all(requirement.specifier.contains(version) for version in versions)
 
 
-def test_the_tools_change_no_version_of_the_environment_they_are_put_into():
-    run, tools = pinned(REQUIREMENTS), pinned(TOOLS)
-    assert len({*run} & {*tools}) > 1 and all(tools[name] <= run[name] for name in {*run} & {*tools})
+def test_every_group_has_a_lock():
+    assert {*GROUPS} == {*PROJECT["dependency-groups"]}
+
+
+@pytest.mark.parametrize(
+    ("into", "group"), [(REQUIREMENTS, "lint"), (REQUIREMENTS, "docs"), (GROUPS["lint"], "docs")], ids=["lint", "docs", "docs with lint"]
+)
+def test_a_group_changes_no_version_of_the_environment_it_is_put_into(into, group):
+    run, more = pinned(into), pinned(GROUPS[group])
+    assert len({*run} & {*more}) > 1 and all(more[name] <= run[name] for name in {*run} & {*more})
 
 
 def test_every_dependency_says_why_it_is_there():
@@ -47,14 +56,14 @@ def test_every_dependency_says_why_it_is_there():
     assert wanted and all("# " in line for line in wanted)
 
 
-@pytest.mark.parametrize("lock", [REQUIREMENTS, TOOLS], ids=["requirements", "tools"])
+@pytest.mark.parametrize("lock", [REQUIREMENTS, *GROUPS.values()], ids=["requirements", *GROUPS])
 def test_every_pin_carries_hashes(lock):
     blocks = re.split(r"^(?=[A-Za-z0-9])", lock, flags=re.MULTILINE)
     assert sum("==" in block for block in blocks) > 3
     assert all("--hash=sha256:" in block for block in blocks if "==" in block)
 
 
-@pytest.mark.parametrize("name", ["requirements.txt", "lint.txt", "uv.txt", "environment.yaml"])
+@pytest.mark.parametrize("name", ["requirements.txt", "lint.txt", "docs.txt", "uv.txt", "environment.yaml"])
 def test_no_download_address_is_stored(name):
     text = (ROOT / "envs" / name).read_text()
     assert not re.search(r"://|--(extra-)?index-url|--find-links|--trusted-host", text)

@@ -25,7 +25,7 @@ from promptatlas.records.prompt_file import TunedPrompt
 from promptatlas.training.single_task import scratch
 from twins import TINY, twin
 
-README = Path(__file__).parents[2] / "README.md"
+PAGE = Path(__file__).parents[2] / "docs" / "prompts.md"
 NAMES = ("cat", "annual crop land", "stop_sign")
 OTHER = ("dog", "river")
 CASES = {
@@ -79,11 +79,11 @@ def given_images():
 
 
 def test_a_classifier_takes_three_lines(taken, given_images, tmp_path, monkeypatch, capsys):
-    """The lines of the README, on files."""
+    """The lines of docs/prompts.md, on files."""
     for i, image in enumerate(given_images[:2]):
         Image.fromarray(image).save(tmp_path / f"{i}.png")
     monkeypatch.chdir(tmp_path)
-    lines = re.search(r"```python\n(.*?)```", README.read_text(), re.S).group(1)
+    lines = re.search(r"```python\n(.*?)```", PAGE.read_text(), re.S).group(1)
     assert len(lines.splitlines()) == 3
     exec(re.sub(r"results/[^\"]*", str(taken), lines), {})
     printed = capsys.readouterr().out

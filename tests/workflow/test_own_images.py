@@ -1,4 +1,4 @@
-"""A study of one's own folders of images, from the five lines of YAML in the README to the report."""
+"""A study of one's own folders of images, from the five lines of YAML in docs/own-images.md to the report."""
 
 import json
 import re
@@ -14,17 +14,17 @@ from tiny_study import CONFIG, ROOT, Finished, begin
 QUICK = {key: CONFIG[key] for key in ("methods", "seeds", "settings", "statistics")} | {"shots": 4}
 
 
-def readme_study() -> dict:
-    block = re.search(r"```yaml\n(.*?)```", (ROOT / "README.md").read_text(), re.S).group(1)
+def five_lines() -> dict:
+    block = re.search(r"```yaml\n(.*?)```", (ROOT / "docs" / "own-images.md").read_text(), re.S).group(1)
     assert len(block.strip().splitlines()) <= 5
     return yaml.safe_load(block)
 
 
 @pytest.fixture(scope="module")
 def wardrobe(backbone, tmp_path_factory) -> Finished:
-    """The README's study, run."""
+    """The study of the five lines, run."""
     study = begin(tmp_path_factory.mktemp("wardrobe"), backbone, tasks="all")
-    described = readme_study()
+    described = five_lines()
     for number, about in enumerate(described["data"].values()):
         folder_of_images(study.folder / about["folder"], splits=("train", "val", "test") if number else ())
     backbone_folder = study.folder / "results" / described["study"] / "backbone"
@@ -32,18 +32,18 @@ def wardrobe(backbone, tmp_path_factory) -> Finished:
     (study.results / "backbone").rename(backbone_folder)
     (study.folder / "config.yaml").write_text(yaml.safe_dump(QUICK))
     (study.folder / "wardrobe.yaml").write_text(yaml.safe_dump(described))
-    command = next(line for line in (ROOT / "README.md").read_text().splitlines() if "--configfile wardrobe.yaml" in line)
+    command = next(line for line in (ROOT / "docs" / "own-images.md").read_text().splitlines() if "--configfile wardrobe.yaml" in line)
     study.run(*command.split()[3:])
     return study
 
 
 def results(study: Finished):
-    return study.folder / "results" / readme_study()["study"]
+    return study.folder / "results" / five_lines()["study"]
 
 
 def test_five_lines_are_a_study(wardrobe):
     tasks = pd.read_parquet(results(wardrobe) / "tables" / "tasks.parquet")
-    assert set(tasks["task"]) == set(readme_study()["data"]) and set(tasks["classes"]) == {3}
+    assert set(tasks["task"]) == set(five_lines()["data"]) and set(tasks["classes"]) == {3}
     assert (results(wardrobe) / "report.html").exists()
     transfer = pd.read_parquet(results(wardrobe) / "tables" / "transfer.parquet")
     assert len(transfer) == 2 * 2 * 4 and transfer["score"].between(0, 1).all()
@@ -51,21 +51,21 @@ def test_five_lines_are_a_study(wardrobe):
 
 def test_folders_without_splits_are_split_by_promptatlas_and_the_table_says_so(wardrobe):
     sources = pd.read_parquet(results(wardrobe) / "tables" / "tasks.parquet").set_index("task")["split_source"]
-    unsplit, split = readme_study()["data"]
+    unsplit, split = five_lines()["data"]
     assert "promptatlas" in sources[unsplit] and "promptatlas" not in sources[split]
 
 
 def test_a_linear_probe_stands_beside_every_task(wardrobe):
     baselines = pd.read_parquet(results(wardrobe) / "tables" / "baselines.parquet")
     probes = baselines[baselines["method"] == "linear_probe"]
-    assert set(probes["target"]) == set(readme_study()["data"]) and set(probes["shots"]) == {4}
+    assert set(probes["target"]) == set(five_lines()["data"]) and set(probes["shots"]) == {4}
     summary = json.loads((results(wardrobe) / "summary.json").read_text())
-    assert {row["task"] for row in summary["zero_shot_check"]} == set(readme_study()["data"])
+    assert {row["task"] for row in summary["zero_shot_check"]} == set(five_lines()["data"])
 
 
 def test_images_that_two_tasks_share_and_what_always_one_class_scores_are_told(wardrobe):
     """Both folders begin with the same noise: every image of the first is a training image of the second."""
-    whole, split = readme_study()["data"]
+    whole, split = five_lines()["data"]
     tables = {
         name: pd.read_parquet(results(wardrobe) / "tables" / f"{name}.parquet")
         for name in ("tasks", "transfer", "baselines", "shared_images")
@@ -88,8 +88,8 @@ def test_images_that_two_tasks_share_and_what_always_one_class_scores_are_told(w
 def test_another_image_changes_its_split_only(wardrobe):
     """Snakemake touches every output of a job that ran, so the numbers of files and not their times tell."""
     before = {path: path.stat().st_ino for path in results(wardrobe).rglob("*_images.npy")}
-    _, split = readme_study()["data"]
-    changed = wardrobe.folder / readme_study()["data"][split]["folder"] / "test" / "grey" / "3.jpg"
+    _, split = five_lines()["data"]
+    changed = wardrobe.folder / five_lines()["data"][split]["folder"] / "test" / "grey" / "3.jpg"
     Image.new("RGB", (30, 30), "red").save(changed)
     task = results(wardrobe) / "tasks" / split
     asked = str((task / "task.json").relative_to(wardrobe.folder))

@@ -1,21 +1,33 @@
-"""The README stays true: its commands run, the files and figures it names exist, its numbers are those of a real run."""
+"""The README stays true: its commands run, and those of the pages that go on from it; its numbers are those of a real run."""
 
 import json
 import os
 import re
 import subprocess
+import sys
 
 import pytest
 
-from own_images import folder_of_images
 from starts import BIN, REAL
 from tiny_study import ENVIRONMENT, ROOT
 
 README = (ROOT / "README.md").read_text()
-COMMANDS = [line for block in re.findall(r"```sh\n(.*?)```", README, re.S) for line in block.splitlines() if line]
+FOUND = (ROOT / "docs" / "default-study.md").read_text()
+# Pages whose commands are typed here, in this order; test_documentation.py has an eye on those of all others.
+PAGES = [
+    "README.md", "docs/tutorial.md", "docs/rerun.md", "docs/plan.md", "docs/publish.md", "docs/published.md", "docs/prompts.md",
+    "CONTRIBUTING.md",
+]  # fmt: skip
+
+
+def commands(page: str) -> list[str]:
+    blocks = re.findall(r"```sh\n(.*?)```", (ROOT / page).read_text(), re.S)
+    return [line.partition(" #")[0].strip() for block in blocks for line in block.splitlines() if line]
+
+
+COMMANDS = list(dict.fromkeys(line for page in PAGES for line in commands(page)))
 MADE = [line for line in COMMANDS if line.startswith("make ")]
-# The study of one's own images has tests of its own: test_own_images.py.
-TYPED = [line for line in COMMANDS if not line.startswith(("make ", ". ")) and "wardrobe" not in line]
+TYPED = [line for line in COMMANDS if not line.startswith(("make ", ". ", "OMP_NUM_THREADS"))]
 
 
 MEASURES = {
@@ -34,18 +46,21 @@ def folder(finished, tmp_path_factory):
     shutil.copytree(finished.folder, folder)
     for name in ("Snakefile", "workflow", "profiles"):
         (folder / name).symlink_to(ROOT / name)
-    folder_of_images(folder / "my_images", count=2)
+    drawing = re.search(r"```python\n(.*?)```", (ROOT / "docs" / "tutorial.md").read_text(), re.S)
+    assert drawing
+    (folder / "draw.py").write_text(drawing[1])
+    subprocess.run([sys.executable, "draw.py"], cwd=folder, check=True)
     return folder
 
 
 def test_the_commands_are_found():
-    assert MADE == ["make study", "make test", "make test-fast", "make lint"] and len(TYPED) >= 5
+    assert {*MADE} == {"make study", "make test", "make test-fast", "make lint", "make docs"} and len(TYPED) >= 11
 
 
 @pytest.mark.parametrize("command", MADE)
 def test_make_knows_its_entry_points(command):
     shown = subprocess.run(f"{command} --dry-run", shell=True, cwd=ROOT, text=True, capture_output=True)
-    runs = {"study": "snakemake", "test": "pytest", "test-fast": "pytest", "lint": "ruff check"}
+    runs = {"study": "snakemake", "test": "pytest", "test-fast": "pytest", "lint": "ruff check", "docs": "mkdocs build --strict"}
     assert shown.returncode == 0 and runs[command.split()[1]] in shown.stdout
 
 
@@ -53,29 +68,24 @@ def test_make_knows_its_entry_points(command):
 def test_a_command_of_the_readme_runs(folder, command):
     commands = REAL.parent if command == TYPED[0] else BIN
     path = os.pathsep.join([str(commands), str(REAL.parent), os.environ["PATH"]])
-    typed = command.replace("results/mini/", "results/tiny/")
+    typed = command.replace("results/mini", "results/tiny")
     done = subprocess.run(typed, shell=True, cwd=folder, env=ENVIRONMENT | {"PATH": path}, text=True, capture_output=True)
     assert done.returncode == 0, done.stdout + done.stderr
     if "example.yaml" in command:
         assert (folder / "results" / "example" / "report.html").exists()
 
 
-@pytest.mark.parametrize("target", re.findall(r"\]\((?!https?:)([^)#]+)\)", README))
-def test_a_file_that_the_readme_links_exists(target):
-    assert (ROOT / target).exists()
-
-
 def test_the_numbers_are_those_of_the_recorded_run():
-    """docs/mini.json is the summary.json of the run whose figures the README quotes."""
+    """docs/mini.json is the summary.json of the run whose figures the README and docs/default-study.md quote."""
     summary = json.loads((ROOT / "docs" / "mini.json").read_text())
     gains = {row["method"]: row["own_gain_points_mean"] for row in summary["by_method"]}
     for method, name in (("coop", "CoOp"), ("vpt", "VPT"), ("upt", "UPT")):
-        assert f"{name} +{gains[method]:.1f}" in README
-    assert f"{100 * summary['zero_shot_chance_corrected_mean']:.0f} %" in README
+        assert all(f"{name} +{gains[method]:.1f}" in text for text in (README, FOUND))
+    assert all(f"{100 * summary['zero_shot_chance_corrected_mean']:.0f} %" in text for text in (README, FOUND))
     rows = {(row["measure"], row["method"]): row for row in summary["correlations"] if row["response"] == "logit_gain"}
     assert {(measure, method) for measure, method in rows} >= {(m, k) for m in MEASURES for k in gains}
     for measure, line in MEASURES.items():
-        shown = next(text for text in README.splitlines() if text.startswith(f"| {line} |"))
+        shown = next(text for text in FOUND.splitlines() if text.startswith(f"| {line} |"))
         for method, cell in zip(("coop", "vpt", "upt"), shown.split("|")[2:5], strict=True):
             row = rows[measure, method]
             estimate = f"{short(row['estimate'])} ({short(row['low'])} to {short(row['high'])})"
@@ -91,8 +101,9 @@ SENTENCES = {
 
 
 def test_the_sentences_on_help_and_on_what_is_established_are_those_of_the_recorded_run():
-    words = " ".join(README.split())
+    words = " ".join(FOUND.split())
     summary, nearest = recorded("mini.json")
+    assert SENTENCES["helps"].format(f"{shares(summary, 'helps')} %") in " ".join(README.split())
     for count, sentence in SENTENCES.items():
         assert sentence.format(f"{shares(summary, count)} %") in words
     assert f"nothing is (similarity of images comes nearest, p = {nearest})" in words
@@ -101,7 +112,7 @@ def test_the_sentences_on_help_and_on_what_is_established_are_those_of_the_recor
 def test_they_hold_on_the_other_kind_of_cpu_too():
     summary, nearest = recorded("mini_avx2.json")
     first, second, third = (shares(summary, count) for count in SENTENCES)
-    assert f"the shares are {first}, {second} and {third} %, and p = {nearest}" in " ".join(README.split())
+    assert f"the shares are {first}, {second} and {third} %, and p = {nearest}" in " ".join(FOUND.split())
 
 
 def recorded(name: str) -> tuple[dict, str]:

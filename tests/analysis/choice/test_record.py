@@ -48,8 +48,9 @@ def test_the_table_in_the_docs_is_the_record(record):
         assert number(harmed) == pytest.approx(100 * decided["harmed"], abs=0.0501)
 
 
-def test_what_the_readme_says_of_the_choice_is_the_record(record):
-    said = " ".join((DOCS.parent / "README.md").read_text().split())
+@pytest.mark.parametrize("page", ["../README.md", "default-study.md"])
+def test_what_is_said_of_the_choice_is_the_record(page, record):
+    said = " ".join((DOCS / page).read_text().split())
     decided = [record.loc[(method, "all_seeds", 16, "try", True)] for method in ("coop", "vpt", "upt")]
     gains = [f"{one['gain']:.1f}" for one in decided]
     shares, harmed = ([round(100 * one[name]) for one in decided] for name in ("oracle_share", "harmed"))

@@ -26,7 +26,7 @@ USUAL = Path("config.yaml")
 
 
 def main(arguments: Sequence[str] | None = None) -> None:
-    options = _parser().parse_args(arguments)
+    options = parser().parse_args(arguments)
     with suppress(AttributeError):  # a stand-in of a notebook or a test takes any text
         output: Any = sys.stdout
         output.reconfigure(errors="backslashreplace")  # as stderr does: no name of a file ends the command
@@ -45,10 +45,11 @@ def main(arguments: Sequence[str] | None = None) -> None:
         sys.exit(128 + signal.SIGPIPE)
 
 
-def _parser() -> argparse.ArgumentParser:
-    parser = argparse.ArgumentParser(prog="promptatlas", description=__doc__.splitlines()[0])
-    parser.add_argument("--version", action="version", version=f"promptatlas {version('promptatlas')}")
-    commands = parser.add_subparsers(required=True, metavar="command")
+def parser() -> argparse.ArgumentParser:
+    """Of all commands; `run` of what it parses does what is asked and gives the exit status."""
+    whole = argparse.ArgumentParser(prog="promptatlas", description=__doc__.splitlines()[0])
+    whole.add_argument("--version", action="version", version=f"promptatlas {version('promptatlas')}")
+    commands = whole.add_subparsers(required=True, metavar="command")
 
     status = commands.add_parser(
         "status", help="count what is done, missing, stale and failed, and say why",
@@ -136,7 +137,7 @@ def _parser() -> argparse.ArgumentParser:
 
     for command in (status, rerun, coming, ahead, manual, archive):
         command.add_argument("--configfile", type=Path, help="another study's configuration, on top of config.yaml")
-    return parser
+    return whole
 
 
 def _study(configfile: Path | None) -> Study:
