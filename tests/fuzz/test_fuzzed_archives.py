@@ -7,6 +7,7 @@ import json
 import shutil
 import tarfile
 
+import numpy as np
 import pytest
 from fuzzing import NASTY, cases, damaged, mutated, outcome
 from hypothesis import given, strategies as st
@@ -14,6 +15,7 @@ from safetensors.torch import save
 from well_formed import prompt, text
 
 from promptatlas.base.errors import UserError
+from promptatlas.exchange import summaries
 from promptatlas.recommendation import candidates, frozen, record
 from promptatlas.recommendation.candidates import Place
 
@@ -25,15 +27,18 @@ ATLAS = {
     "backbone": {"name": "ViT-B-16/openai", "model": "ViT-B-16", "pretrained": "openai", "sha256": "a" * 64},
     "prompts": {f"prompts/coop/seed1/{name}.safetensors": hashlib.sha256(PROMPT).hexdigest() for name in ("a", "b")},
 }  # fmt: skip
+FEATURES = summaries.packed({"a": summaries.Summary(("cat", "dog"), 9, np.ones(4), np.eye(4), np.ones((2, 4)))})
+ATLAS["features"] = {summaries.NAME: hashlib.sha256(FEATURES).hexdigest()}
 CHOICE = b"method,shots,candidates,rule,or_none,n_tasks,margin,gain,gain_low,gain_high,oracle_share,harmed,used\n" + (
     b"coop,16,all_seeds,try,True,20,1.25,5.1,2.0,8.0,0.8,0.02,0.4\n"
 )
 
 
-def tarred(atlas: bytes = text(ATLAS), file: bytes = PROMPT, names=tuple(ATLAS["prompts"])) -> bytes:
+def tarred(atlas: bytes = text(ATLAS), file: bytes = PROMPT, names=tuple(ATLAS["prompts"]), features: bytes = FEATURES) -> bytes:
     held = io.BytesIO()
+    records = (("atlas.json", atlas), (summaries.NAME, features), ("tables/choice.csv", CHOICE))
     with tarfile.open(fileobj=held, mode="w", format=tarfile.PAX_FORMAT) as archive:
-        for name, content in (("atlas.json", atlas), ("tables/choice.csv", CHOICE), *((name, file) for name in names)):
+        for name, content in (*records, *((name, file) for name in names)):
             entry = tarfile.TarInfo(f"mini/{name}")
             entry.size = len(content)
             archive.addfile(entry, io.BytesIO(content))
@@ -105,6 +110,13 @@ def test_cards_of_prompts_in_an_archive(tmp_path_factory, data):
 def test_names_in_an_archive(tmp_path_factory, name):
     names = (f"prompts/coop/{name}.safetensors".encode("utf-8", "replace").decode().replace("\0", "0"),)
     asked(tmp_path_factory.getbasetemp(), gzip.compress(tarred(names=names), 1))
+
+
+@cases(60)
+@given(damaged(FEATURES))
+def test_summaries_of_features_in_an_archive(tmp_path_factory, content):
+    record = ATLAS | {"features": {summaries.NAME: hashlib.sha256(content).hexdigest()}}
+    asked(tmp_path_factory.getbasetemp(), gzip.compress(tarred(text(record), features=content), 1))
 
 
 @cases(60)

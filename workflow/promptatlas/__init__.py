@@ -8,14 +8,16 @@ from promptatlas.base.version import NUMERICS_VERSION
 if TYPE_CHECKING:
     from promptatlas.exchange.inference import load_prompt
     from promptatlas.recommendation.answer import recommend
+    from promptatlas.recommendation.unlabelled import recommend_unlabelled
     from promptatlas.report.any_matrix import analyse
 
-__all__ = ["NUMERICS_VERSION", "analyse", "load_prompt", "recommend"]
+__all__ = ["NUMERICS_VERSION", "analyse", "load_prompt", "recommend", "recommend_unlabelled"]
 
 LATER = {
     "analyse": "promptatlas.report.any_matrix",
     "load_prompt": "promptatlas.exchange.inference",
     "recommend": "promptatlas.recommendation.answer",
+    "recommend_unlabelled": "promptatlas.recommendation.unlabelled",
 }
 
 

@@ -1,6 +1,6 @@
 """One archive of a finished study for publication: tables, prompts, configuration, provenance, figures, page and the files of its
-plugins, but no images of data sets, no weights of the backbone and no names of folders of the machine. What failed is named in
-`failed.txt`.
+plugins, and what summaries of features tell of its tasks, but no images of data sets, no weights of the backbone and no names of
+folders of the machine. What failed is named in `failed.txt`.
 
 The same study gives the same bytes, wherever and whenever it is packed.
 """
@@ -17,7 +17,7 @@ from typing import Any
 from promptatlas.base import plugins
 from promptatlas.base.errors import UserError
 from promptatlas.base.files import whole
-from promptatlas.exchange import atlas
+from promptatlas.exchange import atlas, summaries
 from promptatlas.exchange.private_folders import Private
 from promptatlas.runs import failures, provenance
 from promptatlas.study.configuration import complete
@@ -35,13 +35,11 @@ def pack(study: Study, path: Path) -> list[str]:
         raise UserError(f"{path} must end in {ENDING}; give another name with -o")
     require_finished(study)
     files = {_name(study, file): file for file in contents(study)} | plugin_files()
-    private = Private(study)
     try:
         with whole(path) as temporary, temporary.open("wb") as file:
-            _write(file, study, files, private)
+            return _write(file, study, files, Private(study))
     except OSError as error:
         raise UserError(f"{path} cannot be written ({error.strerror}); give a place with room and rights with -o") from error
-    return [*files, atlas.NAME]
 
 
 def plugin_files() -> dict[str, Path]:
@@ -101,17 +99,22 @@ def _now(config: dict[str, Any]) -> dict[str, Any]:
     return json.loads(json.dumps(config))
 
 
-def _write(file: io.BufferedIOBase, study: Study, files: Mapping[str, Path], private: Private) -> None:
-    """Names in order; nothing of the machine, the user or the hour."""
+def _write(file: io.BufferedIOBase, study: Study, files: Mapping[str, Path], private: Private) -> list[str]:
+    """Names in order; nothing of the machine, the user or the hour. The names of the files but for that of what failed."""
     failed = failed_results(study)
+    features = private.tensors(summaries.packed(summaries.of_tasks(study.paths, study.tasks)))
+    made = {summaries.NAME: features} if len(features) <= summaries.MOST_BYTES else {}
     with (
         gzip.GzipFile(filename="", fileobj=file, mode="wb", mtime=0) as zipped,
         tarfile.open(fileobj=zipped, mode="w", format=tarfile.PAX_FORMAT) as archive,
     ):
         prompts = {name: _sha256(private, path) for name, path in files.items() if name.startswith(PROMPTS)}
-        for name in sorted([*files, atlas.NAME, *([FAILED] if failed else [])]):
+        hashes = {name: hashlib.sha256(content).hexdigest() for name, content in made.items()}
+        for name in sorted([*files, *made, atlas.NAME, *([FAILED] if failed else [])]):
             if name == atlas.NAME:
-                content = private.clean(atlas.written(study, prompts).decode()).encode()
+                content = private.clean(atlas.written(study, prompts, hashes).decode()).encode()
+            elif name in made:
+                content = made[name]
             elif name == FAILED:
                 content = private.clean("\n".join(failures.lines(study, failed)) + "\n").encode()
             elif name == _name(study, study.paths.provenance_file):
@@ -119,6 +122,7 @@ def _write(file: io.BufferedIOBase, study: Study, files: Mapping[str, Path], pri
             else:
                 content = private.content(files[name])
             _add(archive, f"{study.name}/{name}", content)
+    return [*files, *made, atlas.NAME]
 
 
 def _name(study: Study, path: Path) -> str:

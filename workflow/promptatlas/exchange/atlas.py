@@ -1,7 +1,8 @@
 """What makes the archive of a study an atlas that `promptatlas recommend` takes: a record of which backbone its prompts are for, where that
-is to be had, and of every prompt file in it.
+is to be had, and of every prompt file in it, beside the summaries of its tasks' features.
 
-    {"version": 1, "study": ..., "promptatlas": ..., "backbone": {"name", "model", "pretrained", "sha256"}, "prompts": {file: sha256}}
+    {"version": 1, "study": ..., "promptatlas": ..., "backbone": {"name", "model", "pretrained", "sha256"}, "prompts": {file: sha256},
+     "features": {file: sha256}}
 """
 
 import json
@@ -18,8 +19,8 @@ NAME = "atlas.json"
 PARTS = ("backbone", "prompts")
 
 
-def written(study: Study, prompts: Mapping[str, str]) -> bytes:
-    """The record of a finished study. prompts: SHA-256 by name in the archive."""
+def written(study: Study, prompts: Mapping[str, str], features: Mapping[str, str]) -> bytes:
+    """The record of a finished study. prompts, features: SHA-256 by name in the archive."""
     made = json.loads(study.paths.provenance_file.read_bytes())
     told = {
         "version": json_record.KNOWN,
@@ -32,6 +33,7 @@ def written(study: Study, prompts: Mapping[str, str]) -> bytes:
             "sha256": made.get("backbone", {}).get("sha256"),
         },
         "prompts": dict(sorted(prompts.items())),
+        "features": dict(features),
     }
     return (json.dumps(told, indent=1) + "\n").encode()
 

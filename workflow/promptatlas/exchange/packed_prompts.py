@@ -20,10 +20,11 @@ from typing import Any
 from promptatlas.base.errors import UserError
 from promptatlas.base.files import replace
 from promptatlas.base.messages import plain
-from promptatlas.exchange import atlas
+from promptatlas.exchange import atlas, summaries
+from promptatlas.exchange.summaries import Summary
 
 PROMPT = re.compile(r"([^/]+)/((?:prompts|multitask)/[^\0]+\.safetensors)")
-RECORD = re.compile(r"([^/]+)/(atlas\.json|config\.json|summary\.json|tables/choice\.csv)")
+RECORD = re.compile(r"([^/]+)/(atlas\.json|features\.safetensors|config\.json|summary\.json|tables/(?:choice|transfer)\.csv)")
 MOST_FILES = 200_000
 MOST_BYTES = 64 * 2**30  # of the whole archive, unpacked
 MOST_OF_ONE = 256 * 2**20  # of one file that is read
@@ -34,13 +35,15 @@ _DAMAGE = (tarfile.TarError, zlib.error, EOFError, OSError, ValueError, Overflow
 @dataclass
 class PackedPrompts:
     """study: what the archive calls itself; prompts: by name in the archive the file that it was written to; records: by name; backbone:
-    what the record of an atlas says of the frozen model; otherwise: by name why a prompt is not what that record lists.
+    what the record of an atlas says of the frozen model; features: summaries of its tasks' features; otherwise: by name why a prompt, or
+    these, are not what that record lists.
     """
 
     study: str = ""
     prompts: dict[str, Path] = field(default_factory=dict)
     records: dict[str, bytes] = field(default_factory=dict)
     backbone: dict[str, Any] = field(default_factory=dict)
+    features: dict[str, Summary] = field(default_factory=dict)
     otherwise: dict[str, str] = field(default_factory=dict)
 
 
@@ -60,6 +63,8 @@ def read(path: Path, folder: Path) -> PackedPrompts:
         raise UserError(f"{path} {NO_ARCHIVE}: no prompt file is in it; give that of a study with prompts")
     if atlas.NAME in found.records:
         _compare(atlas.read(found.records[atlas.NAME], path), found)
+    if features := found.records.pop(summaries.NAME, None):
+        found.features = summaries.read(features, path)
     return found
 
 
@@ -72,6 +77,14 @@ def _compare(told: Mapping[str, Any], found: PackedPrompts) -> None:
         elif told["prompts"].get(name) != hashlib.sha256(found.prompts[name].read_bytes()).hexdigest():
             found.otherwise[plain(name)] = f"not the file that {atlas.NAME} lists"
             del found.prompts[name]
+    if summaries.NAME in found.records and _hash_of_features(told) != hashlib.sha256(found.records[summaries.NAME]).hexdigest():
+        del found.records[summaries.NAME]
+        found.otherwise[summaries.NAME] = f"not the file that {atlas.NAME} lists"
+
+
+def _hash_of_features(told: Mapping[str, Any]) -> object:
+    listed = told.get("features")
+    return listed.get(summaries.NAME) if isinstance(listed, dict) else None
 
 
 def _keep(archive: tarfile.TarFile, member: tarfile.TarInfo, path: Path, folder: Path, found: PackedPrompts) -> None:

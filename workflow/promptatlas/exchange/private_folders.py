@@ -42,7 +42,11 @@ class Private:
             return _text(content, self.clean)
         if path.suffix == ".parquet":
             return _table(content, self.clean)
-        return _tensors(content, self.clean) if path.suffix == ".safetensors" else content
+        return self.tensors(content) if path.suffix == ".safetensors" else content
+
+    def tensors(self, content: bytes) -> bytes:
+        """The same of what a safetensors file holds."""
+        return _tensors(content, self.clean)
 
 
 def _folders(study: Study) -> set[str]:

@@ -19,11 +19,9 @@ from promptatlas.analysis.choice.evidence import Candidate, Evidence
 from promptatlas.base.errors import UserError
 from promptatlas.base.progress import Say
 from promptatlas.recommendation import candidates, files, frozen, labelled, overlap, record, trying, tuning, words
-from promptatlas.recommendation.labelled import Labelled, Wanted
+from promptatlas.recommendation.labelled import Labelled, Wanted, resize_of
 from promptatlas.recommendation.result import Recommendation
 from promptatlas.recommendation.trying import Tried
-
-SQUASHES = "siglip"
 
 
 def recommend(
@@ -60,13 +58,12 @@ def recommend(
         found = candidates.collect([sources] if isinstance(sources, (str, Path)) else sources, scratch / "archives")
         model, where = frozen.find(found, backbone, scratch / "backbone", device)
         frozen.keep_own(found, model)
-        vision = model.architecture
-        wanted = Wanted(vision.image_size, "squash" if vision.kind == SQUASHES else "crop", shots, seed)
+        wanted = Wanted(model.architecture.image_size, resize_of(model), shots, seed)
         if entry is None:
             target = labelled.embedded(str(task), wanted)
         else:
             target = labelled.read(entry, Path(data_root).expanduser(), scratch, wanted, say)
-        overlap.leave_out_own(found, target, task is not None)
+        overlap.leave_out_own(found, target.task, target.images, task is not None)
         with torch.no_grad():
             tried = trying.try_all(model, target, found, say)
         told = record.of(found.places, {file.method for file in tried.files}, target.shots)

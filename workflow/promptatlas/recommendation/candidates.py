@@ -14,6 +14,7 @@ from promptatlas.backbone import WEIGHTS
 from promptatlas.base.errors import Failed, UserError, cause
 from promptatlas.base.messages import plain
 from promptatlas.exchange import packed_prompts
+from promptatlas.exchange.summaries import Summary
 from promptatlas.records import card, prompt_file
 from promptatlas.records.prompt_file import Outline
 from promptatlas.study.paths import Paths
@@ -51,7 +52,8 @@ class CandidateFile:
 @dataclass(frozen=True)
 class Place:
     """A study, an archive or a folder. finished: whether the study ran to its end, None of a folder that is none; records: its texts
-    by name; backbone: where its frozen model lies, None if it has none; export: of an atlas, the names with which the model is exported.
+    by name; backbone: where its frozen model lies, None if it has none; export: of an atlas, the names with which the model is exported;
+    features: of an atlas, the summaries of its tasks.
     """
 
     name: str
@@ -60,6 +62,7 @@ class Place:
     backbone: Path | None
     records: Mapping[str, bytes]
     export: tuple[str, str] | None = None
+    features: Mapping[str, Summary] = field(default_factory=dict)
 
 
 @dataclass
@@ -114,7 +117,8 @@ def _opened(source: Path, scratch: Path, found: Found) -> tuple[Place, list[tupl
             found.leave_out(f"{plain(packed.study)}: {called}", why)
         names = [plain(packed.backbone.get(key) or "") for key in ("model", "pretrained")]
         export = (names[0], names[1]) if all(names) else None
-        return Place(plain(packed.study), source, True, None, packed.records, export), sorted(packed.prompts.items())
+        place = Place(plain(packed.study), source, True, None, packed.records, export, packed.features)
+        return place, sorted(packed.prompts.items())
     if source.is_file() and source.suffix == SUFFIX:
         return Place(source.parent.name, source, None, _beside(source), {}), [(source.name, source)]
     if not source.is_dir():
@@ -143,7 +147,7 @@ def _beside(path: Path) -> Path | None:
 
 
 def _records(folder: Path) -> dict[str, bytes]:
-    names = ("config.json", "summary.json", "tables/choice.csv")
+    names = ("config.json", "summary.json", "tables/choice.csv", "tables/transfer.csv")
     return {name: (folder / name).read_bytes() for name in names if (folder / name).is_file()}
 
 

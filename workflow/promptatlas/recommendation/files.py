@@ -5,8 +5,11 @@ from __future__ import annotations
 import csv
 import io
 import json
+from collections.abc import Iterator, Mapping, Sequence
+from contextlib import contextmanager
 from dataclasses import replace as with_other
 from pathlib import Path
+from typing import Any
 
 from promptatlas.backbone import Backbone
 from promptatlas.base.errors import UserError
@@ -16,21 +19,34 @@ from promptatlas.recommendation.candidates import CandidateFile
 from promptatlas.recommendation.result import Recommendation, table
 from promptatlas.records import card
 from promptatlas.records.prompt_file import TunedPrompt
+from promptatlas.tasks.task import Task
 
 ANSWER, CANDIDATES, PROMPT = "recommendation.json", "candidates.csv", "prompt.safetensors"
 
 
 def write(answer: Recommendation, model: Backbone, folder: Path) -> Recommendation:
-    """Write everything to `folder`, where a prompt of an earlier answer does not stay; the answer, with its prompt's file."""
+    """Write everything to `folder`; the answer, with its prompt's file."""
+    with writing(folder):
+        answer = _with_prompt(answer, model, folder)
+        keep(folder, table(answer), words.summary(answer))
+    return answer
+
+
+@contextmanager
+def writing(folder: Path) -> Iterator[None]:
+    """Make the folder, where a prompt of an earlier answer does not stay. UserError for what cannot be written."""
     try:
         folder.mkdir(parents=True, exist_ok=True)
         (folder / PROMPT).unlink(missing_ok=True)
-        answer = _with_prompt(answer, model, folder)
-        replace(folder / CANDIDATES, _csv(answer))
-        replace(folder / ANSWER, (json.dumps(words.summary(answer), indent=1) + "\n").encode())
+        yield
     except OSError as error:
         raise UserError(f"{folder} cannot be written ({error.strerror}); give another folder with -o") from error
-    return answer
+
+
+def keep(folder: Path, rows: Sequence[Mapping[str, Any]], summary: Mapping[str, Any]) -> None:
+    """Write all candidates and the answer."""
+    replace(folder / CANDIDATES, _csv(rows))
+    replace(folder / ANSWER, (json.dumps(summary, indent=1) + "\n").encode())
 
 
 def _with_prompt(answer: Recommendation, model: Backbone, folder: Path) -> Recommendation:
@@ -40,23 +56,27 @@ def _with_prompt(answer: Recommendation, model: Backbone, folder: Path) -> Recom
         started = f"tuned from {words.called(won.start)} of {won.start.place}" if won.start else ""
         won.prompt.save(folder / PROMPT, tuning.card_of(answer.tuned, answer.target, model, _name(answer), started))
     elif file := won.start if won else answer.chosen:
-        _copy(file, answer, folder / PROMPT)
+        keep_prompt(file, answer.target.task, answer.target.resize, folder)
     else:
         return answer
-    if answer.backbone is None:
-        from promptatlas.backbone import export
-
-        export.export("mini", "mini", folder / "backbone")
+    keep_backbone(answer.backbone, folder)
     return with_other(answer, prompt=folder / PROMPT)
 
 
-def _copy(file: CandidateFile, answer: Recommendation, path: Path) -> None:
+def keep_backbone(known: Path | None, folder: Path) -> None:
+    """The embedded model beside the prompt, where no study has it."""
+    if known is None:
+        from promptatlas.backbone import export
+
+        export.export("mini", "mini", folder / "backbone")
+
+
+def keep_prompt(file: CandidateFile, task: Task, resize: str, folder: Path) -> None:
     """The same prompt, whose card names the classes and the way to fit images of the target it was chosen for."""
     trained, metadata = TunedPrompt.load(file.path)
-    target = answer.target
-    known = dict(file.card) | {"class_names": list(target.task.class_names), "resize": target.resize}
-    known |= {"origin": f"{words.called(file)} of {file.place}, chosen for {target.task.name}"}
-    trained.save(path, metadata | {card.KEY: json.dumps(card.complete(known))})
+    known = dict(file.card) | {"class_names": list(task.class_names), "resize": resize}
+    known |= {"origin": f"{words.called(file)} of {file.place}, chosen for {task.name}"}
+    trained.save(folder / PROMPT, metadata | {card.KEY: json.dumps(card.complete(known))})
 
 
 def _name(answer: Recommendation) -> str:
@@ -64,8 +84,8 @@ def _name(answer: Recommendation) -> str:
     return next((name for file in answer.tried.files if (name := (file.card["backbone"] or {}).get("name"))), "")
 
 
-def _csv(answer: Recommendation) -> bytes:
-    text, rows = io.StringIO(), table(answer)
+def _csv(rows: Sequence[Mapping[str, Any]]) -> bytes:
+    text = io.StringIO()
     writer = csv.DictWriter(text, list(rows[0]), lineterminator="\n")
     writer.writeheader()
     writer.writerows(rows)

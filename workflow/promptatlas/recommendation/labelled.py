@@ -11,6 +11,7 @@ from typing import Any
 
 import numpy as np
 
+from promptatlas.backbone import Backbone
 from promptatlas.base.errors import UserError
 from promptatlas.base.messages import counted, printable, some
 from promptatlas.base.progress import Meter, Say
@@ -21,6 +22,7 @@ from promptatlas.tasks.catalogue import TaskEntry
 from promptatlas.tasks.decoding import Decoding, decode
 from promptatlas.tasks.draws import by_class, greedy
 from promptatlas.tasks.labels import relabel, with_metric
+from promptatlas.tasks.listing import Images
 from promptatlas.tasks.mini import MINI_TASKS
 from promptatlas.tasks.splits import join
 from promptatlas.tasks.task import Task
@@ -28,6 +30,7 @@ from promptatlas.tasks.task import Task
 SHOTS = 16  # as many images per class as the studies of the field train on
 MOST_IMAGES = 2000  # by itself no more are taken, but one of each class
 FEW = 3
+SQUASHES = "siglip"
 
 
 @dataclass(frozen=True)
@@ -55,6 +58,11 @@ class Wanted:
     resize: str
     shots: int | None
     seed: int
+
+
+def resize_of(model: Backbone) -> str:
+    """How images get the model's size, where the task does not say."""
+    return "squash" if model.architecture.kind == SQUASHES else "crop"
 
 
 def describe(
@@ -86,7 +94,7 @@ def embedded(name: str, wanted: Wanted) -> Labelled:
     mini = MINI_TASKS[name]
     images, factors = mini.images.split("train", mini.sizes["train"])
     labels = mini.labels(factors)
-    shots = _shots(wanted, len(mini.task.class_names))
+    shots = shots_of(wanted, len(mini.task.class_names))
     rows = _drawn(labels, shots, mini.task, wanted.seed)
     return Labelled(mini.task, images[rows], labels[rows], "squash", len(labels), shots, ())
 
@@ -106,24 +114,33 @@ def read(entry: TaskEntry, data_root: Path, folder: Path, wanted: Wanted, say: S
     if not listing.splits:
         raise UserError(f"task {entry.task.name!r} has test images only, which are not looked at; give labelled images of its classes")
     task, pool = entry.task, join(list(listing.splits.values()))
-    shots, resize = _shots(wanted, len(task.class_names)), entry.resize or wanted.resize
+    shots, resize = shots_of(wanted, len(task.class_names)), entry.resize or wanted.resize
     rows = _drawn(pool.labels, shots, task, wanted.seed)
-    work = Decoding(pool.images, rows, wanted.size, resize, folder, "labelled")
-    decoded = decode(work, 1, Meter(f"read {task.name}", "images", say))
-    kept = np.setdiff1d(np.arange(len(rows)), list(decoded.broken))
-    names = [f"{printable(pool.images.name(int(rows[row])))} ({why})" for row, why in sorted(decoded.broken.items())]
-    broken = [f"{counted(len(names), 'image')} cannot be read and are left out: {some(names, FEW)}"] if names else []
-    if not len(kept):
-        raise UserError(f"none of the images of {task.name!r} can be read: {some(names, FEW)}")
-    images: Any = np.load(work.images, mmap_mode="r")
-    images = images[kept] if names else images
+    images, kept, broken = opened(pool.images, rows, task.name, resize, wanted.size, folder, say)
     labels = pool.labels[rows[kept]]
     metrics.require(task.metric, labels)
     notes = (*listing.notes, *broken, *_absent(task, labels))
     return Labelled(replace(task, split_source=listing.split_source), images, labels, resize, len(pool.labels), shots, notes)
 
 
-def _shots(wanted: Wanted, classes: int) -> int:
+def opened(
+    images: Images, rows: np.ndarray, name: str, resize: str, size: int, folder: Path, say: Say
+) -> tuple[np.ndarray, np.ndarray, list[str]]:
+    """Images (N, size, size, 3) of these `rows`, on disk in `folder`, which of the rows they are, and a sentence on those that cannot
+    be read. UserError if none can. name: what the images are called."""
+    work = Decoding(images, rows, size, resize, folder, "labelled")
+    decoded = decode(work, 1, Meter(f"read {name}", "images", say))
+    kept = np.setdiff1d(np.arange(len(rows)), list(decoded.broken))
+    names = [f"{printable(images.name(int(rows[row])))} ({why})" for row, why in sorted(decoded.broken.items())]
+    if not len(kept):
+        raise UserError(f"none of the images of {name!r} can be read: {some(names, FEW)}")
+    read: Any = np.load(work.images, mmap_mode="r")
+    broken = [f"{counted(len(names), 'image')} cannot be read and are left out: {some(names, FEW)}"] if names else []
+    return read[kept] if names else read, kept, broken
+
+
+def shots_of(wanted: Wanted, classes: int) -> int:
+    """Images per class that are taken at most."""
     if wanted.shots is None:
         return min(SHOTS, max(1, MOST_IMAGES // classes))
     if wanted.shots < 1:

@@ -8,30 +8,30 @@ import numpy as np
 
 from promptatlas.base.errors import UserError
 from promptatlas.recommendation.candidates import CandidateFile, Found
-from promptatlas.recommendation.labelled import Labelled
 from promptatlas.study.paths import Paths
 from promptatlas.tasks.prepared import PreparedTask, digests
+from promptatlas.tasks.task import Task
 
 OWN = "trained on the target itself, so that its score on these images says nothing"
 
 
-def leave_out_own(found: Found, target: Labelled, known: bool) -> None:
+def leave_out_own(found: Found, target: Task, images: np.ndarray, known: bool) -> None:
     """Leave out the prompts of the target's own task: by name where it is `known`, and in studies whose images are at hand by these.
 
     UserError if that are all.
     """
-    own, seen = _digests(target), dict[tuple[str, str], bool]()
+    own, seen = {*_bytes(digests(np.asarray(images)))}, dict[tuple[str, str], bool]()
     folders = {place.name: Paths.at(place.given) for place in found.places}
     kept = []
     for file in found.files:
-        named = known and target.task.name in file.tasks
-        alike = not named and file.card["class_names"] == list(target.task.class_names) and _shares(file, folders, own, seen)
+        named = known and target.name in file.tasks
+        alike = not named and file.card["class_names"] == list(target.class_names) and _shares(file, folders, own, seen)
         if named or alike:
             found.leave_out(f"{file.place}: {file.called}", OWN)
         else:
             kept.append(file)
     if not kept:
-        raise UserError(f"all prompts were trained on {target.task.name!r} itself; use them as they are, or name prompts of other tasks")
+        raise UserError(f"all prompts were trained on {target.name!r} itself; use them as they are, or name prompts of other tasks")
     found.files = kept
 
 
@@ -53,10 +53,6 @@ def _prepared(paths: Paths, task: str) -> set[bytes]:
         return {*_bytes(prepared.digests("train")), *_bytes(prepared.digests("validation"))}
     except UserError:
         return set()
-
-
-def _digests(target: Labelled) -> set[bytes]:
-    return {*_bytes(digests(np.asarray(target.images)))}
 
 
 def _bytes(rows: np.ndarray) -> Iterable[bytes]:

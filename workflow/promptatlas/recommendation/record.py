@@ -15,6 +15,7 @@ from promptatlas.recommendation.candidates import Place
 
 TABLE = "tables/choice.csv"
 RULE = {"rule": "try", "or_none": "True", "candidates": "all_seeds"}
+ALWAYS = {"or_none": "False", "candidates": "all_seeds"}  # of a rule that never keeps the hand-written prompt
 NUMBERS = ("shots", "n_tasks", "margin", "gain", "harmed", "used")
 PERHAPS = ("gain_low", "gain_high", "oracle_share")  # where there are tasks enough, and something to gain
 DEFAULT = "the usual one, as no study here kept book of how well it chooses"
@@ -29,60 +30,80 @@ class Record:
     lines: tuple[str, ...]
 
 
+Row = Mapping[str, str]
+
+
 def of(places: Sequence[Place], methods: Iterable[str], shots: int) -> Record:
     """The record of the first place that kept book: of candidates of the same methods or, if there is none, of each method alone, with
     the number of images per class that is closest. Of margins by method the largest.
     """
     wanted = set(methods)
     for place in places:
-        rows = [row for row in _rows(place) if set(row["method"].split("+")) <= wanted]
-        together = [row for row in rows if set(row["method"].split("+")) == wanted]
-        chosen = [_closest(same, shots) for same in _by_method(together or rows).values()]
-        if chosen:
+        if chosen := rows_of(place, RULE, NUMBERS, wanted, shots):
             margin = max(float(row["margin"]) for row in chosen)
             tasks = int(max(float(row["n_tasks"]) for row in chosen))
             return Record(margin, f"chosen on the {tasks} tasks of {plain(place.name)}", tuple(_line(place, row) for row in chosen))
     return Record(MARGIN, DEFAULT, ())
 
 
-def _rows(place: Place) -> list[Mapping[str, str]]:
+def rows_of(place: Place, rule: Mapping[str, str], numbers: Sequence[str], methods: Iterable[str], shots: float) -> list[Row]:
+    """Rows of a rule for candidates of these methods together or, if there is none, of each alone, with the closest number of images
+    per class. numbers: columns that have to hold one."""
+    return [_closest(same, shots) for same in every_row_of(place, rule, numbers, methods).values()]
+
+
+def every_row_of(place: Place, rule: Mapping[str, str], numbers: Sequence[str], methods: Iterable[str]) -> dict[str, list[Row]]:
+    """The same with every number of images per class, by methods."""
+    wanted = set(methods)
+    rows = [row for row in _rows(place, rule, numbers) if set(row["method"].split("+")) <= wanted]
+    together = [row for row in rows if set(row["method"].split("+")) == wanted]
+    return _by_method(together or rows)
+
+
+def _rows(place: Place, rule: Mapping[str, str], numbers: Sequence[str]) -> list[Row]:
     """Rows of the rule that are whole; whatever else an archive holds under that name is passed over."""
     text = place.records.get(TABLE, b"").decode("utf-8", "replace")
     try:
         rows = list(csv.DictReader(io.StringIO(text)))
     except csv.Error:
         return []
-    return [row for row in rows if all(row.get(key) == value for key, value in RULE.items()) and row.get("method") and _is_whole(row)]
+    return [
+        row for row in rows if all(row.get(key) == value for key, value in rule.items()) and row.get("method") and _is_whole(row, numbers)
+    ]
 
 
-def _is_whole(row: Mapping[str, str]) -> bool:
+def _is_whole(row: Row, numbers: Sequence[str]) -> bool:
     try:
-        return all(math.isfinite(float(row[name] or "nan")) for name in NUMBERS) and all(
+        return all(math.isfinite(float(row[name] or "nan")) for name in numbers) and all(
             float(row[name] or 0) < math.inf for name in PERHAPS
         )
     except (KeyError, ValueError, TypeError):
         return False
 
 
-def _by_method(rows: Iterable[Mapping[str, str]]) -> dict[str, list[Mapping[str, str]]]:
-    found: dict[str, list[Mapping[str, str]]] = {}
+def _by_method(rows: Iterable[Row]) -> dict[str, list[Row]]:
+    found: dict[str, list[Row]] = {}
     for row in rows:
         found.setdefault(row["method"], []).append(row)
     return found
 
 
-def _closest(rows: Sequence[Mapping[str, str]], shots: int) -> Mapping[str, str]:
-    return min(rows, key=lambda row: abs(math.log(max(float(row["shots"]), 1) / shots)))
+def _closest(rows: Sequence[Row], shots: float) -> Row:
+    return min(rows, key=lambda row: abs(math.log(max(float(row["shots"]), 1) / max(shots, 1))))
 
 
-def _line(place: Place, row: Mapping[str, str]) -> str:
+def titles(row: Row) -> str:
+    """The methods of a row, as people call them."""
+    return ", ".join(words().get(method, {}).get("title", plain(method)) for method in row["method"].split("+"))
+
+
+def _line(place: Place, row: Row) -> str:
     value = {name: float(row[name] or "nan") for name in (*NUMBERS, *PERHAPS)}
-    titles = [words().get(method, {}).get("title", plain(method)) for method in row["method"].split("+")]
     interval = f" ({value['gain_low']:+.1f} to {value['gain_high']:+.1f}, 95 %)" if math.isfinite(value["gain_low"]) else ""
     share = f", {100 * value['oracle_share']:.0f} % of what there was to gain" if math.isfinite(value["oracle_share"]) else ""
     return (
         f"on the {value['n_tasks']:.0f} tasks of {plain(place.name)} with {value['shots']:.0f} images per class and prompts of "
-        f"{', '.join(titles)}, each time without the task's own, this rule gained {value['gain']:+.1f} points over the hand-written "
+        f"{titles(row)}, each time without the task's own, this rule gained {value['gain']:+.1f} points over the hand-written "
         f"prompt{interval}{share}; it used a prompt in {100 * value['used']:.0f} % of cases and lost more than a point in "
         f"{100 * value['harmed']:.0f} %"
     )

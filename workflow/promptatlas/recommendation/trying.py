@@ -5,10 +5,10 @@ embedded once for many. What is held at once does not grow with the number of ca
 from __future__ import annotations
 
 import json
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import dataclass, field
 from itertools import groupby
-from typing import Any
+from typing import Any, TypeVar
 
 import numpy as np
 
@@ -25,12 +25,15 @@ from promptatlas.recommendation.candidates import CandidateFile, Found, named, s
 from promptatlas.recommendation.labelled import Labelled
 from promptatlas.records.prompt_file import TunedPrompt
 from promptatlas.tasks import metrics
+from promptatlas.tasks.task import Task
 from promptatlas.training import single_task
 
 TOGETHER = 64  # prompts
 MOST_BYTES = 128 * 2**20  # of answers, and of class weights, at once
 MOST_TOKENS = 1024  # of one prompt in one layer
 UNTUNED_SEEDS = 3
+
+T = TypeVar("T")
 
 
 @dataclass(frozen=True)
@@ -53,41 +56,65 @@ class Tried:
 
 def try_all(model: Backbone, target: Labelled, found: Found, say: Say) -> Tried:
     """Rows of all candidates of `found`, and of the prompts beside them; who cannot be tried is left out there, with the reason."""
-    features = encode_images(model, target.images)
-    if not np.isfinite(features).all():
-        raise UserError(f"the model's features of some images of {target.task.name!r} are not numbers; look at its weights")
-    weights = model.class_features(target.task.class_names, target.task.templates).cpu().numpy()
-    hand_written = _row(target, (model.logit_scale * features @ weights.T)[None])[0]
-    tried, seen = Tried([], [], hand_written), set[str]()
-    meter, done, total = Meter("try", "prompts", say), 0, len(found.files)
-    for together in _groups(found.files, target):
-        loaded = list(_loaded(model, together, found, seen))
-        for file, row in _answered(model, target, features, loaded, found):
-            tried.files.append(file)
-            tried.rows.append(row)
+    seen = SeenImages.of(model, target.task, target.images)
+    (hand_written,) = _rows(target, seen.hand_written[None])
+    if hand_written is None:
+        raise UserError(f"the hand-written prompt has no score on the images of {target.task.name!r}; look at the model's weights")
+    files, rows = answered(model, seen, found, lambda logits: _rows(target, logits), say)
+    return Tried(files, rows, hand_written, _untuned(model, target, seen, files))
+
+
+@dataclass(frozen=True)
+class SeenImages:
+    """Images (N, R, R, 3) uint8 of a task as the model sees them: features (N, D), and logits (N, C) of the hand-written prompt."""
+
+    task: Task
+    images: np.ndarray
+    features: np.ndarray
+    hand_written: np.ndarray
+
+    @classmethod
+    def of(cls, model: Backbone, task: Task, images: np.ndarray) -> SeenImages:
+        """UserError where a feature is not a number."""
+        features = encode_images(model, images)
+        if not np.isfinite(features).all():
+            raise UserError(f"the model's features of some images of {task.name!r} are not numbers; look at its weights")
+        weights = model.class_features(task.class_names, task.templates).cpu().numpy()
+        return cls(task, images, features, model.logit_scale * features @ weights.T)
+
+
+def answered(
+    model: Backbone, seen: SeenImages, found: Found, of: Callable[[np.ndarray], Sequence[T | None]], say: Say
+) -> tuple[list[CandidateFile], list[T]]:
+    """The candidates of `found` in order, and what each one's answers say; who has none is left out there, with the reason.
+
+    of: from logits (K, N, C) by prompt what they say, None where they are not numbers.
+    """
+    said: dict[int, T] = {}
+    marks, done, meter = set[str](), 0, Meter("try", "prompts", say)
+    for together in _groups(found.files, seen):
+        loaded = list(_loaded(model, together, found, marks))
+        said |= {id(file): one for file, one in _answered(model, seen, loaded, found, of)}
         done += len(together)
-        meter(done, total)
-    order = {id(file): number for number, file in enumerate(found.files)}
-    both = sorted(zip(tried.files, tried.rows, strict=True), key=lambda pair: order[id(pair[0])])
-    tried.files, tried.rows = [file for file, _ in both], [row for _, row in both]
-    tried.untuned = _untuned(model, target, features, tried.files)
-    return tried
+        meter(done, len(found.files))
+    files = [file for file in found.files if id(file) in said]
+    return files, [said[id(file)] for file in files]
 
 
-def _groups(files: Sequence[CandidateFile], target: Labelled) -> Iterator[list[CandidateFile]]:
+def _groups(files: Sequence[CandidateFile], seen: SeenImages) -> Iterator[list[CandidateFile]]:
     """Candidates that can run side by side, as many as memory allows."""
 
     def alike(file: CandidateFile) -> str:
         return json.dumps([file.outline.manner, sorted(file.outline.shapes.items())])
 
-    most = _most(target)
+    most = _most(seen)
     for _, group in groupby(sorted(files, key=alike), key=alike):
         own = list(group)
         yield from (own[start : start + most] for start in range(0, len(own), most))
 
 
-def _most(target: Labelled) -> int:
-    one = 4 * len(target.task.class_names) * (len(target.labels) + 1024)
+def _most(seen: SeenImages) -> int:
+    one = 4 * len(seen.task.class_names) * (len(seen.images) + 1024)
     return max(1, min(TOGETHER, MOST_BYTES // one))
 
 
@@ -111,42 +138,50 @@ def _loaded(model: Backbone, files: Iterable[CandidateFile], found: Found, seen:
 
 
 def _answered(
-    model: Backbone, target: Labelled, features: np.ndarray, loaded: Sequence[tuple[CandidateFile, Prompts]], found: Found
-) -> Iterator[tuple[CandidateFile, Row]]:
+    model: Backbone,
+    seen: SeenImages,
+    loaded: Sequence[tuple[CandidateFile, Prompts]],
+    found: Found,
+    of: Callable[[np.ndarray], Sequence[T | None]],
+) -> Iterator[tuple[CandidateFile, T]]:
     """All side by side or, when that fails, one after the other, so that the one to blame is left out alone."""
     if not loaded:
         return
     try:
-        rows = _rows(model, target, features, [prompts for _, prompts in loaded])
+        said = of(_logits(model, seen, [prompts for _, prompts in loaded]))
     except (UserError, RuntimeError, ValueError, IndexError) as error:
         if len(loaded) == 1:
             found.leave_out(named(loaded[0][0]), f"cannot be tried: {one_line(error)}")
             return
         for one in loaded:
-            yield from _answered(model, target, features, [one], found)
+            yield from _answered(model, seen, [one], found, of)
         return
-    for (file, _), row in zip(loaded, rows, strict=True):
-        if np.isfinite(row.score):
-            yield file, row
+    for (file, _), own in zip(loaded, said, strict=True):
+        if own is not None:
+            yield file, own
         else:
             found.leave_out(named(file), "its answers are not numbers")
 
 
-def _rows(model: Backbone, target: Labelled, features: np.ndarray, prompts: list[Prompts]) -> list[Row]:
-    return _row(target, evaluate.answers(model, target.task.class_names, target.images, features, prompts))
+def _logits(model: Backbone, seen: SeenImages, prompts: list[Prompts]) -> np.ndarray:
+    return evaluate.answers(model, seen.task.class_names, seen.images, seen.features, prompts)
 
 
-def _row(target: Labelled, logits: np.ndarray) -> list[Row]:
-    """One per prompt, from logits (K, N, C); with the score nan where they are not numbers."""
-    metric, nothing = target.task.metric, Row(np.full(len(target.labels), np.nan), float("nan"))
-    sound = np.isfinite(logits.max(axis=-1)).all(axis=-1)
+def finite(logits: np.ndarray) -> np.ndarray:
+    """(K,) whether the largest logits (K, N, C) of all images are numbers."""
+    return np.asarray(np.isfinite(logits.max(axis=-1)).all(axis=-1))
+
+
+def _rows(target: Labelled, logits: np.ndarray) -> list[Row | None]:
+    """One per prompt, from logits (K, N, C); None where they, or the score, are not numbers."""
+    metric, sound = target.task.metric, finite(logits)
     given: Any = logits[sound].argmax(axis=-1) if metrics.lookup(metric).of_right_answers else logits[sound]
     rows = iter(contributions(metric, given, target.labels) if sound.any() else ())
-    found = [next(rows) if whole else None for whole in sound]
-    return [nothing if own is None else Row(own, float(own.mean())) for own in found]
+    found = [Row(own, float(own.mean())) if own is not None else None for own in (next(rows) if whole else None for whole in sound)]
+    return [row if row is not None and np.isfinite(row.score) else None for row in found]
 
 
-def _untuned(model: Backbone, target: Labelled, features: np.ndarray, files: Sequence[CandidateFile]) -> dict[str, list[Row]]:
+def _untuned(model: Backbone, target: Labelled, seen: SeenImages, files: Sequence[CandidateFile]) -> dict[str, list[Row]]:
     """By method the untuned prompts of a few of the seeds and settings that candidates were trained with, where these are known."""
     starts: dict[str, dict[tuple[str, int], None]] = {}
     for file in files:
@@ -157,7 +192,7 @@ def _untuned(model: Backbone, target: Labelled, features: np.ndarray, files: Seq
         for settings, seed in list(several)[:UNTUNED_SEEDS]:
             try:
                 prompt = single_task.scratch(model, method, json.loads(settings), seed)
-                rows.setdefault(method, []).extend(_rows(model, target, features, [prompt.prompts]))
+                rows.setdefault(method, []).extend(filter(None, _rows(target, _logits(model, seen, [prompt.prompts]))))
             except (UserError, RuntimeError, ValueError):
                 break  # of a method for other backbones
     return rows

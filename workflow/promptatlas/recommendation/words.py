@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import json
 from collections.abc import Mapping, Sequence
+from pathlib import Path
 from typing import Any
 
 import numpy as np
@@ -10,7 +12,7 @@ import numpy as np
 from promptatlas.analysis.choice.decision import TOO_FEW, USE
 from promptatlas.base.messages import counted, plain, some
 from promptatlas.methods import words as method_words
-from promptatlas.recommendation.candidates import CandidateFile
+from promptatlas.recommendation.candidates import CandidateFile, Found
 from promptatlas.recommendation.labelled import counts_of
 from promptatlas.recommendation.result import Recommendation, table
 from promptatlas.recommendation.tuning import AS_IT_IS, HAND_WRITTEN, Contender
@@ -22,7 +24,7 @@ FEW = 3
 
 def lines(answer: Recommendation) -> list[str]:
     told = [*_tuning(answer), verdict(answer), *_tied(answer), "", *_best(answer), "", *_beside(answer)]
-    told += [_margin(answer), *answer.record.lines, _images(answer), *answer.target.notes, *_left_out(answer)]
+    told += [_margin(answer), *answer.record.lines, _images(answer), *answer.target.notes, *left_out(answer.found)]
     return [*told, *_use(answer)]
 
 
@@ -32,7 +34,7 @@ def verdict(answer: Recommendation) -> str:
     if leading is None:
         return "keep the hand-written prompt: no candidate has a score"
     found, name, of = decision.gains, called(answer.tried.files[leading]), counted(len(answer.tried.files), "candidate")
-    gain = f"{_points(found.shrunk[leading])} points ({_points(found.low[leading])} to {_points(found.high[leading])}, 95 %)"
+    gain = f"{points(found.shrunk[leading])} points ({points(found.low[leading])} to {points(found.high[leading])}, 95 %)"
     if decision.verdict == USE:
         return (
             f"use {name}: {gain} over the hand-written prompt on images like these; it helps with probability "
@@ -62,7 +64,7 @@ def title(method: str) -> str:
     return method_words().get(method, {}).get("title", method)
 
 
-def _points(share: float) -> str:
+def points(share: float) -> str:
     return f"{100 * share:+.1f}".replace("+0.0", "0.0").replace("-0.0", "0.0")
 
 
@@ -79,13 +81,18 @@ def _best(answer: Recommendation) -> list[str]:
     """The best candidates as a table."""
     rows = [("method", "source", "seed", "score", "expected gain", "95 %", "helps", "best")]
     for row in table(answer)[:BEST]:
-        interval = f"{_points(row['low'])} to {_points(row['high'])}"
+        interval = f"{points(row['low'])} to {points(row['high'])}"
         rows.append(
             (
-                title(row["method"]), plain(row["source"]), str(row["seed"]), _percent(row["score"]), _points(row["expected_gain"]),
+                title(row["method"]), plain(row["source"]), str(row["seed"]), _percent(row["score"]), points(row["expected_gain"]),
                 interval, _share(row["helps"]), _share(row["best"]),
             )
         )  # fmt: skip
+    return in_columns(rows)
+
+
+def in_columns(rows: Sequence[Sequence[str]]) -> list[str]:
+    """Lines in which each column is as wide as its widest cell."""
     widths = [max(map(len, column)) for column in zip(*rows, strict=True)]
     return ["  ".join(cell.ljust(width) for cell, width in zip(row, widths, strict=True)).rstrip() for row in rows]
 
@@ -114,9 +121,9 @@ def _images(answer: Recommendation) -> str:
     return f"tried on {counted(len(target.labels), 'labelled image')} of {target.task.name}, {each} of each of {len(counts)} classes{drawn}"
 
 
-def _left_out(answer: Recommendation) -> list[str]:
-    by_reason = answer.found.left_out
-    unfinished = [place.name for place in answer.found.places if place.finished is False]
+def left_out(found: Found) -> list[str]:
+    by_reason = found.left_out
+    unfinished = [place.name for place in found.places if place.finished is False]
     told = [f"{name} has not run to its end: the prompts that are there were tried" for name in map(plain, unfinished)]
     told += [f"left out, {counted(len(names), 'prompt')}: {reason} ({some(names, FEW)})" for reason, names in by_reason.items()]
     return told
@@ -130,7 +137,7 @@ def _tuning(answer: Recommendation) -> list[str]:
     train, validation = len(answer.tuned.draw.train), len(answer.tuned.draw.validation)
     verb = "keep" if won.how == HAND_WRITTEN else "use"
     told = [f"{verb} {contender(won)}: {_percent(won.score)} on {counted(validation, 'validation image')}, the best of"]
-    told += [f"  {_percent(one.score):>7}  {_points(one.score - won.score):>6}  {contender(one)}" for one in others]
+    told += [f"  {_percent(one.score):>7}  {points(one.score - won.score):>6}  {contender(one)}" for one in others]
     told.append(f"(tuned on {counted(train, 'other image')}; the best of several on few images has a score that is too good)")
     return [*told, "", "without tuning:"]
 
@@ -147,19 +154,24 @@ def contender(one: Contender) -> str:
 def _use(answer: Recommendation) -> list[str]:
     """Three lines of Python that classify with the prompt, where one is recommended."""
     if answer.prompt is not None:
-        backbone = "" if (answer.prompt.parent / "backbone").is_dir() else f'backbone="{answer.backbone}"'
-        return _python(str(answer.prompt), backbone)
+        return python(answer.prompt, answer.backbone)
     uses = answer.tuned.winner.how != HAND_WRITTEN if answer.tuned else answer.chosen is not None
     return ["", "give -o FOLDER for a file of that prompt with the class names of these images"] if uses else []
 
 
-def _python(prompt: str, arguments: str) -> list[str]:
+def python(prompt: Path, backbone: Path | None) -> list[str]:
+    """They load the prompt, with the frozen model in this folder where none lies beside it."""
+    beside = (prompt.parent / "backbone").is_dir()
     return [
         "",
         "import promptatlas",
-        f'classify = promptatlas.load_prompt("{prompt}").classifier({arguments})',
+        f"classify = promptatlas.load_prompt({_quoted(prompt)}).classifier({'' if beside else f'backbone={_quoted(backbone)}'})",
         'print(classify(["image.jpg"]).labels)',
     ]
+
+
+def _quoted(path: Path | None) -> str:
+    return json.dumps(str(path), ensure_ascii=False)
 
 
 def summary(answer: Recommendation) -> Mapping[str, Any]:

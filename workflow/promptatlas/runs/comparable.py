@@ -7,6 +7,7 @@ import numpy as np
 from promptatlas.backbone import feature_file
 from promptatlas.base.errors import Failed
 from promptatlas.evaluation import doubts
+from promptatlas.study.paths import Paths
 from promptatlas.study.study import Study
 from promptatlas.tasks.prepared import PreparedTask
 from promptatlas.tasks.task import Task
@@ -27,11 +28,11 @@ def all_comparable(study: Study) -> dict[str, tuple[Task, dict[str, np.ndarray]]
     found = {}
     for name in study.tasks:
         with suppress(Failed):
-            found[name] = comparable(study, name)
+            found[name] = comparable(study.paths, name)
     return found
 
 
-def comparable(study: Study, name: str) -> tuple[Task, dict[str, np.ndarray]]:
-    """A task and its features, the training images reduced to those by which tasks are compared."""
-    task, encoded = PreparedTask.open(study.paths.task_folder(name)), feature_file.load(study.paths.encoded(name))[0]
+def comparable(paths: Paths, name: str) -> tuple[Task, dict[str, np.ndarray]]:
+    """A task of the study at `paths` and its features, the training images reduced to those by which tasks are compared."""
+    task, encoded = PreparedTask.open(paths.task_folder(name)), feature_file.load(paths.encoded(name))[0]
     return task.task, encoded | {"features_train": encoded["features_train"][task.reference()]}

@@ -1,13 +1,14 @@
 """Label similarity: how close two tasks' class names lie in the text-embedding space, or which they share. Knows nothing of images."""
 
 import re
+from collections.abc import Sequence
 
 import numpy as np
 
 from promptatlas.evaluation.similarity.registry import Corpus, measure
 
 
-def centred_unit(classes: tuple[np.ndarray, ...]) -> list[np.ndarray]:
+def centred_unit(classes: Sequence[np.ndarray]) -> list[np.ndarray]:
     """Class embeddings (C_t, D) of every task, minus the mean over all classes of all tasks, scaled to length one.
 
     Uncentred embeddings lie in a narrow cone in which every cosine is close to one.
@@ -23,7 +24,12 @@ def centred_unit(classes: tuple[np.ndarray, ...]) -> list[np.ndarray]:
 )  # fmt: skip
 def lab_cover(corpus: Corpus) -> np.ndarray:
     """(n, n)."""
-    embeddings = centred_unit(corpus.classes)
+    return covers(corpus.classes)
+
+
+def covers(classes: Sequence[np.ndarray]) -> np.ndarray:
+    """(n, n) how well the class names of a task (row), with features (C_t, D), cover those of another (column)."""
+    embeddings = centred_unit(classes)
     return np.array([[(target @ source.T).max(axis=1).mean() for target in embeddings] for source in embeddings])
 
 
