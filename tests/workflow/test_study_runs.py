@@ -23,6 +23,8 @@ def test_a_finished_study_has_every_table_and_the_report(finished):
         "tasks": TASKS,
         "similarity": None,
         "statistics": None,
+        "explained": None,
+        "contrasts": None,
         "baselines": None,
     }.items():
         table = pd.read_parquet(finished.results / "tables" / f"{name}.parquet")

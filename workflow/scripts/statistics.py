@@ -15,8 +15,13 @@ with reporting(snakemake.log[0]) as say:
     transfer, similarity, tasks, baselines, methods, shared = (pd.read_parquet(snakemake.input[name]) for name in names)
     joint = pd.read_parquet(snakemake.input.joint) if snakemake.input.joint else None
     choice = pd.read_parquet(snakemake.input.choice) if snakemake.input.choice else None
-    permutations = snakemake.params.permutations
-    table = statistics.analyse(transfer, similarity, tasks, permutations, snakemake.params.primary, baselines)
-    tables.save(table, study.paths.table("statistics"))
-    summary = statistics.summary(transfer, similarity, table, tasks, baselines, permutations, methods, joint, ROWS, shared, choice)
+    permutations, primary, together = (snakemake.params[key] for key in ("permutations", "primary", "together"))
+    table = statistics.analyse(transfer, similarity, tasks, permutations, primary, baselines)
+    explained = statistics.explain(transfer, similarity, tasks, permutations, together, primary, baselines)
+    contrasts = statistics.contrast(transfer, similarity, tasks, baselines)
+    for name, one in (("statistics", table), ("explained", explained), ("contrasts", contrasts)):
+        tables.save(one, study.paths.table(name))
+    summary = statistics.summary(
+        transfer, similarity, table, tasks, baselines, permutations, methods, joint, ROWS, shared, choice, explained, contrasts
+    )
     cells.write(study.paths.summary, summary)

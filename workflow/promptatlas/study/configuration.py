@@ -165,9 +165,10 @@ def _resolve_methods(config: dict[str, Any]) -> None:
 
 def _check_measures(config: dict[str, Any]) -> None:
     """Measures of similarity, and estimators, are those that are registered, here or by whoever calls."""
-    chosen = [] if isinstance(config["similarity"], str) else config["similarity"]
-    for key, names in (("similarity", chosen), ("statistics.primary", config["statistics"]["primary"])):
-        for name in names:
+    statistics = config["statistics"]
+    named = {"similarity": config["similarity"], **{f"statistics.{key}": statistics[key] for key in ("primary", "together")}}
+    for key, names in named.items():
+        for name in [] if isinstance(names, str) else names:
             _known("measure", name, similarity.registered(), key)
     for name in config["choice"]["estimators"] if config["choice"] else ():
         _known("estimator", name, estimates.ESTIMATORS, "choice.estimators")

@@ -1,7 +1,8 @@
 """The table `statistics`: every estimate with its interval and p.
 
-Tests by name: `variance_share`, `reliability`, `social_relations` (giver-receiver and reciprocity correlations), `two_way`
-(permutation p, jackknife interval), `two_way_max_t` (the same, p adjusted for all measures), `two_way_blocks` and
+Tests by name: `variance_share`, `reliability`, `noise_ceiling` (its square root, the most that a measure can correlate),
+`social_relations` (giver-receiver and reciprocity correlations), `two_way` (permutation p, jackknife interval), `disattenuated` (the same
+correlation over the noise ceiling), `two_way_max_t` (the same, p adjusted for all measures), `two_way_blocks` and
 `two_way_blocks_min_p` (both "beyond family", where some tasks share a family), `agreement` (between methods or protocols, their
 names joined by `~`), `agreement_blocks`, `regret@k` (points; p of doing no better than the static list) and `regret@k_share`
 (mean over the targets whose sources differ, `n_tasks` of them; 0 = best source known, 1 = one random pick). `p_holm` allows for
@@ -13,13 +14,14 @@ linear probe, where the study has one.
 What cannot be estimated has a row without an estimate, and `reason` says why.
 """
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Collection, Iterator, Sequence
 from itertools import combinations
 
 import numpy as np
 import pandas as pd
 
 from promptatlas.analysis.statistics import masked, permutation
+from promptatlas.analysis.statistics.ceiling import ceiling_rows
 from promptatlas.analysis.statistics.families import of_tasks, repeated
 from promptatlas.analysis.statistics.jackknife import (
     correlation_interval,
@@ -29,7 +31,7 @@ from promptatlas.analysis.statistics.jackknife import (
     without,
     without_each,
 )
-from promptatlas.analysis.statistics.matrices import Scores, collect, similarity_matrices
+from promptatlas.analysis.statistics.matrices import Scores, collect, seeded, similarity_matrices
 from promptatlas.analysis.statistics.reasons import (
     ALIKE_SOURCES,
     NO_PAIR,
@@ -78,11 +80,12 @@ def analyse(
     collected = collect(transfer, tasks, baselines)
     rows: list[dict] = []
     for scores in collected:
-        matrices = similarity_matrices(similarity, scores.tasks, scores.method)
+        matrices, of_prompts = similarity_matrices(similarity, scores.tasks, scores.method), seeded(similarity, scores.method)
         for response in responses(scores):
             common = {"response": response, "method": scores.method, "protocol": scores.protocol}
             values = matrix(scores, response)
             rows += [common | row for row in variance_rows(values)]
+            rows += [common | row for row in disattenuated_rows(values, matrices, of_prompts)]
             for row in similarity_rows(values, matrices, scores.tasks, families, truth, permutations):
                 confirmatory = row["test"] == "two_way" and response == PRIMARY and row["measure"] in primary
                 rows.append(common | row | {"confirmatory": confirmatory})
@@ -147,8 +150,11 @@ def variance_rows(values: np.ndarray) -> Iterator[dict]:
     if np.isfinite(whole.reliability):
         low, high = interval(whole.reliability, [one.reliability for one in parts])
         yield _row("relationship", "reliability", n, whole.reliability, (low, min(high, 1.0)), cells=count)
+        bounds = float(np.sqrt(max(low, 0.0))), float(np.sqrt(min(high, 1.0)))
+        yield _row("relationship", "noise_ceiling", n, np.sqrt(whole.reliability), bounds, cells=count)
     elif whole.n_seeds < 2:
-        yield _row("relationship", "reliability", n, NAN, cells=count, reason=NO_SEEDS)
+        for test in ("reliability", "noise_ceiling"):
+            yield _row("relationship", test, n, NAN, cells=count, reason=NO_SEEDS)
     for name in ("giver_receiver", "reciprocity"):
         if not np.isfinite(getattr(whole, name)):
             continue
@@ -179,6 +185,14 @@ def similarity_rows(
         part = np.ix_(keep, keep)
         inside = {measure: matrices[measure][part] for measure in measures}
         yield from _tests(response[part], inside, [families[names[index]] for index in keep], truth, permutations, tested)
+
+
+def disattenuated_rows(values: np.ndarray, matrices: dict[str, np.ndarray], of_prompts: Collection[str] = ()) -> Iterator[dict]:
+    """Correlations over the noise ceiling, of scores (S, n, n) and measures (n, n)."""
+    response = seed_mean(values)
+    for one in ceiling_rows(values, matrices, of_prompts):
+        bounds, cells = (one["low"], one["high"]), _count(response, matrices[one["measure"]])
+        yield _row(one["measure"], "disattenuated", one["n_tasks"], one["estimate"], bounds, cells=cells, reason=one["reason"])
 
 
 def _count(one: np.ndarray, other: np.ndarray) -> int:

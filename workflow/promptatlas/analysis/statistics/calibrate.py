@@ -15,10 +15,10 @@ from promptatlas.analysis.statistics import masked, nulls, permutation
 from promptatlas.analysis.statistics.analyse import TOP, agreement_rows, regret_rows, similarity_rows, variance_rows
 from promptatlas.analysis.statistics.crossed import crossed_interval
 from promptatlas.analysis.statistics.families import of_tasks, repeated
+from promptatlas.analysis.statistics.jackknife import pseudo_values
 from promptatlas.analysis.statistics.published import rank_correlation
 from promptatlas.analysis.statistics.regret import outdone, static_list
 from promptatlas.analysis.statistics.scales import seed_mean
-from promptatlas.analysis.statistics.summary import pseudo_values
 from promptatlas.analysis.statistics.verdicts import MEANINGFUL
 from promptatlas.base.errors import UserError
 from promptatlas.base.rng import named_rng

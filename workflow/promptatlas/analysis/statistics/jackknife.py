@@ -14,8 +14,8 @@ Numbers = np.ndarray | Sequence[float]
 FEWEST_TASKS = 5
 
 
-def without(values: np.ndarray, task: int) -> np.ndarray:
-    """(..., n, n) without the row and the column of one task: (..., n - 1, n - 1)."""
+def without(values: np.ndarray, task: int | np.ndarray) -> np.ndarray:
+    """(..., n, n) without the rows and the columns of one task, or of several: (..., n - 1, n - 1)."""
     return np.delete(np.delete(values, task, axis=-1), task, axis=-2)
 
 
@@ -63,3 +63,17 @@ def _angle(share: float | Numbers) -> np.ndarray:
 def leave_one_out(n: int, statistic: Callable[[int], float]) -> np.ndarray:
     """`statistic` of each task to leave out: (n,)."""
     return np.array([statistic(task) for task in range(n)], dtype=float)
+
+
+def pseudo_values(gap: np.ndarray) -> np.ndarray:
+    """What each task adds to the mean of (n, n), as source and as target: (n,), the jackknife's pseudo-values.
+
+    Their mean is that of the matrix and their spread the jackknife's, so tasks stand in for cells that are not independent.
+    """
+
+    def mean(values: np.ndarray) -> float:
+        there = np.isfinite(values)
+        return float(values[there].mean()) if there.any() else np.nan
+
+    n = len(gap)
+    return n * mean(gap) - (n - 1) * leave_one_out(n, lambda task: mean(without(gap, task)))

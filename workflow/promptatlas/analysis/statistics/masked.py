@@ -7,6 +7,7 @@ enough.
 """
 
 from collections.abc import Callable, Sequence
+from functools import lru_cache
 
 import numpy as np
 
@@ -27,7 +28,7 @@ def correlation(one: np.ndarray, other: np.ndarray) -> float:
 
 def residuals_on(there: np.ndarray) -> Callable[[np.ndarray], np.ndarray]:
     """What takes source and target effects, fitted on the cells `there` (n, n), from matrices (..., n, n) that have them all."""
-    inverse, n = np.linalg.pinv(normal_equations(there), rcond=1e-10, hermitian=True), len(there)
+    inverse, n = _inverse(there.astype(bool).tobytes(), len(there)), len(there)
 
     def residuals(values: np.ndarray) -> np.ndarray:
         kept = np.where(there, values, 0.0)
@@ -35,6 +36,12 @@ def residuals_on(there: np.ndarray) -> Callable[[np.ndarray], np.ndarray]:
         return np.where(there, values - effects[..., :n, None] - effects[..., None, n:], np.nan)
 
     return residuals
+
+
+@lru_cache(maxsize=64)
+def _inverse(there: bytes, n: int) -> np.ndarray:
+    """Pseudo-inverse (2n, 2n) of the normal equations of the cells `there` (n, n)."""
+    return np.linalg.pinv(normal_equations(np.frombuffer(there, dtype=bool).reshape(n, n)), rcond=1e-10, hermitian=True)
 
 
 def null_correlations(response: np.ndarray, predictors: Sequence[np.ndarray], orders: np.ndarray) -> np.ndarray:

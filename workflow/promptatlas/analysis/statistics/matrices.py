@@ -131,3 +131,9 @@ def similarity_matrices(similarity: pd.DataFrame, names: Sequence[str], method: 
         .to_numpy(float)
         for measure, part in rows.groupby("measure", sort=False)
     }
+
+
+def seeded(similarity: pd.DataFrame, method: str) -> set[str]:
+    """Measures that have values by seed for `method`: those of its prompts."""
+    rows = similarity[similarity["seed"].notna() & (similarity["method"].fillna("") == method)]
+    return set(rows["measure"])

@@ -16,6 +16,10 @@ SAME_SCORES = "all scores are the same"
 CONSTANT = "the same for all pairs of tasks"
 ADDITIVE_SCORES = "source and target alone explain all scores"
 ADDITIVE = "source and target alone explain it, so that nothing is left of the pairs"
+TOO_MANY = "too few cells for so many measures"
+NOISE_IN_BOTH = "made of the same prompts as the scores, so that the noise of a seed is in both"
+NO_SIGNAL = "the seeds have nothing in common"
+ABOVE_ONE = "above 1, as no share or correlation can be: the ceiling is estimated from few seeds, and too low"
 ALIKE_SOURCES = "no target has sources that differ"
 ALIKE = 1e-12
 

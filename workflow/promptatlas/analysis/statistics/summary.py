@@ -10,12 +10,12 @@ from typing import Any
 import numpy as np
 import pandas as pd
 
-from promptatlas.analysis.statistics import families
+from promptatlas.analysis.statistics import families, together
 from promptatlas.analysis.statistics.checks import TOLERATED_POINTS, zero_shot_check
 from promptatlas.analysis.statistics.crossed import crossed_interval
 from promptatlas.analysis.statistics.held_out import best_sources, by_place
 from promptatlas.analysis.statistics.helping import helping
-from promptatlas.analysis.statistics.jackknife import leave_one_out, without
+from promptatlas.analysis.statistics.jackknife import pseudo_values
 from promptatlas.analysis.statistics.joint import compare_joint
 from promptatlas.analysis.statistics.matrices import Scores, collect, task_names, zero_shot
 from promptatlas.analysis.statistics.methods import compare as compare_methods
@@ -42,13 +42,15 @@ def summary(
     sources: Sequence[str] = (),
     shared: pd.DataFrame | None = None,
     choice: pd.DataFrame | None = None,
+    explained: pd.DataFrame | None = None,
+    contrasts: pd.DataFrame | None = None,
 ) -> dict:
     """The dict written to summary.json, from the tables of a study; `baselines` may give the scores of a linear probe.
 
     permutations: of the comparison with printed matrices, the only test that is not in `statistics`. methods: the table of
     that name, whose comparison is the key `comparison`. joint: the table of that name, whose comparison is the key `joint`;
     sources: those in `transfer` that were tuned on many tasks. shared: the table `shared_images`; choice: the table
-    of that name, whose rows are the key `choice`.
+    of that name, whose rows are the key `choice`; explained, contrasts: likewise, on the primary scale (gains also as raw scores).
     """
     collected = collect(transfer, tasks, baselines)
     names = task_names(tasks)
@@ -85,6 +87,8 @@ def summary(
         "comparison": None if methods is None else compare_methods(methods),
         "joint": [] if joint is None else compare_joint(joint, transfer, sources),
         "choice": [] if choice is None else choice.to_dict("records"),
+        "explained": [] if explained is None else together.records(explained, PRIMARY),
+        "contrasts": [] if contrasts is None else contrast_records(contrasts, PRIMARY, "raw"),
         **cautions(transfer, tasks, shared, pd.Series(base, index=names), baselines),
     }
     return plain(result)
@@ -205,15 +209,6 @@ def _over_scratch(scores: Scores) -> dict | None:
     return {"points_mean": _mean(gap), "low": low, "high": high, "helps_share": share}
 
 
-def pseudo_values(gap: np.ndarray) -> np.ndarray:
-    """What each task adds to the mean of (n, n), as source and as target: (n,), the jackknife's pseudo-values.
-
-    Their mean is that of the matrix and their spread the jackknife's, so tasks stand in for cells that are not independent.
-    """
-    n = len(gap)
-    return n * _mean(gap) - (n - 1) * leave_one_out(n, lambda task: _mean(without(gap, task)))
-
-
 def effects_by_seed(values: np.ndarray, keep: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
     """Effects of the tasks `keep` (m,) as sources and as targets by seed of (S, n, n): each (S, m), NaN in a seed that lacks too much."""
     gives, receives = np.full((2, len(values), len(keep)), np.nan)
@@ -249,6 +244,12 @@ def not_tested(statistics: pd.DataFrame) -> list[dict]:
     return rows[["response", "method", "protocol", "measure", "n_tasks", "n_cells", "reason"]].to_dict("records")
 
 
+def contrast_records(contrasts: pd.DataFrame, response: str, of_gains: str) -> list[dict]:
+    """Rows of the table `contrasts` on a scale, and `gain` also on the scale `of_gains`."""
+    gains = (contrasts["what"] == "gain") & (contrasts["response"] == of_gains)
+    return contrasts[(contrasts["response"] == response) | gains].to_dict("records")
+
+
 def agreements(statistics: pd.DataFrame) -> list[dict]:
     """The rows `agreement`, each with its p beyond family (NaN where that is not asked)."""
     keys = ["response", "method", "protocol"]
@@ -266,12 +267,13 @@ def correlations(statistics: pd.DataFrame, similarity: pd.DataFrame) -> list[dic
     p = statistics.pivot_table(index=KEYS, columns="test", values="p", aggfunc="first")
     deciding = decisive(statistics)
     reliability = statistics[statistics["test"] == "reliability"].set_index(KEYS[:3])["estimate"]
+    free = statistics[statistics["test"] == "disattenuated"].set_index(KEYS)[["estimate", "low", "high", "reason"]].to_dict("index")
     found = []
     rows = statistics[(statistics["test"] == "two_way") & statistics["estimate"].notna()]
     for row in rows.drop(columns="reason").to_dict("records"):
         key = tuple(row[name] for name in KEYS)
         ceiling = math.sqrt(value) if (value := reliability.get(key[:3], math.nan)) > 0 else math.nan
-        row |= {"family": kinds[row["measure"]], "noise_ceiling": ceiling}
+        row |= {"family": kinds[row["measure"]], "noise_ceiling": ceiling, "disattenuated": free.get(key)}
         row |= {f"p_{test}": _p_of(p, key, f"two_way_{test}") for test in ("max_t", "blocks", "blocks_min_p")}
         row["established"] = bool(row["confirmatory"] and row["p_holm"] < MEANINGFUL)
         found.append(row | {"significant": bool(deciding[key] < MEANINGFUL)})

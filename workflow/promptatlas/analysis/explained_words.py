@@ -1,0 +1,68 @@
+"""What measures explain together, in a sentence or two: from the records `explained` of summary.json, for pages and the command line."""
+
+from collections.abc import Callable, Mapping
+from typing import Any
+
+STRONGEST = "strongest"
+ALIKE = 5.0  # variance inflation from which on coefficients are said to be hard to tell apart
+
+
+def sentence(one: Mapping[str, Any], method: Callable[[str], str], measure: Callable[[str], str]) -> str:
+    """One record in words; method, measure: titles by name. Numbers that cannot be told are None in it, and have a reason."""
+    name, told = method(one["method"]), [each for each in one["measures"] if "alone" in each]
+    if not told:
+        reason = (
+            one["together"]["reason"]
+            if "together" in one
+            else "; ".join(f"{measure(each['measure'])}: {_reason(each)}" for each in one["measures"])
+        )
+        return f"{name}: what similarity explains cannot be told, {reason}."
+    told.sort(key=lambda each: -each["alone"]["estimate"])
+    first, others = told[0], told[1:]
+    parts = [f"{name}: {measure(first['measure'])} explains {percent(first['alone']['estimate'])} of who helps whom"]
+    beside = "it" if len(others) == 1 else "all others"
+    parts += [f"{measure(each['measure'])} adds {percent(each['adds']['estimate'])}{_p(each['adds'])} beside {beside}" for each in others]
+    whole, beyond = one["together"], one.get("together_blocks")
+    family = f", beyond family {_number(beyond['p'])}" if beyond and beyond["p"] is not None else ""
+    chance = percent(one["by_chance"]["estimate"])
+    together = "Together they explain" if others else "That is"
+    sentences = [
+        ", ".join(parts) + ".",
+        f"{together} {percent(whole['estimate'])}{_range(whole)} (p = {_number(whole['p'])}{family}; {chance} would be explained by chance).",
+        _ceiling(one),
+    ]
+    if alike := [each for each in told if each["inflation"]["estimate"] >= ALIKE]:
+        most = max(each["inflation"]["estimate"] for each in alike)
+        names = " and ".join(measure(each["measure"]) for each in alike)
+        sentences.append(f"{names} say nearly the same (variance inflation up to {most:.0f}), so what each adds is hard to tell.")
+    if one["set"] == STRONGEST:
+        sentences.append("Of each family the measure was chosen on these scores; the p above allows for that.")
+    return " ".join(filter(None, sentences))
+
+
+def _ceiling(one: Mapping[str, Any]) -> str:
+    ceiling, share = one["ceiling"], one["of_ceiling"]
+    if ceiling["estimate"] is None:
+        return f"How much can be explained at most cannot be told: {ceiling['reason']}."
+    beyond = f" R² over this ceiling is {share['estimate']:.2f}, {share['reason']}." if share["estimate"] and share["reason"] else ""
+    return f"At most {percent(ceiling['estimate'])} can be explained, the rest is noise between seeds.{beyond}"
+
+
+def _reason(each: Mapping[str, Any]) -> str:
+    return str(each["coefficient"]["reason"])
+
+
+def percent(share: float) -> str:
+    return f"{100 * share:.{1 if abs(share) < 0.1 else 0}f} %"
+
+
+def _range(one: Mapping[str, Any]) -> str:
+    return "" if one["low"] is None else f" [{100 * one['low']:.0f} to {100 * one['high']:.0f} %]"
+
+
+def _p(one: Mapping[str, Any]) -> str:
+    return "" if one["p"] is None else f" (p = {_number(one['p'])})"
+
+
+def _number(p: float) -> str:
+    return f"{p:.{4 if p < 0.001 else 3 if p < 0.095 else 2}f}"
