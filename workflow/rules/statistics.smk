@@ -11,9 +11,7 @@ rule statistics:
         methods=study.paths.table("methods")[0],
         joint=study.paths.table("joint")[:1] if study.multitask.joint else [],
         choice=study.paths.table("choice")[:1] if study.choice else [],
-        again=again(
-            [*(path for name in ("statistics", "explained", "contrasts") for path in study.paths.table(name)), study.paths.summary]
-        ),
+        again=again([*(path for name in ("statistics", "explained", "contrasts") for path in study.paths.table(name)), study.paths.summary]),
     output:
         **{name: study.paths.table(name) for name in ("statistics", "explained", "contrasts")},
         summary=study.paths.summary,

@@ -19,16 +19,15 @@ def sentence(one: Mapping[str, Any], method: Callable[[str], str], measure: Call
         return f"{name}: what similarity explains cannot be told, {reason}."
     told.sort(key=lambda each: -each["alone"]["estimate"])
     first, others = told[0], told[1:]
-    parts = [f"{name}: {measure(first['measure'])} explains {percent(first['alone']['estimate'])} of who helps whom"]
     beside = "it" if len(others) == 1 else "all others"
-    parts += [f"{measure(each['measure'])} adds {percent(each['adds']['estimate'])}{_p(each['adds'])} beside {beside}" for each in others]
-    whole, beyond = one["together"], one.get("together_blocks")
+    added = [f"{measure(each['measure'])} adds {percent(each['adds']['estimate'])}{_p(each['adds'])}" for each in others]
+    explained = f"{name}: {measure(first['measure'])} explains {percent(first['alone']['estimate'])} of who helps whom"
+    whole, beyond, chance = one["together"], one.get("together_blocks"), percent(one["by_chance"]["estimate"])
     family = f", beyond family {_number(beyond['p'])}" if beyond and beyond["p"] is not None else ""
-    chance = percent(one["by_chance"]["estimate"])
-    together = "Together they explain" if others else "That is"
+    together = f"{'Together they explain' if others else 'That is'} {percent(whole['estimate'])}{_range(whole)}"
     sentences = [
-        ", ".join(parts) + ".",
-        f"{together} {percent(whole['estimate'])}{_range(whole)} (p = {_number(whole['p'])}{family}; {chance} would be explained by chance).",
+        ", ".join([explained, *(f"{text} beside {beside}" for text in added)]) + ".",
+        f"{together} (p = {_number(whole['p'])}{family}; {chance} would be explained by chance).",
         _ceiling(one),
     ]
     if alike := [each for each in told if each["inflation"]["estimate"] >= ALIKE]:
