@@ -12,6 +12,7 @@ import yaml
 
 from promptatlas.analysis import paper_protocols, statistics
 from promptatlas.analysis.choice import book
+from promptatlas.analysis.statistics import contrasts, together
 from promptatlas.cli import manual as command_line
 from promptatlas.evaluation import similarity
 from promptatlas.runs import tables
@@ -187,6 +188,7 @@ TABLES = (DOCS / "tables.md").read_text()
 COLUMNS = {
     "transfer": tables.TRANSFER, "baselines": tables.BASELINES, "methods": tables.METHODS, "tuning": tables.TUNING, "joint": tables.JOINT,
     "tasks": tables.TASKS, "similarity": similarity.COLUMNS, "statistics": statistics.COLUMNS, "choice": book.COLUMNS,
+    "explained": together.COLUMNS, "contrasts": contrasts.COLUMNS,
     "shared_images": overlaps.COLUMNS, "protocol": paper_protocols.COLUMNS,
 }  # fmt: skip
 
@@ -231,3 +233,23 @@ def test_the_page_on_speed_has_the_seconds_of_the_page_on_methods():
 def test_the_readme_is_read_in_a_minute():
     lines = (ROOT / "README.md").read_text().splitlines()
     assert len(lines) <= 90 and max(map(len, (line for line in lines if not line.startswith("|")))) <= 150
+
+
+def test_the_page_on_what_explains_transfer_has_the_numbers_of_its_run():
+    words, run = (DOCS / "explained.md").read_text(), json.loads((DOCS / "explained_mini.json").read_text())
+    rows = {line.split(" | ")[0].strip("| "): line.strip("| ").split(" | ")[1:] for line in words.splitlines() if line.startswith("| ")}
+    explained = {one["method"]: one for one in run["explained"]}
+    for place, method in enumerate(("coop", "vpt", "upt")):
+        one = explained[method]
+        visual, label = ({each["measure"]: each for each in one["measures"]}[name] for name in ("vis_frechet", "lab_cover"))
+        assert rows["visual similarity alone explains"][place] == f"{100 * visual['alone']['estimate']:.1f} %"
+        assert rows["label similarity adds"][place].startswith(f"{100 * label['adds']['estimate']:.1f} %, p = ")
+        assert rows["both together (R²)"][place].startswith(
+            f"{100 * one['together']['estimate']:.1f} % [{100 * one['together']['low']:.1f}, "
+        )
+        assert rows["the most that can be explained"][place] == f"{100 * one['ceiling']['estimate']:.1f} %"
+    for place, pair in enumerate(("coop~vpt", "coop~upt", "upt~vpt")):
+        found = {one["what"]: one for one in run["contrasts"] if one["method"] == pair and one["response"] == "logit_gain"}
+        agreed = found["relationship"]
+        shown = " ".join(f"{agreed[key]:.2f}".replace("0.", ".", 1) for key in ("estimate", "low", "high"))
+        assert re.sub(r"[\[\],]", "", rows["who helps whom, without noise"][place]) == shown and agreed["high"] < 1
