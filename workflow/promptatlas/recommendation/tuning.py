@@ -88,24 +88,35 @@ def tune(model: Backbone, target: Labelled, tried: Tried, count: int, seed: int,
     folder: for the images as a prepared task. UserError if nothing can be tuned from any candidate.
     """
     drawn = draw_of(target)
-    score = np.array([row.contributions[drawn.train].mean() for row in tried.rows])
-    ranked = [tried.files[row] for row in np.argsort(-score, kind="stable")]
-    starts = [file for file in ranked if _trainable(file)][:count]
-    if not starts:
-        raise UserError("none of the candidates can be tuned: their files have no learnables, or their methods or settings are not known")
-    task, scores = prepared_task(target, folder), _Scores(model, target, drawn.validation)
+    starts = starts_of(tried, drawn, count)
+    task, scores = prepared_task(target, folder), Scores(model, target, drawn.validation)
     contenders = [Contender(HAND_WRITTEN, "", None, *scores.hand_written(), None)]
     for method, settings in dict.fromkeys((file.method, settings_of(file)) for file in starts):
         own = [file for file in starts if (file.method, settings_of(file)) == (method, settings)]
         say(f"tune {method} from {counted(len(own), 'prompt')} and an untrained one on {counted(len(drawn.train), 'image')}")
         contenders += _of_method(model, task, method, json.loads(settings), own, drawn, seed, scores)
+    return Tuning(best_first(contenders), drawn, seed)
+
+
+def starts_of(tried: Tried, drawn: Draw, count: int) -> list[CandidateFile]:
+    """The `count` candidates that can be tuned and are best on the training part, the best first. UserError if there is none."""
+    score = np.array([row.contributions[drawn.train].mean() for row in tried.rows])
+    ranked = [tried.files[row] for row in np.argsort(-score, kind="stable")]
+    starts = [file for file in ranked if _trainable(file)][:count]
+    if not starts:
+        raise UserError("none of the candidates can be tuned: their files have no learnables, or their methods or settings are not known")
+    return starts
+
+
+def best_first(contenders: Sequence[Contender]) -> tuple[Contender, ...]:
+    """By score; of equal scores by loss, as few images make many equal; then what needs least."""
     order = (HAND_WRITTEN, AS_IT_IS, TUNED)
-    return Tuning(tuple(sorted(contenders, key=lambda one: (-one.score, one.loss, order.index(one.how)))), drawn, seed)
+    return tuple(sorted(contenders, key=lambda one: (-one.score, one.loss, order.index(one.how))))
 
 
 def _of_method(
     model: Backbone, task: PreparedTask, method: str, settings: dict[str, Any], starts: Sequence[CandidateFile], drawn: Draw, seed: int,
-    scores: _Scores,
+    scores: Scores,
 ) -> list[Contender]:  # fmt: skip
     """The starts as they are and tuned. All are tuned side by side: the same images in the same order, the same number of steps."""
     begun = [TunedPrompt.load(file.path)[0] for file in starts] + [single_task.scratch(model, method, settings, seed)]
@@ -118,7 +129,7 @@ def _of_method(
     return [Contender(how, method, file, *value, prompt, settings) for (how, file, prompt), value in zip(some, values, strict=True)]
 
 
-class _Scores:
+class Scores:
     """Scores on the validation images by the target's metric."""
 
     def __init__(self, model: Backbone, target: Labelled, rows: np.ndarray) -> None:
