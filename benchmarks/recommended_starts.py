@@ -159,7 +159,7 @@ def side_by_side(
 
 def judged(model: Backbone, method: str, one: Drawn, begun: Sequence[TunedPrompt], tuned: Sequence[TunedPrompt]) -> list[Contender]:
     """On the images that are set aside: the hand-written prompt, the starts as they are, all that was tuned, untrained ones last."""
-    scores = tuning.Scores(model, one.target, one.draw.validation)
+    scores = tuning.ValidationScores(model, one.target, one.draw.validation)
     files_of = [*one.starts, *one.starts, *[None] * UNTRAINED]
     hows, prompts = [AS_IT_IS] * STARTS + [TUNED] * len(tuned), [*begun[:STARTS], *tuned]
     values = scores([prompt.prompts for prompt in prompts])

@@ -89,7 +89,7 @@ def tune(model: Backbone, target: Labelled, tried: Tried, count: int, seed: int,
     """
     drawn = draw_of(target)
     starts = starts_of(tried, drawn, count)
-    task, scores = prepared_task(target, folder), Scores(model, target, drawn.validation)
+    task, scores = prepared_task(target, folder), ValidationScores(model, target, drawn.validation)
     contenders = [Contender(HAND_WRITTEN, "", None, *scores.hand_written(), None)]
     for method, settings in dict.fromkeys((file.method, settings_of(file)) for file in starts):
         own = [file for file in starts if (file.method, settings_of(file)) == (method, settings)]
@@ -116,7 +116,7 @@ def best_first(contenders: Sequence[Contender]) -> tuple[Contender, ...]:
 
 def _of_method(
     model: Backbone, task: PreparedTask, method: str, settings: dict[str, Any], starts: Sequence[CandidateFile], drawn: Draw, seed: int,
-    scores: Scores,
+    scores: ValidationScores,
 ) -> list[Contender]:  # fmt: skip
     """The starts as they are and tuned. All are tuned side by side: the same images in the same order, the same number of steps."""
     begun = [TunedPrompt.load(file.path)[0] for file in starts] + [single_task.scratch(model, method, settings, seed)]
@@ -129,8 +129,8 @@ def _of_method(
     return [Contender(how, method, file, *value, prompt, settings) for (how, file, prompt), value in zip(some, values, strict=True)]
 
 
-class Scores:
-    """Scores on the validation images by the target's metric."""
+class ValidationScores:
+    """ValidationScores on the validation images by the target's metric."""
 
     def __init__(self, model: Backbone, target: Labelled, rows: np.ndarray) -> None:
         self.model, self.task = model, target.task
