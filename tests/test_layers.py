@@ -4,6 +4,7 @@
 """
 
 import ast
+from collections.abc import Iterable
 from functools import cache
 from graphlib import CycleError, TopologicalSorter
 from pathlib import Path
@@ -31,10 +32,17 @@ def modules() -> dict[str, Path]:
 
 
 @cache
+def nodes(path: Path) -> list[ast.AST]:
+    """The imports and the calls in a module, wherever in it."""
+    tree = ast.parse(path.read_text(encoding="utf-8"))
+    return [node for node in ast.walk(tree) if isinstance(node, ast.Import | ast.ImportFrom | ast.Call)]
+
+
+@cache
 def imports(module: str) -> frozenset[str]:
-    """All that a module imports, wherever in it: modules of the library by their whole names, others as they are written."""
+    """All that a module imports: modules of the library by their whole names, others as they are written."""
     found = set()
-    for node in ast.walk(ast.parse(modules()[module].read_text(encoding="utf-8"))):
+    for node in nodes(modules()[module]):
         if isinstance(node, ast.Import):
             found |= {alias.name for alias in node.names}
         elif isinstance(node, ast.ImportFrom):
@@ -88,10 +96,10 @@ def test_the_library_does_not_know(foreign, doors):
     assert {str(modules()[module].relative_to(LIBRARY)) for module in found} == doors
 
 
-def reads(tree: ast.AST) -> set[str]:
+def reads(nodes: Iterable[ast.AST]) -> set[str]:
     """The calls that read a file and would unpickle what is in it, and what is imported to do so."""
     found = set()
-    for node in ast.walk(tree):
+    for node in nodes:
         if isinstance(node, ast.Import):
             found |= {alias.name for alias in node.names if alias.name.split(".")[0] in PICKLES}
         elif isinstance(node, ast.ImportFrom):
@@ -107,8 +115,8 @@ def reads(tree: ast.AST) -> set[str]:
 
 def test_one_module_unpickles():
     scripts = [path for folder in ("scripts", "pretraining") for path in (LIBRARY.parent / folder).glob("*.py")]
-    trees = {path: ast.parse(path.read_text(encoding="utf-8")) for path in (*modules().values(), *scripts)}
-    assert {path.relative_to(LIBRARY.parent).as_posix() for path, tree in trees.items() if reads(tree)} == UNPICKLES
+    found = [path for path in (*modules().values(), *scripts) if reads(nodes(path))]
+    assert {path.relative_to(LIBRARY.parent).as_posix() for path in found} == UNPICKLES
 
 
 def test_one_module_writes_under_another_name_first():
@@ -124,7 +132,8 @@ def test_one_module_writes_under_another_name_first():
      "torch.jit.load(p)", "pd.read_pickle(p)", "np.load(p, allow_pickle=True)"],
 )  # fmt: skip
 def test_what_unpickles_is_seen(code):
-    assert reads(ast.parse(code)) and not reads(ast.parse("np.load(p); np.load(p, allow_pickle=False); json.load(p); module.load(p)"))
+    harmless = "np.load(p); np.load(p, allow_pickle=False); json.load(p); module.load(p)"
+    assert reads(ast.walk(ast.parse(code))) and not reads(ast.walk(ast.parse(harmless)))
 
 
 if __name__ == "__main__":

@@ -1,5 +1,6 @@
 """Code from outside registers methods: it is run once, again when its file is another, and a mistake in it is one sentence."""
 
+import os
 import subprocess
 import sys
 
@@ -100,6 +101,7 @@ def test_a_module_and_an_installed_package_are_loaded_as_well(folder, monkeypatc
     about.mkdir()
     (about / "METADATA").write_text("Metadata-Version: 2.1\nName: toy-package\nVersion: 1\n")
     (about / "entry_points.txt").write_text("[promptatlas]\ntoy = toy_package.announced\n")
+    os.utime(folder / "site", (1, 1))  # all of this may have been within one tick of the clock
     assert code([]) == first and code(["toy_package.announced"]) == first
     (package / "net.py").write_text(NET + "# other\n")
     (package / "announced.py").write_text(TOY.replace("toy_net.py:Toy", "toy_package.net:Toy") + "# other\n")
@@ -111,6 +113,20 @@ def test_a_module_and_an_installed_package_are_loaded_as_well(folder, monkeypatc
     about.rename(folder / "gone")
     for name in [name for name in sys.modules if name.startswith("toy_package")]:
         del sys.modules[name]
+
+
+def test_what_packages_announce_is_looked_up_again_only_where_some_came_or_went(tmp_path, monkeypatch):
+    asked, path = [], [str(tmp_path)]
+    plugins._announced.cache_clear()
+    monkeypatch.setattr(plugins, "entry_points", lambda group: asked.append(group) or [])
+    monkeypatch.setattr(sys, "path", path)
+    assert plugins.announced() == plugins.announced() == [] and len(asked) == 1
+    (tmp_path / "toy-1.dist-info").mkdir()
+    os.utime(tmp_path, (1, 1))
+    assert plugins.announced() == [] and len(asked) == 2
+    path.append(str(tmp_path / "toy-1.dist-info"))
+    assert plugins.announced() == [] and len(asked) == 3
+    plugins._announced.cache_clear()
 
 
 MISTAKES = [

@@ -7,6 +7,7 @@ import sys
 
 import pytest
 
+from promptatlas.cli import command
 from tiny_study import CONFIG, ENVIRONMENT, PROMPTATLAS, ROOT
 
 
@@ -208,10 +209,12 @@ def test_a_corrupt_cell_is_never_collected(tmp_path):
             tables.transfer_table(study)
 
 
-def test_a_missing_configuration_file_is_said_in_one_sentence(tmp_path):
-    command = [PROMPTATLAS, "status"]
-    done = subprocess.run(command, cwd=tmp_path, env=ENVIRONMENT, text=True, capture_output=True)
-    assert done.returncode == 1 and "config.yaml does not exist" in done.stderr and "Traceback" not in done.stderr
+def test_a_missing_configuration_file_is_said_in_one_sentence(tmp_path, monkeypatch, capsys):
+    monkeypatch.chdir(tmp_path)
+    with pytest.raises(SystemExit) as ended:
+        command.main(["status"])
+    said = capsys.readouterr().err
+    assert ended.value.code == 1 and "config.yaml does not exist" in said and said.count("\n") == 1
 
 
 def test_the_default_configuration_says_what_the_schema_says():

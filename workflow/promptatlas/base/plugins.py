@@ -8,11 +8,13 @@ from __future__ import annotations
 
 import hashlib
 import importlib
+import os
 import sys
 import traceback
 from collections.abc import Sequence
 from contextlib import suppress
-from importlib.metadata import entry_points
+from functools import lru_cache
+from importlib.metadata import EntryPoint, entry_points
 from importlib.util import find_spec
 from os.path import expanduser
 from pathlib import Path
@@ -48,9 +50,23 @@ def load(listed: Sequence[str]) -> None:
             _loaded[name] = origin
 
 
-def announced() -> list:
-    """The entry points of installed packages."""
+def announced() -> list[EntryPoint]:
+    """The entry points of installed packages. Only where packages were installed or removed since are their files read again."""
+    return [*_announced(tuple((place, _state(place)) for place in sys.path))]
+
+
+@lru_cache(maxsize=1)
+def _announced(places: tuple[tuple[str, object], ...]) -> list[EntryPoint]:
     return sorted(entry_points(group=GROUP), key=lambda entry: entry.module)
+
+
+def _state(folder: str) -> tuple[int, int, int] | None:
+    """What is another as soon as something is put into a folder or taken out of it."""
+    try:
+        found = os.stat(folder or ".")
+    except OSError:
+        return None
+    return found.st_dev, found.st_ino, found.st_mtime_ns
 
 
 def marks() -> list[dict[str, str]]:
