@@ -2,6 +2,10 @@
 
 from promptatlas.runs import session
 
+
+report: "../report/study.rst"
+
+
 study = session.plan(config, ["config.yaml", *workflow.overwrite_configfiles])
 
 # In --set-threads and --set-resources the name of a stage stands for all its jobs, however the study is cut.
@@ -45,6 +49,37 @@ def all_of(stage):
     if workflow.get_rule(stage) in forced:
         forced.update(workflow.get_rule(job.name) for job in jobs)
     return made_by(jobs)
+
+
+def listed_table(name):
+    """The files of a table, of which Snakemake's report lists the one that people can read."""
+    binary, text = study.paths.table(name)
+    return [binary, report(text, category="Tables", labels={"table": name}, caption=f"../report/tables/{name}.rst")]
+
+
+def listed_figures():
+    """The folder of figures; only Snakemake's report needs their words, so only there they are imported."""
+
+    def words(what):
+        def of(wildcards):
+            from promptatlas.report import listing
+
+            return getattr(listing, what)(wildcards.figure)
+
+        return of
+
+    return report(
+        directory(study.paths.figures),
+        patterns=["{figure}.svg"],
+        category=words("heading"),
+        labels=words("labels"),
+        caption="../report/figure.rst",
+    )
+
+
+def listed_page():
+    """The page to browse, in Snakemake's report."""
+    return report(study.paths.report, category="Page", labels={"page": "the study"}, caption="../report/page.rst")
 
 
 wildcard_constraints:

@@ -9,7 +9,7 @@ rule comparison:
         again=again([study.paths.summary]),
     output:
         summary=study.paths.summary,
-        figures=directory(study.paths.figures),
+        figures=listed_figures(),
     log:
         study.paths.log("comparison"),
     benchmark:
@@ -30,7 +30,7 @@ rule comparison_page:
         summary=study.paths.summary,
         again=again([study.paths.report]),
     output:
-        study.paths.report,
+        listed_page(),
     log:
         study.paths.log("comparison_page"),
     benchmark:

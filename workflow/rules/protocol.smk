@@ -9,7 +9,7 @@ rule protocol:
         shared=study.paths.table("shared_images")[0],
         again=again([*study.paths.table("protocol"), study.paths.summary]),
     output:
-        table=study.paths.table("protocol"),
+        table=listed_table("protocol"),
         summary=study.paths.summary,
     log:
         study.paths.log("protocol"),
@@ -32,7 +32,7 @@ rule protocol_page:
         summary=study.paths.summary,
         again=again([study.paths.report]),
     output:
-        study.paths.report,
+        listed_page(),
     log:
         study.paths.log("protocol_page"),
     benchmark:

@@ -5,7 +5,7 @@ rule figures:
     input:
         **{name: study.paths.table(name)[0] for name in ("transfer", "similarity", "statistics", "tasks", "methods")},
     output:
-        directory(study.paths.figures),
+        listed_figures(),
     log:
         study.paths.log("figures"),
     benchmark:
@@ -26,7 +26,7 @@ rule page:
         summary=study.paths.summary,
         again=again([study.paths.report]),
     output:
-        study.paths.report,
+        listed_page(),
     log:
         study.paths.log("page"),
     benchmark:

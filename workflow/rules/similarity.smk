@@ -7,7 +7,7 @@ rule similarity:
         compared=study.comparison_inputs,
         again=again(study.paths.table("similarity")),
     output:
-        study.paths.table("similarity"),
+        listed_table("similarity"),
     log:
         study.paths.log("similarity"),
     benchmark:

@@ -13,7 +13,7 @@ rule statistics:
         choice=study.paths.table("choice")[:1] if study.choice else [],
         again=again([*(path for name in ("statistics", "explained", "contrasts") for path in study.paths.table(name)), study.paths.summary]),
     output:
-        **{name: study.paths.table(name) for name in ("statistics", "explained", "contrasts")},
+        **{name: listed_table(name) for name in ("statistics", "explained", "contrasts")},
         summary=study.paths.summary,
     log:
         study.paths.log("statistics"),

@@ -6,7 +6,7 @@ rule collect:
         made_by(study.jobs.transfer),
         again=again(study.paths.table("transfer")),
     output:
-        study.paths.table("transfer"),
+        listed_table("transfer"),
     log:
         study.paths.log("collect"),
     benchmark:
@@ -36,7 +36,7 @@ rule describe:
             ]
         ),
     output:
-        [path for name in ("baselines", "methods", "tuning", "tasks") for path in study.paths.table(name)],
+        [path for name in ("baselines", "methods", "tuning", "tasks") for path in listed_table(name)],
         config=study.paths.resolved_config,
     log:
         study.paths.log("describe"),
@@ -60,7 +60,7 @@ if study.multitask.joint:
             [path for job in study.jobs.joint for path in job.outputs],
             again=again(study.paths.table("joint")),
         output:
-            study.paths.table("joint"),
+            listed_table("joint"),
         log:
             study.paths.log("collect_joint"),
         benchmark:
@@ -84,7 +84,7 @@ if study.choice:
             tasks=study.paths.task_records(study.tasks),
             again=again(study.paths.table("choice")),
         output:
-            study.paths.table("choice"),
+            listed_table("choice"),
         log:
             study.paths.log("choice"),
         benchmark:

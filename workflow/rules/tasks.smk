@@ -87,7 +87,7 @@ rule shared_images:
         study.paths.task_records(study.tasks),
         again=again(study.paths.table("shared_images")),
     output:
-        study.paths.table("shared_images"),
+        listed_table("shared_images"),
     log:
         study.paths.log("shared_images"),
     benchmark:

@@ -16,6 +16,7 @@ from promptatlas.report.figures.published import side_by_side
 from promptatlas.report.figures.relations import correlation_forest, similarity_scatter, variance_bars
 from promptatlas.report.figures.shots import curves
 from promptatlas.report.figures.style import STYLE, save
+from promptatlas.report.listing import BESIDE, HEATMAP, JOINT, SIMILARITY
 
 __all__ = ["draw", "draw_comparison", "draw_shots"]
 
@@ -46,12 +47,12 @@ def draw(
                 having = [scores for scores in group if has(scores, view)]
                 for scores in having:
                     if figure := heatmap(scores, view, order, titles, colour_limits(having, view)):
-                        written += save(figure, folder / f"heatmap-{protocol}-{scores.method}-{view}")
+                        written += save(figure, folder / f"{HEATMAP}{protocol}-{scores.method}-{view}")
             for scores in group:
                 if figure := side_by_side(scores, order, titles):
-                    written += save(figure, folder / f"published-{scores.method}")
+                    written += save(figure, folder / f"{BESIDE}{scores.method}")
             if figure := similarity_scatter(group, similarity, statistics):
-                written += save(figure, folder / f"similarity-{protocol}")
+                written += save(figure, folder / f"{SIMILARITY}{protocol}")
         compared = None if methods is None else gains(compare(methods))
         overall = {"variance": variance_bars(statistics), "correlations": correlation_forest(statistics), "methods": compared}
         for name, figure in overall.items():
@@ -72,7 +73,7 @@ def draw_comparison(summary: dict, folder: Path) -> list[Path]:
             written += save(figure, folder / "methods")
         for one in summary["joint"]:
             if figure := gains(one, "single", way_title, f"{method_title(one['method'])}: ways to have a prompt"):
-                written += save(figure, folder / f"joint-{one['method']}")
+                written += save(figure, folder / f"{JOINT}{one['method']}")
     return written
 
 
