@@ -8,6 +8,7 @@ import pytest
 
 from promptatlas.backbone import feature_file
 from promptatlas.base import files
+from promptatlas.evaluation import doubts
 from promptatlas.evaluation.doubts import alike, swapped
 from promptatlas.runs import comparable, tables
 from promptatlas.study.study import Study
@@ -88,3 +89,41 @@ def test_the_table_of_tasks_counts_images_that_can_be_used(tmp_path):
     study.paths.draw("shapes", 1).write_text('{"shots_per_class": [2, 2]}')
     row = tables._task_row(study, "shapes")
     assert (row["n_train"], row["n_validation"], row["n_test"], row["skipped"]) == (8, 8, 7, 6)
+
+
+@pytest.mark.parametrize(
+    ("names", "codes"),
+    [(["0", "1", "2"], True), (["class_1", "class 2", "Class-03"], True), (["n01440764", "n01443537"], True), (["A1", "B2", "C12b"], True),
+     (["label7", "group 9", "ID_44"], True), (["cat", "dog"], False), (["a", "b", "c"], False), (["cat 2", "dog 3"], False),
+     (["one", "two"], False), (["Boeing 747", "DC-10", "A318"], False), (["猫", "犬"], False), (["0", "1", "many"], False),
+     ([*map(str, range(19)), "background"], True)],
+)  # fmt: skip
+def test_class_names_that_are_codes_are_told(names, codes):
+    told = doubts.codes(names, ("a photo of a {}.",))
+    assert bool(told) == codes and (not codes or names[0] in told)
+    assert doubts.codes(names, ("a photo of the number {}.",)) == ""
+
+
+def test_many_prompts_that_guess_are_seldom_called_better_and_one_that_sees_always_is():
+    """Of 50 prompts that answer at random on 200 images."""
+    rng = np.random.default_rng(0)
+    labels = np.arange(200) % 4
+    better = 0
+    for _ in range(200):
+        scores = [*(rng.integers(4, size=(50, 200)) == labels).mean(axis=1)]
+        better += doubts.guessed("accuracy", scores, labels, 4) == ""
+        assert doubts.guessed("accuracy", [*scores, 0.6], labels, 4) == ""
+    assert better <= 20
+    told = doubts.guessed("accuracy", [0.26, 0.2], labels, 4)
+    assert "26.0 %" in told and "guessing 25.0 %" in told and "hand-written one included" in told
+
+
+@pytest.mark.parametrize("metric", ["mean_per_class", "roc_auc"])
+def test_metrics_with_a_standard_error_of_guessing_are_looked_at(metric):
+    labels = np.arange(100) % 2
+    assert doubts.guessed(metric, [0.55, 0.3], labels, 2) and not doubts.guessed(metric, [0.8, 0.3], labels, 2)
+
+
+def test_always_answering_the_largest_class_is_guessing_too():
+    labels = np.repeat([0, 1], [90, 10])
+    assert doubts.guessed("accuracy", [0.9], labels, 2) and not doubts.guessed("mean_per_class", [0.9], labels, 2)

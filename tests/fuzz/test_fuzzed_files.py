@@ -74,6 +74,15 @@ def test_manifests(images, data):
         assert all(name.startswith(str(images)) and ".." not in name for name in found[0])
 
 
+TABLE = b"path,label,split\n" + b"".join(f"{path},{name},{split}\n".encode() for split, rows in ROWS.items() for path, _, name in rows)
+
+
+@cases(60)
+@given(damaged(TABLE))
+def test_tables_of_images(images, content):
+    settles(images, images / "list.csv", content, lambda at: reader.read({"reader": "folder", "manifest": at.name}, images))
+
+
 @cases(60)
 @given(st.sampled_from(NASTY), st.sampled_from(NASTY))
 def test_any_path_and_class_name_in_a_manifest(images, path, name):

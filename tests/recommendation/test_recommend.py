@@ -18,7 +18,7 @@ from own_images import SHADES, folder_of_images
 from promptatlas.analysis.choice.decision import USE, decide
 from promptatlas.base.errors import UserError
 from promptatlas.cli import command
-from promptatlas.recommendation import answer as answers, labelled, trying
+from promptatlas.recommendation import answer as answers, labelled, trying, words
 from promptatlas.records.prompt_file import TunedPrompt
 from promptatlas.tasks import catalogue, metrics
 from promptatlas.tasks.decoding import fitted
@@ -242,3 +242,33 @@ def test_images_of_several_classes_are_scored_and_tuned_on_by_their_metric(study
 def _listed(found, images, pairs):
     assert len(found.target.labels) == len(pairs)
     return [images / path for path, _, _ in pairs]
+
+
+def test_a_table_or_a_description_of_the_images_is_the_same_target(study, images, tmp_path, answer):
+    rows = [f"{split}/{name}/{n}.jpg,{name}" for split in ("train", "val") for name in NAMES for n in range(4)]
+    (images / "list.csv").write_text("path,label\n" + "\n".join(rows))
+    found = promptatlas.recommend(images / "list.csv", study[0])
+    (images / "list.csv").unlink()
+    scores = {file.called: row.score for file, row in zip(answer.tried.files, answer.tried.rows, strict=True)}
+    assert scores == {file.called: row.score for file, row in zip(found.tried.files, found.tried.rows, strict=True)}
+    (images.parent / "wall.yaml").write_text(
+        json.dumps({"folder": images.name, "classes": [["a white wall", "white"], "black", "grey"], "metric": "mean_per_class"})
+    )
+    told = promptatlas.recommend(images.parent / "wall.yaml", study[0]).target.task
+    assert (told.name, told.class_names, told.metric) == ("wall", ("a white wall", "black", "grey"), "mean_per_class")
+    (tmp_path / "bad.yaml").write_text("folder: x\nfoldr: y")
+    for path, why in ((tmp_path / "none.yaml", "does not exist"), (tmp_path / "bad.yaml", "foldr")):
+        with pytest.raises(UserError, match=why):
+            promptatlas.recommend(path, study[0])
+
+
+def test_images_of_which_no_prompt_knows_anything_are_told(study, tmp_path, answer):
+    """All images are alike, so that no prompt can be better than guessing; the class names are numbers."""
+    for name in ("1", "2"):
+        (tmp_path / "own" / name).mkdir(parents=True)
+        for number in range(6):
+            Image.new("RGB", (40, 40), (90, 90, 90)).save(tmp_path / "own" / name / f"{number}.png")
+    found = promptatlas.recommend(tmp_path / "own", study[0])
+    told = words.summary(found)["doubts"]
+    assert any("surely better than guessing" in line for line in told) and any("look like codes (1, 2)" in line for line in told)
+    assert {*told} <= {*found.lines[:6]}

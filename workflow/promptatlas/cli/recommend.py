@@ -17,7 +17,7 @@ def add(commands: Any) -> None:
         "images",
         type=Path,
         nargs="?",
-        help="a folder with one folder of labelled images per class, or a list (.json); or a folder of images, with --classes",
+        help="a folder with one folder of labelled images per class, a list (.json, .csv) or a description (.yaml); or unlabelled images",
     )
     command.add_argument(
         "--from", dest="sources", type=Path, action="append", required=True, metavar="STUDY",

@@ -1,12 +1,15 @@
-"""What a frozen model's answers suggest about names and labels: class names that it cannot tell apart, and labels that may be
-swapped. Nothing here is an error.
+"""What a frozen model's answers suggest about names and labels: class names that it cannot tell apart or that say nothing, labels that may
+be swapped, and scores that are no better than guessing. Nothing here is an error.
 """
 
 from __future__ import annotations
 
+import re
 from collections.abc import Sequence
+from statistics import NormalDist
 
 import numpy as np
+from scipy.special import bdtrc
 
 from promptatlas.base.messages import counted, some
 from promptatlas.tasks import metrics
@@ -15,6 +18,9 @@ SAME = 0.999  # cosine of the features of two class names
 SHARE = 0.8  # below this share of chance labels are probably swapped
 ERRORS = 3  # by how many standard errors a score must be below that of guessing
 FEW = 3
+CODES = 0.9  # the share of class names from which on they are codes
+GUESSING = 0.05  # with this probability some of several prompts that guess is called better
+_CODE = re.compile(r"(?:class|label|category|cls|type|group|id|[^\W\d_]{1,2})?[\W_]*\d[\d\W_]*[^\W\d_]?", re.IGNORECASE)
 
 
 def alike(names: Sequence[str], features: np.ndarray) -> str:
@@ -42,4 +48,35 @@ def swapped(metric: str, score: float, chance: float, images: int) -> str:
     return (
         f"its zero-shot score, {100 * score:.1f} %, is far below the {100 * chance:.1f} % of guessing: the labels, or the names in "
         "`classes`, are probably swapped"
+    )
+
+
+def codes(names: Sequence[str], templates: Sequence[str]) -> str:
+    """A sentence where class names look like numbers or codes (`3`, `class_7`, `n01440764`) and no template says that they are numbers."""
+    found = [name for name in names if _CODE.fullmatch(name.strip())]
+    said = any(word in template for template in templates for word in ("number", "digit"))
+    if said or len(found) < CODES * len(names):
+        return ""
+    return f"the class names look like codes ({some(found, FEW)}), which say little to a prompt; give names that describe with `classes`"
+
+
+def guessed(metric: str, scores: Sequence[float], labels: np.ndarray, classes: int) -> str:
+    """A sentence where none of the scores of several prompts on the same images is above guessing, allowing for how many they are; empty
+    where one is, or the metric knows no standard error of guessing. labels: (N,) class numbers or (N, C) marks.
+    """
+    error, count, best = metrics.lookup(metric).guessing_error, len(labels), max(scores)
+    if error is None:
+        return ""
+    chance = metrics.chance(metric, labels, classes)
+    if metric == metrics.ONE_CLASS:  # always the largest class is a guess, too; of few images right ones are far from normal
+        chance = max(chance, float(np.bincount(labels).max() / count))
+        as_good = float(bdtrc(round(best * count) - 1, count, chance)) if round(best * count) else 1.0
+    else:
+        as_good = 1 - NormalDist().cdf((best - chance) / error(chance, count))
+    if len(scores) * as_good < GUESSING:
+        return ""
+    return (
+        f"no prompt, the hand-written one included, is surely better than guessing on these images (the best {100 * best:.1f} %, "
+        f"guessing {100 * chance:.1f} %): perhaps this backbone does not see these classes or their names say nothing to it, or there are "
+        "too few images"
     )

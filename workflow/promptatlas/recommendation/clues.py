@@ -15,7 +15,7 @@ from promptatlas.backbone import Backbone
 from promptatlas.base.errors import UserError
 from promptatlas.base.messages import plain
 from promptatlas.base.progress import Say
-from promptatlas.evaluation import similarity, unlabelled
+from promptatlas.evaluation import doubts, similarity, unlabelled
 from promptatlas.evaluation.estimates import ESTIMATORS, Observed, estimate
 from promptatlas.evaluation.similarity import label, visual
 from promptatlas.exchange import summaries
@@ -54,9 +54,8 @@ def gather(model: Backbone, target: Loose, found: Found, say: Say) -> Clues:
     if not files:
         raise UserError("none of the prompts could be tried; `left_out` names the reasons")
     values = {name: np.array([own[number] for own in said]) for number, name in enumerate(OF_ANSWERS)}
-    classes = model.class_features(target.task.class_names, target.task.templates).cpu().numpy()
-    own = summaries.summary(target.task.class_names, seen.features, classes)
-    notes = []
+    own = summaries.summary(target.task.class_names, seen.features, seen.classes)
+    notes = [*filter(None, (doubts.codes(target.task.class_names, target.task.templates), doubts.alike(own.class_names, seen.classes)))]
     for place in found.places:
         rows = np.array([file.place == place.name for file in files])
         some = [file for file in files if file.place == place.name]

@@ -16,9 +16,11 @@ from promptatlas.base.errors import UserError
 from promptatlas.base.messages import counted, printable, some
 from promptatlas.base.progress import Meter, Say
 from promptatlas.base.rng import named_rng
+from promptatlas.study import yaml_file
 from promptatlas.study.relative_folders import tidy
 from promptatlas.tasks import catalogue, metrics, readers
 from promptatlas.tasks.catalogue import TaskEntry
+from promptatlas.tasks.catalogue.descriptions import LISTS
 from promptatlas.tasks.decoding import Decoding, decode
 from promptatlas.tasks.draws import by_class, greedy
 from promptatlas.tasks.labels import relabel, with_metric
@@ -31,6 +33,7 @@ SHOTS = 16  # as many images per class as the studies of the field train on
 MOST_IMAGES = 2000  # by itself no more are taken, but one of each class
 FEW = 3
 SQUASHES = "siglip"
+DESCRIPTIONS = (".yaml", ".yml")
 
 
 @dataclass(frozen=True)
@@ -68,14 +71,21 @@ def resize_of(model: Backbone) -> str:
 def describe(
     images: str | Path | None, task: str | None, templates: Sequence[str] = (), classes: Sequence[str | Sequence[str]] = ()
 ) -> TaskEntry | None:
-    """The target: a folder of images or a list (.json), a known task, or a known task's images in a folder; None for an embedded task."""
+    """The target: a folder of images, a list (.json or .csv), a description (.yaml) as under `data` in a configuration, a known task, or
+    its images in a folder; None for an embedded task."""
     given: dict[str, Any] = {"templates": list(templates)} if templates else {}
     given |= {"classes": list(classes)} if classes else {}
+    if images is not None and str(images).lower().endswith(DESCRIPTIONS):
+        path = Path(images).expanduser()
+        if not path.is_file():
+            raise UserError(f"the description {path} does not exist; look for a misspelt name")
+        described = _relative(yaml_file.load(path), path.absolute().parent) | given
+        return catalogue.described(task or _name(path), described)
     if images is not None:
         given["folder"] = str(tidy(Path(expanduser(str(images))).absolute()))
         return catalogue.described(task, given) if task else catalogue.own(_name(Path(given["folder"])), given)
     if task is None:
-        raise UserError("name the target: a folder with one folder of images per class, a list (.json), or a task with --task")
+        raise UserError("name the target: a folder with one folder of images per class, a list (.json, .csv), or a task with --task")
     if task not in MINI_TASKS:
         catalogue.entry(task)
         return catalogue.described(task, given)
@@ -84,9 +94,17 @@ def describe(
     return None
 
 
+def _relative(described: Mapping[str, Any], above: Path) -> dict[str, Any]:
+    """What a description says, its folders counted from the one that it lies in."""
+    places = {key: str(tidy(above / expanduser(str(described[key])))) for key in ("folder", "root") if described.get(key) is not None}
+    return {**described, **places}
+
+
 def _name(folder: Path) -> str:
     """What a folder or list of images is called where tasks have names."""
-    return re.sub(r"[^\w.-]+", "-", folder.stem if folder.suffix == ".json" else folder.name).strip("-.") or "images"
+    return (
+        re.sub(r"[^\w.-]+", "-", folder.stem if folder.suffix.lower() in (*LISTS, *DESCRIPTIONS) else folder.name).strip("-.") or "images"
+    )
 
 
 def embedded(name: str, wanted: Wanted) -> Labelled:

@@ -18,7 +18,7 @@ from promptatlas.backbone.prompts import Prompts
 from promptatlas.base.errors import UserError
 from promptatlas.base.messages import one_line
 from promptatlas.base.progress import Meter, Say
-from promptatlas.evaluation import evaluate
+from promptatlas.evaluation import doubts, evaluate
 from promptatlas.evaluation.contributions import contributions
 from promptatlas.exchange.inference import misfitting
 from promptatlas.recommendation.candidates import CandidateFile, Found, named, settings_of
@@ -46,12 +46,14 @@ class Row:
 
 @dataclass
 class Tried:
-    """files: the candidates that have a row, in the order of `rows`; untuned: by method the rows of its untuned prompts of some seeds."""
+    """files: the candidates that have a row, in the order of `rows`; untuned: by method the rows of its untuned prompts of some seeds;
+    doubts: what is odd about scores, labels and class names, in sentences without a full stop."""
 
     files: list[CandidateFile]
     rows: list[Row]
     hand_written: Row
     untuned: dict[str, list[Row]] = field(default_factory=dict)
+    doubts: tuple[str, ...] = ()
 
 
 def try_all(model: Backbone, target: Labelled, found: Found, say: Say) -> Tried:
@@ -61,16 +63,31 @@ def try_all(model: Backbone, target: Labelled, found: Found, say: Say) -> Tried:
     if hand_written is None:
         raise UserError(f"the hand-written prompt has no score on the images of {target.task.name!r}; look at the model's weights")
     files, rows = answered(model, seen, found, lambda logits: _rows(target, logits), say)
-    return Tried(files, rows, hand_written, _untuned(model, target, seen, files))
+    scores = [row.score for row in (hand_written, *rows)]
+    return Tried(files, rows, hand_written, _untuned(model, target, seen, files), _doubts(target, seen, scores))
+
+
+def _doubts(target: Labelled, seen: SeenImages, scores: Sequence[float]) -> tuple[str, ...]:
+    """scores: of the hand-written prompt and all candidates."""
+    task, chance = target.task, metrics.chance(target.task.metric, target.labels, len(target.task.class_names))
+    found = (
+        doubts.guessed(task.metric, scores, target.labels, len(task.class_names)),
+        doubts.swapped(task.metric, scores[0], chance, len(target.labels)),
+        doubts.codes(task.class_names, task.templates),
+        doubts.alike(task.class_names, seen.classes),
+    )
+    return tuple(filter(None, found))
 
 
 @dataclass(frozen=True)
 class SeenImages:
-    """Images (N, R, R, 3) uint8 of a task as the model sees them: features (N, D), and logits (N, C) of the hand-written prompt."""
+    """Images (N, R, R, 3) uint8 of a task as the model sees them: features (N, D); of the hand-written prompt the features of class names
+    (C, D) and logits (N, C)."""
 
     task: Task
     images: np.ndarray
     features: np.ndarray
+    classes: np.ndarray
     hand_written: np.ndarray
 
     @classmethod
@@ -80,7 +97,7 @@ class SeenImages:
         if not np.isfinite(features).all():
             raise UserError(f"the model's features of some images of {task.name!r} are not numbers; look at its weights")
         weights = model.class_features(task.class_names, task.templates).cpu().numpy()
-        return cls(task, images, features, model.logit_scale * features @ weights.T)
+        return cls(task, images, features, weights, model.logit_scale * features @ weights.T)
 
 
 def answered(

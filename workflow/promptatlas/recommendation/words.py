@@ -23,7 +23,7 @@ FEW = 3
 
 
 def lines(answer: Recommendation) -> list[str]:
-    told = [*_tuning(answer), verdict(answer), *_tied(answer), "", *_best(answer), "", *_beside(answer)]
+    told = [*_tuning(answer), verdict(answer), *_tied(answer), *answer.tried.doubts, "", *_best(answer), "", *_beside(answer)]
     told += [_margin(answer), *answer.record.lines, _images(answer), *answer.target.notes, *left_out(answer.found)]
     return [*told, *_use(answer)]
 
@@ -186,6 +186,7 @@ def summary(answer: Recommendation) -> Mapping[str, Any]:
         "more_per_class": decision.more_per_class,
         "margin": {"standard_errors": decision.margin, "from": answer.margin_from},
         "record": list(answer.record.lines),
+        "doubts": list(answer.tried.doubts),
         "target": {
             "name": target.task.name, "metric": target.task.metric, "images": counts_of(target), "available": target.available,
             "shots": target.shots, "templates": list(target.task.templates), "notes": list(target.notes),

@@ -13,12 +13,13 @@ from promptatlas.tasks.catalogue.entry import TaskEntry, from_record
 OWN_TEMPLATES = ("a photo of a {}.",)
 # how a tree or a split file is read, as against where it is
 LAYOUT = ("splits", "redraw")
+LISTS = (".json", ".csv")
 
 
 def own(name: str, description: Mapping[str, Any]) -> TaskEntry:
     """A user's own task.
 
-    `folder` is a tree of images or a manifest (.json), whose images lie in `root` or beside it; or `source` is a
+    `folder` is a tree of images or a manifest (.json or .csv), whose images lie in `root` or beside it; or `source` is a
     source of any reader. Unless `classes` are given, their names are unknown until the images are read
     (`TaskEntry.with_classes`).
     """
@@ -79,7 +80,7 @@ def _sources(entry: TaskEntry, description: Mapping[str, Any]) -> tuple[dict[str
 
 
 def _is_manifest(description: Mapping[str, Any]) -> bool:
-    return description["folder"].lower().endswith(".json")
+    return description["folder"].lower().endswith(LISTS)
 
 
 def _folder(description: Mapping[str, Any]) -> dict[str, Any]:

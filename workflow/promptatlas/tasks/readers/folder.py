@@ -15,7 +15,7 @@ from promptatlas.base.errors import UserError
 from promptatlas.base.messages import printable, suggest
 from promptatlas.tasks.catalogue.checking import MANUAL
 from promptatlas.tasks.listing import Listing
-from promptatlas.tasks.readers import manifest, others
+from promptatlas.tasks.readers import manifest, others, table
 from promptatlas.tasks.readers.assemble import Part, assemble, describe, wanted
 from promptatlas.tasks.readers.files import EXTENSIONS, File, Files, entries, folders, images, stamp
 from promptatlas.tasks.seen import Look, tree
@@ -57,8 +57,12 @@ def read(source: dict, data_root: Path) -> Listing:
     if not present(source, data_root):
         raise UserError(f"no images at {root}: {advice(source, data_root)}")
     if "manifest" in source:
-        listed = manifest.read(source, data_root, root)
-        return assemble(source, listed, "manifest", str(manifest.path(source, data_root)))
+        listed, where = manifest.read(source, data_root, root), str(manifest.path(source, data_root))
+        if table.ALL in listed:
+            return assemble(source | {"redraw": source.get("redraw", COOP_SHARES)}, listed, "manifest", where)
+        if "redraw" in source:
+            raise UserError(f"{where} says which split an image is in, so that `redraw` has nothing to divide; leave `redraw` out")
+        return assemble(source, listed, "manifest", where)
     splits = _splits(source, root)
     if splits is None:
         source = source | {"redraw": source.get("redraw", COOP_SHARES)}
@@ -75,6 +79,7 @@ def read_labelled(source: dict, data_root: Path) -> Listing:
     if "manifest" in source:
         _require_list(manifest.path(source, data_root))
         listed = manifest.read(source, data_root, root, needed=("train",))
+        listed = {"train": listed[table.ALL]} if table.ALL in listed else listed
         return assemble(source, {split: parts for split, parts in listed.items() if split != "test"}, "manifest", describe(source))
     _require_folder(root)
     if "redraw" in source:
@@ -138,7 +143,9 @@ def _require_list(path: Path) -> None:
 def _require_folder(path: Path) -> None:
     if isfile(path):
         packed = path.name.lower().endswith(PACKED)
-        remedy = "unpack it and name the folder" if packed else "name the folder that holds the classes, or a list that ends in .json"
+        remedy = (
+            "unpack it and name the folder" if packed else "name the folder that holds the classes, or a list that ends in .json or .csv"
+        )
         raise UserError(f"{path} is a file and no folder; {remedy}, {MANUAL}")
     if not isdir(path):
         raise UserError(f"the folder {path} does not exist{_near(path)}")

@@ -14,6 +14,7 @@ import numpy as np
 
 from promptatlas.base import text_files
 from promptatlas.base.errors import UserError
+from promptatlas.tasks.readers import table
 from promptatlas.tasks.readers.assemble import Part
 from promptatlas.tasks.readers.files import Files, is_name, require, stamp, stat
 from promptatlas.tasks.seen import Look, single
@@ -30,7 +31,7 @@ def path(source: dict, data_root: Path) -> Path:
 
 
 def read(source: dict, data_root: Path, root: Path, needed: Sequence[str] = NEEDED) -> dict[str, list[Part]]:
-    """The parts of every split of the manifest; its paths are relative to `root` and must not lead out of it.
+    """The parts of every split of the manifest, or of `table.ALL`; its paths are relative to `root` and must not lead out of it.
 
     needed: the splits without which it is none.
     """
@@ -50,7 +51,8 @@ def _looked_into(source: dict, data_root: Path, needed: Sequence[str] = NEEDED) 
     """The manifest, its rows by split, the name of each label, and whether rows have lists of labels."""
     file = path(source, data_root)
     content = _content(file, needed)
-    multilabel = isinstance(content["train"][0][1], list)
+    first = next(iter(content.values())) if table.ALL in content else content["train"]
+    multilabel = isinstance(first[0][1], list)
     return file, content, _names(content, file, multilabel), multilabel
 
 
@@ -58,7 +60,7 @@ def look(source: dict, data_root: Path, root: Path) -> Look:
     """The list, and the files that it names as far as they are there."""
     file = path(source, data_root)
     try:
-        content = json.loads(text_files.read(file))
+        content = table.rows(file) if table.is_table(file) else json.loads(text_files.read(file))
         named = dict.fromkeys(_as_here(row[0], root) for rows in content.values() for row in rows)
     except (OSError, ValueError, LookupError, TypeError, AttributeError, RecursionError, UserError):
         named = {}  # reading it says what is wrong
@@ -69,11 +71,19 @@ def look(source: dict, data_root: Path, root: Path) -> Look:
 def _content(file: Path, needed: Sequence[str]) -> dict[str, list]:
     """Rows by our names of the splits."""
     try:
-        content = json.loads(text_files.read(file), object_pairs_hook=lambda pairs: _once(pairs, file))
+        if table.is_table(file):
+            content = table.rows(file)
+        else:
+            content = json.loads(text_files.read(file), object_pairs_hook=lambda pairs: _once(pairs, file))
     except OSError as error:
         raise UserError(f"{file} cannot be read ({error.strerror}); see that it is a readable file") from None
     except (ValueError, RecursionError):
         raise UserError(f"{file} is not a JSON file; docs/data.md has the format of a list") from None
+    if table.is_table(file) and [*content] == [table.ALL]:
+        return content
+    if table.is_table(file) and not set(needed) <= set(content):
+        missing = " and ".join(key for key in needed if key not in content)
+        raise UserError(f"{file} has no rows of the split {missing}; add some, or leave the column `split` out")
     if not isinstance(content, dict) or not set(needed) <= set(content) or set(content) - set(KEYS):
         must, may = ([f'"{key}"' for key in ("train", "val", "test") if (key in needed) == wanted] for wanted in (True, False))
         raise UserError(f"{file} must be an object with {', '.join(must)} and perhaps {', '.join(may)}, each a list of rows")

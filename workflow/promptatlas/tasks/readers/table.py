@@ -1,0 +1,67 @@
+"""A list of images as a table: a CSV file with columns `path`, `label` and perhaps `split`, whose labels are the names of classes.
+
+Gives what the JSON list of `manifest` holds; knows nothing of files of images. Commas, semicolons or tabs part the columns, as the header
+says; other columns are left out.
+"""
+
+import csv
+import io
+from pathlib import Path
+
+from promptatlas.base import text_files
+from promptatlas.base.errors import UserError
+from promptatlas.base.messages import plain, some
+from promptatlas.tasks.readers.names import natural
+
+ENDING = ".csv"
+ALL = "all"  # of a list without a column `split`
+SPLITS = {"train": "train", "val": "val", "valid": "val", "validation": "val", "test": "test"}
+DELIMITERS = ",;\t"
+FORM = "a list has the columns path, label and perhaps split (train, val or test), and a row per image"
+
+
+def is_table(path: str | Path) -> bool:
+    return str(path).lower().endswith(ENDING)
+
+
+def rows(path: Path) -> dict[str, list[list]]:
+    """By split, or under ALL, rows [path, number, class name]; classes are numbered in the natural order of their names.
+
+    UserError for what is no such table; OSError if it cannot be read.
+    """
+    text = text_files.read(path)
+    header = text.lstrip().partition("\n")[0]
+    delimiter = max(DELIMITERS, key=header.count)
+    try:
+        found = list(csv.DictReader(io.StringIO(text.lstrip(), newline=""), delimiter=delimiter, strict=True))
+    except csv.Error as error:
+        raise UserError(f"{path} is no table ({error}); {FORM}") from None
+    columns = {name.strip().casefold(): name for name in (found[0] if found else ()) if isinstance(name, str)}
+    if not {"path", "label"} <= set(columns):
+        told = f"has the columns {some(map(plain, columns), 4)}" if found else "has no rows below its header"
+        raise UserError(f"{path} {told}; {FORM}")
+    splits: dict[str, list[tuple[str, str]]] = {}
+    seen: dict[str, int] = {}
+    for number, row in enumerate(found, 2):
+        image, name = ((row[columns[key]] or "").strip() for key in ("path", "label"))
+        if not image or not name:
+            raise UserError(f"{path}: row {number} lacks its {'label' if image else 'path'}; {FORM}")
+        if image in seen:
+            raise UserError(
+                f"{path}: rows {seen[image]} and {number} are both of {plain(image)}; give each image once, or a list in JSON if images "
+                "show several classes"
+            )
+        seen[image] = number
+        splits.setdefault(_split(row, columns, path, number), []).append((image, name))
+    names = sorted({name for listed in splits.values() for _, name in listed}, key=natural)
+    numbers = {name: number for number, name in enumerate(names)}
+    return {split: [[image, numbers[name], name] for image, name in listed] for split, listed in splits.items()}
+
+
+def _split(row: dict[str, str], columns: dict[str, str], path: Path, number: int) -> str:
+    if "split" not in columns:
+        return ALL
+    given = (row[columns["split"]] or "").strip()
+    if given.casefold() not in SPLITS:
+        raise UserError(f"{path}: row {number} has the split {plain(given)!r}; a split is one of train, val and test")
+    return SPLITS[given.casefold()]
