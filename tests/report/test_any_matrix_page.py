@@ -17,7 +17,7 @@ from promptatlas.report.figures.any_matrix import names
 
 NASTY = ["Müll, groß", "日本 語", 'say "cheese"', "$x_$ cost", "</script><b>bold</b>", "_plain"]
 PERMUTATIONS = 49
-TABLES = ("transfer", "similarity", "tasks", "statistics", "effects", "comparison", "groups")
+TABLES = ("transfer", "similarity", "tasks", "statistics", "explained", "contrasts", "effects", "comparison", "groups")
 
 
 @pytest.fixture(scope="module")

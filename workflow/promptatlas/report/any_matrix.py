@@ -12,6 +12,7 @@ import pandas as pd
 
 from promptatlas.analysis.any_matrix import families, given, records, scales, similarities, table
 from promptatlas.analysis.any_matrix.analyse import Analysis, analysis
+from promptatlas.analysis.explained_words import sentence
 from promptatlas.analysis.words import PARTS
 from promptatlas.base import files
 from promptatlas.base.errors import UserError
@@ -21,7 +22,7 @@ from promptatlas.report.page import any_matrix as page
 from promptatlas.runs import tables
 
 OF_A_STUDY = ("cells", "prompts", "config.json", "provenance.json")
-NAMES = ("transfer", "similarity", "tasks", "statistics", "effects", "comparison", "groups")
+NAMES = ("transfer", "similarity", "tasks", "statistics", "explained", "contrasts", "effects", "comparison", "groups")
 OURS = (
     *(f"tables/{name}.{ending}" for name in NAMES for ending in ("csv", "parquet")),
     *(f"figures/{name}.{ending}" for name in figures.NAMES for ending in ("svg", "png")),
@@ -118,7 +119,7 @@ def write(result: Analysis, folder: Path, title: str) -> list[Path]:
 
 
 def lines(summary: dict[str, Any]) -> list[str]:
-    """The headline of each matrix in a sentence: where its differences come from, and how well they would repeat."""
+    """The headlines of each matrix: where its differences come from and how well they would repeat, and what similarities explain."""
     told = []
     for one in summary["by_method"]:
         own = [
@@ -139,7 +140,7 @@ def lines(summary: dict[str, Any]) -> list[str]:
             else f"reliability {reliability:.2f}"
         )
         told.append(f"{plain(one['method'])}: {parts} ({noise}).")
-    return told
+    return told + [sentence(one, plain, plain) for one in summary["explained"]]
 
 
 def _named(sources: Sources | None) -> list[tuple[str, Source]]:

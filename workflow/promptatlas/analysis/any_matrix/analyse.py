@@ -8,12 +8,13 @@ from typing import Any
 import numpy as np
 import pandas as pd
 
-from promptatlas.analysis.any_matrix.compare import comparison, pairs
+from promptatlas.analysis.any_matrix.compare import comparison
 from promptatlas.analysis.any_matrix.given import Given, GivenMatrix
 from promptatlas.analysis.any_matrix.groups import Groups, groups
 from promptatlas.analysis.any_matrix.scales import MatrixScale, undefined
-from promptatlas.analysis.statistics import families as kin
-from promptatlas.analysis.statistics.analyse import agreement_of, regret_rows, similarity_rows, table_of, variance_rows
+from promptatlas.analysis.statistics import contrasts, families as kinship, together
+from promptatlas.analysis.statistics.analyse import agreement_of, disattenuated_rows, regret_rows, similarity_rows, table_of, variance_rows
+from promptatlas.analysis.statistics.contrasts import named, pairs
 from promptatlas.analysis.statistics.held_out import best_of_columns
 from promptatlas.analysis.statistics.matrices import similarity_matrices
 from promptatlas.analysis.statistics.relations import FEWEST_TASKS, effects, usable
@@ -36,7 +37,7 @@ MOST_DRAWN = 999  # random groups
 @dataclass(frozen=True)
 class Analysis:
     """given: what was read; scales: by name; primary: the scale of headlines; left_out: why other scales make no sense; tables, by
-    name: transfer, similarity, tasks, statistics, effects, comparison, groups; summary: the dict of summary.json."""
+    name: transfer, similarity, tasks, statistics, explained, contrasts, effects, comparison, groups; summary: the dict of summary.json."""
 
     given: Given
     scales: dict[str, MatrixScale]
@@ -57,7 +58,7 @@ def analysis(
     confirmatory: Sequence[str] = (),
 ) -> Analysis:
     """similarity: as `similarities.gather` gives it; tasks: as `families.read` does; confirmatory: measures named beforehand."""
-    families = kin.of_tasks(tasks)
+    families = kinship.of_tasks(tasks)
     table = table_of(_rows(given, scales, primary, similarity, families, permutations, confirmatory))
     means = [seed_mean(primary.matrix(one)) for one in given.matrices]
     grouped = [groups(primary.matrix(one), min(permutations, MOST_DRAWN)) for one in given.matrices]
@@ -67,6 +68,8 @@ def analysis(
         "similarity": similarity,
         "tasks": tasks,
         "statistics": table,
+        "explained": _explained(given, primary, similarity, families, permutations),
+        "contrasts": _contrasts(given, primary, similarity, families),
         "effects": effects_table(given, primary),
         "comparison": comparison(given.matrices, primary),
         "groups": groups_table(given, grouped),
@@ -91,8 +94,10 @@ def analysis(
         "correlations": correlations(table, similarity),
         "not_tested": not_tested(table),
         "mean_interval_width": mean_interval_width(table, primary.name),
-        "families": kin.summary(list(families)),
+        "families": kinship.summary(list(families)),
         "agreement": agreements(table),
+        "explained": together.records(tables["explained"], primary.name),
+        "contrasts": tables["contrasts"].to_dict("records"),
         "groups": [_groups(one, found) for one, found in zip(given.matrices, grouped, strict=True)],
         "compared": tables["comparison"].to_dict("records"),
         "regret": records_of(table, *(test for test in table["test"].unique() if test.startswith("regret"))),
@@ -116,12 +121,37 @@ def _rows(
             common = {"response": name, "method": one.method, "protocol": one.protocol}
             values = scale.matrix(one)
             rows += [common | row for row in variance_rows(values)]
+            rows += [common | row for row in disattenuated_rows(values, measures)]
             for row in similarity_rows(values, measures, one.tasks, families, set(), permutations):
                 named = row["test"] == "two_way" and name == primary.name and row["measure"] in confirmatory
                 rows.append(common | row | {"confirmatory": named})
         common = {"response": "raw", "method": one.method, "protocol": one.protocol}
         rows += [common | row for row in regret_rows(seed_mean(one.score), measures, permutations, 100 if given.unit == "share" else 1)]
     return [*rows, *_agreement(given, scales, families, permutations)]
+
+
+def _explained(given: Given, scale: MatrixScale, similarity: pd.DataFrame, families: pd.Series, permutations: int) -> pd.DataFrame:
+    """What all similarities together explain of each matrix, on the scale of headlines."""
+    rows: list[dict] = []
+    for one in given.matrices if len(similarity) else ():
+        measures, kin = similarity_matrices(similarity, one.tasks, one.method), [families[task] for task in one.tasks]
+        common = {"response": scale.name, "method": one.method, "protocol": one.protocol, "set": "given"}
+        rows += [common | row for row in together.explained_rows(scale.matrix(one), measures, kin, permutations)]
+    return together.table_of(rows)
+
+
+def _contrasts(given: Given, scale: MatrixScale, similarity: pd.DataFrame, families: pd.Series) -> pd.DataFrame:
+    """Every two similarities by each matrix, and every two matrices, on the scale of headlines."""
+    rows: list[dict] = []
+    kin = [families[task] for task in given.tasks]
+    measures = similarity_matrices(similarity, given.tasks, "") if len(similarity) else {}
+    for one in given.matrices:
+        common = {"response": scale.name, "method": one.method, "protocol": one.protocol}
+        rows += [common | row for row in contrasts.measure_rows(seed_mean(scale.matrix(one)), measures, kin)]
+    for a, b in pairs(given.matrices):
+        values, common = (scale.matrix(a), scale.matrix(b)), {"response": scale.name} | named(a, b)
+        rows += [common | row for row in contrasts.method_rows(values, (a.seeds, b.seeds), measures, kin)]
+    return contrasts.table_of(rows)
 
 
 def _agreement(given: Given, scales: dict[str, MatrixScale], families: pd.Series, permutations: int) -> list[dict]:

@@ -4,7 +4,6 @@ Over the pairs of different tasks that both have, means over seeds. The interval
 """
 
 from collections.abc import Iterator, Sequence
-from itertools import combinations
 
 import numpy as np
 import pandas as pd
@@ -13,21 +12,12 @@ from scipy.stats import spearmanr
 from promptatlas.analysis.any_matrix.given import GivenMatrix
 from promptatlas.analysis.any_matrix.scales import MatrixScale
 from promptatlas.analysis.statistics import masked
+from promptatlas.analysis.statistics.contrasts import named, pairs
 from promptatlas.analysis.statistics.jackknife import correlation_interval, interval, leave_one_out, without
 from promptatlas.analysis.statistics.relations import FEWEST_TASKS, effects, usable
 from promptatlas.analysis.statistics.scales import seed_mean
 
 COLUMNS = ("method", "protocol", "what", "estimate", "low", "high", "n_tasks", "n_cells")
-
-
-def pairs(matrices: Sequence[GivenMatrix]) -> Iterator[tuple[GivenMatrix, GivenMatrix]]:
-    """Methods of one protocol, and protocols of one method."""
-    return ((a, b) for a, b in combinations(matrices, 2) if (a.method == b.method) != (a.protocol == b.protocol))
-
-
-def named(a: GivenMatrix, b: GivenMatrix) -> dict[str, str]:
-    """The columns `method` and `protocol` of a pair, joined by ~ where they differ, in the order of the pair."""
-    return {key: "~".join(dict.fromkeys((getattr(a, key), getattr(b, key)))) for key in ("method", "protocol")}
 
 
 def comparison(matrices: Sequence[GivenMatrix], scale: MatrixScale) -> pd.DataFrame:

@@ -16,6 +16,7 @@ and t different, has no noise in it, though methods share their images seed by s
 
 from collections.abc import Iterator, Mapping, Sequence
 from itertools import combinations, product
+from typing import Protocol, TypeVar
 
 import numpy as np
 import pandas as pd
@@ -25,7 +26,7 @@ from promptatlas.analysis.statistics import permutation, semipartial
 from promptatlas.analysis.statistics.crossed import crossed_interval, over_tasks
 from promptatlas.analysis.statistics.families import of_tasks, repeated
 from promptatlas.analysis.statistics.jackknife import interval, pseudo_values, standard_error, without
-from promptatlas.analysis.statistics.matrices import Scores, collect, similarity_matrices
+from promptatlas.analysis.statistics.matrices import collect, similarity_matrices
 from promptatlas.analysis.statistics.moments import Fit, fit, shared
 from promptatlas.analysis.statistics.reasons import ABOVE_ONE, NO_SEEDS, NO_SIGNAL, NOTHING_MEASURED, TOO_FEW
 from promptatlas.analysis.statistics.relations import FEWEST_TASKS, off_diagonal, usable
@@ -39,6 +40,7 @@ COLUMNS = (
 )  # fmt: skip
 PARTS = {"giving": "source", "receiving": "target", "relationship": "relationship"}
 NAN = float("nan")
+Seeds = Sequence[int | str]
 
 
 def contrast(transfer: pd.DataFrame, similarity: pd.DataFrame, tasks: pd.DataFrame, baselines: pd.DataFrame | None = None) -> pd.DataFrame:
@@ -61,14 +63,27 @@ def contrast(transfer: pd.DataFrame, similarity: pd.DataFrame, tasks: pd.DataFra
     return table_of(rows)
 
 
-def pairs(collected: Sequence[Scores]) -> Iterator[tuple[Scores, Scores]]:
+class Owned(Protocol):
+    """Scores of a method in a protocol."""
+
+    @property
+    def method(self) -> str: ...
+
+    @property
+    def protocol(self) -> str: ...
+
+
+One = TypeVar("One", bound=Owned)
+
+
+def pairs(collected: Sequence[One]) -> Iterator[tuple[One, One]]:
     """Methods of one protocol, and protocols of one method."""
     return ((a, b) for a, b in combinations(collected, 2) if (a.method == b.method) != (a.protocol == b.protocol))
 
 
-def named(a: Scores, b: Scores) -> dict[str, str]:
+def named(a: Owned, b: Owned) -> dict[str, str]:
     """The columns `method` and `protocol` of a pair, joined by ~ where they differ, in the order of the pair."""
-    return {key: "~".join(dict.fromkeys((getattr(a, key), getattr(b, key)))) for key in ("method", "protocol")}
+    return {"method": "~".join(dict.fromkeys((a.method, b.method))), "protocol": "~".join(dict.fromkeys((a.protocol, b.protocol)))}
 
 
 def table_of(rows: Sequence[dict]) -> pd.DataFrame:
@@ -89,7 +104,7 @@ def measure_rows(response: np.ndarray, measures: Mapping[str, np.ndarray], famil
 
 
 def method_rows(
-    scores: tuple[np.ndarray, np.ndarray], seeds: tuple[Sequence[int], Sequence[int]], measures: Mapping[str, np.ndarray],
+    scores: tuple[np.ndarray, np.ndarray], seeds: tuple[Seeds, Seeds], measures: Mapping[str, np.ndarray],
     families: Sequence[str],
 ) -> Iterator[dict]:  # fmt: skip
     """`gain`, the effects without noise, and `link` of each measure, of two methods' scores (S, n, n) and (S', n, n) by seed."""
@@ -168,9 +183,7 @@ def _gain(one: np.ndarray, other: np.ndarray, paired: bool) -> dict:
     return _row("", "gain", n, cells, np.nanmean(gap), crossed_interval(values.T) if len(values) > 1 else over_tasks(values[0]))
 
 
-def _without_noise(
-    scores: tuple[np.ndarray, np.ndarray], seeds: tuple[Sequence[int], Sequence[int]], families: Sequence[str]
-) -> Iterator[dict]:
+def _without_noise(scores: tuple[np.ndarray, np.ndarray], seeds: tuple[Seeds, Seeds], families: Sequence[str]) -> Iterator[dict]:
     keep = usable(*map(seed_mean, scores))
     n, one, other = len(keep), *(values[:, keep[:, None], keep] for values in scores)
     cells = int(np.isfinite(off_diagonal(seed_mean(one) + seed_mean(other))).sum())
@@ -193,9 +206,9 @@ def _without_noise(
         yield _row("", what, n, cells, value, interval(value, tasks), p, p_families, ABOVE_ONE if value > 1 else "")
 
 
-def _correlations_of_parts(one: np.ndarray, other: np.ndarray, seeds: tuple[Sequence[int], Sequence[int]]) -> dict[str, float]:
+def _correlations_of_parts(one: np.ndarray, other: np.ndarray, seeds: tuple[Seeds, Seeds]) -> dict[str, float]:
     """Correlation of each part without noise of seeds; NaN where a part does not vary beyond it."""
-    fits, others = ([(seed, fit(each)) for seed, each in zip(*its, strict=True)] for its in ((seeds[0], one), (seeds[1], other)))
+    fits, others = _fits(seeds[0], one), _fits(seeds[1], other)
     own, theirs, between = (shared(_of_different_seeds(*two)) for two in ((fits, fits), (others, others), (fits, others)))
     found = {}
     for what, part in PARTS.items():
@@ -205,5 +218,9 @@ def _correlations_of_parts(one: np.ndarray, other: np.ndarray, seeds: tuple[Sequ
     return found
 
 
-def _of_different_seeds(one: Sequence[tuple[int, Fit]], other: Sequence[tuple[int, Fit]]) -> list[tuple[Fit, Fit]]:
+def _fits(seeds: Seeds, values: np.ndarray) -> list[tuple[int | str, Fit]]:
+    return [(seed, fit(one)) for seed, one in zip(seeds, values, strict=True)]
+
+
+def _of_different_seeds(one: Sequence[tuple[int | str, Fit]], other: Sequence[tuple[int | str, Fit]]) -> list[tuple[Fit, Fit]]:
     return [(a, b) for (seed, a), (seed_too, b) in product(one, other) if seed != seed_too and a.there.any() and b.there.any()]

@@ -11,11 +11,11 @@ from promptatlas.analysis.any_matrix.scales import RELATIONSHIP, limits
 from promptatlas.analysis.words import CONTROLS, PARTS
 from promptatlas.report.figures.any_matrix import views
 from promptatlas.report.page import markup
-from promptatlas.report.page.payload import plain, similarities
+from promptatlas.report.page.payload import explained, plain, similarities
 
 SCRIPTS = (
-    "given_words.js", "state.js", "colours.js", "heatmap.js", "plots.js", "sections.js", "cautions.js", "similarity.js", "given.js",
-    "main.js",
+    "given_words.js", "state.js", "colours.js", "heatmap.js", "plots.js", "sections.js", "cautions.js", "similarity.js",
+    "explained.js", "given.js", "main.js",
 )  # fmt: skip
 
 
@@ -65,6 +65,7 @@ def payload(analysis: Analysis, title: str) -> dict[str, Any]:
             for place, one in enumerate(given.matrices)
         },
         "similarity": similarities(analysis.tables["similarity"], given.tasks),
+        "explained": explained(summary, str, str),
         "failed": {},
         "summary": summary,
     }

@@ -9,9 +9,9 @@ const AGAIN = () => [
   drawSources,
   drawVariance,
   drawGroups,
-  ...(DATA.similarity.length ? [drawSimilarity] : []),
+  ...(DATA.similarity.length ? [drawSimilarity, drawExplained] : []),
   drawRegret,
-  ...(SUMMARY.agreement.length ? [drawAgreement, drawCompared] : []),
+  ...(SUMMARY.agreement.length ? [drawAgreement, drawContrasts, drawCompared] : []),
 ];
 
 const counted = (number, what, many = what + "s") => `${number.toLocaleString("en")} ${number === 1 ? what : many}`;

@@ -57,3 +57,5 @@ function scoreWords(source, target) {
   const range = seeds.length > 1 ? `, seeds from ${gainShort(Math.min(...seeds))} to ${gainShort(Math.max(...seeds))}` : "";
   return `score ${viewText(given, "raw", true)}${range}`;
 }
+
+const gainContrast = () => ({response: mainView(), head: `first less second${effectWords().unit}`, text: effectWords().text});

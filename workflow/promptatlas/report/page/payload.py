@@ -11,7 +11,7 @@ from typing import Any
 import numpy as np
 import pandas as pd
 
-from promptatlas.analysis import words
+from promptatlas.analysis import explained_words, words
 from promptatlas.analysis.statistics.matrices import Scores, collect, similarity_matrices, task_names
 from promptatlas.analysis.statistics.views import VIEWS, colour_limits, has, shown
 from promptatlas.study.protocols import PROTOCOLS
@@ -56,11 +56,20 @@ def payload(
         "limits": {protocol: limits(collected, protocol) for protocol in summary["protocols"]},
         "matrices": {f"{scores.protocol}/{scores.method}": matrices(scores) for scores in collected},
         "similarity": similarities(tables["similarity"], names),
+        "explained": explained(summary, words.method_title, words.measure_title),
         "tuning": tuning_curves(tables["tuning"]),
         "classes": class_scores(cells),
         "failed": reasons(tables["transfer"]),
         "summary": summary,
     }
+
+
+def explained(summary: dict, method: Callable[[str], str], measure: Callable[[str], str]) -> dict[str, list[str]]:
+    """By protocol and method what similarities explain together, in words; summaries of earlier versions say nothing of it."""
+    told: dict[str, list[str]] = defaultdict(list)
+    for one in summary.get("explained", ()):
+        told[f"{one['protocol']}/{one['method']}"].append(explained_words.sentence(one, method, measure))
+    return told
 
 
 def tuned_epochs(protocol: str, names: Iterable[str], config: dict) -> dict[str, int]:

@@ -157,3 +157,6 @@ function scoreWords(source, target) {
   const base = mean(there(Object.values(baseline(target, mainView()))));
   return isNumber(score) ? `score ${percent(score, 1)}, ${baselineWords()} ${percent(base, 1)}` : "";
 }
+
+// Differences of methods are in points of the score.
+const gainContrast = () => ({response: "raw", head: "score, first less second, points", text: number => signed(100 * number, 1)});

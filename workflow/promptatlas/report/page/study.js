@@ -2,7 +2,7 @@
 
 // What is drawn once, and what again when something else is chosen.
 const ONCE = () => [drawHeader, drawAlarm, drawCautions, drawCheck, drawStudy];
-const AGAIN = () => [drawTiles, drawMatrixWords, drawSources, drawVariance, drawSimilarity, drawRegret, drawAgreement, drawPublished, drawMethods, drawChoice];
+const AGAIN = () => [drawTiles, drawMatrixWords, drawSources, drawVariance, drawSimilarity, drawExplained, drawRegret, drawAgreement, drawContrasts, drawPublished, drawMethods, drawChoice];
 
 function drawHeader() {
   const methods = list(DATA.methods.map(methodTitle));
