@@ -6,7 +6,7 @@ import pytest
 
 from promptatlas.analysis import explained_words, statistics
 from promptatlas.analysis.statistics import masked, nulls, together
-from promptatlas.analysis.statistics.ceiling import ceiling_rows
+from promptatlas.analysis.statistics.analyse import similarity_rows
 from promptatlas.analysis.statistics.reliability import decompose
 from promptatlas.analysis.statistics.summary import plain
 from synthetic_study import similarity_table, tasks_table, transfer_table
@@ -117,17 +117,38 @@ def test_a_share_above_the_ceiling_is_shown_as_it_is_and_said():
     assert above.any() and (above == rows["reason"].str.startswith("above 1")).all()
 
 
+def links(scores, measure, of_prompts=()):
+    """The rows `disattenuated` and `two_way` of one measure."""
+    rows = similarity_rows(scores, {"measure": measure}, APART, pd.Series(APART, index=APART), set(), 1, of_prompts)
+    found = {row["test"]: row for row in rows}
+    return found["disattenuated"], found["two_way"]
+
+
 def test_links_over_the_ceiling_recover_what_was_planted():
     found = []
     for seed in range(40):
         scores, _, measure = nulls.planted(nulls.PlantedEffects(), N, 3, np.random.default_rng(seed))
-        (row,) = ceiling_rows(scores, {"measure": measure})
-        assert row["estimate"] == pytest.approx(masked.correlation(scores.mean(axis=0), measure) / np.sqrt(decompose(scores).reliability))
+        row, link = links(scores, measure)
+        assert row["estimate"] == pytest.approx(link["estimate"] / np.sqrt(decompose(scores).reliability))
         found.append((row["estimate"], row["low"] <= 0.5 <= row["high"]))
     mean, held = np.mean(found, axis=0)
     assert mean == pytest.approx(0.5, abs=0.04) and held >= 0.9
-    (row,) = ceiling_rows(scores, {"measure": measure}, of_prompts={"measure"})
+    row, _ = links(scores, measure, {"measure"})
     assert np.isnan(row["estimate"]) and row["reason"].startswith("made of the same prompts")
+    row, _ = links(scores[:1], measure)
+    assert np.isnan(row["estimate"]) and row["reason"].startswith("one seed")
+
+
+def test_the_interval_over_the_ceiling_leaves_a_task_out_of_both():
+    scores, _, measure = nulls.planted(nulls.PlantedEffects(), N, 2, np.random.default_rng(3))
+    rest = []
+    for task in range(N):
+        keep = np.delete(np.arange(N), task)
+        part, near = scores[:, keep[:, None], keep], measure[np.ix_(keep, keep)]
+        rest.append(masked.correlation(part.mean(axis=0), near) / np.sqrt(decompose(part).reliability))
+    row, _ = links(scores, measure)
+    error = np.sqrt((N - 1) / N * ((np.array(rest) - np.mean(rest)) ** 2).sum())
+    assert (row["high"] - row["low"]) / 2 == pytest.approx(2.200985 * error, rel=1e-5)  # t of 11 degrees of freedom
 
 
 def more_measures(n=N):

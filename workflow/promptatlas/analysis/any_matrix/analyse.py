@@ -13,7 +13,7 @@ from promptatlas.analysis.any_matrix.given import Given, GivenMatrix
 from promptatlas.analysis.any_matrix.groups import Groups, groups
 from promptatlas.analysis.any_matrix.scales import MatrixScale, undefined
 from promptatlas.analysis.statistics import contrasts, families as kinship, together
-from promptatlas.analysis.statistics.analyse import agreement_of, disattenuated_rows, regret_rows, similarity_rows, table_of, variance_rows
+from promptatlas.analysis.statistics.analyse import agreement_of, regret_rows, similarity_rows, table_of, variance_rows
 from promptatlas.analysis.statistics.contrasts import named, pairs
 from promptatlas.analysis.statistics.held_out import best_of_columns
 from promptatlas.analysis.statistics.matrices import similarity_matrices
@@ -121,7 +121,6 @@ def _rows(
             common = {"response": name, "method": one.method, "protocol": one.protocol}
             values = scale.matrix(one)
             rows += [common | row for row in variance_rows(values)]
-            rows += [common | row for row in disattenuated_rows(values, measures)]
             for row in similarity_rows(values, measures, one.tasks, families, set(), permutations):
                 named = row["test"] == "two_way" and name == primary.name and row["measure"] in confirmatory
                 rows.append(common | row | {"confirmatory": named})

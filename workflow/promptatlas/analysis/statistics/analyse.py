@@ -21,7 +21,7 @@ import numpy as np
 import pandas as pd
 
 from promptatlas.analysis.statistics import masked, permutation
-from promptatlas.analysis.statistics.ceiling import ceiling_rows
+from promptatlas.analysis.statistics.ceiling import Ceiling
 from promptatlas.analysis.statistics.families import of_tasks, repeated
 from promptatlas.analysis.statistics.jackknife import (
     correlation_interval,
@@ -85,8 +85,7 @@ def analyse(
             common = {"response": response, "method": scores.method, "protocol": scores.protocol}
             values = matrix(scores, response)
             rows += [common | row for row in variance_rows(values)]
-            rows += [common | row for row in disattenuated_rows(values, matrices, of_prompts)]
-            for row in similarity_rows(values, matrices, scores.tasks, families, truth, permutations):
+            for row in similarity_rows(values, matrices, scores.tasks, families, truth, permutations, of_prompts):
                 confirmatory = row["test"] == "two_way" and response == PRIMARY and row["measure"] in primary
                 rows.append(common | row | {"confirmatory": confirmatory})
         common = {"response": "raw", "method": scores.method, "protocol": scores.protocol}
@@ -169,9 +168,13 @@ def similarity_rows(
     families: pd.Series,
     truth: set[str],
     permutations: int,
+    of_prompts: Collection[str] = (),
 ) -> Iterator[dict]:
-    """Correlation of the relationship parts. Measures that are defined for the same tasks share their permutations; where there
-    are several such groups, the p that allows for all measures allows for their number too (Bonferroni)."""
+    """Correlation of the relationship parts, also over the noise ceiling, which measures `of_prompts` do not have.
+
+    Measures that are defined for the same tasks share their permutations; where there are several such groups, the p that allows for all
+    measures allows for their number too (Bonferroni).
+    """
     response = seed_mean(values)
     groups: dict[tuple[int, ...], list[str]] = {}
     for measure, closeness in matrices.items():
@@ -184,15 +187,8 @@ def similarity_rows(
     for keep, measures in groups.items():
         part = np.ix_(keep, keep)
         inside = {measure: matrices[measure][part] for measure in measures}
-        yield from _tests(response[part], inside, [families[names[index]] for index in keep], truth, permutations, tested)
-
-
-def disattenuated_rows(values: np.ndarray, matrices: dict[str, np.ndarray], of_prompts: Collection[str] = ()) -> Iterator[dict]:
-    """Correlations over the noise ceiling, of scores (S, n, n) and measures (n, n)."""
-    response = seed_mean(values)
-    for one in ceiling_rows(values, matrices, of_prompts):
-        bounds, cells = (one["low"], one["high"]), _count(response, matrices[one["measure"]])
-        yield _row(one["measure"], "disattenuated", one["n_tasks"], one["estimate"], bounds, cells=cells, reason=one["reason"])
+        within, kin = values[np.ix_(range(len(values)), keep, keep)], [families[names[index]] for index in keep]
+        yield from _tests(within, inside, kin, truth, permutations, tested, of_prompts)
 
 
 def _count(one: np.ndarray, other: np.ndarray) -> int:
@@ -201,19 +197,23 @@ def _count(one: np.ndarray, other: np.ndarray) -> int:
 
 
 def _tests(
-    response: np.ndarray,
+    values: np.ndarray,
     matrices: dict[str, np.ndarray],
     families: Sequence[str],
     truth: set[str],
     permutations: int,
     groups: int,
+    of_prompts: Collection[str],
 ) -> Iterator[dict]:
-    n, measures = len(response), list(matrices)
+    response, n, measures = seed_mean(values), values.shape[-1], list(matrices)
     observed = np.array([masked.correlation(response, closeness) for closeness in matrices.values()])
-    bounds = [
-        correlation_interval(value, _left_out(response, closeness)) for value, closeness in zip(observed, matrices.values(), strict=True)
-    ]
+    left_out = [_left_out(response, closeness) for closeness in matrices.values()]
+    bounds = [correlation_interval(value, rest) for value, rest in zip(observed, left_out, strict=True)]
     cells = [_count(response, closeness) for closeness in matrices.values()]
+    over = Ceiling.of(values)
+    for measure, value, rest, count in zip(measures, observed, left_out, cells, strict=True):
+        estimate, own, reason = over.ratio(value, rest, measure in of_prompts)
+        yield _row(measure, "disattenuated", n, estimate, own, cells=count, reason=reason)
     orders = permutation.relabellings(n, permutations, named_rng("statistics", "two_way", n))
     exact = permutation.is_exact(orders)
     null = masked.null_correlations(response, list(matrices.values()), orders)

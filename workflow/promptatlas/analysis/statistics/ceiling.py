@@ -5,44 +5,51 @@ ceiling. r divided by the ceiling is the correlation with who helps whom as it w
 as the reliability is; the interval leaves out one task at a time in both.
 """
 
-from collections.abc import Collection, Iterator, Mapping
+from __future__ import annotations
+
+from dataclasses import dataclass
 
 import numpy as np
 
-from promptatlas.analysis.statistics import masked
-from promptatlas.analysis.statistics.jackknife import interval, without
-from promptatlas.analysis.statistics.reasons import ABOVE_ONE, NO_SEEDS, NO_SIGNAL, NOISE_IN_BOTH, why_no_correlation
-from promptatlas.analysis.statistics.relations import FEWEST_TASKS, usable
+from promptatlas.analysis.statistics.jackknife import interval, leave_one_out, without
+from promptatlas.analysis.statistics.reasons import ABOVE_ONE, NO_SEEDS, NO_SIGNAL, NOISE_IN_BOTH
+from promptatlas.analysis.statistics.relations import FEWEST_TASKS
 from promptatlas.analysis.statistics.reliability import decompose
-from promptatlas.analysis.statistics.scales import seed_mean
 
 NAN = float("nan")
 
 
-def ceiling_rows(values: np.ndarray, matrices: Mapping[str, np.ndarray], of_prompts: Collection[str] = ()) -> Iterator[dict]:
-    """Measure, number of tasks, estimate, low, high and reason of r / ceiling, for measures (n, n) and scores (S, n, n); of_prompts:
-    measures that carry the noise of the same seeds, which have none. A value above 1 stays so, and `reason` says why it can be."""
-    response = seed_mean(values)
-    for measure, closeness in matrices.items():
-        keep = usable(response, closeness)
-        if why_no_correlation(response, closeness, keep):
-            continue
-        yield {"measure": measure} | _of_one(values[:, keep[:, None], keep], closeness[np.ix_(keep, keep)], measure in of_prompts)
+@dataclass(frozen=True)
+class Ceiling:
+    """Reliability of who helps whom, the same without each task (n,), NaN or 0 where it cannot be told, and why it cannot."""
 
+    reliability: float
+    left_out: np.ndarray
+    reason: str
 
-def _of_one(values: np.ndarray, closeness: np.ndarray, of_prompts: bool) -> dict:
-    n, estimate = len(closeness), _ratio(values, closeness)
-    if of_prompts or np.isnan(estimate):
-        reason = NOISE_IN_BOTH if of_prompts else NO_SEEDS if decompose(values).n_seeds < 2 else NO_SIGNAL
-        return {"n_tasks": n, "estimate": NAN, "low": NAN, "high": NAN, "reason": reason}
-    left_out = [_ratio(without(values, task), without(closeness, task)) for task in range(n)] if n > FEWEST_TASKS else []
-    low, high = interval(estimate, left_out)
-    return {"n_tasks": n, "estimate": estimate, "low": low, "high": high, "reason": ABOVE_ONE if abs(estimate) > 1 else ""}
+    @classmethod
+    def of(cls, values: np.ndarray) -> Ceiling:
+        """That of scores (S, n, n)."""
+        n, whole = values.shape[-1], decompose(values)
+        if not whole.reliability > 0:
+            return cls(NAN, np.full(n, NAN), NO_SEEDS if whole.n_seeds < 2 else NO_SIGNAL)
+        if n <= FEWEST_TASKS:
+            return cls(whole.reliability, np.full(n, NAN), "")
+        return cls(whole.reliability, leave_one_out(n, lambda task: decompose(without(values, task)).reliability), "")
 
+    def interval(self) -> tuple[float, float]:
+        """Of the reliability."""
+        low, high = interval(self.reliability, self.left_out)
+        return float(np.clip(low, 0, 1)), float(np.clip(high, 0, 1))
 
-def _ratio(values: np.ndarray, closeness: np.ndarray) -> float:
-    response = seed_mean(values)
-    if len(usable(response, closeness)) < max(len(closeness), FEWEST_TASKS):
-        return NAN
-    reliability = decompose(values).reliability
-    return masked.correlation(response, closeness) / np.sqrt(reliability) if reliability > 0 else NAN
+    def ratio(self, link: float, left_out: np.ndarray, of_prompts: bool = False) -> tuple[float, tuple[float, float], str]:
+        """A correlation over the ceiling, its interval, and a reason; left_out: the correlation without each task (n,).
+
+        of_prompts: it is with a measure that carries the noise of the same seeds, which has none. A value above 1 stays so, and the
+        reason says why it can be.
+        """
+        if of_prompts or self.reason:
+            return NAN, (NAN, NAN), NOISE_IN_BOTH if of_prompts else self.reason
+        estimate = link / np.sqrt(self.reliability)
+        rest = left_out / np.sqrt(np.where(self.left_out > 0, self.left_out, NAN))
+        return float(estimate), interval(estimate, rest), ABOVE_ONE if abs(estimate) > 1 else ""

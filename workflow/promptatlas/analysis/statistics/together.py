@@ -16,12 +16,12 @@ import numpy as np
 import pandas as pd
 
 from promptatlas.analysis.statistics import masked, permutation, semipartial
+from promptatlas.analysis.statistics.ceiling import Ceiling
 from promptatlas.analysis.statistics.families import of_tasks, repeated
 from promptatlas.analysis.statistics.jackknife import interval, share_interval, without
 from promptatlas.analysis.statistics.matrices import collect, seeded, similarity_matrices
-from promptatlas.analysis.statistics.reasons import ABOVE_ONE, NO_SEEDS, NO_SIGNAL, NOISE_IN_BOTH, TOO_FEW, TOO_MANY, why_no_correlation
+from promptatlas.analysis.statistics.reasons import ABOVE_ONE, NOISE_IN_BOTH, TOO_FEW, TOO_MANY, why_no_correlation
 from promptatlas.analysis.statistics.relations import FEWEST_TASKS, off_diagonal, usable
-from promptatlas.analysis.statistics.reliability import decompose
 from promptatlas.analysis.statistics.scales import matrix, responses, seed_mean
 from promptatlas.base.rng import named_rng
 from promptatlas.evaluation.similarity import TRUTH
@@ -236,19 +236,14 @@ def _under_ceiling(
     whole: semipartial.JointFit, left_out: Sequence[semipartial.JointFit | None], values: np.ndarray, of_prompts: Sequence[str], cells: int
 ) -> Iterator[dict]:
     """The reliability of scores (S, n, n), and R^2 as a share of it."""
-    n, own = values.shape[-1], decompose(values)
-    if not own.reliability > 0:
-        for what in ("ceiling", "of_ceiling"):
-            yield _row("", what, n, cells, reason=NO_SEEDS if own.n_seeds < 2 else NO_SIGNAL)
+    n, over = values.shape[-1], Ceiling.of(values)
+    yield _row("", "ceiling", n, cells, over.reliability, over.interval(), reason=over.reason)
+    if of_prompts or over.reason:
+        reason = over.reason or f"{', '.join(of_prompts)}: {NOISE_IN_BOTH}"
+        yield _row("", "of_ceiling", n, cells, reason=reason)
         return
-    rest = np.array([decompose(without(values, task)).reliability if left_out else NAN for task in range(n)])
-    low, high = interval(own.reliability, rest)
-    yield _row("", "ceiling", n, cells, own.reliability, (low, min(high, 1.0)))
-    if of_prompts:
-        yield _row("", "of_ceiling", n, cells, reason=f"{', '.join(of_prompts)}: {NOISE_IN_BOTH}")
-        return
-    estimate = whole.share / own.reliability
-    shares = [NAN if one is None or not known > 0 else one.share / known for one, known in zip(left_out, rest, strict=False)]
+    estimate = whole.share / over.reliability
+    shares = [NAN if one is None or not known > 0 else one.share / known for one, known in zip(left_out, over.left_out, strict=False)]
     low, high = interval(estimate, shares)
     yield _row("", "of_ceiling", n, cells, estimate, (max(low, 0.0), high), reason=ABOVE_ONE if estimate > 1 else "")
 
