@@ -35,7 +35,7 @@ docs: $(PAGES)
 	$(BIN)/promptatlas settings --schema > workflow/schemas/methods.schema.json
 	$(BIN)/python -m promptatlas.study.manual > docs/configuration.md
 	$(BIN)/python -m promptatlas.cli.manual > docs/command-line.md
-	NO_MKDOCS_2_WARNING=1 $(BIN)/python -m mkdocs build --strict --quiet
+	NO_MKDOCS_2_WARNING=1 $(BIN)/python -m mkdocs build --strict
 
 # The environment: rebuilt only when what it is made from changes. Compiled once here, every job starts faster.
 $(READY): pyproject.toml envs/uv.txt envs/requirements.txt

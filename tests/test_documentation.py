@@ -52,7 +52,8 @@ def test_the_site_loads_nothing_from_elsewhere_and_ends_at_a_dead_link():
     assert SITE["theme"]["font"] is False and not {"extra_css", "extra_javascript"} & {*SITE}
     assert {*SITE["validation"].values()} == {"warn"} and {"anchors", "not_found", "omitted_files"} <= {*SITE["validation"]}
     recipe = re.search(r"^docs:.*\n((?:\t.*\n)+)", (ROOT / "Makefile").read_text(), re.MULTILINE)
-    assert recipe and "mkdocs build --strict" in recipe[1] and f"{SITE['site_dir']}/" in (ROOT / ".gitignore").read_text().split()
+    assert recipe and re.search(r"mkdocs build --strict$", recipe[1], re.MULTILINE), "--quiet would have warnings pass"
+    assert f"{SITE['site_dir']}/" in (ROOT / ".gitignore").read_text().split()
 
 
 # Links
