@@ -28,8 +28,9 @@ KEPT = (
 def documents() -> list[Path]:
     texts = [path for suffix in ("md", "smk", "js", "html", "css") for path in (ROOT / "workflow").rglob(f"*.{suffix}")]
     settings = [*(ROOT / "workflow" / "studies").glob("*.yaml"), *(ROOT / "workflow" / "schemas").glob("*.yaml")]
-    own = [ROOT / name for name in ("config.yaml", "CITATION.cff", "Snakefile", "notebooks/explore.ipynb")]
-    return sorted([*ROOT.glob("*.md"), *(ROOT / "docs").glob("*.md"), *texts, *settings, *own])
+    own = [ROOT / name for name in ("config.yaml", "CITATION.cff", "Snakefile")]
+    notebooks = (ROOT / "notebooks").glob("*.ipynb")
+    return sorted([*ROOT.glob("*.md"), *(ROOT / "docs").glob("*.md"), *notebooks, *texts, *settings, *own])
 
 
 def modules() -> list[Path]:
