@@ -189,7 +189,7 @@ TABLES = (DOCS / "tables.md").read_text()
 COLUMNS = {
     "transfer": tables.TRANSFER, "baselines": tables.BASELINES, "methods": tables.METHODS, "tuning": tables.TUNING, "joint": tables.JOINT,
     "tasks": tables.TASKS, "similarity": similarity.COLUMNS, "statistics": statistics.COLUMNS, "choice": book.COLUMNS,
-    "explained": together.COLUMNS, "contrasts": contrasts.COLUMNS,
+    "pairs": pairs_table.COLUMNS, "explained": together.COLUMNS, "contrasts": contrasts.COLUMNS,
     "shared_images": overlaps.COLUMNS, "protocol": paper_protocols.COLUMNS,
 }  # fmt: skip
 

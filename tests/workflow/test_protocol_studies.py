@@ -18,7 +18,7 @@ from promptatlas.tasks.prepared import PreparedTask
 from tiny_study import CONFIG, Finished, differing, go_on
 
 TASKS = ["shapes", "colors", "digits_rendered"]
-STATISTICS = {"similarity", "statistics", "explained", "contrasts"}
+STATISTICS = {"similarity", "statistics", "explained", "contrasts", "pairs"}
 
 
 def table(study, name: str) -> pd.DataFrame:

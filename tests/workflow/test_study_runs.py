@@ -6,6 +6,7 @@ import subprocess
 import pandas as pd
 import pytest
 
+from promptatlas.analysis.pairs.table import COLUMNS as PAIRS
 from promptatlas.runs.tables import TASKS, TRANSFER, TUNING
 from tiny_study import CONFIG, ENVIRONMENT, PROMPTATLAS, ROOT, differing, go_on
 
@@ -25,6 +26,7 @@ def test_a_finished_study_has_every_table_and_the_report(finished):
         "statistics": None,
         "explained": None,
         "contrasts": None,
+        "pairs": PAIRS,
         "baselines": None,
     }.items():
         table = pd.read_parquet(finished.results / "tables" / f"{name}.parquet")

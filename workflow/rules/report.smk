@@ -21,7 +21,7 @@ rule figures:
 
 rule page:
     input:
-        **{name: study.paths.table(name)[0] for name in ("transfer", "similarity", "statistics", "tasks", "tuning")},
+        **{name: study.paths.table(name)[0] for name in ("transfer", "similarity", "statistics", "tasks", "tuning", "pairs")},
         config=study.paths.resolved_config,
         summary=study.paths.summary,
         again=again([study.paths.report]),

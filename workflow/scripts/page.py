@@ -12,7 +12,7 @@ with reporting(snakemake.log[0]) as say:
     from promptatlas.study.study import Study
 
     study = Study(snakemake.config)
-    names = ("transfer", "similarity", "statistics", "tasks", "tuning")
+    names = ("transfer", "similarity", "statistics", "tasks", "tuning", "pairs")
     page.write(
         tables={name: pd.read_parquet(snakemake.input[name]) for name in names},
         config=study.description | {"results": study.config["results"]},

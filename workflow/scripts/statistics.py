@@ -11,8 +11,8 @@ with reporting(snakemake.log[0]) as say:
     from promptatlas.study.study import Study
 
     study = Study(snakemake.config)
-    names = ("transfer", "similarity", "tasks", "baselines", "methods", "shared")
-    transfer, similarity, tasks, baselines, methods, shared = (pd.read_parquet(snakemake.input[name]) for name in names)
+    names = ("transfer", "similarity", "tasks", "baselines", "methods", "shared", "pairs")
+    transfer, similarity, tasks, baselines, methods, shared, pairs = (pd.read_parquet(snakemake.input[name]) for name in names)
     joint = pd.read_parquet(snakemake.input.joint) if snakemake.input.joint else None
     choice = pd.read_parquet(snakemake.input.choice) if snakemake.input.choice else None
     permutations, primary, together = (snakemake.params[key] for key in ("permutations", "primary", "together"))
@@ -22,6 +22,6 @@ with reporting(snakemake.log[0]) as say:
     for name, one in (("statistics", table), ("explained", explained), ("contrasts", contrasts)):
         tables.save(one, study.paths.table(name))
     summary = statistics.summary(
-        transfer, similarity, table, tasks, baselines, permutations, methods, joint, ROWS, shared, choice, explained, contrasts
+        transfer, similarity, table, tasks, baselines, permutations, methods, joint, ROWS, shared, choice, explained, contrasts, pairs
     )
     cells.write(study.paths.summary, summary)

@@ -76,6 +76,7 @@ def _report(study: Study) -> Iterator[tuple[str, Work]]:
         yield "choice", LIGHT
     if study.design.ending is EXPLAINED:
         views, cells = len(study.methods) * len(study.protocols), len(study.tasks) ** 2
+        yield "pairs", LIGHT
         tests = 4 * views * len(RESPONSES) * study.config["statistics"]["permutations"]
         yield "statistics", LIGHT + Work({"statistics: permuted cells": tests * cells})
         yield "figures", HEAVY + Work({"figures: cells": views * len(VIEWS) * cells})

@@ -3,10 +3,14 @@
 A cell that could not be measured has the score null and the key `failed`, which says why.
 """
 
+import base64
+import binascii
 from collections.abc import Mapping
 from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Any
+
+import numpy as np
 
 from promptatlas.base import json_record
 from promptatlas.base.errors import Failed, UserError
@@ -75,6 +79,21 @@ def sound_score(record: Mapping[str, Any]) -> bool:
     if record.get("failed"):
         return score is None
     return isinstance(score, (int, float)) and 0 <= score <= 1
+
+
+def packed_answers(right: np.ndarray) -> str:
+    """What a cell holds under `correct`, from which of its N test images were answered right (N,) bool."""
+    return base64.b64encode(np.packbits(right).tobytes()).decode()
+
+
+def right_answers(cell: Mapping[str, Any]) -> np.ndarray | None:
+    """Which of the test images were answered right, (N,) bool; None if the cell does not say so of each of its `n_test` images."""
+    try:
+        packed = np.frombuffer(base64.b64decode(cell["correct"], validate=True), np.uint8)
+        count = int(cell["n_test"])
+    except (KeyError, TypeError, ValueError, binascii.Error):
+        return None
+    return np.unpackbits(packed, count=count).astype(bool) if count > 0 and len(packed) == -(-count // 8) else None
 
 
 class CellFile(JsonRecord):

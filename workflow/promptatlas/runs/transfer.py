@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import base64
 import time
 from collections.abc import Callable, Iterator, Sequence
 from functools import cached_property, partial
@@ -14,7 +13,7 @@ import numpy as np
 from promptatlas.backbone import feature_file
 from promptatlas.evaluation import evaluate
 from promptatlas.evaluation.evaluate import Evaluation
-from promptatlas.records.cells import CELL, Cell
+from promptatlas.records.cells import CELL, Cell, packed_answers
 from promptatlas.records.fingerprint import digest
 from promptatlas.records.prompt_file import TunedPrompt
 from promptatlas.runs import devices
@@ -130,7 +129,7 @@ class Transfer:
             "seconds": round(seconds, 6),
             "peak_mib": round(devices.peak_mib(self.at.model.device.type), 1),
             "per_class": dict(zip(task.task.class_names, map(_number, evaluation.per_class), strict=True)),
-            "correct": None if correct is None else base64.b64encode(np.packbits(correct).tobytes()).decode(),
+            "correct": None if correct is None else packed_answers(correct),
         }
 
     def about(self, cell: Cell) -> dict[str, Any]:

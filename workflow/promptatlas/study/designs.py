@@ -31,7 +31,7 @@ class Ending:
     figures: bool
 
 
-EXPLAINED = Ending(("similarity", "statistics", "report"), ("similarity", "statistics", "explained", "contrasts"), figures=True)
+EXPLAINED = Ending(("similarity", "statistics", "report"), ("similarity", "pairs", "statistics", "explained", "contrasts"), figures=True)
 COMPARED = Ending(("few_shot",), (), figures=True)
 PRINTED = Ending(("protocol",), ("protocol",), figures=False)
 

@@ -10,6 +10,7 @@ from typing import Any
 import numpy as np
 import pandas as pd
 
+from promptatlas.analysis.pairs.short import short
 from promptatlas.analysis.statistics import families, together
 from promptatlas.analysis.statistics.checks import TOLERATED_POINTS, zero_shot_check
 from promptatlas.analysis.statistics.crossed import crossed_interval
@@ -44,13 +45,15 @@ def summary(
     choice: pd.DataFrame | None = None,
     explained: pd.DataFrame | None = None,
     contrasts: pd.DataFrame | None = None,
+    pairs: pd.DataFrame | None = None,
 ) -> dict:
     """The dict written to summary.json, from the tables of a study; `baselines` may give the scores of a linear probe.
 
     permutations: of the comparison with printed matrices, the only test that is not in `statistics`. methods: the table of
     that name, whose comparison is the key `comparison`. joint: the table of that name, whose comparison is the key `joint`;
     sources: those in `transfer` that were tuned on many tasks. shared: the table `shared_images`; choice: the table
-    of that name, whose rows are the key `choice`; explained, contrasts: likewise, on the primary scale (gains also as raw scores).
+    of that name, whose rows are the key `choice`; explained, contrasts: likewise, on the primary scale (gains also as raw scores). pairs:
+    that of how sure each pair is, whose counts are the key `pairs`.
     """
     collected = collect(transfer, tasks, baselines)
     names = task_names(tasks)
@@ -89,6 +92,7 @@ def summary(
         "choice": [] if choice is None else choice.to_dict("records"),
         "explained": [] if explained is None else together.records(explained, PRIMARY),
         "contrasts": [] if contrasts is None else contrast_records(contrasts, PRIMARY, "raw"),
+        "pairs": [] if pairs is None else short(pairs),
         **cautions(transfer, tasks, shared, pd.Series(base, index=names), baselines),
     }
     return plain(result)

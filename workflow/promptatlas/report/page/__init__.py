@@ -14,7 +14,7 @@ from promptatlas.report.page import joint, markup
 from promptatlas.report.page.payload import payload
 
 SCRIPTS = (
-    "protocols.js", "state.js", "colours.js", "heatmap.js", "plots.js", "panel.js", "sections.js", "cautions.js",
+    "protocols.js", "state.js", "colours.js", "heatmap.js", "plots.js", "panel.js", "sections.js", "cautions.js", "pairs.js",
     "similarity.js", "explained.js", "published.js", "check.js", "methods.js", "choice.js", "study.js", "main.js",
 )  # fmt: skip
 
@@ -28,7 +28,7 @@ def write(
 ) -> None:
     """Write the page at `path`.
 
-    tables: transfer, similarity, tasks and tuning by name; config: the resolved configuration; cells: the dicts of the
+    tables: transfer, similarity, tasks, tuning and pairs by name; config: the resolved configuration; cells: the dicts of the
     cell files, for the scores by class; summary: the dict of summary.json, from which all words take their numbers.
     """
     replace(path, render(payload(tables, config, cells, summary)).encode())

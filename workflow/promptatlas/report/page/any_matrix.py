@@ -14,7 +14,7 @@ from promptatlas.report.page import markup
 from promptatlas.report.page.payload import explained, plain, similarities
 
 SCRIPTS = (
-    "given_words.js", "state.js", "colours.js", "heatmap.js", "plots.js", "sections.js", "cautions.js", "similarity.js",
+    "given_words.js", "state.js", "colours.js", "heatmap.js", "plots.js", "sections.js", "cautions.js", "pairs.js", "similarity.js",
     "explained.js", "given.js", "main.js",
 )  # fmt: skip
 

@@ -100,7 +100,7 @@ function drawCell(source, target, x, y, line, column, choose) {
       "data-column": column,
       "data-missing": !isNumber(number) && !undefinedHere,
       "aria-selected": chosen ? "true" : "false",
-      "aria-label": [`${title(source)} to ${title(target)}: ${words}`, ...cautions(source, target)].join(". "),
+      "aria-label": [`${title(source)} to ${title(target)}: ${words}`, ...unsureWords(source, target), ...cautions(source, target)].join(". "),
       onclick: () => choose(source, target),
       onkeydown: event => {
         if (event.key === "Enter" || event.key === " ") {
@@ -121,6 +121,8 @@ function drawCell(source, target, x, y, line, column, choose) {
   if (below)
     cell.append(element("path", {class: "below", d: `M${x + 3} ${y + SIZE - 3}h8l-8 -8z`, style: `fill:${ink}`}));
   if (shared) cell.append(element("circle", {class: "shared", cx: x + SIZE - 6, cy: y + 6, r: 2.5, style: `fill:${ink}`}));
+  if (mayBeNothing(source, target))
+    cell.append(element("circle", {class: "unsure", cx: x + SIZE - 6, cy: y + SIZE - 6, r: 2, style: `stroke:${ink}`}));
   if (state.numbers && isNumber(number)) {
     cell.append(
       element(
@@ -155,7 +157,7 @@ function hover(source, target, words, event) {
     element("div", {class: "strong"}, `${title(source)} \u2192 ${title(target)}`),
     element("div", {}, `${WORDS.views[state.view].title}: ${words}`),
     scored ? element("div", {}, scored) : "",
-    ...cautions(source, target).map(words => element("div", {}, words)),
+    ...[...sureWords(source, target), ...cautions(source, target)].map(words => element("div", {}, words)),
   );
   tip.hidden = false;
   placeTip(event);

@@ -79,6 +79,7 @@ function cellNumbers(source, target, scores, measured) {
       ? element("p", {}, `Source ${better + 1} of ${others.length} for this target.`)
       : null,
     betterStart(source, target),
+    ...sureWords(source, target).map(words => element("p", {}, words)),
     ...cautions(source, target).map(words => element("p", {class: "warning"}, words)),
     ...ruler(measured, [
       [chance, "chance", "var(--faint)"],

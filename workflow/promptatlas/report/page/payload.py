@@ -12,6 +12,7 @@ import numpy as np
 import pandas as pd
 
 from promptatlas.analysis import explained_words, words
+from promptatlas.analysis.pairs.column import BOTH
 from promptatlas.analysis.statistics.matrices import Scores, collect, similarity_matrices, task_names
 from promptatlas.analysis.statistics.views import VIEWS, colour_limits, has, shown
 from promptatlas.study.protocols import PROTOCOLS
@@ -37,7 +38,8 @@ CARD = (
 def payload(
     tables: dict[str, pd.DataFrame], config: dict, cells: Iterable[dict] | Callable[[], Iterable[dict]], summary: dict
 ) -> dict[str, Any]:
-    """The page's data: tables by name (transfer, similarity, tasks, tuning), the configuration, cell dicts, summary.json."""
+    """The page's data: tables by name (transfer, similarity, tasks, tuning and, where there is one, pairs), the configuration, cell dicts,
+    summary.json."""
     collected = collect(tables["transfer"], tables["tasks"])
     names = task_names(tables["tasks"])
     cards = tables["tasks"].set_index("task").reindex(names)
@@ -60,6 +62,7 @@ def payload(
         "tuning": tuning_curves(tables["tuning"]),
         "classes": class_scores(cells),
         "failed": reasons(tables["transfer"]),
+        "pairs": sureness(tables["pairs"], collected) if "pairs" in tables else None,
         "summary": summary,
     }
 
@@ -145,6 +148,22 @@ def reasons(transfer: pd.DataFrame) -> dict[str, Any]:
         for row in transfer[transfer["failed"] != ""].itertuples():
             known[f"{row.protocol}/{row.method}"][row.source][row.target][int(row.seed)] = row.failed
     return known
+
+
+def sureness(pairs: pd.DataFrame, collected: list[Scores]) -> dict[str, Any]:
+    """What the table `pairs` says of cells, over the baseline that the page shows first: protocol/method -> source -> target -> [gain,
+    low, high, p_adjusted, whether separable from the column's best (null if not compared), best_set, whether it is the best, whether
+    seeds count, number of the reason in `reasons` or null]."""
+    against = {f"{one.protocol}/{one.method}": "untuned_" if has(one, "over_scratch") else "" for one in collected}
+    told = list(dict.fromkeys(pairs["reason"][pairs["reason"] != ""]))
+    cells: dict[str, Any] = defaultdict(lambda: defaultdict(dict))
+    for row in pairs.to_dict("records"):
+        key = f"{row['protocol']}/{row['method']}"
+        numbers = [plain(row[f"{against.get(key, '')}{name}"], 4) for name in ("gain", "low", "high", "p_adjusted")]
+        best = [plain(row["separable_from_best"]), plain(row["best_set"])]
+        reason = told.index(row["reason"]) if row["reason"] else None
+        cells[key][row["source"]][row["target"]] = [*numbers, *best, row["best"] == row["source"], row["counted"] == BOTH, reason]
+    return {"cells": cells, "reasons": told}
 
 
 def class_scores(cells: Iterable[dict] | Callable[[], Iterable[dict]]) -> dict[str, Any]:

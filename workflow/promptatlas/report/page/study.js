@@ -48,7 +48,7 @@ function drawMatrixWords() {
   const failed = failedCells
     ? ` ${failedCells.toLocaleString("en")} ${failedCells === 1 ? "measurement" : "measurements"} of this matrix failed${besides}: hatched cells say why when they are chosen.`
     : "";
-  fill("matrix-words", words + failed);
+  fill("matrix-words", words + failed + pairsWords());
 }
 
 // Tasks that have no perfection gap, as their zero-shot score leaves none or is not known.
