@@ -1,4 +1,4 @@
-"""Processor time and memory of the table `pairs`, from made-up cells that one method and protocol has of 60 tasks.
+"""CPU time and memory of the table `pairs`, from made-up cells that one method and protocol has of 60 tasks.
 
 `python benchmarks/pairs_speed.py [tasks] [images] [methods]`: cells of one method are written and read, those of `methods` computed.
 """
@@ -30,7 +30,11 @@ def written(study: Study, images: int) -> pd.DataFrame:
     for cell in study.cells:
         right = rng.random(images) < 0.6
         row = cell.address() | {"metric": "accuracy", "n_test": images, "score": float(right.mean()), "chance": 0.1}
-        about = {"fingerprint": "0" * 64, "parts": {f"part {number}": "0" * 64 for number in range(8)}, "per_class": {str(c): 0.5 for c in range(10)}}
+        about = {
+            "fingerprint": "0" * 64,
+            "parts": {f"part {number}": "0" * 64 for number in range(8)},
+            "per_class": {str(c): 0.5 for c in range(10)},
+        }
         path = study.paths.cell(cell)
         path.parent.mkdir(parents=True, exist_ok=True)
         path.write_text(json.dumps(row | about | {"correct": packed_answers(right)}))
@@ -55,7 +59,7 @@ def main(tasks: int = 60, images: int = 500, methods: int = 12) -> None:
         started = time.process_time()
         some = list(columns(study, transfer))
         read = time.process_time() - started
-        print(f"{len(transfer)} cells of {len(list(Path(folder).rglob('*.json')))} files read in {read:.1f} s of processor time")
+        print(f"{len(transfer)} cells of {len(list(Path(folder).rglob('*.json')))} files read in {read:.1f} s of CPU time")
     started = time.process_time()
     table = pairs(repeated(some, methods))
     print(f"{len(table)} rows computed in {time.process_time() - started:.1f} s")

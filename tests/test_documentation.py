@@ -12,6 +12,7 @@ import yaml
 
 from promptatlas.analysis import paper_protocols, statistics
 from promptatlas.analysis.choice import book
+from promptatlas.analysis.pairs import table as pairs_table
 from promptatlas.analysis.statistics import contrasts, together
 from promptatlas.cli import manual as command_line
 from promptatlas.evaluation import similarity
@@ -254,3 +255,23 @@ def test_the_page_on_what_explains_transfer_has_the_numbers_of_its_run():
         agreed = found["relationship"]
         shown = " ".join(f"{agreed[key]:.2f}".replace("0.", ".", 1) for key in ("estimate", "low", "high"))
         assert re.sub(r"[\[\],]", "", rows["who helps whom, without noise"][place]) == shown and agreed["high"] < 1
+
+
+def test_the_page_on_how_sure_a_cell_is_has_the_numbers_of_its_run():
+    words, run = (DOCS / "pairs.md").read_text(), json.loads((DOCS / "pairs_mini.json").read_text())
+    rows = {line.split(" | ")[0].strip("| "): line.strip("| ").split(" | ")[1:] for line in words.splitlines() if line.startswith("| ")}
+    known = {one["method"]: one for one in run}
+    for place, method in enumerate(("coop", "vpt", "upt")):
+        one = known[method]
+        assert f"prompts of other tasks, {one['n_tested']} pairs" in rows and one["n_pairs"] - one["n_tested"] == 2 * 19
+        for row, keys in {
+            "interval above 0 / below 0 / holds 0": ("interval_above", "interval_below", "interval_holds_0"),
+            "separable: help / hurt": ("helps", "hurts"),
+            "above the untuned prompt / below / holds 0": tuple(f"untuned_interval_{key}" for key in ("above", "below", "holds_0")),
+        }.items():
+            assert rows[row][place] == " / ".join(str(one[key]) for key in keys), (row, method)
+        assert rows["median width of an interval, points"][place] == f"{one['interval_width_points']:.1f}"
+        assert rows["sources not separable from a column's best, median"][place] == f"{one['best_set_median']:g}"
+    (example,) = [one for one in known["vpt"]["helping"] if (one["source"], one["target"]) == ("patterned_shapes", "textures")]
+    told = f"{example['gain']:+.1f} points over zero-shot ({example['low']:.1f} to {example['high']:.1f}), p adjusted "
+    assert told + f"{example['p_adjusted']:.3f}".lstrip("0") in words

@@ -159,7 +159,7 @@ def sureness(pairs: pd.DataFrame, collected: list[Scores]) -> dict[str, Any]:
     cells: dict[str, Any] = defaultdict(lambda: defaultdict(dict))
     for row in pairs.to_dict("records"):
         key = f"{row['protocol']}/{row['method']}"
-        numbers = [plain(row[f"{against.get(key, '')}{name}"], 4) for name in ("gain", "low", "high", "p_adjusted")]
+        numbers = [plain(row[f"{against.get(key, '')}{name}"], 6) for name in ("gain", "low", "high", "p_adjusted")]
         best = [plain(row["separable_from_best"]), plain(row["best_set"])]
         reason = told.index(row["reason"]) if row["reason"] else None
         cells[key][row["source"]][row["target"]] = [*numbers, *best, row["best"] == row["source"], row["counted"] == BOTH, reason]

@@ -1,0 +1,126 @@
+"""The page says how sure each cell is, marks those that may be nothing, and has no word of it in studies without the table."""
+
+import re
+
+import numpy as np
+import pandas as pd
+import pytest
+
+from browser import CONFIG, browse, embedded, needs_browser
+from promptatlas.analysis import statistics
+from promptatlas.analysis.pairs.column import Column
+from promptatlas.analysis.pairs.images import WeightedImages
+from promptatlas.analysis.pairs.table import pairs
+from promptatlas.report import page
+from synthetic_study import similarity_table, tasks_table, transfer_table, tuning_table
+
+METRIC = "its metric is no mean of right answers"
+
+
+def columns(transfer: pd.DataFrame) -> list[Column]:
+    """Answers that make the scores of a made-up study; of the last task nothing is known of single images."""
+    rng, made = np.random.default_rng(0), []
+    names = frozenset(transfer["source"]) - {"scratch", "template"}
+    for (protocol, method, target), rows in transfer.groupby(["protocol", "method", "target"], sort=False):
+        wide = rows[rows["source"] != "template"].pivot_table(index="source", columns="seed", values="score")
+        hand, order = rows.loc[rows["source"] == "template", "score"].iloc[0], rng.random(300)
+        blind = target == max(names)
+        made.append(Column(
+            protocol, method, target, "accuracy", 300, tuple(wide.index), names, wide.to_numpy(), hand, np.full(len(wide), not blind),
+            (METRIC if blind else "",) * len(wide), WeightedImages.alike(300), order < wide.to_numpy()[:, :, None], order < hand,
+        ))  # fmt: skip
+    return made
+
+
+@pytest.fixture(scope="module", params=["frozen", "init"])
+def written(request, tmp_path_factory):
+    transfer, tasks, similarity = transfer_table(5, protocols=(request.param,)), tasks_table(5), similarity_table(5)
+    table = pairs(columns(transfer))
+    found = statistics.analyse(transfer, similarity, tasks, permutations=9)
+    summary = statistics.summary(transfer, similarity, found, tasks, pairs=table)
+    path = tmp_path_factory.mktemp("sure") / "report.html"
+    page.write(
+        {"transfer": transfer, "tasks": tasks, "similarity": similarity, "tuning": tuning_table(5), "pairs": table},
+        CONFIG,
+        [],
+        path,
+        summary,
+    )
+    return request.param, table, path
+
+
+def against(protocol: str) -> str:
+    """What a protocol's gains are shown over first, as columns of the table begin."""
+    return "untuned_" if protocol == "init" else ""
+
+
+def test_every_row_is_embedded(written):
+    protocol, table, path = written
+    known = embedded(path)["pairs"]
+    assert known["reasons"] == [METRIC]
+    for row in table.to_dict("records"):
+        cell = known["cells"][f"{protocol}/{row['method']}"][row["source"]][row["target"]]
+        names = [f"{against(protocol)}{name}" for name in ("gain", "low", "high", "p_adjusted")]
+        for shown, name in zip(cell, names, strict=False):
+            assert (shown is None and pd.isna(row[name])) or shown == pytest.approx(row[name], rel=1e-5), name
+        best = [None if pd.isna(row[name]) else row[name] for name in ("separable_from_best", "best_set")]
+        assert cell[4:] == [*best, row["best"] == row["source"], row["counted"] == "images and seeds", 0 if row["reason"] else None]
+
+
+@needs_browser
+def test_a_ring_marks_what_may_be_nothing_and_words_say_so(written, tmp_path):
+    protocol, table, path = written
+    document = browse(path, tmp_path, "#method=coop&view=gain_points")
+    own = table[(table["method"] == "coop") & table[f"{against(protocol)}low"].notna()]
+    holds_0 = own[(own[f"{against(protocol)}low"] <= 0) & (own[f"{against(protocol)}high"] >= 0)]
+    assert 0 < len(holds_0) < len(own)
+    heatmap = document.partition('id="heatmap"')[2].partition("</svg>")[0]
+    assert heatmap.count('class="unsure"') == len(holds_0)
+    over = "an untrained start" if protocol == "init" else "zero-shot"
+    assert len(re.findall(rf'aria-label="[^"]*May be no different from {over}: its interval holds 0', heatmap)) == len(holds_0)
+    pair = holds_0[holds_0["kind"] == "pair"]
+    assert f"holds 0: {len(pair)} of {(own['kind'] == 'pair').sum()} pairs" in re.sub(r"<[^>]+>", "", document)
+
+
+def points(number: float) -> str:
+    return f"{number:+.1f}".replace("-", "\u2212")
+
+
+@needs_browser
+def test_the_chosen_cell_has_its_interval_and_its_place(written, tmp_path):
+    protocol, table, path = written
+    row = table[(table["method"] == "coop") & (table["kind"] == "pair") & (table["target"] == "task_01")]
+    for one in row.to_dict("records")[:2]:
+        document = browse(path, tmp_path, f"#method=coop&source={one['source']}&target=task_01")
+        panel = re.sub(r"<[^>]+>", " ", document.partition('id="panel"')[2].partition("</aside>")[0])
+        gain, low, high = (points(one[f"{against(protocol)}{name}"]) for name in ("gain", "low", "high"))
+        assert f"{gain} points over" in panel and f"by images and seeds: {low} to {high})" in panel
+        if one["best"] == one["source"]:
+            assert "The column\u2019s best source;" in panel
+        else:
+            assert ("Clearly below" if one["separable_from_best"] else "Not separable from") + " the column\u2019s best source." in panel
+
+
+@needs_browser
+def test_why_there_is_no_interval_is_said(written, tmp_path):
+    document = browse(written[2], tmp_path, "#method=vpt&source=task_00&target=task_04")
+    assert f"No interval: {METRIC}." in document.partition('id="panel"')[2]
+
+
+@needs_browser
+def test_a_study_without_the_table_says_nothing_of_it(tmp_path):
+    transfer, tasks, similarity = transfer_table(4), tasks_table(4), similarity_table(4)
+    summary = statistics.summary(transfer, similarity, statistics.analyse(transfer, similarity, tasks, permutations=9), tasks)
+    page.write(
+        {"transfer": transfer, "tasks": tasks, "similarity": similarity, "tuning": tuning_table(4)},
+        CONFIG,
+        [],
+        tmp_path / "report.html",
+        summary,
+    )
+    document = re.sub(r"<script.*?</script>", "", browse(tmp_path / "report.html", tmp_path), flags=re.S)
+    assert (
+        embedded(tmp_path / "report.html")["pairs"] is None
+        and "unsure" not in document.partition("</style>")[2]
+        and "A ring" not in document
+    )
