@@ -27,8 +27,6 @@ MOVED = {"index.md": ROOT / "README.md", "changelog.md": ROOT / "CHANGELOG.md", 
 PAGES = sorted([*DOCS.glob("*.md"), *MOVED.values()])
 FENCED = re.compile(r"^```(\w*)\n(.*?)^```$", re.MULTILINE | re.DOTALL)
 
-pages = pytest.mark.parametrize("page", PAGES, ids=lambda page: page.name)
-
 
 def prose(page: Path) -> str:
     """Without blocks of code."""
@@ -57,6 +55,15 @@ def test_the_site_loads_nothing_from_elsewhere_and_ends_at_a_dead_link():
     assert f"{SITE['site_dir']}/" in (ROOT / ".gitignore").read_text().split()
 
 
+def test_what_a_catalogue_of_workflows_says_is_so():
+    """That each job names its environment for conda, and that Snakemake's report has results."""
+    usage = yaml.safe_load((ROOT / ".snakemake-workflow-catalog.yml").read_text())["usage"]
+    rules = [path.read_text() for path in (ROOT / "workflow" / "rules").glob("*.smk")]
+    made = [part for text in rules for part in re.split(r"^ *rule ", text, flags=re.MULTILINE)[1:] if "script:" in part]
+    assert usage["software-stack-deployment"] == {"conda": True, "apptainer": False, "apptainer+conda": False} and usage["report"] is True
+    assert len(made) > 10 and all("conda:" in part for part in made) and any("report(" in text for text in rules)
+
+
 # Links
 
 
@@ -81,7 +88,7 @@ def dead(page: Path, links: list[str]) -> list[str]:
     return wrong
 
 
-@pages
+@pytest.mark.parametrize("page", [*PAGES, ROOT / "config" / "README.md"], ids=lambda page: str(page.relative_to(ROOT)))
 def test_no_link_leads_nowhere(page):
     assert dead(page, re.findall(r"\]\((?![a-z]+:)([^)\s]+)\)", prose(page))) == []
 

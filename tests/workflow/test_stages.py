@@ -67,6 +67,12 @@ def test_the_graph_of_stages_is_that_of_one_method_in_whole_jobs(tmp_path):
     assert len(nodes) == len({*nodes}) and not [name for name in nodes if re.search(r"\dof\d|vpt|shapes", name)]
 
 
+@pytest.mark.study
+def test_a_catalogue_finds_the_same_workflow_in_its_folder(tmp_path):
+    ours, found = planned(tmp_path), planned(tmp_path, "--snakefile", str(ROOT / "workflow" / "Snakefile"))
+    assert ours.pop("all") == found.pop("study") == 1 and len(ours) > 10 and found == ours
+
+
 def test_the_sizes_of_jobs_change_no_name_of_a_stage():
     whole, cut = Study(CONFIG), Study(CONFIG | {"jobs": ONE_EACH})
     assert [*whole.jobs.stages] == [*cut.jobs.stages] == ["draw", "encode", "probe", "tune", "transfer"]
