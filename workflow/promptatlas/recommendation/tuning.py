@@ -130,7 +130,7 @@ def _of_method(
 
 
 class ValidationScores:
-    """ValidationScores on the validation images by the target's metric."""
+    """Scores on the validation images by the target's metric."""
 
     def __init__(self, model: Backbone, target: Labelled, rows: np.ndarray) -> None:
         self.model, self.task = model, target.task
