@@ -7,7 +7,10 @@ import pandas as pd
 import pytest
 
 DOCS = Path(__file__).parents[3] / "docs"
-TITLES = {"CoOp": "coop", "VPT": "vpt", "UPT": "upt", "all three together": "coop+upt+vpt"}
+TITLES = {
+    "CoOp": "coop", "VPT": "vpt", "UPT": "upt", "MaPLe": "maple", "all three together": "coop+upt+vpt",
+    "all four together": "coop+maple+upt+vpt",
+}  # fmt: skip
 KINDS = {"all files": "all_seeds", "one seed": "one_seed"}
 
 
@@ -34,7 +37,7 @@ def test_the_table_in_the_docs_is_the_record(record):
     lines = [
         line.strip("| ").split(" | ") for line in (DOCS / "choice.md").read_text().splitlines() if line.count("|") == 9 and "(" in line
     ]
-    assert len(lines) == 22
+    assert len(lines) == 32
     for who, shots, first, third, gain, share, used, harmed in lines:
         title, _, kind = who.rpartition(" (")[0].rpartition(", ")
         key = (TITLES[title], KINDS[kind], int(shots), "try")
@@ -46,6 +49,19 @@ def test_the_table_in_the_docs_is_the_record(record):
         assert number(share) == pytest.approx(100 * decided["oracle_share"], abs=0.51)
         assert number(used) == pytest.approx(100 * decided["used"], abs=0.51)
         assert number(harmed) == pytest.approx(100 * decided["harmed"], abs=0.0501)
+
+
+def test_the_table_of_rules_in_the_docs_is_the_record(record):
+    lines = [line.strip("| ").split(" | ") for line in (DOCS / "choice.md").read_text().splitlines() if line.count("|") == 14]
+    head, _, *rows = lines
+    asked = [one.rpartition(", ") for one in head[1:]]
+    assert len(asked) == 12 and len(rows) == 17
+    for rule, *cells in rows:
+        name = rule.strip("`")
+        for (title, _, kind), cell in zip(asked, cells, strict=True):
+            known = [row for row in (name, f"measure:{name}") if (TITLES[title], KINDS[kind], 16, row, False) in record.index]
+            shown = record.loc[(TITLES[title], KINDS[kind], 16, known[0], False)]["regret_1"] if known else None
+            assert (cell == "–") if shown is None else number(cell) == pytest.approx(shown, abs=0.0501), (rule, title, kind)
 
 
 @pytest.mark.parametrize("page", ["../README.md", "default-study.md"])
