@@ -11,6 +11,7 @@ from scipy.stats import rankdata, t
 from promptatlas.analysis import statistics
 from promptatlas.analysis.any_matrix import analyse, families, given, groups, numbers, records, scales, similarities, table
 from promptatlas.base.errors import UserError
+from promptatlas.report.any_matrix import lines
 from synthetic_study import similarity_table, tasks_table, transfer_table
 
 FIG4 = Path(analyse.__file__).parents[1] / "published" / "mvlpt_fig4.csv"
@@ -442,6 +443,36 @@ def test_two_matrices_are_compared_by_their_differences_and_their_effects():
     gaps = [np.nanmean(np.where(there, a - b, np.nan)[np.ix_(keep, keep)]) for keep in (np.delete(np.arange(6), k) for k in range(6))]
     half = t.ppf(0.975, 5) * np.sqrt(5 / 6 * ((gaps - np.mean(gaps)) ** 2).sum())
     assert got.loc["difference", ["low", "high"]].to_list() == pytest.approx([expected["difference"] - half, expected["difference"] + half])
+
+
+def test_similarities_explain_a_matrix_together_and_are_held_against_each_other():
+    """By dummy regressions; with seeds there is a ceiling, with one none, and a reason."""
+    rng = np.random.default_rng(8)
+    near, far = rng.normal(size=(2, 7, 7))
+    scores = 0.5 + 0.05 * (2 * near + rng.normal(size=(7, 7)) + 0.3 * rng.normal(size=(2, 7, 7)))
+    names = list("tuvwxyz")
+    similar = [("near", square(near, names)), ("far", square(far, names))]
+    found = analysed(("one", long(scores, names)), ("two", square(scores[0] ** 2, names)), similar=similar)
+    off = ~np.eye(7, dtype=bool)
+    row, column = np.nonzero(off)
+    dummies = np.column_stack([np.eye(7)[row], np.eye(7)[column]])
+    left = [one[off] - dummies @ np.linalg.lstsq(dummies, one[off], rcond=None)[0] for one in (scores.mean(axis=0), near, far)]
+    slopes = np.linalg.lstsq(np.column_stack(left[1:]), left[0], rcond=None)[0]
+    explained = found.tables["explained"].query("method == 'one'").set_index(["what", "measure"])["estimate"]
+    share = 1 - ((left[0] - np.column_stack(left[1:]) @ slopes) ** 2).sum() / (left[0] @ left[0])
+    assert explained["together", ""] == pytest.approx(share) and set(found.tables["explained"]["set"]) == {"given"}
+    assert explained["coefficient", "near"] == pytest.approx(slopes[0] * np.linalg.norm(left[1]) / np.linalg.norm(left[0]))
+    reliability = found.tables["statistics"].query("test == 'reliability' and method == 'one' and response == 'raw'")["estimate"].item()
+    assert explained["of_ceiling", ""] == pytest.approx(share / reliability)
+    single = found.tables["explained"].query("method == 'two' and what == 'ceiling'")
+    assert single["estimate"].isna().all() and single["reason"].str.startswith("one seed").all()
+    links = found.tables["contrasts"].query("what == 'link'").set_index(["method", "measure"])["estimate"]
+    r = [np.corrcoef(left[0], one)[0, 1] for one in left[1:]]
+    assert links["one", "near~far"] == pytest.approx(r[0] - r[1]) and {("one~two", "near"), ("one~two", "far")} <= {*links.index}
+    gain = found.tables["contrasts"].query("what == 'gain'")["estimate"].item()
+    assert gain == pytest.approx((scores.mean(axis=0) - scores[0] ** 2)[off].mean())
+    told = lines(found.summary)
+    assert sum("near explains" in line for line in told) == 2 and any("cannot be told: one seed" in line for line in told)
 
 
 def planted(rng, strength, n=12, seeds=3):

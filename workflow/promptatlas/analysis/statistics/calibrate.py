@@ -13,12 +13,14 @@ import pandas as pd
 
 from promptatlas.analysis.statistics import masked, nulls, permutation
 from promptatlas.analysis.statistics.analyse import TOP, agreement_rows, regret_rows, similarity_rows, variance_rows
+from promptatlas.analysis.statistics.contrasts import measure_rows, method_rows
 from promptatlas.analysis.statistics.crossed import crossed_interval
 from promptatlas.analysis.statistics.families import of_tasks, repeated
 from promptatlas.analysis.statistics.jackknife import pseudo_values
 from promptatlas.analysis.statistics.published import rank_correlation
 from promptatlas.analysis.statistics.regret import outdone, static_list
 from promptatlas.analysis.statistics.scales import seed_mean
+from promptatlas.analysis.statistics.together import explained_rows
 from promptatlas.analysis.statistics.verdicts import MEANINGFUL
 from promptatlas.base.errors import UserError
 from promptatlas.base.rng import named_rng
@@ -112,6 +114,7 @@ def tests(study: nulls.MadeUpStudy, families: Sequence[str], rng: np.random.Gene
     yield "agreement of methods", agreeing["agreement"][0]
     if "agreement_blocks" in agreeing:
         yield "agreement of methods beyond family", agreeing["agreement_blocks"][0]
+    yield from _together(study, families)
     yield from _printed(seed_mean(study.scores[0]), study.printed, families, rng)
     regret = _by_test(
         row for row in regret_rows(seed_mean(study.scores[0]), {"": study.measures["measure 2"]}, PERMUTATIONS) if not row["measure"]
@@ -121,6 +124,24 @@ def tests(study: nulls.MadeUpStudy, families: Sequence[str], rng: np.random.Gene
     scores, as_good = nulls.equal_lists(len(families), rng)
     orders = permutation.relabellings(len(families), PERMUTATIONS, rng)
     yield "regret at 1, a list as good as the static one", outdone(scores, as_good, static_list(scores), 1, orders)
+
+
+def _together(study: nulls.MadeUpStudy, families: Sequence[str]) -> Iterator[tuple[str, float]]:
+    """Name and p of the tests in the tables `explained` and `contrasts`."""
+    titles = {
+        "together": "measures together", "together_blocks": "measures together beyond family",
+        "coefficient": "a measure beside the others", "coefficient_blocks": "a measure beside the others, beyond family",
+    }  # fmt: skip
+    for row in explained_rows(study.scores[0], study.measures, families, PERMUTATIONS):
+        if row["what"] in titles and row["measure"] in ("", "measure 1"):
+            yield titles[row["what"]], row["p"]
+    first = next(measure_rows(seed_mean(study.scores[0]), study.measures, families))
+    seeds = range(len(study.scores[0]))
+    yield "two measures compared", np.fmax(first["p"], first["p_families"])
+    only = {"measure 1": study.measures["measure 1"]}
+    for row in method_rows((study.scores[0], study.scores[1]), (seeds, seeds), only, families):
+        if row["measure"] == "measure 1":
+            yield "a measure for two methods", np.fmax(row["p"], row["p_families"])
 
 
 def _by_test(rows: Iterable[dict]) -> dict[str, list[float]]:
@@ -175,6 +196,10 @@ def _truths(seeds: int) -> dict[str, float]:
         "share of the relationship": parts.relationship / total, "share of the seed": noise / total,
         "reliability": signal, "giving and receiving": parts.giver_receiver, "is help mutual": parts.reciprocity,
         "similarity": parts.measure * np.sqrt(signal), "agreement of methods": parts.agreement * signal,
+        "similarity over the noise ceiling": parts.measure, "measures together": parts.measure**2 * signal,
+        "measures together over the ceiling": parts.measure**2, WITHOUT_NOISE["relationship"]: parts.agreement,
+        WITHOUT_NOISE["giving"]: 0.0, WITHOUT_NOISE["receiving"]: 0.0, WITHOUT_NOISE["gain"]: 0.0,
+        WITHOUT_NOISE["link"]: parts.measure * (1 - parts.agreement) * np.sqrt(signal),
         **dict.fromkeys(CROSSED, 0.0),
     }  # fmt: skip
 
@@ -187,6 +212,10 @@ CROSSED = {
     "methods compared, noise alone": (0.0, 0.0, 1.0),
     "start from another task over an untrained one": (1.0, 0.7, 1.0),
 }
+WITHOUT_NOISE = {
+    "relationship": "who helps whom of two methods, without noise", "giving": "good sources of two methods, without noise",
+    "receiving": "easy targets of two methods, without noise", "gain": "mean score of two methods", "link": "a measure for two methods",
+}  # fmt: skip
 TITLES = {
     "target": "share of the target", "source": "share of the source", "seed": "share of the seed",
     "giver_receiver": "giving and receiving", "reciprocity": "is help mutual",
@@ -203,6 +232,13 @@ def _intervals(n: int, seeds: int, rng: np.random.Generator) -> Iterator[tuple[s
     for row in similarity_rows(one, {"": measure}, alone, pd.Series(alone, index=alone), set(), 1):
         if row["test"] == "two_way":
             yield "similarity", row["estimate"], row["low"], row["high"]
+        if row["test"] == "disattenuated":
+            yield "similarity over the noise ceiling", row["estimate"], row["low"], row["high"]
+    for row in explained_rows(one, {"": measure, "other": measure.T}, alone, 1):
+        if name := {"together": "measures together", "of_ceiling": "measures together over the ceiling"}.get(row["what"]):
+            yield name, row["estimate"], row["low"], row["high"]
+    for row in method_rows((one, other), (range(seeds), range(seeds)), {"": measure}, alone):
+        yield WITHOUT_NOISE[row["what"]], row["estimate"], row["low"], row["high"]
     for row in agreement_rows(seed_mean(one), seed_mean(other), alone, 1):
         yield "agreement of methods", row["estimate"], row["low"], row["high"]
     for row in regret_rows(seed_mean(one) / 10, {"a measure": measure}, 1):
