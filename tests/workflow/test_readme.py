@@ -6,6 +6,7 @@ import re
 import subprocess
 import sys
 
+import pandas as pd
 import pytest
 
 from starts import BIN, REAL
@@ -28,6 +29,14 @@ def commands(page: str) -> list[str]:
 COMMANDS = list(dict.fromkeys(line for page in PAGES for line in commands(page)))
 MADE = [line for line in COMMANDS if line.startswith("make ")]
 TYPED = [line for line in COMMANDS if not line.startswith(("make ", ". ", "OMP_NUM_THREADS"))]
+
+
+def test_every_table_that_a_study_writes_is_explained_with_its_columns(finished):
+    sections = re.split(r"^## `(\w+)`$", (ROOT / "docs" / "tables.md").read_text(), flags=re.MULTILINE)[1:]
+    explained = dict(zip(sections[::2], sections[1::2], strict=True))
+    written = {path.stem: pd.read_parquet(path) for path in (finished.results / "tables").glob("*.parquet")}
+    assert len(written) > 7 and {*written} <= {*explained}
+    assert [(name, column) for name, table in written.items() for column in table if f"`{column}`" not in explained[name]] == []
 
 
 MEASURES = {
