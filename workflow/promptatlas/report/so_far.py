@@ -30,7 +30,7 @@ SIMILARITY = {
 
 
 @dataclass(frozen=True)
-class Progress:
+class SoFar:
     """How many cells, and how many prompts, of a study there are, and how many it is to have."""
 
     cells: int
@@ -39,7 +39,7 @@ class Progress:
     all_prompts: int
 
     @classmethod
-    def of(cls, study: Study) -> "Progress":
+    def of(cls, study: Study) -> "SoFar":
         cell_files, prompts = study.all_cells, study.all_prompts
         return cls(sum(map(Path.exists, cell_files)), len(cell_files), sum(map(Path.exists, prompts)), len(prompts))
 
@@ -55,14 +55,14 @@ class Progress:
         return f"{self.cells:,} of {self.all_cells:,} cells, {self.prompts:,} of {self.all_prompts:,} prompts"
 
 
-def write(study: Study, path: Path, refresh: int | None = None) -> Progress:
+def write(study: Study, path: Path, refresh: int | None = None) -> SoFar:
     """Write the page at `path`; how far the study is. refresh: seconds after which a browser reads the page again.
 
     UserError for a study of another design than a matrix, and before there is any cell.
     """
     if study.design.ending is not EXPLAINED:
         raise UserError(f"a study with `design: {study.design.name}` has its page when it is done; the matrix alone has one before")
-    progress = Progress.of(study)
+    progress = SoFar.of(study)
     known = _tables(study)
     if not known["transfer"]["score"].notna().any():
         raise UserError(f"{study.name} has nothing to show yet, it has {progress}; once a cell is measured there is a page")
@@ -82,7 +82,7 @@ def watch(study: Study, path: Path, say: Say, wait: Callable[[float], None] = ti
     """Write the page at `path` again whenever there is more to show, until all cells are there."""
     before = None
     while True:
-        progress = Progress.of(study)
+        progress = SoFar.of(study)
         if progress != before:
             try:
                 say(write(study, path, None if progress.done else EVERY).told(study, path))
