@@ -13,6 +13,8 @@ from typing import Any
 import pandas as pd
 
 from promptatlas.analysis import statistics
+from promptatlas.analysis.pairs.of_study import columns
+from promptatlas.analysis.pairs.table import pairs
 from promptatlas.base.errors import UserError
 from promptatlas.base.progress import Say
 from promptatlas.records import cells
@@ -68,7 +70,7 @@ def write(study: Study, path: Path, refresh: int | None = None) -> SoFar:
         raise UserError(f"{study.name} has nothing to show yet, it has {progress}; once a cell is measured there is a page")
     summary = _summary(study, known) | {"so_far": asdict(progress) | {"at": time.strftime("%Y-%m-%d %H:%M")}}
     page.write(
-        tables={name: known[name] for name in ("transfer", "similarity", "statistics", "tasks", "tuning")},
+        tables={name: known[name] for name in ("transfer", "similarity", "statistics", "tasks", "tuning", "pairs")},
         config=study.description | {"results": study.config["results"]},
         cells=(cells.read(place) for place in study.all_cells if place.exists()),
         path=path,
@@ -111,6 +113,7 @@ def _tables(study: Study) -> dict[str, pd.DataFrame]:
         "baselines": baselines,
         "methods": tables.methods_table(transfer, baselines),
         "tuning": tables.tuning_table(study, there),
+        "pairs": pairs(columns(study, transfer)),
         "statistics": statistics.analyse(transfer, similarity, tasks, given["permutations"], given["primary"], baselines),
     }
 
@@ -126,6 +129,7 @@ def _summary(study: Study, known: Mapping[str, pd.DataFrame]) -> dict[str, Any]:
         methods=known["methods"],
         sources=ROWS,
         shared=known["shared"],
+        pairs=known["pairs"],
         **{name: _made(study, name, None) for name in ("joint", "choice", "explained", "contrasts")},
     )
 
