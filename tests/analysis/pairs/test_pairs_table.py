@@ -7,8 +7,11 @@ from pathlib import Path
 import numpy as np
 import pandas as pd
 import pytest
+from scipy import stats
 
 from promptatlas.analysis.pairs.column import BOTH, IMAGES
+from promptatlas.analysis.pairs.images import WeightedImages
+from promptatlas.analysis.pairs.mcnemar import mcnemar
 from promptatlas.analysis.pairs.of_study import NO_ANSWERS, OTHER_ANSWERS, columns
 from promptatlas.analysis.pairs.short import short
 from promptatlas.analysis.pairs.table import COLUMNS, pairs
@@ -245,3 +248,27 @@ def test_what_is_written_is_read_again(made, tmp_path: Path):
     table = pairs(columns(made[0], made[2]))
     table.to_parquet(tmp_path / "pairs.parquet", index=False)
     pd.testing.assert_frame_equal(pd.read_parquet(tmp_path / "pairs.parquet"), table)
+
+
+def test_p_against_the_best_is_one_sided_and_times_the_sources_that_it_was_chosen_from(made):
+    """With one seed images alone count, and t has a closed form."""
+    own = by_pair(made[0], made[2][made[2]["seed"] == 1])
+    best = own.loc[("b", "c"), "best"]
+    for source in set("abdef") - {best}:
+        differences = made[1]["c", source, 1].astype(int) - made[1]["c", best, 1]
+        squares = ((differences - differences.mean()) ** 2).sum() * COUNT / (COUNT - 1)
+        ratio = differences.mean() * COUNT / (COUNT + 2) / np.sqrt((squares + 2) / (COUNT + 2) ** 2)
+        assert own.loc[(source, "c"), "best_p_adjusted"] == pytest.approx(min(1, 4 * stats.t.cdf(ratio, COUNT + 1)), rel=1e-6)
+
+
+def test_prompts_are_compared_in_the_seeds_that_both_have(made, study):
+    for cell in study.cells:
+        if (cell.source, cell.target, cell.seed) == ("scratch", "a", 2):
+            store(study, cell, right_of(made[1], cell), score=None, correct=None, failed=FAILED)
+    row, answers = by_pair(study, transfer(study)).loc["b", "a"], made[1]
+    differences = np.array([answers["a", "b", seed].astype(int) - answers["a", "scratch", seed] for seed in (1, 3)])
+    assert row["untuned_gain"] == pytest.approx(100 * differences.mean())
+    right, reference = (np.array([answers["a", source, seed] for seed in (1, 3)]) for source in ("b", "scratch"))
+    expected = mcnemar(right[None], reference, np.ones((1, 2), bool), WeightedImages.alike(COUNT))[0]
+    assert row["untuned_p_images"] == pytest.approx(expected) and row["seeds"] == 3 and row["reason"] == ""
+    assert (row["untuned_low"] + row["untuned_high"]) / 2 == pytest.approx(100 * differences.mean() * COUNT / (COUNT + 2))
