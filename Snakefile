@@ -8,30 +8,38 @@ min_version("9.19")
 configfile: "config.yaml"
 
 
-include: "workflow/rules/common.smk"
-include: "workflow/rules/tasks.smk"
-include: "workflow/rules/backbone.smk"
-include: "workflow/rules/jobs.smk"
-include: "workflow/rules/tables.smk"
+if config.get("design") == "recommend":
 
+    include: "workflow/rules/recommend.smk"
 
-for stage in study.design.ending.stages:
+    rule all:
+        default_target: True
+        input:
+            asked.tables,
+            asked.paths.report,
 
-    include: f"workflow/rules/{stage}.smk"
+else:
 
+    include: "workflow/rules/common.smk"
+    include: "workflow/rules/tasks.smk"
+    include: "workflow/rules/backbone.smk"
+    include: "workflow/rules/jobs.smk"
+    include: "workflow/rules/tables.smk"
 
-include: "workflow/rules/provenance.smk"
+    for stage in study.design.ending.stages:
 
+        include: f"workflow/rules/{stage}.smk"
+    include: "workflow/rules/provenance.smk"
 
-rule all:
-    default_target: True
-    input:
-        study.prepared,
-        [study.paths.encoded(task) for task in study.tasks],
-        made_by(study.jobs.tune),
-        made_by(study.jobs.transfer),
-        made_by(study.jobs.tries),
-        made_by((*study.jobs.share, *study.jobs.adapt)),
-        made_by((*study.jobs.probe, *study.jobs.multitask, *study.jobs.joint)),
-        study.tables,
-        study.conclusions,
+    rule all:
+        default_target: True
+        input:
+            study.prepared,
+            [study.paths.encoded(task) for task in study.tasks],
+            made_by(study.jobs.tune),
+            made_by(study.jobs.transfer),
+            made_by(study.jobs.tries),
+            made_by((*study.jobs.share, *study.jobs.adapt)),
+            made_by((*study.jobs.probe, *study.jobs.multitask, *study.jobs.joint)),
+            study.tables,
+            study.conclusions,

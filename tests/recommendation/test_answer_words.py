@@ -1,6 +1,7 @@
 """What is said of candidates whose answers are made up: each verdict, ties, the margin and who chose it, the record of the rule."""
 
 import re
+from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
@@ -144,3 +145,16 @@ def test_of_numbers_of_images_the_closest_counts_and_of_margins_the_largest():
 def test_without_a_sound_record_the_usual_margin_holds_and_is_called_so(content):
     found = record.of([Place("x", Path("x"), True, None, {record.TABLE: content})], {"coop"}, 16)
     assert found == Record(decision.MARGIN, record.DEFAULT, ())
+
+
+def test_that_all_may_be_guessing_is_said_where_what_is_used_is_no_better_either():
+    """The other label is so frequent that always answering it is best."""
+    found = recommendation(marks(0.3, 0.9), marks(0.4)[0])
+    tried = replace(found.tried, guessed="all may be guessing", doubts=("the names are odd",))
+    used = replace(found, tried=tried)
+    assert used.decision.verdict == decision.USE and words.doubts(used) == ["the names are odd"]
+    labels = np.where(np.arange(IMAGES) < 0.95 * IMAGES, 0, 1)
+    rare = replace(used, target=replace(used.target, labels=labels))
+    assert words.doubts(rare) == ["all may be guessing", "the names are odd"] and words.lines(rare)[1] == "all may be guessing"
+    kept = recommendation(marks(0.2, 0.3), marks(0.8)[0])
+    assert words.doubts(replace(kept, tried=replace(kept.tried, guessed="all may be guessing"))) == ["all may be guessing"]

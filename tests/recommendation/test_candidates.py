@@ -287,6 +287,21 @@ def test_a_class_without_a_readable_image_is_named(study, tmp_path):
     assert any("no image of 'black'" in line for line in found.lines) and len(found.target.task.class_names) == 3
 
 
+def test_images_of_two_classes_at_once_are_told(study, tmp_path):
+    folder_of_images(tmp_path / "own", count=3)
+    for number in (0, 1):
+        shutil.copy(tmp_path / f"own/black/{number}.jpg", tmp_path / f"own/white/copy {number}.jpg")
+    shutil.copy(tmp_path / "own/grey/0.jpg", tmp_path / "own/grey/copy.jpg")
+    told = promptatlas.recommend(tmp_path / "own", study[0]).target.notes
+    assert told == ("2 images there more than once, with other labels (black and white): some of these are wrong",)
+
+
+def test_test_images_alone_are_one_sentence(study, tmp_path):
+    folder_of_images(tmp_path / "own", splits=("test",), count=1)
+    assert "holds test images only" in sentence(tmp_path / "own", study[0])
+    assert len(promptatlas.recommend(tmp_path / "own/test", study[0]).target.labels) == 3
+
+
 def test_images_that_say_nothing_are_one_sentence(study, tmp_path):
     folder_of_images(tmp_path / "one", classes={"grey": 100}, count=2)
     assert "at least two classes" in sentence(tmp_path / "one", study[0])

@@ -60,6 +60,12 @@ def codes(names: Sequence[str], templates: Sequence[str]) -> str:
     return f"the class names look like codes ({some(found, FEW)}), which say little to a prompt; give names that describe with `classes`"
 
 
+def guess(metric: str, labels: np.ndarray, classes: int) -> float:
+    """What the best way to guess scores on such labels: blindly, or always the largest class."""
+    chance = metrics.chance(metric, labels, classes)
+    return max(chance, float(np.bincount(labels).max() / len(labels))) if metric == metrics.ONE_CLASS else chance
+
+
 def guessed(metric: str, scores: Sequence[float], labels: np.ndarray, classes: int) -> str:
     """A sentence where none of the scores of several prompts on the same images is above guessing, allowing for how many they are; empty
     where one is, or the metric knows no standard error of guessing. labels: (N,) class numbers or (N, C) marks.
@@ -67,9 +73,8 @@ def guessed(metric: str, scores: Sequence[float], labels: np.ndarray, classes: i
     error, count, best = metrics.lookup(metric).guessing_error, len(labels), max(scores)
     if error is None:
         return ""
-    chance = metrics.chance(metric, labels, classes)
-    if metric == metrics.ONE_CLASS:  # always the largest class is a guess, too; of few images right ones are far from normal
-        chance = max(chance, float(np.bincount(labels).max() / count))
+    chance = guess(metric, labels, classes)
+    if metric == metrics.ONE_CLASS:  # of few images that are right the number is far from normal
         as_good = float(bdtrc(round(best * count) - 1, count, chance)) if round(best * count) else 1.0
     else:
         as_good = 1 - NormalDist().cdf((best - chance) / error(chance, count))

@@ -7,9 +7,10 @@
 from __future__ import annotations
 
 import tempfile
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import replace
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import torch
@@ -25,7 +26,7 @@ from promptatlas.recommendation.trying import Tried
 
 
 def recommend(
-    images: str | Path | None = None,
+    images: str | Path | Mapping[str, Any] | None = None,
     sources: Sequence[str | Path] | str | Path = (),
     *,
     task: str | None = None,
@@ -44,7 +45,8 @@ def recommend(
     """Try prompts on a few labelled images and say which to use on such images, or none. UserError for what cannot be answered.
 
     images: a folder with one folder of images per class, inside `train` and `val` if they are split (what is in `test` is not
-    looked at), or a list (.json); task: a known task, whose images are below `data_root` or in `images`. sources: finished studies,
+    looked at), a list (.json, .csv), a description (.yaml) or what it says; task: a known task, whose images are below `data_root` or in
+    `images`, or the name of what is described. sources: finished studies,
     archives of `promptatlas pack`, folders of prompt files. templates, classes: as under `data` in a configuration. shots: images per
     class at most, drawn with `seed`; None: 16, and 2,000 in all. tune: how many candidates to tune on the images besides an untrained
     prompt. margin: standard errors by which a prompt has to beat the hand-written one; None: the study's own, or 1. backbone: the frozen

@@ -7,11 +7,10 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 from os.path import expanduser
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from promptatlas.backbone import Backbone
 from promptatlas.base.errors import UserError
 from promptatlas.base.messages import counted, printable, some
 from promptatlas.base.progress import Meter, Say
@@ -26,8 +25,12 @@ from promptatlas.tasks.draws import by_class, greedy
 from promptatlas.tasks.labels import relabel, with_metric
 from promptatlas.tasks.listing import Images
 from promptatlas.tasks.mini import MINI_TASKS
+from promptatlas.tasks.prepared import digests
 from promptatlas.tasks.splits import join
 from promptatlas.tasks.task import Task
+
+if TYPE_CHECKING:
+    from promptatlas.backbone import Backbone
 
 SHOTS = 16  # as many images per class as the studies of the field train on
 MOST_IMAGES = 2000  # by itself no more are taken, but one of each class
@@ -69,17 +72,24 @@ def resize_of(model: Backbone) -> str:
 
 
 def describe(
-    images: str | Path | None, task: str | None, templates: Sequence[str] = (), classes: Sequence[str | Sequence[str]] = ()
+    images: str | Path | Mapping[str, Any] | None,
+    task: str | None,
+    templates: Sequence[str] = (),
+    classes: Sequence[str | Sequence[str]] = (),
 ) -> TaskEntry | None:
     """The target: a folder of images, a list (.json or .csv), a description (.yaml) as under `data` in a configuration, a known task, or
-    its images in a folder; None for an embedded task."""
+    its images in a folder; what such a description says, with a name; None for an embedded task."""
     given: dict[str, Any] = {"templates": list(templates)} if templates else {}
     given |= {"classes": list(classes)} if classes else {}
+    if isinstance(images, Mapping):
+        if not task:
+            raise UserError("images that are described need a name; give it as the task")
+        return catalogue.described(task, placed(images, Path.cwd()) | given)
     if images is not None and str(images).lower().endswith(DESCRIPTIONS):
         path = Path(images).expanduser()
         if not path.is_file():
             raise UserError(f"the description {path} does not exist; look for a misspelt name")
-        described = _relative(yaml_file.load(path), path.absolute().parent) | given
+        described = placed(yaml_file.load(path), path.absolute().parent) | given
         return catalogue.described(task or _name(path), described)
     if images is not None:
         given["folder"] = str(tidy(Path(expanduser(str(images))).absolute()))
@@ -94,8 +104,8 @@ def describe(
     return None
 
 
-def _relative(described: Mapping[str, Any], above: Path) -> dict[str, Any]:
-    """What a description says, its folders counted from the one that it lies in."""
+def placed(described: Mapping[str, Any], above: Path) -> dict[str, Any]:
+    """What a description says, its folders counted from `above`."""
     places = {key: str(tidy(above / expanduser(str(described[key])))) for key in ("folder", "root") if described.get(key) is not None}
     return {**described, **places}
 
@@ -137,7 +147,7 @@ def read(entry: TaskEntry, data_root: Path, folder: Path, wanted: Wanted, say: S
     images, kept, broken = opened(pool.images, rows, task.name, resize, wanted.size, folder, say)
     labels = pool.labels[rows[kept]]
     metrics.require(task.metric, labels)
-    notes = (*listing.notes, *broken, *_absent(task, labels))
+    notes = (*listing.notes, *broken, *_absent(task, labels), *_in_two_classes(task, images, labels))
     return Labelled(replace(task, split_source=listing.split_source), images, labels, resize, len(pool.labels), shots, notes)
 
 
@@ -153,7 +163,8 @@ def opened(
     if not len(kept):
         raise UserError(f"none of the images of {name!r} can be read: {some(names, FEW)}")
     read: Any = np.load(work.images, mmap_mode="r")
-    broken = [f"{counted(len(names), 'image')} cannot be read and are left out: {some(names, FEW)}"] if names else []
+    verb = "is" if len(names) == 1 else "are"
+    broken = [f"{counted(len(names), 'image')} cannot be read and {verb} left out: {some(names, FEW)}"] if names else []
     return read[kept] if names else read, kept, broken
 
 
@@ -182,6 +193,21 @@ def _absent(task: Task, labels: np.ndarray) -> list[str]:
     counts = by_class(labels, len(task.class_names))
     empty = [name for name, count in zip(task.class_names, counts, strict=True) if not count]
     return [f"no image of {some(map(repr, empty), FEW)}, so nothing is said of them"] if empty else []
+
+
+def _in_two_classes(task: Task, images: np.ndarray, labels: np.ndarray) -> list[str]:
+    """A note on images that are there more than once, with other labels: some of these are wrong."""
+    _, same = np.unique(digests(np.asarray(images)), axis=0, return_inverse=True)
+    marks = np.eye(len(task.class_names), dtype=bool)[labels] if labels.ndim == 1 else labels.astype(bool)
+    groups: dict[int, set[bytes]] = {}
+    for group, own in zip(same.ravel().tolist(), marks, strict=True):
+        groups.setdefault(group, set()).add(own.tobytes())
+    odd = [group for group, found in groups.items() if len(found) > 1]
+    if not odd:
+        return []
+    names = np.array(task.class_names)
+    pairs = {" and ".join(names[marks[same.ravel() == group].any(axis=0)]) for group in odd}
+    return [f"{counted(len(odd), 'image')} there more than once, with other labels ({some(sorted(pairs), FEW)}): some of these are wrong"]
 
 
 def counts_of(found: Labelled) -> Mapping[str, int]:

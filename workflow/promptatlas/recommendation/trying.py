@@ -47,12 +47,14 @@ class Row:
 @dataclass
 class Tried:
     """files: the candidates that have a row, in the order of `rows`; untuned: by method the rows of its untuned prompts of some seeds;
-    doubts: what is odd about scores, labels and class names, in sentences without a full stop."""
+    guessed: a sentence where no score is surely better than guessing; doubts: what is odd about labels and class names; sentences without
+    a full stop."""
 
     files: list[CandidateFile]
     rows: list[Row]
     hand_written: Row
     untuned: dict[str, list[Row]] = field(default_factory=dict)
+    guessed: str = ""
     doubts: tuple[str, ...] = ()
 
 
@@ -64,15 +66,14 @@ def try_all(model: Backbone, target: Labelled, found: Found, say: Say) -> Tried:
         raise UserError(f"the hand-written prompt has no score on the images of {target.task.name!r}; look at the model's weights")
     files, rows = answered(model, seen, found, lambda logits: _rows(target, logits), say)
     scores = [row.score for row in (hand_written, *rows)]
-    return Tried(files, rows, hand_written, _untuned(model, target, seen, files), _doubts(target, seen, scores))
+    guessed = doubts.guessed(target.task.metric, scores, target.labels, len(target.task.class_names))
+    return Tried(files, rows, hand_written, _untuned(model, target, seen, files), guessed, _doubts(target, seen, hand_written.score))
 
 
-def _doubts(target: Labelled, seen: SeenImages, scores: Sequence[float]) -> tuple[str, ...]:
-    """scores: of the hand-written prompt and all candidates."""
+def _doubts(target: Labelled, seen: SeenImages, hand_written: float) -> tuple[str, ...]:
     task, chance = target.task, metrics.chance(target.task.metric, target.labels, len(target.task.class_names))
     found = (
-        doubts.guessed(task.metric, scores, target.labels, len(task.class_names)),
-        doubts.swapped(task.metric, scores[0], chance, len(target.labels)),
+        doubts.swapped(task.metric, hand_written, chance, len(target.labels)),
         doubts.codes(task.class_names, task.templates),
         doubts.alike(task.class_names, seen.classes),
     )

@@ -11,6 +11,7 @@ import numpy as np
 
 from promptatlas.analysis.choice.decision import TOO_FEW, USE
 from promptatlas.base.messages import counted, plain, some
+from promptatlas.evaluation.doubts import guess
 from promptatlas.methods import words as method_words
 from promptatlas.recommendation.candidates import CandidateFile, Found
 from promptatlas.recommendation.labelled import counts_of
@@ -23,7 +24,7 @@ FEW = 3
 
 
 def lines(answer: Recommendation) -> list[str]:
-    told = [*_tuning(answer), verdict(answer), *_tied(answer), *answer.tried.doubts, "", *_best(answer), "", *_beside(answer)]
+    told = [*_tuning(answer), verdict(answer), *_tied(answer), *doubts(answer), "", *_best(answer), "", *_beside(answer)]
     told += [_margin(answer), *answer.record.lines, _images(answer), *answer.target.notes, *left_out(answer.found)]
     return [*told, *_use(answer)]
 
@@ -48,12 +49,22 @@ def verdict(answer: Recommendation) -> str:
     return f"keep the hand-written prompt: the best of {of}, {name}, would give {gain} on images like these, which is no gain to rely on"
 
 
+def doubts(answer: Recommendation) -> list[str]:
+    """What is odd. That all may be guessing is not said beside a prompt that is to be used and expected to do better."""
+    decision, task = answer.decision, answer.target.task
+    level = guess(task.metric, answer.target.labels, len(task.class_names))
+    expected = 0.0 if decision.chosen is None else answer.tried.hand_written.score + float(decision.gains.shrunk[decision.chosen])
+    guessed = [answer.tried.guessed] if answer.tried.guessed and expected <= level else []
+    return [*guessed, *answer.tried.doubts]
+
+
 def _tied(answer: Recommendation) -> list[str]:
     tied = answer.decision.tied
     if len(tied) < 2:
         return []
     names = some((called(answer.tried.files[one]) for one in tied if one != answer.decision.leading), FEW)
-    return [f"{counted(len(tied), 'candidate')} have that score on these images, and the lot decided among them; the others are {names}"]
+    others = "the other is" if len(tied) == 2 else "the others are"
+    return [f"{counted(len(tied), 'candidate')} have that score on these images, and the lot decided among them; {others} {names}"]
 
 
 def called(file: CandidateFile) -> str:
@@ -186,7 +197,7 @@ def summary(answer: Recommendation) -> Mapping[str, Any]:
         "more_per_class": decision.more_per_class,
         "margin": {"standard_errors": decision.margin, "from": answer.margin_from},
         "record": list(answer.record.lines),
-        "doubts": list(answer.tried.doubts),
+        "doubts": doubts(answer),
         "target": {
             "name": target.task.name, "metric": target.task.metric, "images": counts_of(target), "available": target.available,
             "shots": target.shots, "templates": list(target.task.templates), "notes": list(target.notes),

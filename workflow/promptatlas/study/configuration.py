@@ -36,6 +36,11 @@ def complete(given: dict[str, Any]) -> dict[str, Any]:
         del config["choice"]
     schema.fill(config)
     plugins.load(config["plugins"])
+    if config["design"] == "recommend" or config.pop("recommend") is not None:
+        raise UserError(
+            "`design: recommend` and the key `recommend` go together, and what they ask for is run by snakemake alone; for one target at "
+            "once there is `promptatlas recommend`"
+        )
     _known("design", config["design"], designs.DESIGNS, "design")
     for protocol in config["protocols"]:
         _known("protocol", protocol, protocols.PROTOCOLS, "protocols")

@@ -168,5 +168,5 @@ def _fill(config: dict[str, Any], schema: dict[str, Any]) -> None:
     for key, part in schema["properties"].items():
         if key not in config:
             config[key] = copy.deepcopy(part.get("default"))
-        if "properties" in part and config[key] is not False:
+        if "properties" in part and isinstance(config[key], dict):
             _fill(config[key], part)

@@ -86,6 +86,7 @@ def read_labelled(source: dict, data_root: Path) -> Listing:
         return read(source, data_root)
     splits = wanted(source) if "splits" in source else _split_folders(root)
     if "train" not in splits:
+        _require_not_only_test(root, splits)
         _require_no_splits(source, root)
         splits = {"train": ["."]}
     kept = {split: names for split, names in splits.items() if split != "test"}
@@ -201,6 +202,12 @@ def _require_no_splits(source: dict, root: Path) -> None:
         remedy = f"splits: {{all: [{', '.join(odd)}]}}" if "redraw" in source else "splits: {train: ..., test: ...}"
         names = " and ".join(map(repr, odd))
         raise UserError(f"{root} holds {names} with folders in them, so splits and not classes; say which in `{remedy}`, {MANUAL}")
+
+
+def _require_not_only_test(root: Path, splits: dict[str, list]) -> None:
+    if [*splits] == ["test"] and len(folders(root)) == 1:
+        test = root / splits["test"][0]
+        raise UserError(f"{root} holds test images only, which are not looked at; if they are to be looked at, name {test} itself")
 
 
 def _deep(parts: list[Path]) -> list[str]:
