@@ -77,7 +77,8 @@ def main() -> None:
         one = choices[name]
         print(f"{name:14s} {value:8.2f} s (min {min(seconds[name][1:]):.2f}, max {max(seconds[name][1:]):.2f}), "
               f"alpha {one.alpha:.4f}, beta {one.beta:.4f}, score {one.score:.4f}")  # fmt: skip
-    print(f"{arguments.classes} classes, {arguments.betas} betas: ratio of medians {medians['products'] / medians['sums over keys']:.1f}")
+    ratio = medians["products"] / max(medians["sums over keys"], time.get_clock_info("process_time").resolution)
+    print(f"{arguments.classes} classes, {arguments.betas} betas: ratio of medians {ratio:.1f}")
 
 
 if __name__ == "__main__":

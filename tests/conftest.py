@@ -3,6 +3,8 @@
 Also the small models that tests of several packages share.
 """
 
+import gc
+
 import pytest
 
 import starts
@@ -21,6 +23,21 @@ ALONE = {"test_failures", "test_study_runs", "test_bad_input", "test_interruptio
 
 def pytest_configure(config):
     config.pluginmanager.register(Guard(), "guard of the tiers")
+
+
+@pytest.hookimpl(wrapper=True)
+def pytest_collection():
+    """What is imported and collected stays to the end: not looked through for garbage, neither meanwhile nor with every later search."""
+    gc.disable()
+    try:
+        return (yield)
+    finally:
+        gc.freeze()
+        gc.enable()
+
+
+def pytest_sessionfinish():
+    gc.unfreeze()
 
 
 def pytest_collection_modifyitems(items):

@@ -4,9 +4,9 @@ Files of tests know nothing of each other.
 """
 
 import ast
+import re
 import subprocess
 import sys
-from functools import cache
 from pathlib import Path
 
 import pytest
@@ -70,26 +70,12 @@ def slow_ones(tree: ast.Module) -> tuple[list[str], list[str]]:
     return names, names if whole else slow
 
 
-@cache
-def files() -> dict[Path, tuple[list[str], list[str], list[str]]]:
-    """By file of Python in this folder its tests, its slow ones and the modules that it imports."""
-    found = {}
-    for path in Path(__file__).parent.rglob("*.py"):
-        tree = ast.parse(path.read_text())
-        found[path] = *slow_ones(tree), imported(tree)
-    return found
-
-
-def imported(tree: ast.Module) -> list[str]:
-    nodes = [*ast.walk(tree)]
-    whole = [one.name for node in nodes if isinstance(node, ast.Import) for one in node.names]
-    return whole + [node.module or "" for node in nodes if isinstance(node, ast.ImportFrom)]
-
-
 def test_what_takes_long_is_never_a_whole_file():
     """`make test-fast` would no longer see a line of what it is about."""
-    for path, (tests, slow, _) in files().items():
-        assert not path.name.startswith("test_") or len(slow) < len(tests), path
+    for path in Path(__file__).parent.rglob("test_*.py"):
+        if SLOW in (text := path.read_text()):
+            tests, slow = slow_ones(ast.parse(text))
+            assert len(slow) < len(tests), path
 
 
 def test_a_file_that_is_slow_as_a_whole_is_found():
@@ -106,8 +92,9 @@ def test_of_many_values_those_that_are_not_named_are_slow():
 
 def test_no_file_of_tests_imports_another():
     """What two of them need is a module of its own, beside them or in tests/helpers."""
-    for path, (_, _, modules) in files().items():
-        assert not [name for name in modules if name.split(".")[-1].startswith("test_")], path
+    own = re.compile(r"^\s*(from|import)\b.*\btest_", re.M)
+    assert not [path for path in Path(__file__).parent.rglob("*.py") if own.search(path.read_text())]
+    assert own.search("import this\n    from beside.test_page import study") and not own.search("from tests import study")
 
 
 def test_every_file_of_tests_has_a_name_of_its_own():

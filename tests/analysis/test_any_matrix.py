@@ -488,6 +488,7 @@ def test_planted_groups_are_found_and_hold_in_seeds_that_did_not_choose_them():
     assert found.p < 0.01 and found.stability == 1 and found.held_out > 0.5 and abs(found.random) < 0.1 and found.reason == ""
 
 
+@pytest.mark.slow
 def test_groups_without_a_plan_are_rarely_taken_for_more():
     """Apparent worth is far above that of random groups, that in seeds left out is not."""
     rng = np.random.default_rng(1)

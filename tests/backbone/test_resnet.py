@@ -11,6 +11,7 @@ from promptatlas.backbone.text import plain_sentences
 from promptatlas.base.errors import UserError
 from small_tasks import write_task
 from text_methods import assert_tuned_and_applied
+from tiers import mostly_slow
 from twins import TINY, fill, large, twin, unfilled
 
 SMALL = {
@@ -102,7 +103,7 @@ def test_visual_prompts_are_refused_with_the_remedy(small):
         small[1].vision.embed(torch.randn(1, 3, 64, 64))
 
 
-@pytest.mark.parametrize("method", ["coop", "cocoop"])
+@pytest.mark.parametrize("method", mostly_slow(["coop", "cocoop"], ["coop"]))
 def test_text_prompts_are_tuned_and_applied(small, tmp_path, monkeypatch, method):
     model, backbone = small
     text = lambda names, context: naive_text(model, names, context[None], "end")  # noqa: E731

@@ -18,6 +18,7 @@ from promptatlas.backbone.text import plain_sentences, sentences
 from promptatlas.base.errors import UserError
 from small_tasks import write_task
 from text_methods import assert_tuned_and_applied
+from tiers import mostly_slow
 from twins import fill, large, unfilled
 
 NAMES = ["cat", "red_panda", "a dog, wet!", "x-ray"]
@@ -178,7 +179,7 @@ def test_a_prompted_classifier_ranks_as_open_clip_does(siglip):
     torch.testing.assert_close(ours.softmax(-1), theirs.softmax(-1), atol=1e-5, rtol=1e-4)
 
 
-@pytest.mark.parametrize("method", ["coop", "cocoop"])
+@pytest.mark.parametrize("method", mostly_slow(["coop", "cocoop"], ["coop"]))
 def test_text_prompts_are_tuned_and_applied(siglip, tmp_path, monkeypatch, method):
     model, backbone = siglip
 

@@ -11,7 +11,6 @@ from naive_towers import NAMES, naive_text, tokenize
 from promptatlas.backbone import export
 from promptatlas.backbone.text import plain_sentences, sentences
 from promptatlas.base.errors import UserError
-from tiers import mostly_slow
 from twins import MEAN, STD, fill, large, unfilled
 
 
@@ -57,7 +56,8 @@ def test_class_features_are_the_unit_mean_over_templates_of_unit_features(tiny):
 SIZES = [("ViT-B-16", True, 224), ("ViT-B-32", False, 224), ("ViT-L-14", True, 98)]
 
 
-@pytest.mark.parametrize("size", mostly_slow(SIZES, SIZES[1:2]), ids=lambda size: "-".join(map(str, size)))
+@pytest.mark.slow
+@pytest.mark.parametrize("size", SIZES, ids=lambda size: "-".join(map(str, size)))
 def test_published_sizes_equal_open_clip(size, tmp_path, monkeypatch):
     """Of full depth and width; the largest sees a smaller image."""
     name, quick, pixels = size

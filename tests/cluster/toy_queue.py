@@ -19,15 +19,26 @@ ASKED = ("cores", "gpus", "memory", "minutes")
 
 
 def submit(folder: Path, options: argparse.Namespace) -> None:
-    number = 1 + len([*folder.glob("*.json")])
+    number = first_free(folder)
     about = folder / f"{number}.json"
-    about.touch(exist_ok=False)
     with (folder / f"{number}.log").open("w") as log:
         ended = 'sh "$0"; echo $? > "$1.part"; mv "$1.part" "$1"'
         command = ["sh", "-c", ended, options.script, str(folder / f"{number}.end")]
         job = subprocess.Popen(command, stdin=subprocess.DEVNULL, stdout=log, stderr=log, start_new_session=True)
     about.write_text(json.dumps({name: getattr(options, name) for name in ASKED} | {"pid": job.pid}))
     print(number)
+
+
+def first_free(folder: Path) -> int:
+    """A number that nobody has, also where two submit at once; its file is there."""
+    number = 1
+    while True:
+        try:
+            (folder / f"{number}.json").touch(exist_ok=False)
+        except FileExistsError:
+            number += 1
+        else:
+            return number
 
 
 def status(folder: Path, options: argparse.Namespace) -> None:

@@ -72,7 +72,7 @@ class Cluster:
         _end(self.folder / f"{name}.pid", how)
 
     def wait_until_idle(self) -> None:
-        if not _wait(lambda: set(says("sinfo", "-h", "-N", "-o", "%T").split()) == {"idle"}, 30):
+        if not _wait(lambda: set(says("sinfo", "-h", "-N", "-o", "%T").split()) == {"idle"}, 120):
             raise Unavailable(f"its nodes do not come up: {says('sinfo', '-R')}; {self._last_lines()}")
 
     @property
@@ -134,7 +134,7 @@ SchedulerParameters=sched_interval=1,sched_min_interval=0,bf_interval=1,batch_sc
 SlurmctldTimeout=10
 SlurmdTimeout=10
 ReturnToService=2
-MinJobAge=600
+MinJobAge=7200
 KillWait=2
 JobRequeue=1
 PreemptType=preempt/partition_prio
@@ -155,7 +155,7 @@ PartitionName=high Nodes={nodes} PriorityTier=10 PreemptMode=OFF State=UP
         self._run("munged", f"--socket={self.folder}/munge.socket", *options)
 
     def _run(self, *command: str | Path) -> None:
-        done = subprocess.run(command, text=True, capture_output=True, timeout=30)
+        done = subprocess.run(command, text=True, capture_output=True, timeout=120)
         if done.returncode:
             raise Unavailable(f"{command[0]} does not start: {done.stderr.strip()} {self._last_lines()}")
 
@@ -165,7 +165,7 @@ PartitionName=high Nodes={nodes} PriorityTier=10 PreemptMode=OFF State=UP
 
 def says(*command: str) -> str:
     """What one of SLURM's own programs answers."""
-    done = subprocess.run(command, text=True, capture_output=True, timeout=60)
+    done = subprocess.run(command, text=True, capture_output=True, timeout=120)
     return (done.stdout + done.stderr).strip()
 
 

@@ -85,7 +85,7 @@ def test_those_to_a_curve_are_what_leaving_an_image_out_changes() -> None:
     [
         ("accuracy", 0.75, 1.25),
         ("mean_per_class", 0.75, 1.25),
-        ("roc_auc", 0.75, 1.5),
+        pytest.param("roc_auc", 0.75, 1.5, marks=pytest.mark.slow),
         pytest.param("map_11_point", 1, 3, marks=pytest.mark.slow),  # which jumps, as a quantile does
     ],
 )

@@ -219,6 +219,7 @@ def test_another_backbone_is_refused_even_of_the_same_shape(taken, tmp_path):
     assert other.fingerprint[:12] in str(caught.value) and "\n" not in str(caught.value)
 
 
+@pytest.mark.slow
 def test_a_file_without_a_hash_is_still_refused_where_it_cannot_fit(model, tmp_path):
     wide = TINY | {"quick_gelu": False, "text_cfg": TINY["text_cfg"] | {"width": 96, "heads": 3}}
     twin(wide, tmp_path / "wide")

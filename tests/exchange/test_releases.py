@@ -17,6 +17,7 @@ from hostile import FUNCTIONS, harmful, rewritten
 from promptatlas import cli
 from promptatlas.base.errors import UserError
 from promptatlas.exchange import releases
+from tiers import mostly_slow
 from twins import TINY, twin
 
 NAMES = ("cat", "annual crop land", "stop_sign")
@@ -239,7 +240,7 @@ KINDS = {
 }  # fmt: skip
 
 
-@pytest.mark.parametrize("kind", KINDS)
+@pytest.mark.parametrize("kind", mostly_slow(KINDS, ["coop", "cocoop", "maple", "softcpt", "upt"]))
 def test_an_imported_prompt_gives_the_logits_of_the_released_tensors(kind, model, given_images, tmp_path, capsys):
     theirs, ours, folder = model
     path, out = release(kind, theirs, tmp_path / "run"), tmp_path / "prompt.safetensors"

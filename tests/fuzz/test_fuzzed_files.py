@@ -171,6 +171,7 @@ def taken(path):
     return held.trained.fingerprint(), held.trained.parameter_fingerprint(), card.lines(held.card), held._names(None)
 
 
+@pytest.mark.slow
 @cases(200)
 @given(st.data())
 def test_prompt_files_with_changed_metadata(tmp_path_factory, data):
@@ -207,6 +208,7 @@ TENSORS = st.sampled_from(
 )
 
 
+@pytest.mark.slow
 @cases(250)
 @given(
     st.dictionaries(TENSORS, st.tuples(SHAPES, DTYPES, st.sampled_from([0.0, 1.0, float("nan"), float("inf")])), max_size=5), st.booleans()

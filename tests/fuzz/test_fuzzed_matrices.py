@@ -1,6 +1,7 @@
 """Matrices as files that anybody writes: each is read as what it says, or ends with one sentence that names it."""
 
 import numpy as np
+import pytest
 from fuzzing import NASTY, cases, damaged, outcome
 from hypothesis import given, strategies as st
 
@@ -31,6 +32,7 @@ def settles(folder, content: bytes) -> None:
         assert all(not np.isinf(scale.matrix(one)).any() for scale in known.values() for one in found.matrices)
 
 
+@pytest.mark.slow
 @cases(200)
 @given(damaged(LONG))
 def test_damaged_long_tables(tmp_path_factory, content):
@@ -43,6 +45,7 @@ def test_damaged_square_tables(tmp_path_factory, content):
     settles(tmp_path_factory.getbasetemp(), content)
 
 
+@pytest.mark.slow
 @cases(200)
 @given(st.lists(st.tuples(names, names, cells), max_size=8), st.sampled_from([",", ";", "\t"]))
 def test_long_tables_of_any_rows(tmp_path_factory, rows, comma):

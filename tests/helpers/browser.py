@@ -20,7 +20,7 @@ def browse(path, tmp_path, address="") -> str:
     """The page's document after its scripts have run."""
     command = [CHROMIUM, "--headless", "--no-sandbox", "--disable-gpu", f"--user-data-dir={tmp_path / 'profile'}"]
     command += ["--virtual-time-budget=4000", "--enable-logging=stderr", "--dump-dom", f"file://{path}{address}"]
-    done = subprocess.run(command, capture_output=True, text=True, timeout=120)
+    done = subprocess.run(command, capture_output=True, text=True, timeout=600)
     errors = [line for line in done.stderr.splitlines() if "CONSOLE" in line and "Uncaught" in line]
     assert not errors, errors
     return done.stdout

@@ -2,6 +2,7 @@
 
 from copy import deepcopy
 from dataclasses import replace
+from functools import lru_cache
 
 import open_clip
 import torch
@@ -11,11 +12,16 @@ tokenize = open_clip.get_tokenizer("ViT-B-32")
 
 
 def doubled(tiny):
-    """(open_clip model, Backbone), each a copy in float64."""
+    """(open_clip model, Backbone), each a copy in float64. Not to be changed: whoever asks again gets the same towers."""
     model, backbone = tiny
-    model = deepcopy(model).double()
+    model = copied(model)
     model.attn_mask = model.attn_mask.double()
-    return model, replace(backbone, text=deepcopy(backbone.text).double(), vision=deepcopy(backbone.vision).double())
+    return model, replace(backbone, text=copied(backbone.text), vision=copied(backbone.vision))
+
+
+@lru_cache(maxsize=6)  # two models and their towers
+def copied(module):
+    return deepcopy(module).double()
 
 
 def assert_gradients_agree(learners, k, ours, p, expected, labels):

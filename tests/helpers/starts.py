@@ -98,4 +98,4 @@ def serving(folder: Path = BIN, imported: tuple[str, ...] = HEAVY) -> Iterator[i
     finally:
         (folder / "socket").unlink()
         server.stdin.close()
-        server.wait(timeout=30)
+        server.wait(timeout=300)  # it may still be importing

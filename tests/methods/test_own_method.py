@@ -70,6 +70,7 @@ def test_its_settings_are_checked_like_any_others(toy):
         methods.settings(toy, {"lenght": 1.0})
 
 
+@pytest.mark.slow
 def test_a_study_has_it_from_its_configuration_to_its_cells(tmp_path, toy):
     own = {"toy": {"length": 0.3, "epochs": 2}}
     study = Study({

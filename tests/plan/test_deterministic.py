@@ -11,6 +11,7 @@ from promptatlas.runs.variables import DETERMINISTIC
 from promptatlas.study.sizes import Size, size
 from promptatlas.study.study import Study
 from promptatlas.training import single_task
+from tiers import mostly_slow
 
 TASKS = ["shapes", "tissue", "letters"]
 EVERY = [*names("prompt"), *names("shared"), *names("adapter")]
@@ -45,7 +46,7 @@ def test_every_method_works_in_deterministic_mode(deterministic):
     assert len(tried) == len(kinds)
 
 
-@pytest.mark.parametrize("method", ["coop", "maple"])
+@pytest.mark.parametrize("method", mostly_slow(["coop", "maple"], ["coop"]))
 def test_the_same_prompts_come_out_bit_by_bit(deterministic, method):
     model, own = untrained("mini", "mini", "cpu"), settings(method, {"epochs": 2, "batch_size": 4})
     with torch.no_grad():

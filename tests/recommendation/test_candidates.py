@@ -19,6 +19,7 @@ from promptatlas.base.errors import UserError
 from promptatlas.exchange import packed_prompts
 from promptatlas.recommendation import candidates
 from promptatlas.tasks.mini import MINI_TASKS
+from tiers import mostly_slow
 from twins import TINY, twin
 
 
@@ -324,6 +325,7 @@ def test_images_that_say_nothing_are_one_sentence(study, tmp_path):
     assert "drawn by promptatlas" in sentence(None, study[0], task=next(iter(MINI_TASKS)), templates=["{}"])
 
 
+@pytest.mark.slow
 def test_a_thousand_classes_have_fewer_images_each(study, tmp_path):
     from PIL import Image
 
@@ -357,9 +359,10 @@ def test_a_prompt_of_more_vectors_than_any_method_has_is_left_out(copy, study, i
     assert reasons["long.safetensors"].startswith("cannot be tried: ")
 
 
-@pytest.mark.parametrize(
-    "wrong", [{"epochs": 10**9}, {"context": 10**12}, {"context": float("nan")}, {"unknown": 1}, {"position": 3}, {"initial": {}}]
-)
+WRONG = [{"epochs": 10**9}, {"context": 10**12}, {"context": float("nan")}, {"unknown": 1}, {"position": 3}, {"initial": {}}]
+
+
+@pytest.mark.parametrize("wrong", mostly_slow(WRONG, WRONG[:2]))
 def test_settings_that_no_study_has_are_not_followed(wrong, copy, study, images):
     """No untuned prompt is made of them, and none is tuned with them."""
     for path in (copy / "prompts/coop/seed1").iterdir():

@@ -82,6 +82,7 @@ def test_the_page_has_all_numbers_and_no_section_of_a_study(folder):
     assert not re.search(r"zero-shot|prompt\b|CLIP|images? per class", text.split('<script type="application/json"')[0])
 
 
+@pytest.mark.slow
 def test_what_nobody_gave_is_left_out(folder):
     one = promptatlas.analyse(folder / "near.csv", output=folder / "bare", permutations=9)
     text = (folder / "bare" / "report.html").read_text()

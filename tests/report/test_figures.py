@@ -16,7 +16,6 @@ from promptatlas.report.figures.matrix import heatmap
 from promptatlas.report.figures.published import side_by_side
 from promptatlas.report.figures.style import STYLE, number
 from synthetic_study import elevater_study, similarity_table, tasks_table, transfer_table
-from tiers import mostly_slow
 
 N = 6
 
@@ -116,7 +115,8 @@ def test_limits_of_zero_shot_only_are_not_empty():
     assert low < 0 < high
 
 
-@pytest.mark.parametrize("n", mostly_slow([1, 3, 4], [1, 3]))
+@pytest.mark.slow
+@pytest.mark.parametrize("n", [1, 3, 4])
 def test_small_studies_draw_what_they_can(n, tmp_path):
     written = figures.draw(*study(n, methods=("coop",), seeds=(1,)), tmp_path)
     assert written and all(path.exists() for path in written)

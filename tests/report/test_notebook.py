@@ -89,7 +89,7 @@ def study(tmp_path):
 def test_explore_runs_from_top_to_bottom_on_another_study(study, monkeypatch):
     monkeypatch.setenv("PROMPTATLAS_STUDY", str(study))
     notebook = nbformat.read(ROOT / "notebooks" / "explore.ipynb", as_version=4)
-    NotebookClient(notebook, timeout=120, kernel_name="python3").execute()
+    NotebookClient(notebook, timeout=600, startup_timeout=600, kernel_name="python3").execute()
     said = texts(notebook)
     assert sum("image/png" in text for text in said) == 2
     assert any("Best sources for" in text for text in said) and any("vis_frechet" in text for text in said)

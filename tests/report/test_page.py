@@ -90,6 +90,7 @@ def test_no_name_can_end_the_script(tmp_path):
     assert "<script>alert" not in text and embedded(tmp_path / "report.html")["tasks"][0]["title"] == evil
 
 
+@pytest.mark.slow
 def test_a_full_study_stays_small(tmp_path):
     methods = ("coop", "vpt", "upt")
     transfer, tasks, similarity = transfer_table(20, methods=methods), tasks_table(20), similarity_table(20)

@@ -195,6 +195,7 @@ def test_nothing_undefined_is_written(ground):
     assert records and not undefined
 
 
+@pytest.mark.slow
 def test_the_same_again_keeps_everything_and_finds_the_same(ground, folder):
     study = study_in(folder)
     kinds = ("cells", "scores", "shared", "prompts", "multitask", "joint")
@@ -290,6 +291,7 @@ def test_status_lists_the_same_results_while_a_task_differs(folder, monkeypatch)
     assert found[prompt].kind == found[score].kind == status.DONE
 
 
+@pytest.mark.slow
 def test_groups_that_cannot_be_found_end_the_job_and_are_told(folder, monkeypatch):
     study = study_in(folder, joint="auto")
     job, path = study.jobs.joint[0], study.paths.joint_groups("coop")

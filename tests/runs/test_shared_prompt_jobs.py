@@ -172,7 +172,8 @@ def test_averaged_source_prompts_are_elementwise_means_that_every_seed_starts_fr
     assert {*tables.transfer_table(study)["source"]} == {*TASKS, "scratch", "template", "multitask_averaged"}
 
 
-@pytest.mark.parametrize("method", ["coop", pytest.param("vpt", marks=pytest.mark.slow)])
+@pytest.mark.slow
+@pytest.mark.parametrize("method", ["coop", "vpt"])
 def test_noise_in_test_labels_changes_scores_but_no_group_no_gain_and_no_prompt(ground, noisy, tmp_path, method):
     folders = [shutil.copytree(ground, tmp_path / "sound"), shutil.copytree(noisy, tmp_path / "noisy")]
     settings = {method: CONFIG["settings"]["coop"] if method == "coop" else {"epochs": 2, "prompts": 2, "learning_rate": 0.1}}
@@ -191,7 +192,7 @@ def test_noise_in_test_labels_changes_scores_but_no_group_no_gain_and_no_prompt(
     assert not found[0].equals(found[1])
 
 
-@pytest.mark.parametrize("groups", [[list(TASKS)], "auto"], ids=["given", "found"])
+@pytest.mark.parametrize("groups", [pytest.param([list(TASKS)], marks=pytest.mark.slow), "auto"], ids=["given", "found"])
 def test_a_group_of_all_tasks_has_no_scores_from_a_prompt_of_other_tasks(folder, monkeypatch, groups):
     monkeypatch.setattr(task_grouping, "groups", lambda names, gains: [tuple(names)])
     study = study_in(folder, multitask="leave_one_out", joint=groups)
@@ -222,6 +223,7 @@ def test_a_prompt_of_all_tasks_starts_a_group_of_all_tasks(folder):
     assert page.STARTLESS not in page.section(compare_joint(table, tables.transfer_table(study), ()), {}, study.config).html()
 
 
+@pytest.mark.slow
 def test_a_smaller_group_gets_its_scores_once_there_is_something_to_start_from(folder):
     measured(study_in(folder, multitask="leave_one_out", joint=[list(TASKS)]))
     study = study_in(folder, multitask="leave_one_out", joint=[["hues", "kinds"]])

@@ -33,6 +33,7 @@ from promptatlas.tasks.draws import draw, nested_draw
 from promptatlas.tasks.prepared import Pool, PreparedTask
 from promptatlas.tasks.task import Task
 from promptatlas.training import first_step, single_task
+from tiers import mostly_slow
 from twins import TINY, twin
 
 NAMES = {"hues": ("red thing", "green"), "kinds": ("sea", "meadow", "river bed"), "scan": ("healthy", "tumour"), "marks": ("dot", "line")}
@@ -336,7 +337,7 @@ def test_a_class_with_fewer_images_gives_all_and_the_smaller_draws_still_differ(
     assert len({one.images[(one.shots == 1) & (labels[one.images] == 0)][0] for one in drawn}) == 3
 
 
-@pytest.mark.parametrize("method", ["coop", "vpt"])
+@pytest.mark.parametrize("method", mostly_slow(["coop", "vpt"], ["coop"]))
 def test_estimates_are_those_of_what_each_prompt_makes_of_the_images_of_a_draw(folder: Path, method: str) -> None:
     names = ["est_logme", "est_leep", "est_agree_hand", "src_validation", "est_grad", "est_knn"]
     plain = read_tries(study_in(folder).paths.tries(method, "kinds"))

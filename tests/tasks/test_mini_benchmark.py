@@ -24,8 +24,8 @@ from promptatlas.tasks.mini.objects import PLACES
 from promptatlas.tasks.prepared import SPLITS
 from tiers import mostly_slow
 
-# Drawn in every run, with all three splits: one pair that shares images, one that shares labels, labels out of balance, glyphs.
-QUICK = ("shapes", "colors", "digits_handwritten", "digits_rendered", "signs", "counts_dots")
+# Drawn in every run, with all three splits: a pair that shares images, scanned and drawn ones.
+QUICK = ("shapes", "colors", "digits_handwritten", "counts_dots")
 SHARED_IMAGES = [("shapes", "colors"), ("scenes", "counts_shapes"), ("expressions", "glasses")]
 SHARED_LABELS = [
     ("textures", "patterned_shapes"),

@@ -170,6 +170,7 @@ def test_several_labels_with_a_class_that_is_never_or_always_marked() -> None:
     assert 0 < score < 1 and np.isfinite(strength)
 
 
+@pytest.mark.slow
 def test_many_classes_are_really_trained() -> None:
     """With an absolute tolerance nothing is trained beyond the class means once there are many classes."""
     rng = np.random.default_rng(7)

@@ -21,9 +21,14 @@ from promptatlas.tasks.task import Task
 from promptatlas.training import multitask, single_task
 from promptatlas.training.multitask import Manner, tune_multitask
 from small_tasks import SMALL, draws_of, write_task
+from tiers import mostly_slow
 from twins import TINY, twin
 
 MANNERS = [Manner(classes, batches) for classes in ("own", "union") for batches in ("mixed", "task")]
+
+
+def called(manner: Manner) -> str:
+    return f"{manner.classes}-{manner.batches}"
 
 
 def write_named(folder, name, seed, multilabel=False, size=32):
@@ -68,8 +73,8 @@ def tuned_alone(tiny_backbone, tmp_path_factory):
     return tuned
 
 
-@pytest.mark.parametrize("manner", MANNERS, ids=lambda manner: f"{manner.classes}-{manner.batches}")
-@pytest.mark.parametrize("method", ["coop", "vpt", "maple"])
+@pytest.mark.parametrize("manner", MANNERS, ids=called)
+@pytest.mark.parametrize("method", mostly_slow(["coop", "vpt", "maple"], ["coop"]))
 def test_a_union_of_one_task_equals_tuning_on_that_task(tiny_backbone, tuned_alone, method, manner):
     task, complete, draws, alone = tuned_alone(method)
     union = tune_multitask(tiny_backbone, method, complete, manner, [task], [[own] for own in draws], [1, 2])
@@ -117,10 +122,12 @@ def pair(tmp_path_factory):
     return doubled(twin(TINY | {"quick_gelu": True}, tmp_path_factory.mktemp("tiny")))
 
 
-@pytest.mark.parametrize("multilabel", [False, True], ids=["single", "multi"])
-@pytest.mark.parametrize("classes", ["own", "union"])
-def test_a_run_in_float64_equals_the_equations(pair, tmp_path, monkeypatch, classes, multilabel):
-    model, backbone = pair
+RUNS = [(classes, labels) for classes in ("own", "union") for labels in ("single", "multi")]
+
+
+@pytest.mark.parametrize("run", mostly_slow(RUNS, [("own", "single"), ("union", "multi")]), ids="-".join)
+def test_a_run_in_float64_equals_the_equations(pair, tmp_path, monkeypatch, run):
+    (model, backbone), classes, multilabel = pair, run[0], run[1] == "multi"
     monkeypatch.setattr(type(backbone.vision), "read", lambda tower, images: tower.normalise(tower.resized(images)).double())
     tasks, manner = tasks_in(tmp_path, multilabel), Manner(classes, "mixed")
     complete = settings("coop", {"epochs": 3, "batch_size": 5, "learning_rate": 0.05, "context": 4, "select": "last"})
@@ -139,7 +146,7 @@ def in_double(learners):
     return learners
 
 
-@pytest.mark.parametrize("manner", MANNERS, ids=lambda manner: f"{manner.classes}-{manner.batches}")
+@pytest.mark.parametrize("manner", mostly_slow(MANNERS, [Manner("union", "mixed")]), ids=called)
 def test_learners_side_by_side_equal_single_ones(tiny_backbone, tmp_path, manner):
     """Images of different sizes, and a draw with fewer images, which takes fewer steps."""
     tasks, complete = tasks_in(tmp_path, multilabel=True, size=48), settings("upt", SMALL | {"batch_size": 6, "epochs": 2})
@@ -188,7 +195,7 @@ def test_groups_are_tasks_that_help_each_other_on_average():
     assert task_grouping.groups(names, np.where(gains == 5, np.nan, gains))[0] == ("a", "b")
 
 
-@pytest.mark.parametrize("method", ["coop", "vpt"])
+@pytest.mark.parametrize("method", mostly_slow(["coop", "vpt"], ["coop"]))
 def test_noise_in_test_labels_changes_neither_prompts_nor_groups(tiny_backbone, tmp_path, method):
     complete, results = settings(method, SMALL), []
     for noisy in (False, True):

@@ -10,6 +10,7 @@ from promptatlas.methods import settings
 from promptatlas.training import schedule, single_task
 from promptatlas.training.optimisers import SGD, AdamW
 from small_tasks import SMALL, draws_of, write_task
+from tiers import mostly_slow
 
 
 class Written:
@@ -81,7 +82,7 @@ def test_every_step_is_torchs_and_the_equations_with_changing_rates_and_missing_
 
 
 @pytest.mark.parametrize("optimizer", ["sgd", "adamw"])
-@pytest.mark.parametrize("method", ["coop", "upt"])
+@pytest.mark.parametrize("method", mostly_slow(["coop", "upt"], ["coop"]))
 def test_three_prompts_are_tuned_to_the_bit_as_by_the_equations(tiny_backbone, tmp_path, monkeypatch, method, optimizer):
     task, seeds = write_task(tmp_path), [1, 2, 3]
     complete = settings(method, SMALL | {"optimizer": optimizer, "learning_rate": 0.01})

@@ -13,6 +13,7 @@ from promptatlas.methods import settings
 from promptatlas.records.prompt_file import TunedPrompt
 from promptatlas.training import single_task
 from small_tasks import SMALL, draws_of, write_task
+from tiers import mostly_slow
 
 METHODS = ["cocoop", "maple", "ivlp"]
 
@@ -22,7 +23,7 @@ def task(tmp_path_factory):
     return write_task(tmp_path_factory.mktemp("task"))
 
 
-@pytest.mark.parametrize("method", METHODS)
+@pytest.mark.parametrize("method", mostly_slow(METHODS, ["cocoop"]))
 def test_a_batch_of_three_equals_three_single_runs(tiny_backbone, task, method):
     seeds, complete = [1, 2, 3], settings(method, SMALL | {"learning_rate": 0.01})
     draws = draws_of(task, seeds)
@@ -34,7 +35,7 @@ def test_a_batch_of_three_equals_three_single_runs(tiny_backbone, task, method):
             torch.testing.assert_close(value, together[k].parameters[name], atol=2e-5, rtol=1e-4, msg=name)
 
 
-@pytest.mark.parametrize("method", METHODS)
+@pytest.mark.parametrize("method", mostly_slow(METHODS, ["maple"]))
 def test_a_source_prompt_is_applied_as_it_is_and_tuned_on(tiny_backbone, task, tmp_path, method):
     target, complete = write_task(tmp_path / "target", seed=9), settings(method, SMALL)
     scratch = single_task.scratch(tiny_backbone, method, complete, 1)

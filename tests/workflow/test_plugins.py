@@ -97,7 +97,7 @@ def planned(told: str) -> set[str]:
 
 def status(study) -> subprocess.CompletedProcess:
     command = [PROMPTATLAS, "status", "--configfile", "studies/ours.yaml"]
-    return subprocess.run(command, cwd=study.folder, env=ENVIRONMENT, text=True, capture_output=True, timeout=300)
+    return subprocess.run(command, cwd=study.folder, env=ENVIRONMENT, text=True, capture_output=True, timeout=600)
 
 
 def test_what_plugins_register_reaches_cells_tables_and_page_and_a_change_only_what_it_made(study):
@@ -144,7 +144,7 @@ def test_what_plugins_register_reaches_cells_tables_and_page_and_a_change_only_w
 
     # What is published holds the code, without the folders of this machine, and says what it holds.
     command = [PROMPTATLAS, "pack", "--configfile", "studies/ours.yaml", "-o", "tiny.tar.gz"]
-    packed = subprocess.run(command, cwd=study.folder, env=ENVIRONMENT, text=True, capture_output=True, timeout=300)
+    packed = subprocess.run(command, cwd=study.folder, env=ENVIRONMENT, text=True, capture_output=True, timeout=600)
     assert packed.returncode == 0, packed.stderr
     with tarfile.open(study.folder / "tiny.tar.gz") as archive:
         held = {name: archive.extractfile(name).read() for name in archive.getnames()}
@@ -174,7 +174,7 @@ def test_a_mistake_in_a_plugin_is_one_sentence_before_any_job(study):
     words = r"`plugins`: studies/wrong\.py cannot be loaded, because of ModuleNotFoundError: .*no_such_package.* \(line 1\); mend it, or"
     assert re.search(words, study.fails("--configfile", "studies/wrong.yaml", "-n"))
     command = [PROMPTATLAS, "status", "--configfile", "studies/wrong.yaml"]
-    done = subprocess.run(command, cwd=study.folder, env=ENVIRONMENT, text=True, capture_output=True, timeout=300)
+    done = subprocess.run(command, cwd=study.folder, env=ENVIRONMENT, text=True, capture_output=True, timeout=600)
     assert done.returncode == 1 and re.search(words, done.stderr) and len(done.stderr.splitlines()) == 1
 
 

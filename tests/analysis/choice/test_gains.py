@@ -6,6 +6,7 @@ from scipy.integrate import quad
 
 from made_up_evidence import evidence, from_differences
 from promptatlas.analysis.choice.gains import ONE_IMAGE, PRIOR, chance_of_being_best, gains
+from tiers import mostly_slow
 
 ANY = (0.0, np.inf)  # nothing is known of mean gains
 TRUE = {  # true gains of P candidates
@@ -72,7 +73,7 @@ def test_the_estimate_is_the_mean_of_the_hierarchical_model():
         np.testing.assert_allclose(found.spread[half] ** 2, expected[half], rtol=5e-3)
 
 
-@pytest.mark.parametrize("images", [8, 32, 128, 500])
+@pytest.mark.parametrize("images", mostly_slow([8, 32, 128, 500], [8, 128]))
 @pytest.mark.parametrize("count", [1, 19])
 def test_intervals_hold_the_truth_of_all_and_of_the_apparent_best(count, images):
     for kind in TRUE:

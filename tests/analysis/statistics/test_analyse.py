@@ -13,6 +13,7 @@ from promptatlas.analysis.statistics.matrices import collect
 from promptatlas.analysis.statistics.scales import matrix, seed_mean
 from promptatlas.base.errors import UserError
 from synthetic_study import FAMILIES, similarity_table, tasks_table, transfer_table
+from tiers import mostly_slow
 
 N = 14
 
@@ -85,6 +86,7 @@ def test_gain_in_points_and_raw_score_have_the_same_relationship_part(study):
     assert one == pytest.approx(other)
 
 
+@pytest.mark.slow
 def test_variance_shares_follow_the_planted_effects():
     rows = []
     for seed in range(6):
@@ -248,7 +250,7 @@ def test_what_families_alone_explain_is_neither_established_nor_marked():
     assert any(one["established"] for one in told["correlations"]) and not told["families"]["beyond"]
 
 
-@pytest.mark.parametrize("family", ["own", "", None, "birds"], ids=["own", "empty", "missing", "one"])
+@pytest.mark.parametrize("family", mostly_slow(["own", "", None, "birds"], ["own", "birds"]), ids=["own", "empty", "missing", "one"])
 def test_without_families_that_repeat_there_is_no_test_beyond_them(study, family):
     """Tasks without a family are each their own; with one family for all, renaming inside it is renaming any task."""
     transfer, similarity, tasks = study

@@ -165,6 +165,7 @@ def test_the_stamp_changes_with_names_sizes_and_times_of_files(tree: Path) -> No
     assert folder.read(TREE, tree).splits["train"].stamp == stamps[-1]
 
 
+@pytest.mark.slow
 def test_a_hundred_thousand_files_are_listed(tmp_path: Path) -> None:
     """Through links: a class of a thousand is written once."""
     (tmp_path / "thousand").mkdir()

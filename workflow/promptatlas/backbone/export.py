@@ -6,6 +6,7 @@ import json
 import os
 import re
 from dataclasses import fields
+from functools import cache
 from pathlib import Path
 from typing import Any
 
@@ -183,6 +184,7 @@ def write(architecture: Architecture, weights: dict[str, Tensor], folder: str | 
     replace(folder / RECORD, (json.dumps(record, indent=1) + "\n").encode())
 
 
+@cache
 def tokenizer() -> Tokenizer:
     """CLIP's vocabulary and merges, from the file that open_clip brings."""
     source = SimpleTokenizer()

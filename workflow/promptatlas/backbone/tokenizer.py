@@ -41,7 +41,13 @@ class Tokenizer:
     def read(cls, path: Path) -> Tokenizer:
         if not path.exists():
             raise UserError(f"{path} is missing; delete its folder and run again.")
-        return cls(Rust.from_file(str(path)))
+        return cls._parsed(path.read_bytes())
+
+    @classmethod
+    @lru_cache(maxsize=2)
+    def _parsed(cls, content: bytes) -> Tokenizer:
+        """One object for all models with the same words: to parse them takes as long as to load a small model."""
+        return cls(Rust.from_buffer(content))
 
     @staticmethod
     def from_merges(vocabulary: dict[str, int], merges: list[tuple[str, str]]) -> Tokenizer:
