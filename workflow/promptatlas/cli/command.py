@@ -16,7 +16,7 @@ from typing import Any
 
 from promptatlas.base.errors import INTERRUPTED, NOTHING_LOST, UserError
 from promptatlas.base.messages import counted, plain, suggest
-from promptatlas.cli import analyse, class_names, recommend
+from promptatlas.cli import analyse, class_names, recommend, report
 from promptatlas.records.cells import Cell
 from promptatlas.runs import data_folders, failures, plugin_changes
 from promptatlas.study import configuration, relative_folders
@@ -130,12 +130,13 @@ def parser() -> argparse.ArgumentParser:
 
     analyse.add(commands)
     recommend.add(commands)
+    watched = report.add(commands, _study)
 
     archive = commands.add_parser("pack", help="put a finished study into one archive for publication")
     archive.add_argument("-o", "--output", type=Path, required=True, help="the archive to write, such as study.tar.gz")
     archive.set_defaults(run=_pack)
 
-    for command in (status, rerun, coming, ahead, manual, archive):
+    for command in (status, rerun, coming, ahead, manual, watched, archive):
         command.add_argument("--configfile", type=Path, help="another study's configuration, on top of config.yaml")
     return whole
 

@@ -1,10 +1,11 @@
 """From finished cells, prompts and tasks to tidy tables.
 
-What could not be computed has a row without a score; the column `failed` says why.
+What could not be computed has a row without a score; the column `failed` says why. Where a study is not finished, `there` says which
+of its files there are: what another would hold has no row.
 """
 
 import json
-from collections.abc import Iterable, Mapping
+from collections.abc import Callable, Iterable, Mapping
 from contextlib import suppress
 from functools import partial
 from pathlib import Path
@@ -41,11 +42,18 @@ JOINT = [
 ]  # fmt: skip
 TUNING = ["method", "task", "seed", "epoch", "loss", "learning_rate", "validation_score"]
 WHOLE = {"failed": ""}
+NOT_YET = "the task is not prepared yet"
+There = Callable[[Path], bool]
 TASKS = [
     "task", "title", "family", "metric", "classes", "n_train", "n_validation", "n_test", "chance", "largest_class", "zero_shot",
     "zero_shot_expected", "zero_shot_reference", "shots_min", "shots_max", "skipped", "split_source", "licence", "citation",
     "drawn", "labelled", "multitask_source", "notes", "failed",
 ]  # fmt: skip
+
+
+def finished(_: Path) -> bool:
+    """Of a study that is finished every file is there, or reading it says that it is not."""
+    return True
 
 
 def collect(study: Study) -> None:
@@ -84,13 +92,13 @@ def describe(study: Study, transfer: pd.DataFrame, shared: pd.DataFrame, say: Sa
     replace(study.paths.resolved_config, (json.dumps(study.description, indent=1) + "\n").encode())
 
 
-def transfer_table(study: Study) -> pd.DataFrame:
+def transfer_table(study: Study, there: There = finished) -> pd.DataFrame:
     """One row per cell, calibration rows included, in the order of protocol, method, seed, target and source.
 
     beats_largest_class: whether the score is above that of always answering the largest class, empty without a score."""
     # A kept cell may have been measured under another name, or for another number of shots on which it does not depend.
     now = {"study": study.name, "backbone": study.backbone.name, "shots": study.shots}
-    rows = (WHOLE | cells.read_own(study.paths.cell(cell), cell) | now for cell in sorted(study.cells))
+    rows = (WHOLE | cells.read_own(path, cell) | now for cell in sorted(study.cells) if there(path := study.paths.cell(cell)))
     table = _numbers(_frame(rows, TRANSFER[:-1]))
     blind = table["target"].map(_largest_classes(study)).astype(float)
     return table.assign(**{BEATS: beats(table["score"], blind)})
@@ -107,7 +115,7 @@ def _largest_class(study: Study, name: str) -> float:
     return metrics.largest_class(prepared.task.metric, prepared.labels("test"), len(prepared.task.class_names))
 
 
-def baselines_table(study: Study, transfer: pd.DataFrame) -> pd.DataFrame:
+def baselines_table(study: Study, transfer: pd.DataFrame, there: There = finished) -> pd.DataFrame:
     """What a target's score is compared with: guessing, always answering the largest class, the hand-written prompt without
     any training, a linear probe, and the methods that have no place in the matrix."""
     targets = transfer.drop_duplicates("target")
@@ -119,13 +127,15 @@ def baselines_table(study: Study, transfer: pd.DataFrame) -> pd.DataFrame:
     probes = [
         {**WHOLE, **about.loc[name], "method": "linear_probe", "target": name, "shots": study.shots, **probe}
         for name in study.learners
+        if name in about.index and there(study.paths.probe(name))
         for probe in probe_file.read_probes(study.paths.probe(name))["probes"]
     ]
     others = [
         {**WHOLE, **score.read(path), "study": study.name, "backbone": study.backbone.name, "shots": study.shots}
         for path in study.score_records
+        if there(path)
     ]
-    measured = _numbers(pd.DataFrame([*probes, *others])[BASELINES])
+    measured = _numbers(_frame([*probes, *others], BASELINES))
     table = pd.concat([untrained[BASELINES], measured]).astype({"seed": "Int64"})
     return table.sort_values(["method", "target", "seed"], ignore_index=True)
 
@@ -166,14 +176,15 @@ def joint_table(study: Study) -> pd.DataFrame:
     return _numbers(_frame(rows, JOINT)).sort_values(["method", "source", "adaptation", "task", "seed"], ignore_index=True)
 
 
-def tuning_table(study: Study) -> pd.DataFrame:
+def tuning_table(study: Study, there: There = finished) -> pd.DataFrame:
     """One row per method, task, seed and epoch."""
     rows = (
         {"method": job.method, "task": task, "seed": seed, **epoch}
         for job in study.jobs.tune
         for task in job.tasks
         for seed in job.seeds
-        for epoch in _history(study.paths.prompt(job.method, seed, task))
+        if there(path := study.paths.prompt(job.method, seed, task))
+        for epoch in _history(path)
     )
     return _frame(rows, TUNING).sort_values(TUNING[:4], ignore_index=True)
 
@@ -188,7 +199,7 @@ def _history(path: Path) -> list[dict[str, Any]]:
         raise UserError(f"the prompt {path} is missing or corrupt; delete the file and run again to tune it anew") from None
 
 
-def tasks_table(study: Study, transfer: pd.DataFrame, shared: pd.DataFrame) -> pd.DataFrame:
+def tasks_table(study: Study, transfer: pd.DataFrame, shared: pd.DataFrame, there: There = finished) -> pd.DataFrame:
     """One row per task, in the order of the configuration. multitask_source: whether a prompt of many tasks was tuned on its images;
     notes: what is odd about its data, images among them that other tasks have too (the table `shared_images`)."""
     chance = _by_target(transfer, "chance")
@@ -197,16 +208,17 @@ def tasks_table(study: Study, transfer: pd.DataFrame, shared: pd.DataFrame) -> p
     blind = _largest_classes(study)
     measured = (
         {
-            "chance": chance[name],
+            "chance": chance.get(name, float("nan")),
             LARGEST_CLASS: blind[name],
             "zero_shot": zero_shot.get(name, float("nan")),
             "multitask_source": name in pooled,
         }
         for name in study.tasks
     )
-    rows = (_task_row(study, name) | _published(study, name) | own for name, own in zip(study.tasks, measured, strict=True))
+    rows = (_task_row(study, name, there) | _published(study, name) | own for name, own in zip(study.tasks, measured, strict=True))
     tasks = _noted(_frame(rows, TASKS), transfer, shared)
-    return _doubted(tasks, {name: indistinct(study, name) for name in study.tasks}, _swapped(tasks))
+    encoded = [name for name in study.tasks if there(study.paths.encoded(name))]
+    return _doubted(tasks, {name: indistinct(study, name) for name in encoded}, _swapped(tasks))
 
 
 def _swapped(tasks: pd.DataFrame) -> dict[str, str]:
@@ -223,9 +235,11 @@ def _doubted(tasks: pd.DataFrame, *by_task: Mapping[str, str]) -> pd.DataFrame:
     )
 
 
-def _task_row(study: Study, name: str) -> dict[str, Any]:
+def _task_row(study: Study, name: str, there: There) -> dict[str, Any]:
     """What is known of a task before anything is measured: of one that could not be prepared its name and why."""
     try:
+        if not there(study.paths.task_folder(name) / "task.json"):
+            raise Failed(NOT_YET)
         prepared = PreparedTask.open(study.paths.task_folder(name))
     except Failed as why:
         texts = dict.fromkeys(("family", "metric", "split_source", "drawn", "labelled", "notes"), "")
@@ -233,7 +247,8 @@ def _task_row(study: Study, name: str) -> dict[str, Any]:
         whole, part = base_new.whole_of(name), base_new.subset_of(name)
         title = f"{whole}, {part} classes" if part else whole
         return {"task": name, "title": title, **texts, **numbers, "failed": str(why)}
-    task, drawn = prepared.task, [study.paths.draw(name, seed) for seed in study.seeds if name in study.learners]
+    places = [study.paths.draw(name, seed) for seed in study.seeds if name in study.learners]
+    task, drawn = prepared.task, [path for path in places if there(path)]
     shots = [count for path in drawn for count in json.loads(path.read_text()).get("shots_per_class", ())] or [0]
     return {
         "task": name,

@@ -25,16 +25,18 @@ def write(
     cells: Iterable[dict] | Callable[[], Iterable[dict]],
     path: Path,
     summary: dict,
+    refresh: int | None = None,
 ) -> None:
     """Write the page at `path`.
 
     tables: transfer, similarity, tasks, tuning and pairs by name; config: the resolved configuration; cells: the dicts of the
-    cell files, for the scores by class; summary: the dict of summary.json, from which all words take their numbers.
+    cell files, for the scores by class; summary: the dict of summary.json, from which all words take their numbers; refresh: seconds
+    after which a browser reads the page again.
     """
-    replace(path, render(payload(tables, config, cells, summary)).encode())
+    replace(path, render(payload(tables, config, cells, summary), refresh).encode())
 
 
-def render(data: dict) -> str:
+def render(data: dict, refresh: int | None = None) -> str:
     """The page as text. ``<`` in the data is written as an escape, so that no class name can end the script."""
     titles = {one["name"]: one["title"] for one in data["tasks"]}
     shared = data["summary"].get("joint")
@@ -43,6 +45,7 @@ def render(data: dict) -> str:
         style=markup.part("page.css"),
         script=markup.part(*SCRIPTS),
         study=True,
+        refresh=refresh,
         similar=True,
         several=True,
         joint=joint.section(shared, titles, data["config"]).html() if shared else "",

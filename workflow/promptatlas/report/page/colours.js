@@ -95,7 +95,7 @@ function drawLegend() {
     element("span", {}, (diverging ? "\u2265 " : "") + end(high)),
     element("span", {}, meaning + (unit === "%" ? " (cells in %)" : "")),
     element("span", {}, element("span", {class: "sample own"}), ownPrompt()),
-    element("span", {}, element("span", {class: "sample missing-sample"}), "not measured"),
+    element("span", {}, element("span", {class: "sample missing-sample"}), SUMMARY.so_far ? "not measured yet" : "not measured"),
     ...cautionKeys(),
   );
 }

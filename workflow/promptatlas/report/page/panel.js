@@ -32,7 +32,7 @@ function drawPanel() {
   }
   if (!measured.length) {
     parts.push(
-      element("p", {class: "big"}, failed.length ? "failed" : "not measured"),
+      element("p", {class: "big"}, failed.length ? "failed" : SUMMARY.so_far ? "not measured yet" : "not measured"),
       element("p", {class: "quiet"}, failed.length ? "The commands below try again." : "The commands below compute it."),
     );
   } else {

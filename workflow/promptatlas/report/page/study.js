@@ -11,9 +11,14 @@ function drawHeader() {
     "lead",
     `Study \u201c${DATA.study}\u201d: prompts trained by ${methods} on each of ${measuredTasks()} tasks, for a frozen CLIP (${list(DATA.backbones)}), ${list(DATA.protocols.map(usedHow))}. ` +
       `${SUMMARY.n_cells.toLocaleString("en")} measured cell${SUMMARY.n_cells === 1 ? "" : "s"}, ${SUMMARY.seeds.length} seed${SUMMARY.seeds.length === 1 ? "" : "s"}, ${SUMMARY.shots.join(", ")} images per class.` +
-      (SUMMARY.n_missing_cells ? ` ${SUMMARY.n_missing_cells.toLocaleString("en")} ${SUMMARY.n_missing_cells === 1 ? "cell is" : "cells are"} missing, calibration rows aside.` : ""),
+      (SUMMARY.so_far ? notFinished(SUMMARY.so_far) : SUMMARY.n_missing_cells ? ` ${SUMMARY.n_missing_cells.toLocaleString("en")} ${SUMMARY.n_missing_cells === 1 ? "cell is" : "cells are"} missing, calibration rows aside.` : ""),
   );
 }
+
+// How far a study is of which the page was made before its end.
+const notFinished = ({cells, all_cells, prompts, all_prompts, at}) =>
+  ` It is not finished: ${cells.toLocaleString("en")} of ${all_cells.toLocaleString("en")} cells and ${prompts.toLocaleString("en")} of ` +
+  `${all_prompts.toLocaleString("en")} prompts are there, as of ${at}; pairs that are not measured yet are hatched.`;
 
 // Of how many tasks anything is measured, and of how many there are if that is not the same.
 const measuredTasks = () =>
