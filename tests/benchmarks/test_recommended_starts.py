@@ -107,3 +107,9 @@ def test_a_run_goes_on_where_it_was_and_leaves_a_record(study, tmp_path, monkeyp
     record = json.loads((tmp_path / "record.json").read_text())
     assert len(record["scores"]["rows"]) == 4 and record["scores"]["columns"] == ["method", "task", "draw", starts.LONGER, starts.ONE]
     assert [row[-1] for row in record["means"]["rows"]] == pytest.approx([28.125, 28.125])
+
+
+def test_a_draw_that_some_task_lacks_is_left_out(tmp_path):
+    for task, draw in (("tissue", 4), ("polarity", 4), ("tissue", 5)):
+        starts.piece(tmp_path, "coop", task, draw, "longer").write_text(json.dumps([{"how": starts.LONGER, "score": 0.5}]))
+    assert starts.pieces(tmp_path)["draw"].tolist() == [4, 4]

@@ -1,5 +1,7 @@
 """Tuning on the target's own images: starts and the untrained prompt have one budget, and are chosen by images that tuned nothing."""
 
+from dataclasses import replace
+
 import numpy as np
 import pytest
 
@@ -8,7 +10,7 @@ import promptatlas
 from own_images import folder_of_images
 from promptatlas.base.errors import UserError
 from promptatlas.exchange.inference import Classifier
-from promptatlas.recommendation import tuning
+from promptatlas.recommendation import tuning, tuning_record, words
 from promptatlas.records.prompt_file import TunedPrompt
 from twins import TINY, twin
 
@@ -105,6 +107,16 @@ def test_the_winner_is_left_with_its_card(answer):
     prompt = promptatlas.load_prompt(answer.prompt)
     assert prompt.card["class_names"] == list(answer.target.task.class_names)
     assert prompt.trained.fingerprint() == answer.tuned.winner.prompt.fingerprint()
+
+
+def test_which_starts_are_better_is_said_of_the_methods_that_were_tuned_and_without_tuning_what_it_would_be_worth(answer):
+    methods = {one.method for one in answer.tuned.contenders if one.start}
+    (told,) = tuning_record.lines(methods, True)
+    assert told in answer.lines and words.summary(answer)["worth_tuning"] == [told]
+    untuned = words.lines(replace(answer, tuned=None))
+    assert told not in untuned and tuning_record.lines({"coop", "vpt"}, False)[0] in untuned
+    alone = replace(answer.target, labels=np.arange(3))
+    assert words.worth_tuning(replace(answer, tuned=None, target=alone)) == []  # no class has an image to choose by
 
 
 def test_one_image_per_class_cannot_be_tuned_and_chosen_by(study, tmp_path):

@@ -13,6 +13,7 @@ from promptatlas.analysis.choice.decision import TOO_FEW, USE
 from promptatlas.base.messages import counted, plain, some
 from promptatlas.evaluation.doubts import guess
 from promptatlas.methods import words as method_words
+from promptatlas.recommendation import tuning_record
 from promptatlas.recommendation.candidates import CandidateFile, Found
 from promptatlas.recommendation.labelled import counts_of
 from promptatlas.recommendation.result import Recommendation, table
@@ -25,8 +26,15 @@ FEW = 3
 
 def lines(answer: Recommendation) -> list[str]:
     told = [*_tuning(answer), verdict(answer), *_tied(answer), *doubts(answer), "", *_best(answer), "", *_beside(answer)]
-    told += [_margin(answer), *answer.record.lines, _images(answer), *answer.target.notes, *left_out(answer.found)]
+    told += [_margin(answer), *answer.record.lines, *worth_tuning(answer), _images(answer), *answer.target.notes, *left_out(answer.found)]
     return [*told, *_use(answer)]
+
+
+def worth_tuning(answer: Recommendation) -> list[str]:
+    """What is better, as far as it was measured: prompts as they are or tuned, and tuned from where."""
+    if answer.tuned:
+        return tuning_record.lines({one.method for one in answer.tuned.contenders if one.start}, True)
+    return tuning_record.lines((file.method for file in answer.tried.files), False) if max(counts_of(answer.target).values()) > 1 else []
 
 
 def verdict(answer: Recommendation) -> str:
@@ -197,6 +205,7 @@ def summary(answer: Recommendation) -> Mapping[str, Any]:
         "more_per_class": decision.more_per_class,
         "margin": {"standard_errors": decision.margin, "from": answer.margin_from},
         "record": list(answer.record.lines),
+        "worth_tuning": worth_tuning(answer),
         "doubts": doubts(answer),
         "target": {
             "name": target.task.name, "metric": target.task.metric, "images": counts_of(target), "available": target.available,
