@@ -10,7 +10,7 @@ import pytest
 import recommended_starts as starts
 from promptatlas.base.messages import counted
 from promptatlas.recommendation import tuning_record
-from promptatlas.recommendation.tuning_record import Difference, Measured
+from promptatlas.recommendation.tuning_record import Difference, Worth
 
 DOCS = Path(__file__).parents[2] / "docs"
 
@@ -56,7 +56,7 @@ def test_what_is_said_is_the_record(method, differences):
 
 
 def made_up(monkeypatch, *starts_of):
-    several = [Measured(Difference(9, 5, 13), Difference(2, 1, 3), Difference(*one), 2) for one in starts_of]
+    several = [Worth(Difference(9, 5, 13), Difference(2, 1, 3), Difference(*one), 2) for one in starts_of]
     monkeypatch.setattr(tuning_record, "MEASURED", dict(zip(("coop", "vpt"), several, strict=False)))
 
 
@@ -77,7 +77,7 @@ def test_which_start_is_better_follows_from_the_intervals(monkeypatch, first, se
 def test_tuning_is_called_better_only_if_its_gain_is_surely_larger(monkeypatch):
     made_up(monkeypatch, (1, -1, 2))
     assert "is better than a prompt as it is" in tuning_record.lines({"coop"}, False)[0]
-    monkeypatch.setitem(tuning_record.MEASURED, "coop", Measured(Difference(9, 5, 13), Difference(6, 1, 9), Difference(0, -1, 1), 1))
+    monkeypatch.setitem(tuning_record.MEASURED, "coop", Worth(Difference(9, 5, 13), Difference(6, 1, 9), Difference(0, -1, 1), 1))
     assert "better than" not in tuning_record.lines({"coop"}, False)[0]
 
 

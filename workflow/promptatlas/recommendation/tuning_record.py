@@ -27,7 +27,7 @@ class Difference:
 
 
 @dataclass(frozen=True)
-class Measured:
+class Worth:
     """Of one method. tuned: what `--tune 3` left, over the hand-written prompt; as_it_is: the same of the prompt as it is, or none;
     starts: the best of three candidates and an untrained one, all tuned, over the best of four untrained ones, tuned as long; draws: of
     images that were tuned on.
@@ -40,9 +40,9 @@ class Measured:
 
 
 MEASURED = {
-    "coop": Measured(Difference(18.7, 12.9, 24.5), Difference(7.3, 0.7, 14.0), Difference(0.1, -1.1, 1.2), 3),
-    "vpt": Measured(Difference(20.1, 13.1, 27.1), Difference(6.1, -0.1, 12.3), Difference(0.9, -1.9, 3.7), 1),
-    "upt": Measured(Difference(23.3, 16.3, 30.3), Difference(10.0, 3.5, 16.5), Difference(4.0, 0.4, 7.6), 1),
+    "coop": Worth(Difference(18.7, 12.9, 24.5), Difference(7.3, 0.7, 14.0), Difference(0.1, -1.1, 1.2), 3),
+    "vpt": Worth(Difference(21.1, 14.3, 27.9), Difference(6.1, -0.1, 12.3), Difference(1.9, -0.4, 4.3), 2),
+    "upt": Worth(Difference(23.3, 16.3, 30.3), Difference(10.0, 3.5, 16.5), Difference(4.0, 0.4, 7.6), 1),
 }
 VERDICTS = (
     ("prompts of other tasks are better starts than untrained ones with {}", lambda one: one.low > 0),
@@ -60,14 +60,14 @@ def lines(methods: Iterable[str], tuned: bool) -> list[str]:
     return [(_starts if tuned else _whether)(known)] if known else []
 
 
-def _whether(known: Mapping[str, Measured]) -> str:
+def _whether(known: Mapping[str, Worth]) -> str:
     better = all(one.tuned.low > one.as_it_is.mean for one in known.values())
     verdict = f"tuning (--tune {STARTS}) is better than a prompt as it is" if better else f"what tuning (--tune {STARTS}) was worth"
     gains = "; ".join(f"{one.tuned} with {_title(method)}, prompts as they are {one.as_it_is}" for method, one in known.items())
     return f"{verdict}: {WHERE} it gained, in points over the hand-written prompt with 95 % intervals, {gains}"
 
 
-def _starts(known: Mapping[str, Measured]) -> str:
+def _starts(known: Mapping[str, Worth]) -> str:
     several = [(told, [_title(method) for method, one in known.items() if holds(one.starts)]) for told, holds in VERDICTS]
     verdict = "; ".join(told.format(" and ".join(names)) for told, names in several if names)
     gains = ", ".join(f"{one.starts} with {_title(method)} ({counted(one.draws, 'draw')})" for method, one in known.items())
