@@ -10,8 +10,9 @@ import torch
 from promptatlas.backbone.classifier import PromptedClassifier
 from promptatlas.backbone.untrained import untrained
 from promptatlas.methods import names, settings
-from promptatlas.plan import microbenchmarks, speeds, timetable
+from promptatlas.plan import choice_benchmarks, microbenchmarks, speeds, timetable
 from promptatlas.plan.forecast import Planned, jobs
+from promptatlas.plan.made_up import MadeUp
 from promptatlas.plan.speeds import Point
 from promptatlas.study.configuration import complete, load
 from promptatlas.study.costs import MethodCosts, Work
@@ -35,7 +36,7 @@ def study(**changes) -> Study:
 
 @pytest.mark.parametrize("method", [name for name in names("prompt") if name != "vpt"])
 def test_tokens_are_counted_as_the_text_tower_runs_them(model, method):
-    made_up = microbenchmarks.MadeUp(Size((2,) * 12, 0, 0, 0, 0), 32)
+    made_up = MadeUp(Size((2,) * 12, 0, 0, 0, 0), 32)
     prompts = single_task.scratch(model, method, settings(method), 0).prompts
     layout = PromptedClassifier(model, made_up.task.class_names, prompts).layout
     counted = MethodCosts(method, settings(method)).sentences(made_up.size)
@@ -46,7 +47,7 @@ def test_steps_and_images_are_counted_as_tuning_sees_them(model, monkeypatch):
     """Every image goes forward and back once an epoch (two), and every image that validates forward (one)."""
     own = settings("vpt", {"epochs": 3, "batch_size": 4})
     small = Size((2, 2), train=10, validation=6, test=0, images=0)
-    task, seen = microbenchmarks.MadeUp(small, model.architecture.image_size), Counter()
+    task, seen = MadeUp(small, model.architecture.image_size), Counter()
     features = single_task.ImageDraws.features
 
     def counted(self, prompts, rows):
@@ -58,6 +59,52 @@ def test_steps_and_images_are_counted_as_tuning_sees_them(model, monkeypatch):
     single_task.tune_task(model, "vpt", own, task, [task.draw()] * 2, [1, 2])
     work = MethodCosts("vpt", own).tuning(small, 2)
     assert {name: work[f"tune vpt: {name}"] for name in seen} == seen
+
+
+def test_estimators_see_the_images_that_are_counted(model, monkeypatch):
+    """Each prompt on every draw and level, and on the classes of its source; with gradients one step per start, draw and level."""
+    own = study(
+        tasks=["shapes", "letters", "glasses"],
+        methods=["coop"],
+        seeds=[1, 2],
+        choice={"draws": 3, "shots": [1, 4], "estimators": ["est_logme"]},
+    )
+    sizes = {task: size(own, task) for task in own.tasks}
+    (job,) = own.jobs.tries
+    work, coop = job.cost(sizes), MethodCosts.of(own, "coop")
+    rows = {name: 3 * (1 + 4) * one.classes for name, one in sizes.items()}
+    assert work["estimate coop: prompts"] == 3 * 2 * 2 and work["estimate coop: images"] == 0
+    assert work["estimate coop: logits"] == sum(4 * rows[name] * one.classes for name, one in sizes.items())
+    plain = (
+        study(tasks=[*own.tasks], methods=["coop"], seeds=[1, 2], choice={"draws": 3, "shots": [1, 4], "estimators": []})
+        .jobs.tries[0]
+        .cost(sizes)
+    )
+    sources = sum(2 * coop.sentences(sizes[source]) for target in sizes for source in sizes if source != target)
+    assert work - plain == Work(
+        {"evaluate coop: tokens": sources, "estimate coop: prompts": 12, "estimate coop: logits": work["estimate coop: logits"]}
+    )
+    steep = study(tasks=[*own.tasks], methods=["vpt"], seeds=[1, 2], choice={"draws": 3, "shots": [1, 4], "estimators": ["est_grad"]})
+    assert steep.jobs.tries[0].cost(sizes)["tune vpt: images"] == 2 * 2 * sum(rows.values())
+
+
+def test_the_table_choice_is_counted_as_its_gains_are(monkeypatch):
+    """`gains` of every evidence with all candidates and without each source that it has, of all seeds and of each alone."""
+    from promptatlas.analysis.choice import book
+
+    seen, whole = Counter(), book.gains
+
+    def counted(evidence):
+        seen["choices"] += 1
+        seen["candidates"] += len(evidence.candidates)
+        return whole(evidence)
+
+    monkeypatch.setattr(book, "gains", counted)
+    work, ready = choice_benchmarks.choosing(study(choice={"estimators": []}, similarity=["vis_frechet"]), tasks=5, seeds=3)
+    ready()()
+    # a target is no source of its own, so that nothing is left out for it; without a source there is one candidate less of each seed
+    assert seen["choices"] == 5 * 5 * (1 + 3) == work["choice: choices"] * 5 / 6
+    assert seen["candidates"] == 5 * 2 * (12 + 4 * 9) and work["choice: candidates"] == 5 * 6 * 2 * 12
 
 
 def test_draws_are_counted_as_they_are_drawn():
@@ -147,5 +194,5 @@ def test_jobs_wait_for_each_other_and_for_a_device():
 
 
 def test_a_made_up_task_is_a_task():
-    task = microbenchmarks.MadeUp(Size((3,) * 300, 300, 4, 4, 0, metric="accuracy"), 8).task
+    task = MadeUp(Size((3,) * 300, 300, 4, 4, 0, metric="accuracy"), 8).task
     assert isinstance(task, Task) and len({*task.class_names}) == 300

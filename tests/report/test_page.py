@@ -355,3 +355,20 @@ def test_browser_says_why_a_cell_failed(tmp_path):
     panel = re.search(r'<aside id="panel".*?</aside>', document, re.S)[0]
     assert ">failed<" in panel and "Seed 1, 2, 3: source prompt failed: the loss is not a number" in panel
     assert "Task 2 to Task 4: failed" in document and "5 measurements of this matrix failed" in document
+
+
+@needs_browser
+def test_a_part_of_a_study_calls_the_rest_not_measured_and_offers_no_command_for_it(tmp_path):
+    tables, summary = study()
+    own = {"study": "mini", "pairs": {"pairs": 5, "sha256": "0"}}
+    page.write(tables, CONFIG | own, cells(tables["transfer"], tables["tasks"]), tmp_path / "report.html", summary)
+
+    def chosen(target):
+        document = seen(browse(tmp_path / "report.html", tmp_path, f"#method=vpt&source=task_02&target={target}"))
+        return words(document, "lead"), document.partition('id="panel"')[2].partition("</section")[0]
+
+    lead, panel = chosen("task_04")
+    assert "3 cells are not measured" in lead and "only listed pairs are measured" in lead
+    assert "not measured" in panel and "not among the pairs" in panel and "promptatlas rerun" not in panel and "failed" not in panel
+    _, panel = chosen("task_03")
+    assert "promptatlas rerun" in panel and "pairs=FILE" in panel and "not measured" not in panel

@@ -30,7 +30,7 @@ rule statistics:
         shared=study.paths.table("shared_images")[0],
         methods=study.paths.table("methods")[0],
         joint=study.paths.table("joint")[:1] if study.multitask.joint else [],
-        choice=study.paths.table("choice")[:1] if study.choice else [],
+        choice=study.paths.table("choice")[:1] if study.tries else [],
         pairs=study.paths.table("pairs")[0],
         again=again([*(path for name in ("statistics", "explained", "contrasts") for path in study.paths.table(name)), study.paths.summary]),
     output:

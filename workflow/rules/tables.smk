@@ -74,7 +74,7 @@ if study.multitask.joint:
             "../scripts/collect_joint.py"
 
 
-if study.choice:
+if study.tries:
 
     rule choice:
         input:

@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 from scipy.stats import multivariate_normal, norm
 
-from promptatlas.analysis.budget.cells import SPREADS, believed, next_cells, simulated
+from promptatlas.analysis.budget.cells import SPREADS, believed, first_cells, next_cells, simulated
 from promptatlas.base.errors import UserError
 
 N = 6
@@ -174,3 +174,17 @@ def test_too_little_is_told():
         next_cells(np.where(np.arange(16).reshape(4, 4) == 1, np.inf, 1.0), 2)
     with pytest.raises(UserError, match="similarity"):
         believed(np.ones((4, 4)), [np.where(np.arange(16).reshape(4, 4) == 1, np.inf, 1.0)])
+
+
+def test_the_first_cells_cover_sources_and_targets_evenly():
+    """Whatever is there already: counts of rows and of columns differ by one at most, while cells are free."""
+    possible, there = ~np.eye(7, dtype=bool), np.zeros((7, 7), dtype=bool)
+    for count in (7, 14, 21):
+        for one in first_cells(there, 7, possible):
+            assert possible[one.source, one.target] and not there[one.source, one.target] and np.isnan(one.improvement)
+            there[one.source, one.target] = True
+        assert there.sum() == count and np.ptp(there.sum(axis=0)) <= 1 and np.ptp(there.sum(axis=1)) <= 1
+    assert len(first_cells(there, 99, possible)) == 42 - 21
+    some = np.zeros((7, 7), dtype=bool)
+    some[2, 3] = True
+    assert [(one.source, one.target) for one in first_cells(np.zeros((7, 7), dtype=bool), 5, some)] == [(2, 3)]

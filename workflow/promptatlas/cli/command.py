@@ -8,10 +8,11 @@ import os
 import signal
 import subprocess
 import sys
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from contextlib import suppress
 from importlib.metadata import version
 from pathlib import Path
+from shlex import quote
 from typing import Any
 
 from promptatlas.base.errors import INTERRUPTED, NOTHING_LOST, UserError
@@ -107,6 +108,10 @@ def parser() -> argparse.ArgumentParser:
         epilog="docs/budget.md says how they are chosen",
     )  # fmt: skip
     coming.add_argument("--budget", type=int, default=10, metavar="N", help="how many pairs of each method (default: 10)")
+    coming.add_argument(
+        "-o", "--output", type=Path, metavar="FILE",
+        help="write the pairs that are measured and the next ones to a CSV file, for the key `pairs`: snakemake --config pairs=FILE",
+    )  # fmt: skip
     coming.set_defaults(run=_next)
 
     ahead = commands.add_parser("plan", help="say what a study will take, from speeds measured here in about 20 s")
@@ -138,12 +143,26 @@ def parser() -> argparse.ArgumentParser:
 
     for command in (status, rerun, coming, ahead, manual, watched, archive):
         command.add_argument("--configfile", type=Path, help="another study's configuration, on top of config.yaml")
+        command.add_argument(
+            "--config", nargs="+", action="extend", default=[], metavar="KEY=VALUE", help="values on top of both, as Snakemake takes them"
+        )
     return whole
 
 
-def _study(configfile: Path | None) -> Study:
-    """The study of config.yaml and of the file on top of it, which may stand alone."""
-    return Study(_configured(_files(configfile) or [USUAL]))
+def _study(options: argparse.Namespace, **other: Any) -> Study:
+    """The study of config.yaml and of the file on top of it, which may stand alone, with values of the command line, and `other` ones."""
+    return Study(_configured(_files(options.configfile) or [USUAL], _given(options.config) | other))
+
+
+def _given(entries: Sequence[str]) -> dict[str, Any]:
+    """Values of the command line by key."""
+    given: dict[str, Any] = {}
+    for entry in entries:
+        key, sign, value = entry.partition("=")
+        if not sign or not key:
+            raise UserError(f"`--config` has '{plain(entry)}'; write key=value, such as seeds=[1,2]")
+        given[key] = configuration.value(key, value)
+    return given
 
 
 def _files(configfile: Path | None) -> list[Path]:
@@ -151,12 +170,12 @@ def _files(configfile: Path | None) -> list[Path]:
     return [path for path in (USUAL, configfile) if path is not None and (path.exists() or path == configfile)]
 
 
-def _configured(files: Sequence[Path]) -> dict[str, Any]:
-    """What the files say, each on top of the one before, unchecked."""
+def _configured(files: Sequence[Path], given: Mapping[str, Any] | None = None) -> dict[str, Any]:
+    """What the files say, each on top of the one before, and what was `given` on top of all, unchecked."""
     config: dict[str, Any] = {}
     for path in files:
         config = merged(config, configuration.load(path))
-    config, wrong = relative_folders.counted(config, files)
+    config, wrong = relative_folders.counted(merged(config, dict(given or {})), files)
     if wrong:
         _tell(wrong[:-1])
         raise wrong[-1]
@@ -178,7 +197,7 @@ def _status(options: argparse.Namespace) -> int:
     os.environ["CUDA_VISIBLE_DEVICES"] = ""  # looking takes no device from anybody
     from promptatlas.runs import status, status_lines
 
-    study = _study(options.configfile)
+    study = _study(options)
     if options.method is not None:
         _known("method", options.method, study.every_method)
     found = list(status.states(study, options.method))
@@ -195,10 +214,11 @@ def _status(options: argparse.Namespace) -> int:
 
 
 def _rerun(options: argparse.Namespace) -> int:
-    study = _study(options.configfile)
+    study = _study(options)
     files = [str(study.paths.cell(cell)) for cell in _cells(study, options)]
     command = [sys.executable, "-m", "snakemake", "--cores", options.cores]
     command += [f"--configfile={options.configfile}"] if options.configfile else []
+    command += ["--config", *options.config] if options.config else []
     command += [f"--profile={profile}" for profile in options.profile or []]
     command += ["--dry-run"] if options.dry_run else []
     return subprocess.call([*command, "--forcerun", *files])
@@ -208,15 +228,24 @@ def _next(options: argparse.Namespace) -> int:
     if options.budget < 1:
         raise UserError(f"--budget must be at least 1, not {options.budget}")
     from promptatlas.analysis.budget import of_study
+    from promptatlas.base.files import replace
 
-    print("\n".join(of_study.lines(_study(options.configfile), options.budget)))
+    study = _study(options, pairs=None)  # of all pairs, also of those that the last ones left out
+    plans = of_study.plans(study, options.budget)
+    print("\n".join(of_study.lines(plans)))
+    if options.output is not None:
+        try:
+            replace(options.output, of_study.listed(plans).encode())
+        except OSError as error:
+            raise UserError(f"{options.output} cannot be written ({error.strerror}); name another file with -o") from None
+        print(f"measure them with: snakemake --cores 2 --config pairs={quote(str(options.output))}", file=sys.stderr)
     return 0
 
 
 def _plan(options: argparse.Namespace) -> int:
     if options.gpus is not None and options.gpus < 1:
         raise UserError(f"--gpus must be at least 1, not {options.gpus}")
-    study = _study(options.configfile)
+    study = _study(options)
     _tell(data_folders.remarks(study))
     if wrong := data_folders.wrong(study):
         _tell(wrong[:-1])
@@ -250,7 +279,7 @@ def _calibrate(options: argparse.Namespace) -> int:
 def _settings(options: argparse.Namespace) -> int:
     from promptatlas.methods import manual, schema
 
-    configuration.load_plugins(_configured(_files(options.configfile)))
+    configuration.load_plugins(_configured(_files(options.configfile), _given(options.config)))
     print(schema.text() if options.schema else manual.page(), end="")
     return 0
 
@@ -258,7 +287,7 @@ def _settings(options: argparse.Namespace) -> int:
 def _pack(options: argparse.Namespace) -> int:
     from promptatlas.exchange import archive
 
-    study = _study(options.configfile)
+    study = _study(options)
     files = archive.pack(study, options.output)
     print(f"{options.output}: {len(files)} files of {study.name}")
     if failed_results := archive.failed_results(study):
@@ -333,7 +362,10 @@ def _cells(study: Study, options: argparse.Namespace) -> list[Cell]:
     _known("protocol", protocols[0], study.protocols)
     if not study.design.measures(options.source, options.target):
         raise UserError(f"this study, with `design: {study.design.name}`, does not try the prompt of {options.source} on {options.target}")
-    return [Cell(protocol, options.method, seed, options.target, options.source) for protocol in protocols for seed in seeds]
+    where = [protocol for protocol in protocols if study.has_cells(protocol, options.method, options.source, options.target)]
+    if not where:
+        raise UserError(f"{study.config['pairs']}, under `pairs`, does not list {options.source} and {options.target} for {options.method}")
+    return [Cell(protocol, options.method, seed, options.target, options.source) for protocol in where for seed in seeds]
 
 
 def _known(kind: str, name: str, known: Sequence[str]) -> None:

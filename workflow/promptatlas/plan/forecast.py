@@ -11,7 +11,7 @@ from pathlib import Path
 
 from promptatlas.analysis.statistics.scales import RESPONSES
 from promptatlas.analysis.statistics.views import VIEWS
-from promptatlas.study.costs import StepMemory, Work
+from promptatlas.study.costs import StepMemory, Work, choosing
 from promptatlas.study.designs import COMPARED, EXPLAINED
 from promptatlas.study.jobs import ComputeJob, Job
 from promptatlas.study.sizes import Size
@@ -66,14 +66,19 @@ def jobs(study: Study, sizes: Mapping[str, Size], weights: int) -> list[Planned]
     return found
 
 
+def _choosing(study: Study) -> Work:
+    drawn = len(study.choice.draws) * len(study.choice.shots)
+    return choosing(len(study.tasks), len(study.learners), len(study.seeds), len(study.methods), drawn)
+
+
 def _report(study: Study) -> Iterator[tuple[str, Work]]:
     """What is made of the results when all are there, one after the other."""
     yield "collect", LIGHT
     yield "describe", LIGHT
     if study.multitask.joint:
         yield "collect_joint", LIGHT
-    if study.choice:
-        yield "choice", LIGHT
+    if study.tries:
+        yield "choice", LIGHT + _choosing(study)
     if study.design.ending is EXPLAINED:
         views, cells = len(study.methods) * len(study.protocols), len(study.tasks) ** 2
         yield "pairs", LIGHT

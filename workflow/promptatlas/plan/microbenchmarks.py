@@ -11,7 +11,7 @@ import tempfile
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import replace
 from functools import partial
-from itertools import islice, product
+from itertools import product
 from pathlib import Path
 from types import SimpleNamespace
 from typing import Any
@@ -26,59 +26,23 @@ from promptatlas.backbone.encode import encode_images
 from promptatlas.base.rng import named_rng
 from promptatlas.evaluation import evaluate, similarity
 from promptatlas.methods import module_class
+from promptatlas.plan import choice_benchmarks
+from promptatlas.plan.made_up import Benchmark, MadeUp, Run, features, names, sized
 from promptatlas.study.costs import SENTENCE, SIGLIP_LENGTH, MethodCosts, Work, probing
 from promptatlas.study.designs import EXPLAINED
 from promptatlas.study.sizes import Size
 from promptatlas.study.study import Study
 from promptatlas.tasks import metrics
 from promptatlas.tasks.decoding import fitted
-from promptatlas.tasks.draws import Draw
 from promptatlas.tasks.mini import MINI_TASKS
-from promptatlas.tasks.task import Task
 from promptatlas.tasks.upright import opened
 from promptatlas.training import single_task
-from promptatlas.training.adapters import Examples
 from promptatlas.training.learners import BatchedLearners
 from promptatlas.training.linear_probe import linear_probe
 from promptatlas.training.shared_learner import SharedTask, tune_shared
 
-Run = Callable[[], object]
-Benchmark = tuple[Work, Callable[[], Run]]  # what is done, and getting ready to do it
-
-WORDS = "red blue green white black big small old new good car dog cat house tree road".split()
 PHOTO = (375, 500, 3)
 FEW, STEPS = 128, 16  # images and steps at most of a shortened epoch: its beginning and end count for little
-
-
-class MadeUp:
-    """A task of a given size: what `single_task` and `evaluate` ask of a prepared one."""
-
-    def __init__(self, size: Size, pixels: int) -> None:
-        self.size, self.pixels = size, pixels
-        several = metrics.lookup(size.metric).multilabel
-        self.task = Task("made up", "made up", "any", _names(size.classes), ("a photo of a {}.",), size.metric, several)
-
-    def images(self, split: str) -> np.ndarray:
-        shape = (getattr(self.size, split), self.pixels, self.pixels, 3)
-        return np.random.default_rng(0).integers(0, 255, shape, dtype=np.uint8)
-
-    def labels(self, split: str) -> np.ndarray:
-        labels = np.arange(getattr(self.size, split)) % self.size.classes
-        return np.eye(self.size.classes, dtype=np.uint8)[labels] if self.task.multilabel else labels
-
-    def rows(self, split: str, numbers: np.ndarray) -> np.ndarray:
-        return numbers
-
-    def draw(self) -> Draw:
-        train, held = np.arange(self.size.train), np.arange(self.size.validation)
-        return Draw(train, held, "validation", self.labels("train"), self.labels("validation"))
-
-    def examples(self, split: str, width: int, device: torch.device | str = "cpu") -> Examples:
-        """Features and labels; those of a class lie around a place of their own, as real ones do."""
-        labels = self.labels(split)
-        nearest = labels.argmax(1) if self.task.multilabel else labels
-        features = _unit(_features(self.size.classes, width)[nearest] + 0.7 * _features(len(labels), width))
-        return Examples(torch.from_numpy(features).to(device), torch.from_numpy(labels).to(device))
 
 
 def microbenchmarks(study: Study, model: Backbone, sizes: Mapping[str, Size]) -> dict[str, list[Benchmark]]:
@@ -91,12 +55,16 @@ def microbenchmarks(study: Study, model: Backbone, sizes: Mapping[str, Size]) ->
         found["prepare drawn"] = [_counted("prepare: drawn", n * len(embedded), _draw, embedded, n) for n in (2, 6)]
     if study.data.real_tasks:
         found["prepare decoded"] = _decoding(model.architecture.image_size)
-    found["probe"] = [_probing(replace(size, metric=metrics.ONE_CLASS), width) for size in (_sized(2, 8, 4), _sized(4, 24, 8), *typical)]
+    found["probe"] = [_probing(replace(size, metric=metrics.ONE_CLASS), width) for size in (sized(2, 8, 4), sized(4, 24, 8), *typical)]
     seeds = max((len(job.seeds) for job in study.jobs.tune), default=0)
     prompts = max(len(job.seeds) * len(job.sources) for job in study.jobs.transfer)
     for method in (MethodCosts.of(study, name) for name in study.methods):
         found[f"tune {method.name}"] = _tuning(model, method, typical, seeds)
         found[f"evaluate {method.name}"] = _evaluating(model, method, typical, prompts)
+        if study.tries and study.choice.estimators:
+            found[f"estimate {method.name}"] = choice_benchmarks.estimating(model, method, typical, study.choice)
+    if study.tries:
+        found["choice"] = [choice_benchmarks.choosing(study, tasks, seeds) for tasks, seeds in ((3, 1), (6, 1), (6, 3))]
     for method in (MethodCosts.of(study, name) for name in study.shared_methods):
         found[f"share {method.name}"] = _sharing(model, method, typical)
     for method in (MethodCosts.of(study, name) for name in study.adapter_methods):
@@ -114,42 +82,21 @@ def _counted(name: str, count: int, run: Callable[..., object], *given: Any) -> 
     return Work({name: count}), lambda: partial(run, *given)
 
 
-def _names(count: int) -> tuple[str, ...]:
-    """Names of words of one token each; the first differs, or the text tower would run it once for all."""
-    return tuple(" ".join(reversed(words)) for words in islice(product(WORDS, repeat=_words(count)), count))
-
-
-def _words(count: int) -> int:
-    return 2 if count <= len(WORDS) ** 2 else 3
-
-
-def _sized(classes: int, train: int, validation: int, test: int = 0) -> Size:
-    return Size((_words(classes),) * classes, train, validation, test, 0)
-
-
-def _features(count: int, width: int) -> np.ndarray:
-    return _unit(np.random.default_rng(0).normal(size=(count, width)).astype(np.float32))
-
-
-def _unit(rows: np.ndarray) -> np.ndarray:
-    return rows / np.linalg.norm(rows, axis=1, keepdims=True)
-
-
 def _encoding(model: Backbone) -> list[Benchmark]:
     sentence, pixels = SIGLIP_LENGTH if model.architecture.kind == "siglip" else SENTENCE + 2, model.architecture.image_size
     found: list[Benchmark] = []
     for count in (1, 2, 16, 128):
-        images = MadeUp(_sized(2, count, 0), pixels).images("train")
-        found.append(_counted("encode: tokens", count * sentence, model.class_features, _names(count), ("a photo of a {}.",)))
+        images = MadeUp(sized(2, count, 0), pixels).images("train")
+        found.append(_counted("encode: tokens", count * sentence, model.class_features, names(count), ("a photo of a {}.",)))
         found.append(_counted("encode: images", count, encode_images, model, images))
     return found
 
 
 def _tuning(model: Backbone, method: MethodCosts, typical: Sequence[Size], learners: int) -> list[Benchmark]:
     """One epoch: the smallest, with more classes, with more images; then classes as in the study and a few images."""
-    sizes = [(_sized(2, 2, 2), 1), (_sized(6, 2, 2), 1), (_sized(2, 6, 6), 1)]
+    sizes = [(sized(2, 2, 2), 1), (sized(6, 2, 2), 1), (sized(2, 6, 6), 1)]
     few = min(FEW, STEPS * method.settings["batch_size"])
-    sizes += [(_sized(size.classes, min(size.train, few), min(size.validation, FEW // 2)), learners) for size in typical]
+    sizes += [(sized(size.classes, min(size.train, few), min(size.validation, FEW // 2)), learners) for size in typical]
     quick = replace(method, settings={**method.settings, "epochs": 1})
 
     def ready(task: Any, k: int) -> Run:
@@ -169,10 +116,10 @@ def _evaluating(model: Backbone, method: MethodCosts, typical: Sequence[Size], p
 
     def ready(task: Any, k: int) -> Run:
         own = single_task.scratch(model, method.name, dict(method.settings), 0).prompts
-        encoded = {"features_test": _features(task.size.test, model.architecture.embed_dim)}
+        encoded = {"features_test": features(task.size.test, model.architecture.embed_dim)}
         return partial(evaluate.evaluate, model, task, encoded, [own] * k)
 
-    tasks = [(MadeUp(_sized(classes, 0, 0, test), model.architecture.image_size), k) for classes, test, k in sizes]
+    tasks = [(MadeUp(sized(classes, 0, 0, test), model.architecture.image_size), k) for classes, test, k in sizes]
     return [(method.evaluating(task.size, k), partial(ready, task, k)) for task, k in tasks]
 
 
@@ -188,22 +135,22 @@ def _sharing(model: Backbone, method: MethodCosts, typical: Sequence[Size]) -> l
         ]
         return partial(tune_shared, model, method.name, dict(quick.settings), tasks, 0)
 
-    several = ([_sized(2, 4, 2)] * 2, [_sized(8, 4, 2)] * 2, [_sized(size.classes, 32, 32) for size in typical])
+    several = ([sized(2, 4, 2)] * 2, [sized(8, 4, 2)] * 2, [sized(size.classes, 32, 32) for size in typical])
     return [(quick.sharing(sizes), partial(ready, sizes)) for sizes in several]
 
 
 def _adapting(method: MethodCosts, typical: Sequence[Size], scale: float, width: int) -> list[Benchmark]:
     """Small grids and few epochs, each varied alone; one task ranks images, which makes every pair of alpha and beta a step."""
-    tiny, own = _sized(2, 4, 4), [replace(size, metric=metrics.ONE_CLASS) for size in typical]
+    tiny, own = sized(2, 4, 4), [replace(size, metric=metrics.ONE_CLASS) for size in typical]
     several = [(tiny, 5, 2), (tiny, 20, 2), (tiny, 5, 8), (replace(tiny, metric="roc_auc"), 5, 2)]
-    several += [(_sized(4, 16, 8), 5, 2), (_sized(6, 48, 16), 5, 2)]
+    several += [(sized(4, 16, 8), 5, 2), (sized(6, 48, 16), 5, 2)]
     several += [(own[0], 5, 2), (own[1], 20, 2), (own[1], 5, 8), (own[2], 20, 8)]
     trained = "epochs" in method.settings
 
     def ready(settings: dict[str, Any], size: Size) -> Run:
         examples = [MadeUp(size, 1).examples(split, width) for split in ("train", "validation")]
         order = (named_rng("order", "made up"),) if trained else ()
-        weights = torch.from_numpy(_features(size.classes, width))
+        weights = torch.from_numpy(features(size.classes, width))
         return partial(module_class(method.name), settings, scale, weights, *examples, size.metric, *order)
 
     found: list[Benchmark] = []
@@ -246,8 +193,8 @@ def _as_weights(content: bytes) -> None:
 def _compare(width: int, count: int) -> None:
     """Two tasks with each other and with themselves, by every measure."""
     about = [SimpleNamespace(name=f"task {number}", family="any", drawn=(), labelled=()) for number in range(2)]
-    features = {"features_train": _features(count, width), "class_features": _features(10, width)}
-    similarity.compute({task.name: (task, features) for task in about})
+    encoded = {"features_train": features(count, width), "class_features": features(10, width)}
+    similarity.compute({task.name: (task, encoded) for task in about})
 
 
 def _permute(tasks: int, count: int) -> None:

@@ -21,7 +21,7 @@ import numpy as np
 import torch
 from scipy.optimize import nnls
 
-from promptatlas.plan.microbenchmarks import Benchmark, Run
+from promptatlas.plan.made_up import Benchmark, Run
 from promptatlas.study.costs import Work
 
 BUDGET = 20.0

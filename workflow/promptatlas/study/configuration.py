@@ -7,6 +7,8 @@ import re
 from collections.abc import Iterable, Mapping, Sequence
 from typing import Any
 
+import yaml
+
 from promptatlas import methods
 from promptatlas.backbone import kinds
 from promptatlas.backbone.origin import origin
@@ -58,6 +60,16 @@ def complete(given: dict[str, Any]) -> dict[str, Any]:
     if config["only"] is not None:
         _known("source", config["only"], [*designs.design(config).learners, *protocols.CALIBRATION, *multitask.ROWS], "only")
     return config
+
+
+def value(key: str, text: str) -> Any:
+    """What a text after `key=` on the command line says. UserError if it is no YAML."""
+    try:
+        return yaml.safe_load(text)
+    except yaml.YAMLError:
+        raise UserError(
+            f"`{plain(key)}` on the command line is not valid YAML; write it as in the configuration, such as seeds=[1,2]"
+        ) from None
 
 
 def load_plugins(given: Mapping[str, Any]) -> None:

@@ -106,6 +106,22 @@ class MethodCosts:
         """Answers of `prompts` prompts on the labelled training images that prompts are tried on."""
         return self.evaluating(replace(size, test=size.tried), prompts)
 
+    def estimating(self, size: Size, sources: Iterable[Size], images: int) -> Work:
+        """Estimators of prompts of `sources` from their answers on `images` images of the target, all draws and levels counted, and the
+        probabilities of the sources' classes that they look at."""
+        each = list(sources)
+        return Work({
+            f"evaluate {self.name}: tokens": sum(map(self.sentences, each)) * (size.tried if self.by_image else 1),
+            f"estimate {self.name}: prompts": len(each),
+            f"estimate {self.name}: images": len(each) * images * self.visual,
+            f"estimate {self.name}: logits": len(each) * images * size.classes,
+        })  # fmt: skip
+
+    def gradients(self, size: Size, starts: int, images: int) -> Work:
+        """Of the loss at `starts` untrained prompts, forward and back, on the images of all draws and levels."""
+        text = self.sentences(size) * (images if self.by_image else 1)
+        return Work({f"tune {self.name}: tokens": 2 * starts * text, f"tune {self.name}: images": 2 * starts * images * self.visual})
+
     def sharing(self, sizes: Sequence[Size]) -> Work:
         """One learner on all tasks; a step runs the names of those tasks of which it has an image, all in one pass."""
         total, batch, epochs = sum(size.train for size in sizes), self.settings["batch_size"], self.settings["epochs"]
@@ -141,6 +157,17 @@ def encoding(scope: Scope, size: Size) -> Work:
 def probing(size: Size) -> Work:
     """One linear probe."""
     return Work({"probe: fits": 1, "probe: products": size.train * size.classes})
+
+
+def choosing(targets: int, sources: int, seeds: int, methods: int, drawn: int) -> Work:
+    """The table `choice`: on every target, `drawn` times (draws and numbers of images), gains of the candidates with and without each
+    source, of all seeds and of each alone, of each method and of all together."""
+    counted, several = drawn * targets * (1 + sources), seeds > 1
+    groups = [1] * methods + [methods] * (methods > 1)
+    return Work({
+        "choice: choices": counted * (1 + seeds * several) * len(groups),
+        "choice: candidates": counted * (1 + several) * (sources - 1) * seeds * sum(groups),
+    })  # fmt: skip
 
 
 def preparing(size: Size) -> Work:

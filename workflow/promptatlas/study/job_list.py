@@ -6,7 +6,7 @@ Results do not depend on how the work is cut. Knows nothing of torch, of Snakema
 import re
 from collections.abc import Sequence
 from dataclasses import dataclass
-from functools import cached_property
+from functools import cached_property, partial
 
 from promptatlas.study.jobs import (
     AdaptJob,
@@ -58,7 +58,7 @@ class Jobs:
             TuneJob(self._scope, job_name(f"tune_{method}", tasks, seeds), method, tasks.items, seeds.items)
             for method in self._scope.methods
             for seeds in chunks(self._scope.seeds, self._size("seeds"), "seed")
-            for tasks in chunks(self._scope.learners, self._size("prompts"))
+            for tasks in chunks(self._scope.trained_on(method), self._size("prompts"))
         ]
 
     @cached_property
@@ -112,14 +112,14 @@ class Jobs:
             for seeds in chunks(self._scope.seeds, self._size("seeds"), "seed")
             for targets in chunks(self._scope.tasks, self._targets_per_job(protocol))
             for sources in chunks(self._scope.sources, self._size("sources"), "from_")
-            if all(tried := self._measured(sources.items, targets.items))
+            if all(tried := self._measured(protocol, method, sources.items, targets.items))
         ]  # fmt: skip
 
     @cached_property
     def tries(self) -> list[TryJob]:
         return [
             TryJob(self._scope, job_name(f"try_{method}", targets), method, targets.items, self._needs_of_tries(method, targets.items))
-            for method in (self._scope.methods if self._scope.choice else ())
+            for method in (self._scope.methods if self._scope.tries else ())
             for targets in chunks(self._scope.tasks, self._targets_per_job(FROZEN.name))
         ]
 
@@ -149,9 +149,11 @@ class Jobs:
     def _encoded(self) -> dict[str, str]:
         return {task: job.name for job in self.encode for task in job.tasks}
 
-    def _measured(self, sources: Sequence[str], targets: Sequence[str]) -> tuple[tuple[str, ...], tuple[str, ...]]:
+    def _measured(
+        self, protocol: str, method: str, sources: Sequence[str], targets: Sequence[str]
+    ) -> tuple[tuple[str, ...], tuple[str, ...]]:
         """Those of the sources and of the targets that have a cell with any of the others."""
-        measures = self._scope.design.measures
+        measures = partial(self._scope.has_cells, protocol, method)
         return (
             tuple(source for source in sources if any(measures(source, target) for target in targets)),
             tuple(target for target in targets if any(measures(source, target) for source in sources)),
@@ -203,7 +205,7 @@ class Chunk:
 
 def chunks(items: Sequence, size: int | str, prefix: str = "") -> list[Chunk]:
     """Consecutive pieces of `items`; a piece is called by its only item, or by its number, or not at all if it is everything."""
-    each = len(items) if size == "all" else int(size)
+    each = max(1, len(items)) if size == "all" else int(size)
     pieces = [tuple(items[start : start + each]) for start in range(0, len(items), each)]
     if len(pieces) == 1:
         return [Chunk(pieces[0], "")]

@@ -14,6 +14,7 @@ from pathlib import Path
 from typing import Any, ClassVar
 
 from promptatlas.base.errors import UserError
+from promptatlas.evaluation import estimates
 from promptatlas.records import cells, whole
 from promptatlas.records.cells import Cell
 from promptatlas.records.draw_file import read_draw
@@ -505,8 +506,16 @@ class TryJob(MethodJob):
         return f"Try {self.method} on {draws} draws of {shots} training images per class of {len(self.targets)} targets; {KEPT}"
 
     def cost(self, sizes: Mapping[str, Size]) -> Work:
-        method = MethodCosts.of(self.scope, self.method)
-        return together(method.trying(sizes[target], sum(1 for _ in self.prompts(target))) for target in self.targets)
+        method, choice = MethodCosts.of(self.scope, self.method), self.scope.choice
+        work = together(method.trying(sizes[target], sum(1 for _ in self.prompts(target))) for target in self.targets)
+        for target in self.targets if choice.estimators else ():
+            size = sizes[target]
+            images = len(choice.draws) * sum(min(level * size.classes, size.tried) for level in choice.shots)
+            sources = (sizes[source] for source, _ in self.prompts(target) if source in self.scope.learners)
+            work += method.estimating(size, sources, images)
+            if any("gradient" in estimates.lookup(name).needs for name in choice.estimators):
+                work += method.gradients(size, len(self.scope.seeds), images)
+        return work
 
 
 @dataclass(frozen=True)
@@ -529,7 +538,7 @@ class TransferJob(MethodJob):
         for seed in self.seeds:
             for target in self.targets:
                 for source in self.sources:
-                    if self.scope.design.measures(source, target):
+                    if self.scope.has_cells(self.protocol, self.method, source, target):
                         yield Cell(self.protocol, self.method, seed, target, source)
 
     @property

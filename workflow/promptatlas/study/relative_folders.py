@@ -31,7 +31,10 @@ def counted(config: Mapping[str, Any], files: Sequence[Path]) -> tuple[dict[str,
     backbone = config.get("backbone")
     if isinstance(backbone, dict):
         backbone = {key: _weights(key, value, contents) for key, value in backbone.items()}
-    placed = {"data": data, "backbone": backbone, "plugins": _plugins(config.get("plugins"), contents, wrong)}
+    placed = {
+        "data": data, "backbone": backbone, "plugins": _plugins(config.get("plugins"), contents, wrong),
+        "pairs": _pairs(config.get("pairs"), contents, wrong),
+    }  # fmt: skip
     return {**config} | {key: value for key, value in placed.items() if key in config}, wrong
 
 
@@ -95,6 +98,15 @@ def _plugins(listed: Any, contents: list, wrong: list[UserError]) -> Any:
         except UserError as error:
             wrong.append(UserError(f"`plugins`: {error}"))
     return placed
+
+
+def _pairs(value: Any, contents: list, wrong: list[UserError]) -> Any:
+    base = _base(value, contents, "pairs")
+    try:
+        return _placed(value, base) if base else value
+    except UserError as error:
+        wrong.append(UserError(f"`pairs`: {error}"))
+        return value
 
 
 def _base(value: Any, contents: list, *keys: str, prefix: str = "") -> Path | None:

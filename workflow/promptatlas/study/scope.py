@@ -1,6 +1,6 @@
 """What a study is about: tasks, methods, protocols, seeds and their settings, and where its files, data and backbone are.
 
-Knows nothing of jobs, of torch, of Snakemake or of what is in the files.
+Knows nothing of jobs, of torch, of Snakemake or of what is in the files, but for the list of pairs that configures it.
 """
 
 from collections.abc import Sequence
@@ -14,6 +14,7 @@ from promptatlas.base import plugins
 from promptatlas.base.version import NUMERICS_VERSION
 from promptatlas.evaluation import similarity
 from promptatlas.records.cells import Cell
+from promptatlas.study import pairs
 from promptatlas.study.backbone import BackboneChoice
 from promptatlas.study.choice import ChoiceOptions
 from promptatlas.study.configuration import complete
@@ -41,14 +42,16 @@ class Scope:
         self.tasks: tuple[str, ...] = self.design.tasks
         self.learners: tuple[str, ...] = self.design.learners
         self.methods: tuple[str, ...] = self._used("prompt")
-        self.shared_methods: tuple[str, ...] = self._used("shared")
-        self.adapter_methods: tuple[str, ...] = self._used("adapter")
+        self.pairs = pairs.of(self.config, self.tasks, self.learners, self.methods)
+        # Beside a matrix that is not whole there is nothing else.
+        self.shared_methods: tuple[str, ...] = () if self.pairs else self._used("shared")
+        self.adapter_methods: tuple[str, ...] = () if self.pairs else self._used("adapter")
         self.protocols: tuple[str, ...] = tuple(self.config["protocols"])
         self.seeds: tuple[int, ...] = tuple(self.config["seeds"])
         self.shots: int = self.config["shots"]
         self.sources: tuple[str, ...] = (*self.learners, *self.config["calibration"]) if self.methods else (TEMPLATE,)
         self.choice = ChoiceOptions(self.config)
-        self.multitask = MultitaskOptions(self.config, self.tasks)
+        self.multitask = MultitaskOptions(self.config | ({"multitask": None, "joint": []} if self.pairs else {}), self.tasks)
         if self.multitask.row:
             self.sources = (*self.sources, self.multitask.row)
         self.paths = Paths(self.folder, self.shots, self.multitask)
@@ -58,6 +61,23 @@ class Scope:
     def _used(self, kind: str) -> tuple[str, ...]:
         """The methods of one kind that are listed, or that a listed one builds upon."""
         return tuple(method for method in self.config["settings"] if methods.kind(method) == kind)
+
+    @property
+    def tries(self) -> bool:
+        """Whether prompts are tried on labelled images, to find out how well one can be chosen: where all are there."""
+        return bool(self.choice) and not self.pairs
+
+    def has_cells(self, protocol: str, method: str, source: str, target: str) -> bool:
+        """Whether the study has cells of `source`'s prompt, which may be a row beside the tasks, on `target`."""
+        return self.design.measures(source, target) and (self.pairs is None or self.pairs.measures(protocol, method, source, target))
+
+    def trained_on(self, method: str) -> tuple[str, ...]:
+        """The tasks on which source prompts of a method are trained: of the learners those that any cell applies."""
+        if self.pairs is None:
+            return self.learners
+        own = [self.pairs.targets(protocol, method) for protocol in self.protocols if self.starts_from_targets(protocol, method)]
+        wanted = {*self.pairs.sources(method)}.union(*own)
+        return tuple(task for task in self.learners if task in wanted)
 
     @property
     def cell_methods(self) -> tuple[str, ...]:
@@ -147,4 +167,5 @@ class Scope:
     def description(self) -> dict[str, Any]:
         """The configuration as far as it says what is measured, not where or in which pieces, and what plugins were made from."""
         code, without = plugins.marks(), () if self.choice else ("choice",)  # as if there were no such key
-        return {key: value for key, value in self.config.items() if key not in (*WHERE, *without)} | ({"plugin_code": code} if code else {})
+        own = {key: value for key, value in self.config.items() if key not in (*WHERE, *without, "pairs")}
+        return own | ({"plugin_code": code} if code else {}) | ({"pairs": self.pairs.description} if self.pairs else {})

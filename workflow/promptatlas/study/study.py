@@ -74,7 +74,7 @@ class Study(Scope):
     @property
     def tables(self) -> list[Path]:
         shared = ("joint",) if self.multitask.joint else ()
-        chosen = ("choice",) if self.choice else ()
+        chosen = ("choice",) if self.tries else ()
         return [path for name in (*TABLES, *self.design.ending.tables, *shared, *chosen) for path in self.paths.table(name)]
 
     @property

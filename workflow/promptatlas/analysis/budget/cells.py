@@ -97,6 +97,22 @@ def next_cells(
     return chosen
 
 
+def first_cells(there: np.ndarray, count: int, possible: np.ndarray) -> list[Next]:
+    """`count` cells (fewer if fewer are left) to begin with, from those `there` already (N, N): each in the row and the column that have
+    fewest so far; of equal ones round by round of a random order of the tasks, in which each is a source once and a target once.
+    possible: (N, N) which can be measured. Nothing is known of what they improve: NaN."""
+    tasks, off = len(there), ~np.eye(len(there), dtype=bool)
+    chosen, place, found = np.array(there, dtype=bool) & off, np.argsort(named_rng("budget", "first").permutation(tasks)), []
+    left = possible & ~chosen & off
+    tie = ((place - place[:, None]) % tasks + place / tasks) / (tasks + 1)
+    for _ in range(min(count, int(left.sum()))):
+        crowd = chosen.sum(axis=1)[:, None] + chosen.sum(axis=0)
+        source, target = np.unravel_index(int(np.where(left, crowd + tie, np.inf).argmin()), left.shape)
+        found.append(Next(int(source), int(target), np.nan))
+        chosen[source, target], left[source, target] = True, False
+    return found
+
+
 def simulated(
     gains: np.ndarray, similarity: Sequence[np.ndarray] = (), floor: float = 0.0, repeats: int = REPEATS, step: float = STEP
 ) -> pd.DataFrame:

@@ -1,14 +1,18 @@
 """Which pairs of tasks a study that is not finished should measure next, from the cells that it has."""
 
 from collections import defaultdict
+from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from shlex import quote
 
 import numpy as np
+import pandas as pd
 
-from promptatlas.analysis.budget.cells import FEWEST, next_cells
+from promptatlas.analysis.budget.cells import FEWEST, Next, first_cells, next_cells
+from promptatlas.analysis.statistics.matrices import similarity_matrices
 from promptatlas.base.messages import counted
 from promptatlas.records import cells
+from promptatlas.study import pairs
 from promptatlas.study.protocols import TEMPLATE
 from promptatlas.study.study import Study
 
@@ -17,7 +21,7 @@ from promptatlas.study.study import Study
 class Measured:
     """What of one protocol and method is there: gains (N, N) in points over the hand-written prompt on the same target, mean over the
     seeds that are measured, NaN where none is or where the hand-written prompt is not; wanted, there: (N, N) the pairs that the study has,
-    and those of them that have a score.
+    and those of them that have a score; own: (N, N) the same of tasks and themselves.
     """
 
     protocol: str
@@ -26,6 +30,7 @@ class Measured:
     gains: np.ndarray
     wanted: np.ndarray
     there: np.ndarray
+    own: np.ndarray
 
 
 def measured(study: Study) -> list[Measured]:
@@ -38,37 +43,83 @@ def measured(study: Study) -> list[Measured]:
     return [one for which, found in scores.items() if (one := _of(study.tasks, *which, found)).wanted.any()]
 
 
-def lines(study: Study, budget: int) -> list[str]:
-    """What to print: by protocol and method how many pairs are measured, and the `budget` next ones as the options that name them."""
-    out = []
-    for one in measured(study):
-        known, wanted = int(one.there.sum()), int(one.wanted.sum())
-        told = f"{one.protocol} {one.method}: {known} of {counted(wanted, 'pair')} measured"
-        if known == wanted:
-            out.append(f"{told}, that is all")
-        elif np.isfinite(one.gains).sum() < FEWEST:
-            out.append(f"{told}; {FEWEST} are needed, on targets where the hand-written prompt is measured too, to say which are next")
-        else:
-            coming = next_cells(one.gains, budget, one.wanted & ~one.there)
-            out += [
-                f"{told}; next, with the points expected:",
-                *(f"  {_address(one, cell.source, cell.target)}  +{cell.improvement:.1f}" for cell in coming),
-            ]
-    return out or ["this study has no pairs of tasks to measure"]
+@dataclass(frozen=True)
+class Plan:
+    """What of one protocol and method to measure next. by: the similarities that were looked at; evenly: whether too few cells are measured
+    for a forecast, so that they are spread over all tasks."""
+
+    of: Measured
+    coming: Sequence[Next]
+    by: tuple[str, ...] = ()
+    evenly: bool = False
+
+
+def plans(study: Study, budget: int) -> list[Plan]:
+    """The `budget` next pairs by protocol and method. The confirmatory similarities of the study (`statistics.primary`) are looked at where
+    their table is there."""
+    path = study.paths.table("similarity")[0]
+    known = pd.read_parquet(path) if path.exists() else None
+    return [_plan(one, budget, {} if known is None else _similarities(study, known, one)) for one in measured(study)]
+
+
+def _plan(one: Measured, budget: int, near: dict[str, np.ndarray]) -> Plan:
+    possible = one.wanted & ~one.there
+    if not possible.any():
+        return Plan(one, ())
+    if np.isfinite(one.gains).sum() < FEWEST:
+        return Plan(one, first_cells(one.there, budget, possible), evenly=True)
+    return Plan(one, next_cells(one.gains, budget, possible, [*near.values()]), tuple(near))
+
+
+def _similarities(study: Study, table: pd.DataFrame, one: Measured) -> dict[str, np.ndarray]:
+    found = similarity_matrices(table, one.tasks, one.method)
+    chosen = {name: found[name] for name in study.config["statistics"]["primary"] if name in found}
+    return {name: values for name, values in chosen.items() if np.isfinite(values).any()}
+
+
+def lines(found: Sequence[Plan]) -> list[str]:
+    """What to print: by protocol and method how many pairs are measured, and the next ones as the options that name them."""
+    return [line for plan in found for line in _lines(plan)] or ["this study has no pairs of tasks to measure"]
+
+
+def _lines(plan: Plan) -> Iterator[str]:
+    one = plan.of
+    told = f"{one.protocol} {one.method}: {int(one.there.sum())} of {counted(int(one.wanted.sum()), 'pair')} measured"
+    if not plan.coming:
+        yield f"{told}, that is all"
+    elif plan.evenly:
+        yield f"{told}, where {FEWEST} are needed, with the hand-written prompt beside them, to foretell gains; next, spread evenly:"
+        yield from (f"  {_address(one, cell.source, cell.target)}" for cell in plan.coming)
+    else:
+        by = f" from similarity ({', '.join(plan.by)}) and gains" if plan.by else ""
+        yield f"{told}; next, with the points expected{by}:"
+        yield from (f"  {_address(one, cell.source, cell.target)}  +{cell.improvement:.1f}" for cell in plan.coming)
+
+
+def listed(found: Iterable[Plan]) -> str:
+    """The file for the key `pairs`: what is measured and what is next."""
+    return pairs.text(
+        (one.protocol, one.method, one.tasks[source], one.tasks[target])
+        for plan in found
+        for one in [plan.of]
+        for source, target in [*np.argwhere(one.there | one.own).tolist(), *((cell.source, cell.target) for cell in plan.coming)]
+    )
 
 
 def _of(tasks: tuple[str, ...], protocol: str, method: str, scores: dict[tuple[str, str], list[float]]) -> Measured:
     number = {task: index for index, task in enumerate(tasks)}
     gains = np.full((len(tasks), len(tasks)), np.nan)
-    wanted, there = np.zeros(gains.shape, dtype=bool), np.zeros(gains.shape, dtype=bool)
+    wanted, there, own = (np.zeros(gains.shape, dtype=bool) for _ in range(3))
     for (source, target), found in scores.items():
-        if source in number and source != target:
+        if source == target:
+            own[number[target], number[target]] = bool(found)
+        elif source in number:
             pair = number[source], number[target]
             wanted[pair], there[pair] = True, bool(found)
             hand_written = scores.get((TEMPLATE, target))
             if found and hand_written:
                 gains[pair] = 100 * (np.mean(found) - np.mean(hand_written))
-    return Measured(protocol, method, tasks, gains, wanted, there)
+    return Measured(protocol, method, tasks, gains, wanted, there, own)
 
 
 def _address(one: Measured, source: int, target: int) -> str:

@@ -33,7 +33,7 @@ function drawPanel() {
   if (!measured.length) {
     parts.push(
       element("p", {class: "big"}, failed.length ? "failed" : SUMMARY.so_far ? "not measured yet" : "not measured"),
-      element("p", {class: "quiet"}, failed.length ? "The commands below try again." : "The commands below compute it."),
+      element("p", {class: "quiet"}, failed.length ? "The commands below try again." : restricted() ? UNLISTED : "The commands below compute it."),
     );
   } else {
     parts.push(...cellNumbers(source, target, scores, measured));
@@ -43,10 +43,14 @@ function drawPanel() {
   parts.push(
     ...cellClasses(source, target),
     ...cellTuning(source),
-    ...(source === "largest_class" ? [] : cellCommands(source, target, scores.map(one => one[0]))),
+    ...(source === "largest_class" || (restricted() && !measured.length && !failed.length) ? [] : cellCommands(source, target, scores.map(one => one[0]))),
   );
   fill("panel", parts);
 }
+
+// Whether the study measures a list of pairs only.
+const restricted = () => Boolean(DATA.config.pairs);
+const UNLISTED = "It is not among the pairs to which the study is restricted; add it to their list, or measure the whole study without the key pairs.";
 
 // Whether the source is a prompt of listed tasks of which the target is one.
 function learnedFrom(source, target) {
@@ -171,8 +175,11 @@ function cellCommands(source, target, seeds) {
     seeds.map(seed => element("option", {value: seed}, `seed ${seed}`)),
   );
   write("all");
-  const note = DATA.study === "mini" ? null : "Add --configfile with the study\u2019s own configuration to either command.";
-  return [element("h4", {}, "Compute it again: ", choose), place, note && element("p", {class: "quiet"}, note)];
+  const notes = [
+    DATA.study !== "mini" && "Add --configfile with the study\u2019s own configuration to either command.",
+    restricted() && "Give --config its pairs=FILE, too, if the configuration does not name the file.",
+  ].filter(Boolean);
+  return [element("h4", {}, "Compute it again: ", choose), place, ...notes.map(note => element("p", {class: "quiet"}, note))];
 }
 
 // As one word of a shell; names of tasks are, the folder of the results need not be.
