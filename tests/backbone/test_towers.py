@@ -7,7 +7,7 @@ import torch
 import torch.nn.functional as F
 
 from doubled import doubled
-from naive_towers import NAMES, naive_text, tokenize
+from naive_towers import NAMES, naive_text, naive_vision, tokenize
 from promptatlas.backbone import export
 from promptatlas.backbone.text import plain_sentences, sentences
 from promptatlas.base.errors import UserError
@@ -16,19 +16,6 @@ from twins import MEAN, STD, fill, large, unfilled
 
 def assert_close(ours, reference, tolerance=1e-5):
     torch.testing.assert_close(ours, reference, atol=tolerance, rtol=tolerance)
-
-
-def naive_vision(model, images, prompts):
-    """(B, D) for prompts (depth, n, d): the tokens stand after the class token and are replaced layer by layer."""
-    visual = model.visual
-    x = visual._embeds(images)
-    depth, n, _ = prompts.shape
-    for layer, block in enumerate(visual.transformer.resblocks):
-        if layer < depth:
-            rest = x[:, 1:] if layer == 0 else x[:, 1 + n :]
-            x = torch.cat([x[:, :1], prompts[layer].expand(len(x), -1, -1), rest], dim=1)
-        x = block(x)
-    return visual.ln_post(x[:, 0]) @ visual.proj
 
 
 def test_plain_sentences_equal_open_clip(tiny):

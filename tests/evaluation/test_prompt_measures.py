@@ -5,15 +5,17 @@ import pytest
 import torch
 from scipy.spatial.distance import cosine
 
+from naive_towers import naive_text, naive_vision, tokenize
 from promptatlas.backbone import encode
 from promptatlas.evaluation import evaluate, similarity
 from promptatlas.evaluation.behaviour import behaviours
 from promptatlas.evaluation.similarity import Behaviour
-from promptatlas.evaluation.similarity.prompt import debiased_cka, mean_token, mean_unit_token, whole
+from promptatlas.evaluation.similarity.prompt import debiased_cka, mean_token, mean_unit_token, overlap, whole
 from promptatlas.methods import settings
 from promptatlas.training import single_task
 from small_tasks import SMALL, write_task
 from synthetic_study import encoded_tasks
+from twins import TINY, twin
 
 
 def prompts(rng, text=(1, 1, 4, 6), visual=(1, 3, 2, 5)):
@@ -108,3 +110,56 @@ def test_behaviour_is_what_the_model_answers(method, tiny_backbone, tmp_path):
             rows = [0, 1, 4]  # the class names of both, each once
             assert float(tiny_backbone.logit_scale) * seen @ one.classes[rows].T == pytest.approx(expected, abs=1e-4)
     assert torch.is_grad_enabled()
+
+
+@pytest.mark.parametrize("method", ["coop", "vpt", "upt"])
+def test_active_units_are_those_of_open_clips_last_block(method, tmp_path):
+    """At the end token of every class name, and at the class token of every image, of a model with the same weights."""
+    model, own = twin(TINY | {"quick_gelu": False}, tmp_path / "twin")
+    task = write_task(tmp_path)
+    images, names = np.asarray(task.images("train")[np.arange(5)]), task.task.class_names
+    features = encode.encode_task(own, task, ["features_train"])["features_train"][:5]
+    prompt = single_task.scratch(own, method, settings(method, SMALL, "mini"), 1).prompts
+    (found,) = behaviours(own, {"a": names}, {"a": images}, {"a": features}, [prompt])
+    expected = []
+    if prompt.text is not None:
+        seen = watched(model.transformer, lambda: naive_text(model, [*names], prompt.text[0], prompt.position))
+        ends = [int(tokenize("X " * prompt.text.shape[2] + name.replace("_", " ") + ".")[0].argmax()) for name in names]
+        expected.append(seen[np.arange(len(names)), ends] > 0)
+    if prompt.visual is not None:
+        expected.append(watched(model.visual.transformer, lambda: naive_vision(model, own.vision.read(images), prompt.visual[0]))[:, 0] > 0)
+    assert len(found.active) == len(expected)
+    for bits, units in zip(found.active, expected, strict=True):
+        assert (np.unpackbits(bits, axis=1) == units).all() and 0.05 < units.mean() < 0.95
+    assert own.text.transformer.resblocks[-1].mlp.activation is own.text.transformer.resblocks[0].mlp.activation
+
+
+def watched(transformer, run) -> np.ndarray:
+    """What enters the activation of the last block while `run` runs, (N, L, H)."""
+    seen = []
+    handle = transformer.resblocks[-1].mlp.c_fc.register_forward_hook(lambda module, given, out: seen.append(out))
+    with torch.no_grad():
+        run()
+    handle.remove()
+    return seen[0].numpy()
+
+
+def test_overlap_of_active_units_is_counted_as_sets():
+    rng = np.random.default_rng(0)
+    units = rng.random((3, 2, 7, 40)) < 0.3  # prompts, towers, things, units
+    own = [Behaviour(None, None, {}, tuple(np.packbits(tower, axis=1) for tower in one)) for one in units]
+    sets = [[[{*np.flatnonzero(row)} for row in tower] for tower in one] for one in units]
+
+    def cosine_of(a, b):
+        return np.mean([[len(x & y) / np.sqrt(len(x) * len(y)) for x, y in zip(*towers, strict=True)] for towers in zip(a, b, strict=True)])
+
+    (found,) = closeness(["pr_on"], [{}] * 3, behaviours=own)
+    assert found == pytest.approx(np.array([[cosine_of(a, b) for b in sets] for a in sets]))
+    nothing = np.packbits(np.zeros((1, 8), dtype=bool), axis=1)
+    assert (
+        overlap(nothing, nothing) == 0
+        and overlap(np.uint8([[7]]), np.uint8([[56]])) == 0
+        and overlap(np.uint8([[7]]), np.uint8([[7]])) == 1
+    )
+    (gaps,) = closeness(["pr_on"], [{}] * 2, behaviours=[own[0], Behaviour(None, None, {})])
+    assert gaps[0, 0] == pytest.approx(1) and np.isnan([gaps[0, 1], gaps[1, 0], gaps[1, 1]]).all()

@@ -1,4 +1,4 @@
-"""CLIP's text tower written out: one full-length row per class, through open_clip's own blocks."""
+"""CLIP's towers written out, through open_clip's own blocks: the text tower with one full-length row per class."""
 
 import open_clip
 import torch
@@ -33,3 +33,16 @@ def naive_rows(model, names, contexts, position):
             x[row[:, None], torch.tensor(places)] = contexts[:, layer]
         x = block(x, attn_mask=model.attn_mask)
     return model.ln_final(x)[row, torch.stack(ends)] @ model.text_projection
+
+
+def naive_vision(model, images, prompts):
+    """(B, D) for prompts (depth, n, d): the tokens stand after the class token and are replaced layer by layer."""
+    visual = model.visual
+    x = visual._embeds(images)
+    depth, n, _ = prompts.shape
+    for layer, block in enumerate(visual.transformer.resblocks):
+        if layer < depth:
+            rest = x[:, 1:] if layer == 0 else x[:, 1 + n :]
+            x = torch.cat([x[:, :1], prompts[layer].expand(len(x), -1, -1), rest], dim=1)
+        x = block(x)
+    return visual.ln_post(x[:, 0]) @ visual.proj

@@ -69,7 +69,7 @@ def test_steps_and_then_the_whole_study(finished, tmp_path, monkeypatch, capsys)
     status, words = told(monkeypatch, capsys, study, "status", "--config", "pairs=pairs.csv")
     assert status == 0 and re.search(r"frozen cells coop +12 +0 +0 +0", words), words
     status, words = told(monkeypatch, capsys, study, "status")
-    assert status == 5 and re.search(r"frozen cells coop +12 +12 +0 +0", words), words
+    assert status == 4 and re.search(r"frozen cells coop +12 +12 +0 +0", words), words
     assert "from similarity (vis_frechet, lab_cover) and gains" in told(monkeypatch, capsys, study, "next")[1]
     assert "Nothing to be done" in study.run("--dry-run", "--config", "pairs=pairs.csv")
 

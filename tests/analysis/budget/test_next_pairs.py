@@ -69,7 +69,7 @@ def test_next_pairs_are_named_as_rerun_names_them(study, capsys):
     assert ended.value.code == 0
     assert told[0] == "frozen coop: 20 of 20 pairs measured, that is all"
     assert told[1] == "frozen vpt: 6 of 20 pairs measured; next, with the points expected:" and len(told) == 5
-    parser = command._parser()
+    parser = command.parser()
     for line in told[2:]:
         options = parser.parse_args(["rerun", *line.rpartition("  +")[0].split()])
         assert options.method == "vpt" and not study.paths.cell(cells.Cell("frozen", "vpt", 1, options.target, options.source)).exists()

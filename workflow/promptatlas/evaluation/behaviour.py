@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
 from typing import Any
 
 import numpy as np
@@ -12,6 +13,8 @@ from promptatlas.backbone import Backbone
 from promptatlas.backbone.classifier import PromptedClassifier
 from promptatlas.backbone.passes import in_passes
 from promptatlas.backbone.prompts import Prompts, stack
+from promptatlas.backbone.text import TextTower
+from promptatlas.backbone.vision import VisionTower
 from promptatlas.evaluation import evaluate
 from promptatlas.evaluation.similarity.registry import Behaviour
 
@@ -28,14 +31,38 @@ def behaviours(
     classifier = PromptedClassifier(backbone, vocabulary, stack(prompts))
     answers = {task: evaluate.answers(backbone, names, images[task], features[task], prompts) for task, names in class_names.items()}
     shown = np.concatenate([*images.values()])
-    return [
-        Behaviour(
-            _class_features(classifier, own.to(backbone.device)),
-            _image_features(classifier, shown, own.to(backbone.device)),
-            {task: logits[k] for task, logits in answers.items()},
-        )
-        for k, own in enumerate(prompts)
-    ]
+    found = []
+    for k, own in enumerate(prompts):
+        prompt = own.to(backbone.device)
+        with _active_units(backbone.text) as in_text:
+            classes = _class_features(classifier, prompt)
+        with _active_units(backbone.vision) as in_images:
+            features_of_images = _image_features(classifier, shown, prompt)
+        active = tuple(np.packbits(torch.cat(seen).numpy(), axis=1) for seen in (in_text, in_images) if seen)
+        found.append(Behaviour(classes, features_of_images, {task: logits[k] for task, logits in answers.items()}, active))
+    return found
+
+
+@contextmanager
+def _active_units(tower: Any) -> Iterator[list[torch.Tensor]]:
+    """Which units of the last block are above 0 where the feature comes from, (N, H) of every pass through the tower meanwhile. Empty for
+    towers whose last block does not end with that token alone."""
+    found: list[torch.Tensor] = []
+    if not isinstance(tower, (TextTower, VisionTower)):
+        yield found
+        return
+    mlp: Any = tower.transformer.resblocks[-1].mlp
+    activation = mlp.activation
+
+    def watched(x: torch.Tensor) -> torch.Tensor:
+        found.append((x > 0).reshape(-1, x.shape[-1]).cpu())
+        return activation(x)
+
+    mlp.activation = watched
+    try:
+        yield found
+    finally:
+        mlp.activation = activation
 
 
 def _class_features(classifier: PromptedClassifier, prompt: Prompts) -> np.ndarray | None:

@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from promptatlas.base.errors import UserError
-from promptatlas.evaluation.similarity import fisher, kernels, label, neighbourhoods, prompt, transport, truth, visual  # noqa: F401  (importing registers)
+from promptatlas.evaluation.similarity import fisher, kernels, label, neighbourhoods, otdd, prompt, transport, truth, visual  # noqa: F401  (importing registers)
 from promptatlas.evaluation.similarity.registry import (
     ALL,
     MEASURES,

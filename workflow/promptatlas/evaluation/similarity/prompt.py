@@ -112,6 +112,28 @@ def pr_cka_img(corpus: Corpus) -> np.ndarray:
     return _each_pair([one.images for one in corpus.behaviours])
 
 
+@measure(
+    "pr_on", title="overlap of active units", family="prompt", directed=False, needs=["prompts", "behaviours"], standard=False,
+    description="mean cosine of which units of the last block are active under two prompts, over the class names and images of all tasks",
+)  # fmt: skip
+def pr_on(corpus: Corpus) -> np.ndarray:
+    """(n, n); NaN for prompts of other backbones than CLIP's, and for those that differ from image to image."""
+    values = np.full((len(corpus.behaviours),) * 2, np.nan)
+    for i, one in enumerate(corpus.behaviours):
+        for j, other in enumerate(corpus.behaviours[: i + 1]):
+            if one.active and len(one.active) == len(other.active):
+                towers = [overlap(*both).mean() for both in zip(one.active, other.active, strict=True)]
+                values[i, j] = values[j, i] = np.mean(towers)
+    return values
+
+
+def overlap(one: np.ndarray, other: np.ndarray) -> np.ndarray:
+    """``|A and B| / sqrt(|A| |B|)`` (N,) of sets of active units, (N, B) with eight in a byte (Su et al., NAACL 2022: ON); 0 where either
+    is empty."""
+    both, own, others = (np.bitwise_count(bits).sum(axis=1, dtype=np.int64) for bits in (one & other, one, other))
+    return both / np.sqrt(np.maximum(own * others, 1))
+
+
 def _each_pair(representations: list[np.ndarray | None]) -> np.ndarray:
     values = np.full((len(representations),) * 2, np.nan)
     for i, one in enumerate(representations):

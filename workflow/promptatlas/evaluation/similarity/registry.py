@@ -27,12 +27,14 @@ class Behaviour:
 
     classes: (K, D) features of the class names of all tasks, None where the prompt leaves them as they are or they differ from image to
     image; images: (P, D) features of the same images of all tasks, None where it leaves them as they are; answers: by task, logits (N, C)
-    for those images that are the task's own.
+    for those images that are the task's own. active: where a prompt changes classes, images or both, which of the H units of the last block
+    are active (above 0) at the token that becomes the feature, (K, H / 8) and (P, H / 8), eight in a byte.
     """
 
     classes: np.ndarray | None
     images: np.ndarray | None
     answers: Mapping[str, np.ndarray]
+    active: tuple[np.ndarray, ...] = ()
 
 
 @dataclass(frozen=True)
