@@ -22,39 +22,50 @@ def add(commands: Any) -> None:
     )  # fmt: skip
     command.add_argument("-o", "--output", type=Path, required=True, help="folder for tables, figures, summary.json and report.html")
     command.add_argument("--similarity", nargs="+", default=[], metavar="[NAME=]FILE", help="similarities of the tasks, larger is closer")
-    command.add_argument("--columns", nargs="+", default=[], metavar="ROLE=NAME", help="columns of a long table, such as source=ft_task")
     command.add_argument("--families", type=Path, metavar="FILE", help="a table with the columns task and family")
-    command.add_argument("--baseline", metavar="NUMBER|SOURCE", help="what was there before: a number, or a source that is no target")
-    command.add_argument("--ceiling", metavar="NUMBER|SOURCE", help="the best that can be: likewise (default for shares: 1)")
-    command.add_argument("--unit", choices=("share", "percent", "other"), help="of the scores, where it is not what they look like")
-    command.add_argument("--lower-is-better", action="store_true", help="scores are losses or errors")
-    command.add_argument("--transpose", action="store_true", help="rows of a square table are targets")
+    add_reading(command)
     command.add_argument("--scale", help="the scale of headlines (default: gain over the baseline, without one the score as given)")
     command.add_argument("--primary", nargs="+", default=[], metavar="NAME", help="similarities whose tests are confirmatory")
     command.add_argument("--permutations", type=int, default=9999, help="for p values (default: 9999)")
     command.set_defaults(run=_analyse)
 
 
+def add_reading(command: argparse.ArgumentParser) -> None:
+    """Options on how a matrix is to be read."""
+    command.add_argument("--columns", nargs="+", default=[], metavar="ROLE=NAME", help="columns of a long table, such as source=ft_task")
+    command.add_argument("--baseline", metavar="NUMBER|SOURCE", help="what was there before: a number, or a source that is no target")
+    command.add_argument("--ceiling", metavar="NUMBER|SOURCE", help="the best that can be: likewise (default for shares: 1)")
+    command.add_argument("--unit", choices=("share", "percent", "other"), help="of the scores, where it is not what they look like")
+    command.add_argument("--lower-is-better", action="store_true", help="scores are losses or errors")
+    command.add_argument("--transpose", action="store_true", help="rows of a square table are targets")
+
+
+def reading(options: argparse.Namespace) -> dict[str, Any]:
+    """The same as arguments of `any_matrix`."""
+    names = ("baseline", "ceiling", "unit", "lower_is_better", "transpose")
+    return {"columns": _columns(options.columns)} | {name: getattr(options, name) for name in names}
+
+
 def _analyse(options: argparse.Namespace) -> int:
     from promptatlas.report import any_matrix
 
     report = any_matrix.analyse(
-        [_named(one) for one in options.matrix],
-        [_named(one) for one in options.similarity],
+        named(options.matrix),
+        named(options.similarity),
         options.output,
-        columns=_columns(options.columns),
         families_of=options.families,
-        baseline=options.baseline,
-        ceiling=options.ceiling,
-        unit=options.unit,
-        lower_is_better=options.lower_is_better,
-        transpose=options.transpose,
         scale=options.scale,
         primary=options.primary,
         permutations=options.permutations,
+        **reading(options),
     )
     print("\n".join([*report.summary["notes"], *any_matrix.lines(report.summary), str(options.output / "report.html")]))
     return 0
+
+
+def named(texts: Sequence[str]) -> list[tuple[str, Path]]:
+    """Files with their names."""
+    return [_named(text) for text in texts]
 
 
 def _named(text: str) -> tuple[str, Path]:

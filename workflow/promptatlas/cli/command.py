@@ -8,7 +8,7 @@ import os
 import signal
 import subprocess
 import sys
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Sequence
 from contextlib import suppress
 from importlib.metadata import version
 from pathlib import Path
@@ -17,13 +17,11 @@ from typing import Any
 
 from promptatlas.base.errors import INTERRUPTED, NOTHING_LOST, UserError
 from promptatlas.base.messages import counted, plain, suggest
-from promptatlas.cli import analyse, class_names, recommend, report
+from promptatlas.cli import analyse, budget, class_names, configured, recommend, report
 from promptatlas.records.cells import Cell
 from promptatlas.runs import data_folders, failures, plugin_changes
-from promptatlas.study import configuration, relative_folders
+from promptatlas.study import configuration
 from promptatlas.study.study import Study
-
-USUAL = Path("config.yaml")
 
 
 def main(arguments: Sequence[str] | None = None) -> None:
@@ -134,14 +132,15 @@ def parser() -> argparse.ArgumentParser:
     errors.set_defaults(run=_calibrate)
 
     analyse.add(commands)
+    choosing = budget.add(commands)
     recommend.add(commands)
-    watched = report.add(commands, _study)
+    watched = report.add(commands)
 
     archive = commands.add_parser("pack", help="put a finished study into one archive for publication")
     archive.add_argument("-o", "--output", type=Path, required=True, help="the archive to write, such as study.tar.gz")
     archive.set_defaults(run=_pack)
 
-    for command in (status, rerun, coming, ahead, manual, watched, archive):
+    for command in (status, rerun, coming, ahead, manual, watched, archive, *choosing):
         command.add_argument("--configfile", type=Path, help="another study's configuration, on top of config.yaml")
         command.add_argument(
             "--config", nargs="+", action="extend", default=[], metavar="KEY=VALUE", help="values on top of both, as Snakemake takes them"
@@ -149,55 +148,11 @@ def parser() -> argparse.ArgumentParser:
     return whole
 
 
-def _study(options: argparse.Namespace, **other: Any) -> Study:
-    """The study of config.yaml and of the file on top of it, which may stand alone, with values of the command line, and `other` ones."""
-    return Study(_configured(_files(options.configfile) or [USUAL], _given(options.config) | other))
-
-
-def _given(entries: Sequence[str]) -> dict[str, Any]:
-    """Values of the command line by key."""
-    given: dict[str, Any] = {}
-    for entry in entries:
-        key, sign, value = entry.partition("=")
-        if not sign or not key:
-            raise UserError(f"`--config` has '{plain(entry)}'; write key=value, such as seeds=[1,2]")
-        given[key] = configuration.value(key, value)
-    return given
-
-
-def _files(configfile: Path | None) -> list[Path]:
-    """Those that a study is configured by."""
-    return [path for path in (USUAL, configfile) if path is not None and (path.exists() or path == configfile)]
-
-
-def _configured(files: Sequence[Path], given: Mapping[str, Any] | None = None) -> dict[str, Any]:
-    """What the files say, each on top of the one before, and what was `given` on top of all, unchecked."""
-    config: dict[str, Any] = {}
-    for path in files:
-        config = merged(config, configuration.load(path))
-    config, wrong = relative_folders.counted(merged(config, dict(given or {})), files)
-    if wrong:
-        _tell(wrong[:-1])
-        raise wrong[-1]
-    return config
-
-
-def _tell(sentences: Iterable[object]) -> None:
-    for sentence in sentences:
-        print(f"promptatlas: {sentence}", file=sys.stderr)
-
-
-def merged(below: dict[str, Any], above: dict[str, Any]) -> dict[str, Any]:
-    """`above` on top of `below`, mapping by mapping, as Snakemake merges its configuration files."""
-    both = {key: merged(below[key], value) for key, value in above.items() if isinstance(value, dict) and isinstance(below.get(key), dict)}
-    return {**below, **above, **both}
-
-
 def _status(options: argparse.Namespace) -> int:
     os.environ["CUDA_VISIBLE_DEVICES"] = ""  # looking takes no device from anybody
     from promptatlas.runs import status, status_lines
 
-    study = _study(options)
+    study = configured.study(options)
     if options.method is not None:
         _known("method", options.method, study.every_method)
     found = list(status.states(study, options.method))
@@ -209,12 +164,12 @@ def _status(options: argparse.Namespace) -> int:
     print("\n".join(lines))
     wrong = data_folders.wrong(study)
     none = [] if study.folder.exists() else [f"there is no {study.folder.absolute()}: nothing of this study was computed here"]
-    _tell([*none, *plugin_changes.told(study), *data_folders.remarks(study), *wrong])
+    configured.tell([*none, *plugin_changes.told(study), *data_folders.remarks(study), *wrong])
     return status_lines.code(found) or (1 if wrong else 0)
 
 
 def _rerun(options: argparse.Namespace) -> int:
-    study = _study(options)
+    study = configured.study(options)
     files = [str(study.paths.cell(cell)) for cell in _cells(study, options)]
     command = [sys.executable, "-m", "snakemake", "--cores", options.cores]
     command += [f"--configfile={options.configfile}"] if options.configfile else []
@@ -230,7 +185,7 @@ def _next(options: argparse.Namespace) -> int:
     from promptatlas.analysis.budget import of_study
     from promptatlas.base.files import replace
 
-    study = _study(options, pairs=None)  # of all pairs, also of those that the last ones left out
+    study = configured.study(options, pairs=None)  # of all pairs, also of those that the last ones left out
     plans = of_study.plans(study, options.budget)
     print("\n".join(of_study.lines(plans)))
     if options.output is not None:
@@ -245,10 +200,10 @@ def _next(options: argparse.Namespace) -> int:
 def _plan(options: argparse.Namespace) -> int:
     if options.gpus is not None and options.gpus < 1:
         raise UserError(f"--gpus must be at least 1, not {options.gpus}")
-    study = _study(options)
-    _tell(data_folders.remarks(study))
+    study = configured.study(options)
+    configured.tell(data_folders.remarks(study))
     if wrong := data_folders.wrong(study):
-        _tell(wrong[:-1])
+        configured.tell(wrong[:-1])
         raise wrong[-1]
     print(f"measuring what {study.name} needs on this device, about 20 s ...", file=sys.stderr)
 
@@ -279,7 +234,7 @@ def _calibrate(options: argparse.Namespace) -> int:
 def _settings(options: argparse.Namespace) -> int:
     from promptatlas.methods import manual, schema
 
-    configuration.load_plugins(_configured(_files(options.configfile), _given(options.config)))
+    configuration.load_plugins(configured.configured(configured.files_of(options.configfile), configured.given_values(options.config)))
     print(schema.text() if options.schema else manual.page(), end="")
     return 0
 
@@ -287,7 +242,7 @@ def _settings(options: argparse.Namespace) -> int:
 def _pack(options: argparse.Namespace) -> int:
     from promptatlas.exchange import archive
 
-    study = _study(options)
+    study = configured.study(options)
     files = archive.pack(study, options.output)
     print(f"{options.output}: {len(files)} files of {study.name}")
     if failed_results := archive.failed_results(study):

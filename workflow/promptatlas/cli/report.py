@@ -2,15 +2,14 @@
 
 import argparse
 import os
-from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
-from promptatlas.study.study import Study
+from promptatlas.cli import configured
 
 
-def add(commands: Any, study: Callable[[Path | None], Study]) -> argparse.ArgumentParser:
-    """Add it to the parser's commands. study: the one that a configuration describes."""
+def add(commands: Any) -> argparse.ArgumentParser:
+    """Add it to the parser's commands."""
     command = commands.add_parser(
         "report", help="write the page of a study that still runs, from what is there now",
         epilog="the page of a finished study is report.html, which Snakemake writes",
@@ -21,14 +20,15 @@ def add(commands: Any, study: Callable[[Path | None], Study]) -> argparse.Argume
     command.add_argument(
         "--watch", action="store_true", help="write it again every minute until all cells are there; a browser reads it again"
     )
-    command.set_defaults(run=lambda options: _report(study(options.configfile), options))
+    command.set_defaults(run=_report)
     return command
 
 
-def _report(study: Study, options: argparse.Namespace) -> int:
+def _report(options: argparse.Namespace) -> int:
     os.environ["CUDA_VISIBLE_DEVICES"] = ""  # looking takes no device from anybody
     from promptatlas.report import so_far
 
+    study = configured.study(options)
     path = options.output or study.folder / "so_far.html"
     if options.watch:
         so_far.watch(study, path, lambda told: print(told, flush=True))

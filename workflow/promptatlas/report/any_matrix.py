@@ -73,10 +73,10 @@ def analyse(
     """
     if permutations < 1:
         raise UserError(f"'permutations' is {permutations}; give a whole number of at least 1 (9999 is usual)")
-    read = [(name, _records(name, one, columns, transpose)) for name, one in _named(matrix)]
-    if not read:
-        raise UserError("there is no matrix to analyse; give one file or more")
-    found = given.gather(read, _text(baseline), _text(ceiling), unit, lower_is_better)
+    named = _named(matrix)
+    found = gathered(
+        named, columns=columns, baseline=baseline, ceiling=ceiling, unit=unit, lower_is_better=lower_is_better, transpose=transpose
+    )
     known, left_out = scales.available(found)
     headline = scales.primary(known, left_out, scale)
     near = [(name, similarities.read(_table(one, name))) for name, one in _named(similarity)]
@@ -85,8 +85,25 @@ def analyse(
         raise UserError(f"there is no similarity '{unknown[0]}' to be confirmed; give its file by `--similarity {unknown[0]}=file`")
     kin = families.read(None if families_of is None else _table(families_of), found.tasks, found.notes)
     result = analysis(found, known, headline, left_out, closeness, kin, permutations, primary)
-    written = [] if output is None else write(result, Path(output), title=" and ".join(dict.fromkeys(name for name, _ in read)))
+    written = [] if output is None else write(result, Path(output), title=" and ".join(dict.fromkeys(name for name, _ in named)))
     return Report(result.summary, result.tables, written)
+
+
+def gathered(
+    matrix: Sources,
+    *,
+    columns: Mapping[str, str] | None = None,
+    baseline: float | str | None = None,
+    ceiling: float | str | None = None,
+    unit: str | None = None,
+    lower_is_better: bool = False,
+    transpose: bool = False,
+) -> given.Given:
+    """The matrices as `analyse` reads them, with the same arguments and errors."""
+    read = [(name, _records(name, one, columns, transpose)) for name, one in _named(matrix)]
+    if not read:
+        raise UserError("there is no matrix to analyse; give one file or more")
+    return given.gather(read, _text(baseline), _text(ceiling), unit, lower_is_better)
 
 
 def write(result: Analysis, folder: Path, title: str) -> list[Path]:

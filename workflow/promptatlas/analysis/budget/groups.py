@@ -15,14 +15,13 @@ import numpy as np
 from scipy.optimize import Bounds, LinearConstraint, milp
 from scipy.sparse import csr_array
 
-from promptatlas.analysis.budget.sources import FINE, RANDOM, Judged
+from promptatlas.analysis.budget.sources import DRAWS, FINE, RANDOM, Judged
 from promptatlas.analysis.statistics.relations import off_diagonal
 from promptatlas.analysis.statistics.scales import seed_mean
 from promptatlas.base.errors import UserError
 from promptatlas.base.rng import named_rng
 
 LARGEST, MOST = 4, 60_000  # tasks in a group, groups to choose from: 35 tasks in groups of four
-DRAWS = 100
 
 Partition = tuple[tuple[int, ...], ...]
 

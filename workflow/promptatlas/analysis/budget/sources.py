@@ -5,6 +5,7 @@ maximise ``sum x_ij G_ij`` with ``sum_i x_ij <= 1``, ``x_ij <= y_i``, ``sum y_i 
 left of the first sum: it gains 0, costs nothing and is always there, so that a gain which is not above 0 is never an option.
 """
 
+from collections import Counter
 from dataclasses import dataclass
 
 import numpy as np
@@ -18,6 +19,7 @@ from promptatlas.base.rng import named_rng
 
 NONE = -1  # the hand-written prompt
 RANDOM = 200
+DRAWS = 100
 FINE = 1e3  # the largest gain as the solver sees it, whose absolute gap is 1e-6
 
 
@@ -100,6 +102,19 @@ def served(gains: np.ndarray, sources: np.ndarray) -> Served:
     best = usable.max(axis=0)
     serves = np.where(best > 0, np.asarray(sources)[usable.argmax(axis=0)], NONE)
     return Served(tuple(int(one) for one in np.unique(serves[serves != NONE])), serves, float(best.mean()))
+
+
+def often(values: np.ndarray, k: int, itself: bool = False, draws: int = DRAWS) -> np.ndarray:
+    """How stable a choice is: the share of `draws` in which each source is chosen, (M,). values: gains (S, M, N). A draw is S seeds with
+    replacement, on the mean of which k sources are chosen. With one seed nothing can differ: NaN."""
+    seeds, shares = len(values), np.zeros(values.shape[1])
+    if seeds < 2:
+        return np.full_like(shares, np.nan)
+    rng = named_rng("budget", "often")
+    drawn = Counter(tuple(sorted(rng.integers(seeds, size=seeds).tolist())) for _ in range(draws))
+    for chosen, times in sorted(drawn.items()):
+        shares[list(choose_sources(seed_mean(values[list(chosen)]), k, itself).sources)] += times / draws
+    return shares
 
 
 def judged(values: np.ndarray, k: int, itself: bool = False, repeats: int = RANDOM) -> Judged:
