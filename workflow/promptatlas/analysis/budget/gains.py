@@ -19,7 +19,7 @@ HAND_WRITTEN, BASELINE = "the hand-written prompt", "the baseline"
 
 
 @dataclass(frozen=True)
-class Gains:
+class GainsBySeed:
     """Of one protocol, empty where matrices were given for one only, and method: values (S, n, n) by seed, source and target, NaN where one
     is missing. unit: of the values, in words; before: what they are gains over."""
 
@@ -35,7 +35,7 @@ class Gains:
         return " ".join(plain(word) for word in (self.protocol, self.method) if word)
 
 
-def of_folder(folder: Path) -> list[Gains]:
+def of_folder(folder: Path) -> list[GainsBySeed]:
     """From the tables in a folder of results. UserError where it has none, or none with gains."""
     try:
         transfer, tasks = (pd.read_parquet(folder / "tables" / f"{name}.parquet") for name in ("transfer", "tasks"))
@@ -47,7 +47,7 @@ def of_folder(folder: Path) -> list[Gains]:
         raise UserError(f"the tables in {folder} cannot be read ({one_line(error)}); make them again") from None
     if "score" in transfer:
         return [
-            Gains(one.protocol, one.method, one.tasks, scales.matrix(one, "gain_points"), "points", HAND_WRITTEN)
+            GainsBySeed(one.protocol, one.method, one.tasks, scales.matrix(one, "gain_points"), "points", HAND_WRITTEN)
             for one in matrices.collect(transfer, tasks)
         ]
     if "gain" not in transfer:
@@ -57,21 +57,21 @@ def of_folder(folder: Path) -> list[Gains]:
     return [_pivoted(protocol * several, method, part, names) for (protocol, method), part in groups]
 
 
-def of_given(given: Given) -> list[Gains]:
+def of_given(given: Given) -> list[GainsBySeed]:
     """From matrices as `analyse` reads them. UserError where there is no baseline."""
     known, missing = given_scales.available(given)
     if "gain" not in known:
         raise UserError(f"what a source gains is not known: {missing['gain']}")
     scale = known["gain"]
     several = len({one.protocol for one in given.matrices}) > 1
-    return [Gains(one.protocol * several, one.method, one.tasks, scale.matrix(one), scale.unit, BASELINE) for one in given.matrices]
+    return [GainsBySeed(one.protocol * several, one.method, one.tasks, scale.matrix(one), scale.unit, BASELINE) for one in given.matrices]
 
 
-def _pivoted(protocol: str, method: str, rows: pd.DataFrame, names: Sequence[str]) -> Gains:
+def _pivoted(protocol: str, method: str, rows: pd.DataFrame, names: Sequence[str]) -> GainsBySeed:
     """From a long table; sources that are no tasks are left out."""
     own = rows[rows["source"].isin(names)]
     seeds, places = sorted(rows["seed"].unique()), {name: place for place, name in enumerate(names)}
     values = np.full((len(seeds), len(names), len(names)), np.nan)
     index = own["seed"].map(seeds.index), own["source"].map(places), own["target"].map(places)
     values[tuple(one.to_numpy() for one in index)] = own["gain"]
-    return Gains(protocol, method, tuple(names), values, "", BASELINE)
+    return GainsBySeed(protocol, method, tuple(names), values, "", BASELINE)

@@ -8,24 +8,24 @@ from collections.abc import Iterator, Sequence
 import numpy as np
 
 from promptatlas.analysis.budget import groups, sources
-from promptatlas.analysis.budget.gains import Gains
+from promptatlas.analysis.budget.gains import GainsBySeed
 from promptatlas.analysis.statistics.scales import seed_mean
 from promptatlas.base.messages import counted, plain
 
 ONE_SEED = "there is one seed, so how stable this is, and what it is worth on others, is not known"
 
 
-def of_sources(found: Sequence[Gains], k: int) -> list[str]:
+def of_sources(found: Sequence[GainsBySeed], k: int) -> list[str]:
     """The best k sources by protocol and method."""
     return [line for one in found for line in _sources(one, k)]
 
 
-def of_groups(found: Sequence[Gains], largest: int, most: int | None) -> list[str]:
+def of_groups(found: Sequence[GainsBySeed], largest: int, most: int | None) -> list[str]:
     """The best groups by protocol and method."""
     return [line for one in found for line in _groups(one, largest, most)]
 
 
-def _sources(one: Gains, k: int) -> Iterator[str]:
+def _sources(one: GainsBySeed, k: int) -> Iterator[str]:
     mean = seed_mean(one.values)
     choice = sources.choose_sources(mean, k)
     names = [plain(one.tasks[source]) for source in choice.sources]
@@ -51,7 +51,7 @@ def _sources(one: Gains, k: int) -> Iterator[str]:
     yield _verdict(one, sources.judged(one.values, k), f"{counted(len(names), 'random source')}")
 
 
-def _groups(one: Gains, largest: int, most: int | None) -> Iterator[str]:
+def _groups(one: GainsBySeed, largest: int, most: int | None) -> Iterator[str]:
     mean = seed_mean(one.values)
     found = groups.partition(mean, largest, most)
     several = [group for group in found if len(group) > 1]
@@ -75,21 +75,21 @@ def _groups(one: Gains, largest: int, most: int | None) -> Iterator[str]:
     yield "  gains of prompts that are reused, one by one; training the tasks together is still to be tried"
 
 
-def _head(one: Gains) -> str:
+def _head(one: GainsBySeed) -> str:
     many = f"{counted(len(one.tasks), 'task')}, {counted(len(one.values), 'seed')}"
     return f"{one.title}: {many}; gains{' in ' + one.unit if one.unit else ''} over {one.before}, mean over targets"
 
 
-def _verdict(one: Gains, judged: sources.Judged, random: str) -> str:
+def _verdict(one: GainsBySeed, judged: sources.Judged, random: str) -> str:
     return (
         f"  chosen on all seeds but one: {judged.apparent:+.1f} there, {judged.held_out:+.1f} on the one left out, where {random} "
         f"gain {judged.random:+.1f} and {100 * judged.as_good:.0f} % of them at least as much"
     )
 
 
-def _gain(one: Gains, value: float) -> str:
+def _gain(one: GainsBySeed, value: float) -> str:
     return f"{value:+.1f}{' ' + one.unit if one.unit else ''}"
 
 
-def _listed(one: Gains, tasks: Sequence[int] | np.ndarray) -> str:
+def _listed(one: GainsBySeed, tasks: Sequence[int] | np.ndarray) -> str:
     return ", ".join(plain(one.tasks[task]) for task in tasks)

@@ -14,7 +14,7 @@ from promptatlas.evaluation.similarity.transport import squared_distances, trans
 IMAGES = 1000
 
 
-class Labelled(NamedTuple):
+class LabelledImages(NamedTuple):
     """Images (N, D) of one task, each with its class number (N,), and the Gaussians of the C classes that have any: means and standard
     deviations (C, D) along each axis."""
 
@@ -24,17 +24,17 @@ class Labelled(NamedTuple):
     spreads: np.ndarray
 
 
-def labelled(images: np.ndarray, classes: np.ndarray, every: np.ndarray | None = None, of: np.ndarray | None = None) -> Labelled:
+def labelled(images: np.ndarray, classes: np.ndarray, every: np.ndarray | None = None, of: np.ndarray | None = None) -> LabelledImages:
     """Images (N, D) with class numbers (N,) of any numbers. every, of: the images and class numbers that the Gaussians come from, if
     others; they hold all classes. A class of one image has no spread."""
     every, of = (images, classes) if every is None or of is None else (every, of)
     names, places = np.unique(of, return_inverse=True)
     groups = [np.asarray(every[places == place], dtype=np.float64) for place in range(len(names))]
     means, spreads = np.stack([one.mean(axis=0) for one in groups]), np.stack([one.std(axis=0) for one in groups])
-    return Labelled(np.asarray(images, dtype=np.float64), np.searchsorted(names, classes), means, spreads)
+    return LabelledImages(np.asarray(images, dtype=np.float64), np.searchsorted(names, classes), means, spreads)
 
 
-def distance(one: Labelled, other: Labelled) -> float:
+def distance(one: LabelledImages, other: LabelledImages) -> float:
     """Squared: the least mean over pairs of images of ``|x - x'|^2 + W2^2(class of x, class of x')``.
 
     The squared 2-Wasserstein distance of two Gaussians with diagonal covariances is that of their means plus that of their
