@@ -130,7 +130,7 @@ def settings_of_method(found: Found, method: str) -> dict:
 
 def drawn(model: Backbone, found: Found, method: str, target: Labelled, seed: int) -> Drawn:
     own = replace(found, files=[file for file in found.files if file.method == method], left_out={})
-    overlap.leave_out_own(own, target, known=True)
+    overlap.leave_out_own(own, target.task, target.images, known=True)
     with torch.no_grad():
         tried = trying.try_all(model, target, own, lambda line: None)
     draw = tuning.draw_of(target)
