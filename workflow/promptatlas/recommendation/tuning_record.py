@@ -72,8 +72,8 @@ def _starts(known: Mapping[str, Worth]) -> str:
     verdict = "; ".join(told.format(" and ".join(names)) for told, names in several if names)
     gains = ", ".join(f"{one.starts} with {_title(method)} ({counted(one.draws, 'draw')})" for method, one in known.items())
     return (
-        f"{verdict}: {WHERE} the best of {STARTS} prompts and an untrained one, all tuned, differed from the best of {STARTS + 1} untrained ones, "
-        f"tuned as long, by {gains}, in points with 95 % intervals"
+        f"{verdict}: {WHERE} the best of {STARTS} prompts and an untrained one, all tuned, differed from the best of {STARTS + 1} "
+        f"untrained ones, tuned as long, by {gains}, in points with 95 % intervals"
     )
 
 
