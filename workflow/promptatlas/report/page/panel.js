@@ -33,7 +33,7 @@ function drawPanel() {
   if (!measured.length) {
     parts.push(
       element("p", {class: "big"}, failed.length ? "failed" : SUMMARY.so_far ? "not measured yet" : "not measured"),
-      element("p", {class: "quiet"}, failed.length ? "The commands below try again." : restricted() ? UNLISTED : "The commands below compute it."),
+      element("p", {class: "quiet"}, failed.length ? "The commands below try again." : whoMeasures()),
     );
   } else {
     parts.push(...cellNumbers(source, target, scores, measured));
@@ -46,6 +46,12 @@ function drawPanel() {
     ...(source === "largest_class" || (restricted() && !measured.length && !failed.length) ? [] : cellCommands(source, target, scores.map(one => one[0]))),
   );
   fill("panel", parts);
+}
+
+// By what a cell that is not there is measured.
+function whoMeasures() {
+  if (restricted()) return SUMMARY.so_far ? "It is not measured yet, or not among the pairs to which the study is restricted." : UNLISTED;
+  return SUMMARY.so_far ? "A run of the study measures it; while none is at work, the commands below do." : "The commands below compute it.";
 }
 
 // Whether the study measures a list of pairs only.
