@@ -206,7 +206,13 @@ def test_methods_are_compared_only_where_the_study_has_prompts_as_they_were_trai
 @pytest.mark.slow
 def test_every_view_of_a_protocol_is_drawn(tmp_path, monkeypatch):
     """The figures are not rendered, which takes its time."""
-    monkeypatch.setattr(figures, "save", lambda figure, path: plt.close(figure) or [path])
+
+    def drawn_only(draw, folder, name, *_):
+        figure = draw(7.2)
+        plt.close(figure)
+        return [folder / name] if figure else []
+
+    monkeypatch.setattr(figures, "save_both", drawn_only)
     tables, table, _ = study()
     written = {path.name for path in figures.draw(tables["transfer"], tables["similarity"], table, tables["tasks"], tmp_path)}
     drawn = {protocol: {view for view in VIEWS if f"heatmap-{protocol}-coop-{view}" in written} for protocol in ("frozen", "init")}
@@ -223,10 +229,10 @@ def test_a_figure_names_the_protocol_and_shows_the_view():
     words = {}
     with matplotlib.rc_context(STYLE):
         for scores, view in ((frozen, "gain_points"), (init, "over_scratch")):
-            figure = heatmap(scores, view, scores.tasks, titles, (-30, 30))
-            top, bottom = figure.axes[:2]
-            words[scores.protocol] = (top.get_title(loc="left").strip(), top.get_ylabel(), bottom.get_xlabel())
-            shown = [cell.get_text() for cell in top.texts]
+            figure = heatmap(scores, view, scores.tasks, titles, (-30, 30), 7.2)
+            title, below, *_, beside = [text.get_text().replace("\n", " ") for text in figure.texts]
+            words[scores.protocol] = (title, beside, below)
+            shown = [cell.get_text() for cell in figure.axes[0].texts]
             plt.close(figure)
     assert words["frozen"][0] == "VPT: gain over zero-shot (points)"
     assert words["init"][0] == "VPT, tuned on the target (init): gain over an untrained start (points)"

@@ -55,6 +55,6 @@ def test_the_figure_is_drawn_where_there_is_something_to_compare(tmp_path, monke
         monkeypatch.setattr(figures, name, lambda *_: None)  # slow, and drawn in test_figures
     tables, table, methods, _ = study()
     given = {name: tables[name] for name in ("transfer", "similarity", "tasks")} | {"statistics": table}
-    assert {path.name for path in figures.draw(**given, folder=tmp_path, methods=methods)} == {"methods.svg", "methods.png"}
+    assert {path.name for path in figures.draw(**given, folder=tmp_path, methods=methods)} == {"methods.svg", "methods.png", "methods.pdf"}
     one = methods[methods["method"].isin(["coop", "zero_shot"])]
     assert figures.draw(**given, folder=tmp_path, methods=one) == []

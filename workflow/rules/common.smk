@@ -70,7 +70,7 @@ def listed_figures():
 
     return report(
         directory(study.paths.figures),
-        patterns=["{figure}.svg"],
+        patterns=["{figure,[^/]+}.svg"],
         category=words("heading"),
         labels=words("labels"),
         caption="../report/figure.rst",

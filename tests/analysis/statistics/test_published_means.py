@@ -125,7 +125,7 @@ def test_compared_studies_have_it_in_table_and_figure(tmp_path) -> None:
     assert set(rows["note"]) == {"other settings: context 4"} and set(table.loc[table["origin"] == "measured", "reference"]) == {""}
     assert set(shots.baselines(table)["origin"]) == {"measured"}
     zero_shot = next(one["mean"] for one in summary["comparison"]["methods"] if one["method"] == "zero_shot")
-    figure = curves(table)
+    figure = curves(table, 7.2)
     (line,) = (one for one in figure.axes[0].lines if "published" in str(one.get_label()))
     assert line.get_label() == "CoOp-<b>, published by Somebody <2024>; not quite the same (shots.csv)"
     assert line.get_xydata() == pytest.approx(np.array([[4, 100 * (0.70 - zero_shot)], [16, 100 * (0.72 - zero_shot)]]))

@@ -114,5 +114,5 @@ def test_every_one_of_many_methods_has_a_line_of_its_own(tmp_path):
     folder.mkdir()
     comparison = compared("zero_shot", {"zero_shot": 0.5} | {f"method_{i}": 0.5 + i / 50 for i in range(13)})
     (folder / "summary.json").write_text(json.dumps({"shots": [1], "comparison": comparison, "joint": []}))
-    lines = [container[0] for container in curves(shots.table([folder])).axes[0].containers]
+    lines = [container[0] for container in curves(shots.table([folder]), 7.2).axes[0].containers]
     assert len(lines) == len({(str(line.get_color()), line.get_linestyle(), line.get_marker()) for line in lines}) == 13

@@ -205,7 +205,7 @@ def _permute(tasks: int, count: int) -> None:
 
 
 def _plot(tasks: int) -> None:
-    """A matrix with a number in every cell, as SVG and PNG."""
+    """A matrix with a number in every cell, in all forms that figures have."""
     from matplotlib import pyplot
 
     from promptatlas.report.figures.style import save

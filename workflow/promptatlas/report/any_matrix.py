@@ -18,6 +18,7 @@ from promptatlas.base import files
 from promptatlas.base.errors import UserError
 from promptatlas.base.messages import one_line, plain
 from promptatlas.report.figures import any_matrix as figures
+from promptatlas.report.figures.style import COLUMN, KINDS
 from promptatlas.report.page import any_matrix as page
 from promptatlas.runs import tables
 
@@ -25,7 +26,7 @@ OF_A_STUDY = ("cells", "prompts", "config.json", "provenance.json")
 NAMES = ("transfer", "similarity", "tasks", "statistics", "explained", "contrasts", "effects", "comparison", "groups")
 OURS = (
     *(f"tables/{name}.{ending}" for name in NAMES for ending in ("csv", "parquet")),
-    *(f"figures/{name}.{ending}" for name in figures.NAMES for ending in ("svg", "png")),
+    *(f"figures/{name}.{ending}" for name in (*figures.NAMES, *(f"{COLUMN}/{name}" for name in figures.NAMES)) for ending in KINDS),
 )
 
 Source: TypeAlias = "str | Path | pd.DataFrame"

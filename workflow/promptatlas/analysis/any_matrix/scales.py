@@ -11,7 +11,7 @@ import numpy as np
 from promptatlas.analysis.any_matrix.given import Given, GivenMatrix
 from promptatlas.analysis.statistics.relations import relationships
 from promptatlas.analysis.statistics.scales import empirical_logit, gap_closed, seed_mean
-from promptatlas.analysis.statistics.views import View
+from promptatlas.analysis.statistics.views import VIEWS, View, ends
 from promptatlas.base.errors import UserError
 from promptatlas.base.messages import counted, suggest
 
@@ -189,8 +189,11 @@ def primary(scales: dict[str, MatrixScale], left_out: dict[str, str], wanted: st
 def view_of(scale: MatrixScale, given: Given) -> View:
     """How a matrix on the scale is shown."""
     digits = 0 if scale.unit in ("%", "points") else _digits([scale.matrix(one) for one in given.matrices])
-    ends = {"column_ratio": "1 = best source of the target", "rank": "0 = worst source of the target, 1 = best"}.get(scale.name, "")
-    return View(scale.title, f"0 = {scale.zero}" if scale.zero and scale.zero != "as given" else ends, bool(scale.zero), scale.unit, digits)
+    ratio = "1 = best source of the target, itself among them, of the same seed"
+    meaning = {"column_ratio": ratio, "rank": "0 = worst source of the target, 1 = best"}.get(scale.name, "")
+    zero = f"0 = {scale.zero}" if scale.zero and scale.zero != "as given" else meaning
+    farthest = VIEWS[scale.name].farthest if scale.name in VIEWS else None
+    return View(scale.title, zero, bool(scale.zero), scale.unit, digits, farthest)
 
 
 def relationship_view(scale: MatrixScale, given: Given) -> View:
@@ -217,8 +220,7 @@ def limits(views: Sequence[np.ndarray], view: View) -> tuple[float, float]:
     if not len(values):
         return (-1.0, 1.0) if view.diverging else (0.0, 1.0)
     if view.diverging:
-        edge = float(np.quantile(np.abs(values), QUANTILE)) or 1.0
-        return -edge, edge
+        return ends(float(np.quantile(np.abs(values), QUANTILE)), view)
     if view.unit == "%":
         return 0.0, 1.0
     low, high = float(values.min()), float(values.max())

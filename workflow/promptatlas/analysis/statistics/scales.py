@@ -93,20 +93,20 @@ def responses(scores: Scores) -> tuple[str, ...]:
     return RESPONSES if np.isfinite(scores.probe).any() else tuple(one for one in RESPONSES if one not in NEEDS_PROBE)
 
 
-def best_of_column(scores: Scores) -> np.ndarray:
-    """Best measured score of each target over all tasks as sources, per seed: (S, n); NaN where none is measured."""
-    filled = np.where(np.isnan(scores.score), -np.inf, scores.score).max(axis=1)
+def best_of_column(score: np.ndarray) -> np.ndarray:
+    """Best measured score of each target over all tasks as sources: (..., n, n) -> (..., n); NaN where none is measured."""
+    filled = np.where(np.isnan(score), -np.inf, score).max(axis=-2)
     return np.where(np.isfinite(filled) & (filled > 0), filled, np.nan)
 
 
 def matrix(scores: Scores, scale: str) -> np.ndarray:
     """All task x task cells on `scale`: (S, n, n)."""
-    return SCALES[scale](scores.score, scores, best_of_column(scores)[:, None, :])
+    return SCALES[scale](scores.score, scores, best_of_column(scores.score)[:, None, :])
 
 
 def calibration_rows(scores: Scores, scale: str) -> dict[str, np.ndarray]:
     """The calibration rows on `scale`: source -> (S, n)."""
-    best = best_of_column(scores)
+    best = best_of_column(scores.score)
     return {source: SCALES[scale](row, scores, best) for source, row in scores.calibration.items()}
 
 

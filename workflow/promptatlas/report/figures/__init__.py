@@ -1,5 +1,6 @@
-"""Static figures of a study, SVG for papers and PNG for everything else. Knows nothing of where the tables come from."""
+"""Static figures of a study, in the widths of one and two columns of a paper. Knows nothing of where the tables come from."""
 
+from functools import partial
 from pathlib import Path
 
 import matplotlib
@@ -15,10 +16,12 @@ from promptatlas.report.figures.methods import gains
 from promptatlas.report.figures.published import side_by_side
 from promptatlas.report.figures.relations import correlation_forest, similarity_scatter, variance_bars
 from promptatlas.report.figures.shots import curves
-from promptatlas.report.figures.style import STYLE, save
+from promptatlas.report.figures.style import STYLE, WIDTHS, save_both
 from promptatlas.report.listing import BESIDE, HEATMAP, JOINT, SIMILARITY
 
 __all__ = ["draw", "draw_comparison", "draw_shots"]
+
+IN_ONE_COLUMN = ("over_scratch", "gain_points", "relationship", "column_ratio")  # of the scales, for which drawing takes most of the time
 
 
 def draw(
@@ -29,10 +32,11 @@ def draw(
     folder: Path,
     methods: pd.DataFrame | None = None,
 ) -> list[Path]:
-    """Write every figure of a study into `folder`, each as .svg and .png; the paths.
+    """Write every figure of a study into `folder`, and for one column into its folder `column`, each as .svg, .png and .pdf; the paths.
 
     `heatmap-<protocol>-<method>-<view>`, `published-<method>`, `similarity-<protocol>`, `variance`, `correlations` and, from
-    the table `methods`, `methods`; what the study is too small for is left out.
+    the table `methods`, `methods`; what the study is too small for is left out. One
+    column has the matrices of `IN_ONE_COLUMN`, of as many tasks as there is room for names of.
     """
     collected = collect(transfer, tasks)
     order = common_order(collected)
@@ -45,19 +49,18 @@ def draw(
             group = [scores for scores in collected if scores.protocol == protocol]
             for view in VIEWS:
                 having = [scores for scores in group if has(scores, view)]
+                widths = WIDTHS if view in IN_ONE_COLUMN else WIDTHS[:1]
+                limits = colour_limits(having, view) if having else (0.0, 1.0)
                 for scores in having:
-                    if figure := heatmap(scores, view, order, titles, colour_limits(having, view)):
-                        written += save(figure, folder / f"{HEATMAP}{protocol}-{scores.method}-{view}")
+                    drawn = partial(heatmap, scores, view, order, titles, limits)
+                    written += save_both(drawn, folder, f"{HEATMAP}{protocol}-{scores.method}-{view}", widths)
             for scores in group:
-                if figure := side_by_side(scores, order, titles):
-                    written += save(figure, folder / f"{BESIDE}{scores.method}")
-            if figure := similarity_scatter(group, similarity, statistics):
-                written += save(figure, folder / f"{SIMILARITY}{protocol}")
-        compared = None if methods is None else gains(compare(methods))
-        overall = {"variance": variance_bars(statistics), "correlations": correlation_forest(statistics), "methods": compared}
-        for name, figure in overall.items():
-            if figure:
-                written += save(figure, folder / name)
+                written += save_both(partial(side_by_side, scores, order, titles), folder, f"{BESIDE}{scores.method}")
+            written += save_both(partial(similarity_scatter, group, similarity, statistics), folder, f"{SIMILARITY}{protocol}")
+        written += save_both(partial(variance_bars, statistics), folder, "variance")
+        written += save_both(partial(correlation_forest, statistics), folder, "correlations")
+        if methods is not None:
+            written += save_both(partial(gains, compare(methods)), folder, "methods")
     return written
 
 
@@ -69,15 +72,15 @@ def draw_comparison(summary: dict, folder: Path) -> list[Path]:
     folder.mkdir(parents=True, exist_ok=True)
     written: list[Path] = []
     with matplotlib.rc_context(STYLE):
-        if figure := gains(summary["comparison"]):
-            written += save(figure, folder / "methods")
+        written += save_both(partial(gains, summary["comparison"]), folder, "methods")
         for one in summary["joint"]:
-            if figure := gains(one, "single", way_title, f"{method_title(one['method'])}: ways to have a prompt"):
-                written += save(figure, folder / f"{JOINT}{one['method']}")
+            title = f"{method_title(one['method'])}: ways to have a prompt"
+            ways = partial(gains, one, base_method="single", title_of=way_title, title=title, method=one["method"])
+            written += save_both(ways, folder, f"{JOINT}{one['method']}")
     return written
 
 
 def draw_shots(table: pd.DataFrame, folder: Path) -> list[Path]:
     """Write `shots` into `folder`, from a table as `statistics.shots.table` gives it; the paths."""
     with matplotlib.rc_context(STYLE):
-        return save(curves(table), folder / "shots")
+        return save_both(partial(curves, table), folder, "shots")

@@ -2,6 +2,7 @@
 
 import warnings
 from collections import Counter
+from functools import partial
 from pathlib import Path
 
 import matplotlib
@@ -17,9 +18,11 @@ from promptatlas.analysis.statistics import masked
 from promptatlas.analysis.statistics.matrices import similarity_matrices
 from promptatlas.analysis.statistics.scales import seed_mean
 from promptatlas.analysis.statistics.views import View
+from promptatlas.report.figures.colours import colour_of
+from promptatlas.report.figures.lettering import cut, plain
 from promptatlas.report.figures.matrix import grid
-from promptatlas.report.figures.relations import correlation_forest, scatter, variance_bars
-from promptatlas.report.figures.style import STYLE, save
+from promptatlas.report.figures.relations import Panel, correlation_forest, scatters, variance_bars
+from promptatlas.report.figures.style import SMALL, STYLE, framed, save_both
 
 NAMES = ("heatmap-*", "givers-*", "similarity-*", "variance", "correlations")
 AXES = ("source: what transfer comes from", "target: what it is measured on")
@@ -29,7 +32,8 @@ MOST_NAMES, LONGEST = 60, 40
 
 
 def draw(analysis: Analysis, folder: Path) -> tuple[list[Path], list[str]]:
-    """Write the figures into `folder`, each as .svg and .png; the paths, and what is to be said of them.
+    """Write the figures into `folder`, and for one column into its folder `column`, each as .svg, .png and .pdf; the paths, and what is to
+    be said of them.
 
     `heatmap-<method>-<scale>` and `heatmap-<method>-relationship`, `variance`, `givers-<method>`, and with a similarity `correlations` and
     `similarity-<method>`; what the matrix is too small for is left out.
@@ -54,19 +58,15 @@ def _drawn(analysis: Analysis, folder: Path) -> list[Path]:
             continue
         edges = limits(values, view)
         for one, mean, beside in zip(given.matrices, values, rows, strict=True):
-            if figure := _heatmap(analysis, one, mean, beside, view, edges, what == RELATIONSHIP):
-                written += save(figure, folder / f"heatmap-{named[one.method, one.protocol]}-{what}")
+            drawn = partial(_heatmap, analysis, one, mean, beside, view, edges, what == RELATIONSHIP)
+            written += save_both(drawn, folder, f"heatmap-{named[one.method, one.protocol]}-{what}")
     titles = {name: scale.title.lower() for name, scale in analysis.scales.items()}
-    if figure := variance_bars(table, titles, PROTOCOL):
-        written += save(figure, folder / "variance")
+    written += save_both(partial(variance_bars, table, responses=titles, protocol=PROTOCOL), folder, "variance")
     for one in given.matrices:
-        if figure := _givers(analysis, one):
-            written += save(figure, folder / f"givers-{named[one.method, one.protocol]}")
-        if figure := _scatters(analysis, one):
-            written += save(figure, folder / f"similarity-{named[one.method, one.protocol]}")
-    if figure := correlation_forest(table, analysis.primary.name, PROTOCOL):
-        written += save(figure, folder / "correlations")
-    return written
+        written += save_both(partial(_givers, analysis, one), folder, f"givers-{named[one.method, one.protocol]}")
+        written += save_both(partial(_scatters, analysis, one), folder, f"similarity-{named[one.method, one.protocol]}")
+    primary = partial(correlation_forest, table, response=analysis.primary.name, protocol=PROTOCOL)
+    return written + save_both(primary, folder, "correlations")
 
 
 def names(matrices: list[GivenMatrix]) -> dict[tuple[str, str], str]:
@@ -101,15 +101,16 @@ def _heatmap(
     view: View,
     edges: tuple[float, float],
     undefined: bool,
+    inches: float,
 ) -> Figure | None:
     if not np.isfinite(values).any():
         return None
     order = analysis.summary["order"]
     index = [one.tasks.index(name) for name in order]
-    beside = {_short(name): row[index] for name, row in rows.items()}
     return grid(
-        values[np.ix_(index, index)], [_short(name) for name in order], beside, view, edges,
-        title=f"{_title(one)}: {view.title[0].lower()}{view.title[1:]}", axes_words=AXES, undefined=undefined,
+        values[np.ix_(index, index)], order, {name: row[index] for name, row in rows.items()}, view, edges,
+        title=f"{_title(one)}: {view.title[0].lower()}{view.title[1:]}", axes_words=AXES, inches=inches, seeds=len(one.score),
+        undefined=undefined,
     )  # fmt: skip
 
 
@@ -119,29 +120,38 @@ def _title(one: GivenMatrix) -> str:
 
 def _short(name: str) -> str:
     """A name that a figure has room for."""
+    name = plain(name)
     return name if len(name) <= LONGEST else name[: LONGEST - 1] + "…"
 
 
-def _givers(analysis: Analysis, one: GivenMatrix) -> Figure | None:
+def _methods(analysis: Analysis) -> list[str]:
+    return list(dict.fromkeys(one.method for one in analysis.given.matrices))
+
+
+def _givers(analysis: Analysis, one: GivenMatrix, inches: float) -> Figure | None:
     """Each task by what it gives as a source and receives as a target."""
     table = analysis.tables["effects"]
     own = table[(table["method"] == one.method) & (table["protocol"] == one.protocol)].dropna(subset=["gives", "receives"])
     if own.empty:
         return None
-    figure, axes = plt.subplots(figsize=(6.2, 5.2), layout="constrained")
+    figure, axes = plt.subplots(figsize=(inches, max(3.4, 0.75 * inches)), layout="constrained")
     axes.axhline(0, color="#cccccc", linewidth=0.8, zorder=0)
     axes.axvline(0, color="#cccccc", linewidth=0.8, zorder=0)
     factor = 100 if analysis.primary.unit == "%" else 1
     unit = {"%": ", points", "": ""}.get(analysis.primary.unit, f", {analysis.primary.unit}")
     x, y = factor * own["gives"], factor * own["receives"]
-    axes.plot(x, y, "o", markersize=5, color="#0072B2", alpha=0.8, markeredgewidth=0)
+    axes.plot(x, y, "o", markersize=4, color=colour_of(one.method, _methods(analysis)), alpha=0.8, markeredgewidth=0)
     if len(own) <= MOST_NAMES:
         rows = _apart(y.to_numpy())
         for name, at, to, beside in zip(own["task"], x, y, rows, strict=True):
-            axes.annotate(_short(name), (at, to), xytext=(5, -2.5 + beside), textcoords="offset points", fontsize=7, color="#333333")
+            side = (4, "left") if at <= (x.min() + x.max()) / 2 else (-4, "right")  # towards the middle, where there is room
+            axes.annotate(
+                cut(name, 0.3 * inches, SMALL), (at, to), xytext=(side[0], -2.5 + beside), textcoords="offset points", ha=side[1],
+                color="#333333",
+            )  # fmt: skip
     axes.set_xlabel(f"gives: effect as a source{unit}")
     axes.set_ylabel(f"receives: effect as a target{unit}")
-    axes.set_title(f"{_title(one)}: who gives and who receives")
+    framed(figure, f"{_title(one)}: who gives and who receives", ["Each dot: a task; 0 is the mean of all."])
     axes.margins(0.12)
     sns.despine(ax=axes)
     return figure
@@ -158,7 +168,7 @@ def _apart(heights: np.ndarray) -> np.ndarray:
     return moved / line * 7.5
 
 
-def _scatters(analysis: Analysis, one: GivenMatrix) -> Figure | None:
+def _scatters(analysis: Analysis, one: GivenMatrix, inches: float) -> Figure | None:
     """The relationship part of transfer against that of each measure of similarity."""
     table, similarity = analysis.tables["statistics"], analysis.tables["similarity"]
     found = table[
@@ -168,10 +178,9 @@ def _scatters(analysis: Analysis, one: GivenMatrix) -> Figure | None:
     if found.empty:
         return None
     measures = similarity_matrices(similarity, one.tasks, one.method)
-    figure, grid_of = plt.subplots(1, len(found), figsize=(3.4 * len(found), 3.2), squeeze=False, layout="constrained")
-    mean = seed_mean(analysis.primary.matrix(one))
-    for axes, row in zip(grid_of[0], found.to_dict("records"), strict=True):
-        scatter(axes, *masked.alike(mean, measures[row["measure"]]), row)
-        axes.set_xlabel(f"{_short(row['measure'])}\nrelationship part, s.d.")
-    grid_of[0][0].set_ylabel(f"{_title(one)}\nrelationship part, s.d.")
-    return figure
+    mean, colour = seed_mean(analysis.primary.matrix(one)), colour_of(one.method, _methods(analysis))
+    panels = [
+        Panel(_title(one), _short(row["measure"]), *masked.alike(mean, measures[row["measure"]]), row, colour)
+        for row in found.to_dict("records")
+    ]
+    return scatters(panels, f"{_title(one)}: similarity of tasks and transfer between them", inches)

@@ -9,28 +9,42 @@ from typing import Any
 
 import matplotlib
 import numpy as np
-from matplotlib import pyplot as plt
 from matplotlib.axes import Axes
+from matplotlib.collections import PolyCollection
 from matplotlib.colors import Colormap, Normalize
 from matplotlib.figure import Figure
-from matplotlib.patches import Polygon, Rectangle
 
 from promptatlas.analysis.statistics.matrices import Scores
 from promptatlas.analysis.statistics.scales import seed_mean
 from promptatlas.analysis.statistics.views import VIEWS, View, shown
 from promptatlas.analysis.words import method_title, row_title
-from promptatlas.report.figures.style import number
+from promptatlas.base.messages import counted
+from promptatlas.report.figures.lettering import POINT, broken, cut, height, width
+from promptatlas.report.figures.sheet import GAP, Sheet
+from promptatlas.report.figures.style import MARGIN, ONE_COLUMN, SMALL, number
 from promptatlas.runs.largest_class import SAME
 from promptatlas.study.designs import LARGEST_CLASS
 from promptatlas.study.protocols import PROTOCOLS
 
-CELL = 0.36  # inches
-MOST_NUMBERED = 60  # tasks up to which cells are large enough for numbers
-SMALL_CELL, SMALL_TEXT = 0.09, 4.5
+TALLEST_CELL = 0.3  # inches
+TALLEST = 9.0  # inches, of a page
+SMALLEST = 5.5  # points, of numbers in cells
+CLOSEST = 6.6 * POINT  # inches between names of 7 points
+MOST_EDGED = 40  # tasks up to which white lines part the cells
+DIAGONAL, UNDEFINED = "Framed: a task with its own prompt.", "Grey: not defined."
+HOLES = "Hatched: not measured."
+CORNER = "Dark corner: no better than always answering the largest class."
+APART = "Rows apart are for comparison."
+
+CORNERS = np.array([[0.0, 0.0], [1.0, 0.0], [1.0, 1.0], [0.0, 1.0]])  # of a cell
+
+Text = Callable[[float], str]
 
 
-def heatmap(scores: Scores, view: str, order: Sequence[str], titles: dict[str, str], limits: tuple[float, float]) -> Figure | None:
-    """One method in one view, tasks in the given order; None where there is nothing to show."""
+def heatmap(
+    scores: Scores, view: str, order: Sequence[str], titles: dict[str, str], limits: tuple[float, float], inches: float
+) -> Figure | None:
+    """One method in one view, tasks in the given order; None where there is nothing to show, or no room for names."""
     values, rows = shown(scores, view)
     if not np.isfinite(values).any():
         return None
@@ -48,6 +62,8 @@ def heatmap(scores: Scores, view: str, order: Sequence[str], titles: dict[str, s
         limits,
         title=f"{method_title(scores.method)}{words.after}: {what.title[0].lower()}{what.title[1:]}",
         axes_words=(words.rows, words.columns),
+        inches=inches,
+        seeds=len(scores.seeds),
         marked=below,
         undefined=view == "relationship",
     )
@@ -61,47 +77,87 @@ def grid(
     limits: tuple[float, float],
     title: str,
     axes_words: tuple[str, str],
+    inches: float,
+    seeds: int,
     marked: np.ndarray | None = None,
     undefined: bool = False,
-) -> Figure:
-    """A matrix (n, n) with its `rows` (n,) by title below it. axes_words: what its rows and columns are; marked: cells (n + m, n) with a
-    dark corner; undefined: whether the diagonal means nothing."""
+) -> Figure | None:
+    """A matrix (n, n), mean over `seeds`, with its `rows` (n,) by title below it, as a figure `inches` wide; None where one column has
+    no room for the names.
+
+    axes_words: what its rows and columns are; marked: cells (n + m, n) with a dark corner; undefined: whether the diagonal means nothing.
+    """
     n, m = len(labels), len(rows)
-    small = n > MOST_NUMBERED
-    cell = SMALL_CELL if small else CELL
-    text = None if small else _text(view)
-    colours = matplotlib.colormaps["RdBu" if view.diverging else "viridis"]
-    norm = Normalize(*limits)
-    figure = plt.figure(figsize=(n * cell + 1.2, (n + m + 0.5 * bool(m)) * cell))
-    parts = figure.add_gridspec(
-        1 + bool(m), 2, height_ratios=[n, m][: 1 + bool(m)], width_ratios=[n, 0.4 * CELL / cell], hspace=1 / (n + m), wspace=0.6 / n
-    )
-    axes = figure.add_subplot(parts[0, 0])
-    draw_cells(axes, values, labels, text, colours, norm)
-    for place in range(n):
-        box = Rectangle((place, place), 1, 1, fill=undefined, facecolor="#e9e9e9", edgecolor="#111111", linewidth=0.4 if small else 1.2)
-        axes.add_patch(box)
-    axes.xaxis.tick_top()
-    axes.set_xticks(np.arange(n) + 0.5, labels, rotation=50, ha="left", rotation_mode="anchor")
-    axes.set_ylabel(axes_words[0])
-    axes.set_title(title + "\n", pad=6)
-    lowest = axes
+    every = np.concatenate([values, *(row[None] for row in rows.values())])
+    corners = np.zeros(every.shape, dtype=bool) if marked is None else marked
+    room = label_room(n, inches)
+    names, beside = [cut(label, room, SMALL) for label in labels], [broken(row, room, SMALL) for row in rows]
+    longest = max(width(name, SMALL) for name in names)
+    taken = max([longest, *(width(line, SMALL) for row in beside for line in row.split("\n"))])
+    side = broken(axes_words[0], max(1.2, n * min(TALLEST_CELL, max(CLOSEST, (inches - taken - 0.5) / n))), SMALL, 3)
+    left = MARGIN + height(side, SMALL) + taken + 2 * GAP
+    wide = (inches - left - 2 * MARGIN) / n
+    if inches <= ONE_COLUMN and wide < CLOSEST:
+        return None
+
+    ends = beyond(every, limits)
+    notes = [f"Mean over {counted(seeds, 'seed')}." if seeds > 1 else "One seed.", UNDEFINED if undefined else DIAGONAL]
+    notes += [HOLES] if np.isnan(np.where(np.eye(n + m, n, dtype=bool) & np.bool_(undefined), 0, every)).any() else []
+    notes += [CORNER] if corners.any() else []
+    notes += [APART] if m else []
+    notes += ["Colours end where the bar does; scores go on."] if ends != "neither" else []
+    sheet = Sheet(inches, title, axes_words[1], view.meaning + (" (in %)" if view.unit == "%" else ""), notes)
+
+    lines = max((row.count("\n") + 1 for row in beside), default=1)
+    above = longest + GAP
+    fitting = (TALLEST - sheet.above - sheet.below - above - 2 * GAP) / (n + m * lines)
+    tall = max(min(TALLEST_CELL, max(wide, 1.1 * SMALL * POINT), fitting), min(CLOSEST, wide))
+    row_tall = max(tall, lines * 1.15 * SMALL * POINT)
+    figure = sheet.begin(above + n * tall + bool(m) * 2 * GAP + m * row_tall, left + n * wide / 2)
+    size = SMALL * min(1, wide / CLOSEST)
+    colours, norm = matplotlib.colormaps["RdBu" if view.diverging else "viridis"], Normalize(*limits)
+    text = None if inches <= ONE_COLUMN else fitting_text(every, view, wide, tall)
+
+    axes = sheet.axes(left, above, n * wide, n * tall)
+    draw_cells(axes, values, names, text, colours, norm, size)
+    frame_diagonal(axes, n, undefined)
+    name_columns(axes, names, size)
+    _mark(axes, corners[:n])
     if m:
-        lowest = figure.add_subplot(parts[1, 0])
-        draw_cells(lowest, np.stack(list(rows.values())), list(rows), text, colours, norm)
-    if marked is not None:
-        _mark(axes, marked[:n])
-        _mark(lowest, marked[n:])
-    if small:
-        for one in {axes, lowest}:
-            one.tick_params(labelsize=SMALL_TEXT)
-    any_marked = marked is not None and marked.any()
-    lowest.set_xlabel(axes_words[1] + ("\n\u25e3 no better than always answering the largest class" if any_marked else ""), labelpad=8)
-    ends = "both" if view.diverging else "neither"
-    bar = figure.colorbar(matplotlib.cm.ScalarMappable(norm, colours), cax=figure.add_subplot(parts[0, 1]), extend=ends)
-    bar.outline.set_visible(False)
-    bar.set_label(view.meaning + (" (cells in %)" if view.unit == "%" else ""))
+        apart = sheet.axes(left, above + n * tall + 2 * GAP, n * wide, m * row_tall)
+        draw_cells(apart, every[n:], beside, text, colours, norm, SMALL)
+        _mark(apart, corners[n:])
+    place = max(above + n * tall / 2, max(width(line, SMALL) for line in side.split("\n")) / 2)
+    sheet.write(MARGIN, place, side, rotation=90, va="center", multialignment="center")
+    sheet.colour_bar(left, n * wide, colours, norm, ends)
     return figure
+
+
+def label_room(n: int, inches: float) -> float:
+    """Inches for the longest name beside n rows: about a quarter of the figure, less where columns need it."""
+    return float(np.clip(inches - 0.42 - n * SMALL * POINT, 0.15 * inches, 0.23 * inches))
+
+
+def beyond(values: np.ndarray, limits: tuple[float, float]) -> str:
+    """Which ends of the colours stand for values beyond them, too, as matplotlib says it."""
+    low, high = bool((values < limits[0]).any()), bool((values > limits[1] + 1e-9).any())
+    return {(True, True): "both", (True, False): "min", (False, True): "max", (False, False): "neither"}[low, high]
+
+
+def name_columns(axes: Axes, names: Sequence[str], size: float) -> None:
+    """Names above the columns."""
+    axes.xaxis.tick_top()
+    axes.set_xticks(np.arange(len(names)) + 0.5, names, rotation=90, fontsize=size)
+
+
+def frame_diagonal(axes: Axes, n: int, filled: bool = False) -> None:
+    """Frame the n cells of the diagonal, or make them grey."""
+    at = np.arange(n)[:, None, None]
+    boxes = [*(CORNERS + at)]
+    line = 0.4 if n > MOST_EDGED else 0.9
+    axes.add_collection(
+        PolyCollection(boxes, facecolors="#e9e9e9" if filled else "none", edgecolors="#111111", linewidths=line, clip_on=False)
+    )
 
 
 def _below(scores: Scores, values: np.ndarray) -> np.ndarray:
@@ -113,38 +169,32 @@ def _below(scores: Scores, values: np.ndarray) -> np.ndarray:
 
 def _mark(axes: Axes, cells: np.ndarray) -> None:
     """A dark corner at the lower left of each of the marked cells (R, C)."""
-    for row, column in np.argwhere(cells):
-        axes.add_patch(
-            Polygon([(column + 0.06, row + 0.66), (column + 0.06, row + 0.94), (column + 0.34, row + 0.94)], color="#333333", lw=0)
-        )
+    at = np.argwhere(cells)[:, None, ::-1]
+    corners = [*(np.array([[0.06, 0.66], [0.06, 0.94], [0.34, 0.94]]) + at)]
+    axes.add_collection(PolyCollection(corners, facecolors="#333333", linewidths=0))
 
 
 def draw_cells(
-    axes: Axes,
-    values: np.ndarray,
-    rows: Sequence[str],
-    text: Callable[[float], str] | None,
-    colours: Colormap,
-    norm: Normalize,
+    axes: Axes, values: np.ndarray, rows: Sequence[str], text: tuple[Text, float] | None, colours: Colormap, norm: Normalize, size: float
 ) -> None:
-    """Draw (R, C) `values` with a number in each cell, by `text` if any; missing cells are hatched, never coloured."""
-    lines: dict[str, Any] = {"edgecolors": "white", "linewidth": 0.6} if text else {"rasterized": True}
+    """Draw (R, C) `values` under names of `size` points, with a number in each cell by `text`, if any, and its points; missing cells are
+    hatched, never coloured."""
+    edged = values.shape[1] <= MOST_EDGED
+    lines: dict[str, Any] = {"edgecolors": "white", "linewidth": 0.6} if edged else {"edgecolors": "face", "linewidth": 0.1}
     axes.pcolormesh(np.ma.masked_invalid(values), cmap=colours, norm=norm, **lines)
-    for row, column in np.ndindex(values.shape):
-        value = float(values[row, column])
-        if not np.isfinite(value):
-            missing: dict[str, Any] = {"facecolor": "#f2f2f2", "edgecolor": "#b5b5b5", "hatch": "////", "linewidth": 0}
-            axes.add_patch(Rectangle((column, row), 1, 1, **missing))
-            continue
-        if text is None:
-            continue
-        label = axes.text(column + 0.5, row + 0.52, text(value), ha="center", va="center", fontsize=6.6)
-        label.set_color("white" if _is_dark(colours(norm(value))) else "#222222")
-        label.set_in_layout(False)
+    holes = [*(CORNERS + np.argwhere(~np.isfinite(values))[:, None, ::-1])]
+    if holes:
+        axes.add_collection(PolyCollection(holes, facecolors="#f2f2f2", edgecolors="#b5b5b5", hatch="////", linewidths=0))
+    if text:
+        in_words, points = text
+        for row, column in np.argwhere(np.isfinite(values)):
+            value = float(values[row, column])
+            ink = "white" if _is_dark(colours(norm(value))) else "#222222"
+            axes.text(column + 0.5, row + 0.52, in_words(value), ha="center", va="center", fontsize=points, color=ink)
     axes.set(xlim=(0, values.shape[1]), ylim=(values.shape[0], 0))
-    axes.set_yticks(np.arange(len(rows)) + 0.5, rows)
+    axes.set_yticks(np.arange(len(rows)) + 0.5, rows, fontsize=size)
     axes.set_xticks([])
-    axes.tick_params(length=0, pad=3)
+    axes.tick_params(length=0, pad=2)
     axes.spines[:].set_visible(False)
 
 
@@ -153,8 +203,16 @@ def _is_dark(colour: tuple[float, float, float, float]) -> bool:
     return 0.2126 * red**2.2 + 0.7152 * green**2.2 + 0.0722 * blue**2.2 < 0.25
 
 
-def _text(view: View) -> Callable[[float], str]:
-    if view.unit == "%":
-        return lambda value: number(100 * value, 0)
-    digits = view.digits if view.digits is not None else 0 if view.unit == "points" else 1
-    return lambda value: number(value, digits, signed=view.diverging)
+def fitting_text(values: np.ndarray, view: View, wide: float, tall: float) -> tuple[Text, float] | None:
+    """How numbers are written into cells of such inches, and their points; None where there is no room for any. Those of many digits have
+    fewer decimals where there is no room for all."""
+    digits = view.digits if view.digits is not None else 0 if view.unit in ("%", "points") else 1
+    factor, room = 100 if view.unit == "%" else 1, 0.9 * wide
+
+    def text(value: float) -> str:
+        forms = [number(factor * value, few, signed=view.diverging) for few in (range(digits, -1, -1) if abs(value) >= 1 else [digits])]
+        return next((form for form in forms if width(form, SMALLEST) <= room), forms[-1])
+
+    widest = max(width(text(value), 1) for value in values[np.isfinite(values)])
+    size = min(SMALL, room / widest, tall / (1.2 * POINT))
+    return (text, size) if size >= SMALLEST else None

@@ -10,39 +10,46 @@ from matplotlib.figure import Figure
 
 from promptatlas.analysis.statistics.methods import BASE
 from promptatlas.analysis.words import method_title
-from promptatlas.report.figures.style import COLOURS, number
+from promptatlas.report.figures.colours import colour_of
+from promptatlas.report.figures.lettering import broken
+from promptatlas.report.figures.style import SMALL, framed, number
 
 
 def gains(
     comparison: dict,
+    inches: float,
     base_method: str = BASE,
     title_of: Callable[[str], str] = method_title,
     title: str = "Methods on their own tasks",
+    method: str | None = None,
 ) -> Figure | None:
-    """`comparison` as `statistics.methods.compare` gives it; None where fewer than two methods stand beside the base."""
+    """`comparison` as `statistics.methods.compare` gives it, as a figure `inches` wide; None where fewer than two methods stand beside the
+    base. method: the one whose ways they are, whose colour all have."""
     found = {one["method"]: one for one in comparison["methods"]}
     rows = [one for one in comparison["methods"] if one["method"] != base_method and finite(one["difference"])]
     if len(rows) < 2:
         return None
     base = found[base_method]["by_task"]
-    figure, axes = plt.subplots(figsize=(7.2, 0.36 * len(rows) + 1.1), layout="constrained")
+    labels = [broken(title_of(one["method"]), 0.3 * inches, SMALL) for one in rows]
+    lines = max(label.count("\n") for label in labels) + 1
+    figure, axes = plt.subplots(figsize=(inches, (0.12 + 0.13 * lines) * len(rows) + 1.3), layout="constrained")
     axes.axvline(0, color="#999999", linewidth=0.9)
     for place, one in enumerate(rows):
+        colour = colour_of(method or one["method"], [row["method"] for row in rows])
         dots = [100 * (score - base[task]) for task, score in one["by_task"].items()]
-        axes.plot(dots, np.full(len(dots), place), "o", markersize=3.5, color=COLOURS[0], alpha=0.3, markeredgewidth=0)
+        axes.plot(dots, np.full(len(dots), place), "o", markersize=3, color=colour, alpha=0.3, markeredgewidth=0)
         if finite(one["low"]):
-            axes.plot([one["low"], one["high"]], [place, place], color=COLOURS[0], linewidth=2, solid_capstyle="butt")
-        axes.plot(one["difference"], place, "o", markersize=7, color=COLOURS[0])
-        at: dict[str, Any] = {"xycoords": ("axes fraction", "data"), "va": "center", "fontsize": 8.5}
-        axes.annotate(f"{100 * one['mean']:.1f} %", (1.01, place), color="#555555", **at)
-    axes.set_yticks(range(len(rows)), [title_of(one["method"]) for one in rows])
+            axes.plot([one["low"], one["high"]], [place, place], color=colour, linewidth=1.8, solid_capstyle="butt")
+        axes.plot(one["difference"], place, "o", markersize=5.5, color=colour)
+        at: dict[str, Any] = {"xycoords": ("axes fraction", "data"), "va": "center", "color": "#555555"}
+        axes.annotate(f"{100 * one['mean']:.1f} %", (1.01, place), **at)
+    axes.set_yticks(range(len(rows)), labels)
     axes.set_ylim(len(rows) - 0.4, -0.6)
-    axes.set_title(title)
-    axes.annotate("mean score", (1.01, -0.75), xycoords=("axes fraction", "data"), fontsize=8, color="#555555")
-    bars = "bars 95 % intervals over tasks and seeds" if comparison["n_seeds"] > 1 else "one seed, so no intervals"
-    axes.set_xlabel(
-        f"points over {title_of(base_method)} ({number(100 * found[base_method]['mean'], 1)} %); "
-        f"small dots are the {comparison['n_tasks']} tasks, {bars}"
+    base_title = title_of(base_method)
+    axes.set_xlabel(broken(f"points over {base_title} ({number(100 * found[base_method]['mean'], 1)} %)", 0.6 * inches, SMALL))
+    bars = "bars: 95 % intervals over tasks and seeds" if comparison["n_seeds"] > 1 else "one seed, so no intervals"
+    framed(
+        figure, title, [f"Large dots: means over tasks; small dots: the {comparison['n_tasks']} tasks; {bars}. At the right: mean scores."]
     )
     axes.tick_params(axis="y", length=0)
     sns.despine(ax=axes, left=True)

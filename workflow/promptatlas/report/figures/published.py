@@ -1,44 +1,61 @@
-"""A measured matrix and the printed one side by side, in the same colours."""
+"""A measured matrix and the printed one beside each other, in the same colours."""
 
 from collections.abc import Sequence
 
 import matplotlib
-import numpy as np
-from matplotlib import pyplot as plt
 from matplotlib.colors import Normalize
 from matplotlib.figure import Figure
-from matplotlib.patches import Rectangle
 
 from promptatlas.analysis.statistics.matrices import Scores
 from promptatlas.analysis.statistics.published import beside
 from promptatlas.analysis.statistics.views import VIEWS
 from promptatlas.analysis.words import method_title
-from promptatlas.report.figures.matrix import CELL, draw_cells
-from promptatlas.report.figures.style import number
+from promptatlas.report.figures.lettering import POINT, cut, height, width
+from promptatlas.report.figures.matrix import (
+    CLOSEST,
+    DIAGONAL,
+    TALLEST_CELL,
+    draw_cells,
+    fitting_text,
+    frame_diagonal,
+    label_room,
+    name_columns,
+)  # fmt: skip
+from promptatlas.report.figures.sheet import GAP, Sheet
+from promptatlas.report.figures.style import MARGIN, ONE_COLUMN, SMALL
+
+SOURCE, TARGET = "source: the task the prompt was trained on", "target: the task it is used on"
 
 
-def side_by_side(scores: Scores, order: Sequence[str], titles: dict[str, str]) -> Figure | None:
-    """Column ratios of one method over the shared tasks; None where there is no printed matrix of them."""
+def side_by_side(scores: Scores, order: Sequence[str], titles: dict[str, str], inches: float) -> Figure | None:
+    """Column ratios of one method over the shared tasks, in one column one above the other; None where there is no printed matrix of
+    them, or no room for names."""
     pair = beside(scores, order)
     if pair is None:
         return None
-    n = len(pair.tasks)
-    labels = [titles[name] for name in pair.tasks]
+    n, across = len(pair.tasks), 1 if inches <= ONE_COLUMN else 2
+    names = [cut(titles[task], label_room(across * n, inches), SMALL) for task in pair.tasks]
+    longest, line = max(width(name, SMALL) for name in names), height(" ", SMALL)
+    left = MARGIN + line + longest + 2 * GAP
+    wide = (inches - left - 2 * MARGIN - (across - 1) * 4 * GAP) / (across * n)
+    if wide < CLOSEST:
+        return None
+    tall = min(TALLEST_CELL, max(wide, 1.1 * SMALL * POINT))
+    view = VIEWS["column_ratio"]
+    sheet = Sheet(inches, f"{method_title(scores.method)}: measured and published", TARGET, f"{view.meaning} (in %)", [DIAGONAL])
+    each = line + longest + GAP + n * tall
+    figure = sheet.begin(each if across == 2 else 2 * each + 2 * GAP, (left + inches) / 2)
     colours, norm = matplotlib.colormaps["viridis"], Normalize(0, 1)
-    figure = plt.figure(figsize=(2 * n * CELL + 2.6, n * CELL))
-    grid = figure.add_gridspec(1, 3, width_ratios=[n, n, 0.4], wspace=4 / n)
     for place, (head, values) in enumerate((("measured", pair.measured), ("published", pair.printed))):
-        axes = figure.add_subplot(grid[0, place])
-        rows = labels if place == 0 else [""] * n
-        draw_cells(axes, values, rows, lambda value: number(100 * value, 0), colours, norm)
-        for index in range(n):
-            axes.add_patch(Rectangle((index, index), 1, 1, fill=False, edgecolor="#111111", linewidth=1.2))
-        axes.xaxis.tick_top()
-        axes.set_xticks(np.arange(n) + 0.5, labels, rotation=50, ha="left", rotation_mode="anchor")
-        axes.set_xlabel("target: the task it is used on", labelpad=8)
-        axes.set_title(f"{method_title(scores.method)}, {head}\n", pad=6)
-    figure.axes[0].set_ylabel("source: the task the prompt was trained on")
-    bar = figure.colorbar(matplotlib.cm.ScalarMappable(norm, colours), cax=figure.add_subplot(grid[0, 2]))
-    bar.outline.set_visible(False)
-    bar.set_label(f"{VIEWS['column_ratio'].meaning} (cells in %)")
+        start = left + place * (n * wide + 4 * GAP) if across == 2 else left
+        top = 0 if across == 2 else place * (each + 2 * GAP)
+        axes = sheet.axes(start, top + each - n * tall, n * wide, n * tall)
+        text = fitting_text(values, view, wide, tall) if across == 2 else None
+        draw_cells(axes, values, names if place == 0 or across == 1 else [""] * n, text, colours, norm, SMALL)
+        frame_diagonal(axes, n)
+        name_columns(axes, names, SMALL)
+        sheet.write(start + n * wide / 2, top, head, ha="center")
+        if start == left:
+            sheet.write(MARGIN, top + each / 2, SOURCE, rotation=90, va="center")
+    sheet.colour_bar(left, inches - left - 2 * MARGIN, colours, norm, "neither")
     return figure

@@ -1,5 +1,9 @@
-"""How figures look: type, colours, names in words, and saving twice. Knows nothing of any one figure."""
+"""How figures look: type, sizes, numbers in words, and saving. Knows nothing of any one figure.
 
+Each is drawn for one and for two columns of a paper, at the size at which it is printed.
+"""
+
+from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -7,15 +11,29 @@ from matplotlib import pyplot as plt
 from matplotlib.figure import Figure
 
 from promptatlas.base.files import whole
+from promptatlas.report.figures.lettering import FONT, broken
 
+ONE_COLUMN, TWO_COLUMNS = 3.5, 7.2  # inches
+WIDTHS = (TWO_COLUMNS, ONE_COLUMN)
+COLUMN = "column"  # the folder of figures for one column
+SMALL, TITLE = 7.0, 8.5  # points: all text but numbers in cells, titles
+MARGIN = 0.06  # inches, around all that is drawn
+DOTS = 300  # per inch
+KINDS: dict[str, dict[str, Any]] = {
+    "svg": {"metadata": {"Date": None}},
+    "png": {"metadata": {"Software": None}, "dpi": DOTS, "pil_kwargs": {"compress_level": 3}},
+    "pdf": {"metadata": {"CreationDate": None, "Creator": None, "Producer": None}},
+}
 STYLE: dict[Any, Any] = {
     "backend": "agg",
-    "font.family": "sans-serif",
-    "font.sans-serif": ["Liberation Sans", "Arial", "Helvetica", "DejaVu Sans"],
-    "font.size": 9,
-    "axes.titlesize": 11,
-    "axes.titleweight": "bold",
-    "axes.titlelocation": "left",
+    "font.family": ["sans-serif"],
+    "font.sans-serif": [FONT],  # comes with matplotlib, so figures are the same everywhere
+    "font.size": SMALL,
+    "axes.titlesize": SMALL,
+    "axes.labelsize": SMALL,
+    "xtick.labelsize": SMALL,
+    "ytick.labelsize": SMALL,
+    "legend.fontsize": SMALL,
     "axes.spines.top": False,
     "axes.spines.right": False,
     "axes.edgecolor": "#777777",
@@ -25,12 +43,13 @@ STYLE: dict[Any, Any] = {
     "ytick.color": "#333333",
     "figure.facecolor": "white",
     "savefig.facecolor": "white",
+    "figure.constrained_layout.w_pad": MARGIN,
+    "figure.constrained_layout.h_pad": MARGIN,
     "text.parse_math": False,  # a dollar in a name is one
     "svg.hashsalt": "promptatlas",
-    "svg.fonttype": "path",
+    "svg.fonttype": "none",  # text stays text
+    "pdf.fonttype": 42,
 }
-# From Okabe and Ito's colour-blind-safe set.
-COLOURS = ("#0072B2", "#D55E00", "#009E73", "#CC79A7", "#56B4E9", "#E69F00")
 
 
 def number(value: float, digits: int, signed: bool = False) -> str:
@@ -39,16 +58,35 @@ def number(value: float, digits: int, signed: bool = False) -> str:
     return (text if float(text) else f"{0:.{digits}f}").replace("-", "\u2212")
 
 
+def framed(figure: Figure, title: str, notes: Sequence[str] = ()) -> None:
+    """Give a figure of constrained layout its title, and below it what its marks mean."""
+    size = figure.get_figwidth()
+    room = size - 2 * MARGIN
+    at: dict[str, Any] = {"x": MARGIN / size, "ha": "left"}
+    figure.suptitle(broken(title, room, TITLE, 3), fontsize=TITLE, color="black", **at)
+    if notes:
+        figure.supxlabel(broken(" ".join(notes), room, SMALL, 6), fontsize=SMALL, color="#444444", **at)
+
+
+def save_both(draw: Callable[[float], Figure | None], folder: Path, name: str, widths: Sequence[float] = WIDTHS) -> list[Path]:
+    """Write what `draw` gives for two columns into `folder` and for one into its folder `column`; None is left out. The paths."""
+    written: list[Path] = []
+    for inches in widths:
+        where = folder / COLUMN if inches == ONE_COLUMN else folder
+        if figure := draw(inches):
+            where.mkdir(parents=True, exist_ok=True)
+            written += save(figure, where / name)
+    return written
+
+
 def save(figure: Figure, path: Path) -> list[Path]:
-    """Write `figure` as path.svg and path.png, cut to what is drawn, the same bytes each time; the two paths."""
-    paths = [Path(f"{path}.svg"), Path(f"{path}.png")]
-    figure.draw_without_rendering()
-    box = figure.get_tightbbox().padded(0.15)
+    """Write `figure` as path.svg, path.png and path.pdf in its own size, the same bytes each time; the paths."""
+    paths = []
     try:
-        with whole(paths[0]) as drawn:
-            figure.savefig(drawn, format="svg", bbox_inches=box, metadata={"Date": None})
-        with whole(paths[1]) as dots:
-            figure.savefig(dots, format="png", bbox_inches=box, dpi=150, metadata={"Software": None})
+        for kind, options in KINDS.items():
+            paths.append(Path(f"{path}.{kind}"))
+            with whole(paths[-1]) as drawn:
+                figure.savefig(drawn, format=kind, **options)
     finally:
         plt.close(figure)
     return paths
