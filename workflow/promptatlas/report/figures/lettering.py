@@ -32,17 +32,24 @@ def plain(text: str) -> str:
 
 
 def cut(text: str, room: float, size: float) -> str:
-    """`text` as one line of at most `room` inches, with an ellipsis for what does not fit."""
+    """`text` as one line of at most `room` inches; what does not fit is left out before its last third, as names differ at both ends."""
     text = plain(text)
     if width(text, size) <= room:
         return text
-    left, kept = room - width(CUT, size), ""
+    left = room - width(CUT, size)
+    end = _fitting(text[::-1], left / 3, size)[::-1]
+    return _fitting(text, left - width(end, size), size).rstrip() + CUT + end.lstrip()
+
+
+def _fitting(text: str, room: float, size: float) -> str:
+    """As much of the beginning of `text` as has room."""
+    kept = ""
     for sign in text:
-        left -= width(sign, size)
-        if left < 0:
+        room -= width(sign, size)
+        if room < 0:
             break
         kept += sign
-    return kept.rstrip() + CUT
+    return kept
 
 
 def broken(text: str, room: float, size: float, most: int = 2) -> str:

@@ -20,7 +20,7 @@ from promptatlas.analysis.statistics.views import VIEWS, View, shown
 from promptatlas.analysis.words import method_title, row_title
 from promptatlas.base.messages import counted
 from promptatlas.report.figures.lettering import POINT, broken, cut, height, width
-from promptatlas.report.figures.sheet import GAP, Sheet
+from promptatlas.report.figures.placement import GAP, Placement
 from promptatlas.report.figures.style import MARGIN, ONE_COLUMN, SMALL, number
 from promptatlas.runs.largest_class import SAME
 from promptatlas.study.designs import LARGEST_CLASS
@@ -106,7 +106,7 @@ def grid(
     notes += [CORNER] if corners.any() else []
     notes += [APART] if m else []
     notes += ["Colours end where the bar does; scores go on."] if ends != "neither" else []
-    sheet = Sheet(inches, title, axes_words[1], view.meaning + (" (in %)" if view.unit == "%" else ""), notes)
+    sheet = Placement(inches, title, axes_words[1], view.meaning + (" (in %)" if view.unit == "%" else ""), notes)
 
     lines = max((row.count("\n") + 1 for row in beside), default=1)
     above = longest + GAP

@@ -21,7 +21,7 @@ from promptatlas.report.figures.matrix import (
     label_room,
     name_columns,
 )  # fmt: skip
-from promptatlas.report.figures.sheet import GAP, Sheet
+from promptatlas.report.figures.placement import GAP, Placement
 from promptatlas.report.figures.style import MARGIN, ONE_COLUMN, SMALL
 
 SOURCE, TARGET = "source: the task the prompt was trained on", "target: the task it is used on"
@@ -42,7 +42,7 @@ def side_by_side(scores: Scores, order: Sequence[str], titles: dict[str, str], i
         return None
     tall = min(TALLEST_CELL, max(wide, 1.1 * SMALL * POINT))
     view = VIEWS["column_ratio"]
-    sheet = Sheet(inches, f"{method_title(scores.method)}: measured and published", TARGET, f"{view.meaning} (in %)", [DIAGONAL])
+    sheet = Placement(inches, f"{method_title(scores.method)}: measured and published", TARGET, f"{view.meaning} (in %)", [DIAGONAL])
     each = line + longest + GAP + n * tall
     figure = sheet.begin(each if across == 2 else 2 * each + 2 * GAP, (left + inches) / 2)
     colours, norm = matplotlib.colormaps["viridis"], Normalize(0, 1)

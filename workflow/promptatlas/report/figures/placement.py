@@ -19,7 +19,7 @@ BAR = 0.1  # inches, height of the colour bar
 GAP = 0.05  # inches
 
 
-class Sheet:
+class Placement:
     """Place for a body of any height, `inches` wide. under: the words below it; unit: those of the colour bar; notes: those at the foot."""
 
     def __init__(self, inches: float, title: str, under: str, unit: str, notes: Sequence[str]) -> None:
