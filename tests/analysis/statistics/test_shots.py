@@ -81,7 +81,7 @@ def test_the_command_writes_a_table_and_a_figure(two, tmp_path, capsys):
     with pytest.raises(SystemExit) as ended:
         cli.main(["compare", *map(str, two), "-o", str(tmp_path / "both")])
     assert not ended.value.code
-    assert {path.name for path in (tmp_path / "both").iterdir()} == {"shots.csv", "shots.png", "shots.svg"}
+    assert {path.name for path in (tmp_path / "both").iterdir()} == {"column", "shots.csv", "shots.pdf", "shots.png", "shots.svg"}
     assert str(tmp_path / "both" / "shots.csv") in capsys.readouterr().out
 
 
