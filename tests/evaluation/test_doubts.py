@@ -87,7 +87,7 @@ def test_the_table_of_tasks_counts_images_that_can_be_used(tmp_path):
     write(study.paths.task_folder("shapes"), Task("shapes", "S", "own", ("one", "two"), ("a {}.",)), pools, [], images)
     study.paths.draw("shapes", 1).parent.mkdir(parents=True)
     study.paths.draw("shapes", 1).write_text('{"shots_per_class": [2, 2]}')
-    row = tables._task_row(study, "shapes")
+    row = tables._task_row(study, "shapes", tables.finished)
     assert (row["n_train"], row["n_validation"], row["n_test"], row["skipped"]) == (8, 8, 7, 6)
 
 

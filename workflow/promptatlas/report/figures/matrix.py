@@ -21,7 +21,7 @@ from promptatlas.analysis.words import method_title, row_title
 from promptatlas.base.messages import counted
 from promptatlas.report.figures.lettering import POINT, broken, cut, height, width
 from promptatlas.report.figures.placement import GAP, Placement
-from promptatlas.report.figures.style import MARGIN, ONE_COLUMN, SMALL, number
+from promptatlas.report.figures.style import MARGIN, ONE_COLUMN, SMALL, TWO_COLUMNS, number
 from promptatlas.runs.largest_class import SAME
 from promptatlas.study.designs import LARGEST_CLASS
 from promptatlas.study.protocols import PROTOCOLS
@@ -42,7 +42,7 @@ Text = Callable[[float], str]
 
 
 def heatmap(
-    scores: Scores, view: str, order: Sequence[str], titles: dict[str, str], limits: tuple[float, float], inches: float
+    scores: Scores, view: str, order: Sequence[str], titles: dict[str, str], limits: tuple[float, float], inches: float = TWO_COLUMNS
 ) -> Figure | None:
     """One method in one view, tasks in the given order; None where there is nothing to show, or no room for names."""
     values, rows = shown(scores, view)
