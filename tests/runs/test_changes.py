@@ -66,6 +66,23 @@ def differs(**changed) -> dict[str, list[str]]:
     return {task: change.told for task, change in found.items() if change.inputs}
 
 
+def test_tables_of_another_configuration_are_made_again_whatever_snakemake_remembers(tmp_path, monkeypatch):
+    """A folder that was copied brings none of what Snakemake knows of it; a later version may have keys more."""
+    monkeypatch.chdir(tmp_path)
+    study = Study({"study": "s", "tasks": ["shapes", "colors"], "results": "results"})
+    record = study.paths.resolved_config
+    record.parent.mkdir(parents=True)
+    record.write_text(json.dumps(study.description))
+    assert changes.of_configuration(study) == [] and session.mended(study, dry=True) == set()
+    session.reclaim(study)
+    assert record.exists()
+    record.write_text(json.dumps(study.description | {"statistics": {"permutations": 9}}))
+    assert changes.of_configuration(study) == ["statistics"] and session.mended(study, dry=True) == {record}
+    assert session.mended(study, dry=False) == set() and record.exists()
+    session.reclaim(study)
+    assert not record.exists() and changes.of_configuration(study) == []
+
+
 def test_nothing_differs_of_what_was_just_prepared(place):
     assert differs() == {}
 

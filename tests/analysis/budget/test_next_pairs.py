@@ -123,7 +123,11 @@ def written(study, capsys, *arguments) -> set[tuple[str, ...]]:
     path = study.folder.parent / "pairs.csv"
     with pytest.raises(SystemExit) as ended:
         command.main(["next", "--configfile", str(study.folder.parent / "part.yaml"), "-o", str(path), *arguments])
-    assert ended.value.code == 0, capsys.readouterr().err
+    told = capsys.readouterr().err
+    assert ended.value.code == 0, told
+    assert f"snakemake --cores 2 --configfile {study.folder.parent / 'part.yaml'} --config pairs={path}" in told, (
+        "of this study, not another"
+    )
     head, *rows = path.read_text().splitlines()
     assert head == "protocol,method,source,target"
     return {tuple(row.split(",")) for row in rows}

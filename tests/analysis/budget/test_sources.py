@@ -96,6 +96,15 @@ def test_what_is_noise_is_worth_nothing_on_another_seed():
     assert true.held_out == pytest.approx(true.apparent, abs=0.1) and true.as_good < 0.05 and true.random < true.held_out
 
 
+def test_random_choices_are_of_as_many_sources_as_are_worth_choosing():
+    """One source helps: it is held against single ones, however many might be chosen."""
+    values = np.full((2, 6, 6), -1.0)
+    values[:, 2] = 5
+    few, many = judged(values, 1), judged(values, 5)
+    assert few.held_out == many.held_out == pytest.approx(25 / 6)
+    assert few.random == pytest.approx(25 / 36, abs=0.3) and many.random == pytest.approx(25 / 36, abs=0.3)
+
+
 def test_a_target_that_is_missing_on_the_seed_left_out_is_not_counted_there():
     values = np.full((2, 3, 3), -1.0)
     values[:, 0, 1], values[:, 0, 2] = 6, 3

@@ -68,6 +68,15 @@ def test_groups_of_a_matrix_and_what_stays_alone(matrix, capsys):
     assert one[1:] == ["  every task alone: no group gains anything"]
 
 
+def test_pairs_that_are_not_measured_are_counted(tmp_path, capsys):
+    some = table().query("source != 'd' or target not in ('a', 'c')")
+    some.to_csv(tmp_path / "m.csv", index=False)
+    for what in ("sources", "groups"):
+        assert told(capsys, what, tmp_path / "m.csv", *(["-k", 2] if what == "sources" else []))[0].endswith(
+            "mean over targets; 2 pairs of 30 not measured, and not chosen"
+        )
+
+
 def test_one_seed_says_what_is_not_known_and_more_sources_than_help(tmp_path, capsys):
     table(seeds=(1,)).to_csv(tmp_path / "m.csv", index=False)
     lines = told(capsys, "sources", tmp_path / "m.csv", "-k", 9)

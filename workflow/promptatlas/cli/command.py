@@ -5,6 +5,7 @@ Running a study is Snakemake's part; this module only calls it.
 
 import argparse
 import os
+import shlex
 import signal
 import subprocess
 import sys
@@ -12,7 +13,6 @@ from collections.abc import Sequence
 from contextlib import suppress
 from importlib.metadata import version
 from pathlib import Path
-from shlex import quote
 from typing import Any
 
 from promptatlas.base.errors import INTERRUPTED, NOTHING_LOST, UserError
@@ -193,7 +193,9 @@ def _next(options: argparse.Namespace) -> int:
             replace(options.output, of_study.listed(plans).encode())
         except OSError as error:
             raise UserError(f"{options.output} cannot be written ({error.strerror}); name another file with -o") from None
-        print(f"measure them with: snakemake --cores 2 --config pairs={quote(str(options.output))}", file=sys.stderr)
+        file = ["--configfile", str(options.configfile)] if options.configfile else []
+        words = ["snakemake", "--cores", "2", *file, "--config", *(options.config or []), f"pairs={options.output}"]
+        print(f"measure them with: {shlex.join(words)}", file=sys.stderr)
     return 0
 
 

@@ -45,6 +45,16 @@ class Change:
         return [f"{what} ({details})" if details else what for what, details in self.inputs.items()]
 
 
+def of_configuration(study: Study) -> list[str]:
+    """The keys that say something else than when the tables were made; none if that is not known."""
+    try:
+        before = json.loads(study.paths.resolved_config.read_bytes())
+        now = json.loads(json.dumps(study.description))
+        return sorted(key for key in {*before, *now} if before.get(key) != now.get(key))
+    except (OSError, ValueError, AttributeError, TypeError):
+        return []
+
+
 def of_tasks(study: Study) -> dict[str, Change]:
     """By name how each real task differs from what it was prepared from."""
     return {task: of_task(study, task) for task in study.data.real_tasks}

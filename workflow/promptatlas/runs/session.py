@@ -89,7 +89,7 @@ def mended(study: Study, dry: bool) -> set[Path]:
                 damage.set_aside(study, damaged)
                 told += f"; they are kept in {damage.place(study, study.folder)}"
         print(f"{study.name}: {told}", file=sys.stderr)
-    return {*damaged, *failures.incomplete(study)} if dry else set()
+    return {*damaged, *failures.incomplete(study), *_said_otherwise(study)} if dry else set()
 
 
 def again(study: Study, damaged: set[Path], files: Iterable[Path]) -> list[Path]:
@@ -119,16 +119,22 @@ def announce(study: Study, damaged: Iterable[Path] = ()) -> None:
 
 
 def reclaim(study: Study) -> None:
-    """Before Snakemake looks which files there are: what failed in an earlier run is missing, however that run ended.
+    """Before Snakemake looks which files there are: what failed in an earlier run is missing, however that run ended, and so is a record
+    of another configuration, of which Snakemake knows nothing in a copied folder.
 
     Not while a run is at work, whose jobs go on from their failed results.
     """
-    failed = failures.listed(study)
-    if failed and not _is_busy(study):
+    failed, otherwise = failures.listed(study), _said_otherwise(study)
+    if (failed or otherwise) and not _is_busy(study):
         with suppress(OSError):  # a folder that may not be written; `announce` says so
-            for path in failures.incomplete(study):
+            for path in (*failures.incomplete(study), *otherwise):
                 path.unlink(missing_ok=True)
             failures.withdraw(failed)
+
+
+def _said_otherwise(study: Study) -> list[Path]:
+    """The record of the configuration, if tables were made with another one."""
+    return [study.paths.resolved_config] if changes.of_configuration(study) else []
 
 
 def begin(study: Study, forced: Iterable[str], everything: bool) -> None:

@@ -5,7 +5,6 @@ Looks at the artifacts of all jobs, with their own inputs.
 
 from __future__ import annotations
 
-import json
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass, replace
 from functools import cached_property
@@ -71,22 +70,12 @@ def of_tables(study: Study, found: Iterable[State]) -> Iterator[State]:
     """Tables, figures and pages, which are made of all results `found`: made again if one of these is, or if the
     configuration or a plugin says something else now; the damaged are among them."""
     known = {state.path: state.kind for state in found}
-    anew = ("inputs stale",) if not {STALE, MISSING}.isdisjoint(known.values()) else tuple(_told_otherwise(study))
+    anew = ("inputs stale",) if not {STALE, MISSING}.isdisjoint(known.values()) else tuple(changes.of_configuration(study))
     for path in (*study.tables, *study.conclusions):
         if path not in known:
             why = anew if path.exists() else ()
             yield State("tables and report", path, STALE if why else DONE if path.exists() else MISSING, why)
     yield from (State("tables and report", one.path, FAILED, (one.reason,)) for one in failures.listed(study) if one.path in study.measures)
-
-
-def _told_otherwise(study: Study) -> list[str]:
-    """The keys of the configuration that say something else than when the tables were made; none if that is not known."""
-    try:
-        before = json.loads(study.paths.resolved_config.read_bytes())
-        now = json.loads(json.dumps(study.description))
-        return sorted(key for key in {*before, *now} if before.get(key) != now.get(key))
-    except (OSError, ValueError, AttributeError, TypeError):
-        return []
 
 
 def ended(study: Study, last: int = 5) -> list[Ended]:

@@ -120,14 +120,14 @@ def often(values: np.ndarray, k: int, itself: bool = False, draws: int = DRAWS) 
 def judged(values: np.ndarray, k: int, itself: bool = False, repeats: int = RANDOM) -> Judged:
     """k sources chosen, with the targets that each serves, on the mean of all seeds but one, and scored on that one.
 
-    values: gains (S, M, N). Random choices are of k sources each, which serve targets by the gains of the seeds that chose.
+    values: gains (S, M, N). Random choices are of as many sources as are chosen, which serve targets by the gains of the seeds that chose.
     """
     values, tried = _options(values, itself), []
     for seed in range(len(values) if len(values) > 1 else 0):
         known, own = seed_mean(np.delete(values, seed, axis=0)), values[seed]
         chosen = choose_sources(known, k, itself=True)
         rng = named_rng("budget", "sources", seed, k)
-        random = [served(known, np.sort(rng.choice(len(known), min(k, len(known)), replace=False))) for _ in range(repeats)]
+        random = [served(known, np.sort(rng.choice(len(known), len(chosen.sources), replace=False))) for _ in range(repeats)]
         worth, others = _worth(own, chosen), np.array([_worth(own, one) for one in random])
         tried.append((chosen.value, worth, others.mean(), (others >= worth).mean()))
     return Judged(*(float(one) for one in np.mean(tried, axis=0))) if tried else Judged(*[np.nan] * 4)

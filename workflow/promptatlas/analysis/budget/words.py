@@ -48,7 +48,7 @@ def _sources(one: GainsBySeed, k: int) -> Iterator[str]:
     others = [source for source in np.argsort(-often, kind="stable") if often[source] > 0 and source not in choice.sources]
     shares = [f"{plain(one.tasks[source])} {100 * often[source]:.0f} %" for source in [*choice.sources, *others[:3]]]
     yield f"  chosen when seeds are drawn again: {', '.join(shares)}"
-    yield _verdict(one, sources.judged(one.values, k), f"{counted(len(names), 'random source')}")
+    yield _verdict(one, sources.judged(one.values, k), "as many random sources")
 
 
 def _groups(one: GainsBySeed, largest: int, most: int | None) -> Iterator[str]:
@@ -77,7 +77,9 @@ def _groups(one: GainsBySeed, largest: int, most: int | None) -> Iterator[str]:
 
 def _head(one: GainsBySeed) -> str:
     many = f"{counted(len(one.tasks), 'task')}, {counted(len(one.values), 'seed')}"
-    return f"{one.title}: {many}; gains{' in ' + one.unit if one.unit else ''} over {one.before}, mean over targets"
+    missing = int(np.isnan(seed_mean(one.values))[~np.eye(len(one.tasks), dtype=bool)].sum())
+    without = f"; {counted(missing, 'pair')} of {len(one.tasks) * (len(one.tasks) - 1)} not measured, and not chosen" if missing else ""
+    return f"{one.title}: {many}; gains{' in ' + one.unit if one.unit else ''} over {one.before}, mean over targets{without}"
 
 
 def _verdict(one: GainsBySeed, judged: sources.Judged, random: str) -> str:
