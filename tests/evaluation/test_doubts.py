@@ -76,7 +76,7 @@ def test_both_stand_in_the_notes_of_the_table(tmp_path):
     said = tables._swapped(tasks)
     assert [*said] == ["colors"]
     noted = tables._doubted(tasks, {name: comparable.indistinct(study, name) for name in study.tasks}, said)["notes"]
-    assert noted[0].startswith("odd; the model cannot tell 1 pair") and noted[1].startswith("its zero-shot score, 20.0 %")
+    assert noted[0].startswith("odd; the model cannot tell 1 pair") and noted[1].startswith("the score of the hand-written prompt, 20.0 %")
 
 
 def test_the_table_of_tasks_counts_images_that_can_be_used(tmp_path):
@@ -127,3 +127,17 @@ def test_metrics_with_a_standard_error_of_guessing_are_looked_at(metric):
 def test_always_answering_the_largest_class_is_guessing_too():
     labels = np.repeat([0, 1], [90, 10])
     assert doubts.guessed("accuracy", [0.9], labels, 2) and not doubts.guessed("mean_per_class", [0.9], labels, 2)
+
+
+@pytest.mark.parametrize(
+    ("names", "features", "template", "nothing"),
+    [
+        (("a1", "b2", "cat"), unit([1, 0, 0], [0, 1, 0], [0, 0, 1]), "a {}.", True),
+        (("a1", "b2", "cat"), unit([1, 0, 0], [0, 1, 0], [0, 0, 1]), "the number {}.", False),
+        (("dog", "hound", "cat"), unit([1, 0, 0], [1, 0, 0], [0, 0, 1]), "a {}.", True),
+        (("dog", "cow", "cat"), unit([1, 0, 0], [0, 1, 0], [0, 0, 1]), "a {}.", False),
+        (("dog", "b2", "cat"), unit([1, 0, 0], [0, 1, 0], [0, 0, 1]), "a {}.", False),
+    ],
+)
+def test_where_most_names_say_nothing_is_known(names, features, template, nothing):
+    assert doubts.say_nothing(names, (template,), features) is nothing

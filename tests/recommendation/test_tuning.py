@@ -100,7 +100,10 @@ def test_of_equal_scores_the_one_wins_that_is_surer_of_the_right_classes(answer,
 
 
 def test_the_winner_is_left_with_its_card(answer):
-    assert answer.lines[0].startswith("use " if answer.prompt else "keep ")
+    gain = answer.tuned.gain
+    hand = next(one for one in answer.tuned.contenders if one.how == tuning.HAND_WRITTEN)
+    assert gain.gain == pytest.approx(answer.tuned.winner.score - hand.score)
+    assert answer.lines[0].startswith({"use": "use ", "keep": "keep the hand", "too_few": "too few validation images"}[gain.verdict])
     if answer.prompt is None:
         assert answer.tuned.winner.how == tuning.HAND_WRITTEN
         return

@@ -36,7 +36,7 @@ def alike(names: Sequence[str], features: np.ndarray) -> str:
 
 
 def swapped(metric: str, score: float, chance: float, images: int) -> str:
-    """A sentence if the zero-shot score of so many test images is far below that of guessing; empty if it is not, or not known.
+    """A sentence if the hand-written prompt's score on so many test images is far below that of guessing; empty if it is not, or not known.
 
     Not known is it where the metric knows no standard error of guessing.
     """
@@ -46,18 +46,33 @@ def swapped(metric: str, score: float, chance: float, images: int) -> str:
     if error is None or not images or not score < chance - ERRORS * error(chance, images):
         return ""
     return (
-        f"its zero-shot score, {100 * score:.1f} %, is far below the {100 * chance:.1f} % of guessing: the labels, or the names in "
-        "`classes`, are probably swapped"
+        f"the score of the hand-written prompt, {100 * score:.1f} %, is far below the {100 * chance:.1f} % of guessing: the labels, or the "
+        "names in `classes`, are probably swapped"
     )
 
 
 def codes(names: Sequence[str], templates: Sequence[str]) -> str:
     """A sentence where class names look like numbers or codes (`3`, `class_7`, `n01440764`) and no template says that they are numbers."""
-    found = [name for name in names if _CODE.fullmatch(name.strip())]
-    said = any(word in template for template in templates for word in ("number", "digit"))
-    if said or len(found) < CODES * len(names):
+    found = _coded(names, templates)
+    if not found or len(found) < CODES * len(names):
         return ""
     return f"the class names look like codes ({some(found, FEW)}), which say little to a prompt; give names that describe with `classes`"
+
+
+def say_nothing(names: Sequence[str], templates: Sequence[str], features: np.ndarray) -> bool:
+    """Whether most class names say nothing to the model: they look like codes, or their features (C, D), of length one, are those of
+    another. A score below guessing then tells nothing of the labels.
+    """
+    same = features @ features.T > SAME
+    np.fill_diagonal(same, False)
+    codes = _coded(names, templates)
+    return sum(name in codes or bool(row.any()) for name, row in zip(names, same, strict=True)) > len(names) / 2
+
+
+def _coded(names: Sequence[str], templates: Sequence[str]) -> list[str]:
+    if any(word in template for template in templates for word in ("number", "digit")):
+        return []
+    return [name for name in names if _CODE.fullmatch(name.strip())]
 
 
 def guess(metric: str, labels: np.ndarray, classes: int) -> float:

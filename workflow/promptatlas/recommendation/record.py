@@ -9,7 +9,7 @@ from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 
 from promptatlas.analysis.choice.decision import MARGIN
-from promptatlas.base.messages import plain
+from promptatlas.base.messages import counted, plain
 from promptatlas.methods import words
 from promptatlas.recommendation.candidates import Place
 
@@ -102,8 +102,8 @@ def _line(place: Place, row: Row) -> str:
     interval = f" ({value['gain_low']:+.1f} to {value['gain_high']:+.1f}, 95 %)" if math.isfinite(value["gain_low"]) else ""
     share = f", {100 * value['oracle_share']:.0f} % of what there was to gain" if math.isfinite(value["oracle_share"]) else ""
     return (
-        f"on the {value['n_tasks']:.0f} tasks of {plain(place.name)} with {value['shots']:.0f} images per class and prompts of "
-        f"{titles(row)}, each time without the task's own, this rule gained {value['gain']:+.1f} points over the hand-written "
+        f"on the {value['n_tasks']:.0f} tasks of {plain(place.name)} with {counted(round(value['shots']), 'image')} per class and prompts "
+        f"of {titles(row)}, each time without the task's own, this rule gained {value['gain']:+.1f} points over the hand-written "
         f"prompt{interval}{share}; it used a prompt in {100 * value['used']:.0f} % of cases and lost more than a point in "
         f"{100 * value['harmed']:.0f} %"
     )

@@ -72,8 +72,9 @@ def try_all(model: Backbone, target: Labelled, found: Found, say: Say) -> Tried:
 
 def _doubts(target: Labelled, seen: SeenImages, hand_written: float) -> tuple[str, ...]:
     task, chance = target.task, metrics.chance(target.task.metric, target.labels, len(target.task.class_names))
+    mute = doubts.say_nothing(task.class_names, task.templates, seen.classes)
     found = (
-        doubts.swapped(task.metric, hand_written, chance, len(target.labels)),
+        "" if mute else doubts.swapped(task.metric, hand_written, chance, len(target.labels)),
         doubts.codes(task.class_names, task.templates),
         doubts.alike(task.class_names, seen.classes),
     )

@@ -20,10 +20,12 @@ from promptatlas.base.errors import UserError
 from promptatlas.base.messages import counted
 from promptatlas.base.progress import Say
 from promptatlas.evaluation import evaluate
+from promptatlas.evaluation.contributions import contributions
 from promptatlas.methods.losses import cross_entropy
 from promptatlas.recommendation.candidates import CandidateFile, settings_of
 from promptatlas.recommendation.labelled import Labelled
 from promptatlas.recommendation.trying import Tried
+from promptatlas.recommendation.tuned_gain import TunedGain, tuned_gain
 from promptatlas.records import card
 from promptatlas.records.prompt_file import TunedPrompt
 from promptatlas.tasks import metrics, prepared, splits
@@ -57,12 +59,14 @@ class Contender:
 @dataclass(frozen=True)
 class Tuning:
     """contenders: in order of their validation score, best first, and of equal ones by their loss, as few images make many equal; draw:
-    which images were used for what; seed: of the untrained prompts and of the order of images.
+    which images were used for what; seed: of the untrained prompts and of the order of images; gain: the winner's over the hand-written
+    prompt.
     """
 
     contenders: tuple[Contender, ...]
     draw: Draw
     seed: int
+    gain: TunedGain
 
     @property
     def winner(self) -> Contender:
@@ -95,7 +99,8 @@ def tune(model: Backbone, target: Labelled, tried: Tried, count: int, seed: int,
         own = [file for file in starts if (file.method, settings_of(file)) == (method, settings)]
         say(f"tune {method} from {counted(len(own), 'prompt')} and an untrained one on {counted(len(drawn.train), 'image')}")
         contenders += _of_method(model, task, method, json.loads(settings), own, drawn, seed, scores)
-    return Tuning(best_first(contenders), drawn, seed)
+    ranked = best_first(contenders)
+    return Tuning(ranked, drawn, seed, tuned_gain(scores.gained(ranked[0].prompt), len(ranked) - 1))
 
 
 def starts_of(tried: Tried, drawn: Draw, count: int) -> list[CandidateFile]:
@@ -142,8 +147,18 @@ class ValidationScores:
         return [self._of(own) for own in evaluate.answers(self.model, self.task.class_names, self.images, self.features, prompts)]
 
     def hand_written(self) -> tuple[float, float]:
+        return self._of(self._hand_written())
+
+    def gained(self, prompt: TunedPrompt | None) -> np.ndarray:
+        """(N,) what each image contributes to the score of a prompt less what it does to that of the hand-written one, None."""
+        own = self._hand_written()
+        given = evaluate.answers(self.model, self.task.class_names, self.images, self.features, [prompt.prompts])[0] if prompt else own
+        mine, theirs = contributions(self.task.metric, np.stack([given, own]), self.labels)
+        return np.asarray(mine - theirs)
+
+    def _hand_written(self) -> np.ndarray:
         weights = self.model.class_features(self.task.class_names, self.task.templates).cpu().numpy()
-        return self._of(self.model.logit_scale * self.features @ weights.T)
+        return np.asarray(self.model.logit_scale * self.features @ weights.T)
 
     def _of(self, logits: np.ndarray) -> tuple[float, float]:
         loss = cross_entropy(torch.from_numpy(logits)[None], torch.from_numpy(self.labels)[None])

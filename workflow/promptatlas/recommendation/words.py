@@ -9,7 +9,7 @@ from typing import Any
 
 import numpy as np
 
-from promptatlas.analysis.choice.decision import TOO_FEW, USE
+from promptatlas.analysis.choice.decision import KEEP, TOO_FEW, USE
 from promptatlas.base.messages import counted, plain, some
 from promptatlas.evaluation.doubts import guess
 from promptatlas.methods import words as method_words
@@ -17,7 +17,7 @@ from promptatlas.recommendation import tuning_record
 from promptatlas.recommendation.candidates import CandidateFile, Found
 from promptatlas.recommendation.labelled import counts_of
 from promptatlas.recommendation.result import Recommendation, table
-from promptatlas.recommendation.tuning import AS_IT_IS, HAND_WRITTEN, Contender
+from promptatlas.recommendation.tuning import AS_IT_IS, HAND_WRITTEN, Contender, Tuning
 from promptatlas.tasks import metrics
 
 BEST = 5
@@ -25,7 +25,7 @@ FEW = 3
 
 
 def lines(answer: Recommendation) -> list[str]:
-    told = [*_tuning(answer), verdict(answer), *_tied(answer), *doubts(answer), "", *_best(answer), "", *_beside(answer)]
+    told = [*_tuning(answer), _as_they_are(answer), *_tied(answer), *doubts(answer), "", *_best(answer), "", *_beside(answer)]
     told += [_margin(answer), *answer.record.lines, *worth_tuning(answer), _images(answer), *answer.target.notes, *left_out(answer.found)]
     return [*told, *_use(answer)]
 
@@ -46,24 +46,46 @@ def verdict(answer: Recommendation) -> str:
     gain = f"{points(found.shrunk[leading])} points ({points(found.low[leading])} to {points(found.high[leading])}, 95 %)"
     if decision.verdict == USE:
         return (
-            f"use {name}: {gain} over the hand-written prompt on images like these; it helps with probability "
-            f"{_share(found.helps[leading])}, and is the best of {of} with {_share(decision.best[leading])}"
+            f"use {name}: {_right(answer, leading)}, {gain} over the hand-written prompt on images like these{_lifted(answer, leading)}; "
+            f"it helps with probability {_share(found.helps[leading])}, and is the best of {of} with {_share(decision.best[leading])}"
         )
     if decision.verdict == TOO_FEW:
         return (
-            f"too few images to tell: {name} may give {gain} over the hand-written prompt; about {decision.more_per_class} more per class "
-            "would tell. Until then keep the hand-written prompt"
+            f"too few images to tell: {name} may give {gain} over the hand-written prompt{_lifted(answer, leading)}; about "
+            f"{decision.more_per_class} more per class would tell. Until then keep the hand-written prompt"
         )
     return f"keep the hand-written prompt: the best of {of}, {name}, would give {gain} on images like these, which is no gain to rely on"
 
 
+def _right(answer: Recommendation, number: int) -> str:
+    """What a candidate, the hand-written prompt and guessing score on these images."""
+    metric, labels, tried = answer.target.task.metric, answer.target.labels, answer.tried
+    right = "right on" if metric == metrics.ONE_CLASS else metrics.title(metric)
+    level = guess(metric, labels, len(answer.target.task.class_names))
+    guessing = f", guessing {_percent(level)}" if np.isfinite(level) else ""
+    return f"{right} {_percent(tried.rows[number].score)} (hand-written {_percent(tried.hand_written.score)}{guessing})"
+
+
+def _lifted(answer: Recommendation, number: int) -> str:
+    """Why a gain is expected that is larger than the one on these images, where it is."""
+    gains = answer.decision.gains
+    if points(gains.shrunk[number]) == points(gains.observed[number]) or gains.shrunk[number] < gains.observed[number]:
+        return ""
+    return (
+        f" (more than the {points(gains.observed[number])} on these images, as the mean of all candidates there, "
+        f"{points(np.nanmean(gains.observed))}, is put down to these images in part)"
+    )
+
+
+def _as_they_are(answer: Recommendation) -> str:
+    """The verdict; below that on tuned prompts without a second one to use."""
+    told = verdict(answer)
+    return told.replace("use ", "the best is ", 1) if answer.tuned and answer.decision.verdict == USE else told
+
+
 def doubts(answer: Recommendation) -> list[str]:
-    """What is odd. That all may be guessing is not said beside a prompt that is to be used and expected to do better."""
-    decision, task = answer.decision, answer.target.task
-    level = guess(task.metric, answer.target.labels, len(task.class_names))
-    expected = 0.0 if decision.chosen is None else answer.tried.hand_written.score + float(decision.gains.shrunk[decision.chosen])
-    guessed = [answer.tried.guessed] if answer.tried.guessed and expected <= level else []
-    return [*guessed, *answer.tried.doubts]
+    """What is odd."""
+    return [*filter(None, [answer.tried.guessed]), *answer.tried.doubts]
 
 
 def _tied(answer: Recommendation) -> list[str]:
@@ -127,7 +149,8 @@ def _beside(answer: Recommendation) -> list[str]:
 
 def _margin(answer: Recommendation) -> str:
     return (
-        f"a prompt is used only if it beats the hand-written one by {answer.decision.margin:g} standard errors of their difference on "
+        f"a prompt is used only if it beats the hand-written one by {answer.decision.margin:g} standard "
+        f"error{'' if answer.decision.margin == 1 else 's'} of their difference on "
         f"these images ({answer.margin_from})"
     )
 
@@ -149,16 +172,37 @@ def left_out(found: Found) -> list[str]:
 
 
 def _tuning(answer: Recommendation) -> list[str]:
-    """Which tuned prompt won on validation, and by how much."""
+    """Which tuned prompt won on validation, by how much, and whether that is surely more than the hand-written prompt."""
     if answer.tuned is None:
         return []
     won, *others = answer.tuned.contenders
-    train, validation = len(answer.tuned.draw.train), len(answer.tuned.draw.validation)
-    verb = "keep" if won.how == HAND_WRITTEN else "use"
-    told = [f"{verb} {contender(won)}: {_percent(won.score)} on {counted(validation, 'validation image')}, the best of"]
-    told += [f"  {_percent(one.score):>7}  {points(one.score - won.score):>6}  {contender(one)}" for one in others]
+    train, (hand,) = len(answer.tuned.draw.train), (one for one in answer.tuned.contenders if one.how == HAND_WRITTEN)
+    rows = [("score", "points over the hand-written prompt", "prompt")]
+    rows += [(_percent(one.score), points(one.score - hand.score), contender(one)) for one in (won, *others)]
+    told = [tuned_verdict(answer.tuned), *in_columns(rows)]
     told.append(f"(tuned on {counted(train, 'other image')}; the best of several on few images has a score that is too good)")
     return [*told, "", "without tuning:"]
+
+
+def tuned_verdict(tuned: Tuning) -> str:
+    """What to do with the best of the tuned prompts."""
+    won, gain, images = tuned.winner, tuned.gain, len(tuned.draw.validation)
+    (hand,) = (one for one in tuned.contenders if one.how == HAND_WRITTEN)
+    if won.how == HAND_WRITTEN:
+        return f"keep the hand-written prompt: {_percent(won.score)} on {counted(images, 'validation image')}, and none of the others more"
+    against = f"{_percent(won.score)} against {_percent(hand.score)} on {images:,}"
+    if gain.verdict == KEEP:
+        return (
+            f"keep the hand-written prompt: {contender(won)}, the best of the others, has no better score on the validation images "
+            f"({against})"
+        )
+    least = f"{points(gain.gain)} points, at least {points(gain.least)} (95 %, as the best of {len(tuned.contenders) - 1})"
+    if gain.verdict == TOO_FEW:
+        return (
+            f"too few validation images to tell whether {contender(won)} is better than the hand-written prompt ({against}): {least}. "
+            "Until then keep the hand-written prompt"
+        )
+    return f"use {contender(won)}: better than the hand-written prompt on validation images ({against}): {least}"
 
 
 def contender(one: Contender) -> str:
@@ -171,11 +215,18 @@ def contender(one: Contender) -> str:
 
 
 def _use(answer: Recommendation) -> list[str]:
-    """Three lines of Python that classify with the prompt, where one is recommended."""
+    """Three lines of Python that classify with the prompt, where there is one."""
     if answer.prompt is not None:
-        return python(answer.prompt, answer.backbone)
+        return [*_all_the_same(answer), *python(answer.prompt, answer.backbone)]
     uses = answer.tuned.winner.how != HAND_WRITTEN if answer.tuned else answer.chosen is not None
     return ["", "give -o FOLDER for a file of that prompt with the class names of these images"] if uses else []
+
+
+def _all_the_same(answer: Recommendation) -> list[str]:
+    """That the file of the tuned prompt is there although it is not surely better."""
+    if answer.tuned is None or answer.tuned.gain.verdict == USE:
+        return []
+    return ["", f"the file holds {contender(answer.tuned.winner)} all the same, as tuning was asked for"]
 
 
 def python(prompt: Path, backbone: Path | None) -> list[str]:
@@ -199,7 +250,7 @@ def summary(answer: Recommendation) -> Mapping[str, Any]:
     untuned = {method: float(np.mean([row.score for row in rows])) for method, rows in answer.tried.untuned.items()}
     return {
         "verdict": decision.verdict,
-        "says": verdict(answer),
+        "says": _as_they_are(answer),
         "chosen": _row(answer, decision.chosen),
         "leading": _row(answer, decision.leading),
         "more_per_class": decision.more_per_class,
@@ -235,6 +286,11 @@ def _tuned(answer: Recommendation) -> Mapping[str, Any] | None:
         "train": len(answer.tuned.draw.train),
         "validation": len(answer.tuned.draw.validation),
         "winner": contender(answer.tuned.winner),
+        "verdict": answer.tuned.gain.verdict,
+        "says": tuned_verdict(answer.tuned),
+        "gain": answer.tuned.gain.gain,
+        "least": answer.tuned.gain.least,
+        "note": next(filter(None, _all_the_same(answer)), None) if answer.prompt else None,
         "contenders": [
             {
                 "how": one.how,

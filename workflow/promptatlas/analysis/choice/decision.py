@@ -20,7 +20,7 @@ from promptatlas.base.rng import named_rng
 USE, KEEP, TOO_FEW = "use", "keep", "too_few"
 MARGIN = 1.0  # where no study says which
 POINT = 0.01  # what matters: less than that is no gain, and no harm
-HOPE = 0.2  # a probability below this of a gain that matters is none worth more images
+HOPE = 0.2  # a probability below this of a gain that matters is none worth more images, nor is one where a loss is expected
 POWER = 0.8
 ALIKE = 1e-12
 
@@ -59,7 +59,7 @@ def decide(evidence: Evidence, margin: float = MARGIN) -> Decision:
     verdict, more = KEEP, None
     if passes(found, leading, margin):
         verdict = USE
-    elif found.above(POINT)[leading] > HOPE:
+    elif found.shrunk[leading] > 0 and found.above(POINT)[leading] > HOPE:
         verdict, more = TOO_FEW, _more_per_class(evidence, found, leading, margin)
     return Decision(verdict, leading, tuple(int(one) for one in tied), more, margin, found, chance_of_being_best(evidence))
 

@@ -35,7 +35,8 @@ def _all(answers: Mapping[str, Mapping[str, Any]]) -> Any:
 
 
 def _one(told: Mapping[str, Any]) -> dict[str, Any]:
-    tuned = [f"tuning: {told['tuning']['winner']} is best on {told['tuning']['validation']} validation images"] if told["tuning"] else []
+    tuning = told["tuning"]
+    tuned = [f"tuning: {tuning.get('says') or tuning['winner'] + ' is best on validation images'}"] if tuning else []
     prompt = [f"the prompt lies beside recommendation.json as {told['prompt']}"] if told["prompt"] else []
     return {"says": told["says"], "words": [*told["doubts"], *tuned, *prompt, *told["record"], *told["target"]["notes"]]}
 
