@@ -176,3 +176,12 @@ def test_methods_that_differ_in_signs_have_files_of_their_own():
             self.method, self.protocol = method, "matrix"
 
     assert list(names([Method("a/b"), Method("a:b"), Method("A b")]).values()) == ["a_b", "a_b-2", "A_b-3"]
+
+
+@pytest.mark.slow
+@needs_browser
+def test_of_sources_that_are_all_alike_none_is_named_as_the_best(tmp_path):
+    promptatlas.analyse(pd.DataFrame(1.0, [*"abcd"], [*"abcd"]), output=tmp_path / "same", permutations=9)
+    text = shown(tmp_path / "same" / "report.html", tmp_path)
+    best = text.partition('<div id="best"')[2].partition("</table>")[0]
+    assert best.count("all sources alike") == 4 and "apparent best" not in text

@@ -17,8 +17,8 @@ from promptatlas.analysis.statistics.published import beside
 from promptatlas.analysis.statistics.scales import matrix, seed_mean
 from promptatlas.analysis.statistics.views import VIEWS, colour_limits, shown
 from promptatlas.report import figures
+from promptatlas.report.colours import colour_of
 from promptatlas.report.figures import lettering, style
-from promptatlas.report.figures.colours import colour_of
 from promptatlas.report.figures.matrix import beyond, grid, heatmap
 from promptatlas.report.figures.published import side_by_side
 from promptatlas.report.figures.relations import correlation_forest

@@ -115,7 +115,7 @@ def test_the_gain_over_an_untrained_start_is_shown_first(both, tmp_path):
     assert f'aria-label="{label}"' in document
     assert text(document, '<select id="choose-view"').split(" ", 2)[1].startswith("Gain")
     assert "points over an untrained start; small dots are seeds" in text(document, '<div id="ranking"')
-    assert "points over an untrained start, in brackets" in text(document, '<div id="best"')
+    assert "points over an untrained start, mean over seeds, in brackets" in text(document, '<div id="best"')
 
 
 @needs_browser

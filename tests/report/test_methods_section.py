@@ -39,6 +39,11 @@ def test_every_method_and_task_stands_in_the_table(tmp_path, n):
     for title in ("CoOp", "VPT", "linear probe", "zero-shot"):
         assert title in shown
     assert "NaN" not in shown and "undefined" not in shown
+    means = re.search(r"<tr><td>mean</td>.*?</tr>", shown)[0]
+    highest = max(one["mean"] for one in summary["comparison"]["methods"])
+    assert re.findall(r'class="strong">([\d.]+)', means) == [
+        f"{100 * one['mean']:.1f}" for one in summary["comparison"]["methods"] if one["mean"] > highest - 1e-9
+    ]
     low = summary["comparison"]["pairs"][0]["low"]
     assert (low is None) == (n < 3) and ("cannot be told" in shown) == (n < 3)
 

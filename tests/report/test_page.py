@@ -1,6 +1,7 @@
 """The report: one file, no network, all cells, missing ones shown as missing; read as text and, where there is one, by Chromium."""
 
 import re
+from html import unescape
 
 import numpy as np
 import pytest
@@ -10,6 +11,7 @@ from promptatlas.analysis import statistics
 from promptatlas.analysis.statistics.matrices import collect
 from promptatlas.analysis.statistics.scales import matrix, seed_mean
 from promptatlas.report import page
+from promptatlas.report.colours import colour_of
 from synthetic_study import cells, elevater_study, similarity_table, tasks_table, transfer_table, tuning_table
 
 
@@ -119,6 +121,57 @@ def words(document: str, name: str) -> str:
     return re.sub(r"<[^>]+>", "", re.search(rf'id="{name}"[^>]*>(.*?)</(?:p|div)>\s*<(?:p|div|h3|/section)', document, re.S)[1])
 
 
+def test_colours_are_those_of_the_figures(written):
+    data = embedded(written[2])
+    assert data["colours"] == {name: colour_of(name, data["methods"]) for name in data["methods"]}
+    assert len(set(data["colours"].values())) == len(data["methods"]) > 1
+
+
+# The page in a frame as wide as a telephone; what it says of its widths is written into the document around it.
+FRAME = """<body><script>onmessage = event => (document.body.dataset.widths = event.data)</script>
+<iframe src="{page}" style="width:400px;height:900px;border:0"></iframe></body>"""
+WIDTHS = "<script>const all = document.documentElement; parent.postMessage(`${all.scrollWidth} ${all.clientWidth}`, '*')</script></body>"
+
+
+@needs_browser
+def test_a_narrow_page_does_not_scroll_sideways(written, tmp_path):
+    before, _, after = written[2].read_text().rpartition("</body>")
+    (tmp_path / "narrow.html").write_text(before + WIDTHS + after)
+    (tmp_path / "frame.html").write_text(FRAME.format(page="narrow.html"))
+    found = re.search(r'data-widths="(\d+) (\d+)"', browse(tmp_path / "frame.html", tmp_path))
+    wide, room = map(int, found.groups())
+    assert 300 < room <= 400 and wide == room
+
+
+@needs_browser
+def test_methods_stand_in_the_order_of_the_configuration_and_captions_are_whole(written, tmp_path):
+    tables, summary, _ = written
+    path = tmp_path / "report.html"
+    page.write(tables, CONFIG | {"methods": ["vpt", "coop"]}, [], path, summary)
+    document = seen(browse(path, tmp_path))
+    tiles = document.partition('id="tiles"')[2].partition("</dl>")[0]
+    assert 0 < tiles.index("VPT on a prompt") < tiles.index("CoOp on a prompt")
+    plot = document.partition('id="similarity-table"')[2].partition("</svg>")[0]
+    assert plot.index(">VPT<") < plot.index(">CoOp<")
+    assert colour_of("vpt") in plot and colour_of("coop") in plot
+    lines = re.findall(r'text-anchor="middle">([^<]*[a-z][^<]*)<', unescape(plot).replace("p < 0", "p 0"))
+    assert " ".join(lines).endswith("all measures of a method allowed for") and max(map(len, lines)) <= 72
+
+
+@needs_browser
+def test_one_measured_source_is_no_best_one_and_unknown_gains_are_not_told(tmp_path):
+    tables, _ = study(missing=False)
+    transfer = tables["transfer"]
+    others = transfer["source"].str.startswith("task") & ~((transfer["source"] == "task_01") & (transfer["target"] == "task_03"))
+    tables["transfer"] = transfer.assign(score=transfer["score"].mask(others))
+    table = statistics.analyse(*(tables[name] for name in ("transfer", "similarity", "tasks")), permutations=9)
+    summary = statistics.summary(tables["transfer"], tables["similarity"], table, tables["tasks"])
+    page.write(tables, CONFIG, [], tmp_path / "report.html", summary)
+    document = seen(browse(tmp_path / "report.html", tmp_path))
+    assert "Task 1, the only one measured" in section(document, "sources")
+    assert "own prompt gains" not in document and "prompt\u2019s own task" not in document
+
+
 @needs_browser
 def test_one_seed_prints_no_range_and_says_what_it_cannot_tell(tmp_path):
     tables, summary = study(missing=False, seeds=(1,))
@@ -167,8 +220,9 @@ def test_best_sources_are_scored_by_seeds_that_did_not_choose_them(written, tmp_
     one = next(one for one in summary["by_method"] if one["method"] == "coop")
     for best in one["best_sources"]["targets"]:
         first = best["sources"][0]
-        worth, low, high = (f"{round(first[name]):+d}".replace("-", "−").replace("+0", "0") for name in ("held_out", "low", "high"))
-        assert f"Task {int(first['source'][-2:])} {worth} [{low}, {high}]" in document
+        names = ("apparent", "low", "high", "held_out")
+        mean, low, high, worth = (f"{round(first[name]):+d}".replace("-", "−").replace("+0", "0") for name in names)
+        assert f"Task {int(first['source'][-2:])} {mean} [{low}, {high}] place: {worth}" in document
     points = one["best_sources"]["points"]
     said = [f"{points[name]:+.1f}".replace("-", "−") for name in ("apparent", "held_out")]
     assert f"seems to have {said[0]} (points over zero-shot" in document and f"it has {said[1]} [" in document

@@ -78,8 +78,9 @@ def test_a_ring_marks_what_may_be_nothing_and_words_say_so(written, tmp_path):
     assert heatmap.count('class="unsure"') == len(holds_0)
     over = "an untrained start" if protocol == "init" else "zero-shot"
     assert len(re.findall(rf'aria-label="[^"]*May be no different from {over}: its interval holds 0', heatmap)) == len(holds_0)
+    assert f"\u25cb may be no different from {over}" in document.partition('id="legend"')[2].partition("</div>")[0]
     pair = holds_0[holds_0["kind"] == "pair"]
-    assert f"holds 0: {len(pair)} of {(own['kind'] == 'pair').sum()} pairs" in re.sub(r"<[^>]+>", "", document)
+    assert f"holds 0: {len(pair)} of the {(own['kind'] == 'pair').sum()} pairs that have an interval" in re.sub(r"<[^>]+>", "", document)
 
 
 def points(number: float) -> str:

@@ -18,7 +18,7 @@ from promptatlas.analysis.statistics import masked
 from promptatlas.analysis.statistics.matrices import similarity_matrices
 from promptatlas.analysis.statistics.scales import seed_mean
 from promptatlas.analysis.statistics.views import View
-from promptatlas.report.figures.colours import colour_of
+from promptatlas.report.colours import colour_of
 from promptatlas.report.figures.lettering import cut, plain
 from promptatlas.report.figures.matrix import grid
 from promptatlas.report.figures.relations import Panel, correlation_forest, scatters, variance_bars
@@ -124,7 +124,8 @@ def _short(name: str) -> str:
     return name if len(name) <= LONGEST else name[: LONGEST - 1] + "…"
 
 
-def _methods(analysis: Analysis) -> list[str]:
+def methods(analysis: Analysis) -> list[str]:
+    """Names of the given matrices, each once, in their order, by which their colours go."""
     return list(dict.fromkeys(one.method for one in analysis.given.matrices))
 
 
@@ -140,7 +141,7 @@ def _givers(analysis: Analysis, one: GivenMatrix, inches: float) -> Figure | Non
     factor = 100 if analysis.primary.unit == "%" else 1
     unit = {"%": ", points", "": ""}.get(analysis.primary.unit, f", {analysis.primary.unit}")
     x, y = factor * own["gives"], factor * own["receives"]
-    axes.plot(x, y, "o", markersize=4, color=colour_of(one.method, _methods(analysis)), alpha=0.8, markeredgewidth=0)
+    axes.plot(x, y, "o", markersize=4, color=colour_of(one.method, methods(analysis)), alpha=0.8, markeredgewidth=0)
     if len(own) <= MOST_NAMES:
         rows = _apart(y.to_numpy())
         for name, at, to, beside in zip(own["task"], x, y, rows, strict=True):
@@ -178,7 +179,7 @@ def _scatters(analysis: Analysis, one: GivenMatrix, inches: float) -> Figure | N
     if found.empty:
         return None
     measures = similarity_matrices(similarity, one.tasks, one.method)
-    mean, colour = seed_mean(analysis.primary.matrix(one)), colour_of(one.method, _methods(analysis))
+    mean, colour = seed_mean(analysis.primary.matrix(one)), colour_of(one.method, methods(analysis))
     panels = [
         Panel(_title(one), _short(row["measure"]), *masked.alike(mean, measures[row["measure"]]), row, colour)
         for row in found.to_dict("records")

@@ -10,7 +10,7 @@ from matplotlib.figure import Figure
 
 from promptatlas.analysis.statistics.methods import BASE
 from promptatlas.analysis.words import method_title
-from promptatlas.report.figures.colours import colour_of
+from promptatlas.report.colours import colour_of
 from promptatlas.report.figures.lettering import broken
 from promptatlas.report.figures.style import SMALL, framed, number
 

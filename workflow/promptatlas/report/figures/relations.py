@@ -17,7 +17,7 @@ from promptatlas.analysis.statistics.relations import relationships
 from promptatlas.analysis.statistics.scales import PRIMARY, matrix, seed_mean
 from promptatlas.analysis.statistics.verdicts import KEYS, MEANINGFUL, decisive
 from promptatlas.analysis.words import PARTS, RESPONSES, measure_title, method_title
-from promptatlas.report.figures.colours import colour_of
+from promptatlas.report.colours import colour_of
 from promptatlas.report.figures.lettering import broken, cut, width
 from promptatlas.report.figures.style import ONE_COLUMN, SMALL, framed, number
 from promptatlas.study.protocols import FROZEN

@@ -13,7 +13,7 @@ from matplotlib.lines import Line2D
 
 from promptatlas.analysis.statistics import shots
 from promptatlas.analysis.words import method_title, way_title
-from promptatlas.report.figures.colours import colour_of
+from promptatlas.report.colours import colour_of
 from promptatlas.report.figures.lettering import broken
 from promptatlas.report.figures.style import ONE_COLUMN, SMALL, framed
 

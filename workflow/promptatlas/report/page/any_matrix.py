@@ -9,7 +9,8 @@ from promptatlas.analysis.any_matrix.analyse import Analysis
 from promptatlas.analysis.any_matrix.given import PROTOCOL, GivenMatrix
 from promptatlas.analysis.any_matrix.scales import RELATIONSHIP, limits
 from promptatlas.analysis.words import CONTROLS, PARTS
-from promptatlas.report.figures.any_matrix import views
+from promptatlas.report.colours import colour_of
+from promptatlas.report.figures.any_matrix import methods, views
 from promptatlas.report.page import markup
 from promptatlas.report.page.payload import explained, plain, similarities
 
@@ -56,6 +57,7 @@ def payload(analysis: Analysis, title: str) -> dict[str, Any]:
         "tasks": [{"name": row.task, "title": row.task, "family": row.family} for row in tasks.itertuples()],
         "words": words,
         "methods": summary["methods"],
+        "colours": {name: colour_of(name, methods(analysis)) for name in methods(analysis)},
         "protocols": summary["protocols"],
         "views": [name for name, _, _, _ in shown],
         "order": summary["order"],

@@ -74,6 +74,7 @@ function cautionKeys() {
   const any = found => rows.some(source => Object.keys(TASKS).some(target => found(source, target)));
   return [
     any(beatsNothing) ? element("span", {}, "\u25e3 no better than always the largest class") : null,
+    any(mayBeNothing) ? element("span", {}, `\u25cb may be no different from ${baselineWords()}`) : null,
     any(sharedImages) ? element("span", {}, "\u25cf the two tasks share images") : null,
   ].filter(Boolean);
 }

@@ -24,18 +24,19 @@ function drawMethods() {
       {class: one.by_task[name] >= best[name] - 1e-9 ? "strong" : ""},
       show(100 * one.by_task[name], 1),
     );
+  const highest = Math.max(...COMPARED.methods.map(one => one.mean));
   const numeric = COMPARED.methods.map((one, index) => index + 1);
   fill(
     "methods-table",
     table(
       ["task", ...COMPARED.methods.map(one => nameOf(one.method))],
       [
-        ["mean", ...COMPARED.methods.map(one => element("span", {class: "strong"}, show(100 * one.mean, 1)))],
+        ["mean", ...COMPARED.methods.map(one => element("span", {class: one.mean >= highest - 1e-9 ? "strong" : ""}, show(100 * one.mean, 1)))],
         ["mean rank", ...COMPARED.methods.map(one => show(one.mean_rank, 1))],
         ...tasks.map(name => [title(name), ...COMPARED.methods.map(one => score(one, name))]),
       ],
       numeric,
-      "Scores in %, mean over seeds; the best of a task is bold.",
+      "Scores in %, mean over seeds; the best of a task, and of the means, is bold.",
     ),
   );
   fill("methods-pairs", pairTable());

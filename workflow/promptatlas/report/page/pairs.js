@@ -49,7 +49,7 @@ function pairsWords() {
   const of = name => one[(againstStart() ? "untuned_" : "") + name];
   return (
     ` A ring marks cells that may be no different from ${baselineWords()}, as their 95\u202f% interval ` +
-    `(by ${one.counts_seeds ? "images and seeds" : "images"}) holds 0: ${of("interval_holds_0")} of ${of("interval_above") + of("interval_below") + of("interval_holds_0")} pairs. ` +
+    `(by ${one.counts_seeds ? "images and seeds" : "images"}) holds 0: ${of("interval_holds_0")} of the ${of("interval_above") + of("interval_below") + of("interval_holds_0")} pairs that have an interval. ` +
     `Of all pairs, allowing for their number, ${of("helps")} help and ${of("hurts")} hurt clearly.`
   );
 }

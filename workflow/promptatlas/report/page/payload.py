@@ -15,6 +15,7 @@ from promptatlas.analysis import explained_words, words
 from promptatlas.analysis.pairs.column import BOTH
 from promptatlas.analysis.statistics.matrices import Scores, collect, similarity_matrices, task_names
 from promptatlas.analysis.statistics.views import VIEWS, colour_limits, has, shown
+from promptatlas.report.colours import colour_of
 from promptatlas.study.protocols import PROTOCOLS
 
 MOST_EPOCHS = 40
@@ -51,6 +52,7 @@ def payload(
         "tasks": [{"name": name} | {key: plain(card[key]) for key in CARD if key in card} for name, card in cards.iterrows()],
         "words": words.every(),
         "methods": in_order(summary["methods"], config.get("methods", ())),
+        "colours": {name: colour_of(name, summary["methods"]) for name in summary["methods"]},
         "protocols": summary["protocols"],
         "tuned_epochs": {protocol: tuned_epochs(protocol, summary["methods"], config) for protocol in summary["protocols"]},
         "views": [name for name in VIEWS if any(has(scores, name) for scores in collected)],

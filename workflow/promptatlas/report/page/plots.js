@@ -162,12 +162,27 @@ function barRows(rows) {
   return svg;
 }
 
+const AXIS_LETTERS = 72; // as many as there is room for below an axis
+
+// Text in lines of at most `most` letters, broken between words.
+function brokenAt(text, most) {
+  const lines = [""];
+  for (const word of text.split(" ")) {
+    const line = `${lines.at(-1)} ${word}`.trim();
+    if (line.length > most && lines.at(-1)) lines.push(word);
+    else lines[lines.length - 1] = line;
+  }
+  return lines;
+}
+
 // Dots with intervals: rows are {name, at, low, high, filled, note} or {head}; `zero` draws a line.
 function intervalPlot(rows, from, to, words, zero = 0) {
   const width = 560,
     left = 172,
     step = 22,
-    height = step * rows.length + 40;
+    lines = brokenAt(words, AXIS_LETTERS),
+    height = step * rows.length + 26 + 14 * lines.length;
+  const bottom = step * rows.length + 6;
   const x = linear(from, to, left, width - 78);
   const svg = element("svg", {
     class: "plot",
@@ -176,7 +191,7 @@ function intervalPlot(rows, from, to, words, zero = 0) {
     role: "img",
     "aria-label": words,
   });
-  svg.append(element("line", {class: "zero", x1: x(zero), x2: x(zero), y1: 4, y2: height - 34}));
+  svg.append(element("line", {class: "zero", x1: x(zero), x2: x(zero), y1: 4, y2: bottom}));
   rows.forEach((row, index) => {
     const y = step * index + 14;
     if (row.head) {
@@ -214,9 +229,11 @@ function intervalPlot(rows, from, to, words, zero = 0) {
   const steps = roundSteps(from, to);
   const digits = steps.length > 1 ? Math.max(0, Math.ceil(-Math.log10(steps[1] - steps[0]) - 1e-9)) : 1;
   for (const at of steps) {
-    svg.append(element("text", {x: x(at), y: height - 20, "text-anchor": "middle"}, show(at, digits)));
+    svg.append(element("text", {x: x(at), y: bottom + 14, "text-anchor": "middle"}, show(at, digits)));
   }
-  svg.append(element("text", {x: (x(from) + x(to)) / 2, y: height - 4, "text-anchor": "middle"}, words));
+  lines.forEach((line, index) =>
+    svg.append(element("text", {x: (x(from) + x(to)) / 2, y: bottom + 30 + 14 * index, "text-anchor": "middle"}, line)),
+  );
   return svg;
 }
 

@@ -68,10 +68,13 @@ const usedHow = protocol =>
 
 function frozenWords(one) {
   const gains = isNumber(one.transfer_gain_points_mean)
-    ? `On average it gains ${signed(one.transfer_gain_points_mean)} points over zero-shot; a task\u2019s own prompt gains ${signed(one.own_gain_points_mean)} points. `
+    ? `On average it gains ${signed(one.transfer_gain_points_mean)} points over zero-shot${ownWords(one)}. `
     : "";
   return `${helpWords(one)}${gains}Prompts are used as they are, with the class names of the target.`;
 }
+
+const ownWords = one =>
+  isNumber(one.own_gain_points_mean) ? `; a task\u2019s own prompt gains ${signed(one.own_gain_points_mean)} points` : "";
 
 // In how many pairs another task's prompt helps, and by weaker counts: summary.json has them from one function.
 function helpWords(one) {

@@ -54,6 +54,7 @@ function drawBest() {
   const found = Object.fromEntries(bySummary().best_sources.targets.map(one => [one.target, one.sources]));
   const rows = ordered().map(target => {
     const best = found[target] || [];
+    const others = ofOthers(target);
     const pick = element(
       "button",
       {
@@ -66,18 +67,21 @@ function drawBest() {
       },
       title(target),
     );
+    if (others.length === 1 && best.length) return [pick, onlyOne(best[0]), "\u2013", "\u2013"];
+    if (allAlike(others)) return [pick, "all sources alike", "\u2013", "\u2013"];
     return [
       pick,
       ...[0, 1, 2].map(place => {
         const one = best[place];
         if (!one) return "\u2013";
         if (one.n_seeds < 2 || !isNumber(one.held_out)) return title(one.source);
-        const [at, low, high] = [one.held_out, one.low, one.high].map(gainShort);
+        const [at, low, high, worth] = [one.apparent, one.low, one.high, one.held_out].map(gainShort);
         return element(
           "span",
-          {title: `seeds from ${low} to ${high}, mean ${gainShort(one.apparent)}`},
+          {},
           `${title(one.source)} `,
           element("span", {class: "quiet"}, `${at} [${low}, ${high}]`),
+          element("span", {class: "quiet"}, ` place: ${worth}`),
         );
       }),
     ];
@@ -90,10 +94,19 @@ function drawBest() {
       [],
       oneSeed()
         ? "Other tasks only. The seed that chose a source cannot tell how much it gains, and there is no other."
-        : `Other tasks only; ${gainWords()}, in brackets the range over seeds. Sources are ranked by all seeds; the first number is what the place is worth: that of a seed left out, for the source that the other seeds put there, mean over seeds.`,
+        : `Other tasks only; ${gainWords()}, mean over seeds, in brackets their range. Sources are ranked by these means, so that the best seem better than they are; \u201cplace\u201d is what the place is worth: that in a seed left out, of the source that the other seeds put there, mean over seeds.`,
     ),
   );
 }
+
+const onlyOne = one => `${title(one.source)}, the only one measured`;
+
+// The scores of all other tasks' sources on a target.
+const ofOthers = target =>
+  there(SUMMARY.order.filter(source => source !== target).map(source => value(source, target, "raw")));
+
+// Whether two or more sources of a target all have one score, so that none is best.
+const allAlike = scores => scores.length > 1 && Math.max(...scores) - Math.min(...scores) < 1e-9;
 
 // What the best source is worth in a seed that had no part in choosing it.
 function leftOut() {
@@ -104,6 +117,10 @@ function leftOut() {
 }
 
 function drawSourcesWords() {
+  if (SUMMARY.order.every(target => allAlike(ofOthers(target)))) {
+    fill("sources-words", "No source is better than another: those of a target all have the same score.");
+    return;
+  }
   const found = SUMMARY.regret.find(one => here(one) && one.measure === "ctrl_static" && one.test === "regret@1");
   const luck = oneSeed()
     ? "With one seed the apparent best is partly luck, and nothing here says how much."
@@ -175,7 +192,7 @@ function drawVariance() {
   const ranked = (head, rows) =>
     element(
       "div",
-      {},
+      {class: "scroll"},
       element("h3", {}, head),
       table(
         ["task", `effect${effectWords().unit}`, ...(oneSeed() ? [] : ["of the place in a seed left out"])],

@@ -1,7 +1,7 @@
 // Does similarity predict transfer, does it pick good sources, do methods agree: words and tables from summary.json.
 
 function drawSimilarity() {
-  const records = SUMMARY.correlations.filter(one => one.response === PRIMARY && one.protocol === state.protocol);
+  const records = byMethod(SUMMARY.correlations.filter(one => one.response === PRIMARY && one.protocol === state.protocol));
   fill("similarity-untested", untested());
   if (!records.length) {
     fill("similarity-words", para("No measure could be held against transfer."));
@@ -27,9 +27,6 @@ function drawSimilarity() {
     pText(one.p_holm),
     one.family === "truth" ? "check of the benchmark" : one.confirmatory ? "confirmatory" : "exploratory",
   ]);
-  const colours = Object.fromEntries(
-    DATA.methods.map((method, index) => [method, SEED_COLOURS[index % SEED_COLOURS.length]]),
-  );
   const measures = [...new Set(records.map(one => one.measure))];
   const plotted = measures.flatMap(measure => [
     {head: measureTitle(measure)},
@@ -41,7 +38,7 @@ function drawSimilarity() {
         low: one.low,
         high: one.high,
         filled: one.significant,
-        colour: colours[one.method],
+        colour: DATA.colours[one.method],
         note: `p = ${pText(one.p)}`,
       })),
   ]);

@@ -73,6 +73,9 @@ function ordered() {
   return names;
 }
 
+// Records in the order in which the configuration lists their methods.
+const byMethod = records => [...records].sort((a, b) => DATA.methods.indexOf(a.method) - DATA.methods.indexOf(b.method));
+
 const bySummary = () => SUMMARY.by_method.find(one => one.method === state.method && one.protocol === state.protocol);
 const calibration = (view = state.view) => Object.keys(matrix().views[view].rows);
 

@@ -27,17 +27,17 @@ const measuredTasks = () =>
 
 function drawTiles() {
   const tile = (number, words) => element("div", {}, element("dt", {}, words), element("dd", {}, number));
-  const methods = SUMMARY.by_method.filter(one => one.protocol === state.protocol);
+  const methods = byMethod(SUMMARY.by_method.filter(one => one.protocol === state.protocol));
   fill(
     "tiles",
     tile(percent(SUMMARY.zero_shot_chance_corrected_mean), "mean zero-shot score, chance-corrected"),
     methods.map(one => {
       const name = methodTitle(one.method);
-      if (!tuned()) return tile(signed(one.own_gain_points_mean), `points over zero-shot: ${name} on a prompt\u2019s own task`);
+      if (!tuned()) return isNumber(one.own_gain_points_mean) ? tile(signed(one.own_gain_points_mean), `points over zero-shot: ${name} on a prompt\u2019s own task`) : null;
       const [gain, over] = one.over_scratch
         ? [one.over_scratch.points_mean, "an untrained start"]
         : [one.transfer_gain_points_mean, "zero-shot"];
-      return tile(signed(gain), `points over ${over}: ${name} started from another task\u2019s prompt and tuned on the target`);
+      return isNumber(gain) ? tile(signed(gain), `points over ${over}: ${name} started from another task\u2019s prompt and tuned on the target`) : null;
     }),
   );
 }

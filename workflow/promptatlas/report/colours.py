@@ -1,4 +1,4 @@
-"""One colour for each method, the same in all figures, whichever other methods are there."""
+"""One colour for each method, the same on the page and in all figures, whichever other methods are there."""
 
 from collections.abc import Sequence
 
