@@ -135,7 +135,10 @@ WIDTHS = "<script>const all = document.documentElement; parent.postMessage(`${al
 
 @needs_browser
 def test_a_narrow_page_does_not_scroll_sideways(written, tmp_path):
-    before, _, after = written[2].read_text().rpartition("</body>")
+    tables, summary, _ = written
+    titles = tables["tasks"]["title"] + ", one of those with names as long as this"
+    page.write(tables | {"tasks": tables["tasks"].assign(title=titles)}, CONFIG, [], tmp_path / "report.html", summary)
+    before, _, after = (tmp_path / "report.html").read_text().rpartition("</body>")
     (tmp_path / "narrow.html").write_text(before + WIDTHS + after)
     (tmp_path / "frame.html").write_text(FRAME.format(page="narrow.html"))
     found = re.search(r'data-widths="(\d+) (\d+)"', browse(tmp_path / "frame.html", tmp_path))
