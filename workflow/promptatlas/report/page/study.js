@@ -18,6 +18,7 @@ function drawHeader() {
 
 // How far a study is of which the page was made before its end.
 const notFinished = ({cells, all_cells, prompts, all_prompts, at}) =>
+  cells === all_cells ? ` All its cells are there, as of ${at}.` :
   ` It is not finished: ${cells.toLocaleString("en")} of ${all_cells.toLocaleString("en")} cells and ${prompts.toLocaleString("en")} of ` +
   `${all_prompts.toLocaleString("en")} prompts are there, as of ${at}; pairs that are not measured yet are hatched.`;
 
