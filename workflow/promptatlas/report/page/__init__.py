@@ -14,8 +14,9 @@ from promptatlas.report.page import joint, markup
 from promptatlas.report.page.payload import payload
 
 SCRIPTS = (
-    "protocols.js", "state.js", "colours.js", "heatmap.js", "plots.js", "panel.js", "sections.js", "cautions.js", "pairs.js",
-    "similarity.js", "explained.js", "published.js", "check.js", "methods.js", "choice.js", "study.js", "main.js",
+    "protocols.js", "data.js", "numbers.js", "elements.js", "state.js", "draw.js", "shown.js", "colours.js", "heatmap.js", "plots.js",
+    "panel.js", "sections.js", "cautions.js", "pairs.js", "similarity.js", "explained.js", "published.js", "check.js", "methods.js",
+    "choice.js", "study.js", "controls.js", "main.js",
 )  # fmt: skip
 
 

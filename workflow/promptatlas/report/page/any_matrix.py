@@ -15,8 +15,8 @@ from promptatlas.report.page import markup
 from promptatlas.report.page.payload import explained, plain, similarities
 
 SCRIPTS = (
-    "given_words.js", "state.js", "colours.js", "heatmap.js", "plots.js", "sections.js", "cautions.js", "pairs.js", "similarity.js",
-    "explained.js", "given.js", "main.js",
+    "given_words.js", "data.js", "numbers.js", "elements.js", "state.js", "draw.js", "shown.js", "colours.js", "heatmap.js", "plots.js",
+    "sections.js", "cautions.js", "pairs.js", "similarity.js", "explained.js", "given.js", "controls.js", "main.js",
 )  # fmt: skip
 
 

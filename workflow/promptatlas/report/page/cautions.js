@@ -41,3 +41,5 @@ function drawCautions() {
   ];
   fill("cautions", lines.filter(Boolean).map(line => element("p", {class: "warning", role: "note"}, line)));
 }
+
+sections.register({id: "cautions", draw: drawCautions});

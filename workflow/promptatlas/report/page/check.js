@@ -77,3 +77,6 @@ function hide(section, hidden) {
   document.getElementById(section).hidden = hidden;
   document.querySelector(`nav a[href="#${section}"]`).hidden = hidden;
 }
+
+sections.register({id: "check", draw: drawCheck});
+sections.register({id: "alarm", draw: drawAlarm});

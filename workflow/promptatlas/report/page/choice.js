@@ -89,3 +89,5 @@ function choiceTable(rows) {
     "Harmed: more than a point below the hand-written prompt; of the most: gain as a share of what could be gained. Rules that may keep the hand-written prompt are held against the best prompt or that one.",
   );
 }
+
+sections.register({id: "choice", keys: ["protocol", "method"], draw: drawChoice});

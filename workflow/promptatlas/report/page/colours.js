@@ -100,3 +100,10 @@ function drawLegend() {
     ...cautionKeys(),
   );
 }
+
+const prefersDark = matchMedia("(prefers-color-scheme: dark)");
+prefersDark.addEventListener("change", () => sections.redraw(["theme"]));
+const applyTheme = () => (document.documentElement.dataset.theme = state.theme || (prefersDark.matches ? "dark" : "light"));
+
+sections.register({id: "theme", keys: ["theme"], draw: applyTheme});
+sections.register({id: "legend", keys: ["protocol", "method", "view", "theme"], draw: drawLegend});

@@ -114,3 +114,6 @@ function differingLinks(rows) {
     ),
   ];
 }
+
+sections.register({id: "explained", keys: ["protocol", "method"], draw: drawExplained});
+sections.register({id: "contrasts", draw: drawContrasts});

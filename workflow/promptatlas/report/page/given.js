@@ -1,19 +1,5 @@
 // The sections around a given matrix: its first sentences, the chosen cell, and what was understood of the files.
 
-// What is drawn once, and what again when something else is chosen.
-const ONCE = () => [drawHeader, drawRead];
-const AGAIN = () => [
-  drawTiles,
-  drawMatrixWords,
-  drawEffects,
-  drawSources,
-  drawVariance,
-  drawGroups,
-  ...(DATA.similarity.length ? [drawSimilarity, drawExplained] : []),
-  drawRegret,
-  ...(SUMMARY.agreement.length ? [drawAgreement, drawContrasts, drawCompared] : []),
-];
-
 const counted = (number, what, many = what + "s") => `${number.toLocaleString("en")} ${number === 1 ? what : many}`;
 
 function drawHeader() {
@@ -182,3 +168,12 @@ function drawRead() {
       : null,
   );
 }
+
+sections.register({id: "lead", draw: drawHeader});
+sections.register({id: "tiles", keys: ["protocol", "method"], draw: drawTiles});
+sections.register({id: "matrix-words", keys: ["protocol", "method"], draw: drawMatrixWords});
+sections.register({id: "panel", keys: ["protocol", "method", "view", "source", "target"], draw: drawPanel});
+sections.register({id: "effects", keys: ["protocol", "method"], draw: drawEffects});
+sections.register({id: "groups", keys: ["protocol", "method"], draw: drawGroups});
+sections.register({id: "compared", draw: drawCompared});
+sections.register({id: "read", draw: drawRead});

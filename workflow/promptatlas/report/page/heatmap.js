@@ -4,7 +4,7 @@ const SIZE = 30,
   GAP = 12,
   SLANT = (48 * Math.PI) / 180;
 
-function drawHeatmap(choose) {
+function drawHeatmap() {
   const targets = ordered();
   const rows = [...targets, ...calibration()];
   const wide = Object.fromEntries(rows.map(name => [name, 6.2 * title(name).length]));
@@ -65,7 +65,7 @@ function drawHeatmap(choose) {
       ),
     );
     targets.forEach((target, column) =>
-      row.append(drawCell(source, target, LEFT + column * SIZE, y(line), line, column, choose)),
+      row.append(drawCell(source, target, LEFT + column * SIZE, y(line), line, column)),
     );
     svg.append(row);
   });
@@ -78,16 +78,12 @@ function drawHeatmap(choose) {
   drawTable(targets, rows);
 }
 
-function drawCell(source, target, x, y, line, column, choose) {
+function drawCell(source, target, x, y, line, column) {
   const number = value(source, target);
   const own = source === target;
   const undefinedHere = own && state.view === "relationship";
   const colours = isNumber(number) ? paint(number, state.view) : {fill: undefinedHere ? "var(--missing)" : "url(#missing)"};
-  const words = undefinedHere
-    ? "not defined for a task and itself"
-    : !isNumber(number) && failures(source, target).length
-      ? "failed"
-      : viewText(number, state.view, true);
+  const words = cellWords(source, target);
   const chosen = state.source === source && state.target === target;
   const [below, shared] = [beatsNothing(source, target), sharedImages(source, target)];
   const cell = element(
@@ -234,3 +230,5 @@ function download(name, text, type) {
   link.click();
   setTimeout(() => URL.revokeObjectURL(link.href), 1000);
 }
+
+sections.register({id: "heatmap", keys: ["protocol", "method", "view", "order", "numbers", "source", "target", "theme"], draw: drawHeatmap});

@@ -119,3 +119,5 @@ function pairTable() {
     ),
   );
 }
+
+sections.register({id: "methods", keys: ["protocol", "method", "order"], draw: drawMethods});

@@ -217,3 +217,5 @@ async function copy(text, button) {
     button.textContent = "copy";
   }, 1200);
 }
+
+sections.register({id: "panel", keys: ["protocol", "method", "view", "source", "target"], draw: drawPanel});

@@ -123,3 +123,5 @@ function share(number, source, target, x, y, head) {
       : null,
   );
 }
+
+sections.register({id: "published", keys: ["protocol", "method", "order"], draw: drawPublished});

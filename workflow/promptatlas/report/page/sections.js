@@ -8,12 +8,6 @@ const list = words => (words.length < 2 ? words.join("") : words.slice(0, -1).jo
 
 const oneSeed = () => bySummary().n_seeds < 2;
 
-function drawSources() {
-  drawRanking();
-  drawBest();
-  drawSourcesWords();
-}
-
 function drawRanking() {
   const target = state.ranked;
   const rows = SUMMARY.order
@@ -60,10 +54,7 @@ function drawBest() {
       {
         type: "button",
         class: "link",
-        onclick: () => {
-          state.ranked = target;
-          update();
-        },
+        onclick: () => set({ranked: target}),
       },
       title(target),
     );
@@ -211,3 +202,7 @@ function drawVariance() {
   );
 }
 
+sections.register({id: "ranking", keys: ["protocol", "method", "ranked"], draw: drawRanking});
+sections.register({id: "best", keys: ["protocol", "method", "order"], draw: drawBest});
+sections.register({id: "sources-words", keys: ["protocol", "method"], draw: drawSourcesWords});
+sections.register({id: "variance", keys: ["protocol", "method"], draw: drawVariance});

@@ -230,3 +230,7 @@ function cellSimilarities(source, target) {
     table(["", "value", "rank"], rows, [1, 2]),
   ];
 }
+
+sections.register({id: "similarity-table", keys: ["protocol", "method"], draw: drawSimilarity});
+sections.register({id: "regret-table", keys: ["protocol", "method"], draw: drawRegret});
+sections.register({id: "agreement-words", draw: drawAgreement});

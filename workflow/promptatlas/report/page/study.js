@@ -1,9 +1,5 @@
 // The sections around a study's matrix: its first sentences and numbers, and what is known of its tasks.
 
-// What is drawn once, and what again when something else is chosen.
-const ONCE = () => [drawHeader, drawAlarm, drawCautions, drawCheck, drawStudy];
-const AGAIN = () => [drawTiles, drawMatrixWords, drawSources, drawVariance, drawSimilarity, drawExplained, drawRegret, drawAgreement, drawContrasts, drawPublished, drawMethods, drawChoice];
-
 function drawHeader() {
   const methods = list(DATA.methods.map(methodTitle));
   document.title = `promptatlas: ${DATA.study}`;
@@ -116,3 +112,8 @@ function drawStudy() {
   );
   fill("config", JSON.stringify(DATA.config, null, 1));
 }
+
+sections.register({id: "lead", draw: drawHeader});
+sections.register({id: "tiles", keys: ["protocol"], draw: drawTiles});
+sections.register({id: "matrix-words", keys: ["protocol", "method"], draw: drawMatrixWords});
+sections.register({id: "study", draw: drawStudy});

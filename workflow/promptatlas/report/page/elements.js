@@ -1,0 +1,47 @@
+// Nodes of the page, and tables of them.
+
+function element(tag, attributes = {}, ...children) {
+  const svg = ["svg", "g", "rect", "text", "line", "circle", "path", "polyline", "pattern", "defs", "title"].includes(
+    tag,
+  );
+  const node = svg ? document.createElementNS("http://www.w3.org/2000/svg", tag) : document.createElement(tag);
+  for (const [name, one] of Object.entries(attributes)) {
+    if (name.startsWith("on")) node.addEventListener(name.slice(2), one);
+    else if (one !== null && one !== undefined && one !== false) node.setAttribute(name, one === true ? "" : one);
+  }
+  node.append(...children.flat().filter(child => child !== null && child !== undefined));
+  return node;
+}
+
+const fill = (id, ...children) =>
+  document.getElementById(id).replaceChildren(...children.flat().filter(one => one !== null));
+
+// A table from a head (strings) and rows of cells (strings, nodes or numbers); columns named in `numeric` stand right.
+function table(head, rows, numeric = [], caption = null) {
+  const side = index => (numeric.includes(index) ? {class: "n"} : {});
+  return element(
+    "table",
+    {},
+    caption ? element("caption", {class: "quiet"}, caption) : null,
+    element(
+      "thead",
+      {},
+      element(
+        "tr",
+        {},
+        head.map((text, index) => element("th", {scope: "col", ...side(index)}, text)),
+      ),
+    ),
+    element(
+      "tbody",
+      {},
+      rows.map(row =>
+        element(
+          "tr",
+          {},
+          row.map((cell, index) => element("td", side(index), cell)),
+        ),
+      ),
+    ),
+  );
+}

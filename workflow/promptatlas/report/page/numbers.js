@@ -1,0 +1,27 @@
+// Numbers as text, and small sums over those that are there.
+
+const there = numbers => numbers.filter(one => one !== null && one !== undefined && Number.isFinite(one));
+const mean = numbers => (numbers.length ? numbers.reduce((a, b) => a + b, 0) / numbers.length : null);
+const minus = text => text.replace(/-/g, "\u2212");
+const isNumber = number => typeof number === "number" && Number.isFinite(number);
+const show = (number, digits = 2) => (isNumber(number) ? minus(unsigned(number.toFixed(digits))) : "\u2013");
+const precise = number => (isNumber(number) ? minus(String(Number(number.toPrecision(3)))) : "\u2013");
+const unsigned = text => (Number(text) === 0 ? text.replace("-", "") : text);
+const signed = (number, digits = 1) =>
+  isNumber(number) ? (Number(number.toFixed(digits)) > 0 ? "+" : "") + show(number, digits) : "\u2013";
+const percent = (number, digits = 0) => (isNumber(number) ? show(100 * number, digits) + "\u202f%" : "\u2013");
+const pText = p => (isNumber(p) ? (p < 0.001 ? p.toFixed(4) : p < 0.095 ? p.toFixed(3) : p.toFixed(2)) : "\u2013");
+
+// A value of a view as text, short for a cell of the heatmap or long for words.
+function viewText(number, view = state.view, long = false) {
+  if (!isNumber(number)) return long ? "missing" : "";
+  const {unit, digits, diverging} = WORDS.views[view];
+  if (isNumber(digits) && unit !== "%") {
+    const text = (diverging ? signed : show)(number, digits + (long ? 1 : 0));
+    return long && unit ? `${text} ${unit}` : text;
+  }
+  if (unit === "%") return long ? percent(number, 1) : show(100 * number, 0);
+  if (unit === "points") return signed(number, long ? 1 : 0) + (long ? " points" : "");
+  return signed(number, long ? 2 : 1) + (long ? ` ${unit}` : "");
+}
+
