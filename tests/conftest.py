@@ -7,6 +7,7 @@ import gc
 
 import pytest
 
+import browser
 import starts
 from tiers import Guard
 
@@ -67,6 +68,19 @@ def server():
     """What the tests start are forks of it."""
     with starts.serving():
         yield
+
+
+@pytest.fixture(scope="module", autouse=True)
+def one_browser():
+    """Of all tests of a file, if one needs it."""
+    yield
+    browser.BROWSER.stop()
+
+
+@pytest.fixture
+def show():
+    with browser.pages() as show:
+        yield show
 
 
 @pytest.fixture(scope="session", params=[False, True], ids=["gelu", "quick_gelu"])

@@ -18,7 +18,7 @@ SHELL = ("/bin/sh", "-c")
 COMMANDS = {
     "study": [[sys.executable, "-m", "snakemake"], ["snakemake", "-n"], [*SHELL, "cd x; snakemake --cores 2"], [starts.BIN / "snakemake"]],
     "cluster": [["sbatch", "job.sh"], [sys.executable, "toy_queue.py", "x"], ["/usr/sbin/slurmd"], [*SHELL, "true && srun x"]],
-    "browser": [["/usr/bin/chromium", "--headless"], ["google-chrome"], [b"chromium-browser"]],
+    "browser": [["/usr/bin/chromium", "--headless"], ["google-chrome"], [b"chromium-browser"], ["playwright/driver/node", "cli.js"]],
     "imports": [[sys.executable, "-c", "pass"], ["python3", "x.py"], [str(starts.REAL.with_name("promptatlas")), "plan"]],
     None: [["git", "init"], ["make", "test", "--dry-run"], "ls", [*SHELL, "make study --dry-run"]],
 }  # fmt: skip

@@ -1,14 +1,18 @@
-"""A page as its own script has it, and as Chromium shows it."""
+"""A page as its own script has it, and as Chromium shows it: one browser for all tests of a file."""
 
 import json
 import re
 import shutil
-import subprocess
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+from typing import Any, Protocol
 
 import pytest
 
 CHROMIUM = shutil.which("chromium") or shutil.which("chromium-browser") or shutil.which("google-chrome")
 CONFIG = {"study": "mini", "results": "results", "backbone": {"model": "mini", "pretrained": "mini"}}
+MILLISECONDS = 4000  # of the page's own time, which passes as fast as the page allows
 
 
 def embedded(path) -> dict:
@@ -16,14 +20,73 @@ def embedded(path) -> dict:
     return json.loads(block[1])
 
 
-def browse(path, tmp_path, address="") -> str:
-    """The page's document after its scripts have run."""
-    command = [CHROMIUM, "--headless", "--no-sandbox", "--disable-gpu", f"--user-data-dir={tmp_path / 'profile'}"]
-    command += ["--virtual-time-budget=4000", "--enable-logging=stderr", "--dump-dom", f"file://{path}{address}"]
-    done = subprocess.run(command, capture_output=True, text=True, timeout=600)
-    errors = [line for line in done.stderr.splitlines() if "CONSOLE" in line and "Uncaught" in line]
+class Browser:
+    """Started when it is first asked for, and stopped after a file of tests: while it runs, nothing else may use asyncio."""
+
+    def __init__(self) -> None:
+        self.driver: Any = None
+        self.chromium: Any = None
+
+    def start(self) -> Any:
+        if self.chromium is None:
+            from playwright.sync_api import sync_playwright
+
+            self.driver = sync_playwright().start()
+            self.chromium = self.driver.chromium.launch(executable_path=CHROMIUM, args=["--no-sandbox", "--disable-gpu"])
+        return self.chromium
+
+    def stop(self) -> None:
+        if self.driver is not None:
+            if self.chromium is not None:
+                self.chromium.close()
+            self.driver.stop()
+        self.driver = self.chromium = None
+
+
+BROWSER = Browser()
+
+
+class Show(Protocol):
+    def __call__(self, path: Path, address: str = "", **how: Any) -> Any: ...
+
+
+@contextmanager
+def pages() -> Iterator[Show]:
+    """A function that shows a page and gives it as Playwright's `Page`; what a page throws or writes as an error fails the test.
+
+    width, height: of the window in pixels; further keywords are those of Playwright's `new_context`, such as color_scheme,
+    reduced_motion and has_touch.
+    """
+    shown, errors = [], []
+
+    def show(path: Path, address: str = "", *, width: int = 1400, height: int = 900, **how: Any) -> Any:
+        context = BROWSER.start().new_context(viewport={"width": width, "height": height}, **how)
+        shown.append(context)
+        page = context.new_page()
+        page.set_default_timeout(20_000)
+        page.on("pageerror", lambda error: errors.append(str(error)))
+        page.on("console", lambda line: errors.append(line.text) if line.type == "error" else None)
+        page.goto(f"file://{path}{address}")
+        return page
+
+    try:
+        yield show
+    finally:
+        for context in shown:
+            context.close()
     assert not errors, errors
-    return done.stdout
+
+
+def browse(path, tmp_path, address="") -> str:
+    """The page's document after its scripts have run, timers of some seconds among them."""
+    with pages() as show:
+        page = show(path, address)
+        inside, ended = page.context.new_cdp_session(page), []
+        inside.on("Emulation.virtualTimeBudgetExpired", lambda _: ended.append(True))
+        inside.send("Emulation.setVirtualTimePolicy", {"policy": "pauseIfNetworkFetchesPending", "budget": MILLISECONDS})
+        while not ended:
+            page.wait_for_timeout(5)
+        return page.content()
 
 
 def needs_browser(test):

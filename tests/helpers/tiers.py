@@ -30,7 +30,7 @@ def tier(command: str | bytes | Sequence[str | bytes | os.PathLike]) -> str | No
     called = {program, *typed, *(os.path.basename(word) for word in words[1:3])}
     if called & QUEUES:
         return "cluster"
-    if program.startswith(("chrom", "google-chrome")):
+    if program.startswith(("chrom", "google-chrome")) or (program == "node" and "playwright" in words[0]):
         return "browser"
     if "snakemake" in called:
         return "study"

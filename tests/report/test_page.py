@@ -7,22 +7,13 @@ import numpy as np
 import pytest
 
 from browser import CONFIG, browse, embedded, needs_browser
+from page_study import study
 from promptatlas.analysis import statistics
 from promptatlas.analysis.statistics.matrices import collect
 from promptatlas.analysis.statistics.scales import matrix, seed_mean
 from promptatlas.report import page
 from promptatlas.report.colours import colour_of
 from synthetic_study import cells, elevater_study, similarity_table, tasks_table, transfer_table, tuning_table
-
-
-def study(n=6, missing=True, **changes):
-    transfer, tasks, similarity = transfer_table(n, **changes), tasks_table(n), similarity_table(n)
-    if missing:
-        missing = (transfer.method == "vpt") & (transfer.source == "task_02") & (transfer.target == "task_04")
-        transfer = transfer[~missing].reset_index(drop=True)
-    tables = {"transfer": transfer, "tasks": tasks, "similarity": similarity, "tuning": tuning_table(n)}
-    table = statistics.analyse(transfer, similarity, tasks, permutations=99)
-    return tables, statistics.summary(transfer, similarity, table, tasks)
 
 
 @pytest.fixture(scope="module")

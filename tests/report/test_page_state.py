@@ -7,9 +7,9 @@ import re
 import pytest
 
 from browser import CONFIG, browse, needs_browser
+from page_study import study
 from promptatlas.report import page
 from synthetic_study import cells
-from test_page import study
 
 
 @pytest.fixture(scope="module")
@@ -63,7 +63,8 @@ def test_an_address_holds_every_choice_and_what_is_unknown_gives_way(path, tmp_p
       const bare = {...state};
       location.hash = address; await pause();
       const again = Object.keys(chosen).filter(key => state[key] !== chosen[key]);
-      location.hash = "#method=gone&view=gone&seeds=9&compare=method:vpt&zoom=x&source=task_01&panel=gone&sort=row:gone&theme=red"; await pause();
+      location.hash = "#method=gone&view=gone&seeds=9&compare=method:vpt&zoom=x&source=task_01&panel=gone&sort=row:gone&theme=red";
+      await pause();
       return {again, lost: Object.keys(chosen).filter(key => before[key] !== chosen[key]), bare, unknown: {...state}};
     """
     found = played(path, tmp_path, script)
@@ -91,7 +92,8 @@ def test_only_what_depends_on_a_choice_is_drawn_again_and_what_was_opened_stays(
       let times = 0;
       const draw = () => {
         times += 1;
-        const long = element("div", {class: "scroll", style: "height:20px;overflow:auto"}, element("div", {style: "height:900px"}, `${times}`));
+        const inside = element("div", {style: "height:900px"}, `${times}`);
+        const long = element("div", {class: "scroll", style: "height:20px;overflow:auto"}, inside);
         const parts = ["a", "b"].map(name => element("details", {}, element("summary", {}, name), element("button", {}, name)));
         fill("own", ...(times % 2 ? [element("p", {}, "first")] : []), long, parts);
       };
