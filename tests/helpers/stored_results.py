@@ -16,6 +16,7 @@ ADDRESS = Cell("frozen", "coop", 1, "shapes", "colors").address()
 CELL = ADDRESS | {
     "study": "tiny", "backbone": "mini", "shots": 2, "metric": "accuracy", "score": 0.5, "chance": 0.25, "n_test": 4,
     "seconds": 0.1, "peak_mib": 10.0, "fingerprint": fingerprint(PARTS), "parts": PARTS, "per_class": [0.5, 0.5], "correct": "3",
+    "answers": None,
 }  # fmt: skip
 SCORE = {
     "method": "coop_mt", "seed": 1, "target": "shapes", "metric": "accuracy", "score": 0.5, "chance": 0.25, "epoch": 1,

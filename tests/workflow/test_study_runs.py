@@ -1,8 +1,11 @@
 """A study from nothing to the report, and what is computed again when something changes."""
 
+import base64
 import json
 import subprocess
+import zlib
 
+import numpy as np
 import pandas as pd
 import pytest
 
@@ -151,3 +154,15 @@ def test_both_protocols_side_by_side_and_tuning_on_for_other_epochs_from_scratch
         assert cell["parts"]["settings"] != before["parts"]["settings"] and cell["fingerprint"] != before["fingerprint"]
     starts = {name: json.loads(content)["parts"]["start"] for name, content in study.contents("cells/init").items() if "scratch" in name}
     assert len({start for name, start in starts.items() if "/coop/" in name}) == 1
+
+
+def test_cells_say_which_class_was_given_to_each_test_image(finished):
+    """Their scores by class are those of the answers, counted here, and the right ones are those of the image's own class."""
+    for content in finished.contents("cells").values():
+        cell = json.loads(content)
+        labels = np.load(finished.results / "tasks" / cell["target"] / "test_labels.npy")
+        given = np.frombuffer(zlib.decompress(base64.b64decode(cell["answers"])), np.uint8)
+        right = np.unpackbits(np.frombuffer(base64.b64decode(cell["correct"]), np.uint8), count=len(labels))
+        assert len(given) == len(labels) == cell["n_test"] and ((given == labels) == right).all()
+        shares = [(given[labels == number] == number).mean() for number in range(len(cell["per_class"]))]
+        assert [*cell["per_class"].values()] == pytest.approx(shares) and (given == labels).mean() == pytest.approx(cell["score"])

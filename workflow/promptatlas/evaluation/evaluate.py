@@ -19,12 +19,14 @@ from promptatlas.tasks.prepared import ImageRows, PreparedTask
 
 @dataclass(frozen=True)
 class Evaluation:
-    """score and chance in 0..1; per_class (C,); correct (N,) says which test images were right, None if multi-label."""
+    """score and chance in 0..1; per_class (C,); answers (N,) the class given to each test image, correct (N,) which of them are right,
+    both None if multi-label."""
 
     score: float
     per_class: np.ndarray
     chance: float
     n_test: int
+    answers: np.ndarray | None
     correct: np.ndarray | None
 
 
@@ -95,5 +97,5 @@ def _evaluation(task: PreparedTask, logits: np.ndarray) -> Evaluation:
     """logits (N, C) of the test split."""
     labels = np.asarray(task.labels("test"))
     score = metrics.score(task.task.metric, logits, labels)
-    correct = None if task.task.multilabel else logits.argmax(1) == labels
-    return Evaluation(score.value, score.per_class, score.chance, len(labels), correct)
+    given = None if task.task.multilabel else logits.argmax(1)
+    return Evaluation(score.value, score.per_class, score.chance, len(labels), given, None if given is None else given == labels)

@@ -31,7 +31,8 @@ def disk_bytes(study: Study, model: Backbone, weights: int, sizes: Mapping[str, 
     architecture = model.architecture
     own = [sizes[task] for task in study.tasks]
     images, classes = sum(size.images for size in own), sum(size.classes for size in own)
-    cell = _placed(RECORD + (PER_CLASS * classes + sum(size.test for size in own) / 6) / len(own))
+    answers = sum(size.test * (1 + math.log2(size.classes)) / 6 for size in own)  # base64 of a bit, and of as many as tell classes apart
+    cell = _placed(RECORD + (PER_CLASS * classes + answers) / len(own))
     prompts = sum(_prompt(study, method, model) for method in study.methods)
     return {
         "images": images * 3 * architecture.image_size**2,

@@ -20,7 +20,7 @@ from promptatlas.records.kind import JsonRecord, packed
 # What every cell file holds. `parts` says why a fingerprint changed.
 KEYS = (
     "study", "backbone", "protocol", "method", "source", "target", "seed", "shots", "metric", "score", "chance", "n_test",
-    "seconds", "peak_mib", "fingerprint", "parts", "per_class", "correct",
+    "seconds", "peak_mib", "fingerprint", "parts", "per_class", "correct", "answers",
 )  # fmt: skip
 # Without these it is none; what else a file lacks is not known, as of one that was written before there was such a key.
 REQUIRED = ("protocol", "method", "source", "target", "seed", "metric", "score", "chance", "fingerprint", "parts")
@@ -101,7 +101,7 @@ class CellFile(JsonRecord):
 
     def failed(self, why: Failed, about: Mapping[str, Any]) -> bytes:
         """about: all that a cell says besides what was measured."""
-        nothing = dict.fromkeys(("score", "chance", "n_test", "correct"))
+        nothing = dict.fromkeys(("score", "chance", "n_test", "correct", "answers"))
         return super().failed(why, {**about, **nothing, "seconds": 0.0, "peak_mib": 0.0, "per_class": {}})
 
     def taken_over(self, path: Path, about: Mapping[str, Any]) -> bytes:

@@ -15,6 +15,7 @@ from promptatlas.evaluation import evaluate
 from promptatlas.evaluation.evaluate import Evaluation
 from promptatlas.records.cells import CELL, Cell, packed_answers
 from promptatlas.records.fingerprint import digest
+from promptatlas.records.given_answers import packed_classes
 from promptatlas.records.prompt_file import TunedPrompt
 from promptatlas.runs import devices
 from promptatlas.runs.context import Context, OnDemand, classes
@@ -120,7 +121,7 @@ class Transfer:
         return evaluate.evaluate(self.at.model, task, encoded, [one.prompts for one in prompts])
 
     def content(self, cell: Cell, task: PreparedTask, evaluation: Evaluation, seconds: float) -> dict[str, Any]:
-        correct = evaluation.correct
+        given, correct = evaluation.answers, evaluation.correct
         return {
             **self.about(cell),
             "score": float(evaluation.score),
@@ -130,6 +131,7 @@ class Transfer:
             "peak_mib": round(devices.peak_mib(self.at.model.device.type), 1),
             "per_class": dict(zip(task.task.class_names, map(_number, evaluation.per_class), strict=True)),
             "correct": None if correct is None else packed_answers(correct),
+            "answers": None if given is None else packed_classes(given),
         }
 
     def about(self, cell: Cell) -> dict[str, Any]:
