@@ -89,5 +89,10 @@ def browse(path, tmp_path, address="") -> str:
         return page.content()
 
 
+def drawn_cells(document: str) -> list[tuple[str, str]]:
+    """The cells of the matrix in a drawn page, means of lines aside: the tag with its names, and the number in it."""
+    return re.findall(r'(<td class="cell(?! margin)[^>]*role="gridcell"[^>]*>)([^<]*)</td>', document)
+
+
 def needs_browser(test):
     return pytest.mark.browser(pytest.mark.skipif(CHROMIUM is None, reason="no Chromium on this machine")(test))

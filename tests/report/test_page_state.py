@@ -87,7 +87,10 @@ def test_only_what_depends_on_a_choice_is_drawn_again_and_what_was_opened_stays(
       trial("ranked", {ranked: "task_05"});
       trial("cell", {source: "task_01", target: "task_03"});
       trial("same", {source: "task_01", target: "task_03"});
+      const numbers = () => [...document.querySelectorAll("#heatmap td")].map(one => one.textContent).join();
+      const coop = numbers(), cell = document.querySelector("#heatmap td.chosen");
       trial("method", {method: "vpt"});
+      const painted = numbers() !== coop && cell.isConnected && cell === document.querySelector("#heatmap td.chosen");
       document.querySelector("main").append(element("div", {id: "own"}));
       let times = 0;
       const draw = () => {
@@ -102,15 +105,14 @@ def test_only_what_depends_on_a_choice_is_drawn_again_and_what_was_opened_stays(
       const own = document.getElementById("own"), details = () => own.querySelectorAll("details");
       details()[1].open = true; own.querySelector(".scroll").scrollTop = 70; details()[1].querySelector("summary").focus();
       set({order: "family"}); set({order: "giving"}); set({view: "raw"});
-      return {by, times, open: [...details()].map(one => one.open), top: own.querySelector(".scroll").scrollTop,
+      return {by, times, painted, open: [...details()].map(one => one.open), top: own.querySelector(".scroll").scrollTop,
         focus: document.activeElement.textContent, place: document.activeElement.tagName};
     """
     found = played(path, tmp_path, script)
     assert found["by"]["ranked"] == ["ranking"] and found["by"]["same"] == []
     assert "panel" in found["by"]["cell"] and not {"best", "variance-plot", "similarity-table", "tasks"} & set(found["by"]["cell"])
-    assert {"heatmap", "panel", "best", "variance-plot", "similarity-table"} <= set(found["by"]["method"]) and "tasks" not in found["by"][
-        "method"
-    ]
+    assert {"panel", "best", "variance-plot", "similarity-table"} <= set(found["by"]["method"]) and "tasks" not in found["by"]["method"]
+    assert found["painted"] and "heatmap" not in found["by"]["method"], "cells are painted and stay the nodes that they are"
     assert found["times"] == 3 and found["open"] == [False, True] and found["top"] == 70
     assert found["focus"] == "b" and found["place"] == "SUMMARY"
 

@@ -14,10 +14,35 @@ from promptatlas.report.page import joint, markup
 from promptatlas.report.page.payload import payload
 
 SCRIPTS = (
-    "protocols.js", "data.js", "numbers.js", "elements.js", "state.js", "draw.js", "shown.js", "colours.js", "heatmap.js", "plots.js",
-    "panel.js", "sections.js", "cautions.js", "pairs.js", "similarity.js", "explained.js", "published.js", "check.js", "methods.js",
-    "choice.js", "study.js", "controls.js", "main.js",
-)  # fmt: skip
+    "protocols.js",
+    "data.js",
+    "numbers.js",
+    "elements.js",
+    "state.js",
+    "draw.js",
+    "shown.js",
+    "colours.js",
+    "lines.js",
+    "grid.js",
+    "grid_size.js",
+    "grid_keys.js",
+    "tip.js",
+    "exports.js",
+    "plots.js",
+    "panel.js",
+    "sections.js",
+    "cautions.js",
+    "pairs.js",
+    "similarity.js",
+    "explained.js",
+    "published.js",
+    "check.js",
+    "methods.js",
+    "choice.js",
+    "study.js",
+    "controls.js",
+    "main.js",
+)
 
 
 def write(

@@ -15,9 +15,30 @@ from promptatlas.report.page import markup
 from promptatlas.report.page.payload import explained, plain, similarities
 
 SCRIPTS = (
-    "given_words.js", "data.js", "numbers.js", "elements.js", "state.js", "draw.js", "shown.js", "colours.js", "heatmap.js", "plots.js",
-    "sections.js", "cautions.js", "pairs.js", "similarity.js", "explained.js", "given.js", "controls.js", "main.js",
-)  # fmt: skip
+    "given_words.js",
+    "data.js",
+    "numbers.js",
+    "elements.js",
+    "state.js",
+    "draw.js",
+    "shown.js",
+    "colours.js",
+    "lines.js",
+    "grid.js",
+    "grid_size.js",
+    "grid_keys.js",
+    "tip.js",
+    "exports.js",
+    "plots.js",
+    "sections.js",
+    "cautions.js",
+    "pairs.js",
+    "similarity.js",
+    "explained.js",
+    "given.js",
+    "controls.js",
+    "main.js",
+)
 
 
 def render(analysis: Analysis, title: str) -> str:

@@ -62,9 +62,25 @@ const limitsOf = view => DATA.limits[state.protocol][view];
 function paint(number, view) {
   const [low, high] = limitsOf(view);
   const rgb = along(stopsOf(view), (number - low) / (high - low));
-  const [red, green, blue] = rgb.map(one => (one / 255) ** 2.2);
-  const bright = 0.2126 * red + 0.7152 * green + 0.0722 * blue > 0.25;
-  return {fill: `rgb(${rgb})`, ink: bright ? "#1d2329" : "#ffffff"};
+  return {fill: `rgb(${rgb})`, ink: inkOn(rgb)};
+}
+
+// Relative luminance and contrast ratio as WCAG 2.2 has them, of [red, green, blue].
+function luminance(rgb) {
+  const [red, green, blue] = rgb.map(one => one / 255).map(one => (one <= 0.04045 ? one / 12.92 : ((one + 0.055) / 1.055) ** 2.4));
+  return 0.2126 * red + 0.7152 * green + 0.0722 * blue;
+}
+function contrast(one, other) {
+  const [low, high] = [luminance(one), luminance(other)].sort((a, b) => a - b);
+  return (high + 0.05) / (low + 0.05);
+}
+
+// The ink that is read best: soft black where that has contrast enough, else the better of white and black, which always has.
+const INKS = ["#1d2329", "#ffffff", "#000000"];
+const READABLE = 4.5;
+function inkOn(rgb) {
+  const ratios = INKS.map(ink => contrast(channels(ink), rgb));
+  return ratios[0] >= READABLE ? INKS[0] : ratios[1] >= ratios[2] ? INKS[1] : INKS[2];
 }
 
 // The legend: a bar of colour with what its ends and its middle mean.

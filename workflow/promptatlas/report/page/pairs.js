@@ -15,6 +15,12 @@ function mayBeNothing(source, target) {
   return one !== null && isNumber(one.low) && one.low <= 0 && one.high >= 0;
 }
 
+// Whether an interval says that a cell's gain is not nothing.
+function isClear(source, target) {
+  const one = sureness(source, target);
+  return one !== null && isNumber(one.low) && !mayBeNothing(source, target);
+}
+
 const unsureWords = (source, target) =>
   mayBeNothing(source, target) ? [`May be no different from ${baselineWords()}: its interval holds 0`] : [];
 

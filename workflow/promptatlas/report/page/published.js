@@ -1,6 +1,7 @@
 // The measured matrix beside the printed one, in one drawing so that rows meet.
 
 const PUBLISHED = SUMMARY.published;
+const SLANT = (48 * Math.PI) / 180; // of the names above columns
 const UNIT = 26,
   BETWEEN = 46;
 

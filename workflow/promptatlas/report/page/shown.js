@@ -2,20 +2,33 @@
 
 function shown() {
   const {title: name, unit} = WORDS.views[state.view];
+  const cell = (source, target) => meanOf(membersOf(source), membersOf(target), value);
+  const {rows, below, columns} = lines(cell);
   return {
-    rows: [...ordered(), ...calibration()],
-    columns: ordered(),
-    value: (source, target) => value(source, target),
-    words: (source, target) => cellWords(source, target),
+    rows: [...rows, ...below],
+    below,
+    columns,
+    value: cell,
+    words: (source, target) => (isFamily(source) || isFamily(target) ? meanWords(source, target, cell) : cellWords(source, target)),
     limits: limitsOf(state.view),
     unit,
     title: `${methodTitle(state.method)}: ${name}`,
   };
 }
 
-// A cell's value in words, or why there is none.
+// A cell's value in words as it stands in the cell, or why there is none.
 function cellWords(source, target) {
   if (source === target && state.view === "relationship") return "not defined for a task and itself";
   const number = value(source, target);
-  return !isNumber(number) && failures(source, target).length ? "failed" : viewText(number, state.view, true);
+  if (isNumber(number)) return inWords(number);
+  return failures(source, target).length ? "failed" : SUMMARY.so_far ? "not measured yet" : "missing";
+}
+
+const meanWords = (source, target, cell) =>
+  isNumber(cell(source, target)) ? `${inWords(cell(source, target))}, mean over pairs of different tasks` : "nothing to average";
+
+// The number as the cell has it, and its unit.
+function inWords(number) {
+  const {unit} = WORDS.views[state.view];
+  return viewText(number) + (unit ? (unit === "%" ? "\u202f%" : ` ${unit}`) : "");
 }

@@ -1,0 +1,41 @@
+// How large the cells are: as the width allows, or as was chosen; numbers stand in cells that have room for them.
+
+const COMFORTABLE = 32, // px, the largest cell that a page chooses by itself
+  TOUCHED = 26, // px, the smallest one where a finger is likely to point at it
+  TIGHT = 9; // px, the smallest one else
+const LETTER = 5.8, // px, of a digit at the size of numbers
+  WIDEST_LABEL = 190,
+  NARROW_LABEL = 104;
+const narrow = matchMedia("(max-width: 700px), (pointer: coarse)");
+
+function fitGrid() {
+  const box = document.getElementById("heatmap");
+  if (!grid.table || !box.clientWidth) return;
+  const longest = names => Math.max(4, ...names.map(name => lineTitle(name).length));
+  const label = Math.min(narrow.matches ? NARROW_LABEL : WIDEST_LABEL, 18 + 6.3 * Math.max(longest(grid.rows), 11));
+  const columns = grid.columns.length + (grid.margins ? 1.6 : 0);
+  const room = (box.clientWidth - label - 4) / columns - 1;
+  const smallest = narrow.matches ? TOUCHED : TIGHT;
+  grid.size = state.zoom || Math.min(Math.max(Math.floor(room), smallest), COMFORTABLE);
+  const style = grid.table.style;
+  style.setProperty("--cell", `${grid.size}px`);
+  style.setProperty("--label", `${Math.round(label)}px`);
+  style.setProperty("--head", `${Math.min(narrow.matches ? 96 : 150, 14 + 6.3 * longest(grid.columns))}px`);
+  style.setProperty("--letters", `${Math.min(Math.max(grid.size - 2, 8), 12)}px`);
+  showNumbers();
+}
+
+function showNumbers() {
+  const room = grid.size >= 8 + LETTER * Math.min(grid.longest || 0, 3) && grid.size >= LETTER * (grid.longest || 0);
+  grid.table.classList.toggle("plain", !state.numbers || !room);
+}
+
+// A step of the zoom, or with 0 as the width allows.
+function zoom(step) {
+  set({zoom: step ? Math.round(grid.size * 1.25 ** step) : null}, {replace: true});
+}
+
+sections.register({id: "heatmap", keys: ["zoom"], draw: fitGrid});
+sections.register({id: "heatmap", keys: ["numbers"], draw: showNumbers});
+new ResizeObserver(fitGrid).observe(document.getElementById("heatmap"));
+narrow.addEventListener("change", fitGrid);
