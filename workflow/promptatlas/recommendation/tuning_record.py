@@ -41,7 +41,7 @@ class Worth:
 
 MEASURED = {
     "coop": Worth(Difference(18.7, 12.9, 24.5), Difference(7.3, 0.7, 14.0), Difference(0.1, -1.1, 1.2), 3),
-    "vpt": Worth(Difference(21.1, 14.3, 27.9), Difference(6.1, -0.1, 12.3), Difference(1.9, -0.4, 4.3), 2),
+    "vpt": Worth(Difference(21.3, 14.6, 28.0), Difference(6.1, -0.1, 12.3), Difference(1.8, -0.4, 4.0), 3),
     "upt": Worth(Difference(23.2, 16.2, 30.2), Difference(10.0, 3.5, 16.5), Difference(2.6, 0.2, 5.1), 3),
 }
 VERDICTS = (
