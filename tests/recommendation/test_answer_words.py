@@ -103,8 +103,8 @@ def test_the_best_come_first_and_everything_beside_them_is_said():
 
 
 def kept(**changes):
-    row = {"method": "coop", "shots": 16, "candidates": "all_seeds", "rule": "try", "or_none": True, "n_tasks": 20, "margin": 1.25,
-           "gain": 5.16, "gain_low": 2.0, "gain_high": 8.0, "oracle_share": 0.82, "harmed": 0.02, "used": 0.45}  # fmt: skip
+    row = {"method": "coop", "shots": 16, "candidates": "all_seeds", "rule": "try", "or_none": True, "n_tasks": 20, "n_draws": 5,
+           "margin": 1.25, "gain": 5.16, "gain_low": 2.0, "gain_high": 8.0, "oracle_share": 0.82, "harmed": 0.02, "used": 0.45}  # fmt: skip
     return row | changes
 
 
@@ -124,16 +124,17 @@ def test_the_margin_and_the_record_are_those_of_the_rule_that_decides():
     ]
     found = record.of([place(), place(*others, kept())], {"coop"}, 16)
     assert found.margin == 1.25 and found.margin_from == "chosen on the 20 tasks of mini"
-    (line,) = found.lines
-    for told in ("20 tasks of mini", "16 images per class", "CoOp", "+5.2 points", "(+2.0 to +8.0, 95 %)", "82 %", "45 %", "2 %"):
-        assert told in line
+    said = "20 tasks of mini", "CoOp; 16 images per class, 5 draws", "+5.2 points", "(+2.0 to +8.0, 95 %), 82 %", "45 %", "in 2 %"
+    for told in said:
+        assert sum(told in line for line in found.lines) == 1
+    assert max(map(len, found.lines)) <= 110 and [line.startswith("  ") for line in found.lines] == [False, True, True]
 
 
 def test_the_record_reads_what_the_book_of_a_study_writes():
     written = book(study())
     (row,) = written[(written["rule"] == "try") & written["or_none"] & (written["candidates"] == ALL_SEEDS)].to_dict("records")
     found = record.of([Place("made up", Path("x"), True, None, {record.TABLE: written.to_csv(index=False).encode()})], {row["method"]}, 16)
-    assert found.margin == pytest.approx(row["margin"]) and f"gained {row['gain']:+.1f} points" in found.lines[0]
+    assert found.margin == pytest.approx(row["margin"]) and f"gained {row['gain']:+.1f} points" in found.lines[1]
 
 
 def test_of_numbers_of_images_the_closest_counts_and_of_margins_the_largest():
@@ -187,8 +188,8 @@ def test_the_margin_is_counted(margin):
 
 
 def test_one_image_per_class_is_one_image():
-    (line,) = record.of([place(kept(shots=1))], {"coop"}, 1).lines
-    assert "with 1 image per class" in line
+    where = record.of([place(kept(shots=1))], {"coop"}, 1).lines[0]
+    assert "; 1 image per class, 5 draws" in where
 
 
 # What tuning gave

@@ -5,7 +5,9 @@ written can be used as it is.
 import csv
 import json
 import shutil
+import tempfile
 from dataclasses import replace
+from pathlib import Path
 
 import numpy as np
 import pytest
@@ -20,7 +22,7 @@ from promptatlas.base.errors import UserError
 from promptatlas.cli import command
 from promptatlas.recommendation import answer as answers, labelled, trying, words
 from promptatlas.records.prompt_file import TunedPrompt
-from promptatlas.tasks import catalogue, metrics
+from promptatlas.tasks import metrics
 from promptatlas.tasks.decoding import fitted
 from promptatlas.tasks.readers import folder as folders
 from twins import TINY, twin
@@ -142,17 +144,38 @@ def test_a_known_task_is_tried_on_its_training_images_and_without_its_own_prompt
     assert list(found.found.left_out.values()) == [["mine: prompts/coop/seed1/colors.safetensors"]]
 
 
-def test_more_shots_only_add_and_no_class_moves_another(study, images):
-    drawn = [_rows(images, shots) for shots in (1, 2, 3)]
+def test_more_shots_only_add_and_no_class_moves_another():
+    drawn = [_rows(shots) for shots in (1, 2, 3)]
     assert [len(rows) for rows in drawn] == [3, 6, 9]
     assert set(drawn[0]) < set(drawn[1]) < set(drawn[2])
-    assert _rows(images, 2, seed=1) != drawn[1]
+    assert _rows(2, seed=1) != drawn[1]
 
 
-def _rows(images, shots, seed=0):
-    labels = np.repeat(np.arange(3), 8)
-    task = catalogue.own("greys", {"folder": str(images)}).with_classes(NAMES).task
-    return labelled._drawn(labels, shots, task, seed).tolist()
+def _rows(shots, seed=0):
+    return labelled._drawn(np.repeat(np.arange(3), 8), shots, seed, [(seed, name) for name in NAMES]).tolist()
+
+
+def test_the_same_images_are_drawn_whatever_the_folder_and_the_classes_are_called(tmp_path):
+    """Nor does a class more change which are drawn of the others, or a class list in another order."""
+    own, renamed, more = (tmp_path / name for name in ("own", "another name", "more"))
+    for folder in (own, renamed, more):
+        folder_of_images(folder, count=9)
+    shutil.copytree(own / "black", more / "a class before all others")
+    turned = [["snow", "white"], ["ash", "grey"], ["coal", "black"]]
+    first = _drawn_of(own)
+    assert [*first] == [*NAMES] and all(len(files) == 3 for files in first.values())
+    assert _drawn_of(renamed) == first == {name: drawn for name, drawn in _drawn_of(more).items() if name in NAMES}
+    called = _drawn_of(own, classes=turned)
+    assert [called["coal"], called["ash"], called["snow"]] == [*first.values()]
+    assert _drawn_of(own, seed=1) != first
+
+
+def _drawn_of(folder, seed=0, classes=()):
+    """What is drawn of each class: the bytes of its images."""
+    scratch, wanted = Path(tempfile.mkdtemp(dir=folder.parent)), labelled.Wanted(8, "crop", 3, seed)
+    target = labelled.read(labelled.describe(folder, None, classes=classes), folder, scratch, wanted, print)
+    names = target.task.class_names
+    return {name: [image.tobytes() for image in target.images[target.labels == number]] for number, name in enumerate(names)}
 
 
 def test_what_is_written_says_what_was_answered(study, images, tmp_path):

@@ -114,8 +114,8 @@ def test_the_winner_is_left_with_its_card(answer):
 
 def test_which_starts_are_better_is_said_of_the_methods_that_were_tuned_and_without_tuning_what_it_would_be_worth(answer):
     methods = {one.method for one in answer.tuned.contenders if one.start}
-    (told,) = tuning_record.lines(methods, True)
-    assert told in answer.lines and words.summary(answer)["worth_tuning"] == [told]
+    told, *below = tuning_record.lines(methods, True)
+    assert "\n".join([told, *below]) in "\n".join(answer.lines) and words.summary(answer)["worth_tuning"] == [told, *below]
     untuned = words.lines(replace(answer, tuned=None))
     assert told not in untuned and tuning_record.lines({"coop", "vpt"}, False)[0] in untuned
     alone = replace(answer.target, labels=np.arange(3))

@@ -69,9 +69,9 @@ def made_up(monkeypatch, *starts_of):
 )  # fmt: skip
 def test_which_start_is_better_follows_from_the_intervals(monkeypatch, first, second, told):
     made_up(monkeypatch, first, second)
-    (line,) = tuning_record.lines({"coop", "vpt"}, True)
-    assert told in line and f"{first[0]:+.1f} ({first[1]:+.1f} to {first[2]:+.1f}) with CoOp (2 draws), " in line
-    assert "VPT" not in tuning_record.lines({"coop"}, True)[0]
+    verdict, coop, vpt = tuning_record.lines({"coop", "vpt"}, True)
+    assert told in verdict and coop == f"  CoOp: {first[0]:+.1f} ({first[1]:+.1f} to {first[2]:+.1f}), 2 draws" and "VPT: " in vpt
+    assert "VPT" not in "\n".join(tuning_record.lines({"coop"}, True))
 
 
 def test_tuning_is_called_better_only_if_its_gain_is_surely_larger(monkeypatch):

@@ -49,12 +49,14 @@ def test_a_failed_candidate_never_leads():
 
 
 def test_ties_are_told_and_drawn_by_lot():
-    """Neither by name nor by place: another order of the same candidates gives the same, and other targets another one."""
+    """Neither by place nor by the target's name: another order of the same candidates and another name give the same, other images and
+    draws another one."""
     differences = rows((30, 2), (30, 2), (1, 5), (30, 2))
     leads = []
     for repeat in range(60):
-        made = from_differences(differences, target=f"target{repeat}")
+        made = replace(from_differences(differences), draw=repeat % 6, labels=np.arange(differences.shape[1]) % (2 + repeat // 6))
         found, turned = decide(made), decide(made.among(np.array([3, 2, 1, 0])))
+        assert decide(replace(made, target="another name")).leading == found.leading
         assert found.tied == (0, 1, 3) and turned.tied == (0, 2, 3)
         assert made.candidates[found.leading] == made.candidates[3 - turned.leading]
         leads.append(found.leading)

@@ -123,7 +123,8 @@ def embedded(name: str, wanted: Wanted) -> Labelled:
     images, factors = mini.images.split("train", mini.sizes["train"])
     labels = mini.labels(factors)
     shots = shots_of(wanted, len(mini.task.class_names))
-    rows = _drawn(labels, shots, mini.task, wanted.seed)
+    streams = [(mini.task.name, wanted.seed, number) for number in range(len(mini.task.class_names))]
+    rows = _drawn(labels, shots, wanted.seed, streams)
     return Labelled(mini.task, images[rows], labels[rows], "squash", len(labels), shots, ())
 
 
@@ -135,15 +136,16 @@ def read(entry: TaskEntry, data_root: Path, folder: Path, wanted: Wanted, say: S
     if not readers.reader(source).present(source, data_root) and source["reader"] != "folder":
         advice = "; or ".join(readers.reader(one).advice(one, data_root) for one in entry.sources)
         raise UserError(f"the images of task {entry.task.name!r} are not in {data_root}: {advice}; or give their folder")
-    listing = readers.labelled(source, data_root)
-    entry = with_metric(entry, listing)
-    entry = entry if entry.task.class_names else entry.with_classes(listing.class_names)
-    listing = relabel(listing, entry)
+    spelt = readers.labelled(source, data_root)
+    entry = with_metric(entry, spelt)
+    entry = entry if entry.task.class_names else entry.with_classes(spelt.class_names)
+    listing = relabel(spelt, entry)
     if not listing.splits:
         raise UserError(f"task {entry.task.name!r} has test images only, which are not looked at; give labelled images of its classes")
     task, pool = entry.task, join(list(listing.splits.values()))
     shots, resize = shots_of(wanted, len(task.class_names)), entry.resize or wanted.resize
-    rows = _drawn(pool.labels, shots, task, wanted.seed)
+    streams = [(wanted.seed, printable(name)) for name in spelt.class_names]
+    rows = _drawn(join(list(spelt.splits.values())).labels, shots, wanted.seed, streams)
     images, kept, broken = opened(pool.images, rows, task.name, resize, wanted.size, folder, say)
     labels = pool.labels[rows[kept]]
     metrics.require(task.metric, labels)
@@ -177,14 +179,18 @@ def shots_of(wanted: Wanted, classes: int) -> int:
     return wanted.shots
 
 
-def _drawn(labels: np.ndarray, shots: int, task: Task, seed: int) -> np.ndarray:
-    """Numbers of the images, ascending: `shots` of each class, or all where a class has fewer. More shots only add to fewer."""
+def _drawn(labels: np.ndarray, shots: int, seed: int, streams: Sequence[tuple[str | int, ...]]) -> np.ndarray:
+    """Numbers of the images, ascending: `shots` of each class, or all where a class has fewer. More shots only add to fewer.
+
+    streams: of each class the names of its random numbers. For images of a user these are the seed and the class as the data spell it, not
+    the folder's name, nor how prompts call the class, nor which others there are, so that the same images stay drawn.
+    """
     if labels.ndim == 2:
         return np.sort(greedy(labels, shots, seed))
     chosen = []
-    for number in range(len(task.class_names)):
+    for number, names in enumerate(streams):
         members = np.flatnonzero(labels == number)
-        chosen.append(members[named_rng("recommend", task.name, seed, number).permutation(len(members))[:shots]])
+        chosen.append(members[named_rng("recommend", *names).permutation(len(members))[:shots]])
     return np.sort(np.concatenate(chosen))
 
 

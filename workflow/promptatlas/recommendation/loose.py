@@ -68,7 +68,7 @@ def read(folder: Path, task: str | None, templates: Sequence[str], classes: Clas
         raise UserError(f"{folder} holds no images; give a folder of images{others.only(folder)}")
     pool = Files(folder, [file.path for file in found])
     count = min(len(pool), shots_of(wanted, len(about.class_names)) * len(about.class_names))
-    rows = np.sort(named_rng("recommend", "unlabelled", about.name, wanted.seed).permutation(len(pool))[:count])
+    rows = np.sort(named_rng("recommend", "unlabelled", wanted.seed).permutation(len(pool))[:count])
     resize = fitted or wanted.resize
     images, _, broken = opened(pool, rows, about.name, resize, wanted.size, scratch, say)
     return Loose(about, images, resize, len(pool), tuple(broken))

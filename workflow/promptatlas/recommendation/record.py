@@ -23,7 +23,8 @@ DEFAULT = "the usual one, as no study here kept book of how well it chooses"
 
 @dataclass(frozen=True)
 class Record:
-    """margin: in standard errors; margin_from: who chose it, in words; lines: how well the rule did, empty where nobody measured it."""
+    """margin: in standard errors; margin_from: who chose it, in words; lines: how well the rule did, a short line for each fact, those
+    of a set of methods below a line that says where; empty where nobody measured it."""
 
     margin: float
     margin_from: str
@@ -42,7 +43,9 @@ def of(places: Sequence[Place], methods: Iterable[str], shots: int) -> Record:
         if chosen := rows_of(place, RULE, NUMBERS, wanted, shots):
             margin = max(float(row["margin"]) for row in chosen)
             tasks = int(max(float(row["n_tasks"]) for row in chosen))
-            return Record(margin, f"chosen on the {tasks} tasks of {plain(place.name)}", tuple(_line(place, row) for row in chosen))
+            return Record(
+                margin, f"chosen on the {tasks} tasks of {plain(place.name)}", tuple(line for row in chosen for line in _told(place, row))
+            )
     return Record(MARGIN, DEFAULT, ())
 
 
@@ -97,13 +100,19 @@ def titles(row: Row) -> str:
     return ", ".join(words().get(method, {}).get("title", plain(method)) for method in row["method"].split("+"))
 
 
-def _line(place: Place, row: Row) -> str:
+def _told(place: Place, row: Row) -> list[str]:
     value = {name: float(row[name] or "nan") for name in (*NUMBERS, *PERHAPS)}
     interval = f" ({value['gain_low']:+.1f} to {value['gain_high']:+.1f}, 95 %)" if math.isfinite(value["gain_low"]) else ""
     share = f", {100 * value['oracle_share']:.0f} % of what there was to gain" if math.isfinite(value["oracle_share"]) else ""
-    return (
-        f"on the {value['n_tasks']:.0f} tasks of {plain(place.name)} with {counted(round(value['shots']), 'image')} per class and prompts "
-        f"of {titles(row)}, each time without the task's own, this rule gained {value['gain']:+.1f} points over the hand-written "
-        f"prompt{interval}{share}; it used a prompt in {100 * value['used']:.0f} % of cases and lost more than a point in "
-        f"{100 * value['harmed']:.0f} %"
-    )
+    return [
+        f"on the {value['n_tasks']:.0f} tasks of {plain(place.name)}, each as if it were new ({titles(row)}; "
+        f"{counted(round(value['shots']), 'image')} per class{_draws(row)}), this rule",
+        f"  gained {value['gain']:+.1f} points over the hand-written prompt{interval}{share}",
+        f"  used a prompt in {100 * value['used']:.0f} % of cases, and lost more than a point in {100 * value['harmed']:.0f} %",
+    ]
+
+
+def _draws(row: Row) -> str:
+    """How often images were drawn, where a book says so: the same rule on other draws has other figures."""
+    count = row.get("n_draws") or ""
+    return f", {counted(int(count), 'draw')} of them" if count.isdecimal() else ""

@@ -53,28 +53,29 @@ VERDICTS = (
 
 def lines(methods: Iterable[str], tuned: bool) -> list[str]:
     """What is better here: the prompts as they are or tuned ones and, once `tuned`, whether candidates are better starts than untrained
-    prompts. Nothing of methods that were not measured.
+    prompts; a line on each method below it. Nothing of methods that were not measured.
     """
     asked = set(methods)
     known = {method: one for method, one in MEASURED.items() if method in asked}
-    return [(_starts if tuned else _whether)(known)] if known else []
+    return (_starts if tuned else _whether)(known) if known else []
 
 
-def _whether(known: Mapping[str, Worth]) -> str:
+def _whether(known: Mapping[str, Worth]) -> list[str]:
     better = all(one.tuned.low > one.as_it_is.mean for one in known.values())
     verdict = f"tuning (--tune {STARTS}) is better than a prompt as it is" if better else f"what tuning (--tune {STARTS}) was worth"
-    gains = "; ".join(f"{one.tuned} with {_title(method)}, prompts as they are {one.as_it_is}" for method, one in known.items())
-    return f"{verdict}: {WHERE} it gained, in points over the hand-written prompt with 95 % intervals, {gains}"
+    gains = [f"  {_title(method)}: tuned {one.tuned}, as it is {one.as_it_is}" for method, one in known.items()]
+    return [f"{verdict}: {WHERE} points over the hand-written prompt were, with 95 % intervals", *gains]
 
 
-def _starts(known: Mapping[str, Worth]) -> str:
+def _starts(known: Mapping[str, Worth]) -> list[str]:
     several = [(told, [_title(method) for method, one in known.items() if holds(one.starts)]) for told, holds in VERDICTS]
     verdict = "; ".join(told.format(" and ".join(names)) for told, names in several if names)
-    gains = ", ".join(f"{one.starts} with {_title(method)} ({counted(one.draws, 'draw')})" for method, one in known.items())
-    return (
-        f"{verdict}: {WHERE} the best of {STARTS} prompts and an untrained one, all tuned, differed from the best of {STARTS + 1} "
-        f"untrained ones, tuned as long, by {gains}, in points with 95 % intervals"
-    )
+    gains = [f"  {_title(method)}: {one.starts}, {counted(one.draws, 'draw')}" for method, one in known.items()]
+    return [
+        f"{verdict}: {WHERE} the best of {STARTS} prompts and an untrained one, all tuned, had over the best of {STARTS + 1} untrained "
+        "ones, tuned as long, points with 95 % intervals",
+        *gains,
+    ]
 
 
 def _title(method: str) -> str:

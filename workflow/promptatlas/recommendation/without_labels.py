@@ -55,19 +55,19 @@ def _rule(clue: str) -> str:
 
 
 def lines(kept: Kept, title: str) -> list[str]:
-    """How well the clue chose there, and how much worse than labels."""
-    return [_line(kept, row, title) for row in kept.rows]
+    """How well the clue chose there, and how much worse than labels: a short line for each, below one that says where."""
+    return [line for row in kept.rows for line in _told(kept, row, title)]
 
 
-def _line(kept: Kept, row: Row, title: str) -> str:
+def _told(kept: Kept, row: Row, title: str) -> list[str]:
     value = {name: float(row[name]) for name in NUMBERS}
     best = f", the best of {kept.rules} such rules there," if kept.rules > 1 else ""
-    told = (
-        f"on the {value['n_tasks']:.0f} tasks of {plain(kept.place.name)} with prompts of {record.titles(row)}, each time without the "
-        f"task's own, what leads by {title}{best} gained {value['gain']:+.1f} points over the hand-written prompt "
-        f"({value['gain_low']:+.1f} to {value['gain_high']:+.1f}, 95 %) and lost more than a point in {100 * value['harmed']:.0f} % of "
-        "cases"
-    )
+    told = [
+        f"on the {value['n_tasks']:.0f} tasks of {plain(kept.place.name)}, each as if it were new ({record.titles(row)}), what leads by "
+        f"{title}{best}",
+        f"  gained {value['gain']:+.1f} points over the hand-written prompt ({value['gain_low']:+.1f} to {value['gain_high']:+.1f}, 95 %)",
+        f"  lost more than a point in {100 * value['harmed']:.0f} % of cases",
+    ]
     labelled = sorted(kept.labelled.get(row["method"], ()), key=lambda one: float(one["shots"]))
     if not labelled:
         return told
@@ -75,7 +75,8 @@ def _line(kept: Kept, row: Row, title: str) -> str:
         ", ".join(each) for each in zip(*[(f"{float(one['shots']):.0f}", f"{float(one['gain']):+.1f}") for one in labelled], strict=True)
     ]
     behind = float(labelled[-1]["gain"]) - value["gain"]
-    return (
-        f"{told}; the choice by {shots} labelled images per class gained {gains}: without labels it is {behind:.1f} points worse than with "
-        f"{float(labelled[-1]['shots']):.0f}"
-    )
+    return [
+        *told,
+        f"  with {shots} labelled images per class the choice gained {gains}: without labels it is {behind:.1f} points worse than with "
+        f"{float(labelled[-1]['shots']):.0f}",
+    ]

@@ -6,6 +6,7 @@ same margin asks for more where there are fewer images. How large it has to be i
 
 from __future__ import annotations
 
+import hashlib
 from dataclasses import dataclass
 from math import ceil
 
@@ -71,9 +72,10 @@ def leaders(found: Gains) -> np.ndarray:
 
 
 def drawn(tied: np.ndarray, evidence: Evidence) -> int:
-    """One of the leaders by lot: neither names nor the order of a list decide."""
+    """One of the leaders by lot: neither the target's name nor the order of a list decide, but the draw and what the images show."""
     names = sorted(evidence.candidates[one] for one in tied)
-    lot = names[named_rng("choice", "tie", evidence.target, str(evidence.draw)).integers(len(names))]
+    shown = hashlib.sha256(b"".join(np.ascontiguousarray(part, "<i8").tobytes() for part in (evidence.labels, evidence.reference > 0)))
+    lot = names[named_rng("choice", "tie", str(evidence.draw), shown.hexdigest()).integers(len(names))]
     return evidence.candidates.index(lot)
 
 

@@ -109,7 +109,7 @@ def chance_of_being_best(evidence: Evidence, prior: tuple[float, float] = PRIOR)
     count, out = len(one.observed), np.zeros(len(usable))
     if not count:
         return out
-    rng = named_rng("choice", "best", evidence.target, str(evidence.draw))
+    rng = named_rng("choice", "best", str(evidence.draw))
     wins = np.zeros(count)
     for some in np.array_split(np.arange(REPLICATES), max(1, REPLICATES * count // TOGETHER)):
         which = _drawn_spreads(one, len(some), rng)
