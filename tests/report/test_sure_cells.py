@@ -2,34 +2,15 @@
 
 import re
 
-import numpy as np
 import pandas as pd
 import pytest
 
 from browser import CONFIG, browse, drawn_cells, embedded, needs_browser
+from made_up_answers import METRIC, columns
 from promptatlas.analysis import statistics
-from promptatlas.analysis.pairs.column import Column
-from promptatlas.analysis.pairs.images import WeightedImages
 from promptatlas.analysis.pairs.table import pairs
 from promptatlas.report import page
 from synthetic_study import similarity_table, tasks_table, transfer_table, tuning_table
-
-METRIC = "its metric is no mean of right answers"
-
-
-def columns(transfer: pd.DataFrame) -> list[Column]:
-    """Answers that make the scores of a made-up study; of the last task nothing is known of single images."""
-    rng, made = np.random.default_rng(0), []
-    names = frozenset(transfer["source"]) - {"scratch", "template"}
-    for (protocol, method, target), rows in transfer.groupby(["protocol", "method", "target"], sort=False):
-        wide = rows[rows["source"] != "template"].pivot_table(index="source", columns="seed", values="score")
-        hand, order = rows.loc[rows["source"] == "template", "score"].iloc[0], rng.random(300)
-        blind = target == max(names)
-        made.append(Column(
-            protocol, method, target, "accuracy", 300, tuple(wide.index), names, wide.to_numpy(), hand, np.full(len(wide), not blind),
-            (METRIC if blind else "",) * len(wide), WeightedImages.alike(300), order < wide.to_numpy()[:, :, None], order < hand,
-        ))  # fmt: skip
-    return made
 
 
 @pytest.fixture(scope="module", params=["frozen", "init"])

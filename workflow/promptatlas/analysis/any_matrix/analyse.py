@@ -30,6 +30,7 @@ from promptatlas.analysis.statistics.summary import (
     ranked,
     records_of,
 )
+from promptatlas.analysis.verdict.of_matrices import of_matrices
 
 MOST_DRAWN = 999  # random groups
 
@@ -102,7 +103,8 @@ def analysis(
         "compared": tables["comparison"].to_dict("records"),
         "regret": records_of(table, *(test for test in table["test"].unique() if test.startswith("regret"))),
     }
-    return Analysis(given, scales, primary, left_out, tables, plain(summary))
+    verdict = of_matrices(given.matrices, primary, summary)
+    return Analysis(given, scales, primary, left_out, tables, plain(summary | {"verdict": verdict}))
 
 
 def _rows(

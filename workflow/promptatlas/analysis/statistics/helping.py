@@ -4,11 +4,47 @@ A pair helps where its score beats the target's zero-shot score and the untuned 
 seeds forgives a seed that hurts, and where the untuned prompt already beats the hand-written one no source has helped.
 """
 
+from __future__ import annotations
+
+from dataclasses import dataclass
+
 import numpy as np
 
 from promptatlas.analysis.statistics.matrices import Scores
 
 UNTUNED = "scratch"
+
+
+@dataclass(frozen=True)
+class Gained:
+    """What prompts of other tasks gain, as shares of 1, in the S seeds of which anything is measured.
+
+    over_zero, over_start: (S, n, n) over zero-shot and over the untuned prompt of the same seed, the latter None in a study without such
+    a row; there: (n, n) the pairs of different tasks that are measured in all these seeds, with what they are compared with.
+    """
+
+    over_zero: np.ndarray
+    over_start: np.ndarray | None
+    there: np.ndarray
+
+    @classmethod
+    def of(cls, scores: Scores) -> Gained:
+        seeds = np.isfinite(scores.score).any(axis=(1, 2))
+        own, start = scores.score[seeds], scores.calibration.get(UNTUNED)
+        over_zero, over_start = own - scores.zero_shot, None if start is None else own - start[seeds][:, None]
+        measured = over_zero if over_start is None else over_zero + over_start
+        there = np.isfinite(measured).all(axis=0) & ~np.eye(len(scores.tasks), dtype=bool) & seeds.any()
+        return cls(over_zero, over_start, there)
+
+    @property
+    def every(self) -> tuple[np.ndarray, ...]:
+        """The gains over each baseline that there is."""
+        return (self.over_zero,) if self.over_start is None else (self.over_zero, self.over_start)
+
+    @property
+    def helps(self) -> np.ndarray:
+        """(n, n) the pairs that beat every baseline in every seed."""
+        return np.asarray(self.there & (np.nan_to_num(np.array(self.every)) > 0).all(axis=(0, 1)))
 
 
 def helping(scores: Scores) -> dict:
@@ -19,12 +55,9 @@ def helping(scores: Scores) -> dict:
     count, with the untuned prompt of the target (in a study without such a row, what needs it is NaN). Seeds of which nothing is
     measured are none.
     """
-    seeds = np.isfinite(scores.score).any(axis=(1, 2))
-    own, start = scores.score[seeds], scores.calibration.get(UNTUNED)
-    over_zero = own - scores.zero_shot
-    over_start = np.full_like(over_zero, np.nan) if start is None else own - start[seeds][:, None]
-    measured = over_zero if start is None else over_zero + over_start
-    there = np.isfinite(measured).all(axis=0) & ~np.eye(len(scores.tasks), dtype=bool) & seeds.any()
+    found = Gained.of(scores)
+    there, over_zero = found.there, found.over_zero
+    over_start = np.full_like(over_zero, np.nan) if found.over_start is None else found.over_start
 
     def share(*gains: np.ndarray, over: str = "every seed") -> float:
         """Of the pairs, with gains (S, n, n) that must all be above zero in every seed or on the mean."""
@@ -37,7 +70,7 @@ def helping(scores: Scores) -> dict:
 
     return {
         "pairs": int(there.sum()),
-        "seeds": int(seeds.sum()),
+        "seeds": len(over_zero),
         "helps": share(over_zero, over_start),
         "every_seed_over_zero_shot": share(over_zero),
         "every_seed_over_untuned": share(over_start),

@@ -26,6 +26,7 @@ from promptatlas.analysis.statistics.scales import PRIMARY, beyond_chance, gap_c
 from promptatlas.analysis.statistics.seriation import common_order
 from promptatlas.analysis.statistics.verdicts import KEYS, MEANINGFUL, decisive
 from promptatlas.analysis.statistics.views import has
+from promptatlas.analysis.verdict.of_study import of_study
 from promptatlas.runs.largest_class import records
 
 CEILING = 0.98
@@ -53,7 +54,7 @@ def summary(
     that name, whose comparison is the key `comparison`. joint: the table of that name, whose comparison is the key `joint`;
     sources: those in `transfer` that were tuned on many tasks. shared: the table `shared_images`; choice: the table
     of that name, whose rows are the key `choice`; explained, contrasts: likewise, on the primary scale (gains also as raw scores). pairs:
-    that of how sure each pair is, whose counts are the key `pairs`.
+    that of how sure each pair is, whose counts are the key `pairs`. The key `verdict` is the answer in short.
     """
     collected = collect(transfer, tasks, baselines)
     names = task_names(tasks)
@@ -95,7 +96,7 @@ def summary(
         "pairs": [] if pairs is None else short(pairs),
         **cautions(transfer, tasks, shared, pd.Series(base, index=names), baselines),
     }
-    return plain(result)
+    return plain(result | {"verdict": of_study(collected, pairs, result)})
 
 
 def cautions(

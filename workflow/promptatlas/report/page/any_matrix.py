@@ -8,11 +8,12 @@ import numpy as np
 from promptatlas.analysis.any_matrix.analyse import Analysis
 from promptatlas.analysis.any_matrix.given import PROTOCOL, GivenMatrix
 from promptatlas.analysis.any_matrix.scales import RELATIONSHIP, limits
+from promptatlas.analysis.verdict.words import Names
 from promptatlas.analysis.words import CONTROLS, PARTS
 from promptatlas.report.colours import colour_of
 from promptatlas.report.figures.any_matrix import methods, views
 from promptatlas.report.page import markup
-from promptatlas.report.page.payload import explained, plain, similarities
+from promptatlas.report.page.payload import explained, plain, similarities, verdict
 
 SCRIPTS = (
     "given_words.js",
@@ -90,6 +91,7 @@ def payload(analysis: Analysis, title: str) -> dict[str, Any]:
         "similarity": similarities(analysis.tables["similarity"], given.tasks),
         "explained": explained(summary, str, str),
         "failed": {},
+        "verdict": verdict(summary, Names(str, str, lambda protocol, name: "the baseline", study=False)),
         "summary": summary,
     }
 

@@ -5,7 +5,7 @@ cell is null. `words` are all names in words: the page has none of its own. Its 
 """
 
 from collections import defaultdict
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Mapping
 from typing import Any
 
 import numpy as np
@@ -15,6 +15,8 @@ from promptatlas.analysis import explained_words, words
 from promptatlas.analysis.pairs.column import BOTH
 from promptatlas.analysis.statistics.matrices import Scores, collect, similarity_matrices, task_names
 from promptatlas.analysis.statistics.views import VIEWS, colour_limits, has, shown
+from promptatlas.analysis.verdict.of_study import ZERO_SHOT
+from promptatlas.analysis.verdict.words import Names, Sentence, sentences
 from promptatlas.report.colours import colour_of
 from promptatlas.study.protocols import PROTOCOLS
 
@@ -65,8 +67,24 @@ def payload(
         "classes": class_scores(cells),
         "failed": reasons(tables["transfer"]),
         "pairs": sureness(tables["pairs"], collected) if "pairs" in tables else None,
+        "verdict": verdict(summary, names_of(cards["title"].to_dict())),
         "summary": summary,
     }
+
+
+def names_of(titles: Mapping[str, str]) -> Names:
+    """What the verdict of a study calls things, from titles of tasks by name."""
+
+    def baseline(protocol: str, name: str) -> str:
+        return "zero-shot" if name == ZERO_SHOT else "the untrained start" if PROTOCOLS[protocol].tunes else "the untuned prompt"
+
+    return Names(lambda name: titles.get(name, name), words.method_title, baseline, study=True)
+
+
+def verdict(summary: dict, names: Names) -> dict[str, list[Sentence]]:
+    """By protocol and method the sentences of the first screen, surest facts first."""
+    known = [(one["protocol"], one["method"]) for one in summary["by_method"]]
+    return {f"{protocol}/{method}": sentences(summary, protocol, method, names) for protocol, method in known}
 
 
 def explained(summary: dict, method: Callable[[str], str], measure: Callable[[str], str]) -> dict[str, list[str]]:
