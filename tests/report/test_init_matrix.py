@@ -187,7 +187,7 @@ def test_changing_the_protocol_changes_to_its_main_view(both, tmp_path):
 def test_without_untrained_starts_the_page_falls_back_on_zero_shot(tmp_path):
     _, summary, path = write(tmp_path / "report.html", protocols=("init",), scratch=False)
     assert set(embedded(path)["views"]) == SINGLE_VIEWS
-    document = browse(path, tmp_path, f"#source={SOURCE}&target={TARGET}")
+    document = browse(path, tmp_path, f"#method=coop&source={SOURCE}&target={TARGET}")
     gain = summary["by_method"][0]["transfer_gain_points_mean"]
     assert f"Over zero-shot, starts from other tasks gain {points(gain)} points" in text(document, '<p id="matrix-words"')
     assert "untrained start" not in document.split("<script")[0]

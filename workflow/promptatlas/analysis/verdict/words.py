@@ -1,6 +1,6 @@
-"""The verdict in sentences, for the first screen of the page.
+"""The verdict in sentences by topic, for the first screen of the page.
 
-A sentence is a list of parts: text, or a link, which is a dict with `text` and either `choose` (what the page is to show) or `section`.
+A sentence is a list of parts: text, or a link, which is a dict with `text`, and `choose` (what the page is to show), `section`, or both.
 Every number is from summary.json. Knows nothing of how a page draws.
 """
 
@@ -33,23 +33,26 @@ class Names:
     study: bool
 
 
-def sentences(summary: Mapping[str, Any], protocol: str, method: str, names: Names) -> list[Sentence]:
-    """What is to be said of a method in a protocol; nothing for a summary of an earlier version."""
+def topics(summary: Mapping[str, Any], protocol: str, method: str, names: Names) -> list[dict[str, Any]]:
+    """What is to be said of a method in a protocol: `topic` and `parts` of each. Nothing for a summary of an earlier version."""
     verdict = summary.get("verdict")
     if verdict is None:
         return []
     one = next(one for one in verdict["by_method"] if (one["protocol"], one["method"]) == (protocol, method))
-    told = [
-        _helping(one, summary, names),
-        _named(one, verdict, names),
-        _sure(one),
-        _unhelped(one, summary, names),
-        _repeats(one),
-        _explained(one, summary, names),
-        _best_method(one, summary, names),
-        _next(one, summary, names),
-    ]
-    return [sentence for sentence in told if sentence]
+    told = {
+        "Which pairs help" if one["baselines"] else "Highest scores": [_helping(one, summary, names), _named(one, verdict, names)],
+        "How sure that is": [_sure(one), _repeats(one)],
+        "What nothing helps": [_unhelped(one, summary, names)],
+        "What explains it": [_explained(one, summary, names)],
+        "Which method" if names.study else "Which matrix": [_best_method(one, summary, names)],
+        "What next": [_next(one, summary, names)],
+    }
+    return [{"topic": topic, "parts": parts} for topic, every in told.items() if (parts := _spaced([one for one in every if one]))]
+
+
+def _spaced(every: Sequence[Sentence]) -> Sentence:
+    """Sentences one after another."""
+    return [part for place, sentence in enumerate(every) for part in ([" "] if place else []) + sentence]
 
 
 def _so_far(summary: Mapping[str, Any]) -> str:
@@ -73,9 +76,9 @@ def _against(one: Mapping[str, Any], names: Names) -> str:
 def _helping(one: Mapping[str, Any], summary: Mapping[str, Any], names: Names) -> Sentence:
     method, pairs, helping = names.method(one["method"]), one["n_pairs"], one["n_helping"]
     if not pairs:
-        if unfinished(summary):
-            return [f"{method}: no pair of tasks is measured {_seeds(one)} yet, with what it is compared with."]
-        return [f"{method}: no pair of tasks could be measured {_seeds(one)}, with what it is compared with."]
+        where = f" in all {one['n_seeds']} seeds" if one["n_seeds"] > 1 else ""
+        state = f"is measured{where} yet" if unfinished(summary) else f"could be measured{where}"
+        return [f"{method}: no pair of different tasks {state}, with what it is compared with."]
     if not one["baselines"]:
         return [f"{method}: nothing says what a score would be without a source, so no source can be said to help."]
     beats = f"beats {_against(one, names)}, {_seeds(one)}"
@@ -160,7 +163,7 @@ def _unhelped(one: Mapping[str, Any], summary: Mapping[str, Any], names: Names) 
     if not one["baselines"] or not targets or not one["n_helping"]:
         return []
     if not without:
-        return [f"Each of the {counted(targets, 'target')} is helped by some source."] if targets > 1 else []
+        return [f"Each of the {counted(targets, 'target')}{_so_far(summary)} is helped by some source."] if targets > 1 else []
     words: Sentence = [f"No source helps {len(without):,} of {counted(targets, 'target')}{_so_far(summary)}: "]
     for place, name in enumerate(without[:MOST_NAMES]):
         link = {"text": names.task(name), "choose": {"protocol": one["protocol"], "method": one["method"], "ranked": name}}
@@ -249,18 +252,18 @@ def _next(one: Mapping[str, Any], summary: Mapping[str, Any], names: Names) -> S
     missing = summary["n_missing_cells"]
     if not names.study:
         if one["n_seeds"] == 1:
-            return ["What to do next: give scores of more seeds (a column “seed”); one cannot tell luck from help."]
-        return ["What to do next: ", {"text": "choose a target", "section": "sources"}, " to see its sources in order."]
+            return ["Give scores of more seeds (a column “seed”); one cannot tell luck from help."]
+        return [{"text": "Choose a target", "section": "sources"}, " to see its sources in order."]
     if unfinished(summary):
         state = summary["so_far"]
-        return [f"What to do next: {state['cells']:,} of {state['all_cells']:,} cells are there; “promptatlas next” says which pairs "
+        return [f"{state['cells']:,} of {state['all_cells']:,} cells are there; “promptatlas next” says which pairs "
                 "to measure first, to know the best sources soon."]  # fmt: skip
     if missing:
-        return [f"What to do next: {counted(missing, 'cell')} {'is' if missing == 1 else 'are'} missing; “promptatlas status” says "
+        return [f"{counted(missing, 'cell')} {'is' if missing == 1 else 'are'} missing; “promptatlas status” says "
                 "why, “promptatlas next” which pairs matter most."]  # fmt: skip
     if one["n_seeds"] == 1:
-        return ["What to do next: add seeds (“seeds” in the configuration) and run again, as one cannot tell luck from help; what is "
+        return ["Add seeds (“seeds” in the configuration) and run again, as one cannot tell luck from help; what is "
                 "measured stays."]  # fmt: skip
     if PROTOCOLS[one["protocol"]].tunes:
-        return ["What to do next: for a task of your own, “promptatlas recommend --tune 3” tunes from the sources that promise most."]
-    return ["What to do next: for a task of your own, “promptatlas recommend” says which prompt to use, or to keep the hand-written one."]
+        return ["For a task of your own, “promptatlas recommend --tune 3” tunes from the sources that promise most."]
+    return ["For a task of your own, “promptatlas recommend” says which prompt to use, or to keep the hand-written one."]

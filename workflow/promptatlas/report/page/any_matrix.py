@@ -36,6 +36,7 @@ SCRIPTS = (
     "pairs.js",
     "similarity.js",
     "explained.js",
+    "verdict.js",
     "given.js",
     "controls.js",
     "main.js",

@@ -16,7 +16,7 @@ from promptatlas.analysis.pairs.column import BOTH
 from promptatlas.analysis.statistics.matrices import Scores, collect, similarity_matrices, task_names
 from promptatlas.analysis.statistics.views import VIEWS, colour_limits, has, shown
 from promptatlas.analysis.verdict.of_study import ZERO_SHOT
-from promptatlas.analysis.verdict.words import Names, Sentence, sentences
+from promptatlas.analysis.verdict.words import Names, topics
 from promptatlas.report.colours import colour_of
 from promptatlas.study.protocols import PROTOCOLS
 
@@ -81,10 +81,10 @@ def names_of(titles: Mapping[str, str]) -> Names:
     return Names(lambda name: titles.get(name, name), words.method_title, baseline, study=True)
 
 
-def verdict(summary: dict, names: Names) -> dict[str, list[Sentence]]:
-    """By protocol and method the sentences of the first screen, surest facts first."""
+def verdict(summary: dict, names: Names) -> dict[str, list[dict[str, Any]]]:
+    """By protocol and method the sentences of the first screen."""
     known = [(one["protocol"], one["method"]) for one in summary["by_method"]]
-    return {f"{protocol}/{method}": sentences(summary, protocol, method, names) for protocol, method in known}
+    return {f"{protocol}/{method}": topics(summary, protocol, method, names) for protocol, method in known}
 
 
 def explained(summary: dict, method: Callable[[str], str], measure: Callable[[str], str]) -> dict[str, list[str]]:

@@ -10,6 +10,8 @@ const joined = values => values.map(encodeURIComponent).join(",") || null;
 const listed = text => (text ? text.split(",").map(decodeURIComponent) : []);
 
 const methodsOf = protocol => DATA.methods.filter(method => DATA.matrices[`${protocol}/${method}`]);
+// The most informative method opens, unless the address names one.
+const openingMethod = protocol => ((SUMMARY.verdict || {opens: {}}).opens[protocol] || {method: methodsOf(protocol)[0]}).method;
 const viewsOf = ({protocol, method}) => Object.keys(DATA.matrices[`${protocol}/${method}`].views);
 const seedsOf = ({protocol, method}) => Object.keys(DATA.matrices[`${protocol}/${method}`].seeds);
 const firstView = chosen => mainView(viewsOf(chosen));
@@ -27,7 +29,7 @@ const some = known => given => joined(known.filter(one => listed(given).includes
 // Each key with how what is asked for becomes what is: (asked, what was settled before it) -> value. Later keys may need earlier ones.
 const KEYS = {
   protocol: given => oneOf(DATA.protocols, DATA.protocols[0])(given),
-  method: (given, {protocol}) => oneOf(methodsOf(protocol), methodsOf(protocol)[0])(given),
+  method: (given, {protocol}) => oneOf(methodsOf(protocol), openingMethod(protocol))(given),
   view: (given, chosen) => oneOf(viewsOf(chosen), firstView(chosen))(given),
   baseline: oneOf(["zero_shot", "untuned", "own", "average"], null),
   seeds: (given, chosen) => {
