@@ -10,7 +10,7 @@ from pathlib import Path
 import pandas as pd
 
 from promptatlas.base.files import replace
-from promptatlas.report.page import joint, markup
+from promptatlas.report.page import joint, markup, ways
 from promptatlas.report.page.payload import payload
 
 SCRIPTS = (
@@ -42,6 +42,8 @@ SCRIPTS = (
     "verdict.js",
     "study.js",
     "controls.js",
+    "pair_numbers.js",
+    *ways.SCRIPTS,
     "main.js",
 )
 
@@ -69,12 +71,14 @@ def render(data: dict, refresh: int | None = None) -> str:
     shared = data["summary"].get("joint")
     return markup.render(
         "matrix.html",
-        style=markup.part("page.css"),
+        style=markup.part("page.css", "ways.css"),
         script=markup.part(*SCRIPTS),
         study=True,
         refresh=refresh,
         similar=True,
         several=True,
+        dots=bool(data["similarity"]),
+        manifold=len(data["matrices"]) > 1,
         joint=joint.section(shared, titles, data["config"]).html() if shared else "",
         data=markup.embedded(data),
     )

@@ -12,7 +12,7 @@ from promptatlas.analysis.verdict.words import Names
 from promptatlas.analysis.words import CONTROLS, PARTS
 from promptatlas.report.colours import colour_of
 from promptatlas.report.figures.any_matrix import methods, views
-from promptatlas.report.page import markup
+from promptatlas.report.page import markup, ways
 from promptatlas.report.page.payload import explained, plain, similarities, verdict
 
 SCRIPTS = (
@@ -39,6 +39,8 @@ SCRIPTS = (
     "verdict.js",
     "given.js",
     "controls.js",
+    "given_pair_numbers.js",
+    *ways.SCRIPTS,
     "main.js",
 )
 
@@ -48,11 +50,13 @@ def render(analysis: Analysis, title: str) -> str:
     data = payload(analysis, title)
     return markup.render(
         "matrix.html",
-        style=markup.part("page.css"),
+        style=markup.part("page.css", "ways.css"),
         script=markup.part(*SCRIPTS),
         study=False,
         similar=bool(data["similarity"]),
         several=bool(data["summary"]["agreement"]),
+        dots=bool(data["similarity"]),
+        manifold=len(data["matrices"]) > 1,
         joint="",
         data=markup.embedded(data),
     )

@@ -1,7 +1,7 @@
 // Nodes of the page, and tables of them.
 
 function element(tag, attributes = {}, ...children) {
-  const svg = ["svg", "g", "rect", "text", "line", "circle", "path", "polyline", "pattern", "defs", "title"].includes(
+  const svg = ["svg", "g", "rect", "text", "line", "circle", "path", "polyline", "pattern", "defs", "title", "marker"].includes(
     tag,
   );
   const node = svg ? document.createElementNS("http://www.w3.org/2000/svg", tag) : document.createElement(tag);

@@ -12,6 +12,9 @@ function shown() {
     words: (source, target) => (isFamily(source) || isFamily(target) ? meanWords(source, target, cell) : cellWords(source, target)),
     limits: limitsOf(state.view),
     unit,
+    text: number => viewText(number, state.view, true),
+    short: number => viewText(number),
+    axis: name,
     title: `${methodTitle(state.method)}: ${name}`,
   };
 }

@@ -16,6 +16,7 @@ const viewsOf = ({protocol, method}) => Object.keys(DATA.matrices[`${protocol}/$
 const seedsOf = ({protocol, method}) => Object.keys(DATA.matrices[`${protocol}/${method}`].seeds);
 const firstView = chosen => mainView(viewsOf(chosen));
 const sourcesOf = ({protocol}) => [...Object.keys(TASKS), ...Object.keys(WORDS.protocols[protocol].row_titles)];
+const measuresOf = method => DATA.similarity.filter(one => !one.method || one.method === method).map(one => one.measure);
 const families = () => [...new Set(DATA.tasks.map(task => task.family || ""))].filter(Boolean);
 
 const oneOf = (known, otherwise) => given => (known.includes(given) ? given : otherwise);
@@ -60,8 +61,19 @@ const KEYS = {
   source: (given, chosen) => oneOf(sourcesOf(chosen), null)(given),
   target: given => oneOf(Object.keys(TASKS), null)(given),
   ranked: given => oneOf(Object.keys(TASKS), SUMMARY.order[0])(given),
-  panel: oneOf(PANELS, "matrix"),
+  panel: given => (PANELS.includes(given) && document.getElementById(`pane-${given}`) ? given : "matrix"),
   threshold: within(-1e6, 1e6),
+  sign: oneOf(["both", "more", "less"], "both"),
+  node: oneOf(Object.keys(TASKS), null),
+  measure: (given, {method}) => {
+    const known = measuresOf(method);
+    return oneOf(known, known[0] ?? null)(given);
+  },
+  coloured: oneOf(["none", "kin", "family", ...Object.keys(TASKS).map(name => `target:${name}`)], "none"),
+  everything: yesOrNo(false),
+  filter: given => (given || "").slice(0, 200),
+  sorted: given => (/^\w+:(up|down)$/.test(given || "") ? given : null),
+  where: given => (given ? given.slice(0, 1000) : null),
   at: given => (given && document.getElementById(given) ? given : null),
   theme: oneOf(["light", "dark"], null),
 };
@@ -99,6 +111,7 @@ function set(changes, {replace = false} = {}) {
   const before = {...state};
   const asked = {...state, ...changes};
   if ("protocol" in changes && !("view" in changes) && state.view === firstView(state)) asked.view = null;
+  if (!("threshold" in changes) && ["protocol", "method", "view", "baseline", "compare"].some(key => key in changes)) asked.threshold = null;
   take(settled(asked), before, () => writeAddress(replace));
 }
 
