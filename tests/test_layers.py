@@ -4,6 +4,8 @@
 """
 
 import ast
+import subprocess
+import sys
 from collections.abc import Iterable
 from functools import cache
 from graphlib import CycleError, TopologicalSorter
@@ -111,6 +113,24 @@ def reads(nodes: Iterable[ast.AST]) -> set[str]:
             if asked or call in ("torch.load", "torch.jit.load") or call.endswith("read_pickle"):
                 found.add(call)
     return found
+
+
+FIRST = """
+import sys
+for name in sys.argv[1:]:
+    for known in [known for known in sys.modules if known.partition(".")[0] == "promptatlas"]:
+        del sys.modules[known]
+    __import__(name)
+"""
+
+
+@pytest.mark.slow
+@pytest.mark.imports
+def test_each_module_of_the_analysis_can_be_the_first_to_be_imported():
+    """A package that imports its modules is no circle for those that are read with it, but may be one for who asks for a module first."""
+    names = [dotted(path) for path in modules().values() if "analysis" in path.relative_to(LIBRARY).parts]
+    assert len(names) > 60
+    subprocess.run([sys.executable, "-c", FIRST, *names], check=True, timeout=300)
 
 
 def test_one_module_unpickles():

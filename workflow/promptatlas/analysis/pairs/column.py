@@ -10,6 +10,7 @@ from promptatlas.analysis.pairs.images import WeightedImages
 from promptatlas.study.protocols import SCRATCH
 
 PAIR, OWN = "pair", "own"  # kinds of rows
+HAND, UNTUNED = "", "untuned_"  # how columns of the table begin that compare with the hand-written and with the untuned prompt
 IMAGES, BOTH = "images", "images and seeds"  # what intervals count
 
 
@@ -20,7 +21,7 @@ class Column:
     scores: (K, S) of 0..1, NaN where there is none; zero_shot: the hand-written prompt's; right: (K, S, N) bool, reference: (N,) that of
     the hand-written prompt; images: how they count; these are None where nothing is known of single images. answered: (K,) of which sources
     all measured seeds have right answers. tasks: names of sources that are tasks; others are rows beside them. reasons: (K,) what a source
-    lacks, in words, "" if nothing.
+    lacks, in words, "" if nothing. seeds: their numbers, where these are not 1 to S.
     """
 
     protocol: str
@@ -37,11 +38,16 @@ class Column:
     images: WeightedImages | None = None
     right: np.ndarray | None = None
     reference: np.ndarray | None = None
+    seeds: tuple[int, ...] = ()
 
     @property
     def kinds(self) -> tuple[str, ...]:
         """Of each source: the prompt of another task, the target's own, or, by its name, a row beside the tasks."""
         return tuple(OWN if one == self.target else PAIR if one in self.tasks else one for one in self.sources)
+
+    @property
+    def seed_numbers(self) -> tuple[int, ...]:
+        return self.seeds or tuple(range(1, self.scores.shape[1] + 1))
 
     @property
     def own(self) -> int | None:

@@ -102,7 +102,8 @@ class _Reader:
             about |= {"images": self.images, "right": right, "reference": reference}
         return Column(
             protocol, method, target, self.metric, self.n_test, self.sources, frozenset(self.study.tasks), scores, answered=answered,
-            reasons=tuple(_joined(one, told if np.isfinite(row).any() else "") for one, row in zip(reasons, scores, strict=True)), **about,
+            reasons=tuple(_joined(one, told if np.isfinite(row).any() else "") for one, row in zip(reasons, scores, strict=True)),
+            seeds=tuple(map(int, self.seeds)), **about,
         )  # fmt: skip
 
     def _score(self, source: str, seed: int) -> float:

@@ -13,7 +13,8 @@ from typing import Any
 import numpy as np
 import pandas as pd
 
-from promptatlas.analysis.pairs.column import BOTH, IMAGES, PAIR, Column
+from promptatlas.analysis.pairs.column import BOTH, HAND, IMAGES, PAIR, UNTUNED, Column
+from promptatlas.analysis.pairs.files import PromptChances
 from promptatlas.analysis.pairs.interval import Uncertain
 from promptatlas.analysis.pairs.mcnemar import mcnemar
 from promptatlas.analysis.pairs.moderated import fitted
@@ -26,12 +27,13 @@ COLUMNS = [
     "gain", "low", "high", "p", "p_adjusted", "separable", "p_images", "seeds_alike", "counted",
     "untuned_gain", "untuned_low", "untuned_high", "untuned_p", "untuned_p_adjusted", "untuned_separable", "untuned_p_images",
     "own_gain", "own_low", "own_high",
-    "best", "best_gain", "best_p_adjusted", "separable_from_best", "best_set", "reason",
+    "best", "best_gain", "best_p_adjusted", "separable_from_best", "best_set",
+    "prompt_seed", "prompt_gain", "prompt_low", "prompt_high", "chance_best", "decision", "reason",
 ]  # fmt: skip
-TEXTS = ("protocol", "method", "source", "target", "kind", "metric", "counted", "best", "reason")
-COUNTS = ("n_test", "seeds", "seeds_alike", "best_set")
+TEXTS = ("protocol", "method", "source", "target", "kind", "metric", "counted", "best", "decision", "reason")
+COUNTS = ("n_test", "seeds", "seeds_alike", "best_set", "prompt_seed")
 YES_OR_NO = ("separable", "untuned_separable", "separable_from_best")
-HAND, UNTUNED, OWN_PROMPT, BEST = "", "untuned_", "own_", "best_"  # what a source is compared with, as names of columns begin
+OWN_PROMPT, BEST = "own_", "best_"  # what a source is compared with, as names of columns begin; see HAND and UNTUNED
 POINTS = 100
 
 
@@ -53,15 +55,22 @@ def pairs(columns: Iterable[Column]) -> pd.DataFrame:
     images and other seeds; p_adjusted: by Holm among all rows of the same protocol, method and kind; separable: p_adjusted below .05;
     p_images: McNemar's, for these very prompts on other images. best_p_adjusted: one-sided, that the column's best source is no better,
     times the number of sources that it could have been chosen from; best_set: how many sources are not separable from it, with itself.
-    What is not known is empty, and `reason` says why.
+    prompt_seed to decision: see `files`. What is not known is empty, and `reason` says why.
     """
     rows: list[dict[str, Any]] = []
+    places: dict[tuple[str, str, str, str], dict[str, Any]] = {}
+    files = PromptChances()
     families: dict[tuple[str, str, str, str], Family] = defaultdict(lambda: Family([], []))
     for column in columns:
         start = len(rows)
         rows += _described(column)
+        places.update({(row["protocol"], row["target"], row["method"], row["source"]): row for row in rows[start:]})
+        files.add(column)
         for against, place, reference in _references(column):
             _compare(column, against, place, reference, rows, families, start)
+    for protocol, target, found in files.found():
+        for (method, source), told in found.items():
+            places[protocol, target, method, source].update(told)
     values = {name: [row.get(name) for row in rows] for name in COLUMNS}
     table = pd.DataFrame(values, columns=COLUMNS)
     table = table.astype(dict.fromkeys(YES_OR_NO, "boolean") | dict.fromkeys(COUNTS, "Int64") | dict.fromkeys(_numbers(), float))

@@ -15,7 +15,7 @@ from promptatlas.analysis.statistics import families, together
 from promptatlas.analysis.statistics.checks import TOLERATED_POINTS, zero_shot_check
 from promptatlas.analysis.statistics.crossed import crossed_interval
 from promptatlas.analysis.statistics.held_out import best_sources, by_place
-from promptatlas.analysis.statistics.helping import helping
+from promptatlas.analysis.statistics.helping import Gained, helping
 from promptatlas.analysis.statistics.jackknife import pseudo_values
 from promptatlas.analysis.statistics.joint import compare_joint
 from promptatlas.analysis.statistics.matrices import Scores, collect, task_names, zero_shot
@@ -96,7 +96,7 @@ def summary(
         "pairs": [] if pairs is None else short(pairs),
         **cautions(transfer, tasks, shared, pd.Series(base, index=names), baselines),
     }
-    return plain(result | {"verdict": of_study(collected, pairs, result)})
+    return plain(result | {"verdict": of_study([(scores, Gained.of(scores)) for scores in collected], pairs, result)})
 
 
 def cautions(

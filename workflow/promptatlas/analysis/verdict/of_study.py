@@ -2,30 +2,32 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
-from typing import Any
+from collections.abc import Iterable, Mapping, Sequence
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 import pandas as pd
 
-from promptatlas.analysis.pairs.column import IMAGES, PAIR
-from promptatlas.analysis.pairs.table import HAND, POINTS, UNTUNED
-from promptatlas.analysis.statistics.helping import Gained
-from promptatlas.analysis.statistics.matrices import Scores
+from promptatlas.analysis.pairs.column import HAND, IMAGES, PAIR, UNTUNED
 from promptatlas.analysis.verdict.holding import Compared
 from promptatlas.analysis.verdict.record import gains, record, whole
 
+if TYPE_CHECKING:  # `statistics` makes the verdict a part of its summary
+    from promptatlas.analysis.statistics.helping import Gained
+    from promptatlas.analysis.statistics.matrices import Scores
+
+POINTS = 100
 ZERO_SHOT, UNTUNED_PROMPT = "zero_shot", "untuned"  # what pairs are held against
 
 
-def of_study(collected: Sequence[Scores], pairs: pd.DataFrame | None, summary: Mapping[str, Any]) -> dict[str, Any]:
-    """The key `verdict`. pairs: the table of that name; summary: what is in summary.json besides."""
-    by_method = [_of_scores(scores, pairs, summary) for scores in collected]
+def of_study(gained: Iterable[tuple[Scores, Gained]], pairs: pd.DataFrame | None, summary: Mapping[str, Any]) -> dict[str, Any]:
+    """The key `verdict`. gained: scores of each protocol and method, with what they gain; pairs: the table of that name; summary: what is
+    in summary.json besides."""
+    by_method = [_of_scores(scores, found, pairs, summary) for scores, found in gained]
     return whole(by_method, gains(summary["contrasts"], "raw", POINTS), "points", "points")
 
 
-def _of_scores(scores: Scores, pairs: pd.DataFrame | None, summary: Mapping[str, Any]) -> dict[str, Any]:
-    gained = Gained.of(scores)
+def _of_scores(scores: Scores, gained: Gained, pairs: pd.DataFrame | None, summary: Mapping[str, Any]) -> dict[str, Any]:
     own = _own(pairs, scores)
     given = [(ZERO_SHOT, HAND, gained.over_zero)]
     if gained.over_start is not None:
