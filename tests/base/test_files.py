@@ -135,7 +135,7 @@ WRITERS = re.compile(
     r"|shutil\.copy|\bopen\([^()]*, \"[wax]|\.open\(\"[wax]"
 )
 IN_PLACE = {
-    "files.py": ['.open("a'],  # the temporary file itself, empty and locked
+    "files.py": ['.open("a', '.open("w'],  # the temporary files themselves, locked
     "decoding.py": ["np.save("],  # arrays of an attempt, which are put in their place when it has ended
     "preparation.py": [".open_memmap("],
     "mini_clip.py": [".open_memmap("],  # images of a training that is not resumed

@@ -13,6 +13,7 @@ from promptatlas.backbone import Backbone
 from promptatlas.backbone.feature_file import ARRAYS, CLASSES
 from promptatlas.backbone.passes import in_passes
 from promptatlas.base.errors import UserError
+from promptatlas.base.stage import passing, through
 from promptatlas.tasks.prepared import ImageRows, PreparedTask
 
 
@@ -28,7 +29,7 @@ def encode_task(backbone: Backbone, task: PreparedTask, names: Iterable[str] = A
             return backbone.class_features(task.task.class_names, task.task.templates).cpu().numpy()
         return encode_images(backbone, task.images(name.removeprefix("features_")))
 
-    found = {name: array(name) for name in names}
+    found = {name: array(name) for name in through([*names], "array")}
     for name, values in found.items():
         if wrong := int((~np.isfinite(values).all(axis=1)).sum()):
             what = "class names" if name == CLASSES else f"{name.removeprefix('features_')} images"
@@ -42,5 +43,6 @@ def encode_task(backbone: Backbone, task: PreparedTask, names: Iterable[str] = A
 def encode_images(backbone: Backbone, images: np.ndarray | ImageRows, size: int = 256) -> np.ndarray:
     """uint8 (N, R, R, 3) -> (N, D), at most `size` images per pass."""
     vision = backbone.vision
-    parts = in_passes(lambda part: vision.encode(vision.read(images[part])).float().cpu(), len(images), size)
+    with passing(lambda part: vision.encode(vision.read(images[part])).float().cpu(), len(images), "image") as some:
+        parts = in_passes(some, len(images), size)
     return torch.cat([torch.empty(0, backbone.architecture.embed_dim), *parts]).numpy()

@@ -7,6 +7,7 @@ import re
 from collections.abc import Iterable, Iterator
 from contextlib import contextmanager, suppress
 from pathlib import Path
+from typing import BinaryIO
 
 _TEMPORARY = re.compile(r"\..+\.\d+\.tmp")
 
@@ -41,6 +42,35 @@ def replace(path: Path, content: bytes) -> None:
     path.parent.mkdir(parents=True, exist_ok=True)
     with whole(path) as temporary:
         temporary.write_bytes(content)
+
+
+def held(path: Path, content: bytes) -> BinaryIO:
+    """Put `content` at `path`. As long as the file that is given is open, and at the latest until the process ends, `is_held` is true."""
+    temporary = path.with_name(f".{path.name}.{os.getpid()}.tmp")
+    file = temporary.open("w+b")
+    try:
+        with suppress(OSError):  # no files can be locked here
+            fcntl.flock(file, fcntl.LOCK_EX)
+        file.write(content)
+        file.flush()
+        os.replace(temporary, path)
+    except BaseException:
+        file.close()
+        temporary.unlink(missing_ok=True)
+        raise
+    return file
+
+
+def is_held(path: Path) -> bool:
+    """Whether the process that put the file there by `held` lives and still holds it; where no files can be locked, whether it is there."""
+    try:
+        with path.open("rb") as file:
+            fcntl.flock(file, fcntl.LOCK_SH | fcntl.LOCK_NB)
+            return not os.path.samestat(os.fstat(file.fileno()), path.stat())  # one that was replaced meanwhile is held
+    except FileNotFoundError:
+        return False
+    except OSError:
+        return True
 
 
 def sha256(path: str | Path) -> str:

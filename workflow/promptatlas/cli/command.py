@@ -158,7 +158,8 @@ def _status(options: argparse.Namespace) -> int:
     found = list(status.states(study, options.method))
     if options.method is None:
         found += status.of_tables(study, found)
-    lines = [f"{study.name} in {study.folder}", *status_lines.counts(found), *status_lines.remarks(found), *status_lines.reasons(study)]
+    lines = [f"{study.name} in {study.folder}", *status_lines.counts(found), *status_lines.now(study)]
+    lines += [*status_lines.remarks(found), *status_lines.reasons(study)]
     if options.matrix or options.method:
         lines += ["", *status_lines.matrices(study, found)]
     print("\n".join(lines))
@@ -218,17 +219,18 @@ def _plan(options: argparse.Namespace) -> int:
 
 def _calibrate(options: argparse.Namespace) -> int:
     from promptatlas.analysis.statistics import calibrate
-    from promptatlas.base.progress import Meter
+    from promptatlas.base.stage import Stage
+    from promptatlas.base.telling import on_screen
 
     families = calibrate.families_of(options.finished) if options.finished else calibrate.equal_families(options.tasks, options.families)
     if options.simulations < 1:
         raise UserError(f"--simulations must be at least 1, not {options.simulations}")
 
-    def meter(label: str) -> Meter:
-        return Meter(label, "studies", lambda line: print(line, file=sys.stderr))
+    def stage(label: str) -> Stage:
+        return Stage(label, "studies", on_screen())
 
-    wrong = calibrate.error_rates(families, options.simulations, meter("tests"))
-    held = calibrate.coverage(len(families), options.simulations, meter("intervals"))
+    wrong = calibrate.error_rates(families, options.simulations, stage("tests"))
+    held = calibrate.coverage(len(families), options.simulations, stage("intervals"))
     print("\n".join(calibrate.lines(wrong, held, families, options.simulations)))
     return 0
 

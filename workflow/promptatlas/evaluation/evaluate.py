@@ -13,6 +13,7 @@ from promptatlas.backbone.classifier import TOKENS_PER_PASS, PromptedClassifier
 from promptatlas.backbone.passes import in_passes
 from promptatlas.backbone.prompts import Prompts, stack
 from promptatlas.base.errors import UserError
+from promptatlas.base.stage import passing
 from promptatlas.tasks import metrics
 from promptatlas.tasks.prepared import ImageRows, PreparedTask
 
@@ -88,7 +89,8 @@ def _prompted_logits(
         return classifier.logits(classifier.image_features(prompts, tokens), class_features)
 
     try:
-        return torch.cat(in_passes(some, len(images), size), dim=1)
+        with passing(some, len(images), "image") as told:
+            return torch.cat(in_passes(told, len(images), size), dim=1)
     except torch.OutOfMemoryError as error:
         raise UserError("evaluation runs out of GPU memory with one image; lower sources_per_job.") from error
 

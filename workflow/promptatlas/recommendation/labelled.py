@@ -13,8 +13,9 @@ import numpy as np
 
 from promptatlas.base.errors import UserError
 from promptatlas.base.messages import counted, printable, some
-from promptatlas.base.progress import Meter, Say
+from promptatlas.base.progress import Say
 from promptatlas.base.rng import named_rng
+from promptatlas.base.stage import Stage
 from promptatlas.study import yaml_file
 from promptatlas.study.relative_folders import tidy
 from promptatlas.tasks import catalogue, metrics, readers
@@ -159,7 +160,7 @@ def opened(
     """Images (N, size, size, 3) of these `rows`, on disk in `folder`, which of the rows they are, and a sentence on those that cannot
     be read. UserError if none can. name: what the images are called."""
     work = Decoding(images, rows, size, resize, folder, "labelled")
-    decoded = decode(work, 1, Meter(f"read {name}", "images", say))
+    decoded = decode(work, 1, Stage(f"read {name}", "images", say))
     kept = np.setdiff1d(np.arange(len(rows)), list(decoded.broken))
     names = [f"{printable(images.name(int(rows[row])))} ({why})" for row, why in sorted(decoded.broken.items())]
     if not len(kept):

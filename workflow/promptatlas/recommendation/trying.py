@@ -17,7 +17,8 @@ from promptatlas.backbone.encode import encode_images
 from promptatlas.backbone.prompts import Prompts
 from promptatlas.base.errors import UserError
 from promptatlas.base.messages import one_line
-from promptatlas.base.progress import Meter, Say
+from promptatlas.base.progress import Say
+from promptatlas.base.stage import Stage
 from promptatlas.evaluation import doubts, evaluate
 from promptatlas.evaluation.contributions import contributions
 from promptatlas.exchange.inference import misfitting
@@ -110,12 +111,12 @@ def answered(
     of: from logits (K, N, C) by prompt what they say, None where they are not numbers.
     """
     said: dict[int, T] = {}
-    marks, done, meter = set[str](), 0, Meter("try", "prompts", say)
+    marks, done, stage = set[str](), 0, Stage("try", "prompts", say)
     for together in _groups(found.files, seen):
         loaded = list(_loaded(model, together, found, marks))
         said |= {id(file): one for file, one in _answered(model, seen, loaded, found, of)}
         done += len(together)
-        meter(done, len(found.files))
+        stage(done, len(found.files))
     files = [file for file in found.files if id(file) in said]
     return files, [said[id(file)] for file in files]
 

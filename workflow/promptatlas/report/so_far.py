@@ -19,7 +19,7 @@ from promptatlas.base.errors import UserError
 from promptatlas.base.progress import Say
 from promptatlas.records import cells
 from promptatlas.report import page
-from promptatlas.runs import tables
+from promptatlas.runs import still_to_come, tables
 from promptatlas.study.designs import EXPLAINED
 from promptatlas.study.multitask import ROWS
 from promptatlas.study.study import Study
@@ -68,7 +68,8 @@ def write(study: Study, path: Path, refresh: int | None = None) -> SoFar:
     known = _tables(study)
     if not known["transfer"]["score"].notna().any():
         raise UserError(f"{study.name} has nothing to show yet, it has {progress}; once a cell is measured there is a page")
-    summary = _summary(study, known) | {"so_far": asdict(progress) | {"at": time.strftime("%Y-%m-%d %H:%M")}}
+    now = {"at": time.strftime("%Y-%m-%d %H:%M"), "running": _running(study), "ahead": str(still_to_come.still_to_come(study))}
+    summary = _summary(study, known) | {"so_far": asdict(progress) | now}
     page.write(
         tables={name: known[name] for name in ("transfer", "similarity", "statistics", "tasks", "tuning", "pairs")},
         config=study.description | {"results": study.config["results"]},
@@ -90,10 +91,17 @@ def watch(study: Study, path: Path, say: Say, wait: Callable[[float], None] = ti
                 say(write(study, path, None if progress.done else EVERY).told(study, path))
             except UserError as why:  # nothing is measured yet, or a file is just being replaced
                 say(str(why))
+        if lines := _running(study):
+            say("\n".join(["running now:", *(f"  {line}" for line in lines), f"  {still_to_come.still_to_come(study)}"]).rstrip())
         if progress.done:
             return
         before = progress
         wait(EVERY)
+
+
+def _running(study: Study) -> list[str]:
+    """What runs now, and how far it is."""
+    return [str(job) for job in still_to_come.jobs(study)]
 
 
 def _tables(study: Study) -> dict[str, pd.DataFrame]:

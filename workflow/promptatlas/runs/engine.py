@@ -16,7 +16,8 @@ from promptatlas.base import files
 from promptatlas.base.errors import Failed, UserError
 from promptatlas.base.files import replace
 from promptatlas.base.json_record import Newer
-from promptatlas.base.progress import Progress, Say
+from promptatlas.base.progress import Say
+from promptatlas.base.stage import Stage
 from promptatlas.records.fingerprint import fingerprint
 from promptatlas.records.kind import Kind
 from promptatlas.runs import session
@@ -112,11 +113,13 @@ class _Attempt:
         due = [[one for one in batch if one is not None] for batch in found]
         total = sum(map(len, due))
         self.say(f"{step.name}: {total} of {sum(map(len, found))} {step.unit}")
-        progress = Progress(step.name, total, step.unit.partition(" ")[0], self.say)
+        stage = Stage(step.name, step.unit.partition(" ")[0], self.say, total)
         for batch, wanted in zip(step.batches, due, strict=True):
             if wanted:
-                self._compute(batch, [one for one in wanted if one.forced or not self._resumed(one)], step.resumes)
-                progress.step(batch.name, len(wanted))
+                with stage.making(batch.name, len(wanted)):
+                    left = [one for one in wanted if one.forced or not self._resumed(one)]
+                    stage.taken_over(len(wanted) - len(left))
+                    self._compute(batch, left, step.resumes)
 
     def end(self) -> None:
         """All else that the job was to make is sound, and nothing is kept for another attempt."""

@@ -10,6 +10,7 @@ import numpy as np
 
 from promptatlas.backbone import feature_file
 from promptatlas.base.errors import FAILED, Failed, UserError
+from promptatlas.base.stage import through
 from promptatlas.base.version import NUMERICS_VERSION
 from promptatlas.records.fingerprint import digest
 from promptatlas.records.probe_file import PROBES
@@ -73,7 +74,7 @@ class Probe:
     def _fit(self, name: str) -> list[Row]:
         """Raises Failed if any probe did: a file that lacks one is to be tried again."""
         encoded = feature_file.load(self.study.paths.encoded(name))[0]
-        fitted = apart(partial(self._scores, name, encoded), self.study.seeds)
+        fitted = apart(partial(self._scores, name, encoded), through(self.study.seeds, "seed"))
         rows = fitted.sound | {seed: _failed(seed, why) for seed, why in fitted.failed.items()}
         self.rows[name] = [rows[seed] for seed in self.study.seeds]
         for why in fitted.failed.values():

@@ -14,6 +14,7 @@ from contextlib import suppress
 from pathlib import Path
 from typing import Any, NoReturn
 
+from promptatlas.base import running
 from promptatlas.base.errors import INTERRUPTED, NOTHING_LOST, UserError, of_the_disk
 from promptatlas.base.files import sweep
 from promptatlas.base.messages import counted
@@ -145,6 +146,7 @@ def begin(study: Study, forced: Iterable[str], everything: bool) -> None:
     """
     lock(study)
     sweep(Path(folder) for folder, _, _ in os.walk(study.folder))
+    running.forget_killed(study.paths.log("any").parent)
     _on_interrupt(_stop)
     library = str(Path(__file__).parents[2])
     os.environ["PYTHONPATH"] = os.pathsep.join(filter(None, [library, os.environ.get("PYTHONPATH")]))

@@ -9,6 +9,7 @@ from promptatlas.base.errors import cause
 from promptatlas.base.messages import counted, some
 from promptatlas.runs import failures
 from promptatlas.runs.status import DAMAGED, DONE, FAILED, MISSING, STALE, Ended, State, ended
+from promptatlas.runs.still_to_come import jobs, still_to_come
 from promptatlas.study.study import Study
 
 KINDS = (DONE, MISSING, STALE, FAILED)
@@ -51,6 +52,13 @@ def code(found: Iterable[State]) -> int:
     """The exit status: 0 if everything is done, else that of the first of `CODES` which there is."""
     kinds = {state.kind for state in found}
     return next((number for kind, number in CODES.items() if kind in kinds), 0)
+
+
+def now(study: Study) -> list[str]:
+    """The jobs that run now, how far each is, and how long the rest of the study will take."""
+    told = [f"  {job}" for job in jobs(study)]
+    ahead = str(still_to_come(study)) if told else ""
+    return ["", "running now:", *told, *([f"  {ahead}"] if ahead else [])] if told else []
 
 
 def reasons(study: Study) -> list[str]:

@@ -18,6 +18,7 @@ import torch
 from promptatlas.backbone import feature_file
 from promptatlas.backbone.classifier import PromptedClassifier
 from promptatlas.base.errors import FAILED, Failed, UserError
+from promptatlas.base.stage import through
 from promptatlas.evaluation import estimates, evaluate
 from promptatlas.evaluation.observe import Observation, observe
 from promptatlas.records.fingerprint import digest
@@ -207,7 +208,7 @@ class TryPrompts(OfMethod[TryJob]):
         size = 1 if given.names else max(1, AT_ONCE // (4 * len(given.features) * len(given.class_names)))
         others = [prompt for prompt in prompts if prompt != HAND_WRITTEN]
         found: Parted[TriedPrompt, Answered] = each(hand_written, [HAND_WRITTEN]) if HAND_WRITTEN in prompts else Parted({}, {})
-        for start in range(0, len(others), size):
+        for start in through(range(0, len(others), size), "prompt" if size == 1 else "group of prompts"):
             found |= each(estimated if given.names else at_once, others[start : start + size])
         return found
 

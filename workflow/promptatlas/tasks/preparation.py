@@ -14,8 +14,9 @@ import numpy as np
 
 from promptatlas.base.errors import UserError
 from promptatlas.base.messages import counted, printable, some
-from promptatlas.base.progress import Meter, Say
+from promptatlas.base.progress import Say
 from promptatlas.base.rng import named_rng
+from promptatlas.base.stage import Stage
 from promptatlas.tasks import readers, upright
 from promptatlas.tasks.catalogue import TaskEntry
 from promptatlas.tasks.decoding import Decoded, Decoding, decode
@@ -105,7 +106,7 @@ def prepare(entry: TaskEntry, source: dict, data_root: Path, folder: str | Path,
     _announce(task.name, {split: work for split, work in works.items() if split not in kept}, size, folder, say)
     _forget_others(folder, works)
     fresh = {split: work for split, work in works.items() if split not in kept}
-    decoded = {split: decode(work, workers, Meter(f"prepare {task.name} {split}", "images", say)) for split, work in fresh.items()}
+    decoded = {split: decode(work, workers, Stage(f"prepare {task.name} {split}", "images", say)) for split, work in fresh.items()}
     _judge(task.name, fresh, decoded, needs, say)
     skipped = {split: kept[split].skipped if split in kept else _broken(works[split], decoded[split]) for split in works}
     _require_enough(task, listing, works, skipped, needs.shots)

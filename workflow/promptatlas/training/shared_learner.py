@@ -21,6 +21,7 @@ from promptatlas.backbone.siglip import Whole
 from promptatlas.backbone.text import PackedSentences, sentences
 from promptatlas.base.errors import UserError
 from promptatlas.base.rng import named_rng, torch_rng
+from promptatlas.base.stage import through
 from promptatlas.methods import module_class
 from promptatlas.tasks import metrics
 from promptatlas.training import selection
@@ -62,7 +63,7 @@ def tune_shared(backbone: Backbone, method: str, settings: dict, tasks: list[Sha
     optimizer = optimiser(settings, list(learner.module.parameters()))
     best: Best[tuple[int, dict[str, Tensor]]] = selection.epochs(settings)
     history, order = [], named_rng("order", method, seed)
-    for epoch in range(settings["epochs"]):
+    for epoch in through(range(settings["epochs"]), "epoch"):
         rate = learning_rate(settings, epoch * steps)
         optimizer.rate = rate
         total, permutation = 0.0, order.permutation(len(learner.owner))

@@ -20,6 +20,7 @@ from promptatlas.backbone.passes import in_passes
 from promptatlas.backbone.prompts import Prompts
 from promptatlas.base.errors import UserError
 from promptatlas.base.rng import named_rng
+from promptatlas.base.stage import through
 from promptatlas.methods.losses import cross_entropy
 from promptatlas.records.prompt_file import TunedPrompt
 from promptatlas.tasks import metrics
@@ -77,7 +78,8 @@ def side_by_side(
         return run(chosen, learners).tune()
 
     results: dict[int, TunedPrompt] = {}
-    for same in sorted(set(steps)):
+    groups = sorted(set(steps))
+    for same in through(groups, "group of seeds") if len(groups) > 1 else groups:
         chosen = [k for k, own in enumerate(steps) if own == same]
         results |= dict(zip(chosen, as_many_as_fit(tune, chosen), strict=True))
     return [results[k] for k in range(len(steps))]
@@ -140,7 +142,7 @@ class Run:
         orders = [named_rng("order", self.task.name, seed) for seed in self.seeds]
         histories: list[list[dict]] = [[] for _ in learners]
         best: list[Best[tuple[int, dict[str, Tensor]]]] = [selection.epochs(self.settings) for _ in learners]
-        for epoch in range(self.settings["epochs"]):
+        for epoch in through(range(self.settings["epochs"]), "epoch"):
             rate = learning_rate(self.settings, epoch)
             optimizer.rate = rate
             losses = self._epoch(optimizer, orders)

@@ -13,10 +13,11 @@ function drawHeader() {
 }
 
 // How far a study is of which the page was made before its end.
-const notFinished = ({cells, all_cells, prompts, all_prompts, at}) =>
+const notFinished = ({cells, all_cells, prompts, all_prompts, at, running, ahead}) =>
   cells === all_cells ? ` All its cells are there, as of ${at}.` :
   ` It is not finished: ${cells.toLocaleString("en")} of ${all_cells.toLocaleString("en")} cells and ${prompts.toLocaleString("en")} of ` +
-  `${all_prompts.toLocaleString("en")} prompts are there, as of ${at}; pairs that are not measured yet are hatched.`;
+  `${all_prompts.toLocaleString("en")} prompts are there, as of ${at}; pairs that are not measured yet are hatched.` +
+  (ahead ? ` Ahead: ${ahead}.` : "") + (running.length ? ` Running then: ${running.join("; ")}.` : "");
 
 // Of how many tasks anything is measured, and of how many there are if that is not the same.
 const measuredTasks = () =>

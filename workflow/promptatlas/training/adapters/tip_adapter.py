@@ -14,6 +14,7 @@ import torch
 from torch import Tensor
 
 from promptatlas.base.errors import UserError
+from promptatlas.base.stage import through
 from promptatlas.tasks import metrics
 from promptatlas.training import selection
 from promptatlas.training.adapters import cache as model
@@ -73,7 +74,7 @@ def tip_adapter_f(
     steps, step = epochs * -(-count // size), 0
     alpha, beta, history = settings["alpha"], settings["beta"], []
     best: Best[tuple[int, Cache]] = selection.epochs(settings)
-    for epoch in range(epochs):
+    for epoch in through(range(epochs), "epoch"):
         features = torch.nn.functional.normalize(train.passes[epoch % len(train.passes)], dim=-1)
         rows, total = torch.from_numpy(order.permutation(count)).to(features.device), 0.0
         for batch in rows.split(size):
