@@ -39,6 +39,7 @@ SCRIPTS = (
     "check.js",
     "methods.js",
     "choice.js",
+    "choosing.js",
     "verdict.js",
     "study.js",
     "controls.js",

@@ -12,8 +12,9 @@ from promptatlas.analysis.verdict.words import Names
 from promptatlas.analysis.words import CONTROLS, PARTS
 from promptatlas.report.colours import colour_of
 from promptatlas.report.figures.any_matrix import methods, views
-from promptatlas.report.page import markup, ways
-from promptatlas.report.page.payload import explained, plain, similarities, verdict
+from promptatlas.report.page import markup, ranking, ways
+from promptatlas.report.page.payload import explained, similarities, verdict
+from promptatlas.report.page.plain import plain
 
 SCRIPTS = (
     "given_words.js",
@@ -36,6 +37,7 @@ SCRIPTS = (
     "pairs.js",
     "similarity.js",
     "explained.js",
+    "choosing.js",
     "verdict.js",
     "given.js",
     "controls.js",
@@ -96,6 +98,7 @@ def payload(analysis: Analysis, title: str) -> dict[str, Any]:
         "similarity": similarities(analysis.tables["similarity"], given.tasks),
         "explained": explained(summary, str, str),
         "failed": {},
+        "ranking": ranking.of_matrices(given.matrices, analysis.primary),
         "verdict": verdict(summary, Names(str, str, lambda protocol, name: "the baseline", study=False)),
         "summary": summary,
     }

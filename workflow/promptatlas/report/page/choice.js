@@ -46,8 +46,6 @@ function drawChoice() {
   );
 }
 
-const more = (head, ...content) => element("details", {}, element("summary", {}, head), ...content);
-
 function choiceWords(rows) {
   const shots = Math.max(...rows.map(one => one.shots || 0));
   const find = (rule, orNone) => rows.find(one => one.rule === rule && one.or_none === orNone && (one.shots || 0) === shots);

@@ -45,3 +45,6 @@ function table(head, rows, numeric = [], caption = null) {
     ),
   );
 }
+
+// What is there for who asks for it.
+const more = (head, ...content) => element("details", {}, element("summary", {}, head), ...content);

@@ -59,3 +59,8 @@ function scoreWords(source, target) {
 }
 
 const gainContrast = () => ({response: mainView(), head: `first less second${effectWords().unit}`, text: effectWords().text});
+
+// What stands before a matrix in lists of sources, and the unit of gains in sentences.
+const TUNED_BY = "matrix";
+const gainUnitWords = () => (scaleOf(mainView()).unit === "%" || scaleOf(mainView()).unit === "points" ? " points" : "");
+const lineUnit = gainWords;

@@ -18,6 +18,8 @@ from promptatlas.analysis.statistics.views import VIEWS, colour_limits, has, sho
 from promptatlas.analysis.verdict.of_study import ZERO_SHOT
 from promptatlas.analysis.verdict.words import Names, topics
 from promptatlas.report.colours import colour_of
+from promptatlas.report.page import ranking
+from promptatlas.report.page.plain import plain
 from promptatlas.study.protocols import PROTOCOLS
 
 MOST_EPOCHS = 40
@@ -67,6 +69,7 @@ def payload(
         "classes": class_scores(cells),
         "failed": reasons(tables["transfer"]),
         "pairs": sureness(tables["pairs"], collected) if "pairs" in tables else None,
+        "ranking": ranking.of_study(collected, tables.get("pairs")),
         "verdict": verdict(summary, names_of(cards["title"].to_dict())),
         "summary": summary,
     }
@@ -105,17 +108,6 @@ def in_order(names: Iterable[str], wanted: Iterable[str]) -> list[str]:
     """`names` in the order in which `wanted` (the configuration) lists them, others last."""
     wanted = list(wanted)
     return sorted(names, key=lambda name: wanted.index(name) if name in wanted else len(wanted))
-
-
-def plain(value: Any, digits: int = 5) -> Any:
-    """Numbers rounded to `digits` significant ones, NaN as None, arrays as lists."""
-    if isinstance(value, np.ndarray):
-        return [plain(one, digits) for one in value]
-    if isinstance(value, (np.integer, np.bool_)):
-        return value.item()
-    if isinstance(value, (float, np.floating)):
-        return float(f"{value:.{digits}g}") if np.isfinite(value) else None
-    return None if value is pd.NA else value
 
 
 def limits(collected: list[Scores], protocol: str) -> dict[str, Any]:

@@ -163,3 +163,8 @@ function scoreWords(source, target) {
 
 // Differences of methods are in points of the score.
 const gainContrast = () => ({response: "raw", head: "score, first less second, points", text: number => signed(100 * number, 1)});
+
+// What stands before a method in lists of sources, and the unit of gains in sentences.
+const TUNED_BY = "method";
+const gainUnitWords = () => " points over zero-shot";
+const lineUnit = () => "points over zero-shot";
