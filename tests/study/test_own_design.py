@@ -202,7 +202,7 @@ def test_the_words_and_the_epochs_of_a_protocol_reach_the_figures_and_the_page(t
     words = data["words"]["protocols"]["brief"]
     assert words["title"] == "tuned on the target for a moment" and words["tunes"] and not data["words"]["protocols"]["frozen"]["tunes"]
     assert data["tuned_epochs"] == {"frozen": {}, "brief": {"coop": 1, "vpt": 1}}
-    assert ["over_scratch" in data["matrices"][f"{name}/coop"]["views"] for name in ("frozen", "brief")] == [False, True]
+    assert [data["matrices"][f"{name}/coop"]["baseline"] for name in ("frozen", "brief")] == ["zero_shot", "untuned"]
     (scores,) = (one for one in collect(transfer, tasks) if (one.protocol, one.method) == ("brief", "coop"))
     titles = {name: name for name in scores.tasks}
     figure = heatmap(scores, "over_scratch", scores.tasks, titles, (-1, 1))

@@ -41,6 +41,7 @@ SCRIPTS = (
     "verdict.js",
     "given.js",
     "controls.js",
+    "matrix_choices.js",
     "given_pair_numbers.js",
     *ways.SCRIPTS,
     "main.js",

@@ -56,8 +56,6 @@ function stopsOf(view) {
   return WORDS.views[view].diverging ? DIVERGING[isDark() ? "dark" : "light"] : SEQUENTIAL;
 }
 
-const limitsOf = view => DATA.limits[state.protocol][view];
-
 // Fill and ink of a value in a view.
 function paint(number, view) {
   const [low, high] = limitsOf(view);
@@ -90,13 +88,13 @@ function cautionKeys() {
   const any = found => rows.some(source => Object.keys(TASKS).some(target => found(source, target)));
   return [
     any(beatsNothing) ? element("span", {}, "\u25e3 no better than always the largest class") : null,
-    any(mayBeNothing) ? element("span", {}, `\u25cb may be no different from ${baselineWords()}`) : null,
+    any(mayBeNothing) ? element("span", {}, `\u25cb may be no different from ${baselineWords(firstBaseline(state))}`) : null,
     any(sharedImages) ? element("span", {}, "\u25cf the two tasks share images") : null,
   ].filter(Boolean);
 }
 
 function drawLegend() {
-  const {diverging, meaning, unit} = WORDS.views[state.view];
+  const {diverging, meaning, unit} = viewWords();
   const [low, high] = limitsOf(state.view);
   const bar = element("canvas", {width: 220, height: 1});
   const context = bar.getContext("2d");
@@ -122,4 +120,4 @@ prefersDark.addEventListener("change", () => sections.redraw(["theme"]));
 const applyTheme = () => (document.documentElement.dataset.theme = state.theme || (prefersDark.matches ? "dark" : "light"));
 
 sections.register({id: "theme", keys: ["theme"], draw: applyTheme});
-sections.register({id: "legend", keys: ["protocol", "method", "view", "theme"], draw: drawLegend});
+sections.register({id: "legend", keys: ["protocol", "method", "view", "baseline", "theme"], draw: drawLegend});

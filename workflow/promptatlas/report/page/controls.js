@@ -36,7 +36,7 @@ const saved = kind => `${DATA.study}-${state.protocol}-${state.method}-${state.v
 
 segments("choose-method", "method", Object.fromEntries(DATA.methods.map(one => [one, methodTitle(one)])));
 segments("choose-protocol", "protocol", Object.fromEntries(DATA.protocols.map(one => [one, protocolTitle(one)])));
-selection("choose-view", "view", () => viewsOf(state).map(name => [name, WORDS.views[name].title]), ["protocol", "method"]);
+selection("choose-view", "view", () => viewsOf(state).map(name => [name, viewWords(name).title]), ["protocol", "method", "baseline"]);
 selection("choose-order", "order");
 selection("choose-target", "ranked", () => DATA.tasks.map(task => [task.name, task.title]));
 tick("choose-numbers", "numbers");

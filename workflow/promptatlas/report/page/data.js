@@ -38,22 +38,29 @@ function ordered() {
 const byMethod = records => [...records].sort((a, b) => DATA.methods.indexOf(a.method) - DATA.methods.indexOf(b.method));
 
 const bySummary = () => SUMMARY.by_method.find(one => one.method === state.method && one.protocol === state.protocol);
-const calibration = (view = state.view) => Object.keys(matrix().views[view].rows);
+const calibration = (view = state.view) => Object.keys(viewOf({...state, view}).rows);
 
-// One value of the shown view (mean over seeds), or null where the cell is missing.
-function value(source, target, view = state.view) {
-  const shown = matrix().views[view];
-  const row = isTask(source) ? shown.values[TASKS[source].index] : shown.rows[source];
+// One value of the shown view (mean over the chosen seeds), or null where the cell is missing.
+const value = (source, target, view = state.view) => valueIn(viewOf({...state, view}), source, target);
+
+// The same of a view {values, rows}, for who asks for many.
+function valueIn({values, rows}, source, target) {
+  const row = isTask(source) ? values[TASKS[source].index] : rows[source];
   return row ? row[TASKS[target].index] : null;
 }
 
-// The scores of a cell by seed: [[seed, score or null], ...].
-function seedScores(source, target) {
-  const row = matrix().sources.indexOf(source);
-  return Object.entries(matrix().seeds).map(([seed, values]) => [
-    seed,
-    row < 0 ? null : values[row][TASKS[target].index],
-  ]);
+// The scores of a cell by chosen seed: [[seed, score or null], ...].
+function seedScores(source, target, seeds = chosenSeeds(state)) {
+  const {sources, seeds: scores} = matrix();
+  const row = isTask(source) ? TASKS[source].index : sources.indexOf(source);
+  return seeds.map(seed => [seed, row < 0 ? null : scores[seed][row][TASKS[target].index]]);
+}
+
+// Views as they are called, what a gain is counted from among it.
+function viewWords(view = state.view) {
+  const words = WORDS.views[view];
+  if (view !== "gain_points" || !state.baseline) return words;
+  return {...words, title: `Gain over ${baselineWords()} (points)`, meaning: `points; 0 = ${baselineMeaning()}`};
 }
 
 // Why a cell could not be measured: [[seed, reason], ...], empty if nobody tried or it could.

@@ -61,7 +61,7 @@ function drawPanel() {
     element("h3", {}, `${title(source)} \u2192 ${title(target)}`),
     quiet(methodTitle(state.method)),
     element("p", {class: "big"}, given ? viewText(value(source, target), state.view, true) : "missing"),
-    quiet(WORDS.views[state.view].title),
+    quiet(viewWords().title),
     given && isTask(source) && source !== target ? para(`Source ${better + 1} of ${others.length} for this target.`) : null,
     given
       ? table(

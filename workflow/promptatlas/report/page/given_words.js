@@ -4,6 +4,14 @@ const protocolWords = (protocol = state.protocol) => WORDS.protocols[protocol];
 const protocolTitle = protocol => protocolWords(protocol).title || protocol;
 const tuned = () => false;
 const ownPrompt = () => "the task itself";
+// Scales are computed before the page is made, of all seeds: they need ceilings and baselines that the page does not have.
+const viewOf = ({protocol, method, view}) => DATA.matrices[`${protocol}/${method}`].views[view];
+const viewsOf = ({protocol, method}) => Object.keys(DATA.matrices[`${protocol}/${method}`].views);
+const limitsOf = (view = state.view) => DATA.limits[state.protocol][view];
+const chosenSeeds = ({protocol, method}) => Object.keys(DATA.matrices[`${protocol}/${method}`].seeds);
+const baselinesOf = () => [];
+const firstBaseline = () => null;
+
 const mainView = () => SUMMARY.primary_response;
 const scaleOf = name => SUMMARY.scales[name];
 const familyRemedy = "a file for \u201c--families\u201d";

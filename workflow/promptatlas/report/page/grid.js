@@ -62,7 +62,7 @@ const MARGINS = {
 };
 
 function paintGrid(now) {
-  const name = WORDS.views[state.view].title;
+  const name = viewWords().title;
   grid.table.setAttribute("aria-label", `${methodTitle(state.method)}: ${name}. Rows are sources, columns are targets. Arrow keys move, Enter opens a cell or sorts by a label.`);
   const lit = {rows: grid.rows.map(found), columns: grid.columns.map(found)};
   const any = lit.rows.includes(true) || lit.columns.includes(true);

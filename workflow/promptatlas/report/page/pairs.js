@@ -9,9 +9,9 @@ function sureness(source, target) {
   return found ? Object.fromEntries(PLACES.map((name, place) => [name, found[place]])) : null;
 }
 
-// Whether a cell's gain may be nothing: its interval holds 0.
+// Whether a cell's gain may be nothing: its interval holds 0. Intervals are known over the baseline that the page opens with.
 function mayBeNothing(source, target) {
-  const one = sureness(source, target);
+  const one = state.baseline === firstBaseline(state) ? sureness(source, target) : null;
   return one !== null && isNumber(one.low) && one.low <= 0 && one.high >= 0;
 }
 
@@ -22,7 +22,7 @@ function isClear(source, target) {
 }
 
 const unsureWords = (source, target) =>
-  mayBeNothing(source, target) ? [`May be no different from ${baselineWords()}: its interval holds 0`] : [];
+  mayBeNothing(source, target) ? [`May be no different from ${baselineWords(firstBaseline(state))}: its interval holds 0`] : [];
 
 // Sentences about a cell, empty if nothing is known.
 function sureWords(source, target) {
@@ -32,7 +32,7 @@ function sureWords(source, target) {
   if (isNumber(one.low)) {
     const counted = one.seeds ? "images and seeds" : "images alone";
     words.push(
-      `${signed(one.gain)} points over ${baselineWords()} (95\u202f%, by ${counted}: ${signed(one.low)} to ${signed(one.high)}), ` +
+      `${signed(one.gain)} points over ${baselineWords(firstBaseline(state))} (95\u202f%, by ${counted}: ${signed(one.low)} to ${signed(one.high)}), ` +
         `p adjusted for all pairs ${pText(one.p)}.`,
     );
   }
@@ -54,7 +54,7 @@ function pairsWords() {
   if (!one || !one.n_tested) return "";
   const of = name => one[(againstStart() ? "untuned_" : "") + name];
   return (
-    ` A ring marks cells that may be no different from ${baselineWords()}, as their 95\u202f% interval ` +
+    ` A ring marks cells that may be no different from ${baselineWords(firstBaseline(state))}, as their 95\u202f% interval ` +
     `(by ${one.counts_seeds ? "images and seeds" : "images"}) holds 0: ${of("interval_holds_0")} of the ${of("interval_above") + of("interval_below") + of("interval_holds_0")} pairs that have an interval. ` +
     `Of all pairs, allowing for their number, ${of("helps")} help and ${of("hurts")} hurt clearly.`
   );

@@ -43,7 +43,7 @@ function drawPanel() {
   parts.push(
     ...cellClasses(source, target),
     ...cellTuning(source),
-    ...(source === "largest_class" || (restricted() && !measured.length && !failed.length) ? [] : cellCommands(source, target, scores.map(one => one[0]))),
+    ...(source === "largest_class" || (restricted() && !measured.length && !failed.length) ? [] : cellCommands(source, target, seedsOf(state))),
   );
   fill("panel", parts);
 }
@@ -73,7 +73,7 @@ function cellNumbers(source, target, scores, measured) {
   const start = againstStart() ? average("scratch") : null;
   const words =
     state.view === "relationship" && source === target ? null : viewText(value(source, target), state.view, true);
-  const gained = ["gain_points", ...(againstStart() ? ["over_scratch"] : [])].map(view => gains(source, target, view).map(one => one[1]));
+  const gained = ["zero_shot", ...(againstStart() ? ["untuned"] : [])].map(baseline => gains(source, target, baseline).map(one => one[1]));
   const rows = scores.map(([seed, score], index) => [
     `seed\u00a0${seed}`,
     percent(score, 1),
@@ -84,7 +84,7 @@ function cellNumbers(source, target, scores, measured) {
   const better = others.filter(name => value(name, target, "raw") > value(source, target, "raw")).length;
   return [
     element("p", {class: "big"}, words || percent(mean(measured), 1)),
-    element("p", {class: "quiet"}, words ? WORDS.views[state.view].title : "Score"),
+    element("p", {class: "quiet"}, words ? viewWords().title : "Score"),
     isTask(source) && source !== target
       ? element("p", {}, `Source ${better + 1} of ${others.length} for this target.`)
       : null,
@@ -114,7 +114,7 @@ function cellNumbers(source, target, scores, measured) {
 // In how many seeds a source is a better start than none.
 function betterStart(source, target) {
   if (!againstStart() || ["scratch", "template", "largest_class"].includes(source)) return null;
-  const found = there(gains(source, target).map(one => one[1]));
+  const found = there(gains(source, target, "untuned").map(one => one[1]));
   const better = found.filter(gain => gain > 0).length;
   return found.length
     ? element("p", {}, `Better than the untrained start in ${better} of ${found.length} ${found.length === 1 ? "seed" : "seeds"}.`)
@@ -218,4 +218,4 @@ async function copy(text, button) {
   }, 1200);
 }
 
-sections.register({id: "panel", keys: ["protocol", "method", "view", "source", "target"], draw: drawPanel});
+sections.register({id: "panel", keys: ["protocol", "method", "view", "baseline", "seeds", "source", "target"], draw: drawPanel});

@@ -1,7 +1,7 @@
 """Everything the page shows, gathered from tables into one JSON-able dict.
 
-Arrays follow the order of `tasks` (rows sources, columns targets); means over seeds unless said otherwise; a missing
-cell is null. `words` are all names in words: the page has none of its own. Its sentences take their numbers from `summary` alone.
+Arrays follow the order of `tasks` (rows sources, columns targets); a missing cell is null. What a matrix shows is computed on the page,
+from scores by seed. `words` are all names in words: the page has none of its own. Its sentences take their numbers from `summary` alone.
 """
 
 from collections import defaultdict
@@ -14,8 +14,8 @@ import pandas as pd
 from promptatlas.analysis import explained_words, words
 from promptatlas.analysis.pairs.column import BOTH
 from promptatlas.analysis.statistics.matrices import Scores, collect, similarity_matrices, task_names
-from promptatlas.analysis.statistics.views import VIEWS, colour_limits, has, shown
-from promptatlas.analysis.verdict.of_study import ZERO_SHOT
+from promptatlas.analysis.statistics.views import VIEWS, has
+from promptatlas.analysis.verdict.of_study import UNTUNED_PROMPT, ZERO_SHOT
 from promptatlas.analysis.verdict.words import Names, topics
 from promptatlas.report.colours import colour_of
 from promptatlas.report.page import ranking
@@ -23,6 +23,8 @@ from promptatlas.report.page.plain import plain
 from promptatlas.study.protocols import PROTOCOLS
 
 MOST_EPOCHS = 40
+OVER_SCRATCH = "over_scratch"  # on the page no view of its own, but the gain over another baseline
+SHOWN = tuple(name for name in VIEWS if name != OVER_SCRATCH)
 CARD = (
     "title",
     "family",
@@ -59,9 +61,8 @@ def payload(
         "colours": {name: colour_of(name, summary["methods"]) for name in summary["methods"]},
         "protocols": summary["protocols"],
         "tuned_epochs": {protocol: tuned_epochs(protocol, summary["methods"], config) for protocol in summary["protocols"]},
-        "views": [name for name in VIEWS if any(has(scores, name) for scores in collected)],
+        "views": list(SHOWN),
         "order": summary["order"],
-        "limits": {protocol: limits(collected, protocol) for protocol in summary["protocols"]},
         "matrices": {f"{scores.protocol}/{scores.method}": matrices(scores) for scores in collected},
         "similarity": similarities(tables["similarity"], names),
         "explained": explained(summary, words.method_title, words.measure_title),
@@ -110,26 +111,15 @@ def in_order(names: Iterable[str], wanted: Iterable[str]) -> list[str]:
     return sorted(names, key=lambda name: wanted.index(name) if name in wanted else len(wanted))
 
 
-def limits(collected: list[Scores], protocol: str) -> dict[str, Any]:
-    """Colour limits of each view of the protocol, the same for all its methods."""
-    group = [scores for scores in collected if scores.protocol == protocol]
-    having = {view: [scores for scores in group if has(scores, view)] for view in VIEWS}
-    return {view: [plain(edge) for edge in colour_limits(some, view)] for view, some in having.items() if some}
-
-
 def matrices(scores: Scores) -> dict[str, Any]:
-    """All views of one method, and its scores by seed: seed -> (n + calibration rows, n)."""
-    views = {}
-    for view in (view for view in VIEWS if has(scores, view)):
-        values, rows = shown(scores, view)
-        views[view] = {"values": plain(values), "rows": {source: plain(row) for source, row in rows.items()}}
+    """The scores of one method by seed: seed -> (n + calibration rows, n); which baseline its gains are counted from at first."""
     every = np.concatenate([scores.score, *(row[:, None] for row in scores.calibration.values())], axis=1)
     return {
-        "views": views,
         "sources": [*scores.tasks, *scores.calibration],
         "seeds": {seed: plain(values) for seed, values in zip(scores.seeds, every, strict=True)},
         "zero_shot": plain(scores.zero_shot),
         "chance": plain(scores.chance),
+        "baseline": UNTUNED_PROMPT if has(scores, OVER_SCRATCH) else ZERO_SHOT,
     }
 
 
@@ -166,7 +156,7 @@ def sureness(pairs: pd.DataFrame, collected: list[Scores]) -> dict[str, Any]:
     """What the table `pairs` says of cells, over the baseline that the page shows first: protocol/method -> source -> target -> [gain,
     low, high, p_adjusted, whether separable from the column's best (null if not compared), best_set, whether it is the best, whether
     seeds count, number of the reason in `reasons` or null]."""
-    against = {f"{one.protocol}/{one.method}": "untuned_" if has(one, "over_scratch") else "" for one in collected}
+    against = {f"{one.protocol}/{one.method}": "untuned_" if has(one, OVER_SCRATCH) else "" for one in collected}
     told = list(dict.fromkeys(pairs["reason"][pairs["reason"] != ""]))
     cells: dict[str, Any] = defaultdict(lambda: defaultdict(dict))
     for row in pairs.to_dict("records"):

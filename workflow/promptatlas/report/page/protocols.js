@@ -38,20 +38,35 @@ function bothBudgets() {
 }
 
 // A matrix of tuned prompts answers whether a source is a better start than none; any other whether it beats zero-shot.
-const mainView = (views = Object.keys(matrix().views)) => (views.includes("over_scratch") ? "over_scratch" : "gain_points");
-const againstStart = () => mainView() === "over_scratch";
-const baselineWords = () => (againstStart() ? "an untrained start" : "zero-shot");
+const mainView = () => "gain_points";
+const againstStart = () => firstBaseline(state) === "untuned";
 
-// The score of a baseline by seed: seed -> score or null. Zero-shot is the same for all seeds.
-function baseline(target, view) {
-  if (view === "over_scratch") return Object.fromEntries(seedScores("scratch", target));
-  const zero = matrix().zero_shot[TASKS[target].index];
-  return Object.fromEntries(Object.keys(matrix().seeds).map(seed => [seed, zero]));
+const baselineWords = (baseline = state.baseline) =>
+  ({
+    zero_shot: "zero-shot",
+    untuned: tuned() ? "an untrained start" : "the untuned prompt",
+    own: tuned() ? "the own prompt tuned again" : "the target\u2019s own prompt",
+    average: "the average source",
+  })[baseline];
+
+// The same for who meets the words for the first time.
+const baselineMeaning = (baseline = state.baseline) =>
+  ({
+    zero_shot: "zero-shot score of the target",
+    untuned: "an untrained start, tuned or used alike",
+    own: "the prompt of the target itself, of the same seed",
+    average: "the mean over all sources but the target itself, of the same seed",
+  })[baseline];
+
+// The score of a baseline by chosen seed: seed -> score or null. Zero-shot is the same for all seeds.
+function baselineScores(target, baseline) {
+  const of = seed => BASELINES[baseline](matrix(), matrix().seeds[seed])[TASKS[target].index];
+  return Object.fromEntries(chosenSeeds(state).map(seed => [seed, of(seed)]));
 }
 
-// Points gained over a baseline by seed: [[seed, gain or null], ...].
-function gains(source, target, view = mainView()) {
-  const base = baseline(target, view);
+// Points gained over a baseline by chosen seed: [[seed, gain or null], ...].
+function gains(source, target, baseline = state.baseline) {
+  const base = baselineScores(target, baseline);
   return seedScores(source, target).map(([seed, score]) => [
     seed,
     isNumber(score) && isNumber(base[seed]) ? 100 * (score - base[seed]) : null,
@@ -128,7 +143,7 @@ function intervalWords(one) {
 }
 
 // Gains as numbers and in words, for the sections that every matrix has.
-const gainWords = () => `points over ${baselineWords()}`;
+const gainWords = (baseline = state.baseline) => `points over ${baselineWords(baseline)}`;
 const noGainWords = () => `No source of this target is measured, or ${baselineWords()} is not.`;
 const gainText = gain => signed(gain);
 const gainShort = gain => signed(gain, 0);
@@ -157,7 +172,7 @@ const effectWords = () => ({
 // The score of a cell and what it is compared with, for who points at it; "" where none is measured.
 function scoreWords(source, target) {
   const score = mean(there(seedScores(source, target).map(one => one[1])));
-  const base = mean(there(Object.values(baseline(target, mainView()))));
+  const base = mean(there(Object.values(baselineScores(target, state.baseline))));
   return isNumber(score) ? `score ${percent(score, 1)}, ${baselineWords()} ${percent(base, 1)}` : "";
 }
 

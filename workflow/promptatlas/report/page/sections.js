@@ -85,7 +85,7 @@ function drawBest() {
       [],
       oneSeed()
         ? "Other tasks only. The seed that chose a source cannot tell how much it gains, and there is no other."
-        : `Other tasks only; ${gainWords()}, mean over seeds, in brackets their range. Sources are ranked by these means, so that the best seem better than they are; \u201cplace\u201d is what the place is worth: that in a seed left out, of the source that the other seeds put there, mean over seeds.`,
+        : `Other tasks only; ${gainWords(firstBaseline(state))}, mean over seeds, in brackets their range. Sources are ranked by these means, so that the best seem better than they are; \u201cplace\u201d is what the place is worth: that in a seed left out, of the source that the other seeds put there, mean over seeds.`,
     ),
   );
 }
@@ -104,7 +104,7 @@ function leftOut() {
   const {apparent, held_out: worth, low, high} = (bySummary().best_sources || {points: {}}).points;
   if (!isNumber(worth)) return "";
   const range = isNumber(low) ? ` [${gainText(low)}, ${gainText(high)}]` : "";
-  return ` The source that looks best for a target seems to have ${gainText(apparent)} (${gainWords()}; mean over targets); chosen on the other seeds, it has ${gainText(worth)}${range} in the seed left out.`;
+  return ` The source that looks best for a target seems to have ${gainText(apparent)} (${gainWords(firstBaseline(state))}; mean over targets); chosen on the other seeds, it has ${gainText(worth)}${range} in the seed left out.`;
 }
 
 function drawSourcesWords() {
@@ -202,7 +202,7 @@ function drawVariance() {
   );
 }
 
-sections.register({id: "ranking", keys: ["protocol", "method", "ranked"], draw: drawRanking});
+sections.register({id: "ranking", keys: ["protocol", "method", "baseline", "seeds", "ranked"], draw: drawRanking});
 sections.register({id: "best", keys: ["protocol", "method", "order"], draw: drawBest});
 sections.register({id: "sources-words", keys: ["protocol", "method"], draw: drawSourcesWords});
 sections.register({id: "variance", keys: ["protocol", "method"], draw: drawVariance});

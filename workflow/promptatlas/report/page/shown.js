@@ -1,8 +1,10 @@
 // What the matrix shows now, for every part that shows it in another way: graph, scatter, pairs, exports.
 
 function shown() {
-  const {title: name, unit} = WORDS.views[state.view];
-  const cell = (source, target) => meanOf(membersOf(source), membersOf(target), value);
+  const {title: name, unit} = viewWords();
+  const view = viewOf(state);
+  const one = (source, target) => valueIn(view, source, target);
+  const cell = (source, target) => (isFamily(source) || isFamily(target) ? meanOf(membersOf(source), membersOf(target), one) : one(source, target));
   const {rows, below, columns} = lines(cell);
   return {
     rows: [...rows, ...below],

@@ -12,12 +12,14 @@ const listed = text => (text ? text.split(",").map(decodeURIComponent) : []);
 const methodsOf = protocol => DATA.methods.filter(method => DATA.matrices[`${protocol}/${method}`]);
 // The most informative method opens, unless the address names one.
 const openingMethod = protocol => ((SUMMARY.verdict || {opens: {}}).opens[protocol] || {method: methodsOf(protocol)[0]}).method;
-const viewsOf = ({protocol, method}) => Object.keys(DATA.matrices[`${protocol}/${method}`].views);
 const seedsOf = ({protocol, method}) => Object.keys(DATA.matrices[`${protocol}/${method}`].seeds);
-const firstView = chosen => mainView(viewsOf(chosen));
 const sourcesOf = ({protocol}) => [...Object.keys(TASKS), ...Object.keys(WORDS.protocols[protocol].row_titles)];
 const measuresOf = method => DATA.similarity.filter(one => !one.method || one.method === method).map(one => one.measure);
-const families = () => [...new Set(DATA.tasks.map(task => task.family || ""))].filter(Boolean);
+// Families of more than one task.
+const families = () => {
+  const every = DATA.tasks.map(task => task.family).filter(Boolean);
+  return [...new Set(every)].filter(one => every.indexOf(one) !== every.lastIndexOf(one));
+};
 
 const oneOf = (known, otherwise) => given => (known.includes(given) ? given : otherwise);
 const yesOrNo = otherwise => given => (["on", true].includes(given) ? true : ["off", false].includes(given) ? false : otherwise);
@@ -31,8 +33,8 @@ const some = known => given => joined(known.filter(one => listed(given).includes
 const KEYS = {
   protocol: given => oneOf(DATA.protocols, DATA.protocols[0])(given),
   method: (given, {protocol}) => oneOf(methodsOf(protocol), openingMethod(protocol))(given),
-  view: (given, chosen) => oneOf(viewsOf(chosen), firstView(chosen))(given),
-  baseline: oneOf(["zero_shot", "untuned", "own", "average"], null),
+  view: (given, chosen) => oneOf(viewsOf(chosen), mainView())(given),
+  baseline: (given, chosen) => oneOf(baselinesOf(chosen), firstBaseline(chosen))(given),
   seeds: (given, chosen) => {
     const every = seedsOf(chosen);
     const kept = every.filter(seed => listed(given).includes(seed));
@@ -110,7 +112,7 @@ function writeAddress(replace) {
 function set(changes, {replace = false} = {}) {
   const before = {...state};
   const asked = {...state, ...changes};
-  if ("protocol" in changes && !("view" in changes) && state.view === firstView(state)) asked.view = null;
+  if ("protocol" in changes && !("baseline" in changes) && state.baseline === firstBaseline(state)) asked.baseline = null;
   if (!("threshold" in changes) && ["protocol", "method", "view", "baseline", "compare"].some(key => key in changes)) asked.threshold = null;
   take(settled(asked), before, () => writeAddress(replace));
 }

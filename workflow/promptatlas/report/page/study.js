@@ -31,6 +31,7 @@ function drawTiles() {
     tile(percent(SUMMARY.zero_shot_chance_corrected_mean), "mean zero-shot score, chance-corrected"),
     methods.map(one => {
       const name = methodTitle(one.method);
+      if (state.baseline !== firstBaseline(state)) return tile(signed(gainOver(one.method)), `points over ${baselineWords()}: ${name}, prompts of other tasks`);
       if (!tuned()) return isNumber(one.own_gain_points_mean) ? tile(signed(one.own_gain_points_mean), `points over zero-shot: ${name} on a prompt\u2019s own task`) : null;
       const [gain, over] = one.over_scratch
         ? [one.over_scratch.points_mean, "an untrained start"]
@@ -38,6 +39,13 @@ function drawTiles() {
       return isNumber(gain) ? tile(signed(gain), `points over ${over}: ${name} started from another task\u2019s prompt and tuned on the target`) : null;
     }),
   );
+}
+
+// Mean gain of a method's pairs of different tasks over the chosen baseline, of all seeds.
+function gainOver(method) {
+  const chosen = {...state, method, view: mainView(), seeds: null};
+  const view = baselinesOf(chosen).includes(state.baseline) ? viewOf(chosen) : {values: [], rows: {}};
+  return mean(there(pairsOf((source, target) => (view.values.length ? valueIn(view, source, target) : null))));
 }
 
 function drawMatrixWords() {
@@ -52,8 +60,21 @@ function drawMatrixWords() {
   const failed = failedCells
     ? ` ${failedCells.toLocaleString("en")} ${failedCells === 1 ? "measurement" : "measurements"} of this matrix failed${besides}: hatched cells say why when they are chosen.`
     : "";
-  fill("matrix-words", words + failed + pairsWords());
+  fill("matrix-words", words + overBaseline() + failed + pairsWords());
 }
+
+// Over another baseline than that of the sentences before, or of some seeds only, counted on the page.
+function overBaseline() {
+  if (state.baseline === firstBaseline(state) && !state.seeds) return "";
+  const found = there(pairsOf((source, target) => value(source, target, mainView())));
+  if (!found.length) return ` No pair can be held against ${baselineWords()}.`;
+  const above = found.filter(gain => gain > 0).length;
+  const of = state.seeds ? `, seed${listed(state.seeds).length > 1 ? "s" : ""} ${list(listed(state.seeds))}` : "";
+  return ` Over ${baselineWords()}${of}, prompts of other tasks gain ${signed(mean(found))} points on average; ${above} of ${found.length} pairs are above it.`;
+}
+
+// What a function gives of each pair of different tasks.
+const pairsOf = one => SUMMARY.order.flatMap(source => SUMMARY.order.filter(target => target !== source).map(target => one(source, target)));
 
 // Tasks that have no perfection gap, as their zero-shot score leaves none or is not known.
 function gapWords() {
@@ -115,6 +136,6 @@ function drawStudy() {
 }
 
 sections.register({id: "lead", draw: drawHeader});
-sections.register({id: "tiles", keys: ["protocol"], draw: drawTiles});
-sections.register({id: "matrix-words", keys: ["protocol", "method"], draw: drawMatrixWords});
+sections.register({id: "tiles", keys: ["protocol", "baseline"], draw: drawTiles});
+sections.register({id: "matrix-words", keys: ["protocol", "method", "baseline", "seeds"], draw: drawMatrixWords});
 sections.register({id: "study", draw: drawStudy});

@@ -7,7 +7,7 @@ function tell({line, column}, event) {
   const now = grid.now;
   const alone = !isFamily(source) && !isFamily(target);
   const lines = [
-    `${WORDS.views[state.view].title}: ${now.words(source, target)}`,
+    `${viewWords().title}: ${now.words(source, target)}`,
     ...(alone ? [scoreWords(source, target), ...sureWords(source, target), ...cautions(source, target)] : []),
   ];
   tip.replaceChildren(
