@@ -64,6 +64,11 @@ def text(document: str, what: str) -> str:
     return re.sub(r"\s+", " ", html.unescape(words))
 
 
+def rounded(number: float) -> str:
+    """As it stands in a cell, and so in its name."""
+    return f"{number:+.0f}".replace("-", "−")
+
+
 def points(number: float) -> str:
     return f"{number:+.1f}".replace("-", "−")
 
@@ -115,7 +120,7 @@ def test_the_gain_over_an_untrained_start_is_shown_first(both, tmp_path):
     transfer, _, path = both
     document = browse(path, tmp_path, "#protocol=init&method=vpt&order=name")
     mean = over_start(transfer, "vpt").groupby(level=["source", "target"]).mean()
-    label = f"Task 1 to Task 3: {points(mean[SOURCE, TARGET])} points"
+    label = f"Task 1 to Task 3: {rounded(mean[SOURCE, TARGET])} points"
     assert f'aria-label="{label}"' in document
     assert text(document, '<select id="choose-view"').split(" ", 2)[1].startswith("Gain")
     assert "points over an untrained start; small dots are seeds" in text(document, '<div id="ranking"')
@@ -168,7 +173,7 @@ def test_a_start_that_was_not_measured_leaves_a_gap_and_no_number(both, tmp_path
     panel, own = text(document, '<aside id="panel"'), over_start(transfer, "coop")[SOURCE, "task_04"]
     assert len(own) == 2 and f"in {(own > 0).sum()} of 2 seeds" in panel
     assert re.search(r"seed 2 [\d.]+ % [+−]?[\d.]+ – ", panel)
-    assert f"Task 1 to Task 4: {points(own.mean())} points" in document
+    assert f"Task 1 to Task 4: {rounded(own.mean())} points" in document
 
 
 @needs_browser

@@ -59,7 +59,8 @@ def test_every_scale_is_that_of_the_statistics_for_any_seeds(written, show):
                 assert set(beside) == set(rows)
                 for name, row in rows.items():
                     same(beside[name], row, view)
-    assert np.isnan(views.shown(every[0], "relationship")[0]).sum() > 7, "some cells are missing, so that least squares is needed"
+    holes = [np.isnan(views.shown(scores, "relationship")[0]).sum() - 7 for scores in every]
+    assert max(holes) > 0, "some cells are missing, so that least squares is needed"
 
 
 @needs_browser

@@ -5,9 +5,10 @@ const tip = document.getElementById("tip");
 function tell({line, column}, event) {
   const [source, target] = [grid.rows[line], grid.columns[column]];
   const now = grid.now;
+  const number = now.value(source, target);
   const alone = !isFamily(source) && !isFamily(target);
   const lines = [
-    `${viewWords().title}: ${now.words(source, target)}`,
+    `${viewWords().title}: ${isNumber(number) ? viewText(number, state.view, true) : now.words(source, target)}`,
     ...(alone ? [scoreWords(source, target), ...sureWords(source, target), ...cautions(source, target)] : []),
   ];
   tip.replaceChildren(
