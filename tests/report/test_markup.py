@@ -1,13 +1,16 @@
 """HTML comes from templates, which escape all that they are filled in with."""
 
 import re
+from collections import Counter
 from pathlib import Path
 
 import pytest
 from jinja2 import UndefinedError
 
 from promptatlas import report
-from promptatlas.report.page.markup import FOLDER, Section, TableCell, render, table
+from promptatlas.report import page
+from promptatlas.report.page import any_matrix
+from promptatlas.report.page.markup import FOLDER, Section, TableCell, part, render, table
 
 HOSTILE = "<script>alert('&\"')</script>"
 ESCAPED = "&lt;script&gt;alert(&#39;&amp;&#34;&#39;)&lt;/script&gt;"
@@ -36,3 +39,10 @@ def test_no_html_is_glued_in_python():
     tags = re.compile(r"</[a-z]|<(p|td|tr|th|h[1-6]|a|sup|br)\b")
     assert not [path for path in Path(report.__file__).parent.rglob("*.py") if tags.search(path.read_text())]
     assert [*(FOLDER / "templates").glob("*.html")]
+
+
+@pytest.mark.parametrize("scripts", [page.SCRIPTS, any_matrix.SCRIPTS], ids=["study", "matrix"])
+def test_no_name_is_declared_by_two_scripts_of_a_page(scripts):
+    """Scripts of a page are one script: of two functions of one name the last would be called for both."""
+    names = re.findall(r"^(?:const|let|class|function|async function)\s+(\w+)", part(*scripts), re.M)
+    assert len(names) > 100 and sorted(name for name, times in Counter(names).items() if times > 1) == []

@@ -5,7 +5,6 @@ import json
 import re
 
 import pytest
-from test_page import study
 
 from browser import CONFIG, browse, needs_browser
 from page_study import study

@@ -125,7 +125,9 @@ def test_a_task_of_the_graph_says_whom_it_helps_and_clear_pairs_can_be_asked_for
         assert found["lists"].get(words, []) == names
         lit += len(own)
     assert found["lit"] == lit and "task_01" in found["opened"]
-    sure = tables["pairs"].query("protocol == 'frozen' and method == 'coop' and (low > 0 or high < 0)").set_index(["source", "target"]).index
+    sure = (
+        tables["pairs"].query("protocol == 'frozen' and method == 'coop' and (low > 0 or high < 0)").set_index(["source", "target"]).index
+    )
     expected = {pair for pair, value in values.items() if pair in sure and abs(value) >= 1}
     assert len(expected) > 0 and {tuple(pair) for pair in found["clear"]} == expected
 
@@ -134,14 +136,15 @@ def test_a_task_of_the_graph_says_whom_it_helps_and_clear_pairs_can_be_asked_for
 def test_dots_are_the_pairs_and_the_freed_ones_have_the_tested_correlation(made, tmp_path):
     tables, summary, path = made
     script = """
+      const raw_of = method => viewOf({...state, method, view: "raw"}).values;
       const points = () => scatterDots(shown(), nearness()).map(one => [one.source, one.target, one.x, one.y]);
       set({panel: "scatter", view: "gain_points", measure: "lab_cover"});
       const raw = points();
       set({view: "relationship"});
       return {raw, freed: points(), line: document.querySelectorAll("#scatter .fit").length,
         words: document.getElementById("scatter-words").textContent,
-        hole: freed(matrix().views.raw.values), values: matrix().views.raw.values,
-          vpt: freed(DATA.matrices["frozen/vpt"].views.raw.values)};
+        hole: freed(raw_of("coop")), values: raw_of("coop"),
+          vpt: freed(raw_of("vpt"))};
     """
     found = played(path, tmp_path, script)
     near = tables["similarity"].query("measure == 'lab_cover'").set_index(["source", "target"])["value"]

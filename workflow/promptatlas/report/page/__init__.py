@@ -19,7 +19,6 @@ SCRIPTS = (
     "numbers.js",
     "elements.js",
     "scores.js",
-    "relations.js",
     "state.js",
     "draw.js",
     "shown.js",

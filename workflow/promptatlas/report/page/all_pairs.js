@@ -21,7 +21,7 @@ const numbersColumn = (name, titleHere, keys, text, scale = 1) => ({
 });
 
 // Rows and columns of the table. Scores are means over the chosen seeds; what is known of a pair's sureness counts all seeds.
-function pairTable(everything) {
+function tableOfPairs(everything) {
   const chosen = matricesOf(everything);
   const [pairs, which] = [[], []];
   chosen.forEach(([protocol, method], index) => {

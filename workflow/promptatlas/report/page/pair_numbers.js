@@ -4,7 +4,7 @@ const sourcesIn = (protocol, method) => DATA.matrices[`${protocol}/${method}`].s
 const methodsName = () => "method";
 
 const pairsMeaning = () =>
-  `Scores are means over ${state.seeds ? "the chosen" : "all"} seeds. Gain with its 95\u202f% interval is over ${baselineWords()}, of all seeds; clear pairs are those whose interval does not hold 0; p is adjusted for all pairs of a matrix. Numbers in the file are not rounded.`;
+  `Scores are means over ${state.seeds ? "the chosen" : "all"} seeds. Gain with its 95\u202f% interval is over ${baselineWords(firstBaseline(state))}, of all seeds; clear pairs are those whose interval does not hold 0; p is adjusted for all pairs of a matrix. Numbers in the file are not rounded.`;
 
 function pairNumbers(protocol, method, source, target) {
   const name = `${protocol}/${method}`;

@@ -7,7 +7,7 @@ const pairsShown = {made: null, key: null, grid: null, rows: []};
 function pairsNow() {
   const wanted = JSON.stringify([state.everything, state.everything || [state.protocol, state.method, state.view, state.compare], state.baseline, state.seeds]);
   if (pairsShown.key !== wanted) {
-    const made = pairTable(state.everything);
+    const made = tableOfPairs(state.everything);
     const grid = windowTable({
       label: "All pairs",
       columns: made.columns,

@@ -59,7 +59,7 @@ function scatterWords(found, free, name) {
   if (free) return [para(words), quiet(state.seeds ? "r is of all seeds, the dots are of the chosen ones, so no line is drawn." : "The line has this r. The dots are freed in the same way.")];
   return [
     para(words),
-    "relationship" in matrix().views
+    viewsOf(state).includes("relationship")
       ? element("p", {class: "quiet"}, "The dots above are as measured: targets that are easy lie high, whatever their sources. ",
           element("button", {type: "button", class: "link", onclick: () => set({view: "relationship", compare: null})}, "Show the dots of this r"))
       : null,

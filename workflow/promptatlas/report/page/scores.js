@@ -65,7 +65,7 @@ function computed(chosen) {
     DATA.tasks.map((_, t) => mean(there(bySeed.map((scores, place) => (isNumber(scores[s][t]) ? scale(scores[s][t], t, matrix, bases[place]) : null))))),
   );
   const values = means.slice(0, n);
-  if (chosen.view === "relationship") return {values: relationships(values), rows: {}};
+  if (chosen.view === "relationship") return {values: freed(values), rows: {}};
   const rows = means.slice(n);
   if (chosen.view === "column_ratio") shareOfBest(values, rows);
   return {values, rows: Object.fromEntries(sourcesBeside(matrix, chosen.view).map((name, place) => [name, rows[place]]))};
