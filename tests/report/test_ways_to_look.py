@@ -151,7 +151,8 @@ def test_dots_are_the_pairs_and_the_freed_ones_have_the_tested_correlation(made,
     values = gains(tables, "coop")
     assert {(one[0], one[1]) for one in found["raw"]} == set(values.index) and len(found["raw"]) == len(values)
     for source, target, x, y in found["raw"]:
-        assert (x, y) == pytest.approx((near[source, target], values[source, target]), rel=1e-3)
+        assert x == pytest.approx(near[source, target], rel=1e-3)
+        assert y == pytest.approx(values[source, target], abs=2e-3)  # of scores with five digits
     tested = next(
         one
         for one in summary["correlations"]
