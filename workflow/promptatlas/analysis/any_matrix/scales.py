@@ -10,7 +10,7 @@ import numpy as np
 
 from promptatlas.analysis.any_matrix.given import Given, GivenMatrix
 from promptatlas.analysis.statistics.relations import relationships
-from promptatlas.analysis.statistics.scales import empirical_logit, gap_closed, seed_mean
+from promptatlas.analysis.statistics.scales import empirical_logit, gap_closed, seed_mean, shares_of_means
 from promptatlas.analysis.statistics.views import VIEWS, View, ends
 from promptatlas.base.errors import UserError
 from promptatlas.base.messages import counted, suggest
@@ -40,6 +40,12 @@ class MatrixScale:
     def rows(self, one: GivenMatrix) -> dict[str, np.ndarray]:
         """Rows beside the tasks: name -> (S, n)."""
         return {name: self.values(one, row[:, None])[:, 0] for name, row in one.rows.items()}
+
+    def means(self, one: GivenMatrix) -> tuple[np.ndarray, dict[str, np.ndarray]]:
+        """What is shown: means over seeds (n, n) and of the rows (n,). Shares of the best are of means, so that each target's best is 1."""
+        if self.name == "column_ratio":
+            return shares_of_means(one.score, one.rows)
+        return seed_mean(self.matrix(one)), {name: seed_mean(row) for name, row in self.rows(one).items()}
 
 
 def _ceiling(one: GivenMatrix, share: bool) -> np.ndarray:
@@ -189,8 +195,8 @@ def primary(scales: dict[str, MatrixScale], left_out: dict[str, str], wanted: st
 def view_of(scale: MatrixScale, given: Given) -> View:
     """How a matrix on the scale is shown."""
     digits = 0 if scale.unit in ("%", "points") else _digits([scale.matrix(one) for one in given.matrices])
-    ratio = "1 = best source of the target, itself among them, of the same seed"
-    meaning = {"column_ratio": ratio, "rank": "0 = worst source of the target, 1 = best"}.get(scale.name, "")
+    ratio = "1 = best source of the target, itself among them"
+    meaning = {"column_ratio": ratio, "rank": "0 = worst source of the target in every seed, 1 = best in every seed"}.get(scale.name, "")
     zero = f"0 = {scale.zero}" if scale.zero and scale.zero != "as given" else meaning
     farthest = VIEWS[scale.name].farthest if scale.name in VIEWS else None
     return View(scale.title, zero, bool(scale.zero), scale.unit, digits, farthest)

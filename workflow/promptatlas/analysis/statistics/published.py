@@ -1,6 +1,7 @@
 """A measured transfer matrix beside the printed one: do they agree?
 
-Both are read on the paper's scale, share of the best score in the target's column, over the tasks that both have.
+Both are read on the paper's scale, share of the best score in the target's column, over the tasks that both have; scores are means over
+seeds.
 Columns differ most (how easy a target is), so the rank correlation of all cells says little by itself; that of the
 relationship parts, freed of sources and targets, says more.
 """
@@ -15,7 +16,7 @@ from promptatlas.analysis.statistics import masked, permutation
 from promptatlas.analysis.statistics.families import repeated
 from promptatlas.analysis.statistics.matrices import Scores, among
 from promptatlas.analysis.statistics.relations import usable
-from promptatlas.analysis.statistics.scales import matrix, seed_mean
+from promptatlas.analysis.statistics.scales import seed_mean, shares_of_means
 from promptatlas.base.rng import named_rng
 from promptatlas.study.protocols import FROZEN
 
@@ -45,7 +46,7 @@ def beside(scores: Scores, order: Sequence[str]) -> Beside | None:
         return None
     part = among(scores, shared)
     values = printed.loc[list(part.tasks), list(part.tasks)].to_numpy()
-    return Beside(part.method, part.tasks, seed_mean(matrix(part, "column_ratio")), values / values.max(axis=0))
+    return Beside(part.method, part.tasks, shares_of_means(part.score, {})[0], values / values.max(axis=0))
 
 
 def compare(collected: Sequence[Scores], order: Sequence[str], families: Mapping[str, str], permutations: int) -> dict | None:

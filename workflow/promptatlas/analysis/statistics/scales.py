@@ -4,7 +4,7 @@ A scale maps scores (..., n), last axis = targets, to the same shape. `best` is 
 sources of the same seed, which only the paper's scale needs.
 """
 
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 
 import numpy as np
 
@@ -102,6 +102,17 @@ def best_of_column(score: np.ndarray) -> np.ndarray:
 def matrix(scores: Scores, scale: str) -> np.ndarray:
     """All task x task cells on `scale`: (S, n, n)."""
     return SCALES[scale](scores.score, scores, best_of_column(scores.score)[:, None, :])
+
+
+def shares_of_means(score: np.ndarray, rows: Mapping[str, np.ndarray]) -> tuple[np.ndarray, dict[str, np.ndarray]]:
+    """Means over seeds of scores (S, n, n) and of rows (S, n), as shares of the best mean of the target: (n, n) and (n,).
+
+    The matrix of the MVLPT paper's figure 4: there all 60 columns end at 1, which means of each seed's shares do only where all seeds
+    have the same best source.
+    """
+    mean = seed_mean(score)
+    best = best_of_column(mean)
+    return mean / best, {source: seed_mean(row) / best for source, row in rows.items()}
 
 
 def calibration_rows(scores: Scores, scale: str) -> dict[str, np.ndarray]:

@@ -7,7 +7,7 @@ import numpy as np
 
 from promptatlas.analysis.statistics.matrices import Scores
 from promptatlas.analysis.statistics.relations import relationships
-from promptatlas.analysis.statistics.scales import PRIMARY, best_of_column, calibration_rows, matrix, seed_mean
+from promptatlas.analysis.statistics.scales import PRIMARY, calibration_rows, matrix, seed_mean, shares_of_means
 from promptatlas.study.protocols import PROTOCOLS, SCRATCH
 
 
@@ -49,8 +49,7 @@ def shown(scores: Scores, view: str) -> tuple[np.ndarray, dict[str, np.ndarray]]
     if view == "relationship":
         return relationship(scores), {}
     if view == "column_ratio":
-        best = best_of_column(seed_mean(scores.score))
-        return seed_mean(scores.score) / best, {source: seed_mean(row) / best for source, row in scores.calibration.items()}
+        return shares_of_means(scores.score, scores.calibration)
     rows = {source: seed_mean(row) for source, row in calibration_rows(scores, view).items()}
     return seed_mean(matrix(scores, view)), rows
 

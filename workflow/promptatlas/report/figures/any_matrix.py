@@ -85,8 +85,8 @@ def views(analysis: Analysis) -> list[tuple[str, list[np.ndarray], list[dict[str
     """By scale, and for who helps whom: its name, a matrix (n, n) and the rows beside it for each given one, and how it is shown."""
     matrices, found = analysis.given.matrices, []
     for name, scale in analysis.scales.items():
-        rows = [{row: seed_mean(values) for row, values in scale.rows(one).items()} for one in matrices]
-        found.append((name, [seed_mean(scale.matrix(one)) for one in matrices], rows, view_of(scale, analysis.given)))
+        means = [scale.means(one) for one in matrices]
+        found.append((name, [values for values, _ in means], [rows for _, rows in means], view_of(scale, analysis.given)))
     nothing: list[dict[str, np.ndarray]] = [{} for _ in matrices]
     view = relationship_view(analysis.primary, analysis.given)
     found.insert(1, (RELATIONSHIP, [relationship(analysis.primary, one) for one in matrices], nothing, view))
