@@ -81,7 +81,7 @@ def test_as_many_arrows_as_values_pass_the_threshold(made, tmp_path):
       const seen = [];
       const note = () => seen.push({threshold: Number(document.getElementById("choose-threshold").value), sign: state.sign,
         method: state.method,
-        arrows: [...document.querySelectorAll("#graph .arrow")].map(one => [one.dataset.source, one.dataset.target,
+        arrows: [...document.querySelectorAll("#graph .arrow")].map(one => [...arrowPair(one, shown()),
           one.classList.contains("less")])});
       set({panel: "graph"}); note();
       for (const sign of ["both", "more", "less"]) for (const threshold of [2, 9.5]) { set({sign, threshold}); note(); }
@@ -112,8 +112,7 @@ def test_a_task_of_the_graph_says_whom_it_helps_and_clear_pairs_can_be_asked_for
       document.querySelector("#graph-lists button").click();
       const opened = [state.source, state.target];
       set({clear: true, node: null});
-      return {lists, lit, opened, clear: [...document.querySelectorAll("#graph .arrow")].map(one => [one.dataset.source,
-        one.dataset.target])};
+      return {lists, lit, opened, clear: [...document.querySelectorAll("#graph .arrow")].map(one => arrowPair(one, shown()))};
     """
     found = played(path, tmp_path, script)
     values = gains(tables, "coop")

@@ -19,6 +19,8 @@ SCRIPTS = (
     "numbers.js",
     "elements.js",
     "scores.js",
+    "other_study.js",
+    "difference.js",
     "state.js",
     "draw.js",
     "shown.js",

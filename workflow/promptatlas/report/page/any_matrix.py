@@ -21,6 +21,8 @@ SCRIPTS = (
     "data.js",
     "numbers.js",
     "elements.js",
+    "other_study.js",
+    "difference.js",
     "state.js",
     "draw.js",
     "shown.js",

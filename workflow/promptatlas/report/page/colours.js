@@ -53,12 +53,14 @@ function along(stops, share) {
 }
 
 function stopsOf(view) {
-  return WORDS.views[view].diverging ? DIVERGING[isDark() ? "dark" : "light"] : SEQUENTIAL;
+  return viewWords(view).diverging ? DIVERGING[isDark() ? "dark" : "light"] : SEQUENTIAL;
 }
+
+const edgesOf = view => (view === DIFFERENCE ? differenceLimits() : limitsOf(view));
 
 // Fill and ink of a value in a view.
 function paint(number, view) {
-  const [low, high] = limitsOf(view);
+  const [low, high] = edgesOf(view);
   const rgb = along(stopsOf(view), (number - low) / (high - low));
   return {fill: `rgb(${rgb})`, ink: inkOn(rgb)};
 }
@@ -87,22 +89,23 @@ function cautionKeys() {
   const rows = [...Object.keys(TASKS), ...calibration()];
   const any = found => rows.some(source => Object.keys(TASKS).some(target => found(source, target)));
   return [
-    any(beatsNothing) ? element("span", {}, "\u25e3 no better than always the largest class") : null,
-    any(mayBeNothing) ? element("span", {}, `\u25cb may be no different from ${baselineWords(firstBaseline(state))}`) : null,
+    !state.compare && any(beatsNothing) ? element("span", {}, "\u25e3 no better than always the largest class") : null,
+    !state.compare && any(mayBeNothing) ? element("span", {}, `\u25cb may be no different from ${baselineWords(firstBaseline(state))}`) : null,
     any(sharedImages) ? element("span", {}, "\u25cf the two tasks share images") : null,
   ].filter(Boolean);
 }
 
 function drawLegend() {
   const {diverging, meaning, unit} = viewWords();
-  const [low, high] = limitsOf(state.view);
+  const view = shownView();
+  const [low, high] = edgesOf(view);
   const bar = element("canvas", {width: 220, height: 1});
   const context = bar.getContext("2d");
   for (let x = 0; x < 220; x++) {
-    context.fillStyle = `rgb(${along(stopsOf(state.view), x / 219)})`;
+    context.fillStyle = `rgb(${along(stopsOf(view), x / 219)})`;
     context.fillRect(x, 0, 1, 1);
   }
-  const end = number => (unit === "%" ? percent(number) : viewText(number, state.view));
+  const end = number => (unit === "%" ? percent(number) : viewText(number, view));
   fill(
     "legend",
     element("span", {}, (diverging ? "\u2264 " : "") + end(low)),
@@ -120,4 +123,4 @@ prefersDark.addEventListener("change", () => sections.redraw(["theme"]));
 const applyTheme = () => (document.documentElement.dataset.theme = state.theme || (prefersDark.matches ? "dark" : "light"));
 
 sections.register({id: "theme", keys: ["theme"], draw: applyTheme});
-sections.register({id: "legend", keys: ["protocol", "method", "view", "baseline", "theme"], draw: drawLegend});
+sections.register({id: "legend", keys: ["protocol", "method", "view", "baseline", "seeds", "compare", "theme"], draw: drawLegend});

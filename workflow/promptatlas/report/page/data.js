@@ -57,7 +57,8 @@ function seedScores(source, target, seeds = chosenSeeds(state)) {
 }
 
 // Views as they are called, what a gain is counted from among it.
-function viewWords(view = state.view) {
+function viewWords(view = shownView()) {
+  if (view === DIFFERENCE) return shownDifference().words;
   const words = WORDS.views[view];
   if (view !== "gain_points" || !state.baseline) return words;
   return {...words, title: `Gain over ${baselineWords()} (points)`, meaning: `points; 0 = ${baselineMeaning()}`};

@@ -25,7 +25,7 @@ function heatmapAsSvg() {
     svg.append(text(left - 8, y + SVG_CELL / 2, lineTitle(source), {"text-anchor": "end"}));
     now.columns.forEach((target, column) => {
       const [x, number] = [left + column * SVG_CELL, now.value(source, target)];
-      const colours = isNumber(number) ? paint(number, state.view) : {fill: "#e3e6e9"};
+      const colours = isNumber(number) ? paint(number, shownView()) : {fill: "#e3e6e9"};
       svg.append(element("rect", {x: x + 0.75, y: y + 0.75, width: SVG_CELL - 1.5, height: SVG_CELL - 1.5, rx: 2, fill: colours.fill, stroke: source === target ? "#1d2329" : null}));
       if (state.numbers && isNumber(number)) svg.append(text(x + SVG_CELL / 2, y + SVG_CELL / 2, viewText(number), {fill: colours.ink, "font-size": 10, "text-anchor": "middle"}));
     });

@@ -6,6 +6,9 @@ const tuned = () => false;
 const ownPrompt = () => "the task itself";
 // Scales are computed before the page is made, of all seeds: they need ceilings and baselines that the page does not have.
 const viewOf = ({protocol, method, view}) => DATA.matrices[`${protocol}/${method}`].views[view];
+// Another study's scores are on no other scale than they are given on.
+const foreignView = (matrix, {view}) => (view === "raw" ? meansOf(matrix) : NOTHING);
+const seedsDiffer = () => false;
 const viewsOf = ({protocol, method}) => Object.keys(DATA.matrices[`${protocol}/${method}`].views);
 const limitsOf = (view = state.view) => DATA.limits[state.protocol][view];
 const chosenSeeds = ({protocol, method}) => Object.keys(DATA.matrices[`${protocol}/${method}`].seeds);

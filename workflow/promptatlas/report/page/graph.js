@@ -44,8 +44,10 @@ function graphDrawing(shown, {arrows, most, node}, on) {
   );
   const angles = Object.fromEntries(names.map((name, index) => [name, (2 * Math.PI * index) / names.length - Math.PI / 2]));
   const lines = element("g", {"aria-hidden": "true"});
+  const [numbers, around] = [Object.fromEntries(names.map((name, index) => [name, index])), aroundZero(shown)];
   // The weakest first, so that strong arrows lie above them.
-  for (const one of [...arrows].reverse()) lines.append(arrowPath(one, angles, radius, most, shown, on));
+  lines.innerHTML = [...arrows].reverse().map(one => arrowPath(one, numbers, angles, radius, most, around)).join("");
+  listenToArrows(lines, shown, on);
   const nodes = element("g", {}, names.map((name, index) => graphNode(name, index, angles[name], radius, node, on)));
   svg.append(element("defs", {}, heads), lines, nodes);
   svg.addEventListener("keydown", event => alongCircle(event, svg, names.length));
@@ -54,29 +56,33 @@ function graphDrawing(shown, {arrows, most, node}, on) {
 
 const onCircle = (angle, radius) => [radius * Math.cos(angle), radius * Math.sin(angle)];
 
-function arrowPath({source, target, value, strength: strong}, angles, radius, most, shown, on) {
+// An arrow as text, since 3,540 of them are read by the browser faster than they are made one by one.
+function arrowPath({source, target, value, strength: strong}, numbers, angles, radius, most, around) {
   const [from, to] = [onCircle(angles[source], radius - 7), onCircle(angles[target], radius - 10)];
   // The middle is drawn to the centre and to one side, so that an arrow and the one back lie apart.
   const [dx, dy] = [to[0] - from[0], to[1] - from[1]];
   const bend = [0.3 * (from[0] + to[0]) - 0.1 * dy, 0.3 * (from[1] + to[1]) + 0.1 * dx];
   const share = most > 0 ? Math.max(0, strong / most) : 1;
-  const kind = aroundZero(shown) && value < 0 ? "less" : "more";
-  const at = numbers => numbers.map(one => one.toFixed(1)).join(" ");
-  const path = element("path", {
-    class: `arrow ${kind}`,
-    d: `M${at(from)}Q${at(bend)} ${at(to)}`,
-    "data-source": source,
-    "data-target": target,
-    "marker-end": `url(#head-${kind})`,
-    "stroke-width": (0.8 + 3.2 * share).toFixed(2),
-    "stroke-opacity": (0.35 + 0.55 * share).toFixed(2),
-    onclick: () => on.choose(source, target),
-    onmouseenter: () => on.light(source, target, true),
-    onmouseleave: () => on.light(source, target, false),
-  });
-  path.append(element("title", {}, `${title(source)} \u2192 ${title(target)}: ${shown.text(value)}`));
-  return path;
+  const kind = around && value < 0 ? "less" : "more";
+  const at = point => `${point[0].toFixed(1)} ${point[1].toFixed(1)}`;
+  return `<path class="arrow ${kind}" d="M${at(from)}Q${at(bend)} ${at(to)}" data-source="${numbers[source]}" data-target="${numbers[target]}" marker-end="url(#head-${kind})" stroke-width="${(0.8 + 3.2 * share).toFixed(2)}" stroke-opacity="${(0.35 + 0.55 * share).toFixed(2)}"/>`;
 }
+
+// Arrows are pointed at and chosen; what one is shows beside the pointer.
+function listenToArrows(lines, shown, on) {
+  const pair = event => (event.target.classList.contains("arrow") ? arrowPair(event.target, shown) : null);
+  lines.addEventListener("click", event => pair(event) && on.choose(...pair(event)));
+  lines.addEventListener("pointerover", event => {
+    const found = pair(event);
+    if (!found) return;
+    if (!event.target.firstChild) event.target.append(element("title", {}, `${found.map(title).join(" \u2192 ")}: ${shown.text(shown.value(...found))}`));
+    on.light(...found, true);
+  });
+  lines.addEventListener("pointerout", event => pair(event) && on.light(...pair(event), false));
+}
+
+// Source and target of a drawn arrow.
+const arrowPair = (arrow, shown) => [shown.columns[Number(arrow.dataset.source)], shown.columns[Number(arrow.dataset.target)]];
 
 function graphNode(name, index, angle, radius, node, on) {
   const [x, y] = onCircle(angle, radius);
@@ -131,10 +137,9 @@ function alongCircle(event, svg, count) {
 }
 
 // Lights the arrows of a task, or all of them where it is null.
-function lightNode(svg, name) {
+function lightNode(svg, shown, name) {
   svg.classList.toggle("lit", Boolean(name));
-  for (const arrow of svg.querySelectorAll(".arrow"))
-    arrow.classList.toggle("on", Boolean(name) && (arrow.dataset.source === name || arrow.dataset.target === name));
+  for (const arrow of svg.querySelectorAll(".arrow")) arrow.classList.toggle("on", Boolean(name) && arrowPair(arrow, shown).includes(name));
   for (const node of svg.querySelectorAll(".node")) node.classList.toggle("on", node.dataset.node === name);
 }
 

@@ -54,7 +54,7 @@ function graphWords(view, arrows, every) {
 }
 
 function showNode(svg, view, arrows, name) {
-  lightNode(svg, name);
+  lightNode(svg, view, name);
   if (!name) {
     fill("graph-lists");
     return;

@@ -62,8 +62,7 @@ const MARGINS = {
 };
 
 function paintGrid(now) {
-  const name = viewWords().title;
-  grid.table.setAttribute("aria-label", `${methodTitle(state.method)}: ${name}. Rows are sources, columns are targets. Arrow keys move, Enter opens a cell or sorts by a label.`);
+  grid.table.setAttribute("aria-label", `${now.title}. Rows are sources, columns are targets. Arrow keys move, Enter opens a cell or sorts by a label.`);
   const lit = {rows: grid.rows.map(found), columns: grid.columns.map(found)};
   const any = lit.rows.includes(true) || lit.columns.includes(true);
   for (const which of ["rows", "columns"])
@@ -91,7 +90,7 @@ function paintGrid(now) {
 // A cell's colour, number and marks; the text that it has.
 function paintCell(cell, number, className) {
   const there = isNumber(number);
-  const colours = there ? paint(number, state.view) : null;
+  const colours = there ? paint(number, shownView()) : null;
   const text = there ? viewText(number) : className.includes("failed") ? "\u00d7" : "";
   cell.className = className;
   cell.style.backgroundColor = there ? colours.fill : "";
@@ -111,15 +110,15 @@ function cellMarks(source, target, number) {
     "cell",
     own && "own",
     !there && (own && state.view === "relationship" ? "itself" : !together && failures(source, target).length ? "failed" : SUMMARY.so_far ? "missing later" : "missing"),
-    !together && beatsNothing(source, target) && "below",
+    !together && !state.compare && beatsNothing(source, target) && "below",
     !together && sharedImages(source, target) && "shared",
-    !together && mayBeNothing(source, target) && "unsure",
-    state.clear && !isClear(source, target) && "unclear",
+    !together && !state.compare && mayBeNothing(source, target) && "unsure",
+    state.clear && !state.compare && !isClear(source, target) && "unclear",
   ];
 }
 
 const marksInWords = (source, target) =>
-  isLine(source) || isLine(target) ? [] : [...unsureWords(source, target), ...cautions(source, target)];
+  isLine(source) || isLine(target) || state.compare ? [] : [...unsureWords(source, target), ...cautions(source, target)];
 
 function paintMargins(now) {
   const tasks = SUMMARY.order;
@@ -127,8 +126,8 @@ function paintMargins(now) {
     paintCell(cell, number, "cell margin");
     cell.setAttribute("aria-label", `${words}: ${isNumber(number) ? inWords(number) : "nothing to average"}`);
   };
-  grid.rows.forEach((name, line) => say(grid.margins.rows[line], meanOf(membersOf(name), tasks, value), `${lineTitle(name)} to other tasks, mean`));
-  grid.columns.forEach((name, column) => say(grid.margins.columns[column], meanOf(tasks, membersOf(name), value), `Other tasks to ${lineTitle(name)}, mean`));
+  grid.rows.forEach((name, line) => say(grid.margins.rows[line], meanOf(membersOf(name), tasks, now.value), `${lineTitle(name)} to other tasks, mean`));
+  grid.columns.forEach((name, column) => say(grid.margins.columns[column], meanOf(tasks, membersOf(name), now.value), `Other tasks to ${lineTitle(name)}, mean`));
 }
 
 function markSort(node, name) {

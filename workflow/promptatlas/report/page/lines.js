@@ -29,10 +29,11 @@ function sortBy(line, name) {
   set({sort: state.sort === own ? `-${own}` : state.sort === `-${own}` ? null : own});
 }
 
-// Names of the rows that are tasks or families, of those below them, and of columns. value: (source, target) -> number or null.
-function lines(value) {
+// Names of the rows that are tasks or families, of those below them, and of columns. value: (source, target) -> number or null; below: the
+// rows that are no tasks.
+function lines(value, below) {
   const names = folded(ordered());
-  return {rows: sorted(names, "column", value), below: calibration(), columns: sorted(names, "row", value)};
+  return {rows: sorted(names, "column", value), below, columns: sorted(names, "row", value)};
 }
 
 // The mean over a line's tasks, a task with itself aside unless it is asked for itself; null where none has a value.

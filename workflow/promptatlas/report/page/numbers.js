@@ -13,9 +13,9 @@ const percent = (number, digits = 0) => (isNumber(number) ? show(100 * number, d
 const pText = p => (isNumber(p) ? (p < 0.001 ? p.toFixed(4) : p < 0.095 ? p.toFixed(3) : p.toFixed(2)) : "\u2013");
 
 // A value of a view as text, short for a cell of the heatmap or long for words.
-function viewText(number, view = state.view, long = false) {
+function viewText(number, view = shownView(), long = false) {
   if (!isNumber(number)) return long ? "missing" : "";
-  const {unit, digits, diverging} = WORDS.views[view];
+  const {unit, digits, diverging} = viewWords(view);
   if (isNumber(digits) && unit !== "%") {
     const text = (diverging ? signed : show)(number, digits + (long ? 1 : 0));
     return long && unit ? `${text} ${unit}` : text;
@@ -25,3 +25,11 @@ function viewText(number, view = state.view, long = false) {
   return signed(number, long ? 2 : 1) + (long ? ` ${unit}` : "");
 }
 
+// A quantile, linear between the two numbers that are next to it; 0 of nothing.
+function quantile(numbers, share) {
+  if (!numbers.length) return 0;
+  const sorted = [...numbers].sort((a, b) => a - b);
+  const place = share * (sorted.length - 1);
+  const low = Math.floor(place);
+  return sorted[low] + (place - low) * ((sorted[low + 1] ?? sorted[low]) - sorted[low]);
+}

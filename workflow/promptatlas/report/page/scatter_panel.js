@@ -93,7 +93,7 @@ function drawScatterTable(dots, view, name) {
 selection("choose-measure", "measure", () => DATA.similarity.filter(one => !one.method || one.method === state.method).map(one => [one.measure, measureTitle(one.measure)]), ["method"]);
 selection("choose-colour", "coloured", () => [
   ["none", "all alike"],
-  ...(families().length > 1 ? [["kin", "within a family or across"], ["family", "by family of the target"]] : []),
+  ...(new Set(DATA.tasks.map(task => task.family)).size > 1 ? [["kin", "within a family or across"], ["family", "by family of the target"]] : []),
   ...ordered().map(name => [`target:${name}`, `target ${title(name)}`]),
 ], ["order"]);
 sections.register({id: "pane-scatter", keys: AGAIN_SCATTER, draw: drawScatter});

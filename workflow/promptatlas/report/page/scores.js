@@ -27,6 +27,9 @@ const BASELINES = {
 
 const matrixOf = ({protocol, method}) => DATA.matrices[`${protocol}/${method}`];
 const viewsOf = () => DATA.views;
+// Another study's scores on the chosen scale, over all its seeds.
+const foreignView = (matrix, chosen) => computed(chosen, matrix, Object.keys(matrix.seeds));
+const seedsDiffer = () => true;
 const firstBaseline = chosen => matrixOf(chosen).baseline;
 const chosenSeeds = chosen => (chosen.seeds ? listed(chosen.seeds) : Object.keys(matrixOf(chosen).seeds));
 const sourcesBeside = (matrix, view) => (view === "relationship" ? [] : matrix.sources.slice(DATA.tasks.length));
@@ -56,9 +59,9 @@ function viewOf({protocol, method, view, baseline, seeds}) {
   return once(["view", protocol, method, view, over, seeds].join("\n"), () => computed({protocol, method, view, baseline, seeds}));
 }
 
-function computed(chosen) {
-  const [matrix, n] = [matrixOf(chosen), DATA.tasks.length];
-  const bySeed = chosenSeeds(chosen).map(seed => matrix.seeds[seed]);
+function computed(chosen, matrix = matrixOf(chosen), seeds = chosenSeeds(chosen)) {
+  const n = DATA.tasks.length;
+  const bySeed = seeds.map(seed => matrix.seeds[seed]);
   const bases = bySeed.map(scores => (chosen.view === "gain_points" ? BASELINES[chosen.baseline](matrix, scores) : null));
   const scale = SCALES[chosen.view];
   const means = matrix.sources.map((_, s) =>
@@ -86,13 +89,4 @@ function limitsOf(view = state.view, {protocol, baseline} = state) {
     const edge = Math.min(quantile(sizes, 0.98) || 1, WORDS.views[view].farthest || Infinity);
     return [-edge, edge];
   });
-}
-
-// Linear between the two that are next to it; 0 of nothing.
-function quantile(numbers, share) {
-  if (!numbers.length) return 0;
-  const sorted = [...numbers].sort((a, b) => a - b);
-  const place = share * (sorted.length - 1);
-  const low = Math.floor(place);
-  return sorted[low] + (place - low) * ((sorted[low + 1] ?? sorted[low]) - sorted[low]);
 }

@@ -40,15 +40,7 @@ const KEYS = {
     const kept = every.filter(seed => listed(given).includes(seed));
     return kept.length < every.length ? joined(kept) : null;
   },
-  compare: (given, {protocol, method, ...chosen}) => {
-    const others = [
-      ...methodsOf(protocol).filter(one => one !== method).map(one => `method:${one}`),
-      ...DATA.protocols.filter(one => one !== protocol && DATA.matrices[`${one}/${method}`]).map(one => `protocol:${one}`),
-      ...seedsOf({protocol, method}).map(one => `seed:${one}`),
-      ...(SUMMARY.published ? ["published"] : []),
-    ];
-    return oneOf(others, null)(given);
-  },
+  compare: (given, chosen) => oneOf(comparisons(chosen).map(one => one[0]), null)(given),
   order: oneOf(ORDERS, "similar"),
   sort: (given, chosen) => {
     const [, line, name] = /^-?(row|column):(.*)$/s.exec(given || "") || [];

@@ -8,8 +8,8 @@ function tell({line, column}, event) {
   const number = now.value(source, target);
   const alone = !isFamily(source) && !isFamily(target);
   const lines = [
-    `${viewWords().title}: ${isNumber(number) ? viewText(number, state.view, true) : now.words(source, target)}`,
-    ...(alone ? [scoreWords(source, target), ...sureWords(source, target), ...cautions(source, target)] : []),
+    `${viewWords().title}: ${isNumber(number) ? viewText(number, shownView(), true) : now.words(source, target)}`,
+    ...(alone && state.compare ? [bothWords(source, target)] : alone ? [scoreWords(source, target), ...sureWords(source, target), ...cautions(source, target)] : []),
   ];
   tip.replaceChildren(
     element("div", {class: "strong"}, `${lineTitle(source)} \u2192 ${lineTitle(target)}`),
