@@ -78,7 +78,7 @@ def test_the_page_has_all_numbers_and_no_section_of_a_study(folder):
     assert [one["name"] for one in data["tasks"]] == sorted(NASTY)
     assert text.count("</script>") == 2 and "<b>bold</b>" not in text
     sections = re.findall(r'<section id="(\w+)"', text)
-    assert sections == ["matrix", "sources", "variance", "similarity", "read"]
+    assert sections == ["matrix", "sources", "budget", "variance", "similarity", "read"]
     assert not re.search(r"zero-shot|prompt\b|CLIP|images? per class", text.split('<script type="application/json"')[0])
 
 

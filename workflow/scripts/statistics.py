@@ -5,6 +5,7 @@ with reporting(snakemake.log[0]) as say:
     import pandas as pd
 
     from promptatlas.analysis import statistics
+    from promptatlas.analysis.budget import gains, record
     from promptatlas.records import cells
     from promptatlas.runs import tables
     from promptatlas.study.multitask import ROWS
@@ -21,7 +22,22 @@ with reporting(snakemake.log[0]) as say:
     contrasts = statistics.contrast(transfer, similarity, tasks, baselines)
     for name, one in (("statistics", table), ("explained", explained), ("contrasts", contrasts)):
         tables.save(one, study.paths.table(name))
+    budget = record.records(gains.of_tables(transfer, tasks))
     summary = statistics.summary(
-        transfer, similarity, table, tasks, baselines, permutations, methods, joint, ROWS, shared, choice, explained, contrasts, pairs
+        transfer,
+        similarity,
+        table,
+        tasks,
+        baselines,
+        permutations,
+        methods,
+        joint,
+        ROWS,
+        shared,
+        choice,
+        explained,
+        contrasts,
+        pairs,
+        budget,
     )
     cells.write(study.paths.summary, summary)

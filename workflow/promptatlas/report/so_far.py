@@ -13,6 +13,7 @@ from typing import Any
 import pandas as pd
 
 from promptatlas.analysis import statistics
+from promptatlas.analysis.budget import gains, record
 from promptatlas.analysis.pairs.of_study import columns
 from promptatlas.analysis.pairs.table import pairs
 from promptatlas.base.errors import UserError
@@ -69,7 +70,7 @@ def write(study: Study, path: Path, refresh: int | None = None) -> SoFar:
     if not known["transfer"]["score"].notna().any():
         raise UserError(f"{study.name} has nothing to show yet, it has {progress}; once a cell is measured there is a page")
     now = {"at": time.strftime("%Y-%m-%d %H:%M"), "running": _running(study), "ahead": str(still_to_come.still_to_come(study))}
-    summary = _summary(study, known) | {"so_far": asdict(progress) | now}
+    summary = _summary(study, known, progress.done) | {"so_far": asdict(progress) | now}
     page.write(
         tables={name: known[name] for name in ("transfer", "similarity", "statistics", "tasks", "tuning", "pairs")},
         config=study.description | {"results": study.config["results"]},
@@ -126,7 +127,8 @@ def _tables(study: Study) -> dict[str, pd.DataFrame]:
     }
 
 
-def _summary(study: Study, known: Mapping[str, pd.DataFrame]) -> dict[str, Any]:
+def _summary(study: Study, known: Mapping[str, pd.DataFrame], done: bool) -> dict[str, Any]:
+    """done: whether all cells are there; before, what to train is not to be chosen by them."""
     return statistics.summary(
         known["transfer"],
         known["similarity"],
@@ -138,6 +140,7 @@ def _summary(study: Study, known: Mapping[str, pd.DataFrame]) -> dict[str, Any]:
         sources=ROWS,
         shared=known["shared"],
         pairs=known["pairs"],
+        budget=record.records(gains.of_tables(known["transfer"], known["tasks"])) if done else (),
         **{name: _made(study, name, None) for name in ("joint", "choice", "explained", "contrasts")},
     )
 

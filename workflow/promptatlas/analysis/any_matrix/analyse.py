@@ -12,6 +12,7 @@ from promptatlas.analysis.any_matrix.compare import comparison
 from promptatlas.analysis.any_matrix.given import Given, GivenMatrix
 from promptatlas.analysis.any_matrix.groups import Groups, groups
 from promptatlas.analysis.any_matrix.scales import MatrixScale, undefined
+from promptatlas.analysis.budget import gains, record
 from promptatlas.analysis.statistics import contrasts, families as kinship, together
 from promptatlas.analysis.statistics.analyse import agreement_of, regret_rows, similarity_rows, table_of, variance_rows
 from promptatlas.analysis.statistics.contrasts import named, pairs
@@ -100,6 +101,7 @@ def analysis(
         "explained": together.records(tables["explained"], primary.name),
         "contrasts": tables["contrasts"].to_dict("records"),
         "groups": [_groups(one, found) for one, found in zip(given.matrices, grouped, strict=True)],
+        "budget": _budget(given) if "gain" in scales else [],
         "compared": tables["comparison"].to_dict("records"),
         "regret": records_of(table, *(test for test in table["test"].unique() if test.startswith("regret"))),
     }
@@ -198,6 +200,11 @@ def effects_table(given: Given, scale: MatrixScale) -> pd.DataFrame:
         about = {"method": one.method, "protocol": one.protocol, "task": list(one.tasks)}
         parts.append(pd.DataFrame(about | {"gives": gives, "receives": receives, "own": np.diagonal(mean)}))
     return pd.concat(parts, ignore_index=True)
+
+
+def _budget(given: Given) -> list[dict]:
+    """What to train when not everything can be; gains name a protocol only where there are several."""
+    return [one | {"protocol": one["protocol"] or given.matrices[0].protocol} for one in record.records(gains.of_given(given))]
 
 
 def groups_table(given: Given, found: Sequence[Groups]) -> pd.DataFrame:

@@ -46,15 +46,20 @@ def of_folder(folder: Path) -> list[GainsBySeed]:
     except (OSError, ValueError) as error:
         raise UserError(f"the tables in {folder} cannot be read ({one_line(error)}); make them again") from None
     if "score" in transfer:
-        return [
-            GainsBySeed(one.protocol, one.method, one.tasks, scales.matrix(one, "gain_points"), "points", HAND_WRITTEN)
-            for one in matrices.collect(transfer, tasks)
-        ]
+        return of_tables(transfer, tasks)
     if "gain" not in transfer:
         raise UserError(f"{folder} has no gains, as it has no baseline; run `promptatlas analyse` again with --baseline")
     names = tuple(sorted(tasks["task"]))
     groups, several = transfer.groupby(["protocol", "method"], sort=False), transfer["protocol"].nunique() > 1
     return [_pivoted(protocol * several, method, part, names) for (protocol, method), part in groups]
+
+
+def of_tables(transfer: pd.DataFrame, tasks: pd.DataFrame) -> list[GainsBySeed]:
+    """From the tables of these names of a study."""
+    return [
+        GainsBySeed(one.protocol, one.method, one.tasks, scales.matrix(one, "gain_points"), "points", HAND_WRITTEN)
+        for one in matrices.collect(transfer, tasks)
+    ]
 
 
 def of_given(given: Given) -> list[GainsBySeed]:

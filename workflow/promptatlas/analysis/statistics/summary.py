@@ -47,6 +47,7 @@ def summary(
     explained: pd.DataFrame | None = None,
     contrasts: pd.DataFrame | None = None,
     pairs: pd.DataFrame | None = None,
+    budget: Sequence[dict] = (),
 ) -> dict:
     """The dict written to summary.json, from the tables of a study; `baselines` may give the scores of a linear probe.
 
@@ -54,7 +55,8 @@ def summary(
     that name, whose comparison is the key `comparison`. joint: the table of that name, whose comparison is the key `joint`;
     sources: those in `transfer` that were tuned on many tasks. shared: the table `shared_images`; choice: the table
     of that name, whose rows are the key `choice`; explained, contrasts: likewise, on the primary scale (gains also as raw scores). pairs:
-    that of how sure each pair is, whose counts are the key `pairs`. The key `verdict` is the answer in short.
+    that of how sure each pair is, whose counts are the key `pairs`. budget: the key of that name, what to train when not
+    everything can be. The key `verdict` is the answer in short.
     """
     collected = collect(transfer, tasks, baselines)
     names = task_names(tasks)
@@ -94,6 +96,7 @@ def summary(
         "explained": [] if explained is None else together.records(explained, PRIMARY),
         "contrasts": [] if contrasts is None else contrast_records(contrasts, PRIMARY, "raw"),
         "pairs": [] if pairs is None else short(pairs),
+        "budget": [*budget],
         **cautions(transfer, tasks, shared, pd.Series(base, index=names), baselines),
     }
     return plain(result | {"verdict": of_study([(scores, Gained.of(scores)) for scores in collected], pairs, result)})

@@ -34,6 +34,7 @@ SCRIPTS = (
     "plots.js",
     "panel.js",
     "sections.js",
+    "budget.js",
     "cautions.js",
     "pairs.js",
     "similarity.js",

@@ -35,6 +35,7 @@ SCRIPTS = (
     "exports.js",
     "plots.js",
     "sections.js",
+    "budget.js",
     "cautions.js",
     "pairs.js",
     "similarity.js",

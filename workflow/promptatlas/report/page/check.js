@@ -72,11 +72,5 @@ function drawAlarm() {
     );
 }
 
-// A section that has nothing to show disappears together with its entry in the navigation.
-function hide(section, hidden) {
-  document.getElementById(section).hidden = hidden;
-  document.querySelector(`nav a[href="#${section}"]`).hidden = hidden;
-}
-
 sections.register({id: "check", draw: drawCheck});
 sections.register({id: "alarm", draw: drawAlarm});

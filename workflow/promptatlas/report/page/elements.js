@@ -16,6 +16,12 @@ function element(tag, attributes = {}, ...children) {
 const fill = (id, ...children) =>
   document.getElementById(id).replaceChildren(...children.flat().filter(one => one !== null));
 
+// A section that has nothing to show disappears together with its entry in the navigation.
+function hide(section, hidden) {
+  document.getElementById(section).hidden = hidden;
+  document.querySelector(`nav a[href="#${section}"]`).hidden = hidden;
+}
+
 // A table from a head (strings) and rows of cells (strings, nodes or numbers); columns named in `numeric` stand right.
 function table(head, rows, numeric = [], caption = null) {
   const side = index => (numeric.includes(index) ? {class: "n"} : {});
