@@ -93,7 +93,8 @@ def test_a_loop_in_a_loop_is_a_part_of_its_turn_and_nothing_goes_back(clock):
                     last = counted.how_far().inside
         assert last == "pets: array 2 of 2, image 100 of 100"
         for _ in through(range(10), "pass"):  # such as half of the results after the other half
-            shares.append(counted.how_far().share)
+            last = counted.how_far().share
+            shares += [last]
     assert shares == [0.25, 0.5, 0.75, *[1.0] * 11] and counted.done == 2
 
 
@@ -133,9 +134,13 @@ def test_loops_of_which_nobody_is_told_are_only_loops():
 def test_a_loop_that_fails_leaves_the_stage_as_it_was(clock):
     counted = Stage("tune", "prompts", Kept(), 1, clock)
     with counted.making("dogs", 1):
+        with pytest.raises(StopIteration):
+            next(iter(through([], "epoch")))
+        loop = through(range(3), "epoch")
+        assert next(loop) == 0
         with pytest.raises(ValueError, match="not a number"):
-            for _ in through(range(3), "epoch"):
-                raise ValueError("not a number")
+            loop.throw(ValueError("not a number"))
+        assert counted.how_far().inside == "dogs"
         assert stage._now.get() is counted
         for _ in through(range(3), "seed"):
             assert counted.how_far().inside == "dogs: seed 1 of 3"

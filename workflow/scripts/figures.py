@@ -14,4 +14,4 @@ with reporting(snakemake.log[0]) as say:
     tables = {name: pd.read_parquet(snakemake.input[name]) for name in names}
     folder = Path(snakemake.output[0])
     folder.mkdir(parents=True, exist_ok=True)
-    figures.draw(**tables, folder=folder)
+    figures.draw(**tables, folder=folder, wanted=snakemake.config["methods"], say=say)

@@ -140,7 +140,7 @@ def test_a_draw_on_which_the_metric_has_no_value_is_left_out(study: Study) -> No
     replace(study.paths.tries("coop", "c"), TRIES.packed(Tries(**vars(own) | {"labels": labels}), {}))
     found, said = evidence(Study(study.config | {"methods": ["coop"]}))
     assert ("coop", "c", 1, 3) not in found and ("coop", "c", 2, 3) in found and ("coop", "c", 1, 4) in found
-    assert said == ["no choice for c from draw 3 with 1 images per class: all are of class 0, and roc_auc compares two"]
+    assert said == ["no choice for c from draw 3 with 1 image per class: all are of class 0, and roc_auc compares two"]
 
 
 def test_the_table_has_a_part_for_each_method_and_all_together(study: Study) -> None:

@@ -75,8 +75,9 @@ def _told(kept: Kept, row: Row, title: str) -> list[str]:
         ", ".join(each) for each in zip(*[(f"{float(one['shots']):.0f}", f"{float(one['gain']):+.1f}") for one in labelled], strict=True)
     ]
     behind = float(labelled[-1]["gain"]) - value["gain"]
+    image = "image" if shots == "1" else "images"
     return [
         *told,
-        f"  with {shots} labelled images per class the choice gained {gains}: without labels it is {behind:.1f} points worse than with "
+        f"  with {shots} labelled {image} per class the choice gained {gains}: without labels it is {behind:.1f} points worse than with "
         f"{float(labelled[-1]['shots']):.0f}",
     ]

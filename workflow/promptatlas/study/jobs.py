@@ -14,6 +14,7 @@ from pathlib import Path
 from typing import Any, ClassVar
 
 from promptatlas.base.errors import UserError
+from promptatlas.base.messages import counted
 from promptatlas.evaluation import estimates
 from promptatlas.records import cells, whole
 from promptatlas.records.cells import Cell
@@ -166,7 +167,7 @@ class DrawJob(ComputeJob):
     @property
     def message(self) -> str:
         learners, seeds = len(self.scope.learners), len(self.scope.seeds)
-        return f"Draw {self.scope.shots} training images per class for {learners} tasks and {seeds} seeds"
+        return f"Draw {counted(self.scope.shots, 'training image')} per class for {counted(learners, 'task')} and {counted(seeds, 'seed')}"
 
     def cost(self, sizes: Mapping[str, Size]) -> Work:
         return Work()
@@ -198,7 +199,7 @@ class EncodeJob(ComputeJob):
 
     @property
     def message(self) -> str:
-        return f"Encode the images and class names of {len(self.tasks)} tasks"
+        return f"Encode the images and class names of {counted(len(self.tasks), 'task')}"
 
     def cost(self, sizes: Mapping[str, Size]) -> Work:
         return together(costs.encoding(self.scope, sizes[task]) for task in self.tasks)
@@ -231,7 +232,7 @@ class ProbeJob(ComputeJob):
 
     @property
     def message(self) -> str:
-        return f"Fit linear probes on {len(self.tasks)} tasks"
+        return f"Fit linear probes on {counted(len(self.tasks), 'task')}"
 
     def cost(self, sizes: Mapping[str, Size]) -> Work:
         return together(costs.probing(sizes[task]) for task in self.tasks for _ in self.scope.seeds)
@@ -261,7 +262,7 @@ class TuneJob(MethodJob):
 
     @property
     def message(self) -> str:
-        return f"Tune {self.method}: {len(self.tasks) * len(self.seeds)} prompts; {KEPT}"
+        return f"Tune {self.method}: {counted(len(self.tasks) * len(self.seeds), 'prompt')}; {KEPT}"
 
     def cost(self, sizes: Mapping[str, Size]) -> Work:
         method = MethodCosts.of(self.scope, self.method)
@@ -313,7 +314,7 @@ class ShareJob(MethodJob):
 
     @property
     def message(self) -> str:
-        return f"Train together {self.method}: {len(self.outputs)} results; {KEPT}"
+        return f"Train together {self.method}: {counted(len(self.outputs), 'result')}; {KEPT}"
 
     def cost(self, sizes: Mapping[str, Size]) -> Work:
         method = MethodCosts.of(self.scope, self.method)
@@ -356,7 +357,7 @@ class AdaptJob(MethodJob):
 
     @property
     def message(self) -> str:
-        return f"Adapt {self.method}: {len(self.outputs)} results; {KEPT}"
+        return f"Adapt {self.method}: {counted(len(self.outputs), 'result')}; {KEPT}"
 
     def cost(self, sizes: Mapping[str, Size]) -> Work:
         method = MethodCosts.of(self.scope, self.method)
@@ -503,7 +504,8 @@ class TryJob(MethodJob):
     @property
     def message(self) -> str:
         draws, shots = len(self.scope.choice.draws), max(self.scope.choice.shots)
-        return f"Try {self.method} on {draws} draws of {shots} training images per class of {len(self.targets)} targets; {KEPT}"
+        images, targets = counted(shots, "training image"), counted(len(self.targets), "target")
+        return f"Try {self.method} on {counted(draws, 'draw')} of {images} per class of {targets}; {KEPT}"
 
     def cost(self, sizes: Mapping[str, Size]) -> Work:
         method, choice = MethodCosts.of(self.scope, self.method), self.scope.choice
@@ -562,7 +564,7 @@ class TransferJob(MethodJob):
 
     @property
     def message(self) -> str:
-        return f"Transfer {self.method} ({self.protocol}): {sum(1 for _ in self.cells())} cells; {KEPT}"
+        return f"Transfer {self.method} ({self.protocol}): {counted(sum(1 for _ in self.cells()), 'cell')}; {KEPT}"
 
     def _tuned(self) -> Counter[tuple[str, int]]:
         """By target and seed, how many prompts are tuned on side by side."""

@@ -14,6 +14,7 @@ import pandas as pd
 from promptatlas.analysis.choice.book import COLUMNS, FEWEST_TASKS, book
 from promptatlas.analysis.choice.evidence import Candidate, Evidence, together
 from promptatlas.base.errors import Failed
+from promptatlas.base.messages import counted
 from promptatlas.base.progress import Say
 from promptatlas.evaluation.contributions import contributions
 from promptatlas.evaluation.similarity import TRUTH
@@ -60,7 +61,7 @@ class Evidences:
                 for draw in tries.draws:
                     rows = tries.rows(draw, shots)
                     if told := metrics.undefined(task.task.metric, tries.labels[rows]):
-                        self.say(f"no choice for {target} from draw {draw} with {shots} images per class: {told}")
+                        self.say(f"no choice for {target} from draw {draw} with {counted(shots, 'image')} per class: {told}")
                         continue
                     yield _evidence(method, target, task.task.metric, tries, draw, shots, truth, close)
 

@@ -1,7 +1,9 @@
 """Static figures of a study, in the widths of one and two columns of a paper. Knows nothing of where the tables come from."""
 
+from collections.abc import Callable, Iterable, Sequence
 from functools import partial
 from pathlib import Path
+from typing import TypeVar
 
 import matplotlib
 import pandas as pd
@@ -11,6 +13,8 @@ from promptatlas.analysis.statistics.methods import compare
 from promptatlas.analysis.statistics.seriation import common_order
 from promptatlas.analysis.statistics.views import VIEWS, colour_limits, has
 from promptatlas.analysis.words import method_title, way_title
+from promptatlas.base.telling import Say
+from promptatlas.report.figures.fonts import lettered
 from promptatlas.report.figures.matrix import heatmap
 from promptatlas.report.figures.methods import gains
 from promptatlas.report.figures.published import side_by_side
@@ -18,6 +22,8 @@ from promptatlas.report.figures.relations import correlation_forest, similarity_
 from promptatlas.report.figures.shots import curves
 from promptatlas.report.figures.style import STYLE, WIDTHS, save_both
 from promptatlas.report.listing import BESIDE, HEATMAP, JOINT, SIMILARITY
+
+T = TypeVar("T")
 
 __all__ = ["draw", "draw_comparison", "draw_shots"]
 
@@ -31,20 +37,26 @@ def draw(
     tasks: pd.DataFrame,
     folder: Path,
     methods: pd.DataFrame | None = None,
+    wanted: Sequence[str] = (),
+    say: Say = lambda line: None,
 ) -> list[Path]:
     """Write every figure of a study into `folder`, and for one column into its folder `column`, each as .svg, .png and .pdf; the paths.
+    wanted: methods in the order of the configuration.
 
     `heatmap-<protocol>-<method>-<view>`, `published-<method>`, `similarity-<protocol>`, `variance`, `correlations` and, from
     the table `methods`, `methods`; what the study is too small for is left out. One
     column has the matrices of `IN_ONE_COLUMN`, of as many tasks as there is room for names of.
     """
-    collected = collect(transfer, tasks)
+    collected = in_order(collect(transfer, tasks), wanted, lambda scores: scores.method)
+    statistics = statistics.iloc[in_order(range(len(statistics)), wanted, statistics["method"].tolist().__getitem__)]
     order = common_order(collected)
     titles = dict(zip(tasks["task"], tasks["title"], strict=True))
     folder = Path(folder)
     folder.mkdir(parents=True, exist_ok=True)
     written: list[Path] = []
-    with matplotlib.rc_context(STYLE):
+    with lettered([*map(str, titles.values()), *map(method_title, transfer["method"].unique())]) as remarks:
+        for remark in remarks:
+            say(remark)
         for protocol in dict.fromkeys(scores.protocol for scores in collected):
             group = [scores for scores in collected if scores.protocol == protocol]
             for view in VIEWS:
@@ -62,6 +74,12 @@ def draw(
         if methods is not None:
             written += save_both(partial(gains, compare(methods)), folder, "methods")
     return written
+
+
+def in_order(things: Iterable[T], wanted: Sequence[str], method: Callable[[T], str]) -> list[T]:
+    """Things that belong to methods in the order of `wanted`, those of other methods last; otherwise as they are."""
+    place = {name: number for number, name in enumerate(wanted)}
+    return sorted(things, key=lambda one: place.get(method(one), len(place)))
 
 
 def draw_comparison(summary: dict, folder: Path) -> list[Path]:

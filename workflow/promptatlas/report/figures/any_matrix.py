@@ -1,11 +1,9 @@
 """Static figures of given matrices, with the drawings that studies have."""
 
-import warnings
 from collections import Counter
 from functools import partial
 from pathlib import Path
 
-import matplotlib
 import numpy as np
 import seaborn as sns
 from matplotlib import pyplot as plt
@@ -19,15 +17,15 @@ from promptatlas.analysis.statistics.matrices import similarity_matrices
 from promptatlas.analysis.statistics.scales import seed_mean
 from promptatlas.analysis.statistics.views import View
 from promptatlas.report.colours import colour_of
+from promptatlas.report.figures.fonts import lettered
 from promptatlas.report.figures.lettering import cut, plain
 from promptatlas.report.figures.matrix import grid
 from promptatlas.report.figures.relations import Panel, correlation_forest, scatters, variance_bars
-from promptatlas.report.figures.style import SMALL, STYLE, framed, save_both
+from promptatlas.report.figures.style import SMALL, framed, save_both
 
 NAMES = ("heatmap-*", "givers-*", "similarity-*", "variance", "correlations")
 AXES = ("source: what transfer comes from", "target: what it is measured on")
 DRAWN = (RELATIONSHIP, "raw", "perfection_gap")  # beside the scale of headlines; the page has all
-BOXES = "Figures: no font here has some signs of the names, which are boxes there; the page shows them."
 MOST_NAMES, LONGEST = 60, 40
 
 
@@ -39,14 +37,9 @@ def draw(analysis: Analysis, folder: Path) -> tuple[list[Path], list[str]]:
     `similarity-<method>`; what the matrix is too small for is left out.
     """
     folder.mkdir(parents=True, exist_ok=True)
-    with warnings.catch_warnings(record=True) as caught, matplotlib.rc_context(STYLE):
-        warnings.simplefilter("always")
-        written = _drawn(analysis, folder)
-    boxes = [one for one in caught if "missing from font" in str(one.message)]
-    for one in caught:
-        if one not in boxes:
-            warnings.warn_explicit(one.message, one.category, one.filename, one.lineno)
-    return written, [BOXES] if boxes else []
+    named = [name for one in analysis.given.matrices for name in (one.method, one.protocol, *one.tasks)]
+    with lettered([*named, *analysis.tables["similarity"].get("measure", ())]) as remarks:
+        return _drawn(analysis, folder), remarks
 
 
 def _drawn(analysis: Analysis, folder: Path) -> list[Path]:

@@ -64,6 +64,12 @@ def broken(text: str, room: float, size: float, most: int = 2) -> str:
     return "\n".join(cut(line, room, size) for line in lines)
 
 
+def lacking(text: str) -> set[str]:
+    """The signs of `text` that the shipped font has not got."""
+    font = _font()
+    return {sign for sign in plain(text) if not font.get_char_index(ord(sign)) and unicodedata.category(sign) not in ("Cf", "Mn", "Me")}
+
+
 @cache
 def _advance(sign: str) -> float:
     """Width of a sign, in sizes of its text."""

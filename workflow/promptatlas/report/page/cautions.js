@@ -18,7 +18,7 @@ function cautions(source, target) {
     words.push(`No better than always answering the largest class (${percent(largestClass(target), 1)}).`);
   if (shared)
     words.push(
-      `The two tasks share ${shared.source_is_whole && shared.target_is_whole ? "" : "at least "}${shared.shared} images` +
+      `The two tasks share ${shared.source_is_whole && shared.target_is_whole ? "" : "at least "}${shared.shared} ${shared.shared === 1 ? "image" : "images"}` +
         (shared.tested ? `: ${shared.tested} of ${shared.n_test} test images are training or validation images of the source.` : "."),
     );
   return words;

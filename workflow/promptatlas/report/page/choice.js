@@ -50,7 +50,7 @@ function choiceWords(rows) {
   const shots = Math.max(...rows.map(one => one.shots || 0));
   const find = (rule, orNone) => rows.find(one => one.rule === rule && one.or_none === orNone && (one.shots || 0) === shots);
   const [tried, decided, list, any] = [find("try", false), find("try", true), find("static_list", false), find("random", false)];
-  const images = shots ? `${shots} image${shots === 1 ? "" : "s"} per class` : "the images that there were";
+  const images = shots ? perClass([shots]) : "the images that there were";
   return [
     para(
       `To use a prompt of this study on new data, label a few images, try all prompts on them as they are, and use the best only if it beats the hand-written prompt clearly: \u201cpromptatlas recommend\u201d does so. How well that works is measured here on each of ${tried.n_tasks} tasks in turn, by ${methodTitle(state.method)}, as if it were new: its own prompts are no candidates, and whatever is chosen or fitted is so on the other tasks.`,

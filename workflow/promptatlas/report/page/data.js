@@ -19,6 +19,13 @@ const methodTitle = name =>
     .map(one => titleOf("methods", one))
     .join(" and ");
 
+// How many images of each class were drawn, in words; `shots` are the numbers that occur.
+const perClass = shots => `${shots.join(", ")} ${shots.every(one => one === 1) ? "image" : "images"} per class`;
+
+// The methods of "a~b" in the order of the configuration.
+const inOrder = pair =>
+  pair.split("~").sort((one, other) => DATA.methods.indexOf(one) - DATA.methods.indexOf(other)).join("~");
+
 // Tasks in the chosen order; an array of names.
 function ordered() {
   const names = SUMMARY.order.slice();

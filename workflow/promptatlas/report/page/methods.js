@@ -46,7 +46,7 @@ function comparisonWords(base) {
   const [first, second] = COMPARED.methods;
   const pair = COMPARED.pairs.find(one => one.better === first.method && one.worse === second.method);
   const clear = pair && isNumber(pair.low) && pair.low > 0;
-  const few = COMPARED.shots.length ? ` with ${COMPARED.shots.join(", ")} images per class` : "";
+  const few = COMPARED.shots.length ? ` with ${perClass(COMPARED.shots)}` : "";
   const helped = COMPARED.methods.filter(one => isNumber(one.low) && one.low > 0).length;
   const others = beside().filter(one => isNumber(one.low)).length;
   const left = COMPARED.tasks_left_out.length;
@@ -82,7 +82,7 @@ function gainPlot(base) {
       high: one.high,
       dots: Object.entries(one.by_task).map(([name, score]) => 100 * (score - base.by_task[name])),
       filled: true,
-      colour: "var(--accent)",
+      colour: DATA.colours[one.method] || "var(--accent)",
       note: signed(one.difference),
     }));
   const every = rows.flatMap(row => [...row.dots, row.low, row.high].filter(isNumber)).concat(0, 1);

@@ -58,7 +58,7 @@ def payload(
         "tasks": [{"name": name} | {key: plain(card[key]) for key in CARD if key in card} for name, card in cards.iterrows()],
         "words": words.every(),
         "methods": in_order(summary["methods"], config.get("methods", ())),
-        "colours": {name: colour_of(name, summary["methods"]) for name in summary["methods"]},
+        "colours": {name: colour_of(name, summary["methods"]) for name in [*summary["methods"], *compared(summary)]},
         "protocols": summary["protocols"],
         "tuned_epochs": {protocol: tuned_epochs(protocol, summary["methods"], config) for protocol in summary["protocols"]},
         "views": list(SHOWN),
@@ -74,6 +74,11 @@ def payload(
         "verdict": verdict(summary, names_of(cards["title"].to_dict())),
         "summary": summary,
     }
+
+
+def compared(summary: Mapping[str, Any]) -> list[str]:
+    """The methods that are compared on tasks of their own, also those that have no matrix."""
+    return [one["method"] for one in (summary.get("comparison") or {}).get("methods", ())]
 
 
 def names_of(titles: Mapping[str, str]) -> Names:

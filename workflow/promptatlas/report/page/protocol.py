@@ -11,6 +11,7 @@ import pandas as pd
 
 from promptatlas.analysis.paper_protocols import AVERAGE, HARMONIC, MEASURED, PUBLISHED, SCORE, ZERO_SHOT
 from promptatlas.analysis.words import method_title
+from promptatlas.base import messages
 from promptatlas.report.page import static
 from promptatlas.report.page.markup import Section, TableCell
 from promptatlas.study.designs import DESIGNS
@@ -46,7 +47,7 @@ def _lead(summary: Mapping, wanted: Sequence[str]) -> str:
     tasks = static.counted(summary["n_tasks_measured"], len(summary["tasks"]), "task")
     seeds, measured = (static.counted(count, count, what) for count, what in ((len(summary["seeds"]), "seed"), (cells, "measurement")))
     return (
-        f"{methods} on {tasks} with {summary['backbone']}, {summary['shots'][0]} images per class, {seeds}: {measured}"
+        f"{methods} on {tasks} with {summary['backbone']}, {messages.counted(summary['shots'][0], 'image')} per class, {seeds}: {measured}"
         f"{f', and {missing} missing' if missing else ''}."
     )
 

@@ -195,11 +195,14 @@ function drawRegret() {
 }
 
 function drawAgreement() {
-  const records = SUMMARY.agreement.filter(one => one.response === PRIMARY);
+  const place = one => inOrder(one.method).split("~").map(name => String(DATA.methods.indexOf(name)).padStart(4)).join("~");
+  const records = SUMMARY.agreement
+    .filter(one => one.response === PRIMARY)
+    .sort((one, other) => place(one).localeCompare(place(other)));
   const told = one => (isNumber(one.estimate) ? `${show(one.estimate)}${isNumber(one.low) ? ` [${show(one.low)}, ${show(one.high)}]` : ""}, p = ${pText(one.p)}${isNumber(one.p_blocks) ? `, beyond family ${pText(one.p_blocks)}` : ""}` : `cannot be told, ${one.reason}`);
   const words = records.map(one => {
     const pair = one.method.includes("~")
-      ? `${methodTitle(one.method)}${DATA.protocols.length > 1 ? ` (${one.protocol})` : ""}`
+      ? `${methodTitle(inOrder(one.method))}${DATA.protocols.length > 1 ? ` (${one.protocol})` : ""}`
       : `${methodTitle(one.method)}, protocols ${one.protocol.replace("~", " and ")}`;
     return `${pair}: ${told(one)}`;
   });
