@@ -60,7 +60,7 @@ def _candidates() -> tuple[FontEntry, ...]:
 
 @cache
 def _has(path: str, sign: str) -> bool:
-    """Whether a font can draw a sign: emoji of pictures cannot be drawn in any size."""
+    """Whether a font can draw a sign: fonts of coloured emoji have images of one size, which it cannot."""
     try:
         font = get_font(path)
         return bool(font.scalable and font.get_char_index(ord(sign)))
