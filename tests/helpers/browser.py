@@ -1,5 +1,7 @@
 """A page as its own script has it, and as Chromium shows it: one browser for all tests of a file."""
 
+import base64
+import gzip
 import json
 import re
 import shutil
@@ -16,8 +18,22 @@ MILLISECONDS = 4000  # of the page's own time, which passes as fast as the page 
 
 
 def embedded(path) -> dict:
-    block = re.search(r'<script type="application/json" id="data">(.*?)</script>', path.read_text(), re.S)
-    return json.loads(block[1])
+    """The data of a page; what it unpacks when a cell is opened is in its place, under `cells`, `tuning`, `classes.scores` and `images`."""
+    blocks = dict(re.findall(r'<script type="application/json" id="(\w+)">(.*?)</script>', path.read_text(), re.S))
+    data = json.loads(blocks["data"])
+    if "later" not in blocks:
+        return data
+    later = json.loads(blocks["later"])
+    data |= {kind: {name: unpacked(text) for name, text in some.items()} for kind, some in later.items()}
+    scores = {
+        key: {source: {target: cell["classes"] for target, cell in targets.items()} for source, targets in sources.items()}
+        for key, sources in data["cells"].items()
+    }
+    return data | {"classes": data["classes"] | {"scores": scores}, "images": json.loads(blocks["images"])}
+
+
+def unpacked(text: str):
+    return json.loads(gzip.decompress(base64.b64decode(text)))
 
 
 class Browser:

@@ -9,6 +9,7 @@ from importlib.metadata import version
 
 import pytest
 
+from browser import embedded
 from promptatlas.runs import provenance
 from tiny_study import CONFIG, ENVIRONMENT, PROMPTATLAS
 
@@ -86,11 +87,18 @@ def test_a_study_packs_to_the_same_bytes_whenever_it_is_packed(study):
         entries = archive.getmembers()
         names = [entry.name for entry in entries]
         packed = archive.extractfile("tiny/tables/transfer.csv").read()
+        page = archive.extractfile("tiny/report.html").read()
     assert names == sorted(names) and all(entry.mtime == entry.uid == 0 and not entry.uname for entry in entries)
     wanted = {"tables/transfer.parquet", "prompts/coop/seed1/shapes.safetensors", "config.json", "provenance.json", "report.html"}
     wanted |= {"atlas.json", "features.safetensors"}
     assert {f"tiny/{name}" for name in wanted} <= {*names} and f"{len(names)} files" in told.stdout
     assert packed == (study.results / "tables" / "transfer.csv").read_bytes()
+    (study.folder / "packed.html").write_bytes(page)
+    made, published = embedded(study.results / "report.html"), embedded(study.folder / "packed.html")
+    assert set(made["images"]) == set(CONFIG["tasks"]) and published["images"] == {} and b"data:image" not in page
+    # the study was moved since its page was made: neither folder is published
+    assert published["origin"]["folder"] == "." != made["origin"]["folder"] != str(study.folder)
+    assert made["origin"]["folder"].encode() not in page and published["cells"] == made["cells"]
     assert not any(name.endswith(".npy") or "/backbone/" in name or "/tasks/" in name for name in names)
 
 

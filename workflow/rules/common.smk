@@ -14,6 +14,7 @@ asked.overwrite_threads = session.for_stages(study, asked.overwrite_threads)
 asked.overwrite_resources = session.for_stages(study, asked.overwrite_resources)
 
 if workflow.is_main_process:
+    session.remember(workflow.overwrite_configfiles, workflow.config_settings.config, workflow.main_snakefile)
     session.listen()
     session.require_data(study)
     damaged = session.mended(study, workflow.output_settings.dryrun)

@@ -25,6 +25,8 @@ rule page:
         config=study.paths.resolved_config,
         summary=study.paths.summary,
         again=again([study.paths.report]),
+    params:
+        report=study.config["report"],
     output:
         listed_page(),
     log:

@@ -9,6 +9,8 @@ with reporting(snakemake.log[0]) as say:
 
     from promptatlas.records import cells
     from promptatlas.report import page
+    from promptatlas.report.page.study_data import StudyData
+    from promptatlas.runs.asked import Asked
     from promptatlas.study.study import Study
 
     study = Study(snakemake.config)
@@ -19,4 +21,5 @@ with reporting(snakemake.log[0]) as say:
         cells=(cells.read(path) for path in study.all_cells if path.exists()),
         path=Path(snakemake.output[0]),
         summary=json.loads(Path(snakemake.input.summary).read_text()),
+        beside=StudyData.study(study, Asked.noted()),
     )

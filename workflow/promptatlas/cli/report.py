@@ -27,11 +27,14 @@ def add(commands: Any) -> argparse.ArgumentParser:
 def _report(options: argparse.Namespace) -> int:
     os.environ["CUDA_VISIBLE_DEVICES"] = ""  # looking takes no device from anybody
     from promptatlas.report import so_far
+    from promptatlas.runs.asked import Asked
 
     study = configured.study(options)
+    files = [options.configfile] if options.configfile else []
+    asked = Asked.of(files, configured.given_values(options.config))
     path = options.output or study.folder / "so_far.html"
     if options.watch:
-        so_far.watch(study, path, lambda told: print(told, flush=True))
+        so_far.watch(study, path, lambda told: print(told, flush=True), asked=asked)
     else:
-        print(so_far.write(study, path).told(study, path))
+        print(so_far.write(study, path, asked=asked).told(study, path))
     return 0

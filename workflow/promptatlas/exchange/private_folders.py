@@ -1,4 +1,5 @@
-"""Files without the folders of the machine that they were written on: what is published names data by their last folder only.
+"""Files without the folders of the machine that they were written on, pages without images: what is published names data by their last
+folder only.
 
 Knows which kinds of files may hold text, and nothing of what the text says.
 """
@@ -9,14 +10,16 @@ import json
 import os
 import re
 import sys
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from pathlib import Path
 
 from promptatlas.backbone.kinds import LOCAL
 from promptatlas.base import plugins
+from promptatlas.report.page import markup, origin
 from promptatlas.study.study import Study
 
-TEXTS = (".json", ".csv", ".html", ".svg", ".txt", ".py")
+TEXTS, PAGE = (".json", ".csv", ".svg", ".txt", ".py"), ".html"
+IMAGES = "images"  # the block of a page that holds them
 
 
 class Private:
@@ -26,27 +29,35 @@ class Private:
         names = {folder: Path(folder).name for folder in _folders(study)}
         names |= {str(Path.cwd()): ".", os.path.realpath("."): ".", str(Path.home()): "~"}
         self.names = {folder: name for folder, name in names.items() if len(folder) > 1}
-        # as they stand in a text, in JSON, in a page and in JSON within a page
-        forms = (str, lambda text: json.dumps(text)[1:-1], html.escape, lambda text: html.escape(json.dumps(text)[1:-1]))
-        self.forms = {form(folder): form(name) for folder, name in self.names.items() for form in forms}
-        longest_first = sorted(self.forms, key=len, reverse=True)
-        self.pattern = re.compile(rf"(?<![\w.~-])(?:{'|'.join(map(re.escape, longest_first))})(?![\w-])")
-
-    def clean(self, text: str) -> str:
-        return self.pattern.sub(lambda found: self.forms[found[0]], text)
+        self.clean = _cleaner(self.names)
 
     def content(self, path: Path) -> bytes:
-        """What is in a file, without those folders; the bytes of the file if it names none of them."""
+        """What is in a file, without those folders and images; the bytes of the file if it names none of them."""
         content = path.read_bytes()
+        if path.suffix == PAGE:
+            return _text(content, self._page)
         if path.suffix in TEXTS:
             return _text(content, self.clean)
         if path.suffix == ".parquet":
             return _table(content, self.clean)
         return self.tensors(content) if path.suffix == ".safetensors" else content
 
+    def _page(self, text: str) -> str:
+        """A page without images, and without the folders that it was made in, which need not be those of the study now."""
+        return _cleaner(self.names | origin.places(text))(markup.without(text, IMAGES))
+
     def tensors(self, content: bytes) -> bytes:
         """The same of what a safetensors file holds."""
         return _tensors(content, self.clean)
+
+
+def _cleaner(names: Mapping[str, str]) -> Callable[[str], str]:
+    """What puts in the place of each folder its other name, as they stand in a text, in JSON, in a page and in JSON within a page."""
+    every = (str, lambda text: json.dumps(text)[1:-1], html.escape, lambda text: html.escape(json.dumps(text)[1:-1]))
+    forms = {form(folder): form(name) for folder, name in names.items() for form in every}
+    longest_first = sorted(forms, key=len, reverse=True)
+    pattern = re.compile(rf"(?<![\w.~-])(?:{'|'.join(map(re.escape, longest_first))})(?![\w-])")
+    return lambda text: pattern.sub(lambda found: forms[found[0]], text)
 
 
 def _folders(study: Study) -> set[str]:

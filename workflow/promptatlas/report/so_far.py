@@ -20,7 +20,9 @@ from promptatlas.base.errors import UserError
 from promptatlas.base.progress import Say
 from promptatlas.records import cells
 from promptatlas.report import page
+from promptatlas.report.page.study_data import StudyData
 from promptatlas.runs import still_to_come, tables
+from promptatlas.runs.asked import PLAINLY, Asked
 from promptatlas.study.designs import EXPLAINED
 from promptatlas.study.multitask import ROWS
 from promptatlas.study.study import Study
@@ -58,8 +60,9 @@ class SoFar:
         return f"{self.cells:,} of {self.all_cells:,} cells, {self.prompts:,} of {self.all_prompts:,} prompts"
 
 
-def write(study: Study, path: Path, refresh: int | None = None) -> SoFar:
-    """Write the page at `path`; how far the study is. refresh: seconds after which a browser reads the page again.
+def write(study: Study, path: Path, refresh: int | None = None, asked: Asked = PLAINLY) -> SoFar:
+    """Write the page at `path`; how far the study is. refresh: seconds after which a browser reads the page again; asked: how one asks
+    for the study.
 
     UserError for a study of another design than a matrix, and before there is any cell.
     """
@@ -78,18 +81,19 @@ def write(study: Study, path: Path, refresh: int | None = None) -> SoFar:
         path=path,
         summary=summary,
         refresh=refresh,
+        beside=StudyData.study(study, asked),
     )
     return progress
 
 
-def watch(study: Study, path: Path, say: Say, wait: Callable[[float], None] = time.sleep) -> None:
+def watch(study: Study, path: Path, say: Say, wait: Callable[[float], None] = time.sleep, asked: Asked = PLAINLY) -> None:
     """Write the page at `path` again whenever there is more to show, until all cells are there."""
     before = None
     while True:
         progress = SoFar.of(study)
         if progress != before:
             try:
-                say(write(study, path, None if progress.done else EVERY).told(study, path))
+                say(write(study, path, None if progress.done else EVERY, asked).told(study, path))
             except UserError as why:  # nothing is measured yet, or a file is just being replaced
                 say(str(why))
         if lines := _running(study):

@@ -19,6 +19,7 @@ from promptatlas.base.errors import INTERRUPTED, NOTHING_LOST, UserError, of_the
 from promptatlas.base.files import sweep
 from promptatlas.base.messages import counted
 from promptatlas.runs import changes, damage, data_folders, failures, plugin_changes
+from promptatlas.runs.asked import Asked
 from promptatlas.runs.variables import DETERMINISTIC, FORCED, LOOKS
 from promptatlas.study import relative_folders
 from promptatlas.study.study import Study
@@ -44,6 +45,11 @@ def plan(config: dict[str, Any], files: Iterable[str | Path] = ()) -> Study:
         wrong = wrong or [error]  # what is not in its place may be why the rest is wrong
     end_if_any(wrong)
     return study
+
+
+def remember(files: Iterable[Path], values: Mapping[str, Any], snakefile: str) -> None:
+    """How this run was asked for, which its page tells: configuration files, values on top of them, and the Snakefile."""
+    Asked.of(files, values, snakefile).note()
 
 
 def require_data(study: Study) -> None:

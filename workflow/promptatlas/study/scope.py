@@ -28,7 +28,20 @@ from promptatlas.tasks.task import Task
 
 ZERO_SHOT = "zero_shot"
 # What plugins register says itself what it was made from.
-WHERE = ("results", "data_root", "download", "plugins", "jobs", "device", "deterministic", "memory_mib", "minutes", "resources", "only")
+WHERE = (
+    "results",
+    "data_root",
+    "download",
+    "plugins",
+    "jobs",
+    "device",
+    "deterministic",
+    "memory_mib",
+    "minutes",
+    "resources",
+    "only",
+    "report",
+)
 
 
 class Scope:

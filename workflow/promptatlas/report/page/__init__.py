@@ -10,8 +10,9 @@ from pathlib import Path
 import pandas as pd
 
 from promptatlas.base.files import replace
-from promptatlas.report.page import joint, markup, ways
-from promptatlas.report.page.payload import payload
+from promptatlas.report.page import cell_evidence, joint, markup, ways
+from promptatlas.report.page.payload import later, payload
+from promptatlas.report.page.study_data import StudyData
 
 SCRIPTS = (
     "protocols.js",
@@ -32,7 +33,12 @@ SCRIPTS = (
     "tip.js",
     "exports.js",
     "plots.js",
+    "later.js",
     "panel.js",
+    "cell_classes.js",
+    "cell_images.js",
+    "cell_confusions.js",
+    "cell_origin.js",
     "sections.js",
     "budget.js",
     "cautions.js",
@@ -61,23 +67,33 @@ def write(
     path: Path,
     summary: dict,
     refresh: int | None = None,
+    beside: StudyData | None = None,
 ) -> None:
     """Write the page at `path`.
 
     tables: transfer, similarity, tasks, tuning and pairs by name; config: the resolved configuration; cells: the dicts of the
-    cell files, for the scores by class; summary: the dict of summary.json, from which all words take their numbers; refresh: seconds
-    after which a browser reads the page again.
+    cell files, for what is told of single cells; summary: the dict of summary.json, from which all words take their numbers; refresh:
+    seconds after which a browser reads the page again; beside: what the study has beside these.
     """
-    replace(path, render(payload(tables, config, cells, summary), refresh).encode())
+    beside = beside or StudyData()
+    gathered, labels = cell_evidence.gathered(cells), beside.labels()
+    shown = beside.shown(gathered, labels)
+    classes = {"names": gathered.names, "counts": cell_evidence.class_counts(labels, gathered.names)}
+    data = payload(tables, config, classes, summary, beside.origin)
+    evidence = later(cell_evidence.told(gathered, labels, shown), tables["tuning"])
+    replace(path, render(data, evidence, beside.thumbnails(shown), refresh).encode())
 
 
-def render(data: dict, refresh: int | None = None) -> str:
-    """The page as text. ``<`` in the data is written as an escape, so that no class name can end the script."""
+def render(data: dict, evidence: dict, images: dict, refresh: int | None = None) -> str:
+    """The page as text. ``<`` in the data is written as an escape, so that no class name can end the script.
+
+    evidence, images: what the page reads when a cell is opened.
+    """
     titles = {one["name"]: one["title"] for one in data["tasks"]}
     shared = data["summary"].get("joint")
     return markup.render(
         "matrix.html",
-        style=markup.part("page.css", "ways.css"),
+        style=markup.part("page.css", "ways.css", "cell.css"),
         script=markup.part(*SCRIPTS),
         study=True,
         refresh=refresh,
@@ -87,4 +103,6 @@ def render(data: dict, refresh: int | None = None) -> str:
         manifold=len(data["matrices"]) > 1,
         joint=joint.section(shared, titles, data["config"]).html() if shared else "",
         data=markup.embedded(data),
+        later=markup.embedded(evidence),
+        images=markup.embedded(images),
     )

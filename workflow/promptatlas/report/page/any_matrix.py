@@ -65,6 +65,8 @@ def render(analysis: Analysis, title: str) -> str:
         manifold=len(data["matrices"]) > 1,
         joint="",
         data=markup.embedded(data),
+        later="",
+        images="",
     )
 
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import re
 from collections.abc import Collection, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -15,6 +16,7 @@ FOLDER = Path(__file__).parent
 ENVIRONMENT = Environment(
     loader=FileSystemLoader(FOLDER / "templates"), autoescape=True, undefined=StrictUndefined, trim_blocks=True, lstrip_blocks=True
 )
+BLOCK = 'type="application/json" id="{}">'  # what is before the data of that name, in which `embedded` leaves no <
 
 
 @dataclass(frozen=True)
@@ -70,3 +72,14 @@ def part(*names: str) -> Markup:
 def embedded(data: Any) -> Markup:
     """Data as JSON within a page. ``<`` is written as an escape, so that no name can end the script."""
     return Markup(json.dumps(data, ensure_ascii=False, separators=(",", ":"), allow_nan=False).replace("<", "\\u003c"))
+
+
+def data_of(page: str) -> Any:
+    """The data of a page; None where it has none."""
+    found = re.search(rf"{BLOCK.format('data')}([^<]*)", page)
+    return found and json.loads(found[1])
+
+
+def without(page: str, name: str) -> str:
+    """A page whose block of data of that name is empty."""
+    return re.sub(rf"({BLOCK.format(name)})[^<]*", r"\1{}", page, count=1)

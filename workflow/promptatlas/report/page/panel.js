@@ -1,4 +1,4 @@
-// Everything about one cell: its numbers, classes, similarities, tuning curve, and how to compute it again.
+// Everything about one cell: its numbers, images, classes, similarities, tuning curve, and where it comes from.
 
 function drawPanel() {
   if (!state.source) {
@@ -8,7 +8,7 @@ function drawPanel() {
       element(
         "p",
         {class: "quiet"},
-        `Each row is the task a prompt was trained on, each column the task it is ${tuned() ? "then tuned and used" : "used"} on. Click a cell, or move with the arrow keys and press Enter: its numbers by seed, its classes, the tuning curve of its source and the command that computes it again appear here.`,
+        `Each row is the task a prompt was trained on, each column the task it is ${tuned() ? "then tuned and used" : "used"} on. Click a cell, or move with the arrow keys and press Enter: its numbers by seed, images, its classes and what is confused with what, the tuning curve of its source and the command that computes it again appear here.`,
       ),
     );
     return;
@@ -41,8 +41,7 @@ function drawPanel() {
   if (failed.length) parts.push(...cellFailures(failed));
   if (isTask(source)) parts.push(...cellSimilarities(source, target));
   parts.push(
-    ...cellClasses(source, target),
-    ...cellTuning(source),
+    cellEvidence(source, target),
     ...(source === "largest_class" || (restricted() && !measured.length && !failed.length) ? [] : cellCommands(source, target, seedsOf(state))),
   );
   fill("panel", parts);
@@ -132,90 +131,30 @@ function cellFailures(failed) {
   ];
 }
 
-function cellClasses(source, target) {
-  const scores = DATA.classes.scores[key()];
-  const own = scores && scores[source] && scores[source][target];
-  if (!own) return [];
-  const from = againstStart() && source !== "scratch" ? "scratch" : "template";
-  const reference = scores[from] && scores[from][target];
-  const rows = DATA.classes.names[target]
-    .map((name, index) => [name, own[index], reference ? reference[index] : null])
-    .filter(row => isNumber(row[1]))
-    .sort((a, b) => b[1] - a[1])
-    .map(([name, score, other]) => [name, score / 1000, isNumber(other) ? other / 1000 : null]);
-  if (!rows.length) return [];
-  return [
-    element("h4", {}, "By class, %" + (reference ? ` (line: ${from === "scratch" ? "untrained start" : "zero-shot"})` : "")),
-    element("div", {class: "scrollbox"}, barRows(rows)),
-  ];
+// What is unpacked when a cell is opened: at once where that was done before, or in its place once it is.
+function cellEvidence(source, target) {
+  const place = element("div", {class: "evidence"});
+  const draw = (cells, tuning) =>
+    place.replaceChildren(
+      ...[
+        cellImages(cells, source, target),
+        cellClasses(cells, source, target),
+        cellConfusions(cells, source, target),
+        cellTuning(tuning, source),
+        cellFiles(cells, source, target),
+      ].flat(),
+    );
+  withLater([["cells", key()], ["tuning", state.method]], draw, why => place.replaceChildren(element("p", {class: "quiet"}, why)));
+  return place;
 }
 
-function cellTuning(source) {
-  const curves = Object.entries((DATA.tuning[state.method] || {})[source] || {});
+function cellTuning(tuning, source) {
+  const curves = Object.entries(tuning[source] || {});
   if (!curves.length) return [];
   return [
     element("h4", {}, `Tuning of \u201c${title(source)}\u201d${tuned() ? ", the prompt that is started from" : ""}: validation score, % (solid), loss (dotted)`),
     tuningPlot(curves),
   ];
-}
-
-function cellFile(source, target, seed) {
-  return `${DATA.results}/${DATA.study}/cells/${state.protocol}/${state.method}/seed${seed}/${target}/${source}.json`;
-}
-
-function cellCommands(source, target, seeds) {
-  const place = element("div");
-  const write = seed => {
-    const files = seed === "all" ? seeds.map(one => cellFile(source, target, one)) : [cellFile(source, target, seed)];
-    const protocol = DATA.protocols.length > 1 ? ` --protocol ${state.protocol}` : "";
-    const which = protocol + (seed === "all" ? "" : ` --seed ${seed}`);
-    place.replaceChildren(
-      command(`snakemake --cores 2 --config only=${source} --forcerun ${files.map(quoted).join(" ")}`),
-      command(`promptatlas rerun --method ${state.method} --source ${source} --target ${target}${which}`),
-    );
-  };
-  const choose = element(
-    "select",
-    {"aria-label": "Seed to compute again", onchange: event => write(event.target.value)},
-    element("option", {value: "all"}, "all seeds"),
-    seeds.map(seed => element("option", {value: seed}, `seed ${seed}`)),
-  );
-  write("all");
-  const notes = [
-    DATA.study !== "mini" && "Add --configfile with the study\u2019s own configuration to either command.",
-    restricted() && "Give --config its pairs=FILE, too, if the configuration does not name the file.",
-  ].filter(Boolean);
-  return [element("h4", {}, "Compute it again: ", choose), place, ...notes.map(note => element("p", {class: "quiet"}, note))];
-}
-
-// As one word of a shell; names of tasks are, the folder of the results need not be.
-const quoted = word => (/^[\w./@%+:,-]+$/.test(word) ? word : `'${word.replace(/'/g, "'\\''")}'`);
-
-function command(text) {
-  const button = element(
-    "button",
-    {type: "button", "aria-label": "Copy the command", onclick: () => copy(text, button)},
-    "copy",
-  );
-  return element("div", {class: "command"}, element("pre", {}, text), button);
-}
-
-async function copy(text, button) {
-  try {
-    await navigator.clipboard.writeText(text);
-  } catch {
-    /* a page opened from a file may not use the clipboard interface */
-    const field = element("textarea", {style: "position:fixed;opacity:0"});
-    field.value = text;
-    document.body.append(field);
-    field.select();
-    document.execCommand("copy");
-    field.remove();
-  }
-  button.textContent = "copied";
-  setTimeout(() => {
-    button.textContent = "copy";
-  }, 1200);
 }
 
 sections.register({id: "panel", keys: ["protocol", "method", "view", "baseline", "seeds", "source", "target"], draw: drawPanel});

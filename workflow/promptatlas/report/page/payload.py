@@ -19,6 +19,7 @@ from promptatlas.analysis.verdict.of_study import UNTUNED_PROMPT, ZERO_SHOT
 from promptatlas.analysis.verdict.words import Names, topics
 from promptatlas.report.colours import colour_of
 from promptatlas.report.page import ranking
+from promptatlas.report.page.packed import packed
 from promptatlas.report.page.plain import plain
 from promptatlas.study.protocols import PROTOCOLS
 
@@ -43,10 +44,14 @@ CARD = (
 
 
 def payload(
-    tables: dict[str, pd.DataFrame], config: dict, cells: Iterable[dict] | Callable[[], Iterable[dict]], summary: dict
+    tables: dict[str, pd.DataFrame],
+    config: dict,
+    classes: Mapping[str, Any],
+    summary: dict,
+    origin: dict[str, Any] | None = None,
 ) -> dict[str, Any]:
-    """The page's data: tables by name (transfer, similarity, tasks, tuning and, where there is one, pairs), the configuration, cell dicts,
-    summary.json."""
+    """The page's data: tables by name (transfer, similarity, tasks and, where there is one, pairs), the configuration, names and counts of
+    test images of the classes by target, summary.json, and where cells come from (`origin.of_study`)."""
     collected = collect(tables["transfer"], tables["tasks"])
     names = task_names(tables["tasks"])
     cards = tables["tasks"].set_index("task").reindex(names)
@@ -66,13 +71,21 @@ def payload(
         "matrices": {f"{scores.protocol}/{scores.method}": matrices(scores) for scores in collected},
         "similarity": similarities(tables["similarity"], names),
         "explained": explained(summary, words.method_title, words.measure_title),
-        "tuning": tuning_curves(tables["tuning"]),
-        "classes": class_scores(cells),
+        "classes": classes,
         "failed": reasons(tables["transfer"]),
         "pairs": sureness(tables["pairs"], collected) if "pairs" in tables else None,
         "ranking": ranking.of_study(collected, tables.get("pairs")),
         "verdict": verdict(summary, names_of(cards["title"].to_dict())),
         "summary": summary,
+        "origin": origin,
+    }
+
+
+def later(cells: Mapping[str, Any], tuning: pd.DataFrame) -> dict[str, dict[str, str]]:
+    """What the page reads when a cell is opened, packed: `cell_evidence.told` by protocol and method, tuning curves by method."""
+    return {
+        "cells": {key: packed(sources) for key, sources in cells.items()},
+        "tuning": {method: packed(tasks) for method, tasks in tuning_curves(tuning).items()},
     }
 
 
@@ -171,21 +184,3 @@ def sureness(pairs: pd.DataFrame, collected: list[Scores]) -> dict[str, Any]:
         reason = told.index(row["reason"]) if row["reason"] else None
         cells[key][row["source"]][row["target"]] = [*numbers, *best, row["best"] == row["source"], row["counted"] == BOTH, reason]
     return {"cells": cells, "reasons": told}
-
-
-def class_scores(cells: Iterable[dict] | Callable[[], Iterable[dict]]) -> dict[str, Any]:
-    """Class names by target; protocol/method -> source -> target -> scores by class in per mille, mean over seeds."""
-    names: dict[str, list[str]] = {}
-    totals: dict[tuple[str, str, str], list[np.ndarray]] = defaultdict(list)
-    for cell in cells() if callable(cells) else cells:
-        if cell.get("failed"):
-            continue
-        target = cell["target"]
-        names.setdefault(target, list(cell["per_class"]))
-        values = [cell["per_class"].get(name) for name in names[target]]
-        totals[f"{cell['protocol']}/{cell['method']}", cell["source"], target].append(np.array(values, dtype=float))
-    scores: dict[str, Any] = defaultdict(lambda: defaultdict(dict))
-    for (method, source, target), parts in totals.items():
-        mean = 1000 * np.mean(parts, axis=0)
-        scores[method][source][target] = [round(value) if np.isfinite(value) else None for value in mean]
-    return {"names": names, "scores": scores}

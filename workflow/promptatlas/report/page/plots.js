@@ -119,49 +119,6 @@ function tuningPlot(curves) {
   return svg;
 }
 
-// Horizontal bars with a tick for a reference: rows are [name, share 0..1, reference or null].
-function barRows(rows) {
-  const height = 20 * rows.length + 4;
-  const x = linear(0, 1, 132, 284);
-  const svg = element("svg", {
-    class: "plot",
-    viewBox: `0 0 320 ${height}`,
-    role: "img",
-    "aria-label": "Scores by class",
-  });
-  rows.forEach(([name, share, reference], index) => {
-    const y = 20 * index + 3;
-    const short = name.length > 22 ? name.slice(0, 21) + "\u2026" : name;
-    svg.append(
-      element("text", {class: "name", x: 126, y: y + 12, "text-anchor": "end"}, short, element("title", {}, name)),
-    );
-    svg.append(
-      element("rect", {
-        x: x(0),
-        y,
-        width: Math.max(x(share) - x(0), 0.5),
-        height: 14,
-        rx: 2,
-        fill: "var(--accent)",
-        "fill-opacity": 0.75,
-      }),
-    );
-    if (isNumber(reference))
-      svg.append(
-        element("line", {
-          x1: x(reference),
-          x2: x(reference),
-          y1: y - 2,
-          y2: y + 16,
-          stroke: "var(--warm)",
-          "stroke-width": 2,
-        }),
-      );
-    svg.append(element("text", {x: 290, y: y + 12}, `${Math.round(100 * share)}`));
-  });
-  return svg;
-}
-
 const AXIS_LETTERS = 72; // as many as there is room for below an axis
 
 // Text in lines of at most `most` letters, broken between words.
