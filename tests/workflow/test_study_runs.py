@@ -1,16 +1,22 @@
 """A study from nothing to the report, and what is computed again when something changes."""
 
 import base64
+import html
 import json
+import os
+import re
 import subprocess
 import zlib
 
 import numpy as np
 import pandas as pd
 import pytest
+import yaml
 
+from browser import browse, needs_browser
 from promptatlas.analysis.pairs.table import COLUMNS as PAIRS
 from promptatlas.runs.tables import TASKS, TRANSFER, TUNING
+from starts import BIN
 from tiny_study import CONFIG, ENVIRONMENT, PROMPTATLAS, ROOT, differing, go_on
 
 CELL = "cells/frozen/coop/seed1/shapes/colors.json"
@@ -66,6 +72,23 @@ def test_forcing_a_cell_measures_that_cell_alone(study):
     assert "1 of 24 cells to measure" in told and "prompts to tune" not in told
     assert differing(before, study.contents("cells", "prompts")) == {CELL} and study.measured() == old
     assert "to measure" not in study.run("--until", "collect")
+
+
+@needs_browser
+def test_the_command_on_the_page_measures_that_cell_again_as_the_study_was_run(study, tmp_path):
+    """From any folder, with the files and the values that the study was run with, and its Snakefile."""
+    (study.folder / "config.yaml").write_text("study: tiny\n")
+    (study.folder / "my tiny.yaml").write_text(yaml.safe_dump({key: value for key, value in CONFIG.items() if key != "shots"}))
+    asked = ["--configfile", "my tiny.yaml", "--config", "shots=2"]
+    assert "to measure" not in study.run("--until", "page", "--forcerun", "page", *asked)
+    document = browse(study.results / "report.html", tmp_path, "#protocol=frozen&method=coop&source=colors&target=shapes")
+    command = html.unescape(re.search(r"<pre>(cd .*?)</pre>", document, re.S)[1])
+    assert "my tiny.yaml" in command and "shots=2" in command and str(ROOT / "Snakefile") in command
+    before, old = study.contents("cells", "prompts"), study.measured()
+    searched = ENVIRONMENT | {"PATH": f"{BIN}{os.pathsep}{os.environ['PATH']}"}
+    done = subprocess.run(["bash", "-c", f"{command} --until collect"], cwd=tmp_path, env=searched, text=True, capture_output=True)
+    assert done.returncode == 0 and "1 of 24 cells to measure" in done.stdout + done.stderr, done.stderr
+    assert differing(before, study.contents("cells", "prompts")) == {CELL} and study.measured() == old
 
 
 def test_rerun_says_it_in_the_fields_words(study):

@@ -1,4 +1,4 @@
-// Small plots: a ruler of scores, bars of classes, tuning curves, intervals.
+// Small plots: a ruler of scores, tuning curves, intervals.
 
 const SEED_COLOURS = ["#0072B2", "#D55E00", "#009E73", "#CC79A7", "#56B4E9", "#E69F00"];
 
