@@ -155,7 +155,7 @@ def test_a_cell_says_in_how_many_seeds_its_source_is_the_better_start(both, tmp_
     assert "over zero-shot over untrained start" in panel and f"{points(own.mean())} points" in panel
     for gain in own:
         assert f" {points(gain)} " in panel
-    assert "change over the untrained start" in panel and "the prompt that is started from" in panel
+    assert "change over an untrained start" in panel and "the prompt that is started from" in panel
 
 
 @needs_browser

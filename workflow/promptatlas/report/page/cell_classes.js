@@ -5,17 +5,13 @@ const FOLDED = 24, // classes, from which on the middle is folded
 
 const classesOf = (cells, source, target) => ((cells[source] || {})[target] || {}).classes;
 
-// What a cell's classes are compared with: its name in words and scores in per mille, null where a class or all is not known.
+// Scores in per mille that a cell's classes are compared with, those of the chosen baseline; null where a class or all is not known.
 function classBaseline(cells, target) {
-  const chosen = state.baseline || (againstStart() ? "untuned" : "zero_shot");
-  if (chosen === "own") return [ownPrompt(), classesOf(cells, target, target)];
-  if (chosen === "average") {
+  if (state.baseline === "average") {
     const others = DATA.tasks.filter(one => one.name !== target).map(one => classesOf(cells, one.name, target)).filter(Boolean);
-    return ["average source", others.length ? DATA.classes.names[target].map((_, index) => mean(there(others.map(one => one[index])))) : null];
+    return others.length ? DATA.classes.names[target].map((_, index) => mean(there(others.map(one => one[index])))) : null;
   }
-  return chosen === "untuned"
-    ? [againstStart() ? "untrained start" : "untuned prompt", classesOf(cells, "scratch", target)]
-    : ["hand-written prompt", classesOf(cells, "template", target)];
+  return classesOf(cells, {own: target, untuned: "scratch", zero_shot: "template"}[state.baseline], target);
 }
 
 // [name, score, baseline's score, change], in points; the largest loss first, and where nothing is compared the best class.
@@ -31,11 +27,11 @@ function changes(names, own, reference) {
 function cellClasses(cells, source, target) {
   const own = classesOf(cells, source, target);
   if (!own) return [];
-  const [words, reference] = classBaseline(cells, target);
+  const reference = classBaseline(cells, target);
   const rows = changes(DATA.classes.names[target], own, reference);
   if (!rows.length) return [];
   const most = Math.max(...rows.map(row => Math.abs(row[3] ?? 0)), 1);
-  const lines = some => classTable(some, words, most);
+  const lines = some => classTable(some, most);
   const middle = rows.slice(ENDS, -ENDS);
   const shown =
     rows.length <= FOLDED
@@ -46,7 +42,7 @@ function cellClasses(cells, source, target) {
           lines(rows.slice(-ENDS)),
         ];
   return [
-    element("h4", {}, reference ? `By class, %, and change over the ${words}, points` : "By class, %"),
+    element("h4", {}, reference ? `By class, %, and change over ${baselineWords()}, points` : "By class, %"),
     element("div", {class: "scrollbox", tabindex: 0, role: "group", "aria-label": "Scores by class"}, shown),
   ];
 }
@@ -54,7 +50,7 @@ function cellClasses(cells, source, target) {
 const middleWords = rows =>
   `${rows.length} classes between` + (isNumber(rows[0][3]) ? `: ${signed(rows[0][3])} to ${signed(rows.at(-1)[3])} points` : "");
 
-function classTable(rows, words, most) {
+function classTable(rows, most) {
   const bar = change =>
     element(
       "span",
@@ -74,7 +70,7 @@ function classTable(rows, words, most) {
       rows.map(([name, score, before, change]) =>
         element(
           "tr",
-          {title: isNumber(before) ? `${words}: ${show(before, 1)}\u202f%` : null},
+          {title: isNumber(before) ? `${baselineWords()}: ${show(before, 1)}\u202f%` : null},
           element("th", {scope: "row", dir: "auto"}, name),
           element("td", {class: "n"}, show(score, 0)),
           element("td", {class: "n"}, isNumber(change) ? signed(change, 0) : "\u2013"),
