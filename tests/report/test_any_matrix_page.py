@@ -99,6 +99,17 @@ def shown(*arguments) -> str:
 
 
 @needs_browser
+@pytest.mark.parametrize(("last", "told"), [(1.0, "All sources are alike for this target."), (2.0, "Source 2 of 3 for this target.")])
+def test_a_source_has_no_place_among_sources_that_are_all_alike(tmp_path, last, told):
+    names = list("abcd")
+    values = pd.DataFrame(1.0, names, names)
+    values.loc["d", "a"] = last
+    values.to_csv(tmp_path / "flat.csv")
+    promptatlas.analyse(tmp_path / "flat.csv", output=tmp_path / "out", permutations=9)
+    assert told in shown(tmp_path / "out" / "report.html", tmp_path, "#source=b&target=a")
+
+
+@needs_browser
 def test_chromium_shows_the_page_and_a_chosen_cell(folder, tmp_path):
     text = shown(folder / "out" / "report.html", tmp_path, "#source=_plain&target=%24x_%24+cost&view=relationship")
     summary = json.loads((folder / "out" / "summary.json").read_text())

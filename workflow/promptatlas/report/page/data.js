@@ -22,6 +22,10 @@ const methodTitle = name =>
 // How many images of each class were drawn, in words; `shots` are the numbers that occur.
 const perClass = shots => `${shots.join(", ")} ${shots.every(one => one === 1) ? "image" : "images"} per class`;
 
+// Which of all sources one is for a target, of which `better` are better; values: how many different ones there are.
+const placeWords = (better, sources, values) =>
+  sources > 1 && values === 1 ? "All sources are alike for this target." : `Source ${better + 1} of ${sources} for this target.`;
+
 // The methods of "a~b" in the order of the configuration.
 const inOrder = pair =>
   pair.split("~").sort((one, other) => DATA.methods.indexOf(one) - DATA.methods.indexOf(other)).join("~");

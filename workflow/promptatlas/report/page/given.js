@@ -62,7 +62,7 @@ function drawPanel() {
     quiet(methodTitle(state.method)),
     element("p", {class: "big"}, given ? viewText(value(source, target), state.view, true) : "missing"),
     quiet(viewWords().title),
-    given && isTask(source) && source !== target ? para(`Source ${better + 1} of ${others.length} for this target.`) : null,
+    given && isTask(source) && source !== target ? para(placeWords(better, others.length, new Set(others.map(name => value(name, target, "raw"))).size)) : null,
     given
       ? table(
           ["scale", "mean over seeds"],
