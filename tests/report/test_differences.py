@@ -124,6 +124,12 @@ def test_another_study_is_read_from_its_table_and_tasks_without_a_match_are_said
     over = [one - one.index.get_level_values("target").map(one.loc["template"]) for one in (ours, theirs)]
     gain = over[0] - over[1]
     same(view.evaluate(PAIRS), gain.dropna())
+    # A study less itself is nothing at all.
+    transfer.to_csv(tmp_path / "own.csv", index=False)
+    view.locator("#other-file").set_input_files(tmp_path / "own.csv")
+    view.wait_for_function("otherStudy.title.includes('synthetic')")
+    found = [value for value in view.evaluate(PAIRS).values() if value is not None]
+    assert len(found) > 5 * 5 and max(map(abs, found)) < 1e-9
 
 
 @needs_browser

@@ -62,6 +62,9 @@ function studyOf(rows, file) {
   };
 }
 
+// To as many digits as the page has of its own numbers, so that what is the same differs by nothing.
+const asKept = number => Number(number.toPrecision(5));
+
 // Scores as the page has those of its own matrices: tasks in the page's order, then rows that are no tasks.
 function matrixOfRows(rows, scored) {
   const names = DATA.tasks.map(task => task.name);
@@ -74,7 +77,7 @@ function matrixOfRows(rows, scored) {
     const scores = (seeds[row.seed] ||= sources.map(() => names.map(() => null)));
     const column = TASKS[row.target].index;
     const score = row[scored] === "" ? NaN : Number(row[scored]);
-    scores[line[row.source]][column] = isNumber(score) ? score : null;
+    scores[line[row.source]][column] = isNumber(score) ? asKept(score) : null;
     if (row.chance) chance[column] = Number(row.chance);
   }
   const template = line.template;
@@ -86,7 +89,7 @@ const NOTHING = {values: [], rows: {}};
 
 // Means over seeds, as views are.
 function meansOf({sources, seeds}) {
-  const means = sources.map((_, line) => DATA.tasks.map((_, column) => mean(there(Object.values(seeds).map(scores => scores[line][column])))));
+  const means = sources.map((_, line) => DATA.tasks.map((_, column) => there(Object.values(seeds).map(scores => scores[line][column]))).map(found => (found.length ? asKept(mean(found)) : null)));
   return {values: means.slice(0, DATA.tasks.length), rows: Object.fromEntries(sources.slice(DATA.tasks.length).map((name, place) => [name, means[DATA.tasks.length + place]]))};
 }
 

@@ -13,7 +13,7 @@ function windowTable({label, columns, open, rowWords, changed}) {
   );
   const fields = columns.map(column => filterField(column, () => changed({where: wheresText(columns, fields)})));
   const grid = element("table", {"aria-label": label},
-    element("colgroup", {}, columns.map(column => element("col", {class: column.numeric || Array.isArray(column.filter) ? null : "wide"}))),
+    element("colgroup", {}, columns.map(column => element("col", {class: column.numeric || Array.isArray(column.filter) ? null : "names"}))),
     element("thead", {}, element("tr", {"aria-rowindex": 1}, heads), element("tr", {"aria-rowindex": 2}, fields.map(one => element("td", {}, one)))),
     body,
   );
