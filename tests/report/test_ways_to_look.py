@@ -250,3 +250,32 @@ def test_what_may_be_asked_of_a_number(made, tmp_path):
     at_least, up_to = [5, 6, 60], [-3, -2]
     found = played(made[2], tmp_path, script)
     assert found == [[6, 60], at_least, up_to, up_to, [1, 2, 3], [2], [0.01, 1, 2, 3, 5, 6, 60], None, [60]]
+
+
+@needs_browser
+def test_every_tab_opens_for_one_task_and_for_names_that_nobody_would_give(tmp_path):
+    transfer, tasks = (
+        transfer_table(2, ("coop",), (1,)),
+        tasks_table(2).assign(title=["<b>x</b> & \u202eabc " + 30 * "long ", "\u65e5\u672c \U0001f600"]),
+    )
+    for n in (1, 2):
+        names = list(tasks["task"][:n])
+        tables = {"transfer": transfer[transfer["target"].isin(names) & ~transfer["source"].isin(set(tasks["task"]) - set(names))]}
+        tables |= {"tasks": tasks[:n], "similarity": similarity_table(n), "tuning": tuning_table(n, ("coop",), (1,))}
+        table = statistics.analyse(tables["transfer"], tables["similarity"], tables["tasks"], permutations=9)
+        path = tmp_path / f"{n}.html"
+        page.write(tables, CONFIG, [], path, statistics.summary(tables["transfer"], tables["similarity"], table, tables["tasks"]))
+        script = """
+          const found = {};
+          for (const panel of ["graph", "scatter", "pairs"]) {
+            set({panel, view: "raw"});
+            found[panel] = document.getElementById(`pane-${panel}`).innerText;
+          }
+          const count = what => document.querySelectorAll(what).length;
+          return {...found, bold: count("#explorer b"), arrows: count("#graph .arrow")};
+        """
+        found = played(path, tmp_path, script)
+        assert found["bold"] == 0 and found["arrows"] == n * (n - 1)
+        assert f"{n * (n + 2)} of {n * (n + 2)} rows" in found["pairs"]  # the hand-written and the untuned prompt are sources, too
+        assert ("There is no arrow to draw" in found["graph"]) == (n == 1) and ("No pair has both" in found["scatter"]) == (n == 1)
+        assert "NaN" not in str(found) and "undefined" not in str(found)

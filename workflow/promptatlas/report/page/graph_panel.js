@@ -13,7 +13,7 @@ function arrowWords(around) {
 }
 
 // Whether a pair may have an arrow: clear ones alone, if that is chosen.
-const mayPoint = () => (state.clear ? isClear : () => true);
+const mayPoint = () => (state.clear && !state.compare ? isClear : () => true);
 
 function drawGraph() {
   if (state.panel !== "graph") return;
@@ -47,7 +47,7 @@ function drawGraph() {
 
 function graphWords(view, arrows, every) {
   const all = every.length.toLocaleString("en");
-  const sure = state.clear ? ", clear ones only" : "";
+  const sure = state.clear && !state.compare ? ", clear ones only" : "";
   return every.length
     ? `${view.title}. ${arrows.length.toLocaleString("en")} of ${all} arrows${sure}, from source to target; thicker is farther${aroundZero(view) ? " from 0" : ""}. Point at a task or choose it to light its arrows.`
     : `${view.title}. There is no arrow to draw${sure}.`;
