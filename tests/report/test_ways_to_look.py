@@ -8,24 +8,13 @@ import pytest
 from test_page_state import played
 
 from browser import CONFIG, needs_browser
+from pairs_of_pages import KEYS, pairs_table
 from promptatlas.analysis import statistics
 from promptatlas.analysis.statistics.relations import relationships
 from promptatlas.report import page
 from synthetic_study import cells, similarity_table, tasks_table, transfer_table, tuning_table
 
 TASKS, METHODS, PROTOCOLS = 6, ("coop", "vpt"), ("frozen", "init")
-KEYS = ["protocol", "method", "source", "target"]
-
-
-def pairs_table(transfer: pd.DataFrame, tasks: pd.DataFrame) -> pd.DataFrame:
-    """Means, gains and made-up p of all pairs, as far as the page reads them."""
-    rng = np.random.default_rng(5)
-    table = transfer.groupby(KEYS)["score"].mean().reset_index()
-    gain = 100 * (table["score"] - table["target"].map(tasks.set_index("task")["zero_shot"]))
-    for against in ("", "untuned_"):
-        table[f"{against}gain"], table[f"{against}low"], table[f"{against}high"] = gain, gain - 9, gain + 9
-        table[f"{against}p_adjusted"] = rng.uniform(0, 0.2, len(table))
-    return table.assign(separable_from_best=True, best_set=2, best="task_00", counted="images and seeds", reason="")
 
 
 @pytest.fixture(scope="module")
