@@ -6,8 +6,9 @@ const largestClass = target => TASKS[target].largest_class;
 
 // Whether a prompt scores no more than always answering the largest class.
 function beatsNothing(source, target) {
+  if (!isNumber(largestClass(target))) return false;
   const found = there(seedScores(source, target).map(one => one[1]));
-  return source !== "largest_class" && found.length > 0 && isNumber(largestClass(target)) && mean(found) <= largestClass(target) + 1e-6;
+  return source !== "largest_class" && found.length > 0 && mean(found) <= largestClass(target) + 1e-6;
 }
 
 // Sentences about one cell, empty if there is nothing to say.

@@ -58,10 +58,17 @@ function stopsOf(view) {
 
 const edgesOf = view => (view === DIFFERENCE ? differenceLimits() : limitsOf(view));
 
-// Fill and ink of a value in a view.
+const TONES = 255;
+
+// Fill and ink of a value in a view; colours come in so many tones that two neighbours cannot be told apart.
 function paint(number, view) {
   const [low, high] = edgesOf(view);
-  const rgb = along(stopsOf(view), (number - low) / (high - low));
+  const tone = Math.round(TONES * Math.min(Math.max((number - low) / (high - low), 0), 1));
+  const tones = once(`tones\n${view}\n${isDark()}`, () => Array(TONES + 1));
+  return (tones[tone] ||= toneOf(along(stopsOf(view), tone / TONES)));
+}
+
+function toneOf(rgb) {
   return {fill: `rgb(${rgb})`, ink: inkOn(rgb)};
 }
 

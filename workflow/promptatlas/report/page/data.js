@@ -52,7 +52,10 @@ const bySummary = () => SUMMARY.by_method.find(one => one.method === state.metho
 const calibration = (view = state.view) => Object.keys(viewOf({...state, view}).rows);
 
 // One value of the shown view (mean over the chosen seeds), or null where the cell is missing.
-const value = (source, target, view = state.view) => valueIn(viewOf({...state, view}), source, target);
+function value(source, target, view = state.view) {
+  const {protocol, method, baseline, seeds} = state;
+  return valueIn(viewOf({protocol, method, view, baseline, seeds}), source, target);
+}
 
 // The same of a view {values, rows}, for who asks for many.
 function valueIn({values, rows}, source, target) {
@@ -81,3 +84,14 @@ function failures(source, target) {
   return Object.entries((sources[source] || {})[target] || {});
 }
 
+const remembered = new Map();
+const MOST_REMEMBERED = 200;
+
+// What was made of a key before, or is now.
+function once(key, make) {
+  if (!remembered.has(key)) {
+    if (remembered.size >= MOST_REMEMBERED) remembered.clear();
+    remembered.set(key, make());
+  }
+  return remembered.get(key);
+}

@@ -79,7 +79,7 @@ function paintGrid(now) {
       const classes = [...cellMarks(source, target, number), any && !lit.rows[line] && !lit.columns[column] ? "dim" : ""];
       const text = paintCell(cell, number, classes.filter(Boolean).join(" "));
       longest = Math.max(longest, text.length);
-      cell.setAttribute("aria-label", [`${sources[line]} to ${targets[column]}: ${now.words(source, target)}`, ...marksInWords(source, target)].join(". "));
+      name(cell, [`${sources[line]} to ${targets[column]}: ${now.words(source, target)}`, ...marksInWords(source, target)].join(". "));
     }),
   );
   if (grid.margins) paintMargins(now);
@@ -87,16 +87,24 @@ function paintGrid(now) {
   showNumbers();
 }
 
-// A cell's colour, number and marks; the text that it has.
+// A cell's colour, number and marks; the text that it has where there is room. Only what is another is written.
 function paintCell(cell, number, className) {
   const there = isNumber(number);
-  const colours = there ? paint(number, shownView()) : null;
-  const text = there ? viewText(number) : className.includes("failed") ? "\u00d7" : "";
-  cell.className = className;
-  cell.style.backgroundColor = there ? colours.fill : "";
-  cell.style.color = there ? colours.ink : "";
-  if (cell.textContent !== text) cell.textContent = text;
-  return text;
+  const colours = there ? paint(number, shownView()) : {fill: "", ink: ""};
+  cell.words = there ? viewText(number) : className.includes("failed") ? "\u00d7" : "";
+  if (cell.className !== className) cell.className = className;
+  if (cell.fill !== colours.fill) {
+    cell.fill = colours.fill;
+    cell.style.backgroundColor = colours.fill;
+    cell.style.color = colours.ink;
+  }
+  return cell.words;
+}
+
+function name(cell, words) {
+  if (cell.name === words) return;
+  cell.name = words;
+  cell.setAttribute("aria-label", words);
 }
 
 const isLine = name => isFamily(name);
@@ -124,7 +132,7 @@ function paintMargins(now) {
   const tasks = SUMMARY.order;
   const say = (cell, number, words) => {
     paintCell(cell, number, "cell margin");
-    cell.setAttribute("aria-label", `${words}: ${isNumber(number) ? inWords(number) : "nothing to average"}`);
+    name(cell, `${words}: ${isNumber(number) ? inWords(number) : "nothing to average"}`);
   };
   grid.rows.forEach((name, line) => say(grid.margins.rows[line], meanOf(membersOf(name), tasks, now.value), `${lineTitle(name)} to other tasks, mean`));
   grid.columns.forEach((name, column) => say(grid.margins.columns[column], meanOf(tasks, membersOf(name), now.value), `Other tasks to ${lineTitle(name)}, mean`));

@@ -27,7 +27,13 @@ function fitGrid() {
 
 function showNumbers() {
   const room = grid.size >= 8 + LETTER * Math.min(grid.longest || 0, 3) && grid.size >= LETTER * (grid.longest || 0);
-  grid.table.classList.toggle("plain", !state.numbers || !room);
+  const shows = state.numbers && room;
+  grid.table.classList.toggle("small", grid.size < 16);
+  for (const cells of [...grid.cells, ...(grid.margins ? [grid.margins.rows, grid.margins.columns] : [])])
+    for (const cell of cells) {
+      const text = shows ? cell.words : "";
+      if (cell.text !== text) cell.textContent = cell.text = text;
+    }
 }
 
 // A step of the zoom, or with 0 as the width allows.

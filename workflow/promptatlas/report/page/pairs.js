@@ -11,8 +11,10 @@ function sureness(source, target) {
 
 // Whether a cell's gain may be nothing: its interval holds 0. Intervals are known over the baseline that the page opens with.
 function mayBeNothing(source, target) {
-  const one = state.baseline === firstBaseline(state) ? sureness(source, target) : null;
-  return one !== null && isNumber(one.low) && one.low <= 0 && one.high >= 0;
+  const found = state.baseline === firstBaseline(state) ? ((PAIRS.cells[key()] || {})[source] || {})[target] : null;
+  if (!found) return false;
+  const [, low, high] = found;
+  return isNumber(low) && low <= 0 && high >= 0;
 }
 
 // Whether an interval says that a cell's gain is not nothing.

@@ -41,18 +41,6 @@ function baselinesOf(chosen) {
   return Object.keys(BASELINES).filter(measured);
 }
 
-const remembered = new Map();
-const MOST_REMEMBERED = 200;
-
-// What was made of a key before, or is now.
-function once(key, make) {
-  if (!remembered.has(key)) {
-    if (remembered.size >= MOST_REMEMBERED) remembered.clear();
-    remembered.set(key, make());
-  }
-  return remembered.get(key);
-}
-
 // {values: tasks by tasks, rows: source -> targets} of what is chosen, means over the chosen seeds.
 function viewOf({protocol, method, view, baseline, seeds}) {
   const over = view === "gain_points" ? baseline : "";
