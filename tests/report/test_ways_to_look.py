@@ -169,15 +169,20 @@ def test_a_dot_lights_its_cell_and_a_cell_its_dot_by_keys_and_pointer(made, tmp_
       const told = document.querySelector(".told").textContent, one = lit();
       press("Enter");
       const opened = [state.source, state.target], wanted = [last.source, last.target];
-      const again = document.querySelector(".scatter");
+      const again = document.querySelector(".scatter"), focused = document.activeElement === again;
+      again.dispatchEvent(new KeyboardEvent("keydown", {key: "ArrowLeft", bubbles: true}));
+      const next = document.querySelector(".told").textContent;
       again.dispatchEvent(new Event("mouseleave"));
       const cell = matrixCell("task_01", "task_02");
       cell.dispatchEvent(new MouseEvent("mouseover", {bubbles: true}));
       const ring = Number(document.querySelector("#scatter .ring:not(.kept)").getAttribute("cx"));
-      return {told, one, opened, wanted, ring, none: lit(), role: again.getAttribute("role"), words: again.getAttribute("aria-label")};
+      const before = scatterDots(shown(), nearness()).sort((a, b) => b.x - a.x)[1];
+      return {focused, next, before: [before.source, before.target].map(title).join(" \u2192 "), told, one, opened, wanted, ring,
+        none: lit(), role: again.getAttribute("role"), words: again.getAttribute("aria-label")};
     """
     found = played(made[2], tmp_path, script)
     assert found["one"] == 1 and found["none"] == 0 and found["opened"] == found["wanted"] and found["ring"] > 0
+    assert found["focused"] and found["next"].startswith(found["before"])  # from the chosen pair on, not from the first
     assert "similarity" in found["told"] and found["role"] == "application" and "30 pairs" in found["words"]
 
 

@@ -76,6 +76,7 @@ function scatterDrawing(dots, {groups, r, words, chosen}, on) {
   const told = element("p", {class: "quiet told", "aria-live": "polite"}, "\u00a0");
   const order = [...dots].sort((a, b) => a.x - b.x || a.y - b.y);
   let now = -1;
+  const start = order.findIndex(dot => dot.source === chosen.source && dot.target === chosen.target); // keys go on from the chosen pair
   const box = element("div", {class: "scatter", tabindex: 0, role: "application", "aria-roledescription": "scatter plot", "aria-label": words.about}, canvas, svg);
 
   const place = (circle, dot) => {
@@ -115,7 +116,7 @@ function scatterDrawing(dots, {groups, r, words, chosen}, on) {
     const step = {ArrowRight: 1, ArrowUp: 1, ArrowLeft: -1, ArrowDown: -1, PageUp: 20, PageDown: -20, Home: -Infinity, End: Infinity}[event.key];
     if (step && order.length) {
       event.preventDefault();
-      go(order[Math.min(Math.max(now + step, 0), order.length - 1)]);
+      go(order[Math.min(Math.max((now < 0 ? start : now) + step, 0), order.length - 1)]);
     } else if ((event.key === "Enter" || event.key === " ") && order[now]) {
       event.preventDefault();
       on.choose(order[now].source, order[now].target);
