@@ -64,6 +64,19 @@ def test_a_ring_marks_what_may_be_nothing_and_words_say_so(written, tmp_path):
     assert f"holds 0: {len(pair)} of the {(own['kind'] == 'pair').sum()} pairs that have an interval" in re.sub(r"<[^>]+>", "", document)
 
 
+@needs_browser
+def test_only_clear_cells_can_be_asked_for(written, show):
+    """Clear: the interval does not hold 0; a pair without an interval is not."""
+    protocol, table, path = written
+    shown = show(path, "#method=coop")
+    shown.check("#choose-clear")
+    own = table[table["method"] == "coop"]
+    clear = own[(own[f"{against(protocol)}low"] > 0) | (own[f"{against(protocol)}high"] < 0)]
+    cells = "#heatmap td.cell:not(.margin)"
+    assert len(clear) > 0 and shown.locator(f"{cells}:not(.unclear)").count() == len(clear)
+    assert "clear=on" in shown.url
+
+
 def points(number: float) -> str:
     return f"{number:+.1f}".replace("-", "\u2212")
 

@@ -5,6 +5,17 @@ const baselineTitle = name => BASELINE_TITLES[name] || (tuned() ? "an untrained 
 
 selection("choose-baseline", "baseline", () => baselinesOf(state).map(name => [name, baselineTitle(name)]), ["protocol", "method"]);
 
+tick("choose-clear", "clear");
+sections.register({
+  id: "clear-label",
+  keys: ["protocol", "method"],
+  draw: () => {
+    const label = document.getElementById("clear-label");
+    label.hidden = !PAIRS.cells[key()];
+    label.title = `Cells whose 95\u202f% interval does not hold 0, over ${baselineWords(firstBaseline(state))}; the others are faded`;
+  },
+});
+
 // Boxes of which several may be ticked. all: what there is; ticked: what is chosen now; choose: called with the new ones.
 function boxes(all, ticked, words, choose) {
   const box = one =>

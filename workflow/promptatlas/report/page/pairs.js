@@ -17,10 +17,10 @@ function mayBeNothing(source, target) {
   return isNumber(low) && low <= 0 && high >= 0;
 }
 
-// Whether an interval says that a cell's gain is not nothing.
+// Whether a cell's interval says that its gain, over the baseline that the page opens with, is not nothing.
 function isClear(source, target) {
   const one = sureness(source, target);
-  return one !== null && isNumber(one.low) && !mayBeNothing(source, target);
+  return one !== null && isNumber(one.low) && (one.low > 0 || one.high < 0);
 }
 
 const unsureWords = (source, target) =>
