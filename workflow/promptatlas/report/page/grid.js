@@ -6,8 +6,10 @@ const NO_MARGINS = ["relationship"]; // the means of its lines are zero by what 
 function drawGrid() {
   const now = (grid.now = shown());
   const margins = !NO_MARGINS.includes(state.view) && now.columns.length > 1;
-  const same = (before, after) => before.length === after.length && before.every((one, index) => one === after[index]);
-  if (!grid.table || !same(grid.rows, now.rows) || !same(grid.columns, now.columns) || Boolean(grid.margins) !== margins) buildGrid(now, margins);
+  const shape = [now.rows.length, now.below.length, now.columns.length, margins].join();
+  if (grid.shape !== shape) buildGrid(now, margins);
+  else relabel(now);
+  grid.shape = shape;
   paintGrid(now);
   markChosen();
 }
@@ -19,21 +21,33 @@ const make = (tag, className, attributes = {}) => {
   return node;
 };
 
-function head(name, scope) {
-  const node = make("th", scope === "row" && !isTask(name) && !isFamily(name) ? "fixed" : "", {scope, tabindex: -1, title: lineTitle(name)});
+function head(scope) {
+  const node = make("th", "", {scope, tabindex: -1});
   const text = make("span", "label");
-  text.textContent = lineTitle(name);
   text.dir = "auto";
   node.append(text);
   return node;
+}
+
+// Nodes stay where they are when lines change places: what they are called and show changes.
+function relabel(now) {
+  Object.assign(grid, {rows: now.rows, columns: now.columns});
+  const label = (node, name, fixed) => {
+    if (node.line === name) return;
+    node.line = name;
+    node.classList.toggle("fixed", fixed);
+    node.title = node.firstChild.textContent = lineTitle(name);
+  };
+  grid.heads.columns.forEach((node, column) => label(node, now.columns[column], false));
+  grid.heads.rows.forEach((node, line) => label(node, now.rows[line], !isTask(now.rows[line]) && !isFamily(now.rows[line])));
 }
 
 const cellNode = () => make("td", "cell", {role: "gridcell", tabindex: -1});
 const marginNode = () => make("td", "cell margin", {role: "gridcell"});
 
 function buildGrid(now, margins) {
-  Object.assign(grid, {rows: now.rows, columns: now.columns});
-  grid.heads = {columns: now.columns.map(name => head(name, "col")), rows: now.rows.map(name => head(name, "row"))};
+  grid.heads = {columns: now.columns.map(() => head("col")), rows: now.rows.map(() => head("row"))};
+  relabel(now);
   grid.cells = now.rows.map(() => now.columns.map(() => cellNode()));
   grid.margins = margins ? {rows: now.rows.map(marginNode), columns: now.columns.map(marginNode)} : null;
   const corner = make("td", "corner");
