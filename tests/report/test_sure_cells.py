@@ -1,15 +1,18 @@
 """The page says how sure each cell is, marks those that may be nothing, and has no word of it in studies without the table."""
 
+import base64
 import re
 
+import numpy as np
 import pandas as pd
 import pytest
 
-from browser import CONFIG, browse, drawn_cells, embedded, needs_browser
+from browser import CONFIG, browse, drawn_cells, embedded, needs_browser, pages
 from made_up_answers import METRIC, columns
 from promptatlas.analysis import statistics
 from promptatlas.analysis.pairs.table import pairs
 from promptatlas.report import page
+from promptatlas.report.page import pair_columns
 from synthetic_study import similarity_table, tasks_table, transfer_table, tuning_table
 
 
@@ -35,17 +38,33 @@ def against(protocol: str) -> str:
     return "untuned_" if protocol == "init" else ""
 
 
-def test_every_row_is_embedded(written):
+@needs_browser
+def test_every_row_is_embedded_and_the_page_reads_it(written):
     protocol, table, path = written
-    known = embedded(path)["pairs"]
-    assert known["reasons"] == [METRIC]
-    for row in table.to_dict("records"):
-        cell = known["cells"][f"{protocol}/{row['method']}"][row["source"]][row["target"]]
+    assert embedded(path)["pairs"]["reasons"] == [METRIC]
+    with pages() as show:
+        read = "rows => rows.map(([method, source, target]) => pairOf(method, source, target))"
+        keys = [[f"{protocol}/{row['method']}", row["source"], row["target"]] for row in table.to_dict("records")]
+        known = show(path).evaluate(read, keys)
+    for cell, row in zip(known, table.to_dict("records"), strict=True):
         names = [f"{against(protocol)}{name}" for name in ("gain", "low", "high", "p_adjusted")]
-        for shown, name in zip(cell, names, strict=False):
-            assert (shown is None and pd.isna(row[name])) or shown == pytest.approx(row[name], rel=1e-5), name
+        for shown, name in zip(("gain", "low", "high", "p"), names, strict=True):
+            assert (cell[shown] is None and pd.isna(row[name])) or cell[shown] == pytest.approx(row[name], rel=1e-6), name
         best = [None if pd.isna(row[name]) else row[name] for name in ("separable_from_best", "best_set")]
-        assert cell[4:] == [*best, row["best"] == row["source"], row["counted"] == "images and seeds", 0 if row["reason"] else None]
+        assert [cell["apart"], cell["inBest"]] == best and cell["best"] == (row["best"] == row["source"])
+        assert cell["seeds"] == (row["counted"] == "images and seeds") and cell["reason"] == (0 if row["reason"] else None)
+
+
+def test_a_pair_that_the_table_lacks_is_no_pair_with_zeros(written):
+    protocol, table, _ = written
+    method = table["method"].iloc[0]
+    part = table[table["method"] == method].iloc[3:]
+    packed = pair_columns.sureness(part, {})["cells"][f"{protocol}/{method}"]
+    there = np.frombuffer(base64.b64decode(packed["flags"]), np.uint8).reshape(len(packed["sources"]), len(packed["targets"])) & 1
+    expected = part.assign(one=1).pivot_table(index="source", columns="target", values="one", fill_value=0)
+    assert (there == expected.loc[packed["sources"], packed["targets"]].to_numpy()).all() and (there == 0).any()
+    gains = np.frombuffer(base64.b64decode(packed["gain"]), "<f4").reshape(there.shape)
+    assert np.isnan(gains[there == 0]).all()
 
 
 @needs_browser

@@ -37,6 +37,7 @@ SCRIPTS = (
     "sections.js",
     "budget.js",
     "cautions.js",
+    "pair_columns.js",
     "pairs.js",
     "similarity.js",
     "explained.js",

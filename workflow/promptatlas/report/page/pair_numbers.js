@@ -12,8 +12,7 @@ function pairNumbers(protocol, method, source, target) {
   const line = one.sources.indexOf(source);
   const kept = state.seeds ? listed(state.seeds) : Object.keys(one.seeds);
   const scores = there(kept.map(seed => (one.seeds[seed] ? one.seeds[seed][line][TASKS[target].index] : null)));
-  const known = ((PAIRS.cells[name] || {})[source] || {})[target];
-  const [gain, low, high, p] = known || [null, null, null, null];
+  const {gain, low, high, p} = pairOf(name, source, target) || {gain: null, low: null, high: null, p: null};
   return {score: mean(scores), gain, low, high, p, clear: isNumber(low) ? low > 0 || high < 0 : null, seeds: scores.length};
 }
 

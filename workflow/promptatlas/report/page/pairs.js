@@ -1,20 +1,12 @@
 // How sure a cell is: the interval of its gain over images and seeds, and whether it differs from the best of its column.
 
-const PAIRS = DATA.pairs || {cells: {}, reasons: []};
-const PLACES = ["gain", "low", "high", "p", "apart", "inBest", "best", "seeds", "reason"];
-
-// What is known of a cell by the names above, or null.
-function sureness(source, target) {
-  const found = ((PAIRS.cells[key()] || {})[source] || {})[target];
-  return found ? Object.fromEntries(PLACES.map((name, place) => [name, found[place]])) : null;
-}
+// What is known of a cell of the shown matrix, or null.
+const sureness = (source, target) => pairOf(key(), source, target);
 
 // Whether a cell's gain may be nothing: its interval holds 0. Intervals are known over the baseline that the page opens with.
 function mayBeNothing(source, target) {
-  const found = state.baseline === firstBaseline(state) ? ((PAIRS.cells[key()] || {})[source] || {})[target] : null;
-  if (!found) return false;
-  const [, low, high] = found;
-  return isNumber(low) && low <= 0 && high >= 0;
+  const one = state.baseline === firstBaseline(state) ? sureness(source, target) : null;
+  return one !== null && isNumber(one.low) && one.low <= 0 && one.high >= 0;
 }
 
 // Whether a cell's interval says that its gain, over the baseline that the page opens with, is not nothing.

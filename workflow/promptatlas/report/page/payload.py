@@ -12,13 +12,12 @@ import numpy as np
 import pandas as pd
 
 from promptatlas.analysis import explained_words, words
-from promptatlas.analysis.pairs.column import BOTH
 from promptatlas.analysis.statistics.matrices import Scores, collect, similarity_matrices, task_names
 from promptatlas.analysis.statistics.views import VIEWS, has
 from promptatlas.analysis.verdict.of_study import UNTUNED_PROMPT, ZERO_SHOT
 from promptatlas.analysis.verdict.words import Names, topics
 from promptatlas.report.colours import colour_of
-from promptatlas.report.page import ranking
+from promptatlas.report.page import pair_columns, ranking
 from promptatlas.report.page.packed import packed
 from promptatlas.report.page.plain import plain
 from promptatlas.study.protocols import PROTOCOLS
@@ -73,7 +72,7 @@ def payload(
         "explained": explained(summary, words.method_title, words.measure_title),
         "classes": classes,
         "failed": reasons(tables["transfer"]),
-        "pairs": sureness(tables["pairs"], collected) if "pairs" in tables else None,
+        "pairs": pair_columns.sureness(tables["pairs"], first_baselines(collected)) if "pairs" in tables else None,
         "ranking": ranking.of_study(collected, tables.get("pairs")),
         "verdict": verdict(summary, names_of(cards["title"].to_dict())),
         "summary": summary,
@@ -170,17 +169,6 @@ def reasons(transfer: pd.DataFrame) -> dict[str, Any]:
     return known
 
 
-def sureness(pairs: pd.DataFrame, collected: list[Scores]) -> dict[str, Any]:
-    """What the table `pairs` says of cells, over the baseline that the page shows first: protocol/method -> source -> target -> [gain,
-    low, high, p_adjusted, whether separable from the column's best (null if not compared), best_set, whether it is the best, whether
-    seeds count, number of the reason in `reasons` or null]."""
-    against = {f"{one.protocol}/{one.method}": "untuned_" if has(one, OVER_SCRATCH) else "" for one in collected}
-    told = list(dict.fromkeys(pairs["reason"][pairs["reason"] != ""]))
-    cells: dict[str, Any] = defaultdict(lambda: defaultdict(dict))
-    for row in pairs.to_dict("records"):
-        key = f"{row['protocol']}/{row['method']}"
-        numbers = [plain(row[f"{against.get(key, '')}{name}"], 6) for name in ("gain", "low", "high", "p_adjusted")]
-        best = [plain(row["separable_from_best"]), plain(row["best_set"])]
-        reason = told.index(row["reason"]) if row["reason"] else None
-        cells[key][row["source"]][row["target"]] = [*numbers, *best, row["best"] == row["source"], row["counted"] == BOTH, reason]
-    return {"cells": cells, "reasons": told}
+def first_baselines(collected: list[Scores]) -> dict[str, str]:
+    """How columns of the table `pairs` begin that are over the baseline that the page shows first, by protocol/method."""
+    return {f"{one.protocol}/{one.method}": "untuned_" if has(one, OVER_SCRATCH) else "" for one in collected}
