@@ -2,6 +2,7 @@
 
 import base64
 import gzip
+import html
 import json
 import re
 import shutil
@@ -103,6 +104,17 @@ def browse(path, tmp_path, address="") -> str:
         while not ended:
             page.wait_for_timeout(5)
         return page.content()
+
+
+def played(path, tmp_path, script, address=""):
+    """What a script at the end of the page returns after its awaited steps; `pause()` waits for the browser."""
+    played = f"""<script>
+      const pause = () => new Promise(done => setTimeout(done, 60));
+      (async () => {{ {script} }})().then(found => (document.body.dataset.found = JSON.stringify(found)));
+    </script></body>"""
+    (tmp_path / "played.html").write_text(path.read_text().replace("</body>", played))
+    document = browse(tmp_path / "played.html", tmp_path, address)
+    return json.loads(html.unescape(re.search(r'data-found="([^"]*)"', document)[1]))
 
 
 def drawn_cells(document: str) -> list[tuple[str, str]]:

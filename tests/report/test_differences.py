@@ -2,9 +2,8 @@
 
 import pandas as pd
 import pytest
-from test_page_state import played
 
-from browser import CONFIG, needs_browser
+from browser import CONFIG, needs_browser, played
 from promptatlas.analysis import published, statistics
 from promptatlas.report import page
 from synthetic_study import cells, elevater_study, similarity_table, tasks_table, transfer_table, tuning_table

@@ -38,7 +38,7 @@ def usual(tmp_path_factory):
 
 def part(document: str, name: str) -> str:
     """The text of an element that has no element of its own kind around it."""
-    inner = re.search(rf'<div id="{name}"[^>]*>(.*?)</div>\s*(?:<h3>|</section>)', document, re.S)
+    inner = re.search(rf'<div id="{name}"[^>]*>(.*?)</div>\s*(?:<h3>|<details class="save"|</section>)', document, re.S)
     return re.sub(r"\s+", " ", html.unescape(re.sub(r"<[^>]+>", " ", inner[1]))) if inner else ""
 
 

@@ -20,7 +20,7 @@ def test_whatever_is_filled_in_is_escaped():
     cell = TableCell(HOSTILE, hint=HOSTILE, strong=True, below=HOSTILE)
     shown = table([HOSTILE], [[cell], [HOSTILE]], numeric={0})
     html = Section("here", HOSTILE, "words_and_table.html", {"words": [HOSTILE], "table": shown}).html()
-    assert "<script" not in html and html.count(ESCAPED) == 7
+    assert "<script" not in html and html.count(ESCAPED) == 8
     assert f'<td class="n" title="{ESCAPED}">' in html and f"<b>{ESCAPED}</b>" in html
 
 

@@ -9,7 +9,6 @@ import pytest
 from browser import CONFIG, browse, drawn_cells, embedded, needs_browser
 from page_study import study
 from promptatlas.analysis import statistics
-from promptatlas.analysis.statistics.matrices import collect
 from promptatlas.report import page
 from promptatlas.report.colours import colour_of
 from synthetic_study import cells, elevater_study, similarity_table, tasks_table, transfer_table, tuning_table
@@ -260,19 +259,6 @@ def test_keys_move_and_choose(written, tmp_path):
     document = browse(path, tmp_path)
     assert f'data-opened="{name} → {name}"' in document and 'data-closed="Choose a cell"' in document
     assert f'data-focus="{name} to {name}' in document
-
-
-@needs_browser
-def test_saved_matrix_is_the_shown_one(written, tmp_path):
-    """The CSV behind the button: a row per source in the shown order, empty where a cell is missing."""
-    path = tmp_path / "save.html"
-    path.write_text(written[2].read_text().replace("</body>", "<script>document.body.dataset.csv = matrixAsCsv();</script></body>"))
-    document = browse(path, tmp_path, "#method=vpt&view=raw&order=name")
-    lines = [line.split(",") for line in re.search(r'data-csv="([^"]*)"', document)[1].strip().splitlines()]
-    scores = next(one for one in collect(written[0]["transfer"], written[0]["tasks"]) if one.method == "vpt")
-    assert lines[0][1:] == list(scores.tasks) and [line[0] for line in lines[1:]] == [*scores.tasks, "scratch", "template"]
-    shown = np.array([[float(number) if number else np.nan for number in line[1:]] for line in lines[1:7]])
-    assert shown == pytest.approx(scores.score.mean(axis=0), rel=1e-4, nan_ok=True)
 
 
 def write_elevater(path, expected=True) -> dict:

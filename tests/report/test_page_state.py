@@ -1,12 +1,8 @@
 """What is chosen on the page: the address holds it, Back undoes it, and only what depends on it is drawn again."""
 
-import html
-import json
-import re
-
 import pytest
 
-from browser import CONFIG, browse, needs_browser
+from browser import CONFIG, needs_browser, played
 from page_study import study
 from promptatlas.report import page
 from synthetic_study import cells
@@ -18,17 +14,6 @@ def path(tmp_path_factory):
     path = tmp_path_factory.mktemp("state") / "report.html"
     page.write(tables, CONFIG, cells(tables["transfer"], tables["tasks"]), path, summary)
     return path
-
-
-def played(path, tmp_path, script, address=""):
-    """What a script at the end of the page returns after its awaited steps; `pause()` waits for the browser."""
-    played = f"""<script>
-      const pause = () => new Promise(done => setTimeout(done, 60));
-      (async () => {{ {script} }})().then(found => (document.body.dataset.found = JSON.stringify(found)));
-    </script></body>"""
-    (tmp_path / "played.html").write_text(path.read_text().replace("</body>", played))
-    document = browse(tmp_path / "played.html", tmp_path, address)
-    return json.loads(html.unescape(re.search(r'data-found="([^"]*)"', document)[1]))
 
 
 @needs_browser

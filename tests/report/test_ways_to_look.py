@@ -5,9 +5,8 @@ import io
 import numpy as np
 import pandas as pd
 import pytest
-from test_page_state import played
 
-from browser import CONFIG, needs_browser
+from browser import CONFIG, needs_browser, played
 from pairs_of_pages import KEYS, pairs_table
 from promptatlas.analysis import statistics
 from promptatlas.analysis.statistics.relations import relationships

@@ -182,7 +182,8 @@ def _repeats(one: Mapping[str, Any]) -> Sentence:
 
 def _explained(one: Mapping[str, Any], summary: Mapping[str, Any], names: Names) -> Sentence:
     """What similarity explains of who helps whom, with the most that could be explained."""
-    found = next((each for each in summary["explained"] if (each["protocol"], each["method"]) == (one["protocol"], one["method"])), None)
+    known = summary.get("explained", ())  # summaries of earlier versions say nothing of it
+    found = next((each for each in known if (each["protocol"], each["method"]) == (one["protocol"], one["method"])), None)
     link = {"text": "Similarity of tasks", "section": "similarity"}
     if found is None:
         if names.study:

@@ -31,7 +31,6 @@ SCRIPTS = (
     "grid_size.js",
     "grid_keys.js",
     "tip.js",
-    "exports.js",
     "plots.js",
     "later.js",
     "panel.js",
@@ -57,6 +56,11 @@ SCRIPTS = (
     "matrix_choices.js",
     "pair_numbers.js",
     *ways.SCRIPTS,
+    "save_text.js",
+    "save_figure.js",
+    "save.js",
+    "regions.js",
+    "print.js",
     "main.js",
 )
 

@@ -32,7 +32,6 @@ SCRIPTS = (
     "grid_size.js",
     "grid_keys.js",
     "tip.js",
-    "exports.js",
     "plots.js",
     "sections.js",
     "budget.js",
@@ -48,6 +47,11 @@ SCRIPTS = (
     "matrix_choices.js",
     "given_pair_numbers.js",
     *ways.SCRIPTS,
+    "save_text.js",
+    "save_figure.js",
+    "save.js",
+    "regions.js",
+    "print.js",
     "main.js",
 )
 

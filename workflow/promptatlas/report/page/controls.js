@@ -32,8 +32,6 @@ function tick(id, name) {
   sections.register({id, keys: [name], draw: () => (box.checked = state[name])});
 }
 
-const saved = kind => `${DATA.study}-${state.protocol}-${state.method}-${state.view}.${kind}`;
-
 segments("choose-method", "method", Object.fromEntries(DATA.methods.map(one => [one, methodTitle(one)])));
 segments("choose-protocol", "protocol", Object.fromEntries(DATA.protocols.map(one => [one, protocolTitle(one)])));
 selection("choose-view", "view", () => viewsOf(state).map(name => [name, viewWords(name).title]), ["protocol", "method", "baseline"]);
@@ -41,8 +39,6 @@ selection("choose-order", "order");
 selection("choose-target", "ranked", () => DATA.tasks.map(task => [task.name, task.title]));
 tick("choose-numbers", "numbers");
 document.getElementById("theme").addEventListener("click", () => set({theme: isDark() ? "light" : "dark"}));
-document.getElementById("save-csv").addEventListener("click", () => download(saved("csv"), matrixAsCsv(), "text/csv"));
-document.getElementById("save-svg").addEventListener("click", () => download(saved("svg"), heatmapAsSvg(), "image/svg+xml"));
 
 document.addEventListener("keydown", event => {
   if (event.key === "Escape" && state.source) set({source: null, target: null});

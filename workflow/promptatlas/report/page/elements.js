@@ -1,7 +1,7 @@
 // Nodes of the page, and tables of them.
 
 function element(tag, attributes = {}, ...children) {
-  const svg = ["svg", "g", "rect", "text", "line", "circle", "path", "polyline", "pattern", "defs", "title", "marker"].includes(
+  const svg = ["svg", "g", "rect", "text", "line", "circle", "path", "polyline", "pattern", "defs", "title", "marker", "image"].includes(
     tag,
   );
   const node = svg ? document.createElementNS("http://www.w3.org/2000/svg", tag) : document.createElement(tag);
@@ -35,7 +35,7 @@ function table(head, rows, numeric = [], caption = null) {
       element(
         "tr",
         {},
-        head.map((text, index) => element("th", {scope: "col", ...side(index)}, text)),
+        head.map((text, index) => (text ? element("th", {scope: "col", ...side(index)}, text) : element("td"))),
       ),
     ),
     element(

@@ -8,15 +8,13 @@ const LETTER = 5.8, // px, of a digit at the size of numbers
   NARROW_LABEL = 104;
 const narrow = matchMedia("(max-width: 700px), (pointer: coarse)");
 
-function fitGrid() {
-  const box = document.getElementById("heatmap");
-  if (!grid.table || !box.clientWidth) return;
+function fitGrid(width = document.getElementById("heatmap").clientWidth, chosen = state.zoom, smallest = narrow.matches ? TOUCHED : TIGHT) {
+  if (!grid.table || !width) return;
   const longest = names => Math.max(4, ...names.map(name => lineTitle(name).length));
   const label = Math.min(narrow.matches ? NARROW_LABEL : WIDEST_LABEL, 18 + 6.3 * Math.max(longest(grid.rows), 11));
   const columns = grid.columns.length + (grid.margins ? 1.6 : 0);
-  const room = (box.clientWidth - label - 4) / columns - 1;
-  const smallest = narrow.matches ? TOUCHED : TIGHT;
-  grid.size = state.zoom || Math.min(Math.max(Math.floor(room), smallest), COMFORTABLE);
+  const room = (width - label - 4) / columns - 1;
+  grid.size = chosen || Math.min(Math.max(Math.floor(room), smallest), COMFORTABLE);
   const style = grid.table.style;
   style.setProperty("--cell", `${grid.size}px`);
   style.setProperty("--label", `${Math.round(label)}px`);
@@ -43,5 +41,5 @@ function zoom(step) {
 
 sections.register({id: "heatmap", keys: ["zoom"], draw: fitGrid});
 sections.register({id: "heatmap", keys: ["numbers"], draw: showNumbers});
-new ResizeObserver(fitGrid).observe(document.getElementById("heatmap"));
-narrow.addEventListener("change", fitGrid);
+new ResizeObserver(() => fitGrid()).observe(document.getElementById("heatmap"));
+narrow.addEventListener("change", () => fitGrid());

@@ -1,0 +1,30 @@
+// Parts that are wider or higher than their place are scrolled by keys too: they can be reached and say what they are.
+
+const scrolling = new Set();
+
+function markRegions() {
+  const all = [...document.querySelectorAll(".scroll, .scrollbox")].filter(one => one.checkVisibility({contentVisibilityAuto: true}));
+  const over = all.filter(one => one.scrollWidth > one.clientWidth + 1 || one.scrollHeight > one.clientHeight + 1);
+  for (const one of all) {
+    const needed = over.includes(one) && !one.querySelector('[tabindex="0"], a[href], button');
+    if (needed === scrolling.has(one)) continue;
+    scrolling[needed ? "add" : "delete"](one);
+    const marks = {tabindex: 0, role: "group", "aria-label": `${partTitle(one)}, can be scrolled`};
+    for (const [name, mark] of Object.entries(marks)) needed ? one.setAttribute(name, mark) : one.removeAttribute(name);
+  }
+}
+
+// Once for all that changes before the next frame.
+let waiting = false;
+function markRegionsSoon() {
+  if (waiting) return;
+  waiting = true;
+  requestAnimationFrame(() => {
+    waiting = false;
+    markRegions();
+  });
+}
+
+new MutationObserver(markRegionsSoon).observe(document.querySelector("main"), {childList: true, subtree: true});
+new ResizeObserver(markRegionsSoon).observe(document.querySelector("main"));
+for (const change of ["toggle", "contentvisibilityautostatechange"]) document.addEventListener(change, markRegionsSoon, {capture: true});
