@@ -43,6 +43,7 @@ SCRIPTS = (
     "cautions.js",
     "pair_columns.js",
     "pairs.js",
+    "clear.js",
     "similarity.js",
     "explained.js",
     "published.js",

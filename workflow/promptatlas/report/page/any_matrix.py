@@ -38,6 +38,7 @@ SCRIPTS = (
     "cautions.js",
     "pair_columns.js",
     "pairs.js",
+    "clear.js",
     "similarity.js",
     "explained.js",
     "choosing.js",

@@ -97,7 +97,7 @@ function cautionKeys() {
   const any = found => rows.some(source => Object.keys(TASKS).some(target => found(source, target)));
   return [
     !state.compare && any(beatsNothing) ? element("span", {}, "\u25e3 no better than always the largest class") : null,
-    !state.compare && any(mayBeNothing) ? element("span", {}, `\u25cb may be no different from ${baselineWords(firstBaseline(state))}`) : null,
+    ...(state.compare ? [] : sureKeys(any).map(([sign, words]) => element("span", {}, `${sign} ${words}`))),
     any(sharedImages) ? element("span", {}, "\u25cf the two tasks share images") : null,
   ].filter(Boolean);
 }

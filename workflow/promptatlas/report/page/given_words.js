@@ -75,3 +75,6 @@ const gainContrast = () => ({response: mainView(), head: `first less second${eff
 const TUNED_BY = "matrix";
 const gainUnitWords = () => (scaleOf(mainView()).unit === "%" || scaleOf(mainView()).unit === "points" ? " points" : "");
 const lineUnit = gainWords;
+
+// Scores by seed are on the scale of headlines, on which zero may mean something.
+const zeroOf = () => DATA.tasks.map(() => (fromZero() ? 0 : null));

@@ -134,13 +134,13 @@ function cellMarks(source, target, number) {
     !there && (own && state.view === "relationship" ? "itself" : !together && failures(source, target).length ? "failed" : SUMMARY.so_far ? "missing later" : "missing"),
     !together && !state.compare && beatsNothing(source, target) && "below",
     !together && sharedImages(source, target) && "shared",
-    !together && !state.compare && mayBeNothing(source, target) && "unsure",
+    ...(together || !there || state.compare ? [] : sureMarks(source, target)),
     state.clear && !state.compare && !isClear(source, target) && "unclear",
   ];
 }
 
 const marksInWords = (source, target) =>
-  isLine(source) || isLine(target) || state.compare ? [] : [...unsureWords(source, target), ...cautions(source, target)];
+  isLine(source) || isLine(target) || state.compare ? [] : [...sureMarksInWords(source, target), ...cautions(source, target)];
 
 function paintMargins(now) {
   const tasks = SUMMARY.order;

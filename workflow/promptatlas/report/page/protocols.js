@@ -183,3 +183,6 @@ const gainContrast = () => ({response: "raw", head: "score, first less second, p
 const TUNED_BY = "method";
 const gainUnitWords = () => " points over zero-shot";
 const lineUnit = () => "points over zero-shot";
+
+// What gains are counted from in a seed: scores of the targets, null where there is none.
+const zeroOf = scores => BASELINES[state.baseline](matrix(), scores);
