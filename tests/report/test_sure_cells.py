@@ -138,3 +138,34 @@ def test_a_study_without_the_table_says_nothing_of_it(tmp_path):
         and "unsure" not in document.partition("</style>")[2]
         and "A ring" not in document
     )
+
+
+@needs_browser
+def test_seeds_that_disagree_and_sources_that_may_be_best_are_marked(tmp_path, show):
+    transfer, tasks, similarity = transfer_table(5, pair=0.5, noise=0.6), tasks_table(5), similarity_table(5)
+    table = pairs(columns(transfer))
+    summary = statistics.summary(transfer, similarity, statistics.analyse(transfer, similarity, tasks, permutations=9), tasks, pairs=table)
+    tables = {"transfer": transfer, "tasks": tasks, "similarity": similarity, "tuning": tuning_table(5), "pairs": table}
+    page.write(tables, CONFIG, [], tmp_path / "report.html", summary)
+    drawn = show(tmp_path / "report.html", "#method=coop&view=gain_points")
+    own = transfer[(transfer["method"] == "coop") & ~transfer["source"].isin(["template"])].copy()
+    own["gain"] = own["score"] - own["target"].map(tasks.set_index("task")["zero_shot"])
+    sides = own.groupby(["source", "target"])["gain"].agg(["min", "max"])
+    split = set(sides.index[(sides["min"] < 0) & (sides["max"] > 0)])
+    best = table[(table["method"] == "coop") & ~table["separable_from_best"].fillna(True).astype(bool)]
+    best = set(zip(best["source"], best["target"], strict=True))
+    marked = """name => grid.rows.flatMap((source, line) => grid.columns.flatMap((target, column) =>
+        grid.cells[line][column].classList.contains(name) ? [[source, target]] : []))"""
+    assert 0 < len(split) < len(sides) and 0 < len(best) < len(sides)
+    assert {tuple(one) for one in drawn.evaluate(marked, "disagree")} == split
+    assert {tuple(one) for one in drawn.evaluate(marked, "leading")} == best
+    assert drawn.locator('#heatmap [aria-label*="Seeds disagree on its sign"]').count() == len(split)
+    assert drawn.locator('#heatmap [aria-label*="May be the best source of its column"]').count() == len(best)
+    legend = drawn.locator("#legend").inner_text()
+    assert "seeds disagree on the sign" in legend and "may be the best source of its column" in legend
+    drawn.evaluate("set({clear: true})")
+    tested = table[(table["method"] == "coop") & (table["kind"] == "pair")]
+    sure = ((tested["low"] > 0) | (tested["high"] < 0)).sum()
+    assert drawn.locator("#clear-words").inner_text().startswith(f"Clear are {sure} of 20 pairs of different tasks")
+    drawn.evaluate('set({clear: false, seeds: "2"})')
+    assert drawn.evaluate(marked, "disagree") == [], "one seed cannot disagree"
