@@ -4,7 +4,7 @@
 const sided = {name: "", found: null};
 
 // {above, below}: rows of sources, how many of the chosen seeds are above and below what gains are counted from; counted once for each choice.
-function sides() {
+function seedCounts() {
   const name = [key(), state.baseline, state.seeds].join("\n");
   if (sided.name !== name) Object.assign(sided, {name, found: countSides()});
   return sided.found;
@@ -28,7 +28,7 @@ function countSides() {
 
 // In how many seeds a cell is above, and in how many below.
 function sidesOf(source, target) {
-  const {above, below, sources} = sides();
+  const {above, below, sources} = seedCounts();
   const [s, t] = [sources.indexOf(source), TASKS[target].index];
   return s < 0 ? [0, 0] : [above[s][t], below[s][t]];
 }
