@@ -56,7 +56,7 @@ def hostile_study(n=12, methods=("coop", "vpt"), seeds=(1, 2, 3), protocols=("fr
     for cell in measured:
         if cell["target"] == names[0]:
             cell["per_class"] = {f"{NAMES[index % len(NAMES)]} {index}": 0.5 for index in range(max(classes, len(NAMES)))}
-    return tables, statistics.summary(transfer, similarity, table, tasks), measured
+    return tables, statistics.summary(transfer, similarity, table, tasks, permutations=9), measured
 
 
 def study_page(path: Path, n=12, **changes) -> Path:

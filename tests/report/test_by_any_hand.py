@@ -48,6 +48,8 @@ def judged(page) -> list[str]:
 def test_axe_finds_nothing_serious(pages, show, name, window, scheme):
     page = show(pages[name], OPENED if name == "study" else "", color_scheme=scheme, **window)
     assert page.evaluate("isDark()") == (scheme == "dark")
+    page.wait_for_function("!waiting")
+    assert judged(page) == []
     whole(page)
     assert judged(page) == []
 

@@ -115,9 +115,7 @@ def test_the_figure_stands_alone_in_light_colours_with_text_as_text(path, show, 
     assert "VPT: Gain over zero-shot (points)" in texts and any("points; 0 = zero-shot" in one for one in texts)
     assert any("Mean over 3 seeds (1, 2, 3)" in one for one in texts) and sum(one.startswith(("\u2264 ", "\u2265 ")) for one in texts) == 2
     labels = {one for one in titles(12) if len(one) <= 60}
-    assert all(texts.count(one) == 2 for one in labels) and LONG[:59].strip() + "\u2026" in [
-        one.replace(" \u2026", "\u2026") for one in texts
-    ]
+    assert all(texts.count(one) == 2 for one in labels) and f"{LONG[:36]}\u2026{LONG[-23:]}" in texts
     expected = page.evaluate(
         "shown().rows.flatMap(row => shown().columns.map(column => viewText(shown().value(row, column)))).filter(Boolean)"
     )
@@ -168,7 +166,12 @@ def test_every_drawing_and_table_of_the_page_is_offered_and_whole(path, show):
     figures = page.evaluate("[...document.querySelectorAll('main svg[role]')].map(one => svgSource(inLight(() => plotFigure(one))))")
     for source in figures:
         root = xml.fromstring(source)
-        assert root.find(f"{SVG}title").text and len(list(root.iter(f"{SVG}text"))) > 3 and "var(--" not in source
+        assert (
+            "Arrow keys" not in source
+            and root.find(f"{SVG}title").text
+            and len(list(root.iter(f"{SVG}text"))) > 3
+            and "var(--" not in source
+        )
     tables = page.evaluate(
         "[...document.querySelectorAll('main table:not([role=grid])')].map(readTable).map(one => [one.head, one.rows, asCsv(one)])"
     )
@@ -186,3 +189,26 @@ def test_files_are_called_by_what_is_in_them(path, show):
     assert page.evaluate("fileName('matrix', 'csv')") == "mini-frozen-vpt-gain_points-over_own-less_method_coop-matrix.csv"
     page.evaluate("set({seeds: '1,3', baseline: null, compare: null, view: 'raw'})")
     assert page.evaluate("fileName('a/b: \u65e5\u672c <c>', 'svg')") == "mini-frozen-vpt-raw-seeds_1+3-a_b_\u65e5\u672c_c.svg"
+
+
+@needs_browser
+def test_no_line_of_a_figure_is_wider_than_the_figure(path, show):
+    page = show(path)
+    for panel in ("matrix", "graph", "scatter"):
+        page.evaluate("panel => set({panel})", panel)
+        lines = page.evaluate(
+            """panel => {
+            const plot = () => plotFigure(document.querySelector(`#pane-${panel} svg:is([role], .scatter > svg)`));
+            const svg = inLight(panel === "matrix" ? matrixFigure : plot);
+            document.body.append(svg);
+            const right = svg.getBoundingClientRect().right;
+            const room = one => right - one.getBoundingClientRect().right;
+            const lines = [...svg.querySelectorAll(":scope > text")].map(one => [one.textContent, room(one)]);
+            svg.remove();
+            return lines;
+        }""",
+            panel,
+        )
+        title = " ".join(text for text, _ in lines)
+        assert len(lines) > 2 and all(room >= 8 for _, room in lines), panel
+        assert "Gain over zero-shot" in title and not re.search("Arrow keys|Fold families|as a table", title)

@@ -3,8 +3,8 @@
 const scrolling = new Set();
 
 function markRegions() {
-  const all = [...document.querySelectorAll(".scroll, .scrollbox")].filter(one => one.checkVisibility({contentVisibilityAuto: true}));
-  const over = all.filter(one => one.scrollWidth > one.clientWidth + 1 || one.scrollHeight > one.clientHeight + 1);
+  const all = [...document.querySelectorAll(".scroll, .scrollbox")];
+  const over = all.filter(one => !isLaidOut(one) || one.scrollWidth > one.clientWidth + 1 || one.scrollHeight > one.clientHeight + 1);
   for (const one of all) {
     const needed = over.includes(one) && !one.querySelector('[tabindex="0"], a[href], button');
     if (needed === scrolling.has(one)) continue;
@@ -13,6 +13,9 @@ function markRegions() {
     for (const [name, mark] of Object.entries(marks)) needed ? one.setAttribute(name, mark) : one.removeAttribute(name);
   }
 }
+
+// What is out of sight is not laid out, and asking for its size would do so: it may scroll until it is seen.
+const isLaidOut = one => one.checkVisibility({contentVisibilityAuto: true});
 
 // Once for all that changes before the next frame.
 let waiting = false;

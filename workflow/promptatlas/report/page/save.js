@@ -69,9 +69,12 @@ const SAVED_TABLES = "table:not([role=grid])";
 function partTitle(node) {
   const before = head => head.compareDocumentPosition(node) & Node.DOCUMENT_POSITION_FOLLOWING;
   const all = [...(node.closest("section") || document).querySelectorAll("h2, h3, h4, summary")];
-  const heads = all.filter(head => before(head) && !head.closest(".save"));
+  const over = head => head.tagName !== "SUMMARY" || head.parentElement.contains(node);
+  const elsewhere = head => head.closest("[hidden], .save") || (head.closest(".pane, #panel") && !head.closest(".pane, #panel").contains(node));
+  const heads = all.filter(head => before(head) && over(head) && !elsewhere(head));
   const words = [...heads.slice(0, 1), ...heads.slice(-1)].map(head => head.textContent.trim());
-  const own = [node, node.parentElement].map(one => one.getAttribute("aria-label")).find(Boolean) || "";
+  const said = [node, node.parentElement].map(one => one.getAttribute("aria-label")).find(Boolean) || "";
+  const own = said.split(/\. (?=Arrow keys)/)[0]; // how to move in it is of no use on paper
   return [...new Set([...words, own])].filter(Boolean).join(": ");
 }
 

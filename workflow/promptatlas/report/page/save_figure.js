@@ -3,6 +3,7 @@
 const FIGURE = {
   cell: 30, // px
   edge: 16, // px around everything
+  bold: 700,
   most: 60, // letters of a label; the whole name shows under the pointer
   font: "Helvetica, Arial, 'Liberation Sans', sans-serif",
   ink: "#1d2329",
@@ -26,26 +27,28 @@ function inLight(give) {
 }
 
 const letters = document.createElement("canvas").getContext("2d");
-function widthOf(text, size) {
-  letters.font = `${size}px ${FIGURE.font}`;
+function widthOf(text, size, weight = 400) {
+  letters.font = `${weight} ${size}px ${FIGURE.font}`;
   return letters.measureText(text).width;
 }
 
+// In the middle: long names often differ at their end.
 function cut(name) {
   const signs = [...name];
-  return signs.length > FIGURE.most ? signs.slice(0, FIGURE.most - 1).join("") + "\u2026" : name;
+  const [before, after] = [Math.ceil((FIGURE.most - 1) * 0.6), Math.floor((FIGURE.most - 1) * 0.4)];
+  return signs.length > FIGURE.most ? `${signs.slice(0, before).join("")}\u2026${signs.slice(-after).join("")}` : name;
 }
 
 // Text in lines that are no wider than `room`; what has no spaces is broken where the line ends.
-function wrapped(text, room, size) {
+function wrapped(text, room, size, weight) {
   const lines = [""];
   for (const word of text.split(" ")) {
     const longer = `${lines.at(-1)} ${word}`.trim();
-    if (widthOf(longer, size) <= room) lines[lines.length - 1] = longer;
+    if (widthOf(longer, size, weight) <= room) lines[lines.length - 1] = longer;
     else {
       if (lines.at(-1)) lines.push("");
       for (const sign of word) {
-        if (widthOf(lines.at(-1) + sign, size) > room && lines.at(-1)) lines.push("");
+        if (widthOf(lines.at(-1) + sign, size, weight) > room && lines.at(-1)) lines.push("");
         lines[lines.length - 1] += sign;
       }
     }
@@ -70,7 +73,7 @@ function figureNotes() {
 // A whole figure: `content` is drawn below the title and the notes. content: {width, height, nodes}, its place is (0, 0).
 function figure(name, notes, {width, height, nodes}) {
   const room = Math.max(width, 420);
-  const [titles, lines] = [wrapped(name, room, 15), notes.flatMap(note => wrapped(note, room, 11.5))];
+  const [titles, lines] = [wrapped(name, room, 15, FIGURE.bold), notes.flatMap(note => wrapped(note, room, 11.5))];
   const top = FIGURE.edge + 20 * titles.length + 16 * lines.length + 10;
   const [wide, high] = [room + 2 * FIGURE.edge, top + height + FIGURE.edge].map(Math.ceil);
   return element(
@@ -78,7 +81,7 @@ function figure(name, notes, {width, height, nodes}) {
     {xmlns: "http://www.w3.org/2000/svg", width: wide, height: high, viewBox: `0 0 ${wide} ${high}`, role: "img", "font-family": FIGURE.font, style: "color-scheme:light"},
     element("title", {}, `${name}. ${notes.join(" ")}`),
     element("rect", {width: wide, height: high, fill: "#ffffff"}),
-    titles.map((line, index) => svgText(FIGURE.edge, FIGURE.edge + 8 + 20 * index, line, {"font-size": 15, "font-weight": 650})),
+    titles.map((line, index) => svgText(FIGURE.edge, FIGURE.edge + 8 + 20 * index, line, {"font-size": 15, "font-weight": FIGURE.bold})),
     lines.map((line, index) => svgText(FIGURE.edge, FIGURE.edge + 20 * titles.length + 6 + 16 * index, line, {fill: FIGURE.soft})),
     element("g", {transform: `translate(${FIGURE.edge} ${top})`}, nodes),
   );
@@ -185,7 +188,15 @@ function plotFigure(drawn) {
   });
   const [, , width, height] = (drawn.getAttribute("viewBox") || `0 0 ${drawn.clientWidth} ${drawn.clientHeight}`).split(/[\s,]+/).map(Number);
   for (const [name, one] of Object.entries({x: 0, y: 0, width, height})) copy.setAttribute(name, one);
-  return figure(partTitle(drawn), figureNotes(), {width, height, nodes: [dotsBelow(drawn, width, height), copy].filter(Boolean)});
+  const notes = [...(drawn.closest(".pane") ? paneNotes(drawn) : []), ...figureNotes()];
+  return figure(partTitle(drawn), notes, {width, height, nodes: [dotsBelow(drawn, width, height), copy].filter(Boolean)});
+}
+
+// What is shown beside the matrix is of the matrix; colours of arrows mean what the page says around them.
+function paneNotes(drawn) {
+  const now = shown();
+  const arrows = drawn.querySelector(".arrow") && aroundZero(now) ? ["Blue arrows are above 0, red ones below; thicker is farther from 0."] : [];
+  return [`${titleWithUnit(now)}.`, ...arrows];
 }
 
 // Dots that are painted and not drawn one by one, as a picture of their own.
