@@ -83,7 +83,7 @@ def test_the_table_by_task_has_the_layout_of_mvlpts_table_2(tables):
     joint, transfer = tables
     records = plain(compare_joint(joint, transfer, ("multitask",)))
     html = page.section(records, {}, CONFIG).html()
-    assert re.findall(r'<th class="n" scope="col">(\w+)</th>', html.split("By task")[1]) == [*TASKS, "Average"]
+    assert re.findall(r'<th class="n" scope="col">(\w+)</th>', html.split("<h3>By task</h3>")[1]) == [*TASKS, "Average"]
     ways = [("scratch", "single"), ("scratch", "joint"), ("multitask", "single"), ("multitask", "joint")]
     found = rows_of(html)
     assert [name for name, _ in found[:4]] == [
