@@ -2,7 +2,6 @@
 
 import base64
 import gzip
-import html
 import json
 import re
 import shutil
@@ -106,15 +105,16 @@ def browse(path, tmp_path, address="") -> str:
         return page.content()
 
 
+PAUSE = """() => new Promise(done => {
+  const moved = setTimeout(done, 300);
+  addEventListener("popstate", () => setTimeout(() => (clearTimeout(moved), done())), {once: true});
+})"""
+
+
 def played(path, tmp_path, script, address=""):
-    """What a script at the end of the page returns after its awaited steps; `pause()` waits for the browser."""
-    played = f"""<script>
-      const pause = () => new Promise(done => setTimeout(done, 60));
-      (async () => {{ {script} }})().then(found => (document.body.dataset.found = JSON.stringify(found)));
-    </script></body>"""
-    (tmp_path / "played.html").write_text(path.read_text().replace("</body>", played))
-    document = browse(tmp_path / "played.html", tmp_path, address)
-    return json.loads(html.unescape(re.search(r'data-found="([^"]*)"', document)[1]))
+    """What a script on the page returns after its awaited steps; `pause()` waits until Back or another address has come, or 300 ms."""
+    with pages() as show:
+        return show(path, address).evaluate(f"async () => {{ const pause = {PAUSE}; {script} }}")
 
 
 def drawn_cells(document: str) -> list[tuple[str, str]]:

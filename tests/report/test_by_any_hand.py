@@ -290,5 +290,7 @@ def test_paper_has_what_is_chosen_and_opened_in_light_colours(pages, show, tmp_p
         .filter(one => one.checkVisibility()).map(one => one.value || one.textContent)""")
     assert "CoOp" in chosen and "VPT" not in chosen and "task_04" in chosen
     assert page.evaluate("document.querySelector('#heatmap table').getBoundingClientRect().width") <= 705
+    page.set_viewport_size({"width": 720, "height": 1000})
+    assert page.evaluate("document.documentElement.scrollWidth") <= 720, "a sheet of A4 between its margins"
     page.evaluate("dispatchEvent(new Event('afterprint'))")
     assert page.evaluate("isDark()")
