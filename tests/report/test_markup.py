@@ -8,9 +8,8 @@ import pytest
 from jinja2 import UndefinedError
 
 from promptatlas import report
-from promptatlas.report import page
-from promptatlas.report.page import any_matrix
 from promptatlas.report.page.markup import FOLDER, Section, TableCell, part, render, table
+from promptatlas.report.page.scripts import OF_GIVEN_MATRIX, OF_STUDY
 
 HOSTILE = "<script>alert('&\"')</script>"
 ESCAPED = "&lt;script&gt;alert(&#39;&amp;&#34;&#39;)&lt;/script&gt;"
@@ -41,7 +40,7 @@ def test_no_html_is_glued_in_python():
     assert [*(FOLDER / "templates").glob("*.html")]
 
 
-@pytest.mark.parametrize("scripts", [page.SCRIPTS, any_matrix.SCRIPTS], ids=["study", "matrix"])
+@pytest.mark.parametrize("scripts", [OF_STUDY, OF_GIVEN_MATRIX], ids=["study", "matrix"])
 def test_no_name_is_declared_by_two_scripts_of_a_page(scripts):
     """Scripts of a page are one script: of two functions of one name the last would be called for both."""
     names = re.findall(r"^(?:const|let|class|function|async function)\s+(\w+)", part(*scripts), re.M)

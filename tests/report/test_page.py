@@ -137,6 +137,19 @@ def test_methods_stand_in_the_order_of_the_configuration_and_captions_are_whole(
 
 
 @needs_browser
+def test_a_source_has_no_place_among_sources_that_are_all_alike(tmp_path):
+    tables, _ = study(missing=False)
+    transfer = tables["transfer"]
+    tables["transfer"] = transfer.assign(score=transfer["score"].mask(transfer["target"] == "task_03", 0.5))
+    table = statistics.analyse(*(tables[name] for name in ("transfer", "similarity", "tasks")), permutations=9)
+    summary = statistics.summary(tables["transfer"], tables["similarity"], table, tables["tasks"])
+    page.write(tables, CONFIG, [], tmp_path / "report.html", summary)
+    path = tmp_path / "report.html"
+    assert "All sources are alike for this target." in seen(browse(path, tmp_path, "#method=coop&source=task_01&target=task_03"))
+    assert re.search(r"Source \d of 5 for this target", seen(browse(path, tmp_path, "#method=coop&source=task_01&target=task_02")))
+
+
+@needs_browser
 def test_one_measured_source_is_no_best_one_and_unknown_gains_are_not_told(tmp_path):
     tables, _ = study(missing=False)
     transfer = tables["transfer"]

@@ -11,8 +11,9 @@ from promptatlas.analysis import statistics, words
 from promptatlas.analysis.statistics import few_shot as comparison
 from promptatlas.evaluation import similarity
 from promptatlas.report import figures, page
-from promptatlas.report.page import SCRIPTS, few_shot
+from promptatlas.report.page import few_shot
 from promptatlas.report.page.markup import FOLDER
+from promptatlas.report.page.scripts import OF_STUDY
 from promptatlas.runs.tables import methods_table
 from promptatlas.tasks import metrics
 from synthetic_study import baselines_table, cells, similarity_table, tasks_table, transfer_table, tuning_table
@@ -78,7 +79,7 @@ def test_a_metric_from_outside_is_called_by_its_title_on_a_page_without_scripts(
 
 def test_scripts_hold_no_title_of_their_own():
     """None of the list as it stands there; `zero-shot` and `linear probe` are words of the language as well."""
-    scripts = "\n".join((FOLDER / name).read_text() for name in SCRIPTS)
+    scripts = "\n".join((FOLDER / name).read_text() for name in OF_STUDY)
     listed = words.every()
     titles = {one["title"] for kind in ("methods", "measures", "metrics", "protocols", "views") for one in listed[kind].values()}
     titles |= {title for one in listed["protocols"].values() for title in one["row_titles"].values()} | {*listed["controls"].values()}

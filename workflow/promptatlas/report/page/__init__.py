@@ -10,60 +10,9 @@ from pathlib import Path
 import pandas as pd
 
 from promptatlas.base.files import replace
-from promptatlas.report.page import cell_evidence, joint, markup, ways
+from promptatlas.report.page import cell_evidence, joint, markup, scripts
 from promptatlas.report.page.payload import later, payload
 from promptatlas.report.page.study_data import StudyData
-
-SCRIPTS = (
-    "protocols.js",
-    "data.js",
-    "numbers.js",
-    "elements.js",
-    "scores.js",
-    "other_study.js",
-    "difference.js",
-    "state.js",
-    "draw.js",
-    "shown.js",
-    "colours.js",
-    "lines.js",
-    "grid.js",
-    "grid_size.js",
-    "grid_keys.js",
-    "tip.js",
-    "plots.js",
-    "later.js",
-    "panel.js",
-    "cell_classes.js",
-    "cell_images.js",
-    "cell_confusions.js",
-    "cell_origin.js",
-    "sections.js",
-    "budget.js",
-    "cautions.js",
-    "pair_columns.js",
-    "pairs.js",
-    "clear.js",
-    "similarity.js",
-    "explained.js",
-    "published.js",
-    "check.js",
-    "methods.js",
-    "choice.js",
-    "choosing.js",
-    "verdict.js",
-    "study.js",
-    "controls.js",
-    "matrix_choices.js",
-    "pair_numbers.js",
-    *ways.SCRIPTS,
-    "save_text.js",
-    "save_figure.js",
-    "save.js",
-    "regions.js",
-    "print.js",
-    "main.js",
-)
 
 
 def write(
@@ -100,7 +49,7 @@ def render(data: dict, evidence: dict, images: dict, refresh: int | None = None)
     return markup.render(
         "matrix.html",
         style=markup.part("page.css", "ways.css", "cell.css"),
-        script=markup.part(*SCRIPTS),
+        script=markup.part(*scripts.OF_STUDY),
         study=True,
         refresh=refresh,
         similar=True,

@@ -12,49 +12,9 @@ from promptatlas.analysis.verdict.words import Names
 from promptatlas.analysis.words import CONTROLS, PARTS
 from promptatlas.report.colours import colour_of
 from promptatlas.report.figures.any_matrix import methods, views
-from promptatlas.report.page import markup, ranking, ways
+from promptatlas.report.page import markup, ranking, scripts
 from promptatlas.report.page.payload import explained, similarities, verdict
 from promptatlas.report.page.plain import plain
-
-SCRIPTS = (
-    "given_words.js",
-    "data.js",
-    "numbers.js",
-    "elements.js",
-    "other_study.js",
-    "difference.js",
-    "state.js",
-    "draw.js",
-    "shown.js",
-    "colours.js",
-    "lines.js",
-    "grid.js",
-    "grid_size.js",
-    "grid_keys.js",
-    "tip.js",
-    "plots.js",
-    "sections.js",
-    "budget.js",
-    "cautions.js",
-    "pair_columns.js",
-    "pairs.js",
-    "clear.js",
-    "similarity.js",
-    "explained.js",
-    "choosing.js",
-    "verdict.js",
-    "given.js",
-    "controls.js",
-    "matrix_choices.js",
-    "given_pair_numbers.js",
-    *ways.SCRIPTS,
-    "save_text.js",
-    "save_figure.js",
-    "save.js",
-    "regions.js",
-    "print.js",
-    "main.js",
-)
 
 
 def render(analysis: Analysis, title: str) -> str:
@@ -63,7 +23,7 @@ def render(analysis: Analysis, title: str) -> str:
     return markup.render(
         "matrix.html",
         style=markup.part("page.css", "ways.css"),
-        script=markup.part(*SCRIPTS),
+        script=markup.part(*scripts.OF_GIVEN_MATRIX),
         study=False,
         similar=bool(data["similarity"]),
         several=bool(data["summary"]["agreement"]),

@@ -85,7 +85,7 @@ function cellNumbers(source, target, scores, measured) {
     element("p", {class: "big"}, words || percent(mean(measured), 1)),
     element("p", {class: "quiet"}, words ? viewWords().title : "Score"),
     isTask(source) && source !== target
-      ? element("p", {}, `Source ${better + 1} of ${others.length} for this target.`)
+      ? para(placeWords(better, others.length, new Set(others.map(name => value(name, target, "raw"))).size))
       : null,
     betterStart(source, target),
     ...sureWords(source, target).map(words => element("p", {}, words)),
