@@ -53,26 +53,13 @@ const sureMarksInWords = (source, target) => [
   ...(notSeparableFromBest(source, target) ? ["May be the best source of its column"] : []),
 ];
 
-// What these marks mean, as far as there are any: [sign, words].
-function sureKeys(any) {
-  return [
-    any(mayBeNothing) && ["\u25cb", `may be no different from ${baselineWords(firstBaseline(state))}`],
-    any(seedsDisagree) && ["\u258c", "seeds disagree on the sign"],
-    any(notSeparableFromBest) && ["\u2581", "may be the best source of its column"],
-  ].filter(Boolean);
-}
-
-// How many pairs are clear, where only these are asked for.
-function drawClear() {
+// How many pairs are clear, where only these are asked for; empty where they are not.
+function clearWords() {
+  if (!state.clear || state.compare) return "";
   const names = Object.keys(TASKS);
   const pairs = names.flatMap(source => names.filter(target => target !== source && isNumber(value(source, target, "raw"))).map(target => [source, target]));
-  const clear = state.clear && !state.compare ? pairs.filter(([source, target]) => isClear(source, target)).length : 0;
-  fill(
-    "clear-words",
-    state.clear && !state.compare
-      ? `Clear are ${clear.toLocaleString("en")} of ${pairs.length.toLocaleString("en")} pairs of different tasks: their 95\u202f% interval over ${baselineWords(firstBaseline(state))} leaves out 0. Others are faded.`
-      : "",
-  );
+  const clear = pairs.filter(([source, target]) => isClear(source, target)).length;
+  return `Clear are ${clear.toLocaleString("en")} of ${pairs.length.toLocaleString("en")} pairs of different tasks: their 95\u202f% interval over ${baselineWords(firstBaseline(state))} leaves out 0. Others are faded.`;
 }
 
-sections.register({id: "clear-words", keys: ["protocol", "method", "clear", "compare"], draw: drawClear});
+sections.register({id: "clear-words", keys: ["protocol", "method", "clear", "compare"], draw: () => fill("clear-words", clearWords())});

@@ -90,18 +90,26 @@ function inkOn(rgb) {
   return ratios[0] >= READABLE ? INKS[0] : ratios[1] >= ratios[2] ? INKS[1] : INKS[2];
 }
 
-// The legend: a bar of colour with what its ends and its middle mean.
-// What the marks in the corners of cells mean, as far as there are any.
-function cautionKeys() {
+// What the marks of cells mean.
+const markWords = () => ({
+  below: "no better than always the largest class",
+  unsure: `may be no different from ${baselineWords(firstBaseline(state))}`,
+  disagree: "seeds disagree on the sign",
+  leading: "may be the best source of its column",
+  shared: "the two tasks share images",
+});
+
+const MARK_SIGNS = {below: "\u25e3", unsure: "\u25cb", disagree: "\u258c", leading: "\u2581", shared: "\u25cf"};
+
+// Which marks any cell has: their kinds. In a difference only what is said of two tasks, and not of a score.
+function marksThere() {
   const rows = [...Object.keys(TASKS), ...calibration()];
   const any = found => rows.some(source => Object.keys(TASKS).some(target => found(source, target)));
-  return [
-    !state.compare && any(beatsNothing) ? element("span", {}, "\u25e3 no better than always the largest class") : null,
-    ...(state.compare ? [] : sureKeys(any).map(([sign, words]) => element("span", {}, `${sign} ${words}`))),
-    any(sharedImages) ? element("span", {}, "\u25cf the two tasks share images") : null,
-  ].filter(Boolean);
+  const tests = {below: beatsNothing, unsure: mayBeNothing, disagree: seedsDisagree, leading: notSeparableFromBest, shared: sharedImages};
+  return Object.keys(tests).filter(kind => (!state.compare || kind === "shared") && any(tests[kind]));
 }
 
+// The legend: a bar of colour with what its ends and its middle mean, and what frames, hatches and marks mean.
 function drawLegend() {
   const {diverging, meaning, unit} = viewWords();
   const view = shownView();
@@ -121,7 +129,7 @@ function drawLegend() {
     element("span", {}, meaning + (unit === "%" ? " (cells in %)" : "")),
     element("span", {}, element("span", {class: "sample own"}), ownPrompt()),
     element("span", {}, element("span", {class: "sample missing-sample"}), SUMMARY.so_far ? "not measured yet" : "not measured"),
-    ...cautionKeys(),
+    ...marksThere().map(kind => element("span", {}, `${MARK_SIGNS[kind]} ${markWords()[kind]}`)),
   );
 }
 

@@ -1,7 +1,6 @@
 // Figures that stand alone: title, what was done, unit and colour bar are drawn with them, in light colours whatever the page has.
 
 const FIGURE = {
-  cell: 30, // px
   edge: 16, // px around everything
   bold: 700,
   most: 60, // letters of a label; the whole name shows under the pointer
@@ -10,19 +9,15 @@ const FIGURE = {
   soft: "#5b6670",
 };
 
-// What `give` gives while the page is drawn in light colours.
+// What `give` gives while colours are those of a light page. Nothing is drawn again: what is painted and not drawn takes no part in figures.
 function inLight(give) {
-  if (!isDark()) return give();
-  const chosen = state.theme;
-  const draw = theme => {
-    state.theme = theme;
-    sections.redraw(["theme"]);
-  };
-  draw("light");
+  const {dataset} = document.documentElement;
+  const shownTheme = dataset.theme;
+  dataset.theme = "light";
   try {
     return give();
   } finally {
-    draw(chosen);
+    dataset.theme = shownTheme;
   }
 }
 
@@ -87,93 +82,9 @@ function figure(name, notes, {width, height, nodes}) {
   );
 }
 
-// The shown matrix, from its values and not from the page, so that it is the same at any size of the window.
-function matrixFigure() {
-  const now = shown();
-  const {meaning, unit} = viewWords();
-  const size = FIGURE.cell;
-  const label = name => cut(lineTitle(name));
-  const widest = names => Math.max(24, ...names.map(name => widthOf(label(name), 11.5)));
-  const [left, top] = [widest(now.rows) + 10, widest(now.columns) + 10];
-  const gap = now.below && now.below.length ? 8 : 0;
-  const lineAt = line => top + line * size + (line >= now.rows.length - (now.below || []).length ? gap : 0);
-  const named = (name, ...where) => svgText(...where.slice(0, 2), label(name), where[2]);
-  const nodes = [
-    hatching(),
-    ...now.columns.map((target, column) => named(target, 0, 0, {transform: `translate(${left + (column + 0.5) * size} ${top - 8}) rotate(-90)`})),
-    svgText(left - 8, top - 10, "source \u2193 target \u2192", {"text-anchor": "end", fill: FIGURE.soft}),
-  ];
-  now.rows.forEach((source, line) => {
-    nodes.push(named(source, left - 8, lineAt(line) + size / 2, {"text-anchor": "end"}));
-    now.columns.forEach((target, column) => nodes.push(...figureCell(now, source, target, left + column * size, lineAt(line))));
-  });
-  const width = left + now.columns.length * size;
-  const below = colourBar(now, lineAt(now.rows.length - 1) + size + 24, Math.max(width, 420));
-  return figure(titleWithUnit(now), [...figureNotes(), `${meaning}${unit === "%" ? " (cells in %)" : ""}.`], {
-    width,
-    height: below.bottom,
-    nodes: [...nodes, ...below.nodes],
-  });
-}
-
 const titleWithUnit = ({title, unit}) => (unit && !title.includes(unit) ? `${title} (${unit})` : title);
 
-const hatching = () =>
-  element(
-    "defs",
-    {},
-    element(
-      "pattern",
-      {id: "hatched", width: 5, height: 5, patternUnits: "userSpaceOnUse", patternTransform: "rotate(45)"},
-      element("rect", {width: 5, height: 5, fill: "#eef0f2"}),
-      element("line", {x1: 0, y1: 0, x2: 0, y2: 5, stroke: "#b9c0c7", "stroke-width": 2}),
-    ),
-  );
-
-function figureCell(now, source, target, x, y) {
-  const number = now.value(source, target);
-  const there = isNumber(number);
-  const colours = there ? paint(number, shownView()) : {fill: "url(#hatched)", ink: FIGURE.ink};
-  const side = FIGURE.cell - 1.5;
-  const own = source === target;
-  const square = element(
-    "rect",
-    {x: x + 0.75, y: y + 0.75, width: side, height: side, rx: 2, fill: colours.fill, stroke: own ? FIGURE.ink : null, "stroke-width": own ? 1.5 : null},
-    element("title", {}, `${lineTitle(source)} \u2192 ${lineTitle(target)}: ${now.words(source, target)}`),
-  );
-  const text = there ? (state.numbers ? now.short(number) : "") : now.words(source, target) === "failed" ? "\u00d7" : "";
-  const middle = {fill: colours.ink, "font-size": text.length > 4 ? 8 : 10, "text-anchor": "middle"};
-  return [square, text ? svgText(x + FIGURE.cell / 2, y + FIGURE.cell / 2, text, middle) : null].filter(Boolean);
-}
-
-const BAR = {width: 220, height: 10, steps: 44};
-
-// The colour bar with its ends, and what frames and hatches mean.
-function colourBar(now, y, room) {
-  const [low, high] = now.limits;
-  const step = BAR.width / BAR.steps;
-  const at = share => low + share * (high - low);
-  const ends = [low, high].map((number, index) => (viewWords().diverging ? "\u2264\u2265"[index] + " " : "") + inWords(number));
-  const left = widthOf(ends[0], 11.5) + 8;
-  const nodes = [
-    svgText(0, y, ends[0]),
-    ...Array.from({length: BAR.steps}, (_, index) =>
-      element("rect", {x: left + index * step, y: y - BAR.height / 2, width: step + 0.3, height: BAR.height, fill: paint(at((index + 0.5) / BAR.steps), shownView()).fill}),
-    ),
-    svgText(left + BAR.width + 8, y, ends[1]),
-  ];
-  let [x, bottom] = [0, y + 24];
-  for (const [words, looks] of [
-    [ownPrompt(), {fill: "none", stroke: FIGURE.ink, "stroke-width": 1.5}],
-    [SUMMARY.so_far ? "not measured yet" : "not measured", {fill: "url(#hatched)"}],
-  ]) {
-    const wide = 34 + widthOf(words, 11.5);
-    if (x && x + wide > room) [x, bottom] = [0, bottom + 18];
-    nodes.push(element("rect", {x: x + 1, y: bottom - 6, width: 12, height: 12, rx: 2, ...looks}), svgText(x + 20, bottom, words));
-    x += wide;
-  }
-  return {nodes, bottom: bottom + 8};
-}
+const inMarkup = text => String(text).replace(/[&<>"]/g, sign => `&#${sign.charCodeAt(0)};`);
 
 // A drawing of the page, with its colours and letters written into it.
 const LOOKS = ["fill", "fill-opacity", "stroke", "stroke-width", "stroke-dasharray", "stroke-opacity", "opacity", "font-size", "font-weight", "text-anchor", "dominant-baseline"];
@@ -188,8 +99,10 @@ function plotFigure(drawn) {
   });
   const [, , width, height] = (drawn.getAttribute("viewBox") || `0 0 ${drawn.clientWidth} ${drawn.clientHeight}`).split(/[\s,]+/).map(Number);
   for (const [name, one] of Object.entries({x: 0, y: 0, width, height})) copy.setAttribute(name, one);
-  const notes = [...(drawn.closest(".pane") ? paneNotes(drawn) : []), ...figureNotes()];
-  return figure(partTitle(drawn), notes, {width, height, nodes: [dotsBelow(drawn, width, height), copy].filter(Boolean)});
+  const dots = drawn.closest(".scatter") ? dotsBelow(width, height) : {nodes: [], notes: [], keys: []};
+  const keys = keyLines(dots.keys, height + 16, Math.max(width, 420));
+  const notes = [...(drawn.closest(".pane") ? paneNotes(drawn) : []), ...figureNotes(), ...dots.notes];
+  return figure(partTitle(drawn), notes, {width, height: keys.bottom, nodes: [...dots.nodes, copy, ...keys.nodes]});
 }
 
 // What is shown beside the matrix is of the matrix; colours of arrows mean what the page says around them.
@@ -199,8 +112,30 @@ function paneNotes(drawn) {
   return [`${titleWithUnit(now)}.`, ...arrows];
 }
 
-// Dots that are painted and not drawn one by one, as a picture of their own.
-function dotsBelow(drawn, width, height) {
-  const painted = drawn.parentElement.querySelector(":scope > canvas");
-  return painted && element("image", {width, height, href: painted.toDataURL("image/png")});
+const MOST_CIRCLES = 10000; // dots that are drawn one by one: about 60 bytes each
+
+// The dots of the scatter, which the page paints: circles, or of very many an image, and what is to be said of them.
+function dotsBelow(width, height) {
+  const {count, groups, circles, painted} = savedDots;
+  const keys = groups.length > 1 ? groups.map(({words, colour}) => [words, `<circle r="5" fill="${colour()}"/>`]) : [];
+  if (count > MOST_CIRCLES)
+    return {keys, nodes: [element("image", {width, height, href: painted()})], notes: [`The ${count.toLocaleString("en")} dots are an image, of two pixels for one; axes and words are drawn.`]};
+  const drawn = element("g", {});
+  drawn.innerHTML = circles();
+  return {keys, nodes: [drawn], notes: []};
+}
+
+// Samples and what they mean, in lines of at most `room` that begin at y. samples: [[words, how it looks around (0, 0)], ...].
+function keyLines(samples, y, room) {
+  const nodes = [];
+  let [x, bottom] = [0, y];
+  for (const [words, sample] of samples) {
+    const wide = 34 + widthOf(words, 11.5);
+    if (x && x + wide > room) [x, bottom] = [0, bottom + 18];
+    const place = element("g", {transform: `translate(${x + 7} ${bottom})`, fill: FIGURE.ink});
+    place.innerHTML = sample;
+    nodes.push(place, svgText(x + 20, bottom, words));
+    x += wide;
+  }
+  return {nodes, bottom: samples.length ? bottom + 8 : y - 16};
 }

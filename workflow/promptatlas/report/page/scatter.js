@@ -58,7 +58,7 @@ function lineOf(dots, r) {
 }
 
 // dots: as above; groups; r: null or the correlation whose line is drawn; words: {x, y, about, of(dot)}; on: {choose, light}.
-// Gives {node, mark(source, target)}.
+// Gives {node, paint(), mark(source, target), saved}; saved: {count, groups, circles(), painted()}, what a figure has of the dots.
 function scatterDrawing(dots, {groups, r, words, chosen}, on) {
   const {width, height, left, right, top, bottom} = PLOT;
   const [xEnds, yEnds] = [axisEnds(dots.map(one => one.x)), axisEnds(dots.map(one => one.y))];
@@ -123,30 +123,42 @@ function scatterDrawing(dots, {groups, r, words, chosen}, on) {
     }
   });
 
-  function paintDots() {
-    const context = canvas.getContext("2d");
-    const style = getComputedStyle(box);
-    const colour = one => (one.startsWith("var(") ? style.getPropertyValue(one.slice(4, -1)).trim() : one);
-    context.clearRect(0, 0, canvas.width, canvas.height);
-    context.globalAlpha = dots.length > 1000 ? 0.55 : 0.75;
+  const looks = dots.length > 1000 ? {opacity: 0.55, r: 2.5} : {opacity: 0.75, r: 3.5};
+  function colourOf(group) {
+    const {colour} = group;
+    return colour.startsWith("var(") ? getComputedStyle(box).getPropertyValue(colour.slice(4, -1)).trim() : colour;
+  }
+  function paintDots(on = canvas) {
+    const context = on.getContext("2d");
+    context.clearRect(0, 0, on.width, on.height);
+    context.globalAlpha = looks.opacity;
     for (const group of groups) {
-      context.fillStyle = colour(group.colour);
+      context.fillStyle = colourOf(group);
       context.beginPath();
       for (const dot of dots)
         if (group.has(dot)) {
           const [cx, cy] = [2 * x(dot.x), 2 * y(dot.y)];
           context.moveTo(cx + 6, cy);
-          context.arc(cx, cy, dots.length > 1000 ? 5 : 7, 0, 2 * Math.PI);
+          context.arc(cx, cy, 2 * looks.r, 0, 2 * Math.PI);
         }
       context.fill();
     }
   }
+  // The same as drawn circles, for a figure: as there, dots of a group that overlap are no darker.
+  const circle = dot => `<circle cx="${x(dot.x).toFixed(2)}" cy="${y(dot.y).toFixed(2)}" r="${looks.r}"/>`;
+  const circles = () => groups.map(group => `<g fill="${colourOf(group)}" opacity="${looks.opacity}">${dots.filter(group.has).map(circle).join("")}</g>`).join("");
+  const painted = () => {
+    const own = element("canvas", {width: canvas.width, height: canvas.height});
+    paintDots(own);
+    return own.toDataURL("image/png");
+  };
   const found = (source, target) => dots.find(one => one.source === source && one.target === target) || null;
   place(kept, chosen.source ? found(chosen.source, chosen.target) : null);
   const keys = element("div", {class: "keys"}, groups.length > 1 ? groups.map(one => element("span", {}, element("i", {style: `background:${one.colour}`}), one.words)) : []);
   return {
     node: [box, told, keys],
     paint: paintDots,
+    saved: {count: dots.length, groups: groups.map(group => ({words: group.words, colour: () => colourOf(group)})), circles, painted},
     mark: (source, target) => place(ring, source ? found(source, target) : null),
   };
 }

@@ -2,6 +2,8 @@
 
 const AGAIN_SCATTER = ["panel", "protocol", "method", "view", "baseline", "seeds", "compare", "order", "measure", "coloured", "theme", "source", "target"];
 
+let savedDots = null; // what a figure has of the dots that are shown
+
 const similarityOf = measure => DATA.similarity.find(one => one.measure === measure && (!one.method || one.method === state.method));
 
 // Values of the measure as they are, or freed like the scale that is shown.
@@ -48,6 +50,7 @@ function drawScatter() {
   fill("scatter", drawing.node);
   drawing.paint();
   markDot = drawing.mark;
+  savedDots = drawing.saved;
   fill("scatter-words", scatterWords(found, free, name));
   drawScatterTable(dots, view, name);
 }

@@ -62,6 +62,7 @@ WAYS = (
 END = (
     "save_text.js",
     "save_figure.js",
+    "save_matrix.js",
     "save.js",
     "regions.js",
     "print.js",
