@@ -133,8 +133,7 @@ def _step(
         if name == "exact":
             learners.parameters = {key: value.double() for key, value in learners.parameters.items()}
         run = single_task.Run(model, method, chosen, task, draws, [1, 2, 3], learners)
-        rows, weights = next(run._batches([np.arange] * 3))
-        losses = run._losses(run.learners.prompts(), rows, weights)
+        losses = run._losses(run.learners.prompts(), next(run._batches([np.arange] * 3)))
         losses.sum().backward()
         found[name] = losses, torch.cat([value.grad.flatten() for value in run.learners.parameters.values() if value.grad is not None])
     (loss, gradient), (own_loss, own_gradient), (true_loss, true_gradient) = found["cpu"], found["device"], found["exact"]

@@ -98,7 +98,7 @@ def test_a_step_looks_for_the_places_of_context_vectors_once(tiny_backbone, task
         tiny_backbone, "coop", settings("coop"), task, draws_of(task, [1]), [1],
         single_task.BatchedLearners("coop", settings("coop"), tiny_backbone.architecture, [1]),
     )  # fmt: skip
-    rows, weights = next(run._batches([np.arange]))
-    first = run._losses(run.learners.prompts(), rows, weights)
+    batch = next(run._batches([np.arange]))
+    first = run._losses(run.learners.prompts(), batch)
     monkeypatch.setattr(torch.Tensor, "nonzero", lambda *_, **__: pytest.fail("looked for again"))
-    assert torch.equal(run._losses(run.learners.prompts(), rows, weights), first)
+    assert torch.equal(run._losses(run.learners.prompts(), batch), first)

@@ -1,10 +1,14 @@
 """Toy methods with rules of their own: after KgCoOp, ProGrad and PromptSRC, as small as can be."""
 
+from contextlib import contextmanager
+
 import torch
 
+from promptatlas import methods
 from promptatlas.methods.coop import CoOp
 from promptatlas.methods.ivlp import IVLP
 from promptatlas.methods.losses import cross_entropy
+from promptatlas.methods.registry import METHODS
 
 
 class Plain(CoOp):
@@ -70,3 +74,24 @@ class Averaged(IVLP):
 
     def epoch_weight(self, epoch, epochs):
         return torch.tensor(-((epoch - self.centre) ** 2) / (2 * self.width**2)).exp().item()
+
+
+PHOTO = {"context": 4, "initial": "a photo of a", "position": "end", "counts_words": True}
+TOYS = {
+    "toy_plain": ("Plain", PHOTO),
+    "toy_close": ("Close", PHOTO | {"weight": 8.0, "decay": 0.01}),
+    "toy_aligned": ("Aligned", PHOTO | {"share": 0.8}),
+    "toy_averaged": ("Averaged", {"context": 2, "prompts": 2, "layers": 2, "initial": "a photo of a", "centre": 2.0, "width": 1.0}),
+}
+
+
+@contextmanager
+def registered():
+    """The toys are methods inside."""
+    for name, (cls, own) in TOYS.items():
+        methods.register(name, f"methods_with_rules:{cls}", visual=cls == "Averaged", **own)
+    try:
+        yield
+    finally:
+        for name in TOYS:
+            METHODS.remove(name)

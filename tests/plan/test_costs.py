@@ -50,10 +50,10 @@ def test_steps_and_images_are_counted_as_tuning_sees_them(model, monkeypatch):
     task, seen = MadeUp(small, model.architecture.image_size), Counter()
     features = single_task.ImageDraws.features
 
-    def counted(self, prompts, rows):
-        seen["images"] += rows.numel() * (2 if torch.is_grad_enabled() else 1)
+    def counted(self, prompts, batch):
+        seen["images"] += batch.rows.numel() * (2 if torch.is_grad_enabled() else 1)
         seen["passes"] += 2 if torch.is_grad_enabled() else 1
-        return features(self, prompts, rows)
+        return features(self, prompts, batch)
 
     monkeypatch.setattr(single_task.ImageDraws, "features", counted)
     single_task.tune_task(model, "vpt", own, task, [task.draw()] * 2, [1, 2])

@@ -165,7 +165,7 @@ def test_batches_of_one_task_hold_every_image_once(tiny_backbone, tmp_path):
     run = multitask._MultitaskRun(tiny_backbone, "coop", complete, Manner("own", "task"), union, draws, [1, 2], learners)
     batches = list(run._batches([np.random.default_rng(k).permutation for k in range(2)]))
     for k in range(2):
-        rows = [batch[k][weights[k] > 0].numpy() for batch, weights in batches]
+        rows = [batch.rows[k][batch.weights[k] > 0].numpy() for batch in batches]
         assert sorted(np.concatenate(rows)) == list(range(run.train.sizes[k]))
         assert all(len(set(run.owner[k, part])) == 1 for part in rows)
 

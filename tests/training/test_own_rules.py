@@ -6,14 +6,12 @@ import pytest
 import torch
 import torch.nn.functional as F
 
-from methods_with_rules import Aligned, Close, Plain
-from promptatlas import methods
+from methods_with_rules import TOYS, Aligned, Close, Plain, registered
 from promptatlas.backbone.classifier import PromptedClassifier
 from promptatlas.backbone.prompts import Prompts
 from promptatlas.base.errors import UserError
 from promptatlas.base.rng import named_rng
 from promptatlas.methods import settings
-from promptatlas.methods.registry import METHODS
 from promptatlas.training import single_task
 from promptatlas.training.multitask import Manner, tune_multitask
 from promptatlas.training.own_rules import EpochMean
@@ -22,22 +20,11 @@ from shared_tasks import tasks_of
 from small_tasks import SMALL, draws_of, write_task
 from tiers import mostly_slow
 
-PHOTO = {"context": 4, "initial": "a photo of a", "position": "end", "counts_words": True}
-TOYS = {
-    "toy_plain": ("Plain", PHOTO),
-    "toy_close": ("Close", PHOTO | {"weight": 8.0, "decay": 0.01}),
-    "toy_aligned": ("Aligned", PHOTO | {"share": 0.8}),
-    "toy_averaged": ("Averaged", {"context": 2, "prompts": 2, "layers": 2, "initial": "a photo of a", "centre": 2.0, "width": 1.0}),
-}
-
 
 @pytest.fixture(autouse=True)
 def toys():
-    for name, (cls, own) in TOYS.items():
-        methods.register(name, f"methods_with_rules:{cls}", visual=cls == "Averaged", **own)
-    yield
-    for name in TOYS:
-        METHODS.remove(name)
+    with registered():
+        yield
 
 
 @pytest.fixture(scope="module")

@@ -31,16 +31,17 @@ class ImageTower(nn.Module):
         return (images.permute(0, 3, 1, 2).float() / 255 - self.mean) / self.std
 
     def resized(self, images: np.ndarray) -> Tensor:
-        """Images from disk, uint8 (B, S, S, 3) -> uint8 (B, R, R, 3) on the tower's device, R the model's size.
+        """Images from disk, uint8 (B, S, S, 3) -> uint8 (B, R, R, 3) on the tower's device, R the model's size."""
+        return self.fitted(images).to(self.device)
 
-        Bicubic and antialiased in whole bytes on the CPU, as Pillow does it.
-        """
+    def fitted(self, images: np.ndarray) -> Tensor:
+        """The same on the host: bicubic and antialiased in whole bytes, as Pillow does it."""
         values = torch.from_numpy(np.array(images))
         size = (self.image_size, self.image_size)
         if values.shape[1:3] != size:
             planes = F.interpolate(values.permute(0, 3, 1, 2), size, mode="bicubic", antialias=True)
             values = planes.permute(0, 2, 3, 1)
-        return values.to(self.device)
+        return values
 
     def read(self, images: np.ndarray) -> Tensor:
         """Images from disk, uint8 (B, S, S, 3) -> normalised (B, 3, R, R) on the tower's device."""

@@ -7,13 +7,14 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from dataclasses import dataclass
-from functools import cached_property, partial
+from functools import partial
 from typing import Any
 
 import torch
 import torch.nn.functional as F
 from torch import Tensor, nn
 
+from promptatlas.backbone.accelerator import sent
 from promptatlas.backbone.architecture import Architecture
 from promptatlas.backbone.block import ALL, Transformer
 from promptatlas.backbone.image_tower import ImageTower
@@ -25,20 +26,24 @@ _GELU: dict[bool, Callable[[Tensor], Tensor]] = {False: F.gelu, True: partial(F.
 
 @dataclass(frozen=True)
 class Whole:
-    """C sentences of full length L: ids (C, L), context vectors as -1 - i."""
+    """C sentences of full length L: ids (C, L), context vectors as -1 - i; sentence, place and which (n,) of every context vector."""
 
     ids: Tensor
+    sentence: Tensor
+    place: Tensor
+    which: Tensor
 
     @property
     def tokens(self) -> int:
         """What one prompt adds to a pass through the tower."""
         return self.ids.numel()
 
-    @cached_property
-    def contexts(self) -> tuple[tuple[Tensor, Tensor], Tensor]:
-        """Sentence and place of every context vector, and which it is. Found once: a GPU has to be waited for."""
-        sentence, place = (self.ids < 0).nonzero(as_tuple=True)
-        return (sentence, place), -1 - self.ids[sentence, place]
+    @staticmethod
+    def of(rows: list[list[int]], device: torch.device) -> Whole:
+        """Context vectors are looked for on the host, where nobody waits for what is found."""
+        ids = torch.tensor(rows)
+        sentence, place = (ids < 0).nonzero(as_tuple=True)
+        return Whole(*(sent(values, device) for values in (ids, sentence, place, -1 - ids[sentence, place])))
 
 
 class SiglipText(TextEncoder):
@@ -59,14 +64,14 @@ class SiglipText(TextEncoder):
     def layout(self, rows: list[list[int]]) -> Whole:
         """Sentences (see `text.sentences`) arranged for `forward`. Raises UserError for one that is too long."""
         self.require_short(rows)
-        return Whole(torch.tensor(rows, device=self.device))
+        return Whole.of(rows, self.device)
 
     def forward(self, layout: Whole, context: Tensor | None = None, owner: Tensor | None = None) -> Tensor:
         """Features (K, C, embed_dim), not normalised; context (K, depth, n, width), or None (K = 1).
 
         owner (C,): sentence c has the vectors of prompt owner[c] alone, so the features are (1, C, embed_dim).
         """
-        where, which = layout.contexts
+        where, which = (layout.sentence, layout.place), layout.which
         if owner is not None:  # the vectors of all prompts, numbered as those of one
             assert context is not None
             which = which + owner[where[0]] * context.shape[2]

@@ -9,13 +9,13 @@ classes packed one after another, so that a long name does not pad the others.
 from __future__ import annotations
 
 from dataclasses import dataclass
-from functools import cached_property
 from typing import Any
 
 import torch
 import torch.nn.functional as F
 from torch import Tensor, nn
 
+from promptatlas.backbone.accelerator import sent
 from promptatlas.backbone.architecture import Architecture
 from promptatlas.backbone.block import ALL, KEY_VALUE, QUERY, FrozenBlock, Transformer, attend
 from promptatlas.backbone.tokenizer import Tokenizer
@@ -46,15 +46,16 @@ def plain_sentences(tokenizer: Tokenizer, texts: list[str]) -> list[list[int]]:
 
 @dataclass(frozen=True)
 class _Places:
-    """Where (n,) among ids the context vectors stand, and which (n,) they are. Found once: a GPU has to be waited for."""
+    """Where (n,) among ids the context vectors stand, and which (n,) they are."""
 
     where: Tensor
     which: Tensor
 
     @staticmethod
-    def among(ids: Tensor) -> _Places:
+    def among(ids: Tensor, device: torch.device) -> _Places:
+        """Of ids on the host, where nobody waits for what is found."""
         where = (ids < 0).nonzero().squeeze(1)
-        return _Places(where, -1 - ids[where])
+        return _Places(sent(where, device), sent(-1 - ids[where], device))
 
 
 @dataclass(frozen=True)
@@ -63,7 +64,8 @@ class PackedSentences:
 
     prefix (P,), suffix (S,): ids, context vectors as -1 - i; positions (S,): place in the sentence;
     groups (C, L): index into S, padded with 0; packed (S,): index into the flattened (C, L); last (C,): index into S of
-    the end token; mask (L, L): causal, additive; last_mask (C, 1, L): what the end token may see.
+    the end token; mask (L, L): causal, additive; last_mask (C, 1, L): what the end token may see; contexts: where context
+    vectors stand in the prefix and in the suffix.
     """
 
     prefix: Tensor
@@ -74,19 +76,15 @@ class PackedSentences:
     last: Tensor
     mask: Tensor
     last_mask: Tensor
+    contexts: tuple[_Places, _Places]
 
     @property
     def tokens(self) -> int:
         """What one prompt adds to a pass through the tower."""
         return len(self.prefix) + len(self.suffix)
 
-    @cached_property
-    def contexts(self) -> tuple[_Places, _Places]:
-        """Where context vectors stand in the prefix and in the suffix."""
-        return _Places.among(self.prefix), _Places.among(self.suffix)
-
     @staticmethod
-    def of(rows: list[list[int]], device: torch.device | str = "cpu") -> PackedSentences:
+    def of(rows: list[list[int]], device: torch.device) -> PackedSentences:
         shortest = min(len(row) for row in rows)
         shared = next((i for i in range(shortest) if any(r[i] != rows[0][i] for r in rows)), shortest - 1)
         shared = min(shared, shortest - 1)
@@ -95,16 +93,18 @@ class PackedSentences:
         groups = [[starts[c] + min(i, lengths[c] - 1) for i in range(longest)] for c in range(len(rows))]
         packed = [c * longest + i for c, length in enumerate(lengths) for i in range(length)]
         mask = torch.full((longest, longest), float("-inf")).triu(1)
-        tensor = lambda values: torch.tensor(values, dtype=torch.long, device=device)  # noqa: E731
+        prefix, suffix = torch.tensor(rows[0][:shared], dtype=torch.long), torch.tensor([i for row in rows for i in row[shared:]])
+        on_device = lambda values: sent(torch.as_tensor(values), device)  # noqa: E731
         return PackedSentences(
-            prefix=tensor(rows[0][:shared]),
-            suffix=tensor([i for row in rows for i in row[shared:]]),
-            positions=tensor([shared + i for length in lengths for i in range(length)]),
-            groups=tensor(groups),
-            packed=tensor(packed),
-            last=tensor([start + length - 1 for start, length in zip(starts, lengths, strict=True)]),
-            mask=mask.to(device),
-            last_mask=mask[torch.tensor(lengths) - 1].unsqueeze(1).to(device),
+            prefix=on_device(prefix),
+            suffix=on_device(suffix),
+            positions=on_device([shared + i for length in lengths for i in range(length)]),
+            groups=on_device(groups),
+            packed=on_device(packed),
+            last=on_device([start + length - 1 for start, length in zip(starts, lengths, strict=True)]),
+            mask=on_device(mask),
+            last_mask=on_device(mask[torch.tensor(lengths) - 1].unsqueeze(1)),
+            contexts=(_Places.among(prefix, device), _Places.among(suffix, device)),
         )
 
 

@@ -7,6 +7,7 @@ from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
+import numpy as np
 import torch
 from torch import Tensor, nn
 
@@ -166,9 +167,8 @@ def _softcpt(path: Path, backbone: Backbone, task: str, number: int | None) -> t
             f"{path} does not fit the backbone {a.name}: `proj` is {inputs}x{outputs}, `ctx` {_size(u)}; give its own backbone."
         )
     chosen = u[0 if number is None or len(u) == 1 else number - 1]
-    one = torch.zeros(1, dtype=torch.long, device=backbone.device)
     with torch.no_grad():
-        feature = Sentences(backbone, [task], len(chosen)).features(chosen.to(backbone.device), one)[0].cpu()
+        feature = Sentences(backbone, [task], len(chosen)).features(chosen.to(backbone.device), np.zeros(1, np.int64))[0].cpu()
     context = (feature @ meta["proj"]).view(1, 1, -1, a.text_width)
     prompts = Prompts(text=context, position="end")
     _agrees(fixed, replace(prompts, text=chosen[None, None]), backbone, path)

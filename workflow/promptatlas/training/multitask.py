@@ -15,6 +15,7 @@ import torch
 from torch import Tensor
 
 from promptatlas.backbone import Backbone
+from promptatlas.backbone.accelerator import fetched
 from promptatlas.backbone.classifier import PromptedClassifier
 from promptatlas.backbone.prompts import Prompts
 from promptatlas.base.errors import UserError
@@ -24,9 +25,7 @@ from promptatlas.tasks import metrics
 from promptatlas.tasks.draws import Draw
 from promptatlas.tasks.prepared import PreparedTask
 from promptatlas.training.learners import BatchedLearners
-from promptatlas.training.single_task import FeatureDraws, ImageDraws, Run, loss, side_by_side
-
-NEVER = -1e9  # the logit of a class that an image cannot have: its probability is exactly zero, and so is its gradient
+from promptatlas.training.single_task import NEVER, Batch, FeatureDraws, ImageDraws, Run, batches_of, logits_of, loss, side_by_side
 
 
 @dataclass(frozen=True)
@@ -136,10 +135,7 @@ class _PooledImages:
         """rows ascending."""
         pool, owner = self.pool, self.pool.owner(rows)
         return np.concatenate(
-            [
-                pool.vision.resized(pool.tasks[i].images("train")[rows[owner == i] - pool.first_row[i]]).cpu().numpy()
-                for i in np.unique(owner)
-            ]
+            [pool.vision.fitted(pool.tasks[i].images("train")[rows[owner == i] - pool.first_row[i]]).numpy() for i in np.unique(owner)]
         )
 
 
@@ -171,6 +167,7 @@ class _MultitaskRun(Run):
             for i, one in enumerate(pool.tasks)
         ]
         self.owner = pool.owner(self.train.rows)
+        self.task_of = torch.from_numpy(self.owner).to(backbone.device)
         self.class_owner = torch.from_numpy(np.repeat(np.arange(len(pool.tasks)), np.diff(pool.first_class)))
         self.class_owner = self.class_owner.to(backbone.device)
         self.turns = named_rng("turns", pool.task.name)
@@ -181,47 +178,54 @@ class _MultitaskRun(Run):
                 "`batches: task` under `union`."
             )
 
-    def _batches(self, permutations: list) -> Iterator[tuple[Tensor, Tensor]]:
+    def _batches(self, permutations: list) -> Iterator[Batch]:
         if self.manner.batches == "mixed":
             return super()._batches(permutations)
         return self._by_task(permutations)
 
-    def _by_task(self, permutations: list) -> Iterator[tuple[Tensor, Tensor]]:
+    def _by_task(self, permutations: list) -> Iterator[Batch]:
         """Batches of one task each, the tasks taking turns in an order that all learners share."""
         size, tasks = self.settings["batch_size"], range(len(self.pool.tasks))
         orders = [permutation(own) for permutation, own in zip(permutations, self.train.sizes, strict=True)]
         by_task = [[order[self.owner[k, order] == i] for i in tasks] for k, order in enumerate(orders)]
         turns = self.turns.permutation(np.repeat(tasks, [-(-len(own) // size) for own in by_task[0]]))
-        done = dict.fromkeys(tasks, 0)
+        done, rows, present = dict.fromkeys(tasks, 0), [], []
         for i in turns.tolist():
             parts = [own[i][done[i] : done[i] + size] for own in by_task]
             done[i] += size
             longest = max(map(len, parts))
-            rows = np.stack([np.pad(part, (0, longest - len(part)), mode="edge") for part in parts])
-            weights = np.arange(longest) < np.array([len(part) for part in parts])[:, None]
-            device = self.train.device
-            yield torch.from_numpy(rows).to(device), torch.from_numpy(weights).to(device, torch.float32)
+            rows.append(np.stack([np.pad(part, (0, longest - len(part)), mode="edge") for part in parts]))
+            present.append(np.arange(longest) < np.array([len(part) for part in parts])[:, None])
+        lengths = [own.shape[1] for own in rows]
+        return batches_of(np.concatenate(rows, axis=1), np.concatenate(present, axis=1), lengths, self.train.device)
 
-    def _losses(self, prompts: Prompts, rows: Tensor, weights: Tensor) -> Tensor:
-        features, labels = self.train.features(prompts, rows), self.train.labels_at(rows)
+    def _losses(self, prompts: Prompts, batch: Batch) -> Tensor:
+        features, labels = self.train.features(prompts, batch), self.train.labels_at(batch.rows)
         if self.manner.classes == "union":
-            return self._loss(self.classifier, prompts, features, rows, labels, weights)
-        owner = torch.from_numpy(np.take_along_axis(self.owner, rows.cpu().numpy(), axis=1)).to(rows.device)
-        first = int(owner[0, 0])
-        if (owner == first).all():
-            own = slice(*self.pool.first_class[first : first + 2].tolist())
+            return self._loss(self.classifier, prompts, features, batch, labels)
+        if (only := self._only_task(batch)) is not None:
+            own = slice(*self.pool.first_class[only : only + 2].tolist())
             labels = labels[..., own] if labels.dim() == 3 else labels - own.start
-            return self._loss(self.classifiers[first], prompts, features, rows, labels, weights, own)
+            return self._loss(self.classifiers[only], prompts, features, batch, labels, own)
+        owner = self.task_of[self.train.learner, batch.rows]
         logits = self.classifier.answer(prompts, features)
-        return loss(logits.masked_fill(self.class_owner != owner.unsqueeze(-1), NEVER), labels, weights)
+        return loss(logits.masked_fill(self.class_owner != owner.unsqueeze(-1), NEVER), labels, batch.weights)
+
+    def _only_task(self, batch: Batch) -> int | None:
+        """The task to which all images of a batch belong, if there is one."""
+        owner = np.take_along_axis(self.owner, batch.on_host, axis=1)
+        return int(owner[0, 0]) if (owner == owner[0, 0]).all() else None
 
     @torch.no_grad()
     def _validate(self) -> list[float]:
-        prompts, scores = self.learners.prompts(self.kept), np.zeros((len(self.pool.tasks), len(self.seeds)))
-        for i, held in enumerate(self.held):
-            parts = [self.classifiers[i].answer(prompts, held.features(prompts, rows)) for rows, _ in held.batches(256)]
-            logits, metric = torch.cat(parts, dim=1).float().cpu().numpy(), self.pool.tasks[i].task.metric
-            self._converge("answers are not numbers", np.isfinite(logits).all(axis=(1, 2)))
+        scores = np.zeros((len(self.pool.tasks), len(self.seeds)))
+        for i, (held, answers) in enumerate(zip(self.held, fetched(self._answers_by_task()), strict=True)):
+            self._converge("answers are not numbers", np.isfinite(answers).all(axis=(1, 2)))
             for k, size in enumerate(held.sizes):
-                scores[i, k] = metrics.score(metric, logits[k, :size], held.labels[k][:size].cpu().numpy()).value
+                scores[i, k] = metrics.score(self.pool.tasks[i].task.metric, answers[k, :size], held.truth[k, :size]).value
         return scores.mean(axis=0).tolist()
+
+    def _answers_by_task(self) -> list[Tensor]:
+        """Logits (K, N, C) of each task's validation images among its own classes."""
+        prompts = self.learners.prompts(self.kept)
+        return [logits_of(classifier, prompts, held).float() for classifier, held in zip(self.classifiers, self.held, strict=True)]

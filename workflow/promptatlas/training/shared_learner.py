@@ -7,6 +7,7 @@ of test images.
 from __future__ import annotations
 
 import math
+from collections.abc import Sequence
 from dataclasses import dataclass
 from functools import cached_property
 from typing import Any
@@ -17,6 +18,7 @@ import torch.nn.functional as F
 from torch import Tensor
 
 from promptatlas.backbone import Backbone
+from promptatlas.backbone.accelerator import fetched, is_accelerator, sent
 from promptatlas.backbone.siglip import Whole
 from promptatlas.backbone.text import PackedSentences, sentences
 from promptatlas.base.errors import UserError
@@ -28,7 +30,7 @@ from promptatlas.training import selection
 from promptatlas.training.own_rules import require_none
 from promptatlas.training.schedule import learning_rate, optimiser
 from promptatlas.training.selection import Best
-from promptatlas.training.single_task import loss
+from promptatlas.training.single_task import NEVER, loss
 
 
 @dataclass(frozen=True)
@@ -66,7 +68,7 @@ def tune_shared(backbone: Backbone, method: str, settings: dict, tasks: list[Sha
     for epoch in through(range(settings["epochs"]), "epoch"):
         rate = learning_rate(settings, epoch * steps)
         optimizer.rate = rate
-        total, permutation = 0.0, order.permutation(len(learner.owner))
+        permutation, total = order.permutation(len(learner.owner)), torch.zeros((), dtype=torch.float64, device=backbone.device)
         for start in range(0, len(permutation), settings["batch_size"]):
             rows = permutation[start : start + settings["batch_size"]]
             value = learner.loss(rows)
@@ -74,11 +76,12 @@ def tune_shared(backbone: Backbone, method: str, settings: dict, tasks: list[Sha
             value.backward()
             for _ in range(steps):
                 optimizer.step()
-            total += value.item() * len(rows)
-        if not np.isfinite(total):
+            total += value.detach().double() * len(rows)  # stays on the device: no step waits for the one before
+        mean = total.item() / len(permutation)
+        if not np.isfinite(mean):
             raise UserError(f"{method}: the loss is not a number; lower settings.{method}.learning_rate.")
         score = learner.validate()
-        history.append({"epoch": epoch + 1, "loss": total / len(permutation), "learning_rate": rate, "validation_score": score})
+        history.append({"epoch": epoch + 1, "loss": mean, "learning_rate": rate, "validation_score": score})
         best.offer(score, lambda epoch=epoch: (epoch + 1, {k: v.detach().clone() for k, v in learner.module.state_dict().items()}))
     chosen, parameters = best.taken()
     learner.module.load_state_dict(parameters)
@@ -93,8 +96,8 @@ class Sentences:
         self.text = backbone.text
         self.rows = sentences(backbone.tokenizer, names, n, "end")
 
-    def features(self, contexts: Tensor, chosen: Tensor, owner: Tensor | None = None) -> Tensor:
-        """(R, e), not normalised, of the R chosen names, ascending; contexts (n, d), or (T, n, d) with owner (R,) in 0..T - 1."""
+    def features(self, contexts: Tensor, chosen: np.ndarray, owner: Tensor | None = None) -> Tensor:
+        """(R, e), not normalised, of the R names chosen (R,), ascending; contexts (n, d), or (T, n, d) with owner (R,) in 0..T - 1."""
         every = len(chosen) == len(self.rows)
         layout = self._all if every else self.text.layout([self.rows[i] for i in chosen.tolist()])
         return self.text(layout, contexts.reshape(-1, 1, *contexts.shape[-2:]), owner)[0]
@@ -102,6 +105,29 @@ class Sentences:
     @cached_property
     def _all(self) -> PackedSentences | Whole:
         return self.text.layout(self.rows)
+
+
+@dataclass(frozen=True)
+class _Part:
+    """What a batch has of one task, on the host: images (n,) and classes (R,), numbered over all tasks; labels (n,) or marks (n, R)
+    among these classes.
+    """
+
+    images: np.ndarray
+    classes: np.ndarray
+    labels: np.ndarray
+
+
+class _ChosenClasses:
+    """Some classes (R,) in ascending order, the tasks (T,) to which they belong, and which of these each has (R,).
+
+    `numbers` and `tasks` lie on the host, where it is decided what is encoded; `own`, `own_tasks` and `task` on the device.
+    """
+
+    def __init__(self, numbers: np.ndarray, class_task: np.ndarray, device: torch.device) -> None:
+        self.numbers = numbers
+        self.tasks, task = np.unique(class_task[numbers], return_inverse=True)
+        self.own, self.own_tasks, self.task = (sent(values, device) for values in (numbers, self.tasks, task))
 
 
 class _Learner:
@@ -115,12 +141,14 @@ class _Learner:
         require_none(method, self.module)
         names = [name for task in tasks for name in task.class_names]
         self.sentences = Sentences(backbone, names, settings["context"])
-        self.class_task = torch.arange(len(tasks), device=device).repeat_interleave(torch.tensor(classes, device=device))
         self.first_class = np.cumsum([0, *classes])
-        self.everything = torch.arange(len(names), device=device)
-        sizes = [len(task.train[1]) for task in tasks]
+        self.class_task = np.repeat(np.arange(len(tasks)), classes)
+        self.everything = _ChosenClasses(np.arange(len(names)), self.class_task, device)
+        self.features = torch.cat([task.train[0] for task in tasks])
+        self.truth = [task.train[1].cpu().numpy() for task in tasks]
+        sizes = [len(labels) for labels in self.truth]
         self.owner = np.repeat(np.arange(len(tasks)), sizes)
-        self.place = np.concatenate([np.arange(size) for size in sizes])
+        self.first_image = np.cumsum([0, *sizes])
         self.rate = settings["class_rate"] if self.module.class_aware else 1.0
         self.sampling = named_rng("classes", method, seed)
         if self.module.reads_names:
@@ -130,20 +158,15 @@ class _Learner:
 
     def loss(self, rows: np.ndarray) -> Tensor:
         """Sum over the batch's images of the cross-entropy in their own tasks, divided by the size of the batch."""
-        present, chosen, images = np.unique(self.owner[rows]).tolist(), [], []
-        for task in present:
-            own = torch.from_numpy(self.place[rows[self.owner[rows] == task]]).to(self.backbone.device)
-            features, labels = (part[own] for part in self.tasks[task].train)
-            classes, labels = self._chosen(task, labels)
-            chosen.append(classes + int(self.first_class[task]))
-            images.append((features, labels))
-        weights = self._weights(self._contexts(torch.cat(chosen)), torch.cat(chosen)).split([len(own) for own in chosen])
-        total: Any = 0.0
-        for (features, labels), own in zip(images, weights, strict=True):
-            logits = self.backbone.logit_scale * features @ own.T
-            ones = torch.ones(1, len(features), device=logits.device, dtype=logits.dtype)
-            total = total + loss(logits[None], labels[None], ones)[0] * (len(features) / len(rows))
-        return total
+        device, parts = self.backbone.device, []
+        for task in np.unique(self.owner[rows]).tolist():
+            images = rows[self.owner[rows] == task]
+            classes, labels = self._chosen(task, self.truth[task][images - self.first_image[task]])
+            parts.append(_Part(images, classes + self.first_class[task], labels))
+        chosen = _ChosenClasses(np.concatenate([part.classes for part in parts]), self.class_task, device)
+        features = self.features[sent(np.concatenate([part.images for part in parts]), device)]
+        weights = self._weights(self._contexts(chosen), chosen)
+        return (_all_together if is_accelerator(device) else _task_by_task)(self.backbone.logit_scale * features, weights, parts)
 
     @torch.no_grad()
     def result(self) -> tuple[list[Tensor], list[Tensor]]:
@@ -156,47 +179,76 @@ class _Learner:
 
     def validate(self) -> float:
         """The mean of the tasks' own metrics on their validation images."""
-        scores = []
-        for task, weights in zip(self.tasks, self.result()[0], strict=True):
-            features, labels = task.validation
-            logits = self.backbone.logit_scale * features @ weights.T
-            scores.append(metrics.score(task.metric, logits.cpu().numpy(), labels.cpu().numpy()).value)
-        return float(np.mean(scores))
+        answers = [
+            self.backbone.logit_scale * task.validation[0] @ weights.T for task, weights in zip(self.tasks, self.result()[0], strict=True)
+        ]
+        scored = zip(self.tasks, fetched(answers), self.held, strict=True)
+        return float(np.mean([metrics.score(task.metric, logits, truth).value for task, logits, truth in scored]))
 
-    def _contexts(self, chosen: Tensor) -> Tensor:
+    @cached_property
+    def held(self) -> list[np.ndarray]:
+        """Labels or marks of the validation images of each task, on the host."""
+        return [task.validation[1].cpu().numpy() for task in self.tasks]
+
+    def _contexts(self, chosen: _ChosenClasses) -> Tensor:
         """(n, d_text) of all, (T, n, d_text) of the tasks to which the chosen classes (R,) belong, or (R, n, d_text) of each."""
-        tasks, task = self._tasks_of(chosen)
         if not self.module.reads_names:
-            return self.module(tasks, chosen)
-        context = self.module.task_context(tasks)
-        task_features = self.named.features(context, tasks, _each(context))
+            return self.module(chosen.own_tasks, chosen.own)
+        context = self.module.task_context(chosen.own_tasks)
+        task_features = self.named.features(context, chosen.tasks, _each(context))
         if not self.module.class_aware:
             return self.module(task_features, None)
-        context = self.module.class_context(chosen)
-        return self.module(task_features[task], self.described.features(context, chosen, _each(context)))
+        context = self.module.class_context(chosen.own)
+        return self.module(task_features[chosen.task], self.described.features(context, chosen.numbers, _each(context)))
 
-    def _weights(self, contexts: Tensor, chosen: Tensor) -> Tensor:
+    def _weights(self, contexts: Tensor, chosen: _ChosenClasses) -> Tensor:
         """Unit class weights (R, e) of the chosen classes, each read after the context of its own or of its task."""
-        owner = self._tasks_of(chosen)[1] if self.module.per == "task" else _each(contexts)
-        return F.normalize(self.sentences.features(contexts, chosen, owner), dim=-1)
+        owner = chosen.task if self.module.per == "task" else _each(contexts)
+        return F.normalize(self.sentences.features(contexts, chosen.numbers, owner), dim=-1)
 
-    def _tasks_of(self, chosen: Tensor) -> tuple[Tensor, Tensor]:
-        """The tasks to which classes belong (T,), and which of them each has (R,)."""
-        return self.class_task[chosen].unique_consecutive(return_inverse=True)
-
-    def _chosen(self, task: int, labels: Tensor) -> tuple[Tensor, Tensor]:
+    def _chosen(self, task: int, labels: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
         """All classes of a task, or those on the images and a share of the others; the labels renumbered to them."""
-        classes = self.everything[: len(self.tasks[task].class_names)]
+        classes = np.arange(len(self.tasks[task].class_names))
         if self.rate == 1.0:
             return classes, labels
-        present = labels.bool().any(0) if labels.dim() == 2 else torch.isin(classes, labels)
-        absent = classes[~present].cpu().numpy()
+        present = np.isin(classes, np.nonzero(labels)[1] if labels.ndim == 2 else labels)
+        absent = classes[~present]
         drawn = self.sampling.choice(absent, math.ceil(self.rate * len(absent)), replace=False) if len(absent) else absent
-        present[torch.from_numpy(drawn).to(present.device)] = True
+        present[drawn] = True
         chosen = classes[present]
-        return chosen, labels[:, chosen] if labels.dim() == 2 else torch.searchsorted(chosen, labels)
+        return chosen, labels[:, chosen] if labels.ndim == 2 else np.searchsorted(chosen, labels)
 
 
 def _each(contexts: Tensor) -> Tensor | None:
     """Every sentence owns a context of its own, or, for a single context (n, d_text), all have it together."""
     return None if contexts.dim() == 2 else torch.arange(len(contexts), device=contexts.device)
+
+
+def _task_by_task(features: Tensor, weights: Tensor, parts: Sequence[_Part]) -> Tensor:
+    """The loss of images with features (B, e), each among the classes of its own task, of those with weights (R, e)."""
+    total: Any = 0.0
+    features_of, weights_of = features.split([len(part.images) for part in parts]), weights.split([len(part.classes) for part in parts])
+    for own, classes, part in zip(features_of, weights_of, parts, strict=True):
+        logits, labels = own @ classes.T, torch.from_numpy(part.labels)
+        ones = torch.ones(1, len(own), dtype=logits.dtype)
+        total = total + loss(logits[None], labels[None], ones)[0] * (len(own) / len(features))
+    return total
+
+
+def _all_together(features: Tensor, weights: Tensor, parts: Sequence[_Part]) -> Tensor:
+    """The same up to rounding, in as few steps for many tasks as for one: all images among all classes, and the probability of
+    another task's classes is exactly zero.
+    """
+    device, first = features.device, np.cumsum([0, *(len(part.classes) for part in parts)])
+    count, sizes = np.arange(len(parts)), [len(part.images) for part in parts]
+    foreign = np.repeat(count, sizes)[:, None] != np.repeat(count, np.diff(first))
+    if any(part.labels.ndim == 2 for part in parts):
+        labels = np.zeros(foreign.shape, np.int64)
+        for own, part in enumerate(parts):
+            marks = part.labels if part.labels.ndim == 2 else part.labels[:, None] == np.arange(len(part.classes))
+            labels[np.ix_(np.repeat(count, sizes) == own, np.arange(first[own], first[own + 1]))] = marks
+    else:
+        labels = np.concatenate([part.labels + before for part, before in zip(parts, first, strict=False)])
+    logits = (features @ weights.T).masked_fill(sent(foreign, device), NEVER)
+    ones = torch.ones(1, len(features), device=device, dtype=logits.dtype)
+    return loss(logits[None], sent(labels, device)[None], ones)[0]

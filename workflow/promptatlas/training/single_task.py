@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import time
 from collections.abc import Callable, Iterator, Sequence
+from dataclasses import dataclass
 from typing import Any, Protocol
 
 import numpy as np
@@ -15,6 +16,7 @@ import torch
 from torch import Tensor
 
 from promptatlas.backbone import Backbone
+from promptatlas.backbone.accelerator import is_accelerator, sent
 from promptatlas.backbone.classifier import PromptedClassifier
 from promptatlas.backbone.passes import in_passes
 from promptatlas.backbone.prompts import Prompts
@@ -32,6 +34,8 @@ from promptatlas.training.optimisers import Optimiser
 from promptatlas.training.own_rules import EpochMean, OwnLoss
 from promptatlas.training.schedule import learning_rate, optimiser
 from promptatlas.training.selection import Best
+
+NEVER = -1e9  # the logit of a class that an image cannot have: its probability is exactly zero, and so is its gradient
 
 
 def scratch(backbone: Backbone, method: str, settings: dict, seed: int) -> TunedPrompt:
@@ -152,7 +156,7 @@ class Run:
                 histories[k].append({"epoch": epoch + 1, "loss": losses[k], "learning_rate": rate, "validation_score": scores[k]})
                 best[k].offer(scores[k], lambda k=k, epoch=epoch: (epoch + 1, self.learners.snapshot(k, self.kept)))
         seconds = (time.perf_counter() - started) / len(self.seeds)
-        chosen = [own.taken() for own in best]
+        chosen = [(epoch, {name: value.cpu() for name, value in kept.items()}) for epoch, kept in (own.taken() for own in best)]
         finite = [all(bool(value.isfinite().all()) for value in parameters.values()) for _, parameters in chosen]
         self._converge("trained prompt is not a number", np.array(finite))
         self.learners.load([parameters for _, parameters in chosen])
@@ -161,7 +165,7 @@ class Run:
         return [
             TunedPrompt(
                 self.method,
-                {name: value.cpu() for name, value in chosen[k][1].items()},
+                chosen[k][1],
                 prompts[k : k + 1],
                 histories[k],
                 chosen[k][0],
@@ -173,18 +177,22 @@ class Run:
     def _epoch(self, optimizer: Optimiser, orders: list[np.random.Generator]) -> list[float]:
         """One pass over each draw; returns each learner's mean loss over its examples."""
         totals = torch.zeros(len(self.seeds), device=self.train.device)
-        for rows, weights in self._batches([order.permutation for order in orders]):
+        for batch in self._batches([order.permutation for order in orders]):
             optimizer.zero_grad()
-            losses = self._losses(self.learners.prompts(), rows, weights)
-            if self.own_loss:
-                losses = self.own_loss.backward(losses)
-            else:
-                losses.sum().backward()
+            totals += self._step(batch)  # stays on the device: no step waits for the one before
             optimizer.step()
-            totals += losses.detach() * weights.sum(1)  # stays on the device: no step waits for the one before
         means = (totals.cpu() / torch.tensor(self.train.sizes)).tolist()
         self._converge("loss is not a number", np.isfinite(means))
         return means
+
+    def _step(self, batch: Batch) -> Tensor:
+        """Leaves the gradient at the parameters. Returns each learner's loss, summed over its examples (K,)."""
+        losses = self._losses(self.learners.prompts(), batch)
+        if self.own_loss:
+            losses = self.own_loss.backward(losses)
+        else:
+            losses.sum().backward()
+        return losses.detach() * batch.weights.sum(1)
 
     def _converge(self, what: str, sound: np.ndarray) -> None:
         """Raises UserError if a learner is not sound (K,)."""
@@ -192,37 +200,37 @@ class Run:
             known = self.own_loss.to_blame() if self.own_loss else ""
             raise UserError(f"{self.method} on {self.task.name}: the {what}; {known or f'lower settings.{self.method}.learning_rate'}.")
 
-    def _batches(self, permutations: list) -> Iterator[tuple[Tensor, Tensor]]:
-        return self.train.batches(self.settings["batch_size"], permutations)
+    def _batches(self, permutations: list) -> Iterator[Batch]:
+        return self.train.batches(self.settings["batch_size"], permutations, self.equal_batches)
 
-    def _losses(self, prompts: Prompts, rows: Tensor, weights: Tensor) -> Tensor:
+    @property
+    def equal_batches(self) -> bool:
+        """Whether all batches of an epoch have one shape, the last one padded with images of weight 0, as an accelerator has it."""
+        return is_accelerator(self.train.device) and self.own_loss is None
+
+    def _losses(self, prompts: Prompts, batch: Batch) -> Tensor:
         """Mean loss of each learner over its rows, (K,), or of several losses (L, K)."""
-        features, labels = self.train.features(prompts, rows), self.train.labels_at(rows)
-        return self._loss(self.classifier, prompts, features, rows, labels, weights)
+        features, labels = self.train.features(prompts, batch), self.train.labels_at(batch.rows)
+        return self._loss(self.classifier, prompts, features, batch, labels)
 
     def _loss(
-        self, classifier: PromptedClassifier, prompts: Prompts, features: Tensor, rows: Tensor, labels: Tensor, weights: Tensor,
+        self, classifier: PromptedClassifier, prompts: Prompts, features: Tensor, batch: Batch, labels: Tensor,
         classes: slice = slice(None),
     ) -> Tensor:  # fmt: skip
         """The same among the classes of `classifier`, those numbered `classes` among all."""
         if self.own_loss is None:
-            return loss(classifier.answer(prompts, features), labels, weights)
-        return self.own_loss.losses(classifier, prompts, features, rows, labels, weights, classes)
+            return loss(classifier.answer(prompts, features), labels, batch.weights)
+        return self.own_loss.losses(classifier, prompts, features, batch.rows, labels, batch.weights, classes)
 
     @torch.no_grad()
     def _validate(self) -> list[float]:
-        prompts = self.learners.prompts(self.kept)
-        parts = [self._logits(prompts, self.validation, rows) for rows, _ in self.validation.batches(256)]
-        logits = torch.cat(parts, dim=1).float().cpu().numpy()
+        logits, held = self._answers().float().cpu().numpy(), self.validation
         self._converge("answers are not numbers", np.isfinite(logits).all(axis=(1, 2)))
-        labels = self.validation.labels
-        return [
-            metrics.score(self.task.metric, logits[k, :size], labels[k][:size].cpu().numpy()).value
-            for k, size in enumerate(self.validation.sizes)
-        ]
+        return [metrics.score(self.task.metric, logits[k, :size], held.truth[k, :size]).value for k, size in enumerate(held.sizes)]
 
-    def _logits(self, prompts: Prompts, inputs: FeatureDraws | ImageDraws, rows: Tensor) -> Tensor:
-        return self.classifier.answer(prompts, inputs.features(prompts, rows))
+    def _answers(self) -> Tensor:
+        """Logits (K, N, C) of the validation images."""
+        return logits_of(self.classifier, self.learners.prompts(self.kept), self.validation)
 
 
 class Looked(Protocol):
@@ -235,8 +243,31 @@ class Looked(Protocol):
     def images(self, split: str) -> Any: ...
 
 
+@dataclass(frozen=True)
+class Batch:
+    """rows (K, B) into each learner's draw and weights (K, B), 0 where a learner has no example; on_host: the rows once more.
+
+    What depends on the rows is decided on the host, which would have to wait for them elsewhere.
+    """
+
+    rows: Tensor
+    weights: Tensor
+    on_host: np.ndarray
+
+
+def batches_of(order: np.ndarray, present: np.ndarray, lengths: Sequence[int], device: torch.device) -> Iterator[Batch]:
+    """Rows (K, N) in batches of these lengths, sent to the device at once; present (K, N): whether a learner has the example."""
+    ends = np.cumsum(lengths)[:-1]
+    rows, weights = sent(order, device), sent(present, device, torch.float32)
+    parts = zip(rows.split([*lengths], dim=1), weights.split([*lengths], dim=1), np.split(order, ends, axis=1), strict=True)
+    yield from (Batch(*own) for own in parts)
+
+
 class _Draws:
-    """K few-shot draws of one split; learner k's rows are numbered 0..sizes[k] - 1, shorter draws are padded."""
+    """K few-shot draws of one split; learner k's rows are numbered 0..sizes[k] - 1, shorter draws are padded.
+
+    labels (K, N) or (K, N, C) lie on the device, `truth` is the same on the host.
+    """
 
     def __init__(self, task: Looked, split: str, indices: list[np.ndarray], device: torch.device) -> None:
         self.sizes = [len(rows) for rows in indices]
@@ -244,18 +275,20 @@ class _Draws:
         longest = max(self.sizes)
         rows = [task.rows(split, numbers) for numbers in indices]
         self.rows = np.stack([np.pad(own, (0, longest - len(own)), mode="edge") for own in rows])
-        self.labels = torch.from_numpy(np.asarray(task.labels(split))[self.rows]).to(device)
+        self.truth = np.asarray(task.labels(split))[self.rows]
+        self.labels = torch.from_numpy(self.truth).to(device)
         self.learner = torch.arange(len(indices), device=device).unsqueeze(1)
 
-    def batches(self, size: int, permutations: list | None = None) -> Iterator[tuple[Tensor, Tensor]]:
-        """Yields rows (K, B) into each learner's draw and weights (K, B), 0 where a learner has no example left."""
-        order = np.zeros((len(self.sizes), max(self.sizes)), dtype=np.int64)
+    def batches(self, size: int, permutations: list | None = None, equal: bool = False) -> Iterator[Batch]:
+        """Each draw once, `size` examples at a time. equal: the last batch is as large as the others, by examples of weight 0."""
+        longest = max(self.sizes)
+        padded = -longest % size if equal and longest > size else 0
+        order = np.zeros((len(self.sizes), longest + padded), dtype=np.int64)
         for k, own in enumerate(self.sizes):
             order[k, :own] = permutations[k](own) if permutations else np.arange(own)
         present = np.arange(order.shape[1]) < np.array(self.sizes)[:, None]
-        rows = torch.from_numpy(order).to(self.device)  # once: for every copy a GPU has to be waited for
-        weights = torch.from_numpy(present).to(self.device, torch.float32)
-        yield from zip(rows.split(size, dim=1), weights.split(size, dim=1), strict=True)
+        lengths = [min(size, order.shape[1] - start) for start in range(0, order.shape[1], size)]
+        return batches_of(order, present, lengths, self.device)
 
     def labels_at(self, rows: Tensor) -> Tensor:
         """Labels (K, B) or, multi-label, (K, B, C)."""
@@ -274,8 +307,12 @@ class FeatureDraws(_Draws):
         where = torch.from_numpy(inverse.reshape(self.rows.shape)).to(backbone.device)
         self.cached = torch.cat(parts)[where]
 
-    def features(self, prompts: Prompts, rows: Tensor) -> Tensor:
-        return self.cached[self.learner, rows]
+    def features(self, prompts: Prompts, batch: Batch) -> Tensor:
+        return self.cached[self.learner, batch.rows]
+
+    def alike(self, batch: Batch) -> bool:
+        """Whether a step is to be computed for the images of one learner that are those of all: never, as they cost nothing here."""
+        return False
 
 
 class ImageDraws(_Draws):
@@ -286,15 +323,26 @@ class ImageDraws(_Draws):
         self.backbone, self.classifier = backbone, classifier
         unique, inverse = np.unique(self.rows, return_inverse=True)
         self.images = backbone.vision.resized(task.images(split)[unique])
-        self.where = torch.from_numpy(inverse.reshape(self.rows.shape)).to(backbone.device)
+        self.which = inverse.reshape(self.rows.shape)
+        self.where = torch.from_numpy(self.which).to(backbone.device)
 
-    def features(self, prompts: Prompts, rows: Tensor) -> Tensor:
-        vision, which = self.backbone.vision, self.where[self.learner, rows]
-        if (which == which[:1]).all():  # all learners look at the same images: what no prompt changes runs once
+    def features(self, prompts: Prompts, batch: Batch) -> Tensor:
+        vision, which = self.backbone.vision, self.where[self.learner, batch.rows]
+        if self.alike(batch):  # what no prompt changes runs once
             which = which[:1]
         with torch.no_grad():
             tokens = vision.embed(vision.normalise(self.images[which.flatten()])).unflatten(0, which.shape)
         return self.classifier.image_features(prompts, tokens)
+
+    def alike(self, batch: Batch) -> bool:
+        """Whether all learners look at the same images."""
+        which = np.take_along_axis(self.which, batch.on_host, axis=1)
+        return bool((which == which[:1]).all())
+
+
+def logits_of(classifier: PromptedClassifier, prompts: Prompts, held: FeatureDraws | ImageDraws) -> Tensor:
+    """Logits (K, N, C) of all images of K draws, some at a time."""
+    return torch.cat([classifier.answer(prompts, held.features(prompts, batch)) for batch in held.batches(256)], dim=1)
 
 
 def loss(logits: Tensor, labels: Tensor, weights: Tensor) -> Tensor:

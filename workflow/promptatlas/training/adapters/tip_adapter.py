@@ -7,12 +7,15 @@ epoch, and for ImageNet all three, on the test images.
 from __future__ import annotations
 
 import math
+from collections.abc import Callable
 from dataclasses import dataclass, field
+from functools import partial
 
 import numpy as np
 import torch
 from torch import Tensor
 
+from promptatlas.backbone.accelerator import sent
 from promptatlas.base.errors import UserError
 from promptatlas.base.stage import through
 from promptatlas.tasks import metrics
@@ -74,26 +77,33 @@ def tip_adapter_f(
     steps, step = epochs * -(-count // size), 0
     alpha, beta, history = settings["alpha"], settings["beta"], []
     best: Best[tuple[int, Cache]] = selection.epochs(settings)
+    truth, held = validation.labels.cpu().numpy(), train.passes.device
     for epoch in through(range(epochs), "epoch"):
         features = torch.nn.functional.normalize(train.passes[epoch % len(train.passes)], dim=-1)
-        rows, total = torch.from_numpy(order.permutation(count)).to(features.device), 0.0
+        rows, total = sent(order.permutation(count), held), torch.zeros((), dtype=torch.float64, device=held)
         for batch in rows.split(size):
             optimizer.rate = 0.5 * settings["learning_rate"] * (1 + math.cos(math.pi * step / steps))
-            logits = model.logits(features[batch], scale, weights, Cache(keys, kept.values), alpha, beta)
-            value = loss(logits[None], train.labels[batch][None], torch.ones(1, len(batch), device=logits.device))[0]
-            optimizer.zero_grad()
-            value.backward()
-            optimizer.step()
-            step, total = step + 1, total + value.item() * len(batch)
-        if not math.isfinite(total):
+            answers = partial(model.logits, features[batch], scale, weights, Cache(keys, kept.values), alpha, beta)
+            step, total = step + 1, total + _step(optimizer, answers, train.labels[batch])  # on the device: no step waits
+        mean = total.item() / count
+        if not math.isfinite(mean):
             raise UserError("The adapter's loss is not a number; lower its learning_rate.")
         now = Cache(keys.detach().clone(), kept.values)
         logits = model.logits(validation.features, scale, weights, now, alpha, beta)
-        score = metrics.score(metric, logits.cpu().numpy(), validation.labels.cpu().numpy()).value
-        history.append({"epoch": epoch + 1, "loss": total / count, "validation_score": score})
+        score = metrics.score(metric, logits.cpu().numpy(), truth).value
+        history.append({"epoch": epoch + 1, "loss": mean, "validation_score": score})
         best.offer(score, lambda now=now, epoch=epoch: (epoch + 1, now))
     chosen, kept = best.taken()
     return Adapter(scale, weights, kept, _chosen(settings, scale, weights, kept, validation, metric), history, chosen)
+
+
+def _step(optimizer: AdamW, answers: Callable[[], Tensor], labels: Tensor) -> Tensor:
+    """One step down; returns the loss before it, summed over the images that `answers` are of."""
+    optimizer.zero_grad()
+    value = loss(answers()[None], labels[None], torch.ones(1, len(labels), device=labels.device))[0]
+    value.backward()
+    optimizer.step()
+    return value.detach().double() * len(labels)
 
 
 def _chosen(settings: dict, scale: float, weights: Tensor, cache: Cache, validation: Examples, metric: str) -> Choice:

@@ -1,0 +1,102 @@
+"""What an accelerator computes in another way than the CPU, run on the CPU: the same numbers up to rounding."""
+
+from dataclasses import replace
+
+import numpy as np
+import pytest
+import torch
+
+from doubled import copied
+from promptatlas.methods import settings
+from promptatlas.training import shared_learner, single_task
+from promptatlas.training.learners import BatchedLearners
+from promptatlas.training.optimisers import SGD, AdamW
+from shared_tasks import tasks_of
+from small_tasks import SMALL, draws_of, write_task
+from tiers import mostly_slow
+
+
+def close(found, expected, most=1e-6):
+    assert expected.norm() > 0
+    assert (found - expected).norm() <= most * expected.norm()
+
+
+def gradients(run, batches):
+    """Losses of each batch and what they leave at the parameters."""
+    found = []
+    for batch in batches:
+        for value in run.learners.parameters.values():
+            value.grad = None
+        found.append([run._step(batch), *(value.grad for value in run.learners.parameters.values() if value.grad is not None)])
+    return found
+
+
+@pytest.mark.parametrize("multilabel", [False, True], ids=["single", "multi"])
+@pytest.mark.parametrize("method", mostly_slow(["coop", "vpt", "upt", "cocoop"], ["coop", "vpt"]))
+def test_a_last_batch_padded_with_images_of_weight_zero_gives_the_same_step(tiny_backbone, tmp_path, monkeypatch, method, multilabel):
+    task, seeds, complete = write_task(tmp_path, multilabel), [1, 2], settings(method, SMALL)
+    rows = np.random.default_rng(0).permutation(60)
+    draws = [replace(own, train=rows[:count]) for own, count in zip(draws_of(task, seeds), (20, 19), strict=True)]
+    learners = BatchedLearners(method, complete, tiny_backbone.architecture, seeds, tiny_backbone)
+    run = single_task.Run(tiny_backbone, method, complete, task, draws, seeds, learners)
+    orders = lambda: [np.random.default_rng(seed).permutation for seed in seeds]  # noqa: E731
+    plain = list(run._batches(orders()))
+    monkeypatch.setattr(single_task, "is_accelerator", lambda device: True)
+    padded = list(run._batches(orders()))
+    assert len({batch.rows.shape for batch in padded}) == 1 < len({batch.rows.shape for batch in plain})
+    assert sum(batch.weights.sum() for batch in padded) == sum(run.train.sizes)
+    for own, expected in zip(gradients(run, padded), gradients(run, plain), strict=True):
+        assert len(own) > 1
+        for a, b in zip(own, expected, strict=True):
+            close(a, b)
+
+
+@pytest.mark.parametrize("count", [3, 8])
+def test_a_draw_that_one_batch_holds_is_not_padded(count):
+    held = object.__new__(single_task.FeatureDraws)
+    held.sizes, held.device = [count, count - 1], torch.device("cpu")
+    (batch,) = held.batches(8, None, equal=True)
+    assert batch.rows.shape == (2, count) and batch.weights.sum() == 2 * count - 1
+
+
+@pytest.mark.parametrize(
+    "given", [(SGD, (0.1, 0.01, 0.9)), (SGD, (0.1, 0.0, 0.0)), (AdamW, (0.01, 5e-4)), (AdamW, (0.01, 0.01, 1e-4))], ids=str
+)
+def test_all_parameters_in_one_kernel_take_the_steps_of_one_after_the_other(given):
+    kind, arguments = given
+    random = torch.Generator().manual_seed(5)
+    start = [torch.randn(3, 4, generator=random), torch.randn(5, generator=random), torch.randn(2, generator=random)]
+    plain, fused = ([value.clone().requires_grad_() for value in start] for _ in range(2))
+    one, all_at_once = kind(plain, *arguments), kind(fused, *arguments)
+    assert not one.fused  # on a CPU
+    all_at_once.fused = True
+    for step in range(12):
+        one.rate = all_at_once.rate = 0.1 / (1 + step)
+        for number, (a, b) in enumerate(zip(plain, fused, strict=True)):
+            a.grad = b.grad = None
+            if number == 0 or step not in (0, 4):  # the others start late and miss a step
+                a.grad = torch.randn(a.shape, generator=random)
+                b.grad = a.grad.clone()
+        one.step()
+        all_at_once.step()
+    for before, a, b in zip(start, plain, fused, strict=True):
+        close(b.detach() - before, a.detach() - before)
+
+
+@pytest.mark.parametrize("multilabel", [False, True], ids=["single", "multi"])
+@pytest.mark.parametrize(
+    "own", mostly_slow([{}, {"class_context": "agnostic", "class_rate": 0.4}, {"class_context": "specific"}], [{}]), ids=str
+)
+def test_images_of_all_tasks_judged_at_once_give_the_step_of_task_by_task(tiny_backbone, monkeypatch, own, multilabel):
+    found = []
+    for together in (True, False):
+        monkeypatch.setattr(shared_learner, "is_accelerator", lambda device, together=together: together)
+        exact = replace(tiny_backbone, text=copied(tiny_backbone.text))  # in float64, where rounding is out of sight
+        learner = shared_learner._Learner(exact, "softcpt", settings("softcpt", SMALL | own), tasks_of(multilabel=multilabel), 1)
+        learner.module.double()
+        rows = np.array([0, 5, 1, 12, 6, 13, 4])
+        value = learner.loss(rows)
+        value.backward()
+        found.append([value.detach(), *(parameter.grad for parameter in learner.module.parameters())])
+    for a, b in zip(*found, strict=True):
+        close(a, b, 1e-12)
