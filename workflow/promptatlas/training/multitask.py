@@ -25,7 +25,7 @@ from promptatlas.tasks import metrics
 from promptatlas.tasks.draws import Draw
 from promptatlas.tasks.prepared import PreparedTask
 from promptatlas.training.learners import BatchedLearners
-from promptatlas.training.single_task import NEVER, Batch, FeatureDraws, ImageDraws, Run, batches_of, logits_of, loss, side_by_side
+from promptatlas.training.single_task import NEVER, ImageBatch, FeatureDraws, ImageDraws, Run, batches_of, logits_of, loss, side_by_side
 
 
 @dataclass(frozen=True)
@@ -178,12 +178,12 @@ class _MultitaskRun(Run):
                 "`batches: task` under `union`."
             )
 
-    def _batches(self, permutations: list) -> Iterator[Batch]:
+    def _batches(self, permutations: list) -> Iterator[ImageBatch]:
         if self.manner.batches == "mixed":
             return super()._batches(permutations)
         return self._by_task(permutations)
 
-    def _by_task(self, permutations: list) -> Iterator[Batch]:
+    def _by_task(self, permutations: list) -> Iterator[ImageBatch]:
         """Batches of one task each, the tasks taking turns in an order that all learners share."""
         size, tasks = self.settings["batch_size"], range(len(self.pool.tasks))
         orders = [permutation(own) for permutation, own in zip(permutations, self.train.sizes, strict=True)]
@@ -199,7 +199,7 @@ class _MultitaskRun(Run):
         lengths = [own.shape[1] for own in rows]
         return batches_of(np.concatenate(rows, axis=1), np.concatenate(present, axis=1), lengths, self.train.device)
 
-    def _losses(self, prompts: Prompts, batch: Batch) -> Tensor:
+    def _losses(self, prompts: Prompts, batch: ImageBatch) -> Tensor:
         features, labels = self.train.features(prompts, batch), self.train.labels_at(batch.rows)
         if self.manner.classes == "union":
             return self._loss(self.classifier, prompts, features, batch, labels)
@@ -211,7 +211,7 @@ class _MultitaskRun(Run):
         logits = self.classifier.answer(prompts, features)
         return loss(logits.masked_fill(self.class_owner != owner.unsqueeze(-1), NEVER), labels, batch.weights)
 
-    def _only_task(self, batch: Batch) -> int | None:
+    def _only_task(self, batch: ImageBatch) -> int | None:
         """The task to which all images of a batch belong, if there is one."""
         owner = np.take_along_axis(self.owner, batch.on_host, axis=1)
         return int(owner[0, 0]) if (owner == owner[0, 0]).all() else None

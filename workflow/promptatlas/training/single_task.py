@@ -185,7 +185,7 @@ class Run:
         self._converge("loss is not a number", np.isfinite(means))
         return means
 
-    def _step(self, batch: Batch) -> Tensor:
+    def _step(self, batch: ImageBatch) -> Tensor:
         """Leaves the gradient at the parameters. Returns each learner's loss, summed over its examples (K,)."""
         losses = self._losses(self.learners.prompts(), batch)
         if self.own_loss:
@@ -200,7 +200,7 @@ class Run:
             known = self.own_loss.to_blame() if self.own_loss else ""
             raise UserError(f"{self.method} on {self.task.name}: the {what}; {known or f'lower settings.{self.method}.learning_rate'}.")
 
-    def _batches(self, permutations: list) -> Iterator[Batch]:
+    def _batches(self, permutations: list) -> Iterator[ImageBatch]:
         return self.train.batches(self.settings["batch_size"], permutations, self.equal_batches)
 
     @property
@@ -208,13 +208,13 @@ class Run:
         """Whether all batches of an epoch have one shape, the last one padded with images of weight 0, as an accelerator has it."""
         return is_accelerator(self.train.device) and self.own_loss is None
 
-    def _losses(self, prompts: Prompts, batch: Batch) -> Tensor:
+    def _losses(self, prompts: Prompts, batch: ImageBatch) -> Tensor:
         """Mean loss of each learner over its rows, (K,), or of several losses (L, K)."""
         features, labels = self.train.features(prompts, batch), self.train.labels_at(batch.rows)
         return self._loss(self.classifier, prompts, features, batch, labels)
 
     def _loss(
-        self, classifier: PromptedClassifier, prompts: Prompts, features: Tensor, batch: Batch, labels: Tensor,
+        self, classifier: PromptedClassifier, prompts: Prompts, features: Tensor, batch: ImageBatch, labels: Tensor,
         classes: slice = slice(None),
     ) -> Tensor:  # fmt: skip
         """The same among the classes of `classifier`, those numbered `classes` among all."""
@@ -244,7 +244,7 @@ class Looked(Protocol):
 
 
 @dataclass(frozen=True)
-class Batch:
+class ImageBatch:
     """rows (K, B) into each learner's draw and weights (K, B), 0 where a learner has no example; on_host: the rows once more.
 
     What depends on the rows is decided on the host, which would have to wait for them elsewhere.
@@ -255,12 +255,12 @@ class Batch:
     on_host: np.ndarray
 
 
-def batches_of(order: np.ndarray, present: np.ndarray, lengths: Sequence[int], device: torch.device) -> Iterator[Batch]:
+def batches_of(order: np.ndarray, present: np.ndarray, lengths: Sequence[int], device: torch.device) -> Iterator[ImageBatch]:
     """Rows (K, N) in batches of these lengths, sent to the device at once; present (K, N): whether a learner has the example."""
     ends = np.cumsum(lengths)[:-1]
     rows, weights = sent(order, device), sent(present, device, torch.float32)
     parts = zip(rows.split([*lengths], dim=1), weights.split([*lengths], dim=1), np.split(order, ends, axis=1), strict=True)
-    yield from (Batch(*own) for own in parts)
+    yield from (ImageBatch(*own) for own in parts)
 
 
 class _Draws:
@@ -279,7 +279,7 @@ class _Draws:
         self.labels = torch.from_numpy(self.truth).to(device)
         self.learner = torch.arange(len(indices), device=device).unsqueeze(1)
 
-    def batches(self, size: int, permutations: list | None = None, equal: bool = False) -> Iterator[Batch]:
+    def batches(self, size: int, permutations: list | None = None, equal: bool = False) -> Iterator[ImageBatch]:
         """Each draw once, `size` examples at a time. equal: the last batch is as large as the others, by examples of weight 0."""
         longest = max(self.sizes)
         padded = -longest % size if equal and longest > size else 0
@@ -307,10 +307,10 @@ class FeatureDraws(_Draws):
         where = torch.from_numpy(inverse.reshape(self.rows.shape)).to(backbone.device)
         self.cached = torch.cat(parts)[where]
 
-    def features(self, prompts: Prompts, batch: Batch) -> Tensor:
+    def features(self, prompts: Prompts, batch: ImageBatch) -> Tensor:
         return self.cached[self.learner, batch.rows]
 
-    def alike(self, batch: Batch) -> bool:
+    def alike(self, batch: ImageBatch) -> bool:
         """Whether a step is to be computed for the images of one learner that are those of all: never, as they cost nothing here."""
         return False
 
@@ -326,7 +326,7 @@ class ImageDraws(_Draws):
         self.which = inverse.reshape(self.rows.shape)
         self.where = torch.from_numpy(self.which).to(backbone.device)
 
-    def features(self, prompts: Prompts, batch: Batch) -> Tensor:
+    def features(self, prompts: Prompts, batch: ImageBatch) -> Tensor:
         vision, which = self.backbone.vision, self.where[self.learner, batch.rows]
         if self.alike(batch):  # what no prompt changes runs once
             which = which[:1]
@@ -334,7 +334,7 @@ class ImageDraws(_Draws):
             tokens = vision.embed(vision.normalise(self.images[which.flatten()])).unflatten(0, which.shape)
         return self.classifier.image_features(prompts, tokens)
 
-    def alike(self, batch: Batch) -> bool:
+    def alike(self, batch: ImageBatch) -> bool:
         """Whether all learners look at the same images."""
         which = np.take_along_axis(self.which, batch.on_host, axis=1)
         return bool((which == which[:1]).all())
