@@ -5,7 +5,8 @@ import pytest
 import torch
 
 from promptatlas.backbone.encode import encode_images
-from promptatlas.backbone.passes import in_passes
+from promptatlas.backbone.passes import Room, in_passes
+from promptatlas.base.errors import UserError
 from promptatlas.evaluation import evaluate
 from promptatlas.methods import settings
 from promptatlas.training import single_task
@@ -45,7 +46,7 @@ def test_passes_are_halved_from_where_they_do_not_fit(count, size, most, sizes):
             raise torch.OutOfMemoryError
         return own
 
-    parts = in_passes(run, count, size)
+    parts = in_passes(run, count, size, Room(), "items")
     assert tried == sizes and torch.equal(torch.cat([torch.empty(0, dtype=torch.long), *parts]), torch.arange(count))
 
 
@@ -54,7 +55,40 @@ def test_one_item_that_does_not_fit_is_told():
         raise torch.OutOfMemoryError("CUDA out of memory")
 
     with pytest.raises(torch.OutOfMemoryError):
-        in_passes(run, 5, 4)
+        in_passes(run, 5, 4, Room(), "items")
+
+
+def test_a_halved_size_is_remembered_by_what_an_item_weighs():
+    room, tried = Room(), []
+
+    def passes(count, each, most=12):
+        tried.clear()
+
+        def run(part):
+            own = torch.arange(count)[part]
+            tried.append(len(own))
+            if len(own) * each > most:
+                raise torch.OutOfMemoryError
+            return own
+
+        in_passes(run, count, 8, room, "items", each)
+        return tried
+
+    assert passes(8, 2) == [8, 4, 4] and passes(8, 2) == [4, 4]
+    assert passes(4, 4) == [2, 2]  # the same weight
+    assert passes(4, 1) == [4]  # lighter items
+    assert passes(2, 9) == [1, 1]  # never less than one
+    assert room.size("other items", 8) == 8
+
+
+def test_an_error_that_is_not_of_memory_is_no_reason_for_fewer():
+    def run(part):
+        raise RuntimeError("CUDA error: an illegal memory access was encountered")
+
+    room = Room()
+    with pytest.raises(RuntimeError, match="illegal"):
+        in_passes(run, 5, 4, room, "items")
+    assert room.size("items", 4) == 4
 
 
 def test_encoding_goes_on_with_fewer_images(tiny_backbone, task, monkeypatch):
@@ -62,6 +96,8 @@ def test_encoding_goes_on_with_fewer_images(tiny_backbone, task, monkeypatch):
     sizes = _small_memory(monkeypatch, tiny_backbone.vision, 12)
     np.testing.assert_allclose(encode_images(tiny_backbone, task.images("test")), whole, atol=1e-6)
     assert sizes == [40, 20, 10, 10, 10, 10]
+    encode_images(tiny_backbone, task.images("train"))
+    assert max(sizes[6:]) == 10, "the next task begins with what was found out"
 
 
 def test_tuning_on_features_goes_on_with_fewer_images(tiny_backbone, task, monkeypatch):
@@ -87,7 +123,7 @@ def test_class_weights_of_each_image_are_made_for_fewer_images(tiny_backbone, ta
 def test_evaluation_that_does_not_fit_with_one_image_says_so(tiny_backbone, task, monkeypatch):
     prompt = single_task.scratch(tiny_backbone, "vpt", settings("vpt"), 1).prompts
     sizes = _small_memory(monkeypatch, tiny_backbone.vision, 0)
-    with pytest.raises(evaluate.UserError, match="with one image; lower sources_per_job"):
+    with pytest.raises(UserError, match="with one prompt and one image; use a GPU with more memory"):
         evaluate.answers(tiny_backbone, task.task.class_names, task.images("test"), np.zeros((40, 48), np.float32), [prompt])
     assert sizes[-1] == 1
 

@@ -23,13 +23,13 @@ def tuning(module):
     module.Run._losses = lambda run, *given: losses(run, *given) * (float("nan") if run.task.name == "wild" else 1)
 
 def transfer(module):
-    answers = module.answers
+    kept = module._kept
     def short_of_memory(backbone, class_names, *given):
         import torch
         if "elephant" in class_names:
             raise torch.OutOfMemoryError("CUDA out of memory")
-        return answers(backbone, class_names, *given)
-    module.answers = short_of_memory
+        return kept(backbone, class_names, *given)
+    module._kept = short_of_memory
 
 class Faults(importlib.abc.MetaPathFinder):
     wanted = {"promptatlas.training.single_task": tuning, "promptatlas.evaluation.evaluate": transfer}

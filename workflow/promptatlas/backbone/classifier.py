@@ -9,7 +9,7 @@ import torch.nn.functional as F
 from torch import Tensor
 
 from promptatlas.backbone import Backbone
-from promptatlas.backbone.passes import in_passes
+from promptatlas.backbone.passes import in_passes, joined
 from promptatlas.backbone.prompts import Prompts
 from promptatlas.backbone.siglip import Whole
 from promptatlas.backbone.text import PackedSentences, sentences
@@ -27,7 +27,7 @@ class PromptedClassifier:
     """
 
     def __init__(self, backbone: Backbone, class_names: tuple[str, ...], prompts: Prompts) -> None:
-        self.backbone = backbone
+        self.backbone, self.class_names = backbone, class_names
         self.layout: PackedSentences | Whole | None = None
         if prompts.text is None:
             self.fixed = backbone.class_features(class_names, (prompts.template,))
@@ -73,8 +73,8 @@ class PromptedClassifier:
         """
         assert prompts.text is not None and self.layout is not None
         squeeze, squeezed, expand, expanded = (part[0] for part in prompts.meta)
-        size = max(1, TOKENS_PER_PASS[features.device.type] // self.layout.tokens)
         text, layout = prompts.text[0], self.layout
+        size = max(1, TOKENS_PER_PASS[features.device.type] // layout.tokens)
 
         def some(part: slice) -> Tensor:
             own = features[part]
@@ -83,4 +83,4 @@ class PromptedClassifier:
             weights = F.normalize(self.backbone.text(layout, context.unsqueeze(1)), dim=-1)
             return self.backbone.logit_scale * torch.einsum("be,bce->bc", own, weights)
 
-        return torch.cat(in_passes(some, len(features), size))
+        return joined(in_passes(some, len(features), size, self.backbone.room, "sentences of each image", layout.tokens))

@@ -12,6 +12,7 @@ import torch
 from promptatlas.backbone import Backbone
 from promptatlas.backbone.feature_file import ARRAYS, CLASSES
 from promptatlas.backbone.passes import in_passes
+from promptatlas.base import memory
 from promptatlas.base.errors import UserError
 from promptatlas.base.stage import passing, through
 from promptatlas.tasks.prepared import ImageRows, PreparedTask
@@ -43,6 +44,11 @@ def encode_task(backbone: Backbone, task: PreparedTask, names: Iterable[str] = A
 def encode_images(backbone: Backbone, images: np.ndarray | ImageRows, size: int = 256) -> np.ndarray:
     """uint8 (N, R, R, 3) -> (N, D), at most `size` images per pass."""
     vision = backbone.vision
-    with passing(lambda part: vision.encode(vision.read(images[part])).float().cpu(), len(images), "image") as some:
-        parts = in_passes(some, len(images), size)
+
+    def some(part: slice) -> torch.Tensor:
+        return vision.encode(vision.read(images[part])).float().cpu()
+
+    short = "encoding runs out of GPU memory with one image; use a GPU with more memory."
+    with passing(some, len(images), "image") as told, memory.told(short):
+        parts = in_passes(told, len(images), size, backbone.room, "images")
     return torch.cat([torch.empty(0, backbone.architecture.embed_dim), *parts]).numpy()

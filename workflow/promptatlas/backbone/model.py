@@ -1,6 +1,6 @@
 """A frozen CLIP-like model read from its exported folder."""
 
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
@@ -12,6 +12,7 @@ from torch import Tensor, nn
 from promptatlas.backbone.architecture import Architecture
 from promptatlas.backbone.exported import ARCHITECTURE, TOKENIZER, WEIGHTS, fingerprint
 from promptatlas.backbone.image_tower import ImageTower
+from promptatlas.backbone.passes import Room, in_passes, joined
 from promptatlas.backbone.resnet import ResNet
 from promptatlas.backbone.siglip import SiglipText, SiglipVision
 from promptatlas.backbone.text import TextTower, plain_sentences
@@ -22,7 +23,8 @@ from promptatlas.base.errors import UserError
 
 @dataclass(frozen=True)
 class Backbone:
-    """Both towers on one device; logit_scale is the factor on cosines (exp of the stored parameter).
+    """Both towers on one device; logit_scale is the factor on cosines (exp of the stored parameter); room: what was found out about the
+    memory of the device.
 
     A SigLIP adds a bias to its logits, the same for all classes and images. It is left out: no answer, rank or softmax sees it.
     """
@@ -33,6 +35,7 @@ class Backbone:
     tokenizer: Tokenizer
     logit_scale: float
     fingerprint: str
+    room: Room = field(default_factory=Room, compare=False)
 
     @property
     def device(self) -> torch.device:
@@ -45,7 +48,11 @@ class Backbone:
         for template in templates:
             texts = [template.replace("{}", name.replace("_", " ")) for name in class_names]
             rows = plain_sentences(self.tokenizer, texts)
-            per_template.append(F.normalize(self.text(self.text.layout(rows))[0], dim=-1))
+
+            def some(part: slice, rows: list[list[int]] = rows) -> Tensor:
+                return F.normalize(self.text(self.text.layout(rows[part]))[0], dim=-1)
+
+            per_template.append(joined(in_passes(some, len(rows), len(rows), self.room, "class names")))
         return F.normalize(torch.stack(per_template).mean(0), dim=-1)
 
 

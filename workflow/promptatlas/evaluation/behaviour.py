@@ -11,7 +11,7 @@ import torch
 
 from promptatlas.backbone import Backbone
 from promptatlas.backbone.classifier import PromptedClassifier
-from promptatlas.backbone.passes import in_passes
+from promptatlas.backbone.passes import in_passes, joined
 from promptatlas.backbone.prompts import Prompts, stack
 from promptatlas.backbone.text import TextTower
 from promptatlas.backbone.vision import VisionTower
@@ -81,4 +81,4 @@ def _image_features(classifier: PromptedClassifier, images: np.ndarray, prompt: 
     def some(part: slice) -> torch.Tensor:
         return classifier.image_features(prompt, vision.embed(vision.read(images[part])).unsqueeze(0))[0]
 
-    return torch.cat(in_passes(some, len(images), PASS)).float().cpu().numpy()
+    return joined(in_passes(some, len(images), PASS, classifier.backbone.room, "images with a prompt")).float().cpu().numpy()

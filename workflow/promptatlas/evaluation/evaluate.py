@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Any
 
@@ -10,12 +11,14 @@ import torch
 
 from promptatlas.backbone import Backbone
 from promptatlas.backbone.classifier import TOKENS_PER_PASS, PromptedClassifier
-from promptatlas.backbone.passes import in_passes
+from promptatlas.backbone.passes import in_passes, joined
 from promptatlas.backbone.prompts import Prompts, stack
-from promptatlas.base.errors import UserError
+from promptatlas.base import memory
 from promptatlas.base.stage import passing
 from promptatlas.tasks import metrics
 from promptatlas.tasks.prepared import ImageRows, PreparedTask
+
+LOGITS_AT_ONCE = 2**26  # 256 MiB
 
 
 @dataclass(frozen=True)
@@ -33,9 +36,14 @@ class Evaluation:
 
 @torch.no_grad()
 def evaluate(backbone: Backbone, task: PreparedTask, encoded: dict[str, np.ndarray], prompts: list[Prompts]) -> list[Evaluation]:
-    """One evaluation per prompt (each with K = 1) on the test split with the target's own class names."""
-    logits = answers(backbone, task.task.class_names, task.images("test"), encoded["features_test"], prompts)
-    return [_evaluation(task, own) for own in logits]
+    """One evaluation per prompt (each with K = 1) on the test split with the target's own class names.
+
+    Of a metric that is a mean of right answers only these are kept, not a number for each class.
+    """
+    given = backbone, task.task.class_names, task.images("test"), encoded["features_test"], prompts
+    if metrics.lookup(task.task.metric).of_right_answers:
+        return [_of_answers(task, own) for own in chosen_classes(*given)]
+    return [_evaluation(task, own) for own in answers(*given)]
 
 
 @torch.no_grad()
@@ -43,14 +51,60 @@ def answers(
     backbone: Backbone, class_names: tuple[str, ...], images: np.ndarray | ImageRows, features: np.ndarray, prompts: list[Prompts]
 ) -> np.ndarray:
     """Logits (K, N, C) of K prompts for `images` (N, S, S, 3), whose features without prompts are `features` (N, D)."""
+    return _kept(backbone, class_names, images, features, prompts, lambda logits: logits.float().cpu()).numpy()
+
+
+@torch.no_grad()
+def chosen_classes(
+    backbone: Backbone, class_names: tuple[str, ...], images: np.ndarray | ImageRows, features: np.ndarray, prompts: list[Prompts]
+) -> np.ndarray:
+    """The class (K, N) with the highest logit, the first of equal ones; -1 where the highest is not a number. No more than
+    LOGITS_AT_ONCE logits are there at a time, unless those of one prompt are more.
+    """
+    return _kept(backbone, class_names, images, features, prompts, _highest).numpy()
+
+
+def _highest(logits: torch.Tensor) -> torch.Tensor:
+    """(K, B) of logits (K, B, C)."""
+    value, place = logits.float().max(dim=-1)
+    return place.masked_fill(~value.isfinite(), -1).cpu()
+
+
+def _kept(
+    backbone: Backbone, class_names: tuple[str, ...], images: np.ndarray | ImageRows, features: np.ndarray, prompts: list[Prompts],
+    keep: Callable[[torch.Tensor], torch.Tensor],
+) -> torch.Tensor:  # fmt: skip
+    """(K, N, ...): what `keep` makes of logits (K', B, C) of some prompts and images."""
     together = stack(prompts).to(backbone.device)
     classifier = PromptedClassifier(backbone, class_names, together)
-    if together.visual is not None:
-        logits = _prompted_logits(classifier, images, together, _class_features(classifier, together))
-    else:
-        plain = torch.from_numpy(features).to(backbone.device).unsqueeze(0)
-        logits = classifier.answer(together, plain) if together.meta else classifier.logits(plain, _class_features(classifier, together))
-    return logits.expand(len(prompts), -1, -1).float().cpu().numpy()
+    with memory.told("evaluation runs out of GPU memory with one prompt and one image; use a GPU with more memory."):
+        if together.visual is not None:
+            kept = _of_prompted_images(classifier, images, together, keep)
+        else:
+            kept = _of_features(classifier, features, together, keep)
+    return kept.expand(len(prompts), *kept.shape[1:])
+
+
+def _of_features(
+    classifier: PromptedClassifier, features: np.ndarray, prompts: Prompts, keep: Callable[[torch.Tensor], torch.Tensor]
+) -> torch.Tensor:
+    """(K, N, ...) of images whose features (N, D) no prompt changes."""
+    backbone, classes = classifier.backbone, len(classifier.class_names)
+    weights = None if prompts.meta else _class_features(classifier, prompts)
+    plain = torch.from_numpy(features).to(backbone.device).unsqueeze(0)
+
+    def some(of_prompts: slice) -> torch.Tensor:
+        own = prompts[of_prompts]
+
+        def of_images(part: slice) -> torch.Tensor:
+            seen = plain[:, part]
+            return keep(classifier.answer(own, seen) if weights is None else classifier.logits(seen, weights[of_prompts]))
+
+        count = max(1, len(features))
+        return joined(in_passes(of_images, count, count, backbone.room, "logits", classes * len(own)), dim=1)
+
+    size = max(1, LOGITS_AT_ONCE // max(1, len(features) * classes))
+    return joined(in_passes(some, len(prompts), size, backbone.room, "prompts on features"))
 
 
 def zero_shot(backbone: Backbone, task: PreparedTask, encoded: dict[str, np.ndarray]) -> Evaluation:
@@ -67,32 +121,35 @@ def _class_features(classifier: PromptedClassifier, prompts: Prompts) -> torch.T
     """(K or 1, C, D), a few prompts per pass where each prompt means another run of the text tower."""
     if classifier.layout is None:
         return classifier.class_features(prompts)
-    device = classifier.backbone.device
-    size = max(1, _budget(device) // classifier.layout.tokens)
-    return torch.cat([classifier.class_features(prompts[k : k + size]) for k in range(0, len(prompts), size)])
+    backbone, tokens = classifier.backbone, classifier.layout.tokens
+    size = max(1, _budget(backbone.device) // tokens)
+    return joined(in_passes(lambda part: classifier.class_features(prompts[part]), len(prompts), size, backbone.room, "sentences", tokens))
 
 
 def _budget(device: torch.device) -> int:
     return TOKENS_PER_PASS["cuda" if device.type == "cuda" else "cpu"]
 
 
-def _prompted_logits(
-    classifier: PromptedClassifier, images: np.ndarray | ImageRows, prompts: Prompts, class_features: torch.Tensor
+def _of_prompted_images(
+    classifier: PromptedClassifier, images: np.ndarray | ImageRows, prompts: Prompts, keep: Callable[[torch.Tensor], torch.Tensor]
 ) -> torch.Tensor:
-    """(K, N, C): each image is read and embedded once for all K prompts."""
+    """(K, N, ...): each image is read and embedded once for all K prompts, or for fewer if not even one image fits with all."""
     vision: Any = classifier.backbone.vision
-    tokens_per_image = len(vision.positional_embedding) * len(prompts)
-    size = max(1, _budget(vision.device) // tokens_per_image)
+    room, weights = classifier.backbone.room, _class_features(classifier, prompts)
 
-    def some(part: slice) -> torch.Tensor:
-        tokens = vision.embed(vision.read(images[part])).unsqueeze(0)
-        return classifier.logits(classifier.image_features(prompts, tokens), class_features)
+    def some(of_prompts: slice) -> torch.Tensor:
+        own, classes = prompts[of_prompts], weights[of_prompts] if len(weights) > 1 else weights
+        each = len(vision.positional_embedding) * len(own)
 
-    try:
-        with passing(some, len(images), "image") as told:
-            return torch.cat(in_passes(told, len(images), size), dim=1)
-    except torch.OutOfMemoryError as error:
-        raise UserError("evaluation runs out of GPU memory with one image; lower sources_per_job.") from error
+        def of_images(part: slice) -> torch.Tensor:
+            tokens = vision.embed(vision.read(images[part])).unsqueeze(0)
+            return keep(classifier.logits(classifier.image_features(own, tokens), classes))
+
+        with passing(of_images, len(images), "image") as told:
+            size = max(1, _budget(vision.device) // each)
+            return joined(in_passes(told, len(images), size, room, "tokens of prompted images", each), dim=1)
+
+    return joined(in_passes(some, len(prompts), len(prompts), room, "prompts on images"))
 
 
 def _evaluation(task: PreparedTask, logits: np.ndarray) -> Evaluation:
@@ -101,3 +158,10 @@ def _evaluation(task: PreparedTask, logits: np.ndarray) -> Evaluation:
     score = metrics.score(task.task.metric, logits, labels)
     given = None if task.task.multilabel else logits.argmax(1)
     return Evaluation(score.value, score.per_class, score.chance, len(labels), given, None if given is None else given == labels)
+
+
+def _of_answers(task: PreparedTask, given: np.ndarray) -> Evaluation:
+    """given (N,): the class of each image of the test split, -1 where the answers are not numbers."""
+    labels = np.asarray(task.labels("test"))
+    score = metrics.score_of_classes(task.task.metric, given, labels, len(task.task.class_names))
+    return Evaluation(score.value, score.per_class, score.chance, len(labels), given, given == labels)

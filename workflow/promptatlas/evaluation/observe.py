@@ -11,7 +11,7 @@ import numpy as np
 import torch
 
 from promptatlas.backbone.classifier import PromptedClassifier
-from promptatlas.backbone.passes import in_passes
+from promptatlas.backbone.passes import in_passes, joined
 from promptatlas.backbone.prompts import Prompts
 from promptatlas.tasks.prepared import ImageRows
 
@@ -48,7 +48,7 @@ def _prompted(classifier: PromptedClassifier, images: np.ndarray | ImageRows, pr
     def some(part: slice) -> torch.Tensor:
         return classifier.image_features(prompt, vision.embed(vision.read(images[part])).unsqueeze(0))[0]
 
-    return torch.cat(in_passes(some, len(images), PASS))
+    return joined(in_passes(some, len(images), PASS, classifier.backbone.room, "images with a prompt"))
 
 
 def _numbers(tensor: torch.Tensor) -> np.ndarray:

@@ -19,7 +19,9 @@ from torch import Tensor
 from promptatlas import backbone as backbones
 from promptatlas.backbone import Backbone
 from promptatlas.backbone.classifier import PromptedClassifier
+from promptatlas.backbone.passes import in_passes
 from promptatlas.backbone.prompts import Prompts
+from promptatlas.base import memory
 from promptatlas.base.errors import UserError
 from promptatlas.base.messages import one_line, printable
 from promptatlas.exchange.learner_files import instead
@@ -136,10 +138,19 @@ class Classifier:
         waiting, parts = list(several), [torch.empty(0, len(self.class_names))]
         for start in range(0, len(waiting), IMAGES_PER_PASS):
             read = [self._read(image) for image in waiting[start : start + IMAGES_PER_PASS]]
-            parts.append(self._logits(self.backbone.vision.read(np.stack(read))).float().cpu())
+            parts += self._in_passes(np.stack(read))
         logits = torch.cat(parts)
         labels = [self.class_names[i] for i in logits.argmax(-1).tolist()]
         return Answer(logits.numpy(), logits.softmax(-1).numpy(), labels)
+
+    def _in_passes(self, images: np.ndarray) -> list[Tensor]:
+        """Scaled cosines (B, C) of uint8 images (N, R, R, 3), as many at once as fit."""
+
+        def some(part: slice) -> Tensor:
+            return self._logits(self.backbone.vision.read(images[part])).float().cpu()
+
+        with memory.told("GPU memory runs out with one image; pass device='cpu', or use a GPU with more memory."):
+            return in_passes(some, len(images), IMAGES_PER_PASS, self.backbone.room, "images with a prompt")
 
     def _logits(self, images: Tensor) -> Tensor:
         """Scaled cosines (B, C) of normalised images (B, 3, R, R)."""

@@ -12,7 +12,7 @@ from dataclasses import dataclass
 from types import ModuleType
 from typing import Generic, TypeVar
 
-from promptatlas.base import plugins
+from promptatlas.base import memory, plugins
 from promptatlas.base.errors import Failed, UserError, of_the_disk
 from promptatlas.base.json_record import Newer
 from promptatlas.runs.coming_task import Changed
@@ -43,7 +43,7 @@ def each(compute: Callable[[Sequence[Item]], Sequence[Result]], items: Sequence[
     try:
         made = list(compute(items))
     except Exception as error:
-        if (torch := _torch()) and isinstance(error, torch.AcceleratorError):
+        if (torch := _torch()) and isinstance(error, torch.AcceleratorError) and not memory.runs_out(error):
             told = f"the GPU stopped working ({short(error)}); run the same command again: what is finished is kept"
             raise UserError(told) from error
         if of_the_disk(error) or isinstance(error, (Newer, Changed)):
@@ -52,8 +52,7 @@ def each(compute: Callable[[Sequence[Item]], Sequence[Result]], items: Sequence[
             return Parted({}, {items[0]: failed(error)})
     else:
         return Parted(dict(zip(items, made, strict=True)), {})
-    if (torch := _torch()) and torch.cuda.is_initialized():
-        torch.cuda.empty_cache()
+    memory.tidy()
     half = len(items) // 2
     return each(compute, items[:half]) | each(compute, items[half:])
 
@@ -80,7 +79,7 @@ def failed(error: Exception) -> Failed:
         return error
     if isinstance(error, UserError):
         return Failed(str(error))
-    if (torch := _torch()) and isinstance(error, torch.OutOfMemoryError):
+    if memory.runs_out(error):
         return Failed("GPU memory runs out even for a single result; use a GPU with more memory")
     if isinstance(error, MemoryError) or NO_MEMORY in str(error):
         return Failed("memory runs out even for a single result; close other programs or use a machine with more memory")

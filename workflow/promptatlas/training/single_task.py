@@ -18,7 +18,7 @@ from torch import Tensor
 from promptatlas.backbone import Backbone
 from promptatlas.backbone.accelerator import is_accelerator, sent
 from promptatlas.backbone.classifier import PromptedClassifier
-from promptatlas.backbone.passes import in_passes
+from promptatlas.backbone.passes import in_passes, joined
 from promptatlas.backbone.prompts import Prompts
 from promptatlas.base.errors import UserError
 from promptatlas.base.rng import named_rng
@@ -303,9 +303,10 @@ class FeatureDraws(_Draws):
         images = task.images(split)
         unique, inverse = np.unique(self.rows, return_inverse=True)
         with torch.no_grad():
-            parts = in_passes(lambda part: backbone.vision.encode(backbone.vision.read(images[unique[part]])), len(unique), 256)
+            read = backbone.vision.read
+            parts = in_passes(lambda part: backbone.vision.encode(read(images[unique[part]])), len(unique), 256, backbone.room, "images")
         where = torch.from_numpy(inverse.reshape(self.rows.shape)).to(backbone.device)
-        self.cached = torch.cat(parts)[where]
+        self.cached = joined(parts)[where]
 
     def features(self, prompts: Prompts, batch: ImageBatch) -> Tensor:
         return self.cached[self.learner, batch.rows]

@@ -14,7 +14,8 @@ from promptatlas.tasks.metrics.registry import METRICS, Metric, choice, lookup, 
 
 __all__ = [
     "BALANCED", "METRICS", "ONE_CLASS", "SEVERAL_CLASSES", "Metric", "Score", "area_under_roc", "average_precision", "chance", "choice",
-    "largest_class", "lookup", "mark", "register", "registered", "require", "score", "title", "undefined", "values",
+    "largest_class", "lookup", "mark", "register", "registered", "require", "score",
+    "score_of_classes", "title", "undefined", "values",
 ]  # fmt: skip
 
 METRICS.seal()
@@ -40,13 +41,9 @@ def score(metric: str, logits: np.ndarray, labels: np.ndarray) -> Score:
     UserError for answers that are not numbers, and where the metric is not defined on the labels.
     """
     known = lookup(metric)
-    logits = np.asarray(logits, dtype=np.float64)
     require(metric, labels)
-    wrong = int((~np.isfinite(logits.max(axis=1))).sum())
-    if wrong:
-        raise UserError(
-            f"the answers for {wrong} of {len(logits)} images are not numbers; look at the learning rate, the weights and the images"
-        )
+    logits = np.asarray(logits) if known.of_right_answers else np.asarray(logits, dtype=np.float64)
+    _require_numbers(np.isfinite(logits.max(axis=1)))
     value, per_class = _measured(known, logits, labels)
     if not 0 <= value <= 1 or per_class.shape != (logits.shape[1],):
         raise UserError(
@@ -54,6 +51,23 @@ def score(metric: str, logits: np.ndarray, labels: np.ndarray) -> Score:
             "it has to give a value between 0 and 1 and one number for each class"
         )
     return Score(value, per_class, chance(metric, labels, logits.shape[1]))
+
+
+def score_of_classes(metric: str, given: np.ndarray, labels: np.ndarray, classes: int) -> Score:
+    """The same of a metric that is a mean of right answers, from the class (N,) that each image is given, -1 where its answers are not
+    numbers: what `score` gives of logits whose highest are there.
+    """
+    require(metric, labels)
+    _require_numbers(given >= 0)
+    return Score(*_of_right_answers(lookup(metric), given == labels, labels, classes), chance(metric, labels, classes))
+
+
+def _require_numbers(sound: np.ndarray) -> None:
+    """UserError unless the answers for all images (N,) are."""
+    if wrong := int((~sound).sum()):
+        raise UserError(
+            f"the answers for {wrong} of {len(sound)} images are not numbers; look at the learning rate, the weights and the images"
+        )
 
 
 def undefined(metric: str, labels: np.ndarray) -> str:
@@ -112,8 +126,11 @@ def _measured(metric: Metric, logits: np.ndarray, labels: np.ndarray) -> tuple[f
     if metric.function is not None:
         value, per_class = metric.function(logits, labels)
         return float(value), np.asarray(per_class, dtype=np.float64)
-    right = logits.argmax(axis=1) == labels
-    per_class = _mean_by_class(right, labels, logits.shape[1])
+    return _of_right_answers(metric, logits.argmax(axis=1) == labels, labels, logits.shape[1])
+
+
+def _of_right_answers(metric: Metric, right: np.ndarray, labels: np.ndarray, classes: int) -> tuple[float, np.ndarray]:
+    per_class = _mean_by_class(right, labels, classes)
     return float(right.mean() if metric.mean_over == "images" else np.nanmean(per_class)), per_class
 
 
