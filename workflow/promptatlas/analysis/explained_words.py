@@ -3,6 +3,8 @@
 from collections.abc import Callable, Mapping
 from typing import Any
 
+from promptatlas.analysis.p_text import p_is, p_value
+
 STRONGEST = "strongest"
 ALIKE = 5.0  # variance inflation from which on coefficients are said to be hard to tell apart
 
@@ -23,11 +25,11 @@ def sentence(one: Mapping[str, Any], method: Callable[[str], str], measure: Call
     added = [f"{measure(each['measure'])} adds {percent(each['adds']['estimate'])}{_p(each['adds'])}" for each in others]
     explained = f"{name}: {measure(first['measure'])} explains {percent(first['alone']['estimate'])} of who helps whom"
     whole, beyond, chance = one["together"], one.get("together_blocks"), percent(one["by_chance"]["estimate"])
-    family = f", beyond family {_number(beyond['p'])}" if beyond and beyond["p"] is not None else ""
+    family = f", beyond family {p_value(beyond['p'])}" if beyond and beyond["p"] is not None else ""
     together = f"{'Together they explain' if others else 'That is'} {percent(whole['estimate'])}{_range(whole)}"
     sentences = [
         ", ".join([explained, *(f"{text} beside {beside}" for text in added)]) + ".",
-        f"{together} (p = {_number(whole['p'])}{family}; {chance} would be explained by chance).",
+        f"{together} ({p_is(whole['p'])}{family}; {chance} would be explained by chance).",
         _ceiling(one),
     ]
     if alike := [each for each in told if each["inflation"]["estimate"] >= ALIKE]:
@@ -60,8 +62,4 @@ def _range(one: Mapping[str, Any]) -> str:
 
 
 def _p(one: Mapping[str, Any]) -> str:
-    return "" if one["p"] is None else f" (p = {_number(one['p'])})"
-
-
-def _number(p: float) -> str:
-    return f"{p:.{4 if p < 0.001 else 3 if p < 0.095 else 2}f}"
+    return "" if one["p"] is None else f" ({p_is(one['p'])})"

@@ -41,10 +41,6 @@ def percent(number: float) -> str:
     return f"{100 * number:.{1 if abs(number) < 0.1 else 0}f} %"
 
 
-def p_value(p: float) -> str:
-    return f"{p:.{4 if p < 0.001 else 3 if p < 0.095 else 2}f}"
-
-
 def _text(number: float, unit: str, sign: str) -> str:
     return _minus(f"{number:{sign}.1f}" if unit == POINTS else f"{number:{sign}.3g}")
 

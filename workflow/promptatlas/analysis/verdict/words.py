@@ -10,7 +10,8 @@ from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
-from promptatlas.analysis.verdict.numbers import correlation, gained, p_value, percent, range_of, score, share
+from promptatlas.analysis.p_text import p_is, p_value
+from promptatlas.analysis.verdict.numbers import correlation, gained, percent, range_of, score, share
 from promptatlas.analysis.verdict.of_study import UNTUNED_PROMPT, ZERO_SHOT
 from promptatlas.base.messages import counted
 from promptatlas.study.protocols import PROTOCOLS
@@ -202,10 +203,10 @@ def _chance(whole: Mapping[str, Any], beyond: Mapping[str, Any] | None) -> str:
     if p is None:
         return ""
     if p >= CLEAR:
-        return f", which chance may explain as well (p = {p_value(p)})"
+        return f", which chance may explain as well ({p_is(p)})"
     if family is not None and family >= CLEAR:
-        return f", more than chance (p = {p_value(p)}), but not clearly more than tasks being of one family does (p = {p_value(family)})"
-    return f", more than chance (p = {p_value(max(p, family or 0))})"
+        return f", more than chance ({p_is(p)}), but not clearly more than tasks being of one family does ({p_is(family)})"
+    return f", more than chance ({p_is(max(p, family or 0))})"
 
 
 def _best_method(one: Mapping[str, Any], summary: Mapping[str, Any], names: Names) -> Sentence:

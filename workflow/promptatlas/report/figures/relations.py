@@ -11,6 +11,7 @@ from matplotlib import pyplot as plt
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 
+from promptatlas.analysis.p_text import p_is
 from promptatlas.analysis.statistics import masked
 from promptatlas.analysis.statistics.matrices import Scores, similarity_matrices
 from promptatlas.analysis.statistics.relations import relationships
@@ -95,7 +96,7 @@ def scatter(axes: Axes, transfer: np.ndarray, closeness: np.ndarray, row: Mappin
     edge = np.array([x.min(), x.max()])
     axes.plot(edge, row["estimate"] * edge, color="#222222", linewidth=1.2)
     interval = f" [{number(row['low'], 2)}, {number(row['high'], 2)}]" if np.isfinite(row["low"]) else ""
-    axes.set_title(f"r = {number(row['estimate'], 2)}{interval}\np = {row['p']:.2g}", loc="left")
+    axes.set_title(f"r = {number(row['estimate'], 2)}{interval}\n{p_is(row['p'])}", loc="left")
 
 
 def variance_bars(
@@ -164,7 +165,7 @@ def correlation_forest(statistics: pd.DataFrame, inches: float, response: str = 
         axes.plot([row["low"], row["high"]], [place, place], color=colour, linewidth=1.4, solid_capstyle="butt")
         face = colour if p[tuple(row[key] for key in KEYS)] < MEANINGFUL else "white"
         axes.plot(row["estimate"], place, "o", markersize=4.5, color=colour, markerfacecolor=face, markeredgewidth=1.2)
-        axes.annotate(f"p = {row['p']:.2g}", (1.01, place), color="#555555", **at)
+        axes.annotate(f"{p_is(row['p'])}", (1.01, place), color="#555555", **at)
     room = 0.75 * inches - max(width(label, SMALL) for label in labels.values())
     for index, measure in enumerate(measures):
         title = measure_title(measure)

@@ -102,7 +102,7 @@ function drawGroups() {
   const one = SUMMARY.groups.find(here);
   const worth = number => effectWords().text(number) + (effectWords().unit && effectWords().unit.replace(",", ""));
   const verdict = isNumber(one.p)
-    ? `Chosen on the other seeds, groups are worth ${worth(one.held_out)} per pair in the seed left out, groups of the same sizes drawn at random ${worth(one.random)} (p = ${pText(one.p)}): ` +
+    ? `Chosen on the other seeds, groups are worth ${worth(one.held_out)} per pair in the seed left out, groups of the same sizes drawn at random ${worth(one.random)} (${pIs(one.p)}): ` +
       (one.p < 0.05
         ? `they hold in other seeds, and ${percent(one.stability)} of their pairs stay together when a seed is left out.`
         : "they are no better than chance in other seeds.")

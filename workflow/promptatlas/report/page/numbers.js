@@ -10,7 +10,10 @@ const unsigned = text => (Number(text) === 0 ? text.replace("-", "") : text);
 const signed = (number, digits = 1) =>
   isNumber(number) ? (Number(number.toFixed(digits)) > 0 ? "+" : "") + show(number, digits) : "\u2013";
 const percent = (number, digits = 0) => (isNumber(number) ? show(100 * number, digits) + "\u202f%" : "\u2013");
-const pText = p => (isNumber(p) ? (p < 0.001 ? p.toFixed(4) : p < 0.095 ? p.toFixed(3) : p.toFixed(2)) : "\u2013");
+// p in tables, and with its name in sentences; never as 0, which no p is.
+const FINEST_P = 0.0001;
+const pText = p => (!isNumber(p) ? "\u2013" : p < FINEST_P ? `< ${FINEST_P}` : p.toFixed(p < 0.001 ? 4 : p < 0.095 ? 3 : 2));
+const pIs = p => (isNumber(p) && p < FINEST_P ? `p ${pText(p)}` : `p = ${pText(p)}`);
 
 // A value of a view as text, short for a cell of the heatmap or long for words.
 function viewText(number, view = shownView(), long = false) {

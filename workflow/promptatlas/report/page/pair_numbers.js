@@ -23,6 +23,6 @@ const numberColumns = ({score, gain, low, high, p}) => {
     numbersColumn("gain", "gain, points", gain, points),
     numbersColumn("low", "low", low, points),
     numbersColumn("high", "high", high, points),
-    numbersColumn("p_adjusted", "p, all pairs", p, number => (number < 0.00005 ? "< 0.0001" : pText(number))),
+    numbersColumn("p_adjusted", "p, all pairs", p, pText),
   ];
 };

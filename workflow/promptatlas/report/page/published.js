@@ -52,10 +52,10 @@ function publishedWords(one) {
   };
   return [
     para(
-      `${methodTitle(one.method)}, prompts used unchanged, ${one.n_tasks} shared tasks: over ${one.n_cells} pairs of different tasks the ranks of measured and printed shares correlate ${show(one.rank_correlation)} (p = ${pText(one.p)}).`,
+      `${methodTitle(one.method)}, prompts used unchanged, ${one.n_tasks} shared tasks: over ${one.n_cells} pairs of different tasks the ranks of measured and printed shares correlate ${show(one.rank_correlation)} (${pIs(one.p)}).`,
     ),
     para(
-      `Much of that may be how easy a target is. Freed of how easy targets are and how much sources give, the two matrices ${agree(one.relationship_rank_correlation, Math.max(one.relationship_p, one.relationship_p_blocks || 0))} on who helps whom: ${show(one.relationship_rank_correlation)} (p = ${pText(one.relationship_p)}${isNumber(one.relationship_p_blocks) ? `, beyond family ${pText(one.relationship_p_blocks)}` : ""}).`,
+      `Much of that may be how easy a target is. Freed of how easy targets are and how much sources give, the two matrices ${agree(one.relationship_rank_correlation, Math.max(one.relationship_p, one.relationship_p_blocks || 0))} on who helps whom: ${show(one.relationship_rank_correlation)} (${pIs(one.relationship_p)}${isNumber(one.relationship_p_blocks) ? `, beyond family ${pText(one.relationship_p_blocks)}` : ""}).`,
     ),
   ];
 }

@@ -58,7 +58,7 @@ function drawScatter() {
 function scatterWords(found, free, name) {
   if (!found) return [quiet(`How ${name} goes with transfer was not tested here.`)];
   const range = isNumber(found.low) ? `, 95\u202f% interval ${show(found.low)} to ${show(found.high)}` : "";
-  const words = `Freed of how much each source gives and how easy each target is, ${name} and transfer correlate r = ${show(found.estimate)}${range}, p = ${pText(decisive(found.p, found.p_max_t))}${isNumber(found.p_max_t) ? " (all measures allowed for)" : ""}.`;
+  const words = `Freed of how much each source gives and how easy each target is, ${name} and transfer correlate r = ${show(found.estimate)}${range}, ${pIs(decisive(found.p, found.p_max_t))}${isNumber(found.p_max_t) ? " (all measures allowed for)" : ""}.`;
   if (free) return [para(words), quiet(state.seeds ? "r is of all seeds, the dots are of the chosen ones, so no line is drawn." : "The line has this r. The dots are freed in the same way.")];
   return [
     para(words),

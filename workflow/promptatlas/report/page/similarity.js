@@ -39,7 +39,7 @@ function drawSimilarity() {
         high: one.high,
         filled: one.significant,
         colour: DATA.colours[one.method],
-        note: `p = ${pText(one.p)}`,
+        note: pIs(one.p),
       })),
   ]);
   const edges = there(records.flatMap(one => [one.low, one.high, one.estimate]));
@@ -96,9 +96,9 @@ function sentence(one) {
           : one.family === "truth"
             ? link
             : `${link}, as far as an exploratory test can tell`;
-  const family = isNumber(one.p_blocks) ? `, beyond family p = ${pText(one.p_blocks)}` : "";
+  const family = isNumber(one.p_blocks) ? `, beyond family ${pIs(one.p_blocks)}` : "";
   const range = isNumber(one.low) ? `, 95 % interval ${show(one.low)} to ${show(one.high)}` : "";
-  return `For ${methodTitle(one.method)}, ${measureTitle(one.measure)} ${verdict} (r = ${show(one.estimate)}${range}, p = ${pText(one.p)}${family}).`;
+  return `For ${methodTitle(one.method)}, ${measureTitle(one.measure)} ${verdict} (r = ${show(one.estimate)}${range}, ${pIs(one.p)}${family}).`;
 }
 
 // What renaming whole families can tell, or why it is not asked.
@@ -199,7 +199,7 @@ function drawAgreement() {
   const records = SUMMARY.agreement
     .filter(one => one.response === PRIMARY)
     .sort((one, other) => place(one).localeCompare(place(other)));
-  const told = one => (isNumber(one.estimate) ? `${show(one.estimate)}${isNumber(one.low) ? ` [${show(one.low)}, ${show(one.high)}]` : ""}, p = ${pText(one.p)}${isNumber(one.p_blocks) ? `, beyond family ${pText(one.p_blocks)}` : ""}` : `cannot be told, ${one.reason}`);
+  const told = one => (isNumber(one.estimate) ? `${show(one.estimate)}${isNumber(one.low) ? ` [${show(one.low)}, ${show(one.high)}]` : ""}, ${pIs(one.p)}${isNumber(one.p_blocks) ? `, beyond family ${pText(one.p_blocks)}` : ""}` : `cannot be told, ${one.reason}`);
   const words = records.map(one => {
     const pair = one.method.includes("~")
       ? `${methodTitle(inOrder(one.method))}${DATA.protocols.length > 1 ? ` (${one.protocol})` : ""}`
