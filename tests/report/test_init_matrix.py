@@ -152,7 +152,7 @@ def test_a_cell_says_in_how_many_seeds_its_source_is_the_better_start(both, tmp_
     panel, own = text(document, '<aside id="panel"'), gains[source, target]
     assert f"Better than the untrained start in {(own > 0).sum()} of {len(own)} seeds." in panel
     assert "starts from the source’s prompt, tuned on the target, 5 epochs; accuracy" in panel
-    assert "over zero-shot over untrained start" in panel and f"{points(own.mean())} points" in panel
+    assert "over zero-shot over an untrained start" in panel and f"{points(own.mean())} points" in panel
     for gain in own:
         assert f" {points(gain)} " in panel
     assert "change over an untrained start" in panel and "the prompt that is started from" in panel

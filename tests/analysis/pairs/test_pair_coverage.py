@@ -48,6 +48,21 @@ def test_variances_of_other_pairs_make_intervals_narrower():
     assert width < 0.75 * wide and alone > 0.94 and share > 0.92
 
 
+def test_intervals_over_the_average_source_hold_the_truth():
+    """The average is of the prompts that are there, of which the source is one: its truth is the mean of theirs."""
+    rng, inside = np.random.default_rng(13), []
+    for how in ("alike", "unlike", "shared"):
+        for _ in range(3):
+            made = made_up(rng, 300, 3, how)
+            there, images = np.ones((TASKS - 1, 3), bool), WeightedImages.alike(300)
+            parts = [varied_by(right, right.mean(axis=0), there, images) for right, _, _ in made]
+            found = VariedBy(**{one.name: np.concatenate([getattr(part, one.name) for part in parts]) for one in fields(VariedBy)})
+            low, high = Uncertain(found, fitted(found.between, found.seeds - 1, np.repeat(np.arange(TASKS), TASKS - 1))).interval()
+            truth = np.concatenate([truth - truth.mean() for _, _, truth in made])
+            inside.append((low <= truth) & (truth <= high))
+    assert 0.925 < np.mean(inside) < 0.985
+
+
 def columns(rng: np.random.Generator, images: int, how: str) -> list[tuple[Column, int]]:
     """Columns of a study, each with the source that is truly best."""
     names = tuple(f"task{number}" for number in range(TASKS))

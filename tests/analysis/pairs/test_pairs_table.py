@@ -118,10 +118,12 @@ def test_gains_are_those_of_the_scores(made, table, target):
     assert row["score"] == pytest.approx(mean("b")) and row["gain"] == pytest.approx(100 * (mean("b") - hand))
     assert row["untuned_gain"] == pytest.approx(100 * (mean("b") - mean("scratch")))
     assert row["own_gain"] == pytest.approx(100 * (mean("b") - mean(target)))
+    average = np.mean([mean(source) for source in TASKS if source != target])
+    assert row["average_gain"] == pytest.approx(100 * (mean("b") - average))
     best = max((source for source in TASKS if source != target), key=mean)
     assert row["best"] == best and row["best_gain"] == pytest.approx(100 * (mean("b") - mean(best)))
     assert row["seeds_alike"] == sum(np.sign(one) == np.sign(np.mean(each)) for one in each)
-    for against in ("", "untuned_", "own_"):
+    for against in ("", "untuned_", "own_", "average_"):
         assert row[f"{against}low"] < row[f"{against}gain"] < row[f"{against}high"]
 
 
@@ -157,7 +159,19 @@ def test_nothing_is_compared_with_itself(table):
 def test_a_metric_that_is_no_mean_of_right_answers_has_gains_and_no_more(table):
     own = table.xs("e", level="target")
     assert own["gain"].notna().all() and own["seeds_alike"].notna().all() and own.loc["b", "best_gain"] <= 0
-    statistics = ["low", "high", "p", "p_adjusted", "separable", "p_images", "untuned_low", "own_low", "best_p_adjusted", "best_set"]
+    statistics = [
+        "low",
+        "high",
+        "p",
+        "p_adjusted",
+        "separable",
+        "p_images",
+        "untuned_low",
+        "own_low",
+        "average_low",
+        "best_p_adjusted",
+        "best_set",
+    ]
     assert own[statistics].isna().all(axis=None)
     assert (own["reason"] == "ROC AUC is no mean of right answers, and cells hold nothing else of single images").all()
     assert (table.drop("e", level="target")["reason"] == "").all()
@@ -186,6 +200,10 @@ def test_answers_that_do_not_make_the_score_are_not_believed(made, study):
     store(study, cell, right_of(made[1], cell), score=0.123)
     row = by_pair(study, transfer(study)).loc["b", "a"]
     assert row["reason"] == OTHER_ANSWERS and np.isnan(row["low"]) and np.isfinite(row["gain"])
+    other = by_pair(study, transfer(study)).loc["c", "a"]
+    assert np.isfinite([other["low"], other["average_gain"]]).all() and np.isnan(other["average_low"]), (
+        "an answer of the average is not known"
+    )
 
 
 def test_failed_seeds_are_told_and_the_others_count(made, study):

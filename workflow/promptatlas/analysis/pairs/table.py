@@ -26,14 +26,15 @@ COLUMNS = [
     "protocol", "method", "source", "target", "kind", "metric", "n_test", "seeds", "score",
     "gain", "low", "high", "p", "p_adjusted", "separable", "p_images", "seeds_alike", "counted",
     "untuned_gain", "untuned_low", "untuned_high", "untuned_p", "untuned_p_adjusted", "untuned_separable", "untuned_p_images",
-    "own_gain", "own_low", "own_high",
+    "own_gain", "own_low", "own_high", "average_gain", "average_low", "average_high",
     "best", "best_gain", "best_p_adjusted", "separable_from_best", "best_set",
     "prompt_seed", "prompt_gain", "prompt_low", "prompt_high", "chance_best", "decision", "reason",
 ]  # fmt: skip
 TEXTS = ("protocol", "method", "source", "target", "kind", "metric", "counted", "best", "decision", "reason")
 COUNTS = ("n_test", "seeds", "seeds_alike", "best_set", "prompt_seed")
 YES_OR_NO = ("separable", "untuned_separable", "separable_from_best")
-OWN_PROMPT, BEST = "own_", "best_"  # what a source is compared with, as names of columns begin; see HAND and UNTUNED
+# What a source is compared with, as names of columns begin; see HAND and UNTUNED.
+OWN_PROMPT, AVERAGE, BEST = "own_", "average_", "best_"
 POINTS = 100
 
 
@@ -48,14 +49,26 @@ class Family:
         return VariedBy(**{one.name: np.concatenate([getattr(part, one.name) for part in self.found]) for one in fields(VariedBy)})
 
 
+@dataclass(frozen=True)
+class Reference:
+    """What sources are compared with: how its columns begin, its place among the sources where it is one, its scores (S,), and its right
+    answers, (N,) or (S, N), None where they are not known. Those of the average source are shares of the sources that answer right."""
+
+    against: str
+    place: int | None
+    scores: np.ndarray
+    right: np.ndarray | None
+
+
 def pairs(columns: Iterable[Column]) -> pd.DataFrame:
     """The table with COLUMNS, one row per protocol, method, source and target.
 
     Gains, low and high are in points, scores 0..1. low, high: 95 % of each comparison for itself. p: whether the gain is 0 for other
     images and other seeds; p_adjusted: by Holm among all rows of the same protocol, method and kind; separable: p_adjusted below .05;
-    p_images: McNemar's, for these very prompts on other images. best_p_adjusted: one-sided, that the column's best source is no better,
-    times the number of sources that it could have been chosen from; best_set: how many sources are not separable from it, with itself.
-    prompt_seed to decision: see `files`. What is not known is empty, and `reason` says why.
+    p_images: McNemar's, for these very prompts on other images. average_: over the mean of the prompts of all tasks but the target, of the
+    same seed. best_p_adjusted: one-sided, that the column's best source is no better, times the number of sources that it could have been
+    chosen from; best_set: how many sources are not separable from it, with itself. prompt_seed to decision: see `files`. What is not known
+    is empty, and `reason` says why.
     """
     rows: list[dict[str, Any]] = []
     places: dict[tuple[str, str, str, str], dict[str, Any]] = {}
@@ -63,11 +76,12 @@ def pairs(columns: Iterable[Column]) -> pd.DataFrame:
     families: dict[tuple[str, str, str, str], Family] = defaultdict(lambda: Family([], []))
     for column in columns:
         start = len(rows)
-        rows += _described(column)
+        references = list(_references(column))
+        rows += _described(column, references)
         places.update({(row["protocol"], row["target"], row["method"], row["source"]): row for row in rows[start:]})
         files.add(column)
-        for against, place, reference in _references(column):
-            _compare(column, against, place, reference, rows, families, start)
+        for reference in references:
+            _compare(column, reference, rows, families, start)
     for protocol, target, found in files.found():
         for (method, source), told in found.items():
             places[protocol, target, method, source].update(told)
@@ -85,7 +99,7 @@ def _numbers() -> list[str]:
     return [name for name in COLUMNS if name not in (*TEXTS, *COUNTS, *YES_OR_NO)]
 
 
-def _described(column: Column) -> Iterator[dict[str, Any]]:
+def _described(column: Column, references: list[Reference]) -> Iterator[dict[str, Any]]:
     """What is known of each source without single images."""
     best = column.best
     for place, (source, kind, scores, reason) in enumerate(zip(column.sources, column.kinds, column.scores, column.reasons, strict=True)):
@@ -99,9 +113,9 @@ def _described(column: Column) -> Iterator[dict[str, Any]]:
         }  # fmt: skip
         if len(by_seed) and np.isfinite(by_seed).all():
             row["seeds_alike"] = int((_sign(by_seed) == _sign(by_seed.mean())).sum())
-        for against, other, _ in _references(column):
-            if against != HAND and other is not None and _compared(kind, against, column, place):
-                row[f"{against}gain"] = _gain(scores, column.scores[other])
+        for reference in references:
+            if reference.against != HAND and _compared(kind, reference, place):
+                row[f"{reference.against}gain"] = _gain(scores, reference.scores)
         yield row
 
 
@@ -115,42 +129,49 @@ def _sign(values: np.ndarray) -> np.ndarray:
     return np.asarray(np.sign(np.round(values, 9)))
 
 
-def _references(column: Column) -> Iterator[tuple[str, int | None, np.ndarray | None]]:
-    """What sources are compared with: its beginning of columns, its place among them, and its right answers, (N,) or (S, N)."""
-    yield HAND, None, column.reference
+def _references(column: Column) -> Iterator[Reference]:
+    yield Reference(HAND, None, np.full(column.scores.shape[1], column.zero_shot), column.reference)
     for against, place in ((UNTUNED, column.untuned), (OWN_PROMPT, column.own), (BEST, column.best)):
         if place is not None:
-            yield against, place, column.right[place] if column.right is not None and column.answered[place] else None
+            right = column.right[place] if column.right is not None and column.answered[place] else None
+            yield Reference(against, place, column.scores[place], right)
+    others = [place for place, kind in enumerate(column.kinds) if kind == PAIR and np.isfinite(column.scores[place]).any()]
+    if len(others) > 1:
+        there = np.isfinite(column.scores[others])
+        right = column.right[others] if column.right is not None and column.answered[others].all() else None
+        yield Reference(AVERAGE, None, _mean(column.scores[others], there), None if right is None else _mean(right, there[:, :, None]))
 
 
-def _compared(kind: str, against: str, column: Column, place: int) -> bool:
+def _mean(values: np.ndarray, there: np.ndarray) -> np.ndarray:
+    """Over the first axis, of those that are there; NaN where none is."""
+    with np.errstate(invalid="ignore"):
+        return np.asarray(np.where(there, values, 0).sum(axis=0) / there.sum(axis=0))
+
+
+def _compared(kind: str, reference: Reference, place: int) -> bool:
     """Whether there is anything to compare: no prompt with itself, but the best with the best, and only other tasks' with that."""
-    if against == BEST:
-        return kind == PAIR
-    return place != {UNTUNED: column.untuned, OWN_PROMPT: column.own}.get(against)
+    return kind == PAIR if reference.against == BEST else place != reference.place
 
 
 def _compare(
-    column: Column, against: str, other: int | None, reference: np.ndarray | None, rows: list[dict[str, Any]],
-    families: dict[tuple[str, str, str, str], Family], start: int,
-) -> None:  # fmt: skip
+    column: Column, reference: Reference, rows: list[dict[str, Any]], families: dict[tuple[str, str, str, str], Family], start: int
+) -> None:
     """Add the comparisons of a column's sources with one reference to their families, and McNemar's p to rows."""
-    if reference is None or column.right is None or column.images is None:
+    if reference.right is None or column.right is None or column.images is None:
         return
+    against, other = reference.against, reference.place
     places = [
         place for place, kind in enumerate(column.kinds)
-        if column.answered[place] and _compared(kind, against, column, place) and (against != BEST or place != other)
+        if column.answered[place] and _compared(kind, reference, place) and (against != BEST or place != other)
     ]  # fmt: skip
-    there = np.isfinite(column.scores[places])
-    if other is not None:
-        there &= np.isfinite(column.scores[other])
+    there = np.isfinite(column.scores[places]) & np.isfinite(reference.scores)
     places, there = [place for place, row in zip(places, there, strict=True) if row.any()], there[there.any(axis=1)]
     if not places:
         return
     right = column.right[places]
-    found = varied_by(right, reference, there, column.images)
+    found = varied_by(right, reference.right, there, column.images)
     if against in (HAND, UNTUNED):
-        for place, p in zip(places, mcnemar(right, reference, there, column.images), strict=True):
+        for place, p in zip(places, mcnemar(right, reference.right, there, column.images), strict=True):
             rows[start + place][f"{against}p_images"] = p
     for kind in dict.fromkeys(column.kinds[place] for place in places):
         own = np.array([column.kinds[place] == kind for place in places])
@@ -179,7 +200,7 @@ def _judge(table: pd.DataFrame, against: str, family: Family) -> None:
     low, high = known.interval()
     write(f"{against}low", POINTS * low)
     write(f"{against}high", POINTS * high)
-    if against != OWN_PROMPT:
+    if against in (HAND, UNTUNED):
         p = known.p()
         write(f"{against}p", p)
         adjusted = holm(p)

@@ -17,10 +17,10 @@ function namesColumn(name, titleHere, ids, words, places, filter = "text") {
 }
 
 const numbersColumn = (name, titleHere, keys, text, scale = 1) => ({
-  name, title: titleHere, numeric: true, filter: "number", keys, scale, text: row => text(keys[row]), raw: row => (Number.isNaN(keys[row]) ? "" : keys[row]),
+  name, title: titleHere, numeric: true, filter: "number", keys, scale, text: row => text(keys[row]), raw: row => (Number.isNaN(keys[row]) ? "" : Number(keys[row].toPrecision(12))),
 });
 
-// Rows and columns of the table. Scores are means over the chosen seeds; what is known of a pair's sureness counts all seeds.
+// Rows and columns of the table. Scores and gains are means over the chosen seeds; what is known of a pair's sureness counts all seeds.
 function tableOfPairs(everything) {
   const chosen = matricesOf(everything);
   const [pairs, which] = [[], []];
@@ -35,9 +35,10 @@ function tableOfPairs(everything) {
   const [score, gain, low, high, p, seeds, own] = [numbers(), numbers(), numbers(), numbers(), numbers(), numbers(), numbers()];
   const clear = new Int32Array(count);
   const view = !everything && (state.compare || !["raw", mainView()].includes(state.view)) ? shown() : null;
+  const numbersOf = chosen.map(one => pairNumbers(...one));
   for (let row = 0; row < count; row++) {
     const [source, target] = pairs[row];
-    const one = pairNumbers(...chosen[which[row]], source, target);
+    const one = numbersOf[which[row]](source, target);
     score[row] = one.score ?? NaN;
     gain[row] = one.gain ?? NaN;
     low[row] = one.low ?? NaN;

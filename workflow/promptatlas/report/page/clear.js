@@ -14,7 +14,7 @@ function countSides() {
   const {sources, seeds} = matrix();
   const [above, below] = [1, 2].map(() => sources.map(() => DATA.tasks.map(() => 0)));
   for (const seed of chosenSeeds(state)) {
-    const from = zeroOf(seeds[seed]);
+    const from = zeroOf(seed);
     sources.forEach((_, s) =>
       seeds[seed][s].forEach((score, t) => {
         if (!isNumber(score) || !isNumber(from[t])) return;
@@ -37,7 +37,7 @@ const seedsDisagree = (source, target) => Math.min(...sidesOf(source, target)) >
 
 // Whether a source may be the best of its column: the best, and all that are not separable from it.
 function notSeparableFromBest(source, target) {
-  const one = source === target ? null : sureness(source, target);
+  const one = source === target || state.seeds ? null : sureness(source, target);
   return one !== null && one.apart === false;
 }
 
@@ -55,11 +55,11 @@ const sureMarksInWords = (source, target) => [
 
 // How many pairs are clear, where only these are asked for; empty where they are not.
 function clearWords() {
-  if (!state.clear || state.compare) return "";
+  if (!onlyClear()) return "";
   const names = Object.keys(TASKS);
   const pairs = names.flatMap(source => names.filter(target => target !== source && isNumber(value(source, target, "raw"))).map(target => [source, target]));
   const clear = pairs.filter(([source, target]) => isClear(source, target)).length;
-  return `Clear are ${clear.toLocaleString("en")} of ${pairs.length.toLocaleString("en")} pairs of different tasks: their 95\u202f% interval over ${baselineWords(firstBaseline(state))} leaves out 0. Others are faded.`;
+  return `Clear are ${clear.toLocaleString("en")} of ${pairs.length.toLocaleString("en")} pairs of different tasks: their 95\u202f% interval over ${baselineWords()} leaves out 0. Others are faded.`;
 }
 
-sections.register({id: "clear-words", keys: ["protocol", "method", "clear", "compare"], draw: () => fill("clear-words", clearWords())});
+sections.register({id: "clear-words", keys: ["protocol", "method", "baseline", "seeds", "clear", "compare"], draw: () => fill("clear-words", clearWords())});

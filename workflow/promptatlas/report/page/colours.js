@@ -93,7 +93,7 @@ function inkOn(rgb) {
 // What the marks of cells mean.
 const markWords = () => ({
   below: "no better than always the largest class",
-  unsure: `may be no different from ${baselineWords(firstBaseline(state))}`,
+  unsure: `may be no different from ${baselineWords()}`,
   disagree: "seeds disagree on the sign",
   leading: "may be the best source of its column",
   shared: "the two tasks share images",

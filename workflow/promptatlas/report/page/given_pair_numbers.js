@@ -3,13 +3,15 @@
 const sourcesIn = (protocol, method) => DATA.matrices[`${protocol}/${method}`].sources;
 const methodsName = () => "matrix";
 
-function pairNumbers(protocol, method, source, target) {
+// For the pairs of one matrix: (source, target) -> numbers.
+function pairNumbers(protocol, method) {
   const one = DATA.matrices[`${protocol}/${method}`];
-  const [line, column] = [one.sources.indexOf(source), TASKS[target].index];
   const {values, rows} = one.views.raw;
-  const score = isTask(source) ? values[TASKS[source].index][column] : rows[source][column];
-  const kept = state.seeds ? listed(state.seeds) : Object.keys(one.seeds);
-  return {score, gain: null, low: null, high: null, p: null, clear: null, seeds: there(kept.map(seed => one.seeds[seed][line][column])).length};
+  return (source, target) => {
+    const [line, column] = [one.sources.indexOf(source), TASKS[target].index];
+    const score = isTask(source) ? values[TASKS[source].index][column] : rows[source][column];
+    return {score, gain: null, low: null, high: null, p: null, clear: null, seeds: there(Object.values(one.seeds).map(scores => scores[line][column])).length};
+  };
 }
 
 const pairsMeaning = () => "Scores are means over all seeds, as they were given; numbers in the file are not rounded.";

@@ -13,7 +13,7 @@ function arrowWords(around) {
 }
 
 // Whether a pair may have an arrow: clear ones alone, if that is chosen.
-const mayPoint = () => (state.clear && !state.compare ? isClear : () => true);
+const mayPoint = () => (onlyClear() ? isClear : () => true);
 
 function drawGraph() {
   if (state.panel !== "graph") return;

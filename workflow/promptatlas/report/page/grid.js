@@ -135,7 +135,7 @@ function cellMarks(source, target, number) {
     !together && !state.compare && beatsNothing(source, target) && "below",
     !together && sharedImages(source, target) && "shared",
     ...(together || !there || state.compare ? [] : sureMarks(source, target)),
-    state.clear && !state.compare && !isClear(source, target) && "unclear",
+    onlyClear() && !isClear(source, target) && "unclear",
   ];
 }
 

@@ -8,13 +8,29 @@ selection("choose-baseline", "baseline", () => baselinesOf(state).map(name => [n
 tick("choose-clear", "clear");
 sections.register({
   id: "clear-label",
-  keys: ["protocol", "method"],
+  keys: ["protocol", "method", "baseline", "seeds"],
   draw: () => {
     const label = document.getElementById("clear-label");
-    label.hidden = !PAIRS.cells[key()];
-    label.title = `Cells whose 95\u202f% interval does not hold 0, over ${baselineWords(firstBaseline(state))}; the others are faded`;
+    label.hidden = !sureHere();
+    label.title = `Cells whose 95\u202f% interval does not hold 0, over ${baselineWords()}; the others are faded`;
   },
 });
+
+// What does not follow another baseline, or some of the seeds, beside their controls.
+function unfollowedWords() {
+  const pairs = PAIRS.cells[key()];
+  if (state.seeds)
+    return (
+      `Of ${seedWords(listed(state.seeds))}.` +
+      (pairs ? " Intervals count all seeds: while some are chosen, no cell has a ring or a line for \u201cmay be the best\u201d, and \u201conly clear cells\u201d is off." : "") +
+      " The first screen, and what to train, variance, similarity and methods below are of all seeds."
+    );
+  return pairs && !sureHere() ? `The table of pairs has no interval over ${baselineWords()}: no cell has a ring, and \u201conly clear cells\u201d is off.` : "";
+}
+
+const seedWords = seeds => `${seeds.length === 1 ? "seed" : "seeds"} ${list(seeds)}`;
+
+sections.register({id: "unfollowed-words", keys: ["protocol", "method", "baseline", "seeds"], draw: () => fill("unfollowed-words", unfollowedWords())});
 
 // Boxes of which several may be ticked. all: what there is; ticked: what is chosen now; choose: called with the new ones.
 function boxes(all, ticked, words, choose) {

@@ -2,6 +2,8 @@
 
 const PAIRS = DATA.pairs || {cells: {}, reasons: []};
 const BITS = {there: 1, compared: 2, separable: 4, best: 8, seeds: 16};
+const [END_STEPS, NO_END] = [320, -(2 ** 15)];
+const [P_STEPS, NO_P] = [4000, 2 ** 16 - 1];
 const UNPACKED_PAIRS = {};
 
 function pairColumns(name) {
@@ -10,24 +12,38 @@ function pairColumns(name) {
 }
 
 function unpackedPairs(packed) {
-  const column = (name, Kind) => new Kind(Uint8Array.from(atob(packed[name]), one => one.charCodeAt(0)).buffer);
+  const column = (text, Kind) => new Kind(Uint8Array.from(atob(text), one => one.charCodeAt(0)).buffer);
   const places = names => new Map(names.map((name, place) => [name, place]));
-  const numbers = ["gain", "low", "high", "p_adjusted"].map(name => column(name, Float32Array));
-  const [inBest, reason] = ["best_set", "reason"].map(name => column(name, Uint16Array));
-  return {sources: places(packed.sources), targets: places(packed.targets), numbers, inBest, reason, flags: column("flags", Uint8Array)};
+  const over = ({low, high, p}) => ({low: column(low, Int16Array), high: column(high, Int16Array), p: p ? column(p, Uint16Array) : null});
+  const [inBest, reason] = ["best_set", "reason"].map(name => column(packed[name], Uint16Array));
+  return {
+    sources: places(packed.sources),
+    targets: places(packed.targets),
+    over: Object.fromEntries(Object.entries(packed.over).map(([baseline, columns]) => [baseline, over(columns)])),
+    inBest,
+    reason,
+    flags: column(packed.flags, Uint8Array),
+  };
 }
 
-// What is known of a pair: gain, low, high, p (null where not known), whether it is separable from the best of its column (null where
-// not compared), of how many sources the best are, whether it is the best, whether seeds count, place of the reason; or null.
-function pairOf(name, source, target) {
+// Whether any pair of a matrix has an interval over a baseline.
+const intervalsOver = (name, baseline) => Boolean(pairColumns(name) && pairColumns(name).over[baseline]);
+
+// What is known of a pair: low and high end of the interval of its gain over a baseline, p (null where not known), whether it is separable
+// from the best of its column (null where not compared), of how many sources the best are, whether it is the best, whether seeds count,
+// place of the reason; or null.
+function pairOf(name, source, target, baseline) {
   const columns = pairColumns(name);
   if (!columns || !columns.sources.has(source) || !columns.targets.has(target)) return null;
   const at = columns.sources.get(source) * columns.targets.size + columns.targets.get(target);
   const has = bit => Boolean(columns.flags[at] & bit);
   if (!has(BITS.there)) return null;
-  const [gain, low, high, p] = columns.numbers.map(column => (Number.isNaN(column[at]) ? null : column[at]));
+  const over = columns.over[baseline];
+  const end = column => (over && column[at] !== NO_END ? column[at] / END_STEPS : null);
   return {
-    gain, low, high, p,
+    low: end(over && over.low),
+    high: end(over && over.high),
+    p: over && over.p && over.p[at] !== NO_P ? 10 ** (-over.p[at] / P_STEPS) : null,
     apart: has(BITS.compared) ? has(BITS.separable) : null,
     inBest: columns.inBest[at] || null,
     best: has(BITS.best),

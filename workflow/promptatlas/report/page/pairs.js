@@ -1,33 +1,34 @@
 // How sure a cell is: the interval of its gain over images and seeds, and whether it differs from the best of its column.
 
-// What is known of a cell of the shown matrix, or null.
-const sureness = (source, target) => pairOf(key(), source, target);
+// What is known of a cell of the shown matrix, its interval over the chosen baseline, or null.
+const sureness = (source, target) => pairOf(key(), source, target, state.baseline);
 
-// Whether a cell's gain may be nothing: its interval holds 0. Intervals are known over the baseline that the page opens with.
-function mayBeNothing(source, target) {
-  const one = state.baseline === firstBaseline(state) ? sureness(source, target) : null;
-  return one !== null && isNumber(one.low) && one.low <= 0 && one.high >= 0;
-}
+// Whether intervals are of what is shown: they count all seeds, and are known over some baselines.
+const sureHere = () => !state.seeds && intervalsOver(key(), state.baseline);
+const onlyClear = () => state.clear && !state.compare && sureHere();
 
-// Whether a cell's interval says that its gain, over the baseline that the page opens with, is not nothing.
-function isClear(source, target) {
-  const one = sureness(source, target);
-  return one !== null && isNumber(one.low) && (one.low > 0 || one.high < 0);
-}
+const holdsZero = one => one !== null && isNumber(one.low) && one.low <= 0 && one.high >= 0;
+const leavesOutZero = one => one !== null && isNumber(one.low) && (one.low > 0 || one.high < 0);
 
-const unsureWords = (source, target) =>
-  mayBeNothing(source, target) ? [`May be no different from ${baselineWords(firstBaseline(state))}: its interval holds 0`] : [];
+// Whether a cell's gain may be nothing: its interval holds 0.
+const mayBeNothing = (source, target) => sureHere() && holdsZero(sureness(source, target));
 
-// Sentences about a cell, empty if nothing is known.
+// Whether a cell's interval says that its gain is not nothing.
+const isClear = (source, target) => sureHere() && leavesOutZero(sureness(source, target));
+
+const unsureWords = (source, target) => (mayBeNothing(source, target) ? [`May be no different from ${baselineWords()}: its interval holds 0`] : []);
+
+// Sentences about a cell, of all seeds; empty if nothing is known.
 function sureWords(source, target) {
   const one = sureness(source, target);
   if (!one) return [];
   const words = [];
   if (isNumber(one.low)) {
     const counted = one.seeds ? "images and seeds" : "images alone";
+    const gain = mean(there(gains(source, target, state.baseline, seedsOf(state)).map(each => each[1])));
     words.push(
-      `${signed(one.gain)} points over ${baselineWords(firstBaseline(state))} (95\u202f%, by ${counted}: ${signed(one.low)} to ${signed(one.high)}), ` +
-        `p adjusted for all pairs ${pText(one.p)}.`,
+      `${signed(gain)} points over ${baselineWords()} (95\u202f%, by ${counted}: ${signed(one.low)} to ${signed(one.high)})` +
+        (isNumber(one.p) ? `, p adjusted for all pairs ${pText(one.p)}.` : "."),
     );
   }
   if (one.apart !== null)
@@ -38,18 +39,30 @@ function sureWords(source, target) {
           ? "Clearly below the column\u2019s best source."
           : "Not separable from the column\u2019s best source.",
     );
+  if (state.seeds && words.length) words[0] = `Of all seeds: ${words[0]}`;
   if (one.reason !== null) words.push(`${isNumber(one.low) ? "Not of all seeds" : "No interval"}: ${PAIRS.reasons[one.reason]}.`);
   return words;
+}
+
+// How many pairs of different tasks have an interval above what gains are counted from, below it, and around it.
+function intervalCounts() {
+  const known = SUMMARY.order.flatMap(source => SUMMARY.order.filter(target => target !== source).map(target => sureness(source, target))).filter(one => one && isNumber(one.low));
+  const around = known.filter(holdsZero).length;
+  const above = known.filter(one => one.low > 0).length;
+  return {above, around, below: known.length - around - above, all: known.length};
 }
 
 // How many pairs of the shown matrix are clear.
 function pairsWords() {
   const one = (SUMMARY.pairs || []).find(here);
-  if (!one || !one.n_tested) return "";
-  const of = name => one[(againstStart() ? "untuned_" : "") + name];
+  if (!one || !one.n_tested || !sureHere()) return "";
+  const {above, around, below, all} = intervalCounts();
+  const begin = {zero_shot: "", untuned: "untuned_"}[state.baseline];
   return (
-    ` A ring marks cells that may be no different from ${baselineWords(firstBaseline(state))}, as their 95\u202f% interval ` +
-    `(by ${one.counts_seeds ? "images and seeds" : "images"}) holds 0: ${of("interval_holds_0")} of the ${of("interval_above") + of("interval_below") + of("interval_holds_0")} pairs that have an interval. ` +
-    `Of all pairs, allowing for their number, ${of("helps")} help and ${of("hurts")} hurt clearly.`
+    ` A ring marks cells that may be no different from ${baselineWords()}, as their 95\u202f% interval ` +
+    `(by ${one.counts_seeds ? "images and seeds" : "images"}) holds 0: ${around} of the ${all} pairs that have an interval. ` +
+    (begin === undefined
+      ? `Of the others ${above} ${above === 1 ? "is" : "are"} above it and ${below} below.`
+      : `Of all pairs, allowing for their number, ${one[`${begin}helps`]} help and ${one[`${begin}hurts`]} hurt clearly.`)
   );
 }

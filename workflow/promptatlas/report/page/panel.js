@@ -69,10 +69,11 @@ function cellNumbers(source, target, scores, measured) {
     chance = matrix().chance[index];
   const average = from => mean(there(seedScores(from, target).map(one => one[1])));
   const own = average(target);
-  const start = againstStart() ? average("scratch") : null;
+  const over = [...new Set(["zero_shot", firstBaseline(state), state.baseline])];
+  const base = baseline => mean(there(Object.values(baselineScores(target, baseline))));
   const words =
     state.view === "relationship" && source === target ? null : viewText(value(source, target), state.view, true);
-  const gained = ["zero_shot", ...(againstStart() ? ["untuned"] : [])].map(baseline => gains(source, target, baseline).map(one => one[1]));
+  const gained = over.map(baseline => gains(source, target, baseline).map(one => one[1]));
   const rows = scores.map(([seed, score], index) => [
     `seed\u00a0${seed}`,
     percent(score, 1),
@@ -94,17 +95,17 @@ function cellNumbers(source, target, scores, measured) {
       [chance, "chance", "var(--faint)"],
       ...(isNumber(largestClass(target)) ? [[largestClass(target), "largest class", "var(--soft)"]] : []),
       [zero, "zero-shot", "var(--warm)"],
-      ...(againstStart() ? [[start, "untrained start", "var(--ink)"]] : []),
+      ...["untuned", "average"].filter(one => over.includes(one)).map(one => [base(one), baselineWords(one).replace(/^an? |^the /, ""), one === "average" ? "var(--soft)" : "var(--ink)"]),
       [own, ownPrompt(), "var(--relationship)"],
     ]),
-    table(["", "score", ...(againstStart() ? ["over zero-shot", "over untrained start"] : ["gain, points"])], rows, [1, 2, 3]),
+    table(["", "score", ...(over.length > 1 ? over.map(one => `over ${baselineWords(one)}`) : ["gain, points"])], rows, [1, 2, 3, 4]),
     element(
       "p",
       {class: "quiet"},
       `Chance ${percent(chance, 1)}, ` +
         (isNumber(largestClass(target)) ? `always the largest class ${percent(largestClass(target), 1)}, ` : "") +
         `zero-shot ${percent(zero, 1)}, ` +
-        (againstStart() ? `tuned from an untrained start ${percent(start, 1)}, ` : "") +
+        over.filter(one => !["zero_shot", "own"].includes(one)).map(one => `${baselineWords(one)} ${percent(base(one), 1)}, `).join("") +
         `${ownPrompt()} ${percent(own, 1)}; ${TASKS[target].n_test} test images.`,
     ),
   ];

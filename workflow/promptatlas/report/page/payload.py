@@ -72,7 +72,7 @@ def payload(
         "explained": explained(summary, words.method_title, words.measure_title),
         "classes": classes,
         "failed": reasons(tables["transfer"]),
-        "pairs": pair_columns.sureness(tables["pairs"], first_baselines(collected)) if "pairs" in tables else None,
+        "pairs": pair_columns.sureness(tables["pairs"]) if "pairs" in tables else None,
         "ranking": ranking.of_study(collected, tables.get("pairs")),
         "verdict": verdict(summary, names_of(cards["title"].to_dict())),
         "summary": summary,
@@ -167,8 +167,3 @@ def reasons(transfer: pd.DataFrame) -> dict[str, Any]:
         for row in transfer[transfer["failed"] != ""].itertuples():
             known[f"{row.protocol}/{row.method}"][row.source][row.target][int(row.seed)] = row.failed
     return known
-
-
-def first_baselines(collected: list[Scores]) -> dict[str, str]:
-    """How columns of the table `pairs` begin that are over the baseline that the page shows first, by protocol/method."""
-    return {f"{one.protocol}/{one.method}": "untuned_" if has(one, OVER_SCRATCH) else "" for one in collected}

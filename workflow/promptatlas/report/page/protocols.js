@@ -41,11 +41,11 @@ function bothBudgets() {
 const mainView = () => "gain_points";
 const againstStart = () => firstBaseline(state) === "untuned";
 
-const baselineWords = (baseline = state.baseline) =>
+const baselineWords = (baseline = state.baseline, protocol = state.protocol) =>
   ({
     zero_shot: "zero-shot",
-    untuned: tuned() ? "an untrained start" : "the untuned prompt",
-    own: tuned() ? "the own prompt tuned again" : "the target\u2019s own prompt",
+    untuned: tuned(protocol) ? "an untrained start" : "the untuned prompt",
+    own: tuned(protocol) ? "the own prompt tuned again" : "the target\u2019s own prompt",
     average: "the average source",
   })[baseline];
 
@@ -58,16 +58,16 @@ const baselineMeaning = (baseline = state.baseline) =>
     average: "the mean over all sources but the target itself, of the same seed",
   })[baseline];
 
-// The score of a baseline by chosen seed: seed -> score or null. Zero-shot is the same for all seeds.
-function baselineScores(target, baseline) {
-  const of = seed => BASELINES[baseline](matrix(), matrix().seeds[seed])[TASKS[target].index];
-  return Object.fromEntries(chosenSeeds(state).map(seed => [seed, of(seed)]));
+// The score of a baseline by seed: seed -> score or null. Zero-shot is the same for all seeds.
+function baselineScores(target, baseline, seeds = chosenSeeds(state)) {
+  const of = seed => baseOf(matrix(), seed, baseline)[TASKS[target].index];
+  return Object.fromEntries(seeds.map(seed => [seed, of(seed)]));
 }
 
-// Points gained over a baseline by chosen seed: [[seed, gain or null], ...].
-function gains(source, target, baseline = state.baseline) {
-  const base = baselineScores(target, baseline);
-  return seedScores(source, target).map(([seed, score]) => [
+// Points gained over a baseline by seed: [[seed, gain or null], ...].
+function gains(source, target, baseline = state.baseline, seeds = chosenSeeds(state)) {
+  const base = baselineScores(target, baseline, seeds);
+  return seedScores(source, target, seeds).map(([seed, score]) => [
     seed,
     isNumber(score) && isNumber(base[seed]) ? 100 * (score - base[seed]) : null,
   ]);
@@ -91,19 +91,22 @@ function frozenWords(one) {
 const ownWords = one =>
   isNumber(one.own_gain_points_mean) ? `; a task\u2019s own prompt gains ${signed(one.own_gain_points_mean)} points` : "";
 
-// In how many pairs another task's prompt helps, and by weaker counts: summary.json has them from one function.
+// In how many pairs another task's prompt passes less than the first screen asks for, which says how many help.
 function helpWords(one) {
   const counts = one.transfer_helps;
   if (!counts || !counts.pairs) return "";
   const several = counts.seeds > 1;
-  const alone =
-    `zero-shot alone in ${percent(counts.every_seed_over_zero_shot)}` +
-    (several ? ` in every seed, and in ${percent(counts.mean_over_zero_shot)} on the mean of seeds` : "");
-  const pairs = `of the ${counts.pairs} pairs that are measured${several ? " in all seeds" : ""}`;
-  return isNumber(counts.helps)
-    ? `A ${methodTitle(state.method)} prompt of another task helps in ${percent(counts.helps)} ${pairs}: it beats both the target\u2019s zero-shot score and the untuned prompt, ${inEvery(counts)}. ` +
-        `It beats the untuned prompt alone in ${percent(counts.every_seed_over_untuned)}${several ? " in every seed" : ""}, ${alone}. `
-    : `A ${methodTitle(state.method)} prompt of another task beats ${alone} ${pairs}; whether it beats the untuned prompt too is not measured. `;
+  const both = isNumber(counts.helps);
+  const passed = [
+    ...(both ? [`the untuned prompt${several ? " in every seed" : ""} in ${percent(counts.every_seed_over_untuned)}`] : []),
+    ...(both ? [`zero-shot${several ? " in every seed" : ""} in ${percent(counts.every_seed_over_zero_shot)}`] : []),
+    ...(several ? [`zero-shot on the mean of seeds in ${percent(counts.mean_over_zero_shot)}`] : []),
+  ];
+  const pairs = `of the ${counts.pairs.toLocaleString("en")} pairs that are measured${several ? " in all seeds" : ""}`;
+  return (
+    (passed.length ? `A ${methodTitle(state.method)} prompt of another task beats ${list(passed)} ${pairs}. ` : "") +
+    (both ? "" : "Whether it beats the untuned prompt too is not measured. ")
+  );
 }
 
 const inEvery = counts => (counts.seeds > 1 ? `in every one of ${counts.seeds} seeds` : "in the one seed there is");
@@ -112,7 +115,7 @@ const inEvery = counts => (counts.seeds > 1 ? `in every one of ${counts.seeds} s
 function startHelpWords(one) {
   const counts = one.transfer_helps;
   if (!counts || !counts.pairs || !isNumber(counts.helps)) return "";
-  return `It is better than the untrained start ${inEvery(counts)} in ${percent(counts.every_seed_over_untuned)}, and than zero-shot as well in ${percent(counts.helps)}.`;
+  return `It is better than the untrained start ${inEvery(counts)} in ${percent(counts.every_seed_over_untuned)}.`;
 }
 
 // With protocol init zero-shot is beaten by tuning alone; whether the source is of use shows beside a start from nothing.
@@ -185,4 +188,4 @@ const gainUnitWords = () => " points over zero-shot";
 const lineUnit = () => "points over zero-shot";
 
 // What gains are counted from in a seed: scores of the targets, null where there is none.
-const zeroOf = scores => BASELINES[state.baseline](matrix(), scores);
+const zeroOf = seed => baseOf(matrix(), seed, state.baseline);

@@ -25,19 +25,28 @@ const BASELINES = {
   average: (matrix, scores) => DATA.tasks.map((_, t) => mean(there(DATA.tasks.map((_, s) => (s === t ? null : scores[s][t]))))),
 };
 
+// The same, made once: averages are of all sources.
+const MADE_BASES = new WeakMap();
+function baseOf(matrix, seed, baseline) {
+  if (!MADE_BASES.has(matrix)) MADE_BASES.set(matrix, {});
+  return (MADE_BASES.get(matrix)[`${baseline}/${seed}`] ||= BASELINES[baseline](matrix, matrix.seeds[seed]));
+}
+
 const matrixOf = ({protocol, method}) => DATA.matrices[`${protocol}/${method}`];
 const viewsOf = () => DATA.views;
 // Another study's scores on the chosen scale, over all its seeds.
 const foreignView = (matrix, chosen) => computed(chosen, matrix, Object.keys(matrix.seeds));
 const seedsDiffer = () => true;
 const firstBaseline = chosen => matrixOf(chosen).baseline;
+// What gains of another matrix are counted from: what it opens with while that is chosen here, else the same.
+const baselineIn = chosen => (state.baseline === firstBaseline(state) ? firstBaseline(chosen) : state.baseline);
 const chosenSeeds = chosen => (chosen.seeds ? listed(chosen.seeds) : Object.keys(matrixOf(chosen).seeds));
 const sourcesBeside = (matrix, view) => (view === "relationship" ? [] : matrix.sources.slice(DATA.tasks.length));
 
 // Baselines of which a matrix has any score.
 function baselinesOf(chosen) {
   const matrix = matrixOf(chosen);
-  const measured = name => Object.values(matrix.seeds).some(scores => there(BASELINES[name](matrix, scores)).length);
+  const measured = name => Object.keys(matrix.seeds).some(seed => there(baseOf(matrix, seed, name)).length);
   return Object.keys(BASELINES).filter(measured);
 }
 
@@ -50,7 +59,7 @@ function viewOf({protocol, method, view, baseline, seeds}) {
 function computed(chosen, matrix = matrixOf(chosen), seeds = chosenSeeds(chosen)) {
   const n = DATA.tasks.length;
   const bySeed = seeds.map(seed => matrix.seeds[seed]);
-  const bases = bySeed.map(scores => (chosen.view === "gain_points" ? BASELINES[chosen.baseline](matrix, scores) : null));
+  const bases = seeds.map(seed => (chosen.view === "gain_points" ? baseOf(matrix, seed, chosen.baseline) : null));
   const scale = SCALES[chosen.view];
   const means = matrix.sources.map((_, s) =>
     DATA.tasks.map((_, t) => mean(there(bySeed.map((scores, place) => (isNumber(scores[s][t]) ? scale(scores[s][t], t, matrix, bases[place]) : null))))),

@@ -31,7 +31,10 @@ function drawTiles() {
     tile(percent(SUMMARY.zero_shot_chance_corrected_mean), "mean zero-shot score, chance-corrected"),
     methods.map(one => {
       const name = methodTitle(one.method);
-      if (state.baseline !== firstBaseline(state)) return tile(signed(gainOver(one.method)), `points over ${baselineWords()}: ${name}, prompts of other tasks`);
+      if (state.baseline !== firstBaseline(state) || state.seeds) {
+        const gain = gainOver(one.method);
+        return isNumber(gain) ? tile(signed(gain), `points over ${baselineWords()}${ofSeeds()}: ${name}, prompts of other tasks`) : null;
+      }
       if (!tuned()) return isNumber(one.own_gain_points_mean) ? tile(signed(one.own_gain_points_mean), `points over zero-shot: ${name} on a prompt\u2019s own task`) : null;
       const [gain, over] = one.over_scratch
         ? [one.over_scratch.points_mean, "an untrained start"]
@@ -41,12 +44,13 @@ function drawTiles() {
   );
 }
 
-// Mean gain of a method's pairs of different tasks over the chosen baseline, of all seeds.
+// Mean gain of a method's pairs of different tasks over the chosen baseline, of the chosen seeds.
 function gainOver(method) {
-  const chosen = {...state, method, view: mainView(), seeds: null};
-  const view = baselinesOf(chosen).includes(state.baseline) ? viewOf(chosen) : {values: [], rows: {}};
-  return mean(there(pairsOf((source, target) => (view.values.length ? valueIn(view, source, target) : null))));
+  const view = otherView({method, view: mainView()});
+  return mean(there(pairsOf((source, target) => valueIn(view, source, target))));
 }
+
+const ofSeeds = () => (state.seeds ? `, ${seedWords(listed(state.seeds))}` : "");
 
 function drawMatrixWords() {
   const one = bySummary();
@@ -69,8 +73,7 @@ function overBaseline() {
   const found = there(pairsOf((source, target) => value(source, target, mainView())));
   if (!found.length) return ` No pair can be held against ${baselineWords()}.`;
   const above = found.filter(gain => gain > 0).length;
-  const of = state.seeds ? `, seed${listed(state.seeds).length > 1 ? "s" : ""} ${list(listed(state.seeds))}` : "";
-  return ` Over ${baselineWords()}${of}, prompts of other tasks gain ${signed(mean(found))} points on average; ${above} of ${found.length} pairs are above it.`;
+  return ` Over ${baselineWords()}${ofSeeds()}, prompts of other tasks gain ${signed(mean(found))} points on average; ${above} of ${found.length} pairs are above it.`;
 }
 
 // What a function gives of each pair of different tasks.
@@ -136,6 +139,6 @@ function drawStudy() {
 }
 
 sections.register({id: "lead", draw: drawHeader});
-sections.register({id: "tiles", keys: ["protocol", "baseline"], draw: drawTiles});
+sections.register({id: "tiles", keys: ["protocol", "baseline", "seeds"], draw: drawTiles});
 sections.register({id: "matrix-words", keys: ["protocol", "method", "baseline", "seeds"], draw: drawMatrixWords});
 sections.register({id: "study", draw: drawStudy});
