@@ -54,14 +54,15 @@ def test_without_a_gpu_the_work_is_done_on_the_cpu_unless_a_gpu_is_demanded(monk
 
 @pytest.mark.imports
 def test_products_are_in_float32_also_where_the_environment_allows_less():
+    """And sums of half precision's products too."""
     told = (
-        "import torch; from promptatlas.runs import devices; allowed = lambda: "
-        "(torch.backends.cuda.matmul.allow_tf32, torch.backends.cudnn.allow_tf32); before = allowed(); devices.chosen('cpu', 1); "
-        "print(before, allowed())"
+        "import torch; from promptatlas.runs import devices; matmul = torch.backends.cuda.matmul; allowed = lambda: "
+        "(matmul.allow_tf32, torch.backends.cudnn.allow_tf32, matmul.allow_fp16_reduced_precision_reduction); "
+        "before = allowed(); devices.chosen('cpu', 1); print(before, allowed())"
     )
     environment = os.environ | {"TORCH_ALLOW_TF32_CUBLAS_OVERRIDE": "1"}
     done = subprocess.run([sys.executable, "-c", told], env=environment, text=True, capture_output=True, check=True)
-    assert done.stdout == "(True, True) (False, False)\n"
+    assert done.stdout == "(True, True, True) (False, False, False)\n"
 
 
 def test_a_given_gpu_is_kept_for_the_whole_job(monkeypatch, tmp_path):

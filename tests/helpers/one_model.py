@@ -10,13 +10,13 @@ from promptatlas import backbone
 
 @contextmanager
 def loaded_once() -> Iterator[None]:
-    """Whatever folder is asked for, it is the model that was loaded first."""
-    load, loaded = backbone.load, []
+    """Whatever folder is asked for, it is the model that was loaded first in that precision."""
+    load, loaded = backbone.load, {}
 
-    def once(folder, device="cpu"):
-        if not loaded:
-            loaded.append(load(folder, device))
-        return loaded[0]
+    def once(folder, device="cpu", precision="float32"):
+        if precision not in loaded:
+            loaded[precision] = load(folder, device, precision)
+        return loaded[precision]
 
     with pytest.MonkeyPatch.context() as patch:
         patch.setattr(backbone, "load", once)

@@ -13,6 +13,7 @@ from promptatlas.backbone.architecture import Architecture
 from promptatlas.backbone.exported import ARCHITECTURE, TOKENIZER, WEIGHTS, fingerprint
 from promptatlas.backbone.image_tower import ImageTower
 from promptatlas.backbone.passes import Room, in_passes, joined
+from promptatlas.backbone.precision import FLOAT16, FLOAT32, compute_in
 from promptatlas.backbone.resnet import ResNet
 from promptatlas.backbone.siglip import SiglipText, SiglipVision
 from promptatlas.backbone.text import TextTower, plain_sentences
@@ -23,8 +24,8 @@ from promptatlas.base.errors import UserError
 
 @dataclass(frozen=True)
 class Backbone:
-    """Both towers on one device; logit_scale is the factor on cosines (exp of the stored parameter); room: what was found out about the
-    memory of the device.
+    """Both towers on one device; logit_scale is the factor on cosines (exp of the stored parameter); precision: of their products; room:
+    what was found out about the memory of the device.
 
     A SigLIP adds a bias to its logits, the same for all classes and images. It is left out: no answer, rank or softmax sees it.
     """
@@ -35,11 +36,17 @@ class Backbone:
     tokenizer: Tokenizer
     logit_scale: float
     fingerprint: str
+    precision: str = FLOAT32
     room: Room = field(default_factory=Room, compare=False)
 
     @property
     def device(self) -> torch.device:
         return self.text.device
+
+    @property
+    def finer(self) -> str:
+        """What else to try where numbers overflow, to end a sentence; empty where float32 does."""
+        return " or set `precision` to tf32 or float32" if self.precision == FLOAT16 else ""
 
     @torch.no_grad()
     def class_features(self, class_names: tuple[str, ...], templates: tuple[str, ...]) -> Tensor:
@@ -79,8 +86,8 @@ def shapes(architecture: Architecture, vocabulary: int) -> dict[str, tuple[int, 
     return named | {"logit_scale": ()}
 
 
-def load(folder: str | Path, device: str | torch.device = "cpu") -> Backbone:
-    """Reads a folder written by `backbone.export`."""
+def load(folder: str | Path, device: str | torch.device = "cpu", precision: str = FLOAT32) -> Backbone:
+    """Reads a folder written by `backbone.export`. precision: "float32", "tf32" or "float16" (`precision`)."""
     folder = Path(folder)
     architecture = Architecture.read(folder / ARCHITECTURE)
     try:
@@ -94,11 +101,14 @@ def load(folder: str | Path, device: str | torch.device = "cpu") -> Backbone:
     both: Any = towers(architecture, len(textual["token_embedding.weight"]))
     both["text"].load_state_dict(textual)
     both["visual"].load_state_dict(visual)
+    both = both.to(device)
+    compute_in(precision, both["text"], both["visual"])
     return Backbone(
         architecture=architecture,
-        text=both["text"].to(device),
-        vision=both["visual"].to(device),
+        text=both["text"],
+        vision=both["visual"],
         tokenizer=_PARTS[architecture.kind][2].read(folder / TOKENIZER),
         logit_scale=scale,
         fingerprint=fingerprint(folder),
+        precision=precision,
     )

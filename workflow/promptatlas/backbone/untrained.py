@@ -6,6 +6,7 @@ import torch
 
 from promptatlas.backbone import export, kinds
 from promptatlas.backbone.model import Backbone, towers
+from promptatlas.backbone.precision import FLOAT32, compute_in
 from promptatlas.backbone.tokenizer import Tokenizer
 
 SCALE = 100.0
@@ -22,7 +23,7 @@ class _Padded:
         return row + [0] * (self.length - len(row))
 
 
-def untrained(model: str, pretrained: str, device: str) -> Backbone:
+def untrained(model: str, pretrained: str, device: str, precision: str = FLOAT32) -> Backbone:
     """Both towers as `backbone.load` gives them, with numbers that neither overflow nor vanish."""
     architecture = export.described(model, pretrained)
     words: Any = export.tokenizer()
@@ -34,4 +35,5 @@ def untrained(model: str, pretrained: str, device: str) -> Backbone:
             tensor.fill_(0.01 if tensor.dim() == 2 else 1.0)
     if architecture.kind == "siglip":
         words = _Padded(words, architecture.context_length)
-    return Backbone(architecture, both["text"], both["visual"], words, SCALE, "untrained")
+    compute_in(precision, both["text"], both["visual"])
+    return Backbone(architecture, both["text"], both["visual"], words, SCALE, "untrained", precision)

@@ -10,14 +10,23 @@ from typing import Any
 import torch
 import torch.nn.functional as F
 from torch import Tensor, nn
+from torch.autograd.function import once_differentiable
 
 from promptatlas.backbone.architecture import Architecture
-from promptatlas.backbone.block import ALL, KEY_VALUE, QUERY, FrozenBlock, Transformer, attend
+from promptatlas.backbone.block import ALL, KEY_VALUE, QUERY, FrozenBlock, Transformer, attend, attend_fused
 from promptatlas.backbone.image_tower import ImageTower
+
+# By device: whether attention is one fused call, for which a prompt's keys are copied to every image. A CPU is slower that way.
+FUSED = {"cpu": False, "cuda": True}
 
 
 class VisionTower(ImageTower):
-    """Frozen vision transformer; state-dict names as published below `visual.`."""
+    """Frozen vision transformer; state-dict names as published below `visual.`.
+
+    gradient_scale: what gradients are multiplied by on their way through the layers; those that leave them are the true ones.
+    """
+
+    gradient_scale = 1.0
 
     def __init__(self, architecture: Architecture) -> None:
         super().__init__(architecture)
@@ -45,6 +54,8 @@ class VisionTower(ImageTower):
         prompts: (K, depth, n, width), or None (K = 1).
         """
         x = tokens
+        if prompts is not None:
+            prompts = _scale_gradient(prompts, 1 / self.gradient_scale)
         blocks: Any = self.transformer.resblocks
         deep = 0 if prompts is None else prompts.shape[1]
         for depth, block in enumerate(blocks):
@@ -56,7 +67,7 @@ class VisionTower(ImageTower):
                 else:
                     shared = tuple(part.transpose(1, 2) for part in block.project(prompts[:, depth], KEY_VALUE))
             x = (_last_layer if last else _layer)(block, x, shared)
-        return self.ln_post(x) @ self.proj
+        return _scale_gradient(self.ln_post(x) @ self.proj, self.gradient_scale)
 
     def encode(self, images: Tensor) -> Tensor:
         """Normalised images (B, 3, R, R) -> features (B, embed_dim) without prompts, L2-normalised."""
@@ -76,12 +87,32 @@ def _heads_first(part: Tensor) -> Tensor:
 
 def _layer(block: FrozenBlock, x: Tensor, shared: tuple[Tensor, Tensor] | None) -> Tensor:
     q, k, v = map(_heads_first, block.project(x, ALL))
-    return block.finish(x, attend(q, k, v, shared).permute(0, 2, 3, 1, 4))
+    return block.finish(x, _attend(q, k, v, shared).permute(0, 2, 3, 1, 4))
 
 
 def _last_layer(block: FrozenBlock, x: Tensor, shared: tuple[Tensor, Tensor] | None) -> Tensor:
     """Only the class token is asked for: returns (K, B, width)."""
     k, v = map(_heads_first, block.project(x, KEY_VALUE))
     (q,) = block.project(x[:, :, :1], QUERY)
-    attended = attend(_heads_first(q), k, v, shared)
+    attended = _attend(_heads_first(q), k, v, shared)
     return block.finish(x[:, :, :1], attended.permute(0, 2, 3, 1, 4)).squeeze(2)
+
+
+def _attend(q: Tensor, k: Tensor, v: Tensor, shared: tuple[Tensor, Tensor] | None) -> Tensor:
+    return (attend_fused if FUSED.get(q.device.type, True) else attend)(q, k, v, shared)
+
+
+def _scale_gradient(x: Tensor, factor: float) -> Tensor:
+    return x if factor == 1 else _GradientScale.apply(x, factor)
+
+
+class _GradientScale(torch.autograd.Function):
+    @staticmethod
+    def forward(ctx: Any, x: Tensor, factor: float) -> Tensor:
+        ctx.factor = factor
+        return x.view_as(x)
+
+    @staticmethod
+    @once_differentiable
+    def backward(ctx: Any, gradient: Tensor) -> tuple[Tensor, None]:
+        return gradient * ctx.factor, None

@@ -33,7 +33,7 @@ where a study can have it the authors' way, the last column says by which key.
 |---|---|---|---|
 | all that is trained on images | training images are cropped and flipped at random (but for MVLPT's on ELEVATER) | every image is seen as it was prepared | |
 | prompts | an incomplete last batch of an epoch is left out (but for MVLPT's on ELEVATER) | it is used | |
-| all releases | half precision (fp16), mostly also of what is trained | float32 | |
+| all releases | half precision (fp16), mostly also of what is trained | float32; with `precision: float16` the image tower's products alone | `precision` |
 | prompts | one random number generator for everything | a generator of its own for each draw, start and order, so other values for a seed; draws of CoOp's scheme are the same | |
 | ImageNet, and what else has no validation images | MVLPT, Tip-Adapter and Prompt-Adapter validate on ImageNet's test images | a fifth of the training images is set aside before the draw | |
 | CoOp | 200 epochs with 16 and 8 images per class, 100 with 4 and 2, 50 with 1 and always on ImageNet; class name at the end; the last epoch | MVLPT's CoOp: 200 epochs, class name in the middle, the epoch that is best on validation | `epochs`, `position`, `select` |

@@ -56,8 +56,11 @@ def measured_here(study: Study) -> Budget:
     """The budget by speeds that are measured now, in about 20 s."""
     started, device = time.monotonic(), devices.chosen(study.config["device"], threads=1)
     sizes, chosen = {task: size(study, task) for task in study.tasks}, study.config["backbone"]
-    trained = (study.paths.backbone_folder / WEIGHTS).exists()
-    model = backbone.load(study.paths.backbone_folder, device) if trained else untrained(chosen["model"], chosen["pretrained"], device)
+    trained, precision = (study.paths.backbone_folder / WEIGHTS).exists(), study.config["precision"]
+    if trained:
+        model = backbone.load(study.paths.backbone_folder, device, precision)
+    else:
+        model = untrained(chosen["model"], chosen["pretrained"], device, precision)
     weights = footprint.FLOAT * sum(map(prod, shapes(model.architecture, model.text.token_embedding.num_embeddings).values()))
     speeds = measure(microbenchmarks(study, model, sizes), device)
     base = resource.getrusage(resource.RUSAGE_CHILDREN).ru_maxrss * (1 if sys.platform == "darwin" else 1024)

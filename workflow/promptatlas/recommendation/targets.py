@@ -47,6 +47,10 @@ class Targets:
         asked |= {key: value for key, value in (config[KEY] or {}).items() if value is not None}
         if not asked["from"]:
             raise UserError(f"`design: {DESIGN}` needs `{KEY}: {{from: [results/mini]}}`, the studies whose prompts are tried; name one")
+        if config["precision"] != schema.usual("precision"):
+            raise UserError(
+                f"`design: {DESIGN}` computes in {schema.usual('precision')}, whatever prompts were tuned in; leave `precision` out"
+            )
         names = [*config["data"]] if config["tasks"] == "all" else config["tasks"]
         if not names:
             raise UserError(f"`design: {DESIGN}` needs targets; describe your images under `data`, or list known tasks under `tasks`")

@@ -46,7 +46,7 @@ class Adapt(OfMethod[AdaptJob]):
         task = described(self.at, name)
         made_of, weights = self.class_weights(name, seed)
         own = {"method": self.method, "settings": digest(self.settings), "seed": str(seed), "revision": str(revision(self.method))}
-        return numerics(self.at.model.fingerprint) | task.trained_on(seed) | task.tested_on() | made_of | own, weights
+        return numerics(self.at.model) | task.trained_on(seed) | task.tested_on() | made_of | own, weights
 
     def class_weights(self, name: str, seed: int) -> tuple[dict[str, str], Callable[[], Tensor]]:
         """What the class weights of a task are made of, for the fingerprint, and how to get them."""

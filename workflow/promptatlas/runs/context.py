@@ -20,8 +20,6 @@ if TYPE_CHECKING:
     from promptatlas.backbone import Backbone
     from promptatlas.records.prompt_file import TunedPrompt
 
-PRECISION = "float32"
-
 
 class OnDemand(dict):
     """What `make` makes of a key, when it is first asked for: of tasks and draws a job needs only those of its sound results."""
@@ -55,7 +53,8 @@ class Context:
         from promptatlas import backbone
         from promptatlas.runs import devices
 
-        return backbone.load(self.study.paths.backbone_folder, devices.chosen(self.study.config["device"], self.threads))
+        device = devices.chosen(self.study.config["device"], self.threads)
+        return backbone.load(self.study.paths.backbone_folder, device, self.study.config["precision"])
 
     def feature_inputs(self, name: str) -> Mapping[str, str]:
         """What the features of a task were computed from, by array."""

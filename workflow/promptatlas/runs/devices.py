@@ -27,8 +27,9 @@ def chosen(wanted: str, threads: int) -> str:
     A GPU is this process's alone until it ends.
     """
     torch.set_num_threads(threads)
-    # Fingerprints say float32, on every device. A container's TORCH_ALLOW_TF32_CUBLAS_OVERRIDE says otherwise until it is said here.
+    # Fingerprints say the precision, on every device. A container's TORCH_ALLOW_TF32_CUBLAS_OVERRIDE says otherwise until it is said here.
     torch.backends.cuda.matmul.allow_tf32 = torch.backends.cudnn.allow_tf32 = False
+    torch.backends.cuda.matmul.allow_fp16_reduced_precision_reduction = False
     # Not use_deterministic_algorithms: for the same it imports torch's compiler first, as long as all of torch takes.
     torch.set_deterministic_debug_mode("error" if os.environ.get(DETERMINISTIC) else "default")
     if wanted == "cpu":

@@ -8,7 +8,7 @@ from functools import partial
 
 import numpy as np
 
-from promptatlas.backbone import encode, feature_file
+from promptatlas.backbone import encode, feature_file, precision
 from promptatlas.base.errors import UserError
 from promptatlas.base.version import NUMERICS_VERSION
 from promptatlas.evaluation import doubts
@@ -53,7 +53,8 @@ def feature_inputs(at: Context, name: str) -> dict[str, str]:
     """By array of an encoded task: the fingerprint of all that determines it."""
     task, numerics = _task(at, name), str(NUMERICS_VERSION)
     inputs = {f"features_{split}": task.fingerprint(split) for split in SPLITS} | {feature_file.CLASSES: classes(task)}
-    return {key: fingerprint({"backbone": at.model.fingerprint, "input": mark, "numerics": numerics}) for key, mark in inputs.items()}
+    common = {"backbone": at.model.fingerprint, "numerics": numerics} | precision.mark(at.model.precision)
+    return {key: fingerprint({"input": mark} | common) for key, mark in inputs.items()}
 
 
 def _task(at: Context, name: str) -> PreparedTask:

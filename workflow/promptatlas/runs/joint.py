@@ -15,7 +15,7 @@ from typing import Any
 
 import numpy as np
 
-from promptatlas.backbone import feature_file
+from promptatlas.backbone import feature_file, precision
 from promptatlas.base import json_record
 from promptatlas.base.errors import FAILED, Failed
 from promptatlas.base.version import NUMERICS_VERSION
@@ -103,12 +103,16 @@ class Joint(SeveralTasks):
     def _grouping_inputs(self) -> dict[str, str]:
         """Everything that determines the groups, by name. A prompt or task that failed is no reason to find none."""
         all_of = [(name, seed) for name in self._targets for seed in self.study.seeds]
-        return {
-            "prompts": digest([self._prompt_mark(*one) for one in all_of]),
-            "data": digest([self._data_mark(*one) for one in all_of]),
-            "backbone": self.at.model.fingerprint,
-            "numerics": str(NUMERICS_VERSION),
-        } | ({} if self.study.ensemble else {"zero_shot": self.study.sentences})
+        return (
+            {
+                "prompts": digest([self._prompt_mark(*one) for one in all_of]),
+                "data": digest([self._data_mark(*one) for one in all_of]),
+                "backbone": self.at.model.fingerprint,
+                "numerics": str(NUMERICS_VERSION),
+            }
+            | precision.mark(self.at.model.precision)
+            | ({} if self.study.ensemble else {"zero_shot": self.study.sentences})
+        )
 
     def _prompt_mark(self, task: str, seed: int) -> str:
         try:
@@ -231,7 +235,7 @@ class Joint(SeveralTasks):
         """Everything that determines the score of a prompt on a task, by name."""
         self.trained_on(one.target, one.seed)  # a task that failed has no score
         task, about = self.at.tasks[one.target], one.about()
-        return numerics(self.at.model.fingerprint) | {
+        return numerics(self.at.model) | {
             "data_test": task.fingerprint("test"),
             "classes": classes(task),
             "metric": metrics.mark(task.task.metric),

@@ -10,10 +10,10 @@ from typing import Any, Generic, TypeVar
 import torch
 from torch import Tensor
 
-from promptatlas.backbone import feature_file
+from promptatlas.backbone import Backbone, feature_file
 from promptatlas.base.version import NUMERICS_VERSION
 from promptatlas.records.score import CHOICES
-from promptatlas.runs.context import PRECISION, Context, OnDemand, classes
+from promptatlas.runs.context import Context, OnDemand, classes
 from promptatlas.study.jobs import MethodJob
 from promptatlas.tasks import metrics
 from promptatlas.tasks.draws import Draw
@@ -100,9 +100,9 @@ def known(at: Context, name: str) -> Known:
     return Known(prepared, draws, arrays["class_features"], arrays["features_test"], OnDemand(few_shot))
 
 
-def numerics(backbone: str) -> dict[str, str]:
-    """What of the arithmetic determines a result, by name. backbone: the fingerprint of the frozen model."""
-    return {"backbone": backbone, "precision": PRECISION, "numerics": str(NUMERICS_VERSION)}
+def numerics(model: Backbone) -> dict[str, str]:
+    """What of the arithmetic determines a result, by name."""
+    return {"backbone": model.fingerprint, "precision": model.precision, "numerics": str(NUMERICS_VERSION)}
 
 
 def scored(method: str, seed: int, known: Known, logits: Tensor, seconds: float, **chosen: float | None) -> dict[str, Any]:

@@ -54,7 +54,7 @@ class SeveralTasks:
         started = {} if starts is None else {"start": source_prompt(starts[seed]).parameter_fingerprint()}
         return (
             started
-            | numerics(self.at.model.fingerprint)
+            | numerics(self.at.model)
             | {
                 "method": self.method,
                 "settings": digest({**settings, **vars(self.manner)}),

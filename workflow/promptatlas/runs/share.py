@@ -44,7 +44,7 @@ class Share(OfMethod[ShareJob]):
 
     def inputs(self, seed: int) -> dict[str, str]:
         """Everything that determines a learner, by name."""
-        model, tasks = numerics(self.at.model.fingerprint), self.parted(seed)
+        model, tasks = numerics(self.at.model), self.parted(seed)
         if not tasks.sound:
             raise Failed(f"every task failed: {next(iter(tasks.failed.values()))}")
         given = [task.trained_on(seed) | {"title": task.prepared.task.title} for task in tasks.sound.values()]
@@ -134,7 +134,7 @@ class Share(OfMethod[ShareJob]):
         """Everything that determines the score of a learner on a task, by name."""
         task = described(self.at, name)
         mark = learner_file.class_weights(self.study.paths.shared(self.method, seed), name)[1]
-        return {"learner": mark, "target": name} | task.tested_on() | numerics(self.at.model.fingerprint)
+        return {"learner": mark, "target": name} | task.tested_on() | numerics(self.at.model)
 
     def measure(self, wanted: Sequence[tuple[str, int]]) -> list[dict[str, Any]]:
         return [self._measure(*one) for one in wanted]

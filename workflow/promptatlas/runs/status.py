@@ -239,7 +239,7 @@ class _Now(Context):
     def model(self) -> Backbone:
         if self.backbone.inputs:
             raise Changed(*self.backbone.inputs)
-        return backbone.load(self.study.paths.backbone_folder)
+        return backbone.load(self.study.paths.backbone_folder, precision=self.study.config["precision"])
 
     def feature_inputs(self, name: str) -> dict[str, str]:
         return feature_inputs(self, name)

@@ -65,7 +65,7 @@ class Transfer:
     def inputs(self, cell: Cell) -> dict[str, str]:
         """Everything that determines the number in a cell, by name."""
         task = self.at.tasks[cell.target]
-        common = numerics(self.at.model.fingerprint) | {
+        common = numerics(self.at.model) | {
             "data_test": task.fingerprint("test"), "classes": classes(task), "metric": metrics.mark(task.task.metric),
         }  # fmt: skip
         if cell.source == "template":

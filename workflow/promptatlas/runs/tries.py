@@ -93,7 +93,7 @@ class TryPrompts(OfMethod[TryJob]):
     def fixed(self, target: str) -> dict[str, str]:
         """What determines the answers of every prompt."""
         task, drawn = self.at.tasks[target], self.drawn[target]
-        return numerics(self.at.model.fingerprint) | {
+        return numerics(self.at.model) | {
             "data_train": task.fingerprint("train", drawn.images),
             "draws": drawn.sha256,
             "classes": classes(task),

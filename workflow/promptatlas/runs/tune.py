@@ -30,7 +30,7 @@ class Tune(OfMethod[TuneJob]):
     def inputs(self, name: str, seed: int) -> dict[str, str]:
         """Everything that determines a source prompt, by name."""
         own = {"method": self.method, "settings": digest(self.settings), "seed": str(seed)}
-        return own | numerics(self.at.model.fingerprint) | described(self.at, name).trained_on(seed)
+        return own | numerics(self.at.model) | described(self.at, name).trained_on(seed)
 
     def tune(self, name: str, seeds: Sequence[int]) -> list[tuple[TunedPrompt, dict[str, str]]]:
         task, draws = self.at.tasks[name], [self.at.draws[name, seed] for seed in seeds]

@@ -23,6 +23,7 @@ from promptatlas.study.designs import Design, design
 from promptatlas.study.multitask import MultitaskOptions
 from promptatlas.study.paths import Paths
 from promptatlas.study.protocols import PROTOCOLS, SCRATCH, TEMPLATE
+from promptatlas.study.schema import usual
 from promptatlas.tasks.metrics import METRICS
 from promptatlas.tasks.task import Task
 
@@ -155,7 +156,13 @@ class Scope:
 
     def provenance(self, method: str) -> dict[str, Any]:
         own, further = methods.revision(method), {"metrics": self.metric_code} if self.metric_code else {}
+        further |= {} if self.usual_precision else {"precision": self.config["precision"]}
         return {"settings": self.settings(method), "numerics": NUMERICS_VERSION} | ({"revision": own} if own > 1 else {}) | further
+
+    @property
+    def usual_precision(self) -> bool:
+        """Whether the frozen model computes as it does in studies that know of nothing else."""
+        return self.config["precision"] == usual("precision")
 
     @cached_property
     def metric_code(self) -> dict[str, str]:
@@ -179,6 +186,6 @@ class Scope:
     @property
     def description(self) -> dict[str, Any]:
         """The configuration as far as it says what is measured, not where or in which pieces, and what plugins were made from."""
-        code, without = plugins.marks(), () if self.choice else ("choice",)  # as if there were no such key
-        own = {key: value for key, value in self.config.items() if key not in (*WHERE, *without, "pairs")}
+        code, without = plugins.marks(), {"choice": not self.choice, "precision": self.usual_precision}  # as if there were no such key
+        own = {key: value for key, value in self.config.items() if key not in (*WHERE, "pairs") and not without.get(key)}
         return own | ({"plugin_code": code} if code else {}) | ({"pairs": self.pairs.description} if self.pairs else {})

@@ -198,7 +198,8 @@ class Run:
         """Raises UserError if a learner is not sound (K,)."""
         if not sound.all():
             known = self.own_loss.to_blame() if self.own_loss else ""
-            raise UserError(f"{self.method} on {self.task.name}: the {what}; {known or f'lower settings.{self.method}.learning_rate'}.")
+            lower = f"lower settings.{self.method}.learning_rate{self.classifier.backbone.finer}"
+            raise UserError(f"{self.method} on {self.task.name}: the {what}; {known or lower}.")
 
     def _batches(self, permutations: list) -> Iterator[ImageBatch]:
         return self.train.batches(self.settings["batch_size"], permutations, self.equal_batches)
