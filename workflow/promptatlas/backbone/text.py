@@ -15,7 +15,8 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor, nn
 
-from promptatlas.backbone.accelerator import sent
+from promptatlas.backbone import text_in_large
+from promptatlas.backbone.accelerator import is_accelerator, sent
 from promptatlas.backbone.architecture import Architecture
 from promptatlas.backbone.block import ALL, KEY_VALUE, QUERY, FrozenBlock, Transformer, attend
 from promptatlas.backbone.tokenizer import Tokenizer
@@ -152,6 +153,8 @@ class TextTower(TextEncoder):
         owner (C,): sentence c is read after prompt owner[c] alone, so the features are (1, C, embed_dim). Every context
         vector must then stand before the names, where all sentences are alike.
         """
+        if is_accelerator(self.device):
+            return text_in_large.forward(self, layout, context, owner)
         prompts = 1 if context is None else len(context)
         places = torch.arange(len(layout.prefix), device=self.device)
         in_prefix, in_suffix = layout.contexts

@@ -25,7 +25,7 @@ from promptatlas.tasks import metrics
 from promptatlas.tasks.draws import Draw
 from promptatlas.tasks.prepared import PreparedTask
 from promptatlas.training.learners import BatchedLearners
-from promptatlas.training.single_task import NEVER, ImageBatch, FeatureDraws, ImageDraws, Run, batches_of, logits_of, loss, side_by_side
+from promptatlas.training.single_task import NEVER, FeatureDraws, ImageBatch, ImageDraws, Run, batches_of, logits_of, loss, side_by_side
 
 
 @dataclass(frozen=True)

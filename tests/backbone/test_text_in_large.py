@@ -1,0 +1,101 @@
+"""The text tower of an accelerator, run on the CPU: features and gradients of the CPU's own, and no gradient added up by element."""
+
+from collections import Counter
+
+import pytest
+import torch
+from torch.utils._python_dispatch import TorchDispatchMode
+
+from doubled import copied
+from promptatlas.backbone import text, text_in_large
+from promptatlas.backbone.text import plain_sentences, sentences
+from promptatlas.methods import settings
+from promptatlas.training import single_task
+from small_tasks import SMALL, draws_of, write_task
+from tiers import mostly_slow
+
+NAMES = ["cat", "a long haired red cat", "dog house", "annual crop land", "747-400", "annual crop field"]
+OTHERS = {"one": ["cat"], "same": ["cat", "cat"], "begin alike": ["red cat", "red dog"], "many": NAMES}
+
+
+class Operators(TorchDispatchMode):
+    def __init__(self):
+        super().__init__()
+        self.counted = Counter()
+
+    def __torch_dispatch__(self, function, types, arguments=(), named=None):
+        self.counted[function.overloadpacket.__name__] += 1
+        return function(*arguments, **(named or {}))
+
+
+def read(forward, layout, context, owner=None):
+    """Features and the gradient at the context."""
+    context = context.clone().requires_grad_()
+    features = forward(layout, context, owner)
+    features.backward(torch.linspace(-1, 1, features.numel(), dtype=features.dtype).view_as(features))
+    return features.detach(), context.grad
+
+
+def close(found, expected, most):
+    for a, b in zip(found, expected, strict=True):
+        assert a.shape == b.shape and b.norm() > 0
+        assert (a - b).norm() <= most * b.norm()
+
+
+def random_context(model, prompts, depth, dtype):
+    size = (prompts, depth, 4, model.architecture.text_width)
+    return 0.05 * torch.randn(size, generator=torch.Generator().manual_seed(1)).to(dtype)
+
+
+@pytest.mark.parametrize("dtype", mostly_slow([torch.float64, torch.float32], [torch.float64]), ids=str)
+@pytest.mark.parametrize("names", OTHERS)
+@pytest.mark.parametrize("depth", [1, 3])
+@pytest.mark.parametrize("position", ["end", "middle", "front"])
+def test_features_and_gradients_are_those_of_the_cpu(tiny_backbone, position, depth, names, dtype):
+    tower = copied(tiny_backbone.text) if dtype == torch.float64 else tiny_backbone.text
+    layout = tower.layout(sentences(tiny_backbone.tokenizer, OTHERS[names], 4, position))
+    context = random_context(tiny_backbone, 3, depth, dtype)
+    large = lambda *given: text_in_large.forward(tower, *given)  # noqa: E731
+    close(read(large, layout, context), read(tower, layout, context), 1e-12 if dtype == torch.float64 else 2e-6)
+
+
+@pytest.mark.parametrize("depth", [1, 3])
+def test_sentences_with_owners_are_read_as_on_the_cpu(tiny_backbone, depth):
+    tower, owner = copied(tiny_backbone.text), torch.tensor([2, 0, 1, 1, 2, 2])
+    layout = tower.layout(sentences(tiny_backbone.tokenizer, NAMES, 4, "end"))
+    context = random_context(tiny_backbone, 3, depth, torch.float64)
+    large = lambda *given: text_in_large.forward(tower, *given)  # noqa: E731
+    close(read(large, layout, context, owner), read(tower, layout, context, owner), 1e-12)
+    other = tower.layout(sentences(tiny_backbone.tokenizer, NAMES, 4, "middle"))
+    with pytest.raises(ValueError, match="before the names"):
+        large(other, context, owner)
+
+
+def test_plain_sentences_are_read_as_on_the_cpu(tiny_backbone):
+    tower = copied(tiny_backbone.text)
+    layout = tower.layout(plain_sentences(tiny_backbone.tokenizer, [f"a photo of a {name}." for name in NAMES]))
+    close([text_in_large.forward(tower, layout, None, None)], [tower(layout)], 1e-12)
+
+
+def test_what_is_gathered_is_gathered_in_the_gradient_too(tiny_backbone):
+    tower = tiny_backbone.text
+    layout = tower.layout(sentences(tiny_backbone.tokenizer, NAMES, 4, "end"))
+    context = random_context(tiny_backbone, 3, 1, torch.float32)
+    counted = {}
+    for name, forward in {"cpu": tower, "large": lambda *given: text_in_large.forward(tower, *given)}.items():
+        with Operators() as operators:
+            read(forward, layout, context)
+        counted[name] = operators.counted
+    layers = len(tower.transformer.resblocks)
+    assert counted["cpu"]["index_put"] >= 4 * layers and counted["large"]["index_put"] == 0
+    assert counted["large"]["mm"] + counted["large"]["addmm"] < 0.7 * (counted["cpu"]["mm"] + counted["cpu"]["addmm"])
+
+
+def test_an_accelerator_reads_in_large_and_tunes_the_same_prompt(tiny_backbone, tmp_path, monkeypatch):
+    task, complete = write_task(tmp_path), settings("coop", SMALL)
+    run = lambda model: single_task.tune_task(model, "coop", complete, task, draws_of(task, [1]), [1])[0].prompts.text  # noqa: E731
+    plain, asked = run(tiny_backbone), []
+    monkeypatch.setattr(text, "is_accelerator", lambda device: asked.append(device) or True)
+    large = run(tiny_backbone)
+    assert asked and not torch.equal(large, plain)
+    torch.testing.assert_close(large, plain, atol=1e-5, rtol=1e-4)
