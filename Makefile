@@ -1,4 +1,5 @@
-# The entry points on a new machine: `make study`, `make test`, `make test-fast`, `make lint` and `make docs`. Each sets up what it needs.
+# The entry points on a new machine: `make study`, `make test`, `make test-fast`, `make lint`, `make docs` and `make bench`. Each sets up what it
+# needs.
 
 PYTHON ?= python3
 CORES ?= $(shell nproc 2>/dev/null || echo 2)
@@ -9,7 +10,7 @@ PAGES = .venv/.pages
 PYTEST = OMP_NUM_THREADS=1 $(BIN)/python -m pytest --dist loadfile --no-loadscope-reorder
 COMPILE = $(BIN)/uv pip compile --universal --python-version 3.11 --generate-hashes --no-emit-index-url --no-emit-find-links --no-header
 
-.PHONY: study test test-fast lint docs lock clean
+.PHONY: study test test-fast lint docs bench lock clean
 
 study: $(READY)
 	$(BIN)/python -m snakemake --cores $(CORES)
@@ -36,6 +37,10 @@ docs: $(PAGES)
 	$(BIN)/python -m promptatlas.study.manual > docs/configuration.md
 	$(BIN)/python -m promptatlas.cli.manual > docs/command-line.md
 	NO_MKDOCS_2_WARNING=1 $(BIN)/python -m mkdocs build --strict
+
+# The published way beside ours, on a machine that does nothing else.
+bench: $(READY)
+	$(BIN)/python benchmarks/bench.py --out results/bench.json
 
 # The environment: rebuilt only when what it is made from changes. Compiled once here, every job starts faster.
 $(READY): pyproject.toml envs/uv.txt envs/requirements.txt

@@ -38,6 +38,7 @@ else:
             [study.paths.encoded(task) for task in study.tasks],
             made_by(study.jobs.tune),
             made_by(study.jobs.transfer),
+            session.first_page(study),
             made_by(study.jobs.tries),
             made_by((*study.jobs.share, *study.jobs.adapt)),
             made_by((*study.jobs.probe, *study.jobs.multitask, *study.jobs.joint)),

@@ -1,6 +1,7 @@
 """The page of a study while it runs: from what is there, with the rest not measured yet."""
 
 import json
+import os
 import shutil
 
 import pytest
@@ -9,6 +10,7 @@ import yaml
 from browser import embedded
 from promptatlas.cli import main
 from promptatlas.report import so_far
+from promptatlas.runs import session
 from promptatlas.study.study import Study
 
 REFRESH = '<meta http-equiv="refresh"'
@@ -102,6 +104,37 @@ def test_a_watched_study_that_has_nothing_yet_is_waited_for(finished, running):
     back = lambda _: shutil.copytree(finished.results / "cells", running.results / "cells")  # noqa: E731
     so_far.watch(described(running), running.folder / "page.html", told.append, back)
     assert "nothing to show yet" in told[0] and len(told) == 2 and (running.folder / "page.html").exists()
+
+
+def test_a_first_page_with_nothing_to_show_is_a_sentence_and_stops_no_run(running):
+    for cell in (running.results / "cells").rglob("*.json"):
+        cell.unlink()
+    page = running.folder / "first.html"
+    told = so_far.first(described(running), page)
+    assert told.startswith("tiny has nothing to show yet, it has 0 of ") and told.replace("'", "&#x27;") in page.read_text()
+
+
+def test_a_first_page_is_made_early_in_a_study_that_has_none_and_is_gone_at_its_end(finished, running):
+    study = described(running)
+    (made,) = study.first_page
+    assert session.first_page(study) == [] and "the page is" in (finished.results / "logs/first_page.log").read_text()
+    assert not (finished.results / made.name).exists()
+    (running.results / "report.html").unlink()
+    assert session.first_page(study) == [made]
+    only = Study(study.config | {"methods": ["coop"]})
+    assert only.first_page == Study(study.config | {"design": "few_shot"}).first_page == []
+    jobs = {line.split()[0] for line in running.run("--dry-run", "--until", "first_page").partition("Job stats:")[2].splitlines() if line}
+    assert {"tune_coop", "transfer_frozen_coop", "first_page"} < jobs and not {"transfer_frozen_vpt", "collect", "page"} & jobs
+
+
+def test_a_page_that_somebody_asked_for_after_the_end_stays(study, monkeypatch):
+    monkeypatch.chdir(study.folder)
+    early, report = (study.results / name for name in ("so_far.html", "report.html"))
+    for age, stays in ((-9, False), (9, True)):
+        early.write_text("a page")
+        os.utime(early, (report.stat().st_mtime + age,) * 2)
+        session.conclude(described(study))
+        assert early.exists() == stays
 
 
 def test_other_designs_have_their_page_when_they_are_done(tmp_path, monkeypatch):

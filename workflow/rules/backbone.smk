@@ -12,6 +12,7 @@ rule backbone:
         study.paths.log("backbone"),
     benchmark:
         study.paths.benchmark("backbone")
+    priority: 1
     localrule: True
     message:
         f"Export the backbone {study.backbone.name}"

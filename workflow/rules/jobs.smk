@@ -18,6 +18,7 @@ for job in study.jobs.compute:
             study.paths.benchmark(job.name)
         params:
             **job.params,
+        priority: study.jobs.priority(job.name)
         resources:
             **session.resources(study, job.stage, job.runs_model),
         localrule: job.is_quick
@@ -53,6 +54,7 @@ rule index:
         study.paths.log("index_{job}"),
     benchmark:
         study.paths.benchmark("index_{job}")
+    priority: lambda wildcards: study.jobs.priority(wildcards.job)
     localrule: True
     message:
         "Note the contents of what {wildcards.job} made"

@@ -1,6 +1,26 @@
 # What people look at: figures and one self-contained page.
 
 
+# Something to look at early. A job makes all its cells together, so one stands for all.
+rule first_page:
+    input:
+        [job.outputs[0] for job in study.jobs.first],
+    output:
+        study.paths.so_far,
+    log:
+        study.paths.log("first_page"),
+    benchmark:
+        study.paths.benchmark("first_page")
+    priority: 2
+    localrule: True
+    message:
+        f"Write a first page, {study.paths.so_far}"
+    conda:
+        "../../envs/environment.yaml"
+    script:
+        "../scripts/first_page.py"
+
+
 rule figures:
     input:
         **{name: study.paths.table(name)[0] for name in ("transfer", "similarity", "statistics", "tasks", "methods")},

@@ -8,6 +8,7 @@ rule look:
     wildcard_constraints:
         what="[^/]+",
         mark="[0-9a-f]+",
+    priority: 1
     localrule: True
     message:
         "Something new is seen of {wildcards.what}"
@@ -92,7 +93,7 @@ rule shared_images:
         study.paths.log("shared_images"),
     benchmark:
         study.paths.benchmark("shared_images")
-    priority: 1
+    priority: 3
     localrule: True
     message:
         f"See which of {len(study.tasks)} tasks share images"

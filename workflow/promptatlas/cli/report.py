@@ -32,7 +32,7 @@ def _report(options: argparse.Namespace) -> int:
     study = configured.study(options)
     files = [options.configfile] if options.configfile else []
     asked = Asked.of(files, configured.given_values(options.config))
-    path = options.output or study.folder / "so_far.html"
+    path = options.output or study.paths.so_far
     if options.watch:
         so_far.watch(study, path, lambda told: print(told, flush=True), asked=asked)
     else:

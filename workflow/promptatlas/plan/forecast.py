@@ -59,6 +59,7 @@ def jobs(study: Study, sizes: Mapping[str, Size], weights: int) -> list[Planned]
     if study.design.ending is EXPLAINED:
         pairs = Work({"similarity: pairs": len(study.tasks) ** 2})
         found.append(Planned("similarity", "report", HEAVY + pairs, needs(study.comparison_inputs)))
+    found += [Planned("first_page", "report", LIGHT, tuple(job.name for job in study.jobs.first)) for _ in study.first_page]
     waits = tuple(one.name for one in found)
     for name, work in _report(study):
         found.append(Planned(name, "report", work, waits))

@@ -7,6 +7,7 @@ tables are there.
 import time
 from collections.abc import Callable, Mapping
 from dataclasses import asdict, dataclass
+from html import escape
 from pathlib import Path
 from typing import Any
 
@@ -17,6 +18,7 @@ from promptatlas.analysis.budget import gains, record
 from promptatlas.analysis.pairs.of_study import columns
 from promptatlas.analysis.pairs.table import pairs
 from promptatlas.base.errors import UserError
+from promptatlas.base.files import replace
 from promptatlas.base.progress import Say
 from promptatlas.records import cells
 from promptatlas.report import page
@@ -84,6 +86,16 @@ def write(study: Study, path: Path, refresh: int | None = None, asked: Asked = P
         beside=StudyData.study(study, asked),
     )
     return progress
+
+
+def first(study: Study, path: Path, asked: Asked = PLAINLY) -> str:
+    """Write the page at `path`, or a sentence in its place if there is nothing to show, so that a run goes on; what to tell."""
+    try:
+        return write(study, path, asked=asked).told(study, path)
+    except UserError as why:  # everything that is there by now failed
+        head = f'<!doctype html><html lang="en"><meta charset="utf-8"><title>{escape(study.name)}</title>'
+        replace(path, f"{head}<p>{escape(str(why))}</p>\n".encode())
+        return str(why)
 
 
 def watch(study: Study, path: Path, say: Say, wait: Callable[[float], None] = time.sleep, asked: Asked = PLAINLY) -> None:

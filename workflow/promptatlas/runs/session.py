@@ -184,8 +184,14 @@ def _stop(*_: object) -> NoReturn:
     raise KeyboardInterrupt
 
 
+def first_page(study: Study) -> list[Path]:
+    """The page that a run makes once the first of several matrices is there, of a study that has no report yet."""
+    return [] if study.paths.report.exists() else study.first_page
+
+
 def conclude(study: Study) -> None:
     """After the last job: what failed in this run or an earlier one, and status 1 if anything did."""
+    _replace_early_page(study)
     failed = failures.listed(study)
     if failed:
         failures.withdraw(failed)
@@ -196,6 +202,13 @@ def conclude(study: Study) -> None:
                 "tries them again, `promptatlas status` shows where they are"
             )
         )
+
+
+def _replace_early_page(study: Study) -> None:
+    """By the report, which shows more, unless somebody has asked for a page since."""
+    with suppress(OSError):
+        if study.paths.so_far.stat().st_mtime < study.paths.report.stat().st_mtime:
+            study.paths.so_far.unlink()
 
 
 def abandon(study: Study) -> None:

@@ -166,6 +166,23 @@ class Jobs:
         size = self._size("targets")
         return PROTOCOLS[protocol].targets_per_job if size == "auto" else size
 
+    @cached_property
+    def first(self) -> list[TransferJob]:
+        """Those of the first matrix: of the protocol and the method that are named first."""
+        named = (self._scope.protocols[:1], self._scope.methods[:1])
+        return [job for job in self.transfer if ((job.protocol,), (job.method,)) == named]
+
+    @cached_property
+    def _urgent(self) -> dict[str, int]:
+        """Prompts take longer than features, so they come first of what the first matrix waits for."""
+        needed = {name for job in self.first for name in (job.name, *job.needs)}
+        return dict.fromkeys((job.name for job in self.encode), 1) | dict.fromkeys({self.draw.name, *needed} - {*self._encoded.values()}, 2)
+
+    def priority(self, name: str) -> int:
+        """Which of several jobs that could start is to start first: the one with the larger number. Nothing waits for a job with a
+        larger one that cannot start yet."""
+        return self._urgent.get(name, 0)
+
     @property
     def compute(self) -> tuple[ComputeJob, ...]:
         """Each behind those whose results it reads."""

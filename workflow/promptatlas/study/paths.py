@@ -186,6 +186,11 @@ class Paths:
         return self.folder / "report.html"
 
     @property
+    def so_far(self) -> Path:
+        """The page of a study that is not finished."""
+        return self.folder / "so_far.html"
+
+    @property
     def provenance_file(self) -> Path:
         """What everything else was made with."""
         return self.folder / "provenance.json"

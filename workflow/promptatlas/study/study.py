@@ -9,6 +9,7 @@ from typing import Any
 
 from promptatlas.evaluation import similarity
 from promptatlas.records.cells import Cell
+from promptatlas.study.designs import EXPLAINED
 from promptatlas.study.job_list import Jobs
 from promptatlas.study.jobs import Job
 from promptatlas.study.scope import Scope
@@ -76,6 +77,12 @@ class Study(Scope):
         shared = ("joint",) if self.multitask.joint else ()
         chosen = ("choice",) if self.tries else ()
         return [path for name in (*TABLES, *self.design.ending.tables, *shared, *chosen) for path in self.paths.table(name)]
+
+    @property
+    def first_page(self) -> list[Path]:
+        """What shows the first of several matrices, until there is a report: nothing if the first is the last or a page shows no matrix."""
+        more = len(self.jobs.first) < len(self.jobs.transfer)
+        return [self.paths.so_far] if more and self.design.ending is EXPLAINED else []
 
     @property
     def conclusions(self) -> list[Path]:

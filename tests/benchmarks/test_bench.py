@@ -1,0 +1,58 @@
+"""benchmarks/bench.py at toy size: both ways give the same numbers, and its table is arithmetic on what was timed."""
+
+import json
+from dataclasses import asdict
+
+import pytest
+
+import bench
+from bench_parts import claims, side
+from bench_parts.claims import CLOCK, Parts
+from gpu_parts.scene import TINY, random
+
+
+@pytest.fixture(scope="module")
+def told(tiny_backbone, tmp_path_factory):
+    """Everything that the benchmark starts, in this process, and how far the two ways lie apart."""
+    folder = tmp_path_factory.mktemp("bench")
+    large = bench.exported(random(TINY, tiny_backbone, "cpu"), folder / "large")
+    every = bench.works(large, large, 1, tiny=True)
+    found = bench.measured(every, 2, folder, lambda work: json.loads(json.dumps(asdict(side.done(work)))))
+    return found, bench.apart(folder)
+
+
+@pytest.mark.slow
+def test_both_ways_give_the_same_answers_and_the_same_step(told):
+    _, apart = told
+    assert {*apart} == {"step coop", "column coop", "column vpt", "column upt"} and max(apart.values()) < 1e-5
+
+
+@pytest.mark.slow
+def test_every_claim_has_an_outcome_and_a_line(told):
+    outcomes = [claims.outcome(claim, told[0], 1.0) for claim in claims.CLAIMS]
+    assert all(one.ratio > 0 and one.spread[0] <= one.ratio * 1.0001 for one in outcomes)
+    assert all(one.share for one in outcomes if "together" not in one.claim)
+    assert len(claims.lines(outcomes)) == len(claims.CLAIMS) + 1 == 11
+
+
+def test_what_a_whole_takes_lies_on_a_line_through_two_sizes():
+    published = Parts.of({"start": (3.0, 6.0), "took": {"2": (5.0, 9.0), "8": (11.0, 18.0)}}, CLOCK)
+    ours = Parts.of({"start": (3.0, 6.0), "took": {"4": (10.0, 1.0), "16": (34.0, 1.0)}}, CLOCK)
+    assert (published, ours) == (Parts(3.0, 3.0, 1.0), Parts(3.0, 2.0, 2.0))
+    encoding = Parts(0.0, 0.0, 0.5)
+    assert claims.column(100)(published, ours, encoding) == (20 * 106, 205)
+    assert claims.column(250)(published, ours, encoding) == (20 * (3 + 9 + 250), 505)
+    assert claims.step(published, ours, encoding) == (pytest.approx(1 + 3 / 10000), pytest.approx(2 + (3 + 800) / 10000))
+    assert claims.together(Parts(3.0, 0.0, 2.0), Parts(3.0, 0.0, 0.5), encoding) == (100, 13)
+
+
+def test_medians_and_rounds_of_a_claim():
+    claim = claims.Claim("any", 2.0, ("slow", "fast"), lambda slow, fast, _: (slow.each, fast.each))
+    rounds = {
+        "slow": [{"start": (0, 0), "took": {"1": (value, 3.0)}, "gflop": None} for value in (6.0, 9.0, 4.0)],
+        "fast": [{"start": (0, 0), "took": {"1": (2.0, 1.5)}, "gflop": 30.0}] * 3,
+        "encoding": [{"start": (0, 0), "took": {"1": (1.0, 1.0)}, "gflop": None}] * 3,
+    }
+    found = claims.outcome(claim, rounds, 40.0)
+    assert (found.published, found.ours, found.ratio, found.spread, found.processor) == (6.0, 2.0, 3.0, (2.0, 4.5), 2.0)
+    assert found.share == 0.5 and found.met and "50 %  2 met" in claims.lines([found])[1]
