@@ -16,10 +16,11 @@ from torch.utils._python_dispatch import TorchDispatchMode
 
 from methods_with_rules import TOYS, registered
 from promptatlas.backbone.classifier import TOKENS_PER_PASS
+from promptatlas.backbone.passes import Room
 from promptatlas.methods import names, settings
 from promptatlas.training import multitask, shared_learner, single_task
 from promptatlas.training.adapters import cache
-from promptatlas.training.adapters.tip_adapter import _step
+from promptatlas.training.adapters.tip_adapter import _answers, _step
 from promptatlas.training.learners import BatchedLearners
 from promptatlas.training.optimisers import AdamW
 from promptatlas.training.schedule import optimiser
@@ -121,7 +122,7 @@ def test_a_step_of_a_shared_learner_waits_for_nothing_but_sends_what_it_draws(mo
         steps = optimiser({"optimizer": "sgd", "learning_rate": 0.1, "weight_decay": 0.0, "momentum": 0.9}, [*learner.module.parameters()])
         for rows in (np.array([0, 5, 1, 12]), np.array([3, 9])):
             steps.zero_grad()
-            learner.loss(rows).backward()
+            learner.loss(learner.parts(rows)).backward()
             steps.step()
         assert len(learner.result()[0]) == 3
 
@@ -136,9 +137,9 @@ def test_a_step_of_an_adapter_waits_for_nothing():
     keys = torch.randn(8, 6, device="meta", requires_grad=True)
     optimizer, rows = AdamW([keys], 0.1, 0.01), torch.arange(4, device="meta")
     features, values, weights = (torch.randn(shape, device="meta") for shape in ((8, 6), (8, 3), (3, 6)))
-    logits = partial(cache.logits, features[rows], 10.0, weights, cache.Cache(keys, values), 1.0, 1.0)
+    logits = partial(_answers, features, 10.0, weights, cache.Cache(keys, values), 1.0, 1.0, rows)
     with Copies() as copies:
-        assert _step(optimizer, logits, torch.arange(8, device="meta")[rows] % 3).is_meta
+        assert _step(optimizer, logits, torch.arange(8, device="meta")[rows] % 3, Room()).is_meta
     assert not copies.counted
 
 

@@ -95,7 +95,7 @@ def test_images_of_all_tasks_judged_at_once_give_the_step_of_task_by_task(tiny_b
         learner = shared_learner._Learner(exact, "softcpt", settings("softcpt", SMALL | own), tasks_of(multilabel=multilabel), 1)
         learner.module.double()
         rows = np.array([0, 5, 1, 12, 6, 13, 4])
-        value = learner.loss(rows)
+        value = learner.loss(learner.parts(rows))
         value.backward()
         found.append([value.detach(), *(parameter.grad for parameter in learner.module.parameters())])
     for a, b in zip(*found, strict=True):

@@ -36,6 +36,11 @@ class PromptedClassifier:
             rows = sentences(backbone.tokenizer, names, prompts.text.shape[2], prompts.position)
             self.layout = backbone.text.layout(rows)
 
+    @property
+    def sentence_tokens(self) -> int:
+        """Tokens of all class names that one prompt adds to a pass through the text tower; none where it leaves them as they are."""
+        return 0 if self.layout is None else self.layout.tokens
+
     def class_features(self, prompts: Prompts) -> Tensor:
         """Normalised class weights (K or 1, C, embed_dim)."""
         if self.layout is None:

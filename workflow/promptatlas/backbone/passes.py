@@ -6,11 +6,14 @@ Nothing here knows what an item is.
 from __future__ import annotations
 
 from collections.abc import Callable
+from typing import TypeVar
 
 import torch
 from torch import Tensor
 
 from promptatlas.base.memory import runs_out, tidy
+
+Made = TypeVar("Made")
 
 
 class Room:
@@ -33,12 +36,12 @@ class Room:
         return size // 2
 
 
-def in_passes(run: Callable[[slice], Tensor], count: int, size: int, room: Room, kind: str, each: int = 1) -> list[Tensor]:
+def in_passes(run: Callable[[slice], Made], count: int, size: int, room: Room, kind: str, each: int = 1) -> list[Made]:
     """What `run` makes of consecutive slices of `count` items, `size` of them at most, and as many as `room` knows to fit.
 
     Raises what `run` does if a single item does not fit.
     """
-    start, parts, size = 0, [], room.size(kind, size, each)
+    start, parts, size = 0, list[Made](), room.size(kind, size, each)
     while start < count:
         tried = min(size, count - start)
         try:

@@ -6,6 +6,7 @@ from typing import Any
 
 import numpy as np
 import torch
+from torch import Tensor
 
 from promptatlas.backbone import Backbone
 from promptatlas.backbone.classifier import PromptedClassifier
@@ -13,6 +14,7 @@ from promptatlas.methods.losses import cross_entropy
 from promptatlas.records.prompt_file import TunedPrompt
 from promptatlas.tasks.prepared import ImageRows
 from promptatlas.training.learners import BatchedLearners
+from promptatlas.training.pieces import in_pieces
 
 PASS = 32  # images
 
@@ -29,8 +31,13 @@ def gradient(
     with torch.no_grad():
         classifier = PromptedClassifier(backbone, class_names, learners.prompts())
     vision: Any = backbone.vision
-    for begin in range(0, len(labels), PASS):
-        part = slice(begin, begin + PASS)
+    found = learners.parameters
+
+    def begin() -> None:
+        for value in found.values():
+            value.grad = None
+
+    def step(part: slice) -> Tensor:
         prompts = learners.prompts()
         if prompts.visual is None:
             seen = torch.from_numpy(features[part]).to(backbone.device).unsqueeze(0)
@@ -39,8 +46,11 @@ def gradient(
                 tokens = vision.embed(vision.read(images[part])).unsqueeze(0)
             seen = classifier.image_features(prompts, tokens)
         own = torch.from_numpy(np.array(labels[part])).to(backbone.device).unsqueeze(0)
-        (cross_entropy(classifier.answer(prompts, seen), own).sum() / len(labels)).backward()
-    found = learners.parameters
+        value = cross_entropy(classifier.answer(prompts, seen), own).sum() / len(labels)
+        value.backward()
+        return value.detach()
+
+    in_pieces(step, begin, len(labels), PASS, backbone.room, "images of a gradient")
     return np.concatenate(
         [_flat(torch.zeros_like(found[name]) if found[name].grad is None else found[name].grad) for name in sorted(found)]
     )

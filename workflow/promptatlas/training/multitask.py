@@ -66,7 +66,7 @@ def tune_multitask(
         own_draws, own_seeds = [draws[k] for k in chosen], [seeds[k] for k in chosen]
         return _MultitaskRun(backbone, method, settings, manner, pool, own_draws, own_seeds, learners)
 
-    return side_by_side(backbone, method, settings, seeds, starts, [steps(own) for own in draws], run)
+    return side_by_side(backbone, method, settings, seeds, starts, [steps(own) for own in draws], run, len(pool.task.class_names))
 
 
 def average(backbone: Backbone, settings: dict, prompts: Sequence[TunedPrompt]) -> TunedPrompt:
@@ -132,11 +132,12 @@ class _PooledImages:
         self.pool = pool
 
     def __getitem__(self, rows: np.ndarray) -> np.ndarray:
-        """rows ascending."""
-        pool, owner = self.pool, self.pool.owner(rows)
-        return np.concatenate(
-            [pool.vision.fitted(pool.tasks[i].images("train")[rows[owner == i] - pool.first_row[i]]).numpy() for i in np.unique(owner)]
-        )
+        """rows ascending. Nothing is there twice but what is read of one task."""
+        pool, owner, size = self.pool, self.pool.owner(rows), self.pool.vision.image_size
+        found = np.empty((len(rows), size, size, 3), np.uint8)
+        for i in np.unique(owner):
+            found[owner == i] = pool.vision.fitted(pool.tasks[i].images("train")[rows[owner == i] - pool.first_row[i]]).numpy()
+        return found
 
 
 class _MultitaskRun(Run):

@@ -9,7 +9,7 @@ from __future__ import annotations
 import math
 from collections.abc import Sequence
 from dataclasses import dataclass
-from functools import cached_property
+from functools import cached_property, partial
 from typing import Any
 
 import numpy as np
@@ -19,8 +19,10 @@ from torch import Tensor
 
 from promptatlas.backbone import Backbone
 from promptatlas.backbone.accelerator import fetched, is_accelerator, sent
+from promptatlas.backbone.passes import in_passes, joined
 from promptatlas.backbone.siglip import Whole
 from promptatlas.backbone.text import PackedSentences, sentences
+from promptatlas.base import memory
 from promptatlas.base.errors import UserError
 from promptatlas.base.rng import named_rng, torch_rng
 from promptatlas.base.stage import through
@@ -28,6 +30,7 @@ from promptatlas.methods import module_class
 from promptatlas.tasks import metrics
 from promptatlas.training import selection
 from promptatlas.training.own_rules import require_none
+from promptatlas.training.pieces import in_pieces
 from promptatlas.training.schedule import learning_rate, optimiser
 from promptatlas.training.selection import Best
 from promptatlas.training.single_task import NEVER, loss
@@ -58,6 +61,7 @@ class SharedPrompts:
     best_epoch: int
 
 
+@memory.told("a shared learner runs out of GPU memory with the classes of a single task; use a GPU with more memory.")
 def tune_shared(backbone: Backbone, method: str, settings: dict, tasks: list[SharedTask], seed: int) -> SharedPrompts:
     """One learner of `method` on all tasks, with the random number generators of `seed`. Raises UserError if the loss is not a number."""
     learner = _Learner(backbone, method, settings, tasks, seed)
@@ -71,12 +75,12 @@ def tune_shared(backbone: Backbone, method: str, settings: dict, tasks: list[Sha
         permutation, total = order.permutation(len(learner.owner)), torch.zeros((), dtype=torch.float64, device=backbone.device)
         for start in range(0, len(permutation), settings["batch_size"]):
             rows = permutation[start : start + settings["batch_size"]]
-            value = learner.loss(rows)
-            optimizer.zero_grad()
-            value.backward()
+            parts = learner.parts(rows)
+            step = partial(learner.step, parts, len(rows))
+            value = in_pieces(step, optimizer.zero_grad, len(parts), len(parts), backbone.room, f"tasks of a step of {method}")
             for _ in range(steps):
                 optimizer.step()
-            total += value.detach().double() * len(rows)  # stays on the device: no step waits for the one before
+            total += value.double() * len(rows)  # stays on the device: no step waits for the one before
         mean = total.item() / len(permutation)
         if not np.isfinite(mean):
             raise UserError(f"{method}: the loss is not a number; lower settings.{method}.learning_rate.")
@@ -156,13 +160,25 @@ class _Learner:
         if self.module.class_aware:
             self.described = Sentences(backbone, names, settings["class_vectors"])
 
-    def loss(self, rows: np.ndarray) -> Tensor:
-        """Sum over the batch's images of the cross-entropy in their own tasks, divided by the size of the batch."""
-        device, parts = self.backbone.device, []
+    def parts(self, rows: np.ndarray) -> list[_Part]:
+        """What a batch has of each task."""
+        parts = []
         for task in np.unique(self.owner[rows]).tolist():
             images = rows[self.owner[rows] == task]
             classes, labels = self._chosen(task, self.truth[task][images - self.first_image[task]])
             parts.append(_Part(images, classes + self.first_class[task], labels))
+        return parts
+
+    def step(self, parts: list[_Part], count: int, part: slice) -> Tensor:
+        """Adds the gradient of the loss of some parts of a batch of `count` images, which is returned, to what is at the parameters."""
+        some = parts[part]
+        value = self.loss(some) * (sum(len(own.images) for own in some) / count)
+        value.backward()
+        return value.detach()
+
+    def loss(self, parts: list[_Part]) -> Tensor:
+        """Sum over the images of the cross-entropy in their own tasks, divided by their number."""
+        device = self.backbone.device
         chosen = _ChosenClasses(np.concatenate([part.classes for part in parts]), self.class_task, device)
         features = self.features[sent(np.concatenate([part.images for part in parts]), device)]
         weights = self._weights(self._contexts(chosen), chosen)
@@ -171,11 +187,22 @@ class _Learner:
     @torch.no_grad()
     def result(self) -> tuple[list[Tensor], list[Tensor]]:
         """Class weights and contexts of every task."""
-        contexts, sizes = self._contexts(self.everything), np.diff(self.first_class).tolist()
-        weights = list(self._weights(contexts, self.everything).split(sizes))
+        made = in_passes(self._of_tasks, len(self.tasks), len(self.tasks), self.backbone.room, "tasks of a shared learner")
+        sizes = np.diff(self.first_class).tolist()
+        weights = list(joined([own for own, _ in made]).split(sizes))
+        contexts = made[0][1] if made[0][1].dim() == 2 else joined([own for _, own in made])
         if contexts.dim() == 2:
             return weights, [contexts] * len(self.tasks)
         return weights, list(contexts.split(sizes) if self.module.per == "class" else contexts)
+
+    def _of_tasks(self, part: slice) -> tuple[Tensor, Tensor]:
+        """Unit weights (R, e) of all classes of some tasks, and the contexts that they are read after."""
+        start, stop = part.start, min(part.stop, len(self.tasks))
+        chosen = self.everything
+        if stop - start < len(self.tasks):
+            chosen = _ChosenClasses(np.arange(self.first_class[start], self.first_class[stop]), self.class_task, self.backbone.device)
+        contexts = self._contexts(chosen)
+        return self._weights(contexts, chosen), contexts
 
     def validate(self) -> float:
         """The mean of the tasks' own metrics on their validation images."""

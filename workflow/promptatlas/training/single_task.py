@@ -9,17 +9,21 @@ from __future__ import annotations
 import time
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
+from functools import partial
+from itertools import chain
 from typing import Any, Protocol
 
 import numpy as np
 import torch
 from torch import Tensor
 
+from promptatlas import methods
 from promptatlas.backbone import Backbone
 from promptatlas.backbone.accelerator import is_accelerator, sent
 from promptatlas.backbone.classifier import PromptedClassifier
 from promptatlas.backbone.passes import in_passes, joined
 from promptatlas.backbone.prompts import Prompts
+from promptatlas.base import memory
 from promptatlas.base.errors import UserError
 from promptatlas.base.rng import named_rng
 from promptatlas.base.stage import through
@@ -32,6 +36,7 @@ from promptatlas.training import own_rules, selection
 from promptatlas.training.learners import BatchedLearners
 from promptatlas.training.optimisers import Optimiser
 from promptatlas.training.own_rules import EpochMean, OwnLoss
+from promptatlas.training.pieces import in_pieces
 from promptatlas.training.schedule import learning_rate, optimiser
 from promptatlas.training.selection import Best
 
@@ -60,7 +65,7 @@ def tune_task(
     def run(chosen: list[int], learners: BatchedLearners) -> Run:
         return Run(backbone, method, settings, task, [draws[k] for k in chosen], [seeds[k] for k in chosen], learners)
 
-    return side_by_side(backbone, method, settings, seeds, starts, steps, run)
+    return side_by_side(backbone, method, settings, seeds, starts, steps, run, len(task.task.class_names))
 
 
 def side_by_side(
@@ -71,9 +76,10 @@ def side_by_side(
     starts: Sequence[TunedPrompt] | None,
     steps: Sequence[Any],
     run: Callable[[list[int], BatchedLearners], Run],
+    classes: int,
 ) -> list[TunedPrompt]:
     """K trained prompts. Learners step together, so those of a group have equal `steps` per epoch; run: what trains the learners of some
-    of the K."""
+    of the K. Where memory runs out with one image for each, fewer learners are trained at once: the result is the same."""
 
     def tune(chosen: list[int]) -> list[TunedPrompt]:
         learners = BatchedLearners(method, settings, backbone.architecture, [seeds[k] for k in chosen], backbone)
@@ -85,22 +91,17 @@ def side_by_side(
     groups = sorted(set(steps))
     for same in through(groups, "group of seeds") if len(groups) > 1 else groups:
         chosen = [k for k, own in enumerate(steps) if own == same]
-        results |= dict(zip(chosen, as_many_as_fit(tune, chosen), strict=True))
+        some = partial(_some_of, tune, chosen)
+        # What a prompt takes is its images or, where it sees none, its sentences.
+        each = 1 if methods.is_visual(method) else classes
+        with memory.told("tuning runs out of GPU memory with a single prompt; use a GPU with more memory."):
+            parts = in_passes(some, len(chosen), len(chosen), backbone.room, f"learners of {method}", each)
+        results |= dict(zip(chosen, chain(*parts), strict=True))
     return [results[k] for k in range(len(steps))]
 
 
-def as_many_as_fit(tune: Callable[[list[int]], list[TunedPrompt]], chosen: list[int]) -> list[TunedPrompt]:
-    """All learners at once or, when memory runs out, half of them after the other half: the result is the same."""
-    try:
-        return tune(chosen)
-    except torch.OutOfMemoryError as error:
-        if len(chosen) == 1:
-            raise UserError(
-                "tuning runs out of GPU memory with a single prompt; lower its batch_size in `settings`, or use a GPU with more memory."
-            ) from error
-    torch.cuda.empty_cache()
-    half = len(chosen) // 2
-    return as_many_as_fit(tune, chosen[:half]) + as_many_as_fit(tune, chosen[half:])
+def _some_of(tune: Callable[[list[int]], list[TunedPrompt]], chosen: list[int], part: slice) -> list[TunedPrompt]:
+    return tune(chosen[part])
 
 
 class Run:
@@ -134,6 +135,7 @@ class Run:
             return (train if isinstance(train, FeatureDraws) else FeatureDraws(backbone, self.classifier, task, "train", indices)).cached
 
         module: Any = self.learners.template_module
+        self.by_image = methods.is_by_image(self.method)
         own_rules.require_whole(self.method, module)
         self.own_loss = OwnLoss(self.method, self.learners, backbone, tasks, frozen) if hasattr(module, "loss") else None
         self.epoch_mean = EpochMean(self.method, module.epoch_weight, self.settings["epochs"]) if hasattr(module, "epoch_weight") else None
@@ -186,13 +188,36 @@ class Run:
         return means
 
     def _step(self, batch: ImageBatch) -> Tensor:
-        """Leaves the gradient at the parameters. Returns each learner's loss, summed over its examples (K,)."""
-        losses = self._losses(self.learners.prompts(), batch)
+        """Leaves the gradient at the parameters. Returns each learner's loss, summed over its examples (K,).
+
+        Memory that runs out is enough for fewer images at once where they take most of it; a method's own loss may see all of them.
+        """
         if self.own_loss:
-            losses = self.own_loss.backward(losses)
-        else:
+            losses = self.own_loss.backward(self._losses(self.learners.prompts(), batch))
+            return losses.detach() * batch.weights.sum(1)
+        count, learners = batch.on_host.shape[1], len(self.seeds)
+        if not (self.learners.visual or self.by_image):
+            return self._piece(batch, slice(count))
+        each = learners * self.classifier.sentence_tokens if self.by_image else learners
+        room, kind = self.classifier.backbone.room, f"images of a step of {self.method}"
+        return in_pieces(partial(self._piece, batch), self._forget, count, count, room, kind, each)
+
+    def _forget(self) -> None:
+        for value in self.learners.parameters.values():
+            value.grad = None
+
+    def _piece(self, batch: ImageBatch, part: slice) -> Tensor:
+        """The same of some images of a batch, whose gradient is added to what is at the parameters."""
+        if part.start in (None, 0) and part.stop >= batch.on_host.shape[1]:
+            losses = self._losses(self.learners.prompts(), batch)
             losses.sum().backward()
-        return losses.detach() * batch.weights.sum(1)
+            return losses.detach() * batch.weights.sum(1)
+        piece = batch[part]
+        own, every = piece.weights.sum(1), batch.weights.sum(1)
+        counted = piece.weighed(torch.where(own.unsqueeze(1) > 0, piece.weights, 1.0))  # a learner may have none of these images
+        losses = self._losses(self.learners.prompts(), counted)
+        (losses * (own / every)).sum().backward()
+        return losses.detach() * own
 
     def _converge(self, what: str, sound: np.ndarray) -> None:
         """Raises UserError if a learner is not sound (K,)."""
@@ -254,6 +279,13 @@ class ImageBatch:
     rows: Tensor
     weights: Tensor
     on_host: np.ndarray
+
+    def __getitem__(self, part: slice) -> ImageBatch:
+        """Some of the B."""
+        return ImageBatch(self.rows[:, part], self.weights[:, part], self.on_host[:, part])
+
+    def weighed(self, weights: Tensor) -> ImageBatch:
+        return ImageBatch(self.rows, weights, self.on_host)
 
 
 def batches_of(order: np.ndarray, present: np.ndarray, lengths: Sequence[int], device: torch.device) -> Iterator[ImageBatch]:
@@ -344,7 +376,15 @@ class ImageDraws(_Draws):
 
 def logits_of(classifier: PromptedClassifier, prompts: Prompts, held: FeatureDraws | ImageDraws) -> Tensor:
     """Logits (K, N, C) of all images of K draws, some at a time."""
-    return torch.cat([classifier.answer(prompts, held.features(prompts, batch)) for batch in held.batches(256)], dim=1)
+
+    def some(batch: ImageBatch, part: slice) -> Tensor:
+        return classifier.answer(prompts, held.features(prompts, batch[part]))
+
+    room, parts = classifier.backbone.room, []
+    for batch in held.batches(256):
+        count = batch.on_host.shape[1]
+        parts += in_passes(partial(some, batch), count, count, room, "validation images", len(prompts))
+    return joined(parts, dim=1)
 
 
 def loss(logits: Tensor, labels: Tensor, weights: Tensor) -> Tensor:

@@ -16,6 +16,8 @@ import torch
 from torch import Tensor
 
 from promptatlas.backbone.accelerator import sent
+from promptatlas.backbone.passes import Room, in_passes, joined
+from promptatlas.base import memory
 from promptatlas.base.errors import UserError
 from promptatlas.base.stage import through
 from promptatlas.tasks import metrics
@@ -24,6 +26,7 @@ from promptatlas.training.adapters import cache as model
 from promptatlas.training.adapters.cache import Cache
 from promptatlas.training.adapters.search import Choice, axis, search
 from promptatlas.training.optimisers import AdamW
+from promptatlas.training.pieces import in_pieces
 from promptatlas.training.selection import Best
 from promptatlas.training.single_task import loss
 
@@ -57,7 +60,7 @@ class Adapter:
 
     def logits(self, features: Tensor) -> Tensor:
         """(N, C) of unit image features (N, D)."""
-        return model.logits(features, self.scale, self.weights, self.cache, self.choice.alpha, self.choice.beta)
+        return _in_passes(features, self.scale, self.weights, self.cache, self.choice.alpha, self.choice.beta, Room())
 
 
 def tip_adapter(settings: dict, scale: float, weights: Tensor, train: Examples, validation: Examples, metric: str) -> Adapter:
@@ -77,19 +80,20 @@ def tip_adapter_f(
     steps, step = epochs * -(-count // size), 0
     alpha, beta, history = settings["alpha"], settings["beta"], []
     best: Best[tuple[int, Cache]] = selection.epochs(settings)
+    room = Room()
     truth, held = validation.labels.cpu().numpy(), train.passes.device
     for epoch in through(range(epochs), "epoch"):
         features = torch.nn.functional.normalize(train.passes[epoch % len(train.passes)], dim=-1)
         rows, total = sent(order.permutation(count), held), torch.zeros((), dtype=torch.float64, device=held)
         for batch in rows.split(size):
             optimizer.rate = 0.5 * settings["learning_rate"] * (1 + math.cos(math.pi * step / steps))
-            answers = partial(model.logits, features[batch], scale, weights, Cache(keys, kept.values), alpha, beta)
-            step, total = step + 1, total + _step(optimizer, answers, train.labels[batch])  # on the device: no step waits
+            answers = partial(_answers, features, scale, weights, Cache(keys, kept.values), alpha, beta, batch)
+            step, total = step + 1, total + _step(optimizer, answers, train.labels[batch], room)  # on the device: no step waits
         mean = total.item() / count
         if not math.isfinite(mean):
             raise UserError("The adapter's loss is not a number; lower its learning_rate.")
         now = Cache(keys.detach().clone(), kept.values)
-        logits = model.logits(validation.features, scale, weights, now, alpha, beta)
+        logits = _in_passes(validation.features, scale, weights, now, alpha, beta, room)
         score = metrics.score(metric, logits.cpu().numpy(), truth).value
         history.append({"epoch": epoch + 1, "loss": mean, "validation_score": score})
         best.offer(score, lambda now=now, epoch=epoch: (epoch + 1, now))
@@ -97,13 +101,33 @@ def tip_adapter_f(
     return Adapter(scale, weights, kept, _chosen(settings, scale, weights, kept, validation, metric), history, chosen)
 
 
-def _step(optimizer: AdamW, answers: Callable[[], Tensor], labels: Tensor) -> Tensor:
+def _step(optimizer: AdamW, answers: Callable[[slice], Tensor], labels: Tensor, room: Room) -> Tensor:
     """One step down; returns the loss before it, summed over the images that `answers` are of."""
-    optimizer.zero_grad()
-    value = loss(answers()[None], labels[None], torch.ones(1, len(labels), device=labels.device))[0]
-    value.backward()
+
+    def piece(part: slice) -> Tensor:
+        own = labels[part]
+        value = loss(answers(part)[None], own[None], torch.ones(1, len(own), device=own.device))[0]
+        (value * (len(own) / len(labels))).backward()
+        return value.detach().double() * len(own)
+
+    total = in_pieces(piece, optimizer.zero_grad, len(labels), len(labels), room, "images of a step")
     optimizer.step()
-    return value.detach().double() * len(labels)
+    return total
+
+
+def _answers(features: Tensor, scale: float, weights: Tensor, cache: Cache, alpha: float, beta: float, rows: Tensor, part: slice) -> Tensor:
+    """Logits (B, C) of some of the `rows` of features (N, D)."""
+    return model.logits(features[rows[part]], scale, weights, cache, alpha, beta)
+
+
+def _in_passes(features: Tensor, scale: float, weights: Tensor, cache: Cache, alpha: float, beta: float, room: Room) -> Tensor:
+    """Logits (N, C) of features (N, D), of as many images at once as fit."""
+
+    def some(part: slice) -> Tensor:
+        return model.logits(features[part], scale, weights, cache, alpha, beta)
+
+    with memory.told("an adapter runs out of GPU memory with a single image; use a GPU with more memory."):
+        return joined(in_passes(some, len(features), len(features), room, "images"))
 
 
 def _chosen(settings: dict, scale: float, weights: Tensor, cache: Cache, validation: Examples, metric: str) -> Choice:
