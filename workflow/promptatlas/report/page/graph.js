@@ -1,4 +1,4 @@
-// Who helps whom as a graph: tasks on a circle in the order of the matrix, an arrow from source to target for each value far enough from 0.
+// Who helps whom as a graph: an arrow from source to target for each value far enough from 0.
 
 const FEW_ARROWS = 3; // per task, when nobody has chosen a threshold
 
@@ -31,41 +31,35 @@ function firstThreshold(arrows, tasks) {
 
 const arrowsAbove = (arrows, threshold) => arrows.filter(one => one.strength >= threshold - 1e-12);
 
-// choices: {arrows, threshold, most, node}; on: {choose(source, target), light(source, target, on), pin(task or null)}.
+// choices: {arrows, most, node}; on: {choose(source, target), light(source, target, on), pin(task or null), show(task or null)}.
+// Gives {svg, again()}: the drawing, and how tasks are put where they are chosen to stand.
 function graphDrawing(shown, {arrows, most, node}, on) {
   const names = shown.columns;
   const radius = 110 + 2.7 * names.length;
-  const margin = 16 + Math.min(150, 6.4 * Math.max(...names.map(name => Math.min(title(name).length, 24))));
-  const half = radius + margin;
-  const svg = element("svg", {viewBox: `${-half} ${-half} ${2 * half} ${2 * half}`, role: "group", "aria-label": `Graph of ${names.length} tasks and ${arrows.length} arrows. Arrow keys move between tasks, Enter keeps one lit.`});
+  const half = radius + 16 + Math.min(150, NAME_LETTER * Math.max(...names.map(name => Math.min(title(name).length, 24))));
+  const frame = {names, radius, half};
+  const places = taskPlaces(names, frame);
+  const svg = element("svg", {viewBox: `${-half} ${-half} ${2 * half} ${2 * half}`, role: "group", "aria-label": `Graph of ${names.length} tasks and ${arrows.length} arrows. Arrow keys go from task to task, with Shift they move one, Enter keeps it lit.`});
   svg.style.cssText = `width:100%;max-width:${2.2 * half}px;min-width:${1.4 * half}px;margin:0 auto`;
   const heads = ["more", "less"].map(kind =>
     element("marker", {id: `head-${kind}`, viewBox: "0 0 10 10", refX: 8, refY: 5, markerWidth: 8, markerHeight: 8, markerUnits: "userSpaceOnUse", orient: "auto", class: kind}, element("path", {d: "M0 1L10 5L0 9z"})),
   );
-  const angles = Object.fromEntries(names.map((name, index) => [name, (2 * Math.PI * index) / names.length - Math.PI / 2]));
   const lines = element("g", {"aria-hidden": "true"});
   const [numbers, around] = [Object.fromEntries(names.map((name, index) => [name, index])), aroundZero(shown)];
   // The weakest first, so that strong arrows lie above them.
-  lines.innerHTML = [...arrows].reverse().map(one => arrowPath(one, numbers, angles, radius, most, around)).join("");
+  lines.innerHTML = [...arrows].reverse().map(one => arrowPath(one, numbers, places, most, around)).join("");
   listenToArrows(lines, shown, on);
-  const nodes = element("g", {}, names.map((name, index) => graphNode(name, index, angles[name], radius, node, on)));
+  const nodes = element("g", {}, names.map((name, index) => graphNode(name, index, places[name], half, node, on)));
   svg.append(element("defs", {}, heads), lines, nodes);
   svg.addEventListener("keydown", event => alongCircle(event, svg, names.length));
-  return svg;
+  return {svg, ...listenToMoves(svg, frame, places)};
 }
 
-const onCircle = (angle, radius) => [radius * Math.cos(angle), radius * Math.sin(angle)];
-
 // An arrow as text, since 3,540 of them are read by the browser faster than they are made one by one.
-function arrowPath({source, target, value, strength: strong}, numbers, angles, radius, most, around) {
-  const [from, to] = [onCircle(angles[source], radius - 7), onCircle(angles[target], radius - 10)];
-  // The middle is drawn to the centre and to one side, so that an arrow and the one back lie apart.
-  const [dx, dy] = [to[0] - from[0], to[1] - from[1]];
-  const bend = [0.3 * (from[0] + to[0]) - 0.1 * dy, 0.3 * (from[1] + to[1]) + 0.1 * dx];
+function arrowPath({source, target, value, strength: strong}, numbers, places, most, around) {
   const share = most > 0 ? Math.max(0, strong / most) : 1;
   const kind = around && value < 0 ? "less" : "more";
-  const at = point => `${point[0].toFixed(1)} ${point[1].toFixed(1)}`;
-  return `<path class="arrow ${kind}" d="M${at(from)}Q${at(bend)} ${at(to)}" data-source="${numbers[source]}" data-target="${numbers[target]}" marker-end="url(#head-${kind})" stroke-width="${(0.8 + 3.2 * share).toFixed(2)}" stroke-opacity="${(0.35 + 0.55 * share).toFixed(2)}"/>`;
+  return `<path class="arrow ${kind}" d="${arrowWay(places[source], places[target])}" data-source="${numbers[source]}" data-target="${numbers[target]}" marker-end="url(#head-${kind})" stroke-width="${(0.8 + 3.2 * share).toFixed(2)}" stroke-opacity="${(0.35 + 0.55 * share).toFixed(2)}"/>`;
 }
 
 // Arrows are pointed at and chosen; what one is shows beside the pointer.
@@ -84,15 +78,14 @@ function listenToArrows(lines, shown, on) {
 // Source and target of a drawn arrow.
 const arrowPair = (arrow, shown) => [shown.columns[Number(arrow.dataset.source)], shown.columns[Number(arrow.dataset.target)]];
 
-function graphNode(name, index, angle, radius, node, on) {
-  const [x, y] = onCircle(angle, radius);
-  const left = Math.cos(angle) < -1e-9;
-  const degrees = (180 * angle) / Math.PI;
+function graphNode(name, index, place, half, node, on) {
   const words = title(name);
+  const label = words.length > 24 ? words.slice(0, 23) + "\u2026" : words;
   return element(
     "g",
     {
       class: `node${node === name ? " pinned" : ""}`,
+      transform: `translate(${place.x.toFixed(1)} ${place.y.toFixed(1)})`,
       role: "button",
       tabindex: (node ? node === name : index === 0) ? 0 : -1,
       "aria-pressed": node === name ? "true" : "false",
@@ -111,24 +104,16 @@ function graphNode(name, index, angle, radius, node, on) {
       onfocus: () => on.show(name),
       onblur: () => on.show(null),
     },
-    element("circle", {class: "touch", cx: x, cy: y, r: 12}),
-    element("circle", {class: "dot", cx: x, cy: y, r: 6}),
-    element(
-      "text",
-      {
-        transform: `translate(${onCircle(angle, radius + 11).map(one => one.toFixed(1))}) rotate(${(left ? degrees + 180 : degrees).toFixed(1)})`,
-        "text-anchor": left ? "end" : "start",
-        "dominant-baseline": "central",
-      },
-      words.length > 24 ? words.slice(0, 23) + "\u2026" : words,
-    ),
+    element("circle", {class: "touch", r: 12}),
+    element("circle", {class: "dot", r: 6}),
+    element("text", {...namePlace(place, half, label), "dominant-baseline": "central"}, label),
   );
 }
 
 function alongCircle(event, svg, count) {
   const step = {ArrowRight: 1, ArrowDown: 1, ArrowLeft: -1, ArrowUp: -1}[event.key];
   const now = event.target.closest(".node");
-  if (!step || !now) return;
+  if (!step || !now || event.shiftKey) return;
   event.preventDefault();
   const next = svg.querySelector(`[data-place="${(Number(now.dataset.place) + step + count) % count}"]`);
   now.setAttribute("tabindex", -1);

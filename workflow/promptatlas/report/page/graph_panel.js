@@ -1,6 +1,7 @@
 // The tab of the graph: its threshold, its sign, and whom the lit task helps, in words.
 
 const STEPS = 200;
+let graphShown = null; // {again(), words} of the drawing
 const AGAIN_GRAPH = ["panel", "protocol", "method", "view", "baseline", "seeds", "compare", "order", "clear", "threshold", "sign", "node", "theme"];
 
 // What the lists of a task's arrows are called.
@@ -35,21 +36,35 @@ function drawGraph() {
   slider.setAttribute("aria-valuetext", edge);
   fill("threshold-words", edge + (around ? " from 0" : ""));
   fill("graph-words", graphWords(view, arrows, every));
-  const svg = graphDrawing(view, {arrows, most, node: state.node}, {
+  const {svg, again} = graphDrawing(view, {arrows, most, node: state.node}, {
     choose,
     light: lightCell,
     pin: node => set({node}),
     show: name => showNode(svg, view, arrows, name || state.node),
   });
   fill("graph", svg);
+  graphShown = {again, words: arrowsDrawn(around, threshold, view, arrows, every)};
+  showMoved();
   showNode(svg, view, arrows, state.node);
+}
+
+// Which arrows are drawn, for who sees the graph alone.
+function arrowsDrawn(around, threshold, view, arrows, every) {
+  const sides = {both: "from 0", more: "above 0", less: "below 0"}[state.sign];
+  const sure = state.clear && !state.compare ? ", of clear pairs" : "";
+  const edge = view.text(threshold).replace(/^\+/, "");
+  return `${arrows.length.toLocaleString("en")} of ${every.length.toLocaleString("en")} arrows${sure}: those at least ${around ? `${edge} ${sides}` : edge}.`;
+}
+
+function showMoved() {
+  document.getElementById("on-circle").hidden = !state.moved;
 }
 
 function graphWords(view, arrows, every) {
   const all = every.length.toLocaleString("en");
   const sure = state.clear && !state.compare ? ", clear ones only" : "";
   return every.length
-    ? `${view.title}. ${arrows.length.toLocaleString("en")} of ${all} arrows${sure}, from source to target; thicker is farther${aroundZero(view) ? " from 0" : ""}. Point at a task or choose it to light its arrows.`
+    ? `${view.title}. ${arrows.length.toLocaleString("en")} of ${all} arrows${sure}, from source to target; thicker is farther${aroundZero(view) ? " from 0" : ""}. Point at a task or choose it to light its arrows; drag it to move it.`
     : `${view.title}. There is no arrow to draw${sure}.`;
 }
 
@@ -75,6 +90,10 @@ function showNode(svg, view, arrows, name) {
 }
 
 document.getElementById("choose-sign").addEventListener("change", event => set({sign: event.target.value, threshold: null}));
+document.getElementById("on-circle").addEventListener("click", () => {
+  set({moved: null});
+  document.getElementById("few-arrows").focus(); // what was pressed is gone
+});
 document.getElementById("few-arrows").addEventListener("click", () => set({threshold: null}));
 document.getElementById("choose-threshold").addEventListener("input", event => set({threshold: Number(Number(event.target.value).toPrecision(4))}, {replace: true}));
 document.getElementById("choose-threshold").addEventListener("keydown", event => {
@@ -86,3 +105,4 @@ document.getElementById("choose-threshold").addEventListener("keydown", event =>
   set({threshold: Number(next.toPrecision(4))}, {replace: true});
 });
 sections.register({id: "pane-graph", keys: AGAIN_GRAPH, draw: drawGraph});
+sections.register({id: "pane-graph", keys: ["moved"], draw: () => state.panel === "graph" && graphShown && (graphShown.again(), showMoved())});

@@ -108,8 +108,9 @@ function plotFigure(drawn) {
 // What is shown beside the matrix is of the matrix; colours of arrows mean what the page says around them.
 function paneNotes(drawn) {
   const now = shown();
-  const arrows = drawn.querySelector(".arrow") && aroundZero(now) ? ["Blue arrows are above 0, red ones below; thicker is farther from 0."] : [];
-  return [`${titleWithUnit(now)}.`, ...arrows];
+  const graph = Boolean(drawn.closest("#graph"));
+  const colours = graph && aroundZero(now) ? ["Blue arrows are above 0, red ones below; thicker is farther from 0."] : [];
+  return [`${titleWithUnit(now)}.`, ...(graph ? [graphShown.words] : []), ...colours];
 }
 
 const MOST_CIRCLES = 10000; // dots that are drawn one by one: about 60 bytes each

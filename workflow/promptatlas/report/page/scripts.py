@@ -48,6 +48,7 @@ CONTROLS = (
 WAYS = (
     "tabs.js",
     "lit.js",
+    "graph_places.js",
     "graph.js",
     "graph_panel.js",
     "window_table.js",

@@ -59,6 +59,7 @@ const KEYS = {
   threshold: within(-1e6, 1e6),
   sign: oneOf(["both", "more", "less"], "both"),
   node: oneOf(Object.keys(TASKS), null),
+  moved: given => settledMoves(given),
   measure: (given, {method}) => {
     const known = measuresOf(method);
     return oneOf(known, known[0] ?? null)(given);
