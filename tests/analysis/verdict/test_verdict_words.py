@@ -49,11 +49,11 @@ def test_a_whole_study():
     words = told(summary)
     one = next(one for one in summary["verdict"]["by_method"] if one["method"] == "coop")
     assert words["Which pairs help"].startswith(
-        f"CoOp: {one['n_helping']} of 20 pairs that are measured help: the prompt of the source beats both"
+        f"CoOp: {one['n_helping']} of 20 pairs measured help: the source’s prompt beats both"
     )
     assert (
-        "in every one of 3 seeds" in words["Which pairs help"]
-        and "in brackets 95 % intervals by images and seeds" in words["Which pairs help"]
+        "in each of 3 seeds" in words["Which pairs help"]
+        and "whichever of the two is harder to beat; in brackets 95\u202f% intervals over images and seeds." in words["Which pairs help"]
     )
     first = one["named"][0]
     named = (
@@ -62,22 +62,25 @@ def test_a_whole_study():
     assert named.replace("-", "−") in words["Which pairs help"]
     assert f"would correlate {one['reliability']['estimate']:.2f}" in words["How sure that is"]
     share = summary["explained"][0]["together"]["estimate"]
-    assert f"Similarity of tasks explains {100 * share:.{1 if share < 0.1 else 0}f} %" in words["What explains it"]
+    assert f"Similarity of tasks explains {100 * share:.{1 if share < 0.1 else 0}f}\u202f%" in words["What explains it"]
     assert "CoOp" in words["Which method"] and "VPT" in words["Which method"] and "points" in words["Which method"]
     assert "promptatlas recommend" in words["What next"]
     links = [part for one in topics(summary, "frozen", "coop", names_of(TITLES)) for part in one["parts"] if isinstance(part, dict)]
-    assert {"protocol": "frozen", "method": "coop", "source": first["source"], "target": first["target"]} in [
+    place = {"protocol": "frozen", "method": "coop", "source": first["source"], "target": first["target"]}
+    assert place | {"baseline": first["baseline"]} in [
         link.get("choose") for link in links
     ]
 
 
 def test_nothing_helps():
-    words = told(summarised(changed(transfer_table(N), score=lambda score: 0.5 * score)))
+    transfer = changed(transfer_table(N), score=lambda score: 0.5 * score)
+    words = told(summarised(transfer, contrasts=statistics.contrast(transfer, similarity_table(N), tasks_table(N))))
     assert words["Which pairs help"] == (
-        "CoOp: no source helps another task. None of 20 pairs that are measured beats both zero-shot and the untuned prompt, "
-        "in every one of 3 seeds."
+        "CoOp: no source helps another task. None of 20 pairs measured beats both zero-shot and the untuned prompt, "
+        "in each of 3 seeds."
     )
     assert "What nothing helps" not in words and "beyond doubt" not in words["How sure that is"]
+    assert re.search(r"prompts lose \d+\.\d points against zero-shot\.", words["Which method"])
 
 
 def test_everything_helps():
@@ -85,19 +88,19 @@ def test_everything_helps():
     assert (
         "20 of 20 pairs" in words["Which pairs help"] and words["What nothing helps"] == "Each of the 5 targets is helped by some source."
     )
-    assert "of these 16 that have an interval are beyond doubt" in words["How sure that is"]
+    assert "of the 16 that could be tested are beyond doubt" in words["How sure that is"]
 
 
 def test_one_seed():
     words = told(summarised(transfer_table(N, seeds=(1,), pair=0.9)))
-    assert "in the one seed there is" in words["Which pairs help"] and "by images alone" in words["Which pairs help"]
+    assert "in the one seed there is" in words["Which pairs help"] and "over images alone" in words["Which pairs help"]
     assert "with one seed nothing tells what they would give" in words["How sure that is"]
     assert words["What next"].startswith("Add seeds") and "correlate" not in words["How sure that is"]
 
 
 def test_no_table_of_pairs():
     words = told(summarised(transfer_table(N, pair=0.9), with_pairs=False))
-    assert "in brackets the range over seeds" in words["Which pairs help"]
+    assert "in brackets the range over seeds." in words["Which pairs help"]
     assert "about once in 8 cases" in words["How sure that is"]
     assert told(summarised(transfer_table(N, seeds=(4,), pair=0.9), with_pairs=False))["How sure that is"] == (
         "With one seed, how much of this is luck cannot be told."
@@ -117,7 +120,7 @@ def test_nothing_is_measured_and_a_study_that_runs():
     some = transfer_table(N, pair=0.9)
     some = some[(some["target"] != "task_03") | (some["seed"] == 1)].reset_index(drop=True)
     words = told(summarised(some, with_pairs=False) | so_far)
-    assert "of 16 pairs that are measured so far help" in words["Which pairs help"]
+    assert "of 16 pairs measured so far help" in words["Which pairs help"]
     assert "What nothing helps" not in words or "so far" in words["What nothing helps"]
 
 
@@ -166,7 +169,7 @@ def test_any_matrix_without_a_baseline_names_the_highest_scores():
     mean = table[table["source"] != table["target"]].groupby(["source", "target"])["raw"].mean().sort_values(ascending=False)
     source, target = mean.index[0]
     assert "nothing says what a score would be without a source" in words["Highest scores"]
-    assert f"The highest scores have {source} → {target} ({mean.iloc[0]:.3g})" in words["Highest scores"]
+    assert f"The highest scores: {source} → {target} ({mean.iloc[0]:.3g})" in words["Highest scores"]
     assert "How sure that is" in words and "What nothing helps" not in words
 
 

@@ -1,9 +1,11 @@
-"""Numbers as the verdict writes them: with a true minus, and none below zero by rounding alone."""
+"""Numbers as the verdict writes them: with a true minus, none below zero by rounding alone, and none apart from its unit at a line's end."""
 
 from __future__ import annotations
 
 from collections.abc import Mapping
 from typing import Any
+
+from promptatlas.analysis.p_text import p_is
 
 POINTS = "points"
 
@@ -11,6 +13,11 @@ POINTS = "points"
 def gained(number: float, unit: str) -> str:
     """With its sign: points with one decimal and their unit, others with three digits that count."""
     return f"{_text(number, unit, '+')}{f' {unit}' if unit else ''}"
+
+
+def lost(number: float, unit: str) -> str:
+    """A gain below zero as a loss: without a sign."""
+    return gained(-number, unit).lstrip("+")
 
 
 def range_of(low: float | None, high: float | None, unit: str) -> str:
@@ -28,17 +35,22 @@ def correlation(one: Mapping[str, Any]) -> str:
 
 def share(one: Mapping[str, Any]) -> str:
     """The same of a share, in percent."""
-    ends = "" if one["low"] is None else f" [{100 * one['low']:.0f} to {100 * one['high']:.0f} %]"
+    ends = "" if one["low"] is None else f" [{100 * one['low']:.0f} to {100 * one['high']:.0f}\u202f%]"
     return f"{percent(one['estimate'])}{ends}"
 
 
 def score(number: float, unit: str) -> str:
     """A score as it was given, shares in percent."""
-    return f"{_minus(f'{number:.1f}')} %" if unit == POINTS else _minus(f"{number:.3g}")
+    return f"{_minus(f'{number:.1f}')}\u202f%" if unit == POINTS else _minus(f"{number:.3g}")
 
 
 def percent(number: float) -> str:
-    return f"{100 * number:.{1 if abs(number) < 0.1 else 0}f} %"
+    return f"{100 * number:.{1 if abs(number) < 0.1 else 0}f}\u202f%"
+
+
+def p_held(p: float) -> str:
+    """With its name, in one piece."""
+    return p_is(p).replace(" ", "\u00a0")
 
 
 def _text(number: float, unit: str, sign: str) -> str:

@@ -10,8 +10,7 @@ from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
-from promptatlas.analysis.p_text import p_is, p_value
-from promptatlas.analysis.verdict.numbers import correlation, gained, percent, range_of, score, share
+from promptatlas.analysis.verdict.numbers import correlation, gained, lost, p_held, percent, range_of, score, share
 from promptatlas.analysis.verdict.of_study import UNTUNED_PROMPT, ZERO_SHOT
 from promptatlas.base.messages import counted
 from promptatlas.study.protocols import PROTOCOLS
@@ -66,7 +65,7 @@ def unfinished(summary: Mapping[str, Any]) -> bool:
 
 
 def _seeds(one: Mapping[str, Any]) -> str:
-    return "in the one seed there is" if one["n_seeds"] == 1 else f"in every one of {one['n_seeds']} seeds"
+    return "in the one seed there is" if one["n_seeds"] == 1 else f"in each of {one['n_seeds']} seeds"
 
 
 def _against(one: Mapping[str, Any], names: Names) -> str:
@@ -83,7 +82,7 @@ def _helping(one: Mapping[str, Any], summary: Mapping[str, Any], names: Names) -
     if not one["baselines"]:
         return [f"{method}: nothing says what a score would be without a source, so no source can be said to help."]
     beats = f"beats {_against(one, names)}, {_seeds(one)}"
-    of = f"of {counted(pairs, 'pair')}{' that is' if pairs == 1 else ' that are'} measured{_so_far(summary)}"
+    of = f"of {counted(pairs, 'pair')} measured{_so_far(summary)}"
     if not helping:
         return [f"{method}: no source helps another task{_so_far(summary)}. None {of} {beats}."]
     link = {"text": f"{helping:,} {of}", "section": "matrix"}
@@ -92,18 +91,23 @@ def _helping(one: Mapping[str, Any], summary: Mapping[str, Any], names: Names) -
 
 
 def _subject(names: Names) -> str:
-    return "the prompt of the source" if names.study else "the source"
+    return "the source’s prompt" if names.study else "the source"
 
 
-def _pair(one: Mapping[str, Any], row: Mapping[str, Any], names: Names) -> Part:
+def _pair(one: Mapping[str, Any], row: Mapping[str, Any], names: Names) -> dict[str, Any]:
     place = {"protocol": one["protocol"], "method": one["method"], "source": row["source"], "target": row["target"]}
     return {"text": f"{names.task(row['source'])} → {names.task(row['target'])}", "choose": place}
+
+
+def _over(link: dict[str, Any], row: Mapping[str, Any], names: Names) -> Part:
+    """The cell with the number that stands beside the link: over the same baseline, where the page of a study has several."""
+    return link | {"choose": link["choose"] | {"baseline": row["baseline"]}} if names.study else link
 
 
 def _named(one: Mapping[str, Any], verdict: Mapping[str, Any], names: Names) -> Sentence:
     if one["highest"]:
         highest = one["highest"][:SHOWN]
-        words: Sentence = ["The highest scores have " if len(highest) > 1 else "The highest score has "]
+        words: Sentence = ["The highest scores: " if len(highest) > 1 else "The highest score: "]
         for place, row in enumerate(highest):
             words += [_joint(place, len(highest)), _pair(one, row, names), f" ({score(row['mean'], verdict['headline_unit'])})"]
         return [*words, "."]
@@ -114,10 +118,12 @@ def _named(one: Mapping[str, Any], verdict: Mapping[str, Any], names: Names) -> 
     words = ["Surest is " if len(shown) == 1 else "Surest are "]
     for place, row in enumerate(shown):
         over = f" over {names.baseline(one['protocol'], row['baseline'])}" if several else ""
-        words += [_joint(place, len(shown)), _pair(one, row, names), f" ({_gain(row, verdict['unit'])}{over})"]
+        words += [_joint(place, len(shown)), _over(_pair(one, row, names), row, names), f" ({_gain(row, verdict['unit'])}{over})"]
     common = "" if several else f" over {names.baseline(one['protocol'], shown[0]['baseline'])}"
-    least = ", the baseline that is harder to beat" if len(one["baselines"]) > 1 else ""
-    return [*words, f"{common}{least}{_brackets(one, shown)}."]
+    harder = "Each gain is over whichever of the two is harder to beat" if len(one["baselines"]) > 1 else ""
+    notes = [note for note in (harder, _brackets(one, shown)) if note]
+    last = "; ".join(notes)
+    return [*words, f"{common}.{f' {last[0].upper()}{last[1:]}.' if last else ''}"]
 
 
 def _joint(place: int, count: int) -> str:
@@ -133,10 +139,10 @@ def _brackets(one: Mapping[str, Any], shown: Sequence[Mapping[str, Any]]) -> str
     """What stands in brackets."""
     known = [row["low"] is not None for row in shown]
     if all(known):
-        return f"; in brackets 95 % intervals by {'images and seeds' if one['counts_seeds'] else 'images alone'}"
+        return f"in brackets 95\u202f% intervals over {'images and seeds' if one['counts_seeds'] else 'images alone'}"
     if one["n_seeds"] == 1:
-        return "" if not any(known) else "; in brackets 95 % intervals by images alone, where there are any"
-    return "; in brackets the range over seeds" + ("" if not any(known) else ", or a 95 % interval where there is one")
+        return "" if not any(known) else "in brackets 95\u202f% intervals over images alone, where there are any"
+    return "in brackets the range over seeds" + ("" if not any(known) else ", or a 95\u202f% interval where there is one")
 
 
 def _sure(one: Mapping[str, Any]) -> Sentence:
@@ -148,15 +154,16 @@ def _sure(one: Mapping[str, Any]) -> Sentence:
             "How much of this is luck is not tested: a pair that neither helps nor hurts is above its baseline in every one of "
             f"{one['n_seeds']} seeds about once in {2 ** one['n_seeds']} cases."
         ]  # fmt: skip
-    tested = "" if one["n_tested"] == one["n_helping"] else f" that {'has' if one['n_tested'] == 1 else 'have'} an interval"
+    tested = "" if one["n_tested"] == one["n_helping"] else " that could be tested"
     seeds = "" if one["counts_seeds"] else " Other seeds are not counted in this: with one seed nothing tells what they would give."
-    of = f"of these {one['n_tested']:,}{tested}" if one["n_tested"] > 1 else f"this one{tested}"
-    if not one["n_clear"]:
-        none = f"none {of}" if one["n_tested"] > 1 else "it"
-        return [f"Allowing for the number of pairs, {none} is {'' if one['n_tested'] > 1 else 'not '}beyond doubt "
-                f"(smallest adjusted p {p_value(one['smallest_p'])}).{seeds}"]  # fmt: skip
-    verb = "is" if one["n_clear"] == 1 else "are"
-    return [f"Allowing for the number of pairs, {one['n_clear']:,} {of} {verb} beyond doubt (adjusted p below .05).{seeds}"]
+    several = one["n_tested"] > 1
+    of = f"of the {one['n_tested']:,}{tested}" if several else f"the one{tested}"
+    if one["n_clear"]:
+        found = f"{one['n_clear']:,} {of} {'is' if one['n_clear'] == 1 else 'are'} beyond doubt (adjusted p below .05)"
+    else:
+        beyond = f"none {of} is beyond doubt" if several else f"{of} is not beyond doubt"
+        found = f"{beyond} (smallest adjusted {p_held(one['smallest_p'])})"
+    return [f"Of so many pairs some look good by luck. Allowing for that, {found}.{seeds}"]
 
 
 def _unhelped(one: Mapping[str, Any], summary: Mapping[str, Any], names: Names) -> Sentence:
@@ -178,7 +185,7 @@ def _repeats(one: Mapping[str, Any]) -> Sentence:
     if found["estimate"] is None:
         return []
     link = {"text": "who helps whom", "section": "variance"}
-    return ["With other seeds, ", link, f" would correlate {correlation(found)} with what is seen here."]
+    return ["With other seeds the pattern of ", link, f" would correlate {correlation(found)} with this one (1: the same pattern, 0: an unrelated one)."]
 
 
 def _explained(one: Mapping[str, Any], summary: Mapping[str, Any], names: Names) -> Sentence:
@@ -194,8 +201,8 @@ def _explained(one: Mapping[str, Any], summary: Mapping[str, Any], names: Names)
     if whole["estimate"] is None:
         return [link, f" cannot be held against it: {whole['reason'] or 'nothing could be compared'}."]
     ceiling = found["ceiling"]["estimate"]
-    most = f" (at most {percent(ceiling)} can be explained, the rest is noise between seeds)" if ceiling is not None else ""
-    return [link, f" explains {share(whole)} of who helps whom{most}{_chance(whole, found.get('together_blocks'))}."]
+    most = f"; at most {percent(ceiling)} can be, as the rest is noise between seeds" if ceiling is not None else ""
+    return [link, f" explains {share(whole)} of who helps whom{most}.{_chance(whole, found.get('together_blocks'))}"]
 
 
 def _chance(whole: Mapping[str, Any], beyond: Mapping[str, Any] | None) -> str:
@@ -203,10 +210,10 @@ def _chance(whole: Mapping[str, Any], beyond: Mapping[str, Any] | None) -> str:
     if p is None:
         return ""
     if p >= CLEAR:
-        return f", which chance may explain as well ({p_is(p)})"
+        return f" Chance may explain as much ({p_held(p)})."
     if family is not None and family >= CLEAR:
-        return f", more than chance ({p_is(p)}), but not clearly more than tasks being of one family does ({p_is(family)})"
-    return f", more than chance ({p_is(max(p, family or 0))})"
+        return f" That is more than chance ({p_held(p)}), but may be no more than tasks of one family being alike ({p_held(family)})."
+    return f" That is more than chance ({p_held(max(p, family or 0))})."
 
 
 def _best_method(one: Mapping[str, Any], summary: Mapping[str, Any], names: Names) -> Sentence:
@@ -223,9 +230,10 @@ def _best_method(one: Mapping[str, Any], summary: Mapping[str, Any], names: Name
         ends = range_of(closest["low"], closest["high"], verdict["headline_unit"])
         clearly = closest["low"] is not None and best["ahead"] == best["others"]
         link = {"text": names.method(best["method"]), "choose": {"protocol": one["protocol"], "method": best["method"]}}
-        lead = f" has the highest scores on other tasks of the {len(methods)} {'methods' if names.study else 'matrices'}, "
-        gap = f"{gained(closest['estimate'], verdict['headline_unit'])}{ends} over {names.method(closest['method'])}"
-        words += [link, f"{lead}{gap}{'' if clearly else ', which is not beyond doubt'}. ", *_mean_gain(best, summary, names)]
+        doubt = "" if clearly else ", but not beyond doubt"
+        over = f"{names.method(closest['method'])}{', the next best' if len(methods) > 2 else ''}"
+        gap = f"{gained(closest['estimate'], verdict['headline_unit'])}{ends} over {over}"
+        words += [link, f" has the highest scores on other tasks{doubt}: {gap}. ", *_mean_gain(best, summary, names)]
     opening = verdict["opens"][one["protocol"]]
     if opening["method"] == one["method"] and opening["by"] != "order":
         why = {
@@ -247,7 +255,10 @@ def _mean_gain(best: Mapping[str, Any], summary: Mapping[str, Any], names: Names
         return []
     over = found["over_scratch"]
     gain, baseline = (found["transfer_gain_points_mean"], ZERO_SHOT) if over is None else (over["points_mean"], UNTUNED_PROMPT)
-    return [] if gain is None else [f"On average that is {gained(gain, 'points')} over {names.baseline(best['protocol'], baseline)}. "]
+    if gain is None:
+        return []
+    does = f"lose {lost(gain, 'points')} against" if gain < 0 else f"gain {gained(gain, 'points')} over"
+    return [f"On average its prompts {does} {names.baseline(best['protocol'], baseline)}. "]
 
 
 def _next(one: Mapping[str, Any], summary: Mapping[str, Any], names: Names) -> Sentence:
