@@ -23,7 +23,7 @@ function drawBudget() {
 }
 
 const judged = (one, row, gain) => (one.n_seeds < 2 ? [] : [gain(row.held_out), gain(row.random), percent(row.as_good)]);
-const judgedHead = (one, others) => (one.n_seeds < 2 ? [] : ["in a seed left out", `${others} there`, "of them at least as good"]);
+const judgedHead = (one, others) => (one.n_seeds < 2 ? [] : ["in a seed left out", `${others} there`, "random ones at least as good"]);
 
 function sourcesTable(one, gain) {
   const often = each => (one.n_seeds > 1 && isNumber(each.often) ? ` (${percent(each.often)})` : "");
@@ -31,7 +31,7 @@ function sourcesTable(one, gain) {
     ["sources", "the best", "gain", ...judgedHead(one, "random sources")],
     one.sources.map(row => [`${row.k}`, row.serves.map(each => title(each.source) + often(each)).join(", "), gain(row.gain), ...judged(one, row, gain)]),
     [0, 2, 3, 4, 5],
-    one.n_seeds > 1 ? "In brackets how often a source is among the best when seeds are drawn again." : "",
+    one.n_seeds > 1 ? "In brackets: how often the source is chosen again when seeds are drawn anew." : "",
   );
 }
 
@@ -55,11 +55,11 @@ function groupsWords(one, gain) {
       ["tasks", "gain of each", ...(stable ? ["together when seeds are drawn again"] : [])],
       found.groups.map(each => [each.tasks.map(title).join(", "), gain(each.gain), ...(stable ? [percent(each.together)] : [])]),
       [1, 2],
-      (found.alone.length ? `Alone: ${found.alone.map(title).join(", ")}. ` : "") +
-        `All tasks: ${gain(found.gain)}${stable ? `; in a seed left out ${gain(found.held_out)}, random groups of the same sizes ${gain(found.random)} (${percent(found.as_good)} of them at least as good)` : ""}.`,
+      `Mean over all tasks, those alone counting 0: ${gain(found.gain)}${stable ? `; in a seed left out ${gain(found.held_out)}, random groups of the same sizes ${gain(found.random)} (${percent(found.as_good)} of them are at least as good)` : ""}.`,
     ),
+    found.alone.length ? quiet(`Better alone: ${found.alone.map(title).join(", ")}.`) : null,
     quiet(
-      `Groups of at most ${found.largest}; a task's gain in a group is the mean of what its partners give it, one by one. Whether training the tasks together does as well is still to be tried.`,
+      `Groups of at most ${found.largest}; a task\u2019s gain in a group is the mean of what its partners give it, one by one. Whether training the tasks together does as well is still to be tried.`,
     ),
   ];
 }

@@ -95,7 +95,7 @@ function cellCommands(source, target, seeds) {
     !ORIGIN && DATA.study !== "mini" && "Add --configfile with the study\u2019s own configuration to either command.",
     !ORIGIN && restricted() && "Give --config its pairs=FILE, too, if the configuration does not name the file.",
   ].filter(Boolean);
-  return [element("h4", {}, "Compute it again: ", choose), place, ...notes.map(note => element("p", {class: "quiet"}, note))];
+  return [element("h4", {class: "again"}, "Compute it again: ", choose), place, ...notes.map(note => element("p", {class: "quiet"}, note))];
 }
 
 // As one word of a shell.

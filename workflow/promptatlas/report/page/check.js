@@ -20,7 +20,7 @@ function drawCheck() {
         )
       : unmeasured
         ? para("Others have measured zero-shot scores of these tasks with the same weights, but here none could be measured.")
-        : para("No one\u2019s zero-shot score with these weights is known for these tasks, so there is nothing to check against."),
+        : para("Nobody has published zero-shot scores of these tasks with these weights, so there is nothing to check against."),
     probed
       ? quiet(
           "The linear probe is a logistic regression on the frozen image features of the same few images, its strength chosen on the validation images; mean over seeds.",

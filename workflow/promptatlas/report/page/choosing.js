@@ -14,15 +14,15 @@ function drawChoosing() {
 
 const rangeOf = (low, high) => (isNumber(low) ? ` [${signed(low)}, ${signed(high)}]` : "");
 const expectedText = one => `${signed(one.expected)}${rangeOf(one.expectedLow, one.expectedHigh)}`;
-const promptWords = one => (isTask(one.source) ? `${title(one.source)} by ${methodTitle(one.method)}` : `${title(one.source)}, ${methodTitle(one.method)}`);
+const promptWords = one => title(one.source) + (DATA.methods.length < 2 ? "" : `${isTask(one.source) ? " by" : ","} ${methodTitle(one.method)}`);
 
 // The answer for this target, and how far it can be trusted.
 function choosingWords(found, lines, judged) {
   const [first] = lines;
   const words = [];
   if (judged) words.push(decisionWords(found, lines));
-  else words.push(`By the mean of seeds ${promptWords(first)} comes first (${gainText(first.gain)}${gainUnitWords()}).` + (found.reason ? ` How likely that is to be the best cannot be told: ${found.reason}.` : ""));
-  if (oneSeed()) words.push("With one seed nothing tells what the prompt of another seed would gain, so whether the source is good, or its one prompt was lucky.");
+  else words.push(`${promptWords(first)} comes first${oneSeed() ? "" : " by the mean over seeds"} (${gainText(first.gain)}${gainUnitWords()}).` + (found.reason ? ` How likely that is to be the best cannot be told: ${found.reason}.` : ""));
+  if (oneSeed()) words.push("With one seed nothing tells whether the source is good or was lucky.");
   else if (isNumber(found.held_out)) words.push(`A source that is chosen by the mean of the other seeds gains ${gainText(found.held_out)}${gainUnitWords()} here in the seed left out.`);
   return words;
 }
@@ -66,7 +66,7 @@ function choosingTable({decision, sources}, lines, judged) {
 
 function choosingCaption(shown, sources, judged, several) {
   const count = shown < sources ? `The first ${shown} of ${sources}. ` : "";
-  if (!judged) return `${count}Sources of ${DATA.methods.length > 1 ? "all" : "other tasks"}, by their mean over seeds.`;
+  if (!judged) return `${count}Sources of ${DATA.methods.length > 1 ? "all" : "other tasks"}${oneSeed() ? "" : ", by their mean over seeds"}.`;
   return (
     `${count}This prompt: what the source\u2019s best prompt file is expected to gain over the hand-written prompt on other images, shrunk, as the apparent best of many is so partly by luck, with its 95\u202f% interval. Chance: that one of the source\u2019s prompts is the best of all on this target. ` +
     `Such prompts: mean over seeds${several ? ", with an interval that counts images and seeds: what to expect of a prompt trained anew" : ""}.`

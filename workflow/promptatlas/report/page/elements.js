@@ -22,20 +22,29 @@ function hide(section, hidden) {
   document.querySelector(`nav a[href="#${section}"]`).hidden = hidden;
 }
 
+const [SHORT_WORDS, LONG_WORDS] = [12, 40]; // letters; columns of longer ones keep some width where it is scarce
+
+function headOf(text, longest, numeric) {
+  const width = numeric ? text.length > SHORT_WORDS && "worded" : longest > LONG_WORDS ? "sentences" : longest > SHORT_WORDS && "names";
+  return [numeric && "n", width].filter(Boolean).join(" ") || null;
+}
+
 // A table from a head (strings) and rows of cells (strings, nodes or numbers); columns named in `numeric` stand right.
 function table(head, rows, numeric = [], caption = null) {
+  const letters = cell => (cell instanceof Node ? cell.textContent : `${cell ?? ""}`).length;
+  const longest = head.map((_, index) => Math.max(0, ...rows.map(row => letters(row[index]))));
   const side = index => (numeric.includes(index) ? {class: "n"} : {});
   return element(
     "table",
     {},
-    caption ? element("caption", {class: "quiet"}, caption) : null,
+    caption ? element("caption", {class: "quiet"}, element("span", {}, caption)) : null,
     element(
       "thead",
       {},
       element(
         "tr",
         {},
-        head.map((text, index) => (text ? element("th", {scope: "col", ...side(index)}, text) : element("td"))),
+        head.map((text, index) => (text ? element("th", {scope: "col", class: headOf(text, longest[index], numeric.includes(index))}, text) : element("td"))),
       ),
     ),
     element(
@@ -51,6 +60,9 @@ function table(head, rows, numeric = [], caption = null) {
     ),
   );
 }
+
+// A name that may be broken after its signs and not within its words.
+const breakable = name => name.split(/(?<=[_/.-])/).flatMap((part, place) => (place ? [element("wbr"), part] : [part]));
 
 // What is there for who asks for it.
 const more = (head, ...content) => element("details", {}, element("summary", {}, head), ...content);

@@ -1,6 +1,7 @@
 // The transfer matrix as a table whose cells are reached by pointer, touch and keyboard; a cell is built once and then only painted.
 
 const grid = {rows: [], columns: [], cells: [], heads: {rows: [], columns: []}, margins: null, table: null, size: 0};
+const TALL = 30; // rows beyond which the matrix scrolls in a window of its own, below its labels
 const NO_MARGINS = ["relationship"]; // the means of its lines are zero by what it is
 
 function drawGrid() {
@@ -65,6 +66,7 @@ function buildGrid(now, margins) {
   );
   grid.table = element("table", {role: "grid"}, element("thead", {}, top), element("tbody", {}, body));
   fill("heatmap", grid.table);
+  document.getElementById("heatmap").classList.toggle("tall", now.rows.length > TALL);
   enter(grid.cells[0] && grid.cells[0][0]);
   fitGrid();
 }

@@ -52,18 +52,18 @@ function comparisonWords(base) {
   const left = COMPARED.tasks_left_out.length;
   return [
     para(
-      `Each method is trained${few} and tested on the same task. The best mean over ${COMPARED.n_tasks} tasks has ${nameOf(first.method)} (${percent(first.mean, 1)}), then ${nameOf(second.method)} (${percent(second.mean, 1)}); ` +
+      `Each method is trained${few} and tested on the same task. By the mean over ${COMPARED.n_tasks} tasks, ${nameOf(first.method)} is first (${percent(first.mean, 1)}), ${nameOf(second.method)} second (${percent(second.mean, 1)}); ` +
         (pair && isNumber(pair.low)
           ? `the difference of ${show(pair.difference, 1)} points is ${clear ? "" : "not "}beyond what tasks and seeds leave open (${show(pair.low, 1)} to ${show(pair.high, 1)}).`
           : `how sure that is cannot be told from ${pair && pair.n_seeds === 1 ? "one seed" : "so few tasks"}.`) +
         (base && isNumber(COMPARED.methods.find(one => one.method !== BASE_METHOD).low)
-          ? ` ${helped} of ${others} methods are clearly better than zero-shot.`
+          ? ` ${helped === others ? `All ${others}` : `${helped} of ${others}`} methods are clearly better than zero-shot.`
           : "") +
         (left ? ` ${left} ${left === 1 ? "task is" : "tasks are"} left out, as some methods have no score there.` : ""),
     ),
     quiet(
       (COMPARED.n_seeds > 1
-        ? `Intervals are for ${percent(COMPARED.level)} and for the mean of paired differences: same task, same few images, same seed. They count tasks and seeds as crossed random samples` +
+        ? `Intervals are for ${percent(COMPARED.level)} and for the mean of paired differences: same task, same few images, same seed. They say what other tasks and other seeds may give (tasks and seeds are crossed random samples)` +
           (COMPARED.n_seeds > 2 ? "" : ", and two seeds make them wide") +
           ", one interval at a time."
         : "Differences are paired: same task, same few images. With one seed they have no interval: what all tasks of a seed have in common cannot be told from it.") +

@@ -6,9 +6,9 @@ function linear(from, to, start, end) {
   return number => start + ((number - from) / (to - from || 1)) * (end - start);
 }
 
-// About eight round numbers between two others, zero among them where it lies between.
-function roundSteps(from, to) {
-  const rough = (to - from) / 9;
+// A few round numbers between two others, zero among them where it lies between.
+function roundSteps(from, to, most = 9) {
+  const rough = (to - from) / most;
   const power = 10 ** Math.floor(Math.log10(rough));
   const step = [1, 2, 5, 10].map(one => one * power).find(one => one >= rough);
   const steps = [];
@@ -119,7 +119,20 @@ function tuningPlot(curves) {
   return svg;
 }
 
-const AXIS_LETTERS = 72; // as many as there is room for below an axis
+// On a phone plots are drawn for its width, so that letters stay as large as elsewhere.
+const phone = matchMedia("(max-width: 600px)");
+phone.addEventListener("change", () => sections.redraw(Object.keys(KEYS)));
+
+const LETTER_WIDE = 6.4; // px, of a name beside a plot
+
+// A name as far as there is room for it, cut in the middle, as long names often differ at their end; whole under the pointer.
+function nameBeside(text, right, y) {
+  const signs = [...text];
+  const most = Math.max(Math.floor(right / LETTER_WIDE), 6);
+  const half = Math.floor((most - 1) / 2);
+  const shown = signs.length > most ? `${signs.slice(0, most - 1 - half).join("")}\u2026${signs.slice(-half).join("")}` : text;
+  return element("text", {class: "name", x: right, y, "text-anchor": "end"}, shown, shown === text ? null : element("title", {}, text));
+}
 
 // Text in lines of at most `most` letters, broken between words.
 function brokenAt(text, most) {
@@ -134,13 +147,12 @@ function brokenAt(text, most) {
 
 // Dots with intervals: rows are {name, at, low, high, filled, note} or {head}; `zero` draws a line.
 function intervalPlot(rows, from, to, words, zero = 0) {
-  const width = 560,
-    left = 172,
+  const [width, left, notes] = phone.matches ? [330, 116, 64] : [560, 172, 78],
     step = 22,
-    lines = brokenAt(words, AXIS_LETTERS),
+    lines = brokenAt(words, Math.floor((width - 120) / 6)),
     height = step * rows.length + 26 + 14 * lines.length;
   const bottom = step * rows.length + 6;
-  const x = linear(from, to, left, width - 78);
+  const x = linear(from, to, left, width - notes);
   const svg = element("svg", {
     class: "plot",
     viewBox: `0 0 ${width} ${height}`,
@@ -155,7 +167,7 @@ function intervalPlot(rows, from, to, words, zero = 0) {
       svg.append(element("text", {class: "name strong", x: 0, y: y + 4, "font-weight": 650}, row.head));
       return;
     }
-    svg.append(element("text", {class: "name", x: left - 12, y: y + 4, "text-anchor": "end"}, row.name));
+    svg.append(nameBeside(row.name, left - 12, y + 4));
     if (isNumber(row.low))
       svg.append(
         element("line", {
@@ -181,24 +193,38 @@ function intervalPlot(rows, from, to, words, zero = 0) {
           "stroke-width": 2,
         }),
       );
-    svg.append(element("text", {x: width - 70, y: y + 4}, row.note || ""));
+    svg.append(element("text", {x: width - notes + 8, y: y + 4}, row.note || ""));
   });
-  const steps = roundSteps(from, to);
+  const steps = roundSteps(from, to, phone.matches ? 5 : 9);
   const digits = steps.length > 1 ? Math.max(0, Math.ceil(-Math.log10(steps[1] - steps[0]) - 1e-9)) : 1;
   for (const at of steps) {
     svg.append(element("text", {x: x(at), y: bottom + 14, "text-anchor": "middle"}, show(at, digits)));
   }
   lines.forEach((line, index) =>
-    svg.append(element("text", {x: (x(from) + x(to)) / 2, y: bottom + 30 + 14 * index, "text-anchor": "middle"}, line)),
+    svg.append(element("text", {x: phone.matches ? width / 2 : (x(from) + x(to)) / 2, y: bottom + 30 + 14 * index, "text-anchor": "middle"}, line)),
   );
   return svg;
 }
 
+// What the colours of parts mean, in as many lines as the width asks for: {nodes, height}.
+function partKeys(parts, width) {
+  let [x, y] = [0, 2];
+  const nodes = parts.flatMap(([part, words]) => {
+    const wide = 30 + 5.9 * words.length;
+    if (x && x + wide > width) [x, y] = [0, y + 18];
+    const key = [element("rect", {x, y, width: 10, height: 10, rx: 2, fill: `var(--${part})`}), element("text", {x: x + 15, y: y + 9}, words)];
+    x += wide;
+    return key;
+  });
+  return {nodes, height: y + 28};
+}
+
 // Shares of a whole as stacked bars: rows are [name, {part: share}], parts are [key, words].
 function stackedBars(rows, parts) {
-  const left = 190,
-    width = 640,
-    height = 30 * rows.length + 34;
+  const [width, left] = phone.matches ? [330, 84] : [640, 190];
+  const keys = partKeys(parts, width);
+  const top = keys.height;
+  const height = 30 * rows.length + top + 4;
   const svg = element("svg", {
     class: "plot",
     viewBox: `0 0 ${width} ${height}`,
@@ -206,18 +232,11 @@ function stackedBars(rows, parts) {
     role: "img",
     "aria-label": "Shares of the variance of transfer",
   });
-  let at = 0;
-  for (const [part, words] of parts) {
-    svg.append(
-      element("rect", {x: at, y: 2, width: 10, height: 10, rx: 2, fill: `var(--${part})`}),
-      element("text", {x: at + 15, y: 11}, words),
-    );
-    at += 30 + 5.9 * words.length;
-  }
+  svg.append(...keys.nodes);
   rows.forEach(([name, shares], index) => {
-    const y = 30 * index + 30;
+    const y = 30 * index + top;
     let x = left;
-    svg.append(element("text", {class: "name", x: left - 12, y: y + 15, "text-anchor": "end"}, name));
+    svg.append(nameBeside(name, left - 12, y + 15));
     for (const [part, words] of parts.filter(([part]) => part in shares)) {
       const wide = (shares[part] || 0) * (width - left);
       svg.append(

@@ -56,7 +56,7 @@ function drawBest() {
         class: "link",
         onclick: () => set({ranked: target}),
       },
-      title(target),
+      breakable(title(target)),
     );
     if (others.length === 1 && best.length) return [pick, onlyOne(best[0]), "\u2013", "\u2013"];
     if (allAlike(others)) return [pick, "all sources alike", "\u2013", "\u2013"];
@@ -70,7 +70,7 @@ function drawBest() {
         return element(
           "span",
           {},
-          `${title(one.source)} `,
+          breakable(`${title(one.source)} `),
           element("span", {class: "quiet"}, `${at} [${low}, ${high}]`),
           element("span", {class: "quiet"}, ` place: ${worth}`),
         );
@@ -85,7 +85,7 @@ function drawBest() {
       [],
       oneSeed()
         ? "Other tasks only. The seed that chose a source cannot tell how much it gains, and there is no other."
-        : `Other tasks only; ${gainWords(firstBaseline(state))}, mean over seeds, in brackets their range. Sources are ranked by these means, so that the best seem better than they are; \u201cplace\u201d is what the place is worth: that in a seed left out, of the source that the other seeds put there, mean over seeds.`,
+        : `Other tasks only; ${gainWords(firstBaseline(state))}, mean over seeds, in brackets their range. The first of many seem better than they are, so \u201cplace\u201d says what that place is worth: what the source that the other seeds put there has in a seed left out.`,
     ),
   );
 }
@@ -104,7 +104,7 @@ function leftOut() {
   const {apparent, held_out: worth, low, high} = (bySummary().best_sources || {points: {}}).points;
   if (!isNumber(worth)) return "";
   const range = isNumber(low) ? ` [${gainText(low)}, ${gainText(high)}]` : "";
-  return ` The source that looks best for a target seems to have ${gainText(apparent)} (${gainWords(firstBaseline(state))}; mean over targets); chosen on the other seeds, it has ${gainText(worth)}${range} in the seed left out.`;
+  return ` The source that looks best for a target seems to have ${gainText(apparent)} (${gainWords(firstBaseline(state))}, mean over targets). In a seed that had no part in the choice it has ${gainText(worth)}${range}.`;
 }
 
 function drawSourcesWords() {
@@ -115,14 +115,17 @@ function drawSourcesWords() {
   const found = SUMMARY.regret.find(one => here(one) && one.measure === "ctrl_static" && one.test === "regret@1");
   const luck = oneSeed()
     ? "With one seed the apparent best is partly luck, and nothing here says how much."
-    : `With few seeds the apparent best is partly luck; sources whose ranges over seeds overlap are not told apart.${leftOut()}`;
+    : `The best of many is the best partly by luck.${leftOut()}`;
   fill(
     "sources-words",
     found && isNumber(found.estimate)
-      ? `${methodTitle(state.method)}: always taking the source that was best on average for the other targets costs ${lossText(found.estimate)} against the best source. ${luck}`
+      ? `${methodTitle(state.method)}: always taking the source that is best on average for the other targets costs ${lossText(found.estimate)} against each target\u2019s own best. ${luck}`
       : luck,
   );
 }
+
+// What an interval of a correlation says to a question.
+const yesNo = ({low, high}) => (isNumber(low) && low > 0 ? "Yes" : isNumber(high) && high < 0 ? "No, the contrary" : "Not clearly");
 
 const parts = () => Object.entries(protocolWords().parts);
 
@@ -168,15 +171,15 @@ function drawVariance() {
   else if (why) words.push(`${methodTitle(state.method)}: cannot be told, ${why.reason}.`);
   if (reliable && isNumber(reliable.estimate))
     words.push(
-      `With other seeds, the \u201cwho helps whom\u201d part would correlate ${show(reliable.estimate)}${range(reliable)} with this one.`,
+      `With other seeds, the \u201cwho helps whom\u201d part would correlate ${show(reliable.estimate)}${range(reliable)} with this one (1: the same, 0: an unrelated one).`,
     );
   else if (reliable) words.push(`How well the \u201cwho helps whom\u201d part would repeat cannot be told from one seed.`);
   if (giving && isNumber(giving.estimate))
     words.push(
-      `Do tasks that give much also receive much? Correlation ${show(giving.estimate)}${range(giving)}.`,
+      `Do tasks that give much also receive much? ${yesNo(giving)}: correlation ${show(giving.estimate)}${range(giving)}.`,
     );
   if (mutual && isNumber(mutual.estimate))
-    words.push(`Is help mutual? Correlation ${show(mutual.estimate)}${range(mutual)}.`);
+    words.push(`Is help mutual? ${yesNo(mutual)}: correlation ${show(mutual.estimate)}${range(mutual)}.`);
   fill("variance-words", words.join(" "));
   fill("variance-plot", stackedBars(rows, parts()));
   const one = bySummary();
@@ -186,7 +189,7 @@ function drawVariance() {
       {class: "scroll"},
       element("h3", {}, head),
       table(
-        ["task", `effect${effectWords().unit}`, ...(oneSeed() ? [] : ["of the place in a seed left out"])],
+        ["task", `effect${effectWords().unit}`, ...(oneSeed() ? [] : ["worth of the place in a seed left out"])],
         rows.slice(0, 5).map(row => [title(row.task), effectWords().text(row.effect), ...(oneSeed() ? [] : [effectWords().text(row.held_out)])]),
         [1, 2],
       ),

@@ -133,7 +133,7 @@ function drawStudy() {
   );
   fill(
     "odd",
-    DATA.tasks.filter(one => one.notes).map(one => para(element("strong", {}, one.title), `: ${one.notes}.`)),
+    element("ul", {}, DATA.tasks.filter(one => one.notes).map(one => element("li", {}, element("strong", {}, one.title), `: ${notesInWords(one.notes)}.`))),
   );
   fill("config", JSON.stringify(DATA.config, null, 1));
 }
