@@ -265,6 +265,20 @@ def test_the_address_holds_everything_and_choosing_makes_history(pages, show):
 
 
 @needs_browser
+@pytest.mark.parametrize("name", ["study", "analysed"])
+def test_plots_and_captions_are_read_on_a_phone(pages, show, name):
+    """Plots are drawn for its width, not shrunk to it; a caption is no wider than the window, as wide as its table may be."""
+    page = show(pages[name], OPENED if name == "study" else "", **PHONE)
+    whole(page)
+    letters = page.evaluate("""() => [...document.querySelectorAll("main svg.plot text")].filter(one => one.checkVisibility())
+        .map(one => [one.textContent, parseFloat(getComputedStyle(one).fontSize) * one.getScreenCTM().a])""")
+    assert letters and [one for one in letters if one[1] < 9.5] == []
+    captions = page.evaluate("""() => [...document.querySelectorAll("main caption span")].filter(one => one.checkVisibility())
+        .map(one => [one.textContent, one.getBoundingClientRect().right])""")
+    assert captions and [one for one in captions if one[1] > PHONE["width"]] == []
+
+
+@needs_browser
 def test_paper_has_what_is_chosen_and_opened_in_light_colours(pages, show, tmp_path):
     page = show(pages["study"], f"{OPENED}&ranked=task_04", color_scheme="dark")
     page.evaluate("document.querySelector('#matrix details') && (document.querySelector('#matrix details').open = true)")
@@ -281,7 +295,8 @@ def test_paper_has_what_is_chosen_and_opened_in_light_colours(pages, show, tmp_p
     page.evaluate("dispatchEvent(new Event('beforeprint'))")
     assert page.get_by_label("The chosen cell").is_visible() and page.locator("#panel .scrollbox").first.is_visible()
     assert page.evaluate("document.getElementById('panel').scrollHeight - document.getElementById('panel').clientHeight") <= 1
-    for gone in ("nav", "#theme", ".save", ".command"):
+    assert page.locator("#best tbody button").first.is_visible(), "names of targets are buttons"
+    for gone in ("nav", "#theme", ".save", ".command", ".again"):
         assert not page.locator(gone).first.is_visible(), gone
     opened = page.evaluate("""() => [...document.querySelectorAll("main details:not(.save)")]
         .filter(one => one.parentElement.checkVisibility() && one.open !== one.checkVisibility()).length""")

@@ -48,9 +48,7 @@ def test_a_whole_study():
     summary = summarised(transfer, explained=explained, contrasts=contrasts)
     words = told(summary)
     one = next(one for one in summary["verdict"]["by_method"] if one["method"] == "coop")
-    assert words["Which pairs help"].startswith(
-        f"CoOp: {one['n_helping']} of 20 pairs measured help: the source’s prompt beats both"
-    )
+    assert words["Which pairs help"].startswith(f"CoOp: {one['n_helping']} of 20 pairs measured help: the source’s prompt beats both")
     assert (
         "in each of 3 seeds" in words["Which pairs help"]
         and "whichever of the two is harder to beat; in brackets 95\u202f% intervals over images and seeds." in words["Which pairs help"]
@@ -67,17 +65,14 @@ def test_a_whole_study():
     assert "promptatlas recommend" in words["What next"]
     links = [part for one in topics(summary, "frozen", "coop", names_of(TITLES)) for part in one["parts"] if isinstance(part, dict)]
     place = {"protocol": "frozen", "method": "coop", "source": first["source"], "target": first["target"]}
-    assert place | {"baseline": first["baseline"]} in [
-        link.get("choose") for link in links
-    ]
+    assert place | {"baseline": first["baseline"]} in [link.get("choose") for link in links]
 
 
 def test_nothing_helps():
     transfer = changed(transfer_table(N), score=lambda score: 0.5 * score)
     words = told(summarised(transfer, contrasts=statistics.contrast(transfer, similarity_table(N), tasks_table(N))))
     assert words["Which pairs help"] == (
-        "CoOp: no source helps another task. None of 20 pairs measured beats both zero-shot and the untuned prompt, "
-        "in each of 3 seeds."
+        "CoOp: no source helps another task. None of 20 pairs measured beats both zero-shot and the untuned prompt, in each of 3 seeds."
     )
     assert "What nothing helps" not in words and "beyond doubt" not in words["How sure that is"]
     assert re.search(r"prompts lose \d+\.\d points against zero-shot\.", words["Which method"])

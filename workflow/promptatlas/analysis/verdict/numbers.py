@@ -1,4 +1,4 @@
-"""Numbers as the verdict writes them: with a true minus, none below zero by rounding alone, and none apart from its unit at a line's end."""
+"""Numbers as the verdict writes them: a true minus, none below zero by rounding alone, none parted from its unit at a line's end."""
 
 from __future__ import annotations
 

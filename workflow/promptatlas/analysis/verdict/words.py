@@ -185,7 +185,11 @@ def _repeats(one: Mapping[str, Any]) -> Sentence:
     if found["estimate"] is None:
         return []
     link = {"text": "who helps whom", "section": "variance"}
-    return ["With other seeds the pattern of ", link, f" would correlate {correlation(found)} with this one (1: the same pattern, 0: an unrelated one)."]
+    return [
+        "With other seeds the pattern of ",
+        link,
+        f" would correlate {correlation(found)} with this one (1: the same pattern, 0: an unrelated one).",
+    ]
 
 
 def _explained(one: Mapping[str, Any], summary: Mapping[str, Any], names: Names) -> Sentence:
