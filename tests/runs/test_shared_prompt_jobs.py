@@ -88,7 +88,7 @@ def model(ground):
 @pytest.fixture(autouse=True)
 def loaded_once(model, monkeypatch):
     """All studies here have the same frozen model."""
-    monkeypatch.setattr(backbone, "load", lambda *given: model)
+    monkeypatch.setattr(backbone, "load", lambda *given, **said: model)
 
 
 @pytest.fixture(autouse=True)
