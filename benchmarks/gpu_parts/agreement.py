@@ -17,6 +17,7 @@ from gpu_parts.ledger import Ledger
 from gpu_parts.scene import Noise, Scene, distance, placed
 from promptatlas.backbone.encode import encode_task
 from promptatlas.backbone.model import Backbone
+from promptatlas.backbone.precision import FLOAT16, TF32
 from promptatlas.base.rng import named_rng
 from promptatlas.evaluation import evaluate
 from promptatlas.methods import names, settings
@@ -48,6 +49,8 @@ def measure(scene: Scene, ledger: Ledger) -> None:
     for method in names("prompt"):
         ledger.attempt(f"step {method}", partial(_step, both, exact, method, {}, task, draws))
         ledger.attempt(f"tuning {method}", partial(_tuning, both, method, {}, task, draws))
+        for precision in (TF32, FLOAT16):
+            ledger.attempt(f"step {method}, {precision}", partial(_reduced, scene, method, precision, task, draws))
     for name, own in VARIED.items():
         ledger.attempt(f"step {name}", partial(_step, both, exact, name.split()[0], own, task, draws))
     several = [_draws(one, 2) for one in tasks[:2]]
@@ -142,6 +145,12 @@ def _step(
         "gradient from float64": distance(own_gradient, true_gradient), "the CPU's": distance(gradient, true_gradient),
         "loss from float64": distance(own_loss, true_loss),
     }  # fmt: skip
+
+
+def _reduced(scene: Scene, method: str, precision: str, task: Any, draws: list[Any]) -> dict[str, Any]:
+    """The same in another precision, of which a CPU makes the rounding; float64 without rounding is what both are off from."""
+    both = {"cpu": placed(scene.mini, "cpu", precision), "device": placed(scene.mini, scene.device, precision)}
+    return _step(both, placed(scene.mini, "float64"), method, {}, task, draws)
 
 
 def _tuning(both: dict[str, Backbone], method: str, own: dict[str, Any], task: Any, draws: list[Any]) -> dict[str, Any]:

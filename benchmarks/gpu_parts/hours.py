@@ -12,7 +12,7 @@ from gpu_parts.variants import VARIANTS
 
 STEPS, PAIRS = 109_600, 12.2e6
 PREDICTED = {
-    "float32": 18.5, "tf32": 7.2, "float16 autocast": 4.6, "float32 fused": 16.1, "tf32 fused": 4.2, "float16 products fused": 2.7,
+    "float32 by parts": 18.5, "float32": 16.1, "tf32 everywhere": 4.2, "float16": 2.7,
 }  # fmt: skip
 
 
@@ -27,7 +27,6 @@ def measure(ledger: Ledger) -> None:
                 parts[f"{method} evaluation"] = PAIRS / answers["images and prompts per second"] / 3600
         if len(parts) == 4:
             ledger.row(f"vpt and upt, {variant}", hours=sum(parts.values()), predicted=PREDICTED.get(variant), **parts)
-    for variant in ("float32", "tf32"):
+    for variant, predicted in (("float32", 0.6), ("tf32", 0.15)):
         if step := ledger.found("steps", f"coop, {variant}"):
-            predicted = {"float32": 0.6, "tf32": 0.15}[variant]
             ledger.row(f"coop, {variant}", hours=STEPS * step["ms"] / 3.6e6, predicted=predicted)

@@ -13,6 +13,7 @@ from gpu_parts.scene import Noise, Scene, distance, placed
 from gpu_parts.variants import PLAIN
 from promptatlas.backbone.encode import encode_images
 from promptatlas.backbone.model import Backbone
+from promptatlas.backbone.precision import FLOAT16, TF32
 from promptatlas.evaluation import evaluate
 from promptatlas.methods import settings
 from promptatlas.records.prompt_file import TunedPrompt
@@ -20,7 +21,7 @@ from promptatlas.tasks import metrics
 from promptatlas.tasks.prepared import PreparedTask
 from promptatlas.training import single_task
 
-REDUCED = ("tf32", "float16 autocast", "bfloat16 autocast", "float16 products fused", "float16 products fused, tf32 text")
+REDUCED = (TF32, FLOAT16, "tf32 everywhere", "float16 autocast", "bfloat16 autocast")
 
 
 def measure(scene: Scene, ledger: Ledger) -> None:
@@ -38,8 +39,8 @@ def _mini(scene: Scene, ledger: Ledger, method: str) -> dict[str, Any]:
     paths = sorted((scene.study / "prompts" / method).glob("*/*.safetensors"))
     own = [TunedPrompt.load(path)[0].prompts for path in paths]
     for variant in (PLAIN, *REDUCED):
-        with variants.using(variant, model):
-            found[variant] = [_scores(model, PreparedTask.open(folder), own) for folder in folders]
+        with variants.using(variant, model) as made:
+            found[variant] = [_scores(made, PreparedTask.open(folder), own) for folder in folders]
     plain = found.pop(PLAIN)
     score = np.array([scores for _, scores in plain])
     for variant, tasks in found.items():
@@ -73,8 +74,8 @@ def _large(scene: Scene, ledger: Ledger, method: str) -> dict[str, Any]:
     own = [single_task.scratch(scene.large, method, settings(method), seed).prompts for seed in range(2)]
     found = {}
     for variant in (PLAIN, *REDUCED):
-        with variants.using(variant, scene.large):
-            found[variant] = evaluate.answers(scene.large, task.task.class_names, images, encode_images(scene.large, images), own)
+        with variants.using(variant, scene.large) as large:
+            found[variant] = evaluate.answers(large, task.task.class_names, images, encode_images(large, images), own)
     plain = found.pop(PLAIN)
     centred = plain - plain.mean((1, 2), keepdims=True)
     for variant, answers in found.items():

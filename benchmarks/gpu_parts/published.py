@@ -7,6 +7,7 @@ torch.nn.MultiheadAttention makes.
 
 from __future__ import annotations
 
+from dataclasses import replace
 from functools import partial
 from typing import Any
 
@@ -28,7 +29,7 @@ from promptatlas.training import single_task
 
 METHODS = ("coop", "vpt", "upt")
 TEST_BATCH = 100  # of Dassl
-IN = ("float32", "tf32")
+IN = ("float32", "tf32 everywhere")
 
 
 def measure(scene: Scene, ledger: Ledger) -> None:
@@ -120,7 +121,8 @@ def _same(scene: Scene, method: str) -> dict[str, Any]:
 
 def _step(scene: Scene, method: str, variant: str) -> dict[str, Any]:
     """A step of one prompt, its gradient included, against ours for one and for three prompts together."""
-    with variants.using(variant, scene.large):
+    with variants.using(variant, scene.large) as large:
+        scene = replace(scene, large=large)
         run, _, _ = speed.run_of(scene, method, 1)
         batch = run.settings["batch_size"]
         images = torch.from_numpy(Noise(2, batch, 1, scene.large.architecture.image_size).images("train")).to(scene.device)

@@ -15,6 +15,7 @@ from torch import Tensor, nn
 
 from promptatlas.backbone.architecture import Architecture
 from promptatlas.backbone.model import Backbone, load, towers
+from promptatlas.backbone.precision import FLOAT32, compute_in
 from promptatlas.tasks.draws import Draw
 from promptatlas.tasks.task import Task
 
@@ -69,10 +70,12 @@ class Scene:
         return torch.cuda.max_memory_allocated() / 2**20 if self.cuda else None
 
 
-def placed(model: Backbone, device: str) -> Backbone:
-    """A copy on another device, or in the other precision that `device` names, such as float64 on the CPU."""
+def placed(model: Backbone, device: str, precision: str = FLOAT32) -> Backbone:
+    """A copy of a model of the CPU on another device, as that computes in a precision; `float64` names all of it on the CPU."""
     to = torch.float64 if device == "float64" else device
-    return replace(model, text=copy.deepcopy(model.text).to(to), vision=copy.deepcopy(model.vision).to(to))
+    text, vision = (copy.deepcopy(tower).to(to) for tower in (model.text, model.vision))
+    compute_in(precision, text, vision)
+    return replace(model, text=text, vision=vision, precision=precision)
 
 
 def mini(folder: Path) -> Backbone:
@@ -96,6 +99,7 @@ def random(architecture: Architecture, words: Backbone, device: str) -> Backbone
                 spread = 0.05 if value.dim() == 1 else 0.5 * value[0].numel() ** -0.5
                 value.copy_(torch.randn(value.shape, generator=generator) * spread + centre)
     both = both.to(device)
+    compute_in(FLOAT32, both["text"], both["visual"])  # type: ignore[arg-type]
     return Backbone(architecture, both["text"], both["visual"], words.tokenizer, SCALE, "random")  # type: ignore[arg-type]
 
 

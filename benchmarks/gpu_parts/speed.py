@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import warnings
 from collections import Counter
+from dataclasses import replace
 from functools import partial
 from typing import Any
 
@@ -32,8 +33,8 @@ IMAGES, MANY = 96, 266  # of an evaluation; as many as the largest pass takes
 def steps(scene: Scene, ledger: Ledger) -> None:
     for method in METHODS:
         for variant in VARIANTS:
-            if method == "coop" and variant not in (PLAIN, "tf32"):
-                continue  # its vision tower has no part in a step
+            if method == "coop" and VARIANTS[variant][0] not in ("float32", "tf32"):
+                continue  # its image tower has no part in a step
             ledger.attempt(f"{method}, {variant}", partial(_step, scene, ledger, method, variant, SEEDS))
 
 
@@ -42,12 +43,12 @@ def sizes(scene: Scene, ledger: Ledger) -> None:
     for method in METHODS:
         ledger.attempt(f"{method}, {PROMPTS} prompts, {PLAIN}", partial(_step, scene, ledger, method, PLAIN, PROMPTS, 1))
         ledger.attempt(
-            f"{method}, {PROMPTS} prompts, float16 products fused",
-            partial(_step, scene, ledger, method, "float16 products fused", PROMPTS, 1),
+            f"{method}, {PROMPTS} prompts, float16",
+            partial(_step, scene, ledger, method, "float16", PROMPTS, 1),
         )
         ledger.attempt(f"{method}, 1 prompt, {PLAIN}", partial(_step, scene, ledger, method, PLAIN, 1))
     for tokens in PASSES:
-        name = "float16 products fused"
+        name = "float16"
         ledger.attempt(f"vpt, {name}, {tokens} tokens", partial(_evaluation, scene, ledger, "vpt", name, tokens, MANY))
     ledger.attempt(f"vpt, {PLAIN}, {PASSES[2]} tokens", partial(_evaluation, scene, ledger, "vpt", PLAIN, PASSES[2], MANY, 1))
 
@@ -58,7 +59,7 @@ def kernels(scene: Scene, ledger: Ledger) -> None:
         ledger.attempt(f"waits of {method}", partial(_waits, scene, method))
         ledger.attempt(f"kernels of {method}, {PLAIN}", partial(_kernels, scene, method, PLAIN))
         ledger.attempt(f"host of {method}", partial(_host, scene, method))
-    ledger.attempt("kernels of vpt, float16 products fused", partial(_kernels, scene, "vpt", "float16 products fused"))
+    ledger.attempt("kernels of vpt, float16", partial(_kernels, scene, "vpt", "float16"))
 
 
 def evaluations(scene: Scene, ledger: Ledger) -> None:
@@ -82,8 +83,8 @@ def run_of(scene: Scene, method: str, learners: int, steps: int = STEPS, classes
 
 def _step(scene: Scene, ledger: Ledger, method: str, variant: str, learners: int, steps: int = STEPS) -> dict[str, Any]:
     scene.tidy()
-    with variants.using(variant, scene.large):
-        run, chosen, orders = run_of(scene, method, learners, steps)
+    with variants.using(variant, scene.large) as large:
+        run, chosen, orders = run_of(replace(scene, large=large), method, learners, steps)
         scene.tidy()
         taken = scene.seconds(lambda: run._epoch(chosen, orders), 3)
         peak = scene.peak_mib()
@@ -122,8 +123,8 @@ def _kernels(scene: Scene, method: str, variant: str) -> dict[str, Any]:
     """How many kernels a step has, and how long the device is busy of the time that it takes."""
     from torch.profiler import ProfilerActivity, profile
 
-    with variants.using(variant, scene.large):
-        run, chosen, orders = run_of(scene, method, SEEDS, 2)
+    with variants.using(variant, scene.large) as large:
+        run, chosen, orders = run_of(replace(scene, large=large), method, SEEDS, 2)
         run._epoch(chosen, orders)
         with profile(activities=[ProfilerActivity.CUDA if scene.cuda else ProfilerActivity.CPU]) as profiled:
             taken = scene.seconds(lambda: run._epoch(chosen, orders), 1, 0)
@@ -160,8 +161,8 @@ def _evaluation(
     usual = TOKENS_PER_PASS[scene.device]
     TOKENS_PER_PASS[scene.device] = tokens
     try:
-        with variants.using(variant, scene.large):
-            run = partial(evaluate.answers, scene.large, task.task.class_names, images, features, own)
+        with variants.using(variant, scene.large) as large:
+            run = partial(evaluate.answers, large, task.task.class_names, images, features, own)
             scene.tidy()
             taken = scene.seconds(run, repeats)
             peak = scene.peak_mib()

@@ -1,48 +1,54 @@
-"""Ways to compute with frozen towers, as experiments: the path of today, tensor cores, half precision, fused attention.
+"""Ways to compute with frozen towers: the precisions that can be set and, as experiments, other forms of the same.
 
-None of it is what promptatlas does but the first. A variant holds inside `with using(name, backbone):`.
+A variant holds inside `with using(name, backbone) as model`, for the model that it gives.
 """
 
 from __future__ import annotations
 
+import copy
 from collections.abc import Callable, Iterator
 from contextlib import ExitStack, contextmanager
+from dataclasses import replace
+from typing import Any
 
 import torch
-import torch.nn.functional as F
 from torch import Tensor
 
-from promptatlas.backbone import vision as vision_module
+from promptatlas.backbone.block import ACTIVATIONS, SLOPE
 from promptatlas.backbone.model import Backbone
+from promptatlas.backbone.precision import FLOAT16, FLOAT32, TF32, compute_in
+from promptatlas.backbone.vision import FUSED
 
-PLAIN = "float32"
-# name -> (kind of product whose ceiling counts, TF32, autocast of the vision tower, products of the vision tower, fused attention)
-VARIANTS: dict[str, tuple[str, bool, torch.dtype | None, torch.dtype | None, bool]] = {
-    PLAIN: ("float32", False, None, None, False),
-    "float32 fused": ("float32", False, None, None, True),
-    "tf32": ("tf32", True, None, None, False),
-    "tf32 fused": ("tf32", True, None, None, True),
-    "float16 autocast": ("float16", False, torch.float16, None, False),
-    "bfloat16 autocast": ("bfloat16", False, torch.bfloat16, None, False),
-    "float16 products": ("float16", False, None, torch.float16, False),
-    "float16 products fused": ("float16", False, None, torch.float16, True),
-    "float16 products fused, tf32 text": ("float16", True, None, torch.float16, True),
+PLAIN = FLOAT32
+# name -> (kind of product whose ceiling counts, precision that is set, TF32 everywhere, autocast of the image tower, as a CPU attends)
+VARIANTS: dict[str, tuple[str, str, bool, torch.dtype | None, bool]] = {
+    PLAIN: ("float32", FLOAT32, False, None, False),
+    "float32 by parts": ("float32", FLOAT32, False, None, True),
+    TF32: ("tf32", TF32, False, None, False),
+    "tf32 everywhere": ("tf32", FLOAT32, True, None, False),
+    FLOAT16: ("float16", FLOAT16, False, None, False),
+    "float16 autocast": ("float16", FLOAT32, False, torch.float16, False),
+    "bfloat16 autocast": ("bfloat16", FLOAT32, False, torch.bfloat16, False),
 }
 
 
 @contextmanager
-def using(name: str, backbone: Backbone) -> Iterator[None]:
-    _, tf32, autocast, products, fused = VARIANTS[name]
+def using(name: str, backbone: Backbone) -> Iterator[Backbone]:
+    """The model itself for the plain variant, a copy for others. backbone: in float32, as its device computes it."""
+    _, precision, tf32, autocast, by_parts = VARIANTS[name]
+    if name == PLAIN:
+        yield backbone
+        return
+    model = replace(backbone, text=copy.deepcopy(backbone.text), vision=copy.deepcopy(backbone.vision), precision=precision)
+    compute_in(precision, model.text, model.vision)
     with ExitStack() as stack:
         if tf32:
             stack.enter_context(_tf32())
         if autocast is not None:
-            stack.enter_context(_autocast(backbone, autocast))
-        if products is not None:
-            stack.enter_context(_products(backbone, products))
-        if fused:
-            stack.enter_context(_replaced(vision_module, "attend", attend_fused))
-        yield
+            stack.enter_context(_autocast(model, autocast))
+        if by_parts:
+            stack.enter_context(_parted(model))
+        yield model
 
 
 @contextmanager
@@ -53,16 +59,6 @@ def _tf32() -> Iterator[None]:
         yield
     finally:
         torch.backends.cuda.matmul.allow_tf32, torch.backends.cudnn.allow_tf32 = before
-
-
-@contextmanager
-def _replaced(owner: object, name: str, value: object) -> Iterator[None]:
-    before = getattr(owner, name)
-    setattr(owner, name, value)
-    try:
-        yield
-    finally:
-        setattr(owner, name, before)
 
 
 @contextmanager
@@ -88,35 +84,23 @@ def _autocast(backbone: Backbone, dtype: torch.dtype) -> Iterator[None]:
 
 
 @contextmanager
-def _products(backbone: Backbone, dtype: torch.dtype) -> Iterator[None]:
-    """The four products of each vision layer and its attention in half precision; residual stream, norms, projection in float32."""
-    kept: dict[tuple[int, torch.Size], tuple[Tensor, Tensor | None]] = {}
-
-    def linear(x: Tensor, weight: Tensor, bias: Tensor | None = None) -> Tensor:
-        key = weight.data_ptr(), weight.shape
-        if key not in kept:
-            kept[key] = weight.to(dtype), None if bias is None else bias.to(dtype)
-        return F.linear(x.to(dtype), *kept[key])
-
-    blocks = list(backbone.vision.transformer.resblocks)  # type: ignore[union-attr, arg-type]
-    for block in blocks:
-        object.__setattr__(block, "linear", linear)
+def _parted(backbone: Backbone) -> Iterator[None]:
+    """Attention without copies of a prompt's keys, by several calls, and QuickGELU apart from the weights."""
+    device = backbone.device.type
+    before = FUSED[device]
+    FUSED[device] = False
+    _unfold(backbone.vision)
     try:
         yield
     finally:
-        for block in blocks:
-            object.__delattr__(block, "linear")
+        FUSED[device] = before
 
 
-def attend_fused(q: Tensor, k: Tensor, v: Tensor, shared: tuple[Tensor, Tensor] | None, mask: Tensor | None = None) -> Tensor:
-    """What `block.attend` gives, by one fused call on four-dimensional tensors: a prompt's keys are copied to every image."""
-    if mask is not None:
-        raise ValueError("only the vision tower attends without a mask")
-    prompts, images = len(q) if shared is None else max(len(q), len(shared[0])), q.shape[2]
-    if shared is not None:
-        k, v = (
-            torch.cat([part.unsqueeze(2).expand(-1, -1, images, -1, -1), own.expand(prompts, -1, -1, -1, -1)], dim=-2)
-            for part, own in zip(shared, (k, v), strict=True)
-        )
-    q, k, v = (part.expand(prompts, -1, -1, -1, -1).transpose(1, 2).flatten(0, 1) for part in (q, k, v))
-    return F.scaled_dot_product_attention(q, k, v).unflatten(0, (prompts, images)).transpose(1, 2)
+@torch.no_grad()
+def _unfold(vision: Any) -> None:
+    for block in vision.transformer.resblocks:
+        if block.mlp.activation is torch.nn.functional.silu:
+            block.mlp.c_fc.weight.div_(SLOPE)
+            block.mlp.c_fc.bias.div_(SLOPE)
+            block.mlp.c_proj.weight.mul_(SLOPE)
+            block.mlp.activation = ACTIVATIONS[True]
