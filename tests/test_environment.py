@@ -86,8 +86,3 @@ def test_the_hooks_of_pre_commit_run_what_make_lint_runs():
     hooks = [hook for repo in yaml.safe_load((ROOT / ".pre-commit-config.yaml").read_text())["repos"] for hook in repo["hooks"]]
     assert recipe and {hook["entry"] for hook in hooks} == {line.strip().replace("$(BIN)", ".venv/bin") for line in recipe[1].splitlines()}
     assert all(hook["language"] == "system" for hook in hooks)
-
-
-def test_an_installed_promptatlas_says_that_it_has_types():
-    assert "py.typed" in PROJECT["tool"]["setuptools"]["package-data"]["promptatlas"]
-    assert (ROOT / "workflow" / "promptatlas" / "py.typed").exists()

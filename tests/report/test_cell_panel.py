@@ -223,7 +223,7 @@ def test_cells_after_the_first_open_at_once(made):
 def test_whole_paths_of_commands_are_known_to_who_publishes_the_page():
     asked = {
         "folder": "/home/me/work",
-        "snakefile": ["--snakefile", "/opt/atlas/Snakefile"],
+        "program": ["snakemake", "--snakefile", "/opt/atlas/Snakefile"],
         "files": ["--configfile", "a.yaml", "/data/b.yaml"],
     }
     data = {"origin": asked | {"values": ["seeds=[1]", "results=/data/out"]}}

@@ -5,8 +5,9 @@ import shlex
 import pytest
 from snakemake.cli import parse_config
 
+from promptatlas.base import place
 from promptatlas.cli.configured import given_values
-from promptatlas.runs.asked import PLAINLY, Asked
+from promptatlas.runs.asked import PLAINLY, Asked, here as asked_here
 from promptatlas.study import schema
 
 
@@ -36,6 +37,26 @@ def test_the_first_place_that_snakemake_looks_at_counts(here):
         (here / usual).parent.mkdir(exist_ok=True)
         (here / usual).touch()
     assert Asked.of([], {}, str(here / "workflow/Snakefile")).snakefile == "workflow/Snakefile"
+
+
+def test_the_installed_snakefile_is_run_by_the_command_of_the_package(here, monkeypatch):
+    installed = here / "share" / "Snakefile"
+    installed.parent.mkdir()
+    installed.touch()
+    for name, value in (("INSTALLED", True), ("SNAKEFILE", installed)):
+        monkeypatch.setattr(place, name, value)
+    asked = Asked.of(["a.yaml"], {}, str(installed))
+    assert asked.snakefile == "" and asked.program == ["promptatlas", "run"]
+    asked.note()
+    assert Asked.noted() == asked
+    (here / "elsewhere").touch()
+    assert Asked.of([], {}, str(here / "elsewhere")).program == ["snakemake", "--snakefile", "elsewhere"]
+
+
+def test_in_a_folder_without_a_snakefile_the_command_of_the_package_runs_studies(here):
+    assert asked_here() == ["promptatlas", "run"]
+    (here / "Snakefile").touch()
+    assert asked_here() == ["snakemake"]
 
 
 def test_values_mean_the_same_to_snakemake_and_to_promptatlas_again():

@@ -7,25 +7,29 @@ import argparse
 import os
 import shlex
 import signal
-import subprocess
 import sys
 from collections.abc import Sequence
 from contextlib import suppress
 from importlib.metadata import version
 from pathlib import Path
-from typing import Any
+from typing import Any, NoReturn
 
+from promptatlas.base import place
 from promptatlas.base.errors import INTERRUPTED, NOTHING_LOST, UserError
 from promptatlas.base.messages import counted, plain, suggest
-from promptatlas.cli import analyse, budget, class_names, configured, recommend, report
+from promptatlas.cli import analyse, budget, check, class_names, configured, new, recommend, report, run as run_study
 from promptatlas.records.cells import Cell
-from promptatlas.runs import data_folders, failures, plugin_changes
+from promptatlas.runs import asked, data_folders, failures, plugin_changes
 from promptatlas.study import configuration
 from promptatlas.study.study import Study
 
 
 def main(arguments: Sequence[str] | None = None) -> None:
-    options = parser().parse_args(arguments)
+    whole = parser()
+    options, more = whole.parse_known_args(arguments)
+    if more and not getattr(options, "takes_more", False):
+        whole.error(f"unrecognized arguments: {' '.join(more)}")
+    options.more = more
     with suppress(AttributeError):  # a stand-in of a notebook or a test takes any text
         output: Any = sys.stdout
         output.reconfigure(errors="backslashreplace")  # as stderr does: no name of a file ends the command
@@ -49,6 +53,10 @@ def parser() -> argparse.ArgumentParser:
     whole = argparse.ArgumentParser(prog="promptatlas", description=__doc__.splitlines()[0])
     whole.add_argument("--version", action="version", version=f"promptatlas {version('promptatlas')}")
     commands = whole.add_subparsers(required=True, metavar="command")
+
+    new.add(commands)
+    looked = check.add(commands)
+    run_study.add(commands)
 
     status = commands.add_parser(
         "status", help="count what is done, missing, stale and failed, and say why",
@@ -140,7 +148,7 @@ def parser() -> argparse.ArgumentParser:
     archive.add_argument("-o", "--output", type=Path, required=True, help="the archive to write, such as study.tar.gz")
     archive.set_defaults(run=_pack)
 
-    for command in (status, rerun, coming, ahead, manual, watched, archive, *choosing):
+    for command in (looked, status, rerun, coming, ahead, manual, watched, archive, *choosing):
         command.add_argument("--configfile", type=Path, help="another study's configuration, on top of config.yaml")
         command.add_argument(
             "--config", nargs="+", action="extend", default=[], metavar="KEY=VALUE", help="values on top of both, as Snakemake takes them"
@@ -169,15 +177,15 @@ def _status(options: argparse.Namespace) -> int:
     return status_lines.code(found) or (1 if wrong else 0)
 
 
-def _rerun(options: argparse.Namespace) -> int:
+def _rerun(options: argparse.Namespace) -> NoReturn:
     study = configured.study(options)
     files = [str(study.paths.cell(cell)) for cell in _cells(study, options)]
-    command = [sys.executable, "-m", "snakemake", "--cores", options.cores]
+    command = [*([] if asked.here() == [*asked.SNAKEMAKE] else ["--snakefile", str(place.SNAKEFILE)]), "--cores", options.cores]
     command += [f"--configfile={options.configfile}"] if options.configfile else []
     command += ["--config", *options.config] if options.config else []
     command += [f"--profile={profile}" for profile in options.profile or []]
     command += ["--dry-run"] if options.dry_run else []
-    return subprocess.call([*command, "--forcerun", *files])
+    run_study.snakemake([*command, "--forcerun", *files])
 
 
 def _next(options: argparse.Namespace) -> int:
@@ -195,7 +203,7 @@ def _next(options: argparse.Namespace) -> int:
         except OSError as error:
             raise UserError(f"{options.output} cannot be written ({error.strerror}); name another file with -o") from None
         file = ["--configfile", str(options.configfile)] if options.configfile else []
-        words = ["snakemake", "--cores", "2", *file, "--config", *(options.config or []), f"pairs={options.output}"]
+        words = [*asked.here(), "--cores", "2", *file, "--config", *(options.config or []), f"pairs={options.output}"]
         print(f"measure them with: {shlex.join(words)}", file=sys.stderr)
     return 0
 

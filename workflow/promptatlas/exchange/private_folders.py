@@ -14,7 +14,7 @@ from collections.abc import Callable, Mapping
 from pathlib import Path
 
 from promptatlas.backbone.kinds import LOCAL
-from promptatlas.base import plugins
+from promptatlas.base import place, plugins
 from promptatlas.report.page import markup, origin
 from promptatlas.study.study import Study
 
@@ -72,7 +72,7 @@ def _folders(study: Study) -> set[str]:
         study.config["data_root"],
         str(study.folder),
     ]
-    program = [sys.prefix, sys.base_prefix, str(Path(__file__).parents[3])]
+    program = [sys.prefix, sys.base_prefix, str(place.ROOT)]
     places = [os.path.expanduser(one) for one in [*given, *program] if one]
     whole = {os.path.abspath(one) for one in places if os.path.isabs(one) or os.path.exists(one)}
     return whole | {os.path.realpath(one) for one in whole}

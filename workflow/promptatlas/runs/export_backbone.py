@@ -1,6 +1,6 @@
 """The job that makes the frozen model of a study, and notes what it was made from."""
 
-from promptatlas.backbone import export as backbone
+from promptatlas.backbone import export as backbone, sharing
 from promptatlas.base.progress import Say
 from promptatlas.runs import changes
 from promptatlas.study.study import Study
@@ -14,6 +14,9 @@ def export(study: Study, mark: str, say: Say) -> None:
         if earlier.name != mark:
             earlier.unlink(missing_ok=True)
     study.paths.backbone_made_from.unlink(missing_ok=True)
-    backbone.export(model, pretrained, study.paths.backbone_folder)
+    folder = study.paths.backbone_folder
+    backbone.export(model, pretrained, folder)
+    if other := sharing.share(folder, [beside for beside in study.folder.parent.glob(f"*/{folder.name}") if beside != folder]):
+        say(f"its weights are those of {other.parent.name}, and one file on disk with them")
     if mark:
         changes.note_backbone(study, mark)

@@ -51,8 +51,21 @@ def _prepare(study: Study, name: str, workers: int, say: Say, mark: str) -> None
     if study.data.is_embedded(name):
         preparation.prepare_embedded(name, study.paths.task_folder(name))
         return
-    needs = preparation.Needs(
-        size=json.loads(study.paths.architecture.read_text())["image_size"],
+    needs = needs_of(study, name, json.loads(study.paths.architecture.read_text())["image_size"])
+    source = study.data.source(name)
+    if source is None:
+        raise UserError(f"where the data of task {name!r} are is not known any more; delete {study.paths.fetched} and run again")
+    study.paths.made_from(name).unlink(missing_ok=True)
+    before = changes.look(source, study.data.root) or {}
+    images = preparation.prepare(study.data.entry(name), source, study.data.root, study.paths.task_folder(name), needs, workers, say)
+    described, files = changes.description(study, name, source), _with_unpacked(study, source, before)
+    seen.write(study.paths.made_from(name), changes.noted(files, images, described, changes.place(study, name), mark))
+
+
+def needs_of(study: Study, name: str, size: int) -> preparation.Needs:
+    """What a study wants of a task whose images are fitted to `size` pixels."""
+    return preparation.Needs(
+        size=size,
         resize=study.config["resize"],
         shots=study.shots_of(name),
         seeds=study.seeds,
@@ -62,14 +75,6 @@ def _prepare(study: Study, name: str, workers: int, say: Say, mark: str) -> None
         tried_shots=max(study.choice.shots, default=0),
         tried_seeds=study.choice.draws,
     )
-    source = study.data.source(name)
-    if source is None:
-        raise UserError(f"where the data of task {name!r} are is not known any more; delete {study.paths.fetched} and run again")
-    study.paths.made_from(name).unlink(missing_ok=True)
-    before = changes.look(source, study.data.root) or {}
-    images = preparation.prepare(study.data.entry(name), source, study.data.root, study.paths.task_folder(name), needs, workers, say)
-    described, files = changes.description(study, name, source), _with_unpacked(study, source, before)
-    seen.write(study.paths.made_from(name), changes.noted(files, images, described, changes.place(study, name), mark))
 
 
 def _with_unpacked(study: Study, source: dict[str, Any], before: seen.Look) -> seen.Look:

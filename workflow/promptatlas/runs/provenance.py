@@ -18,7 +18,7 @@ from pathlib import Path
 from typing import Any
 
 from promptatlas import backbone
-from promptatlas.base import plugins
+from promptatlas.base import place, plugins
 from promptatlas.base.files import replace, sha256
 from promptatlas.base.progress import RAN_ON
 from promptatlas.base.version import NUMERICS_VERSION
@@ -43,7 +43,7 @@ def gathered(study: Study) -> dict[str, Any]:
     """Everything that the file holds. A task or draw that failed has no hash."""
     return {
         "study": study.name,
-        "code": code(Path(__file__).parents[3]),
+        "code": code(place.ROOT),
         "numerics": NUMERICS_VERSION,
         "versions": versions(),
         "system": platform.platform(),

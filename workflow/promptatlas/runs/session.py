@@ -14,7 +14,7 @@ from contextlib import suppress
 from pathlib import Path
 from typing import Any, NoReturn
 
-from promptatlas.base import running
+from promptatlas.base import place, running
 from promptatlas.base.errors import INTERRUPTED, NOTHING_LOST, UserError, of_the_disk
 from promptatlas.base.files import sweep
 from promptatlas.base.messages import counted
@@ -154,7 +154,7 @@ def begin(study: Study, forced: Iterable[str], everything: bool) -> None:
     sweep(Path(folder) for folder, _, _ in os.walk(study.folder))
     running.forget_killed(study.paths.log("any").parent)
     _on_interrupt(_stop)
-    library = str(Path(__file__).parents[2])
+    library = str(place.PACKAGE.parent)
     os.environ["PYTHONPATH"] = os.pathsep.join(filter(None, [library, os.environ.get("PYTHONPATH")]))
     os.environ[FORCED] = json.dumps(["*"] if everything else sorted(map(os.path.normpath, of_stages(study, forced))))
     os.environ[DETERMINISTIC] = "1" if study.config["deterministic"] else ""

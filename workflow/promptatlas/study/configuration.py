@@ -86,7 +86,8 @@ def _resolve_tasks(config: dict[str, Any]) -> None:
         if name in catalogue.names("mini"):
             catalogue.described(name, {})
     if config["tasks"] == "all":
-        config["tasks"] = [*config["data"]] if config["benchmark"] == "own" else catalogue.names(config["benchmark"])
+        named = [] if config["benchmark"] == "own" else catalogue.names(config["benchmark"])
+        config["tasks"] = list(dict.fromkeys([*named, *config["data"]]))
     if len(config["tasks"]) < 2:
         raise UserError("a study needs at least 2 tasks; describe your own under `data` or list others under `tasks`")
     for task in config["tasks"]:

@@ -6,7 +6,6 @@ Knows nothing of tasks, methods and what else names stand for.
 import copy
 import re
 from functools import cache
-from pathlib import Path
 from typing import Any
 
 import jsonschema
@@ -14,8 +13,9 @@ import yaml
 
 from promptatlas.base.errors import UserError
 from promptatlas.base.messages import plain, shown, suggest
+from promptatlas.base.place import SCHEMAS
 
-SCHEMA = Path(__file__).resolve().parents[2] / "schemas" / "config.schema.yaml"
+SCHEMA = SCHEMAS / "config.schema.yaml"
 MOST_VALUES = 100_000
 WORDS: dict[str, bool | None] = yaml.SafeLoader.bool_values | {"null": None, "~": None}
 

@@ -35,6 +35,7 @@ from promptatlas.tasks.twins import same_images
 REFERENCE_IMAGES = 2000
 VALIDATION_SHARE = 0.2
 FEW = 5
+NO_PROMPT = "no prompt can be trained with some seeds: "
 
 
 @dataclass(frozen=True)
@@ -111,7 +112,7 @@ def prepare(entry: TaskEntry, source: dict, data_root: Path, folder: str | Path,
     skipped = {split: kept[split].skipped if split in kept else _broken(works[split], decoded[split]) for split in works}
     _require_enough(task, listing, works, skipped, needs.shots)
     for why in dict.fromkeys(str(own) for own in (_whether_enough(task, own, skipped) for own in drawn.values()) if own):
-        say(f"no prompt can be trained with some seeds: {why}")
+        say(NO_PROMPT + why)
     pools, factors = {}, []
     for split, work in works.items():
         labels = listing.splits[split].labels if split in listing.splits else listing.splits["test"].labels[:0]

@@ -53,6 +53,11 @@ def upright(image: Image.Image) -> Image.Image:
     return colours.transpose(turn) if turn is not None else colours
 
 
+def is_turned(image: Image.Image) -> bool:
+    """Whether its EXIF orientation says that it is not stored upright."""
+    return _orientation(image) in TURNS
+
+
 def opened(file: str | Path | BinaryIO) -> Image.Image:
     """The image of one of FORMATS in a file, not decoded yet. Raises UnidentifiedImageError for any other."""
     Image.init()  # of some formats Pillow knows only after this whether it can read them here

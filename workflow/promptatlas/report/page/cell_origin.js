@@ -69,14 +69,14 @@ const DIGITS = 12; // of a commit
 // Both commands for the cell of a seed, or of all, as whoever ran the study would write them.
 function commands(source, target, seeds, seed) {
   const files = (seed === "all" ? seeds : [seed]).map(one => cellFile(source, target, one));
-  const {folder, snakefile, files: configured, values, rerun} = ORIGIN || {snakefile: [], files: [], values: [], rerun: []};
+  const {folder, program, files: configured, values, rerun} = ORIGIN || {program: ["snakemake"], files: [], values: [], rerun: []};
   const from = folder ? `cd ${quoted(folder)} && ` : "";
   const words = some => some.map(quoted).join(" ");
   const which = ["--method", state.method, "--source", source, "--target", target];
   if (DATA.protocols.length > 1) which.push("--protocol", state.protocol);
   if (seed !== "all") which.push("--seed", seed);
   return [
-    from + words(["snakemake", ...snakefile, "--cores", "2", ...configured, "--config", ...values, `only=${source}`, "--forcerun", ...files]),
+    from + words([...program, "--cores", "2", ...configured, "--config", ...values, `only=${source}`, "--forcerun", ...files]),
     ...(rerun ? [from + words(["promptatlas", "rerun", ...which, ...rerun])] : []),
   ];
 }

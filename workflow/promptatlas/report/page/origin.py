@@ -8,6 +8,7 @@ from importlib.metadata import PackageNotFoundError, version
 from pathlib import Path
 from typing import Any
 
+from promptatlas.base import place
 from promptatlas.base.version import NUMERICS_VERSION
 from promptatlas.records.cells import Cell
 from promptatlas.report.page import markup
@@ -21,14 +22,14 @@ MOST_JOBS = 1000  # whose logs a page names one by one
 def of_study(study: Study, asked: Asked) -> dict[str, Any]:
     """What the page needs to name all that belongs to a cell. In paths stand {protocol}, {method}, {seed}, {target} and {source}.
 
-    folder: from which the study was run, and from which the other paths count; command: how Snakemake was asked, as far as it says
-    which study it is; rerun: the same for promptatlas, null where that does not find the Snakefile; cell, prompts (by source, "" for
-    any task): files; logs: of jobs, with what each made; made: versions and dates.
+    folder: from which the study was run, and from which the other paths count; program, files, values: how Snakemake was asked, as far
+    as it says which study it is; rerun: the same for promptatlas, null where that does not find the Snakefile; cell, prompts (by source,
+    "" for any task): files; logs: of jobs, with what each made; made: versions and dates.
     """
     shared = [*(["--configfile", *asked.files] if asked.files else []), *(["--config", *asked.values] if asked.values else [])]
     return {
         "folder": str(Path.cwd()),
-        "snakefile": ["--snakefile", asked.snakefile] if asked.snakefile else [],
+        "program": asked.program,
         "files": ["--configfile", *asked.files] if asked.files else [],
         "values": list(asked.values),
         "rerun": None if asked.snakefile or len(asked.files) > 1 else shared,
@@ -84,12 +85,12 @@ def _made(files: Iterable[Path]) -> dict[str, Any]:
         own = None
     last = max((path.stat().st_mtime for path in files if path.exists()), default=None)
     day = None if last is None else datetime.fromtimestamp(last, UTC).date().isoformat()
-    return {"version": own, "numerics": NUMERICS_VERSION, "measured": day} | provenance.code(Path(provenance.__file__).parents[3])
+    return {"version": own, "numerics": NUMERICS_VERSION, "measured": day} | provenance.code(place.ROOT)
 
 
 def places(page: str) -> dict[str, str]:
     """Whole paths that the commands of a page name, with what is put in their place when it is published."""
     told = (markup.data_of(page) or {}).get("origin") or {}
-    words = [*told.get("snakefile", ()), *told.get("files", ()), *(value.partition("=")[2] for value in told.get("values", ()))]
+    words = [*told.get("program", ()), *told.get("files", ()), *(value.partition("=")[2] for value in told.get("values", ()))]
     named = {word: Path(word).name for word in words if Path(word).is_absolute() and len(word) > 1}
     return named | ({told["folder"]: "."} if len(told.get("folder", "")) > 1 else {})

@@ -1,17 +1,17 @@
 """Definitions of tasks checked against workflow/schemas/task.schema.yaml. Knows nothing of what they mean."""
 
 from functools import cache
-from pathlib import Path
 from typing import Any
 
 import yaml
 
 from promptatlas.base.errors import UserError
 from promptatlas.base.messages import plain, shown, suggest
+from promptatlas.base.place import SCHEMAS
 from promptatlas.tasks import metrics
 from promptatlas.tasks.readers import READERS
 
-SCHEMA = Path(__file__).resolve().parents[3] / "schemas" / "task.schema.yaml"
+SCHEMA = SCHEMAS / "task.schema.yaml"
 MANUAL = "see docs/data.md"  # every key and format of the data of a task
 
 

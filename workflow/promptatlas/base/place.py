@@ -1,0 +1,12 @@
+"""Where the workflow lies: in a checkout around the library, in an installed package inside of it, laid out alike."""
+
+from pathlib import Path
+
+PACKAGE = Path(__file__).resolve().parents[1]
+_BROUGHT = PACKAGE / "share"  # pyproject.toml puts it into the wheel
+INSTALLED = _BROUGHT.is_dir()
+
+ROOT = _BROUGHT if INSTALLED else PACKAGE.parents[1]
+SNAKEFILE = ROOT / "Snakefile"
+SCHEMAS = ROOT / "workflow" / "schemas"
+STUDIES = ROOT / "workflow" / "studies"

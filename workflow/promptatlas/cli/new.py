@@ -1,0 +1,88 @@
+"""The command `new`: the folder of a study, with a configuration that says what may be changed."""
+
+import argparse
+import json
+import os
+import re
+from collections.abc import Sequence
+from pathlib import Path
+from typing import Any
+
+import yaml
+from jinja2 import Environment, FileSystemLoader, StrictUndefined
+
+from promptatlas.base.errors import UserError
+from promptatlas.base.files import replace
+from promptatlas.base.messages import plain
+from promptatlas.cli.configured import USUAL
+from promptatlas.study import configuration
+
+TEMPLATE = "new_study.yaml.j2"
+EMBEDDED = ("digits_handwritten", "digits_rendered", "letters", "textures", "patterned_shapes")  # alike and unlike
+LONGEST = 50
+
+
+def add(commands: Any) -> None:
+    """Add it to the parser's commands."""
+    command = commands.add_parser(
+        "new", help="write the folder of a study: config.yaml with remarks, and a place for images",
+        epilog="then, in that folder: promptatlas check, promptatlas run",
+    )  # fmt: skip
+    command.add_argument("folder", type=Path, help="of the study, made if need be; the study is called like it")
+    command.add_argument(
+        "--images", nargs="+", default=[], metavar="[TASK=]FOLDER",
+        help="folders of images, or lists of them, each a task, called like its folder or as you say",
+    )  # fmt: skip
+    command.set_defaults(run=_new)
+
+
+def _new(options: argparse.Namespace) -> int:
+    path = options.folder / USUAL
+    if path.exists():
+        raise UserError(f"{path} is there already; name another folder, or remove it")
+    text = written(options.folder, options.images)
+    try:
+        (options.folder / "images").mkdir(parents=True, exist_ok=True)
+        replace(path, text.encode())
+    except OSError as error:
+        raise UserError(f"{options.folder} cannot be written ({error.strerror}); name another folder") from None
+    here = options.folder.resolve() == Path.cwd()
+    print(f"{path}\nnext: {'' if here else f'cd {options.folder} && '}promptatlas check && promptatlas run")
+    return 0
+
+
+def written(folder: Path, images: Sequence[str]) -> str:
+    """The configuration of a study in `folder` with its own tasks, which `images` names. UserError for what cannot be one."""
+    study = _name(folder.resolve().name, "study")
+    own: dict[str, str] = {}
+    for given in images:
+        task, place = task_of(given)
+        if not place.exists():
+            raise UserError(f"there is no {plain(place)}; --images names folders of images, or lists of them")
+        if task in own:
+            raise UserError(f"two tasks would be called `{task}`; write one of them as NAME={plain(place)}")
+        own[task] = json.dumps(str(place) if place.is_absolute() else os.path.relpath(place, folder), ensure_ascii=False)
+    environment = Environment(
+        loader=FileSystemLoader(Path(__file__).parent), undefined=StrictUndefined, trim_blocks=True, keep_trailing_newline=True
+    )
+    text = environment.get_template(TEMPLATE).render(
+        study=study, results=f"results/{study}/report.html", own=list(own.items()), embedded=EMBEDDED
+    )
+    configuration.complete(yaml.safe_load(text))
+    return text
+
+
+def task_of(given: str) -> tuple[str, Path]:
+    """A task's name and place: what stands before the first =, unless there is something of the whole name; else that of the folder."""
+    name, sign, place = given.partition("=")
+    if sign and not Path(given).exists():
+        return name, Path(place)
+    return _name(Path(given).resolve().stem if Path(given).is_file() else Path(given).resolve().name, "task"), Path(given)
+
+
+def _name(text: str, kind: str) -> str:
+    """A name as a study takes it, of whatever a folder is called."""
+    name = re.sub(r"[^A-Za-z0-9_.-]+", "-", text).strip("-._")[:LONGEST]
+    if not name:
+        raise UserError(f"no {kind} can be called like {plain(text)!r}; use letters and digits in the name of the folder")
+    return name

@@ -1,0 +1,55 @@
+"""The commands `run` and `snakefile`: a study in any folder, by the workflow that belongs to the library."""
+
+import argparse
+import os
+import sys
+from collections.abc import Sequence
+from pathlib import Path
+from typing import Any, NoReturn
+
+from promptatlas.base import place
+from promptatlas.base.errors import UserError
+from promptatlas.cli.configured import USUAL
+
+# One of these says how much may run at once, or names a file that does.
+HOW_MUCH = ("-c", "--cores", "-j", "--jobs", "--profile", "--workflow-profile")
+
+
+def add(commands: Any) -> None:
+    """Add both to the parser's commands."""
+    command = commands.add_parser(
+        "run", help="run the study of the working directory's config.yaml, as `snakemake` does in a checkout",
+        allow_abbrev=False, add_help=False,
+        epilog="every other option is Snakemake's and passed on, such as --configfile or --dry-run; without --cores all cores are used",
+    )  # fmt: skip
+    command.add_argument("--help", "-h", action="help", help="show this and end")
+    command.set_defaults(run=_run, takes_more=True)
+    where = commands.add_parser(
+        "snakefile", help='print where the workflow is: snakemake --snakefile "$(promptatlas snakefile)"',
+    )  # fmt: skip
+    where.set_defaults(run=_snakefile)
+
+
+def _run(options: argparse.Namespace) -> NoReturn:
+    given = options.more
+    if not USUAL.exists() and not _names(given, "--configfile", "--configfiles"):
+        raise UserError(f"there is no {USUAL} in {Path.cwd()}; `promptatlas new FOLDER` writes one, or name another file with --configfile")
+    cores = [] if _names(given, *HOW_MUCH) else ["--cores", "all"]
+    snakemake(["--snakefile", str(place.SNAKEFILE), *cores, *given])
+
+
+def snakemake(arguments: Sequence[str]) -> NoReturn:
+    """Snakemake in place of this process, so that it alone gets signals and gives the exit status."""
+    for stream in (sys.stdout, sys.stderr):
+        stream.flush()
+    os.execv(sys.executable, [sys.executable, "-m", "snakemake", *arguments])
+
+
+def _names(arguments: Sequence[str], *options: str) -> bool:
+    """Whether one of `options` is among them, also with its value in one word: --cores=2, -c2."""
+    return any(one.partition("=")[0] in options or one[:2] in options for one in arguments)
+
+
+def _snakefile(options: argparse.Namespace) -> int:
+    print(place.SNAKEFILE)
+    return 0

@@ -1,0 +1,150 @@
+"""What is to be known of a study's images before anything runs on them.
+
+Tasks are prepared as jobs prepare them, small and in a folder that is thrown away, so that what is told here is what a run would tell.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass, field, replace
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+from promptatlas.base.errors import UserError
+from promptatlas.base.messages import counted
+from promptatlas.base.progress import Say
+from promptatlas.runs.prepare import needs_of
+from promptatlas.study.study import Study
+from promptatlas.tasks import catalogue, overlaps, preparation, readers
+from promptatlas.tasks.catalogue import TaskEntry
+from promptatlas.tasks.draws import by_class
+from promptatlas.tasks.oddities import ADJECTIVES
+from promptatlas.tasks.prepared import PreparedTask
+from promptatlas.tasks.shapes import Shapes
+
+SIZE = 32  # pixels, at which images are prepared here: enough to tell them apart
+
+
+@dataclass
+class SeenTask:
+    """What a look at one task found. facts and remarks: sentences without a full stop; wrong: why a run would go without the task."""
+
+    name: str
+    facts: list[str] = field(default_factory=list)
+    remarks: list[str] = field(default_factory=list)
+    wrong: list[str] = field(default_factory=list)
+
+    def lines(self) -> list[str]:
+        return [
+            self.name,
+            *(f"  {fact}" for fact in self.facts),
+            *(f"  note: {one}" for one in self.remarks),
+            *(f"  wrong: {one}" for one in self.wrong),
+        ]
+
+
+@dataclass(frozen=True)
+class TaskToSee:
+    """A task to look at. sources: where its images may be; needs: what is wanted of it; root: of data sets without a place of their own."""
+
+    entry: TaskEntry
+    needs: preparation.Needs
+    root: Path
+
+
+def of_study(study: Study) -> list[TaskToSee]:
+    """The tasks of a study that are not embedded."""
+    return [TaskToSee(study.data.entry(name), needs_of(study, name, SIZE), study.data.root) for name in study.data.real_tasks]
+
+
+def of_folders(folders: Mapping[str, Path]) -> list[TaskToSee]:
+    """Folders of images, or lists of them, by the names of tasks, as a study without other words takes them. UserError for a name that
+    no task can have."""
+    needs = preparation.Needs(SIZE, "crop", 16, (1, 2, 3), "coop")
+    return [TaskToSee(catalogue.described(name, {"folder": str(path.absolute())}), needs, Path()) for name, path in folders.items()]
+
+
+def look(tasks: Iterable[TaskToSee], scratch: Path, workers: int, say: Say) -> list[SeenTask]:
+    """Look at every task; scratch: a folder that is thrown away; say: what progress is told with."""
+    found, prepared = [], {}
+    for asked in tasks:
+        task = SeenTask(asked.entry.task.name)
+        found.append(task)
+        source = readers.find(asked.entry.sources, asked.root)
+        if source is None:
+            task.wrong.append(_absent(asked))
+            continue
+        folder = scratch / task.name
+        if _prepared(task, asked, source, folder, workers, say):
+            prepared[task.name] = PreparedTask.open(folder)
+            task.facts += _facts(prepared[task.name], asked, source)
+            task.remarks += prepared[task.name].notes
+    shared = overlaps.overlaps(prepared)
+    for task in found:
+        task.remarks += overlaps.notes(shared, task.name)
+    return found
+
+
+def _absent(asked: TaskToSee) -> str:
+    source = asked.entry.sources[0]
+    advice = readers.reader(source).advice(source, asked.root)
+    return f"its images are not there; {advice}"
+
+
+def _prepared(task: SeenTask, asked: TaskToSee, source: dict[str, Any], folder: Path, workers: int, say: Say) -> bool:
+    """Prepare the task and note what is wrong with it; whether there is something to look at."""
+
+    def heard(line: str) -> None:
+        """Progress goes on; what is a note of the prepared task is read there."""
+        if line.startswith("prepare "):
+            say(line)
+        elif line.startswith(preparation.NO_PROMPT):
+            task.wrong.append(preparation.NO_PROMPT + _without_name(line.removeprefix(preparation.NO_PROMPT), task.name))
+        elif not line.startswith(f"task {task.name}: "):
+            task.remarks.append(_without_name(line, task.name))
+
+    def attempt(needs: preparation.Needs) -> None:
+        preparation.prepare(asked.entry, source, asked.root, folder, needs, workers, heard)
+
+    try:
+        attempt(asked.needs)
+    except UserError as error:
+        task.wrong.append(_without_name(str(error), task.name))
+        if asked.needs.broken_pictures == "skip":
+            return False
+        try:  # images that cannot be read may be all that is wrong
+            attempt(replace(asked.needs, broken_pictures="skip"))
+        except UserError:
+            return False
+    return True
+
+
+def _without_name(text: str, name: str) -> str:
+    return text.removeprefix(f"task {name!r}: ").removeprefix(f"task `{name}`: ").removeprefix(f"task {name}: ").rstrip(".")
+
+
+def _facts(task: PreparedTask, asked: TaskToSee, source: dict[str, Any]) -> list[str]:
+    labels = {split: task.pool_labels(split) for split in ("train", "validation", "test")}
+    listing = readers.reader(source).read(source, asked.root)
+    images = ", ".join(f"{len(labels[split]):,} {ADJECTIVES[split]}" for split in labels)
+    facts = [
+        f"{len(task.task.class_names):,} classes: {images} images (split: {listing.split_source}), scored by {task.task.metric}",
+    ]
+    if len(labels["train"]):
+        facts.append(_per_class(task, labels["train"]))
+    opened = sum(len(task.index(split)) + len(task.skipped(split)) for split in labels)
+    every = sum(map(len, labels.values()))
+    if opened < every:
+        facts.append(f"{opened:,} of {every:,} images were opened, those that the study needs")
+    shapes = Shapes.of(part.images for part in listing.splits.values()).words()
+    return facts + ([shapes] if shapes else [])
+
+
+def _per_class(task: PreparedTask, labels: np.ndarray) -> str:
+    counts, names = by_class(labels, len(task.task.class_names)), task.task.class_names
+    few, many = int(np.argmin(counts)), int(np.argmax(counts))
+    if counts[few] == counts[many]:
+        return f"{counted(int(counts[few]), 'training image')} of each class"
+    return f"{counts[few]:,} ({names[few]}) to {counts[many]:,} ({names[many]}) training images of a class"
