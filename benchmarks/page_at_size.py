@@ -2,8 +2,8 @@
 
     PYTHONPATH=workflow:tests/helpers python benchmarks/page_at_size.py page.html [--tasks 60] [--times 20]
 
-Makes the page of a synthetic study and plays it in Chromium. A time is from the choice until the browser has painted what follows of it,
-the median of many; milliseconds.
+Makes the page of a made-up study (minutes) and plays it in Chromium. A time is from the choice until the browser has painted what
+follows of it, the median of many; milliseconds.
 """
 
 import argparse
@@ -11,17 +11,15 @@ import json
 import statistics as numbers
 from pathlib import Path
 
+import numpy as np
 from playwright.sync_api import Page, sync_playwright
 
 from browser import CHROMIUM, CONFIG
-from pairs_of_pages import pairs_table
+from large_study import METHODS, PROTOCOLS, SEEDS, answered_cells, choice_table, pairs_table, prepared
 from promptatlas.analysis import statistics
 from promptatlas.report import page
-from synthetic_study import cells, similarity_table, tasks_table, transfer_table, tuning_table
+from synthetic_study import similarity_table, tasks_table, transfer_table, tuning_table
 
-METHODS = ("coop", "vpt", "upt", "cocoop", "maple", "softcpt")
-PROTOCOLS = ("frozen", "init")
-SEEDS = (1, 2, 3)
 EPOCHS = 60
 
 # What a reader does, there and back so that every time something changes.
@@ -53,11 +51,18 @@ ONE = """async play => {
 
 
 def write(path: Path, n: int) -> None:
+    """The page of a study with all that is told of single cells and all tables but `joint`."""
     transfer, tasks, similarity = transfer_table(n, METHODS, SEEDS, PROTOCOLS), tasks_table(n), similarity_table(n)
+    pairs, choice = pairs_table(transfer, tasks), choice_table(METHODS, n)
     table = statistics.analyse(transfer, similarity, tasks, permutations=9)
-    summary = statistics.summary(transfer, similarity, table, tasks, permutations=9)
-    tables = {"transfer": transfer, "tasks": tasks, "similarity": similarity, "tuning": tuning_table(n, METHODS, SEEDS, EPOCHS)}
-    page.write(tables | {"pairs": pairs_table(transfer, tasks)}, CONFIG, lambda: iter(cells(transfer, tasks)), path, summary)
+    explained, contrasts = statistics.explain(transfer, similarity, tasks, 9), statistics.contrast(transfer, similarity, tasks)
+    summary = statistics.summary(
+        transfer, similarity, table, tasks, permutations=9, choice=choice, explained=explained, contrasts=contrasts, pairs=pairs
+    )
+    tuning = tuning_table(n, METHODS, SEEDS, EPOCHS)
+    tuning[["loss", "validation_score"]] *= np.random.default_rng(0).uniform(0.9, 1.1, (len(tuning), 2))
+    tables = {"transfer": transfer, "tasks": tasks, "similarity": similarity, "tuning": tuning, "pairs": pairs}
+    page.write(tables, CONFIG, lambda: answered_cells(transfer, tasks), path, summary, beside=prepared(tasks))
 
 
 def times(shown: Page, count: int) -> dict[str, float]:

@@ -5,11 +5,14 @@ import gzip
 import json
 import re
 import shutil
+import zlib
+from collections import defaultdict
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
 from typing import Any, Protocol
 
+import numpy as np
 import pytest
 
 CHROMIUM = shutil.which("chromium") or shutil.which("chromium-browser") or shutil.which("google-chrome")
@@ -21,10 +24,15 @@ def embedded(path) -> dict:
     """The data of a page; what it unpacks when a cell is opened is in its place, under `cells`, `tuning`, `classes.scores` and `images`."""
     blocks = dict(re.findall(r'<script type="application/json" id="(\w+)">(.*?)</script>', path.read_text(), re.S))
     data = json.loads(blocks["data"])
+    if folded := data.pop("folded", None):
+        heavy = json.loads(zlib.decompress(base64.b64decode(folded["text"]), wbits=-15))
+        data["summary"] |= heavy.pop("summary")
+        data |= heavy
     if "later" not in blocks:
         return data
     later = json.loads(blocks["later"])
-    data |= {kind: {name: unpacked(text) for name, text in some.items()} for kind, some in later.items()}
+    data["cells"] = {name: cells_of(text) for name, text in later["cells"].items()}
+    data["tuning"] = {name: unpacked(text) for name, text in later["tuning"].items()}
     scores = {
         key: {source: {target: cell["classes"] for target, cell in targets.items()} for source, targets in sources.items()}
         for key, sources in data["cells"].items()
@@ -34,6 +42,43 @@ def embedded(path) -> dict:
 
 def unpacked(text: str):
     return json.loads(gzip.decompress(base64.b64decode(text)))
+
+
+def cells_of(text: str) -> dict:
+    """source -> target -> what a page tells of the cell, out of a block of columns."""
+    content = gzip.decompress(base64.b64decode(text))
+    start = 4 + int.from_bytes(content[:4], "little")
+    head, cells = json.loads(content[4:start]), defaultdict(lambda: defaultdict(dict))
+    for kind, place, rows, width, count in head["columns"]:
+        names = head["sources"] if rows is None else [head["sources"][row] for row in rows]
+        planes = np.frombuffer(content[start:], np.uint8, width * count * len(names)).reshape(width, count, len(names))
+        start += planes.size
+        for name, bytes_of in zip(names, planes.transpose(2, 1, 0), strict=True):
+            numbers = [int.from_bytes(bytes(one), "little") for one in bytes_of]
+            cells[name][head["targets"][place]][kind] = [None if one == 256**width - 1 else one for one in numbers]
+    for targets in cells.values():
+        for target, cell in targets.items():
+            _read(cell, head["classes"][head["targets"].index(target)], head["seeds"])
+    return {name: dict(targets) for name, targets in cells.items()}
+
+
+def _read(cell: dict, classes: int, seeds: list[int]) -> None:
+    for kind in ("seeds", "rest"):
+        if kind in cell:
+            (cell[kind],) = cell[kind]
+    if "confused" in cell:
+        times = np.cumsum([one for one in cell.pop("times") if one is not None][::-1])[::-1].tolist()
+        cell["confused"] = [
+            [*divmod(code, classes), count] for code, count in zip([c for c in cell["confused"] if c is not None], times, strict=True)
+        ]
+    if "images" in cell:
+        cell["images"] = [one / 10 for one in cell["images"]]
+    if "fingerprints" in cell:
+        hashes = [np.reshape(cell.pop(kind), (len(seeds), -1)) for kind in ("fingerprints", "prompts")]
+        cell["marks"] = {
+            str(seed): ["".join(f"{byte:02x}" for byte in one[place] if byte is not None) for one in hashes]
+            for place, seed in enumerate(seeds)
+        }
 
 
 class Browser:

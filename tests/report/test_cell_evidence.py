@@ -95,7 +95,7 @@ def test_hashes_are_the_first_digits_by_seed(made, labels):
 
 
 def test_many_cells_have_no_hashes_and_fewer_wrong_answers(made, labels, monkeypatch):
-    monkeypatch.setattr(cell_evidence, "MARKED", 5)
+    monkeypatch.setattr(cell_evidence, "MARKED", {5: 12})
     monkeypatch.setattr(cell_evidence, "CONFUSIONS", 2)
     found = told(made, labels)["b"]["a"]
     assert "marks" not in found and len(found["confused"]) == cell_evidence.FEWEST

@@ -11,6 +11,7 @@ import pandas as pd
 
 from promptatlas.base.files import replace
 from promptatlas.report.page import cell_evidence, joint, markup, scripts
+from promptatlas.report.page.folded import fold
 from promptatlas.report.page.payload import later, payload
 from promptatlas.report.page.study_data import StudyData
 
@@ -57,7 +58,7 @@ def render(data: dict, evidence: dict, images: dict, refresh: int | None = None)
         dots=bool(data["similarity"]),
         manifold=len(data["matrices"]) > 1,
         joint=joint.section(shared, titles, data["config"]).html() if shared else "",
-        data=markup.embedded(data),
+        data=markup.embedded(fold(data)),
         later=markup.embedded(evidence),
         images=markup.embedded(images),
     )

@@ -19,7 +19,7 @@ from promptatlas.study.protocols import TEMPLATE
 
 Cells = Iterable[dict] | Callable[[], Iterable[dict]]
 CONFUSIONS, FEWEST = 300_000, 6  # that a page holds of all its cells together, and the least of each
-MARKED, DIGITS = 20_000, 12  # cells of one seed, up to which a page holds hashes, and how much of each
+MARKED = {20_000: 12, 150_000: 6}  # cells of one seed, up to which a page holds hashes, with how many digits of each
 
 
 @dataclass(frozen=True)
@@ -84,6 +84,7 @@ def told(given: Gathered, labels: Mapping[str, np.ndarray], shown: Mapping[str, 
     count = sum(len(targets) for sources in given.cells.values() for targets in sources.values())
     files = sum(len(seeds) for sources in given.cells.values() for targets in sources.values() for seeds in targets.values())
     most = max(FEWEST, CONFUSIONS // max(count, 1))
+    digits = next((digits for limit, digits in MARKED.items() if files <= limit), 0)
     return {
         key: {
             source: {
@@ -91,7 +92,7 @@ def told(given: Gathered, labels: Mapping[str, np.ndarray], shown: Mapping[str, 
                 | confusions(seeds, labels.get(target), most)
                 | _images(seeds, sources.get(TEMPLATE, {}).get(target, []))
                 | _shown(seeds, shown.get(target))
-                | (_marks(seeds) if files <= MARKED else {})
+                | (_marks(seeds, digits) if digits else {})
                 for target, seeds in targets.items()
             }
             for source, targets in sources.items()
@@ -109,19 +110,21 @@ def class_scores(seeds: Iterable[CellFacts]) -> list[int | None]:
 def confusions(seeds: Iterable[CellFacts], labels: np.ndarray | None, most: int) -> dict[str, Any]:
     """Wrong answers of all seeds as [own class, class given, how often], most frequent first and at most so many; how many there are
     besides is `rest`. Nothing where answers or labels are not known, or labels are not those that the cells were scored by."""
-    pairs: list[np.ndarray] = []
+    wrongs: list[np.ndarray] = []
+    classes = 0
     for one in seeds:
         if labels is None or one.answers is None or len(one.answers) != len(labels):
             return {}
         wrong = one.answers != labels
         if one.right is None or (wrong == one.right).any():
             return {}
-        pairs.append(np.stack([labels[wrong], one.answers[wrong].astype(np.int64)], axis=1))
-    if not pairs:
+        classes = len(one.scores)
+        wrongs.append(labels[wrong] * classes + one.answers[wrong].astype(np.int64))
+    if not wrongs:
         return {}
-    found, counts = np.unique(np.concatenate(pairs), axis=0, return_counts=True)
-    order = np.lexsort((found[:, 1], found[:, 0], -counts))[:most]
-    confused = [[*map(int, found[place]), int(counts[place])] for place in order]
+    found, counts = np.unique(np.concatenate(wrongs), return_counts=True)
+    order = np.argsort(-counts, kind="stable")[:most]
+    confused = [[*divmod(pair, classes), count] for pair, count in zip(found[order].tolist(), counts[order].tolist(), strict=True)]
     return {"confused": confused, "rest": int(counts.sum()) - sum(count for *_, count in confused)}
 
 
@@ -138,13 +141,15 @@ def _shown(seeds: Iterable[CellFacts], rows: np.ndarray | None) -> dict[str, Any
     if rows is None or not known:
         return {}
     right = np.sum([one.right[rows] for one in known if one.right is not None], axis=0)
-    answers = [one.answers[rows].astype(np.int64) for one in known if one.answers is not None]
-    given = {"given": [int(np.bincount(column).argmax()) for column in np.transpose(answers)]} if answers else {}
+    answers = np.array([one.answers[rows] for one in known if one.answers is not None], dtype=np.int64)
+    often = (answers[:, None] == answers).sum(axis=1)  # in how many seeds an image is answered as in this one
+    # of the most frequent answers the first class
+    given = {"given": np.where(often == often.max(axis=0), answers, answers.max()).min(axis=0).tolist()} if len(answers) else {}
     return {"right": right.tolist()} | given
 
 
-def _marks(seeds: Iterable[CellFacts]) -> dict[str, Any]:
-    return {"marks": {one.seed: [one.fingerprint[:DIGITS], one.prompt[:DIGITS]] for one in seeds}}
+def _marks(seeds: Iterable[CellFacts], digits: int) -> dict[str, Any]:
+    return {"marks": {one.seed: [one.fingerprint[:digits], one.prompt[:digits]] for one in seeds}}
 
 
 def class_counts(labels: Mapping[str, np.ndarray], names: Mapping[str, list[str]]) -> dict[str, list[int]]:

@@ -1,9 +1,17 @@
 // The data of the page and what they say of tasks, methods and cells: names in words, values, scores by seed.
 
-const DATA = JSON.parse(document.getElementById("data").textContent);
+const DATA = unfolded(JSON.parse(document.getElementById("data").textContent));
 const SUMMARY = DATA.summary;
 const TASKS = Object.fromEntries(DATA.tasks.map((task, index) => [task.name, {...task, index}]));
 const WORDS = DATA.words;
+
+// The data of a large page with what is folded in them (`folded.py`).
+function unfolded({folded, ...data}) {
+  if (!folded) return data;
+  const bytes = inflate(Uint8Array.from(atob(folded.text), one => one.charCodeAt(0)), folded.bytes);
+  const {summary, ...heavy} = JSON.parse(new TextDecoder().decode(bytes));
+  return {...data, ...heavy, summary: {...data.summary, ...summary}};
+}
 
 const key = () => `${state.protocol}/${state.method}`;
 const matrix = () => DATA.matrices[key()];

@@ -1,4 +1,4 @@
-// What the page reads when a cell is opened: blocks of gzipped JSON, and small images. Each is unpacked once.
+// What the page reads when a cell is opened: gzipped blocks, and small images. Each is unpacked once.
 
 const UNPACKED = {};
 
@@ -27,12 +27,15 @@ const OLD_BROWSER = "This browser cannot unpack the data of single cells; one of
 async function unpack(kind, name) {
   const id = `${kind} ${name}`;
   const packed = (block("later")[kind] || {})[name];
-  UNPACKED[id] ??= packed ? await inflated(packed) : {};
+  UNPACKED[id] ??= packed ? READ_LATER[kind](await inflated(packed)) : {};
   return UNPACKED[id];
 }
+
+// How what is unpacked becomes what is used.
+const READ_LATER = {cells: cellsOf, tuning: bytes => JSON.parse(new TextDecoder().decode(bytes))};
 
 async function inflated(text) {
   const bytes = Uint8Array.from(atob(text), one => one.charCodeAt(0));
   const stream = new Blob([bytes]).stream().pipeThrough(new DecompressionStream("gzip"));
-  return JSON.parse(await new Response(stream).text());
+  return new Uint8Array(await new Response(stream).arrayBuffer());
 }

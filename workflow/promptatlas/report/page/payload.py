@@ -17,7 +17,7 @@ from promptatlas.analysis.statistics.views import VIEWS, has
 from promptatlas.analysis.verdict.of_study import UNTUNED_PROMPT, ZERO_SHOT
 from promptatlas.analysis.verdict.words import Names, topics
 from promptatlas.report.colours import colour_of
-from promptatlas.report.page import pair_columns, ranking
+from promptatlas.report.page import cell_columns, pair_columns, ranking
 from promptatlas.report.page.packed import packed
 from promptatlas.report.page.plain import plain
 from promptatlas.study.protocols import PROTOCOLS
@@ -83,7 +83,7 @@ def payload(
 def later(cells: Mapping[str, Any], tuning: pd.DataFrame) -> dict[str, dict[str, str]]:
     """What the page reads when a cell is opened, packed: `cell_evidence.told` by protocol and method, tuning curves by method."""
     return {
-        "cells": {key: packed(sources) for key, sources in cells.items()},
+        "cells": {key: cell_columns.packed(sources) for key, sources in cells.items()},
         "tuning": {method: packed(tasks) for method, tasks in tuning_curves(tuning).items()},
     }
 

@@ -2,6 +2,7 @@
 matrix's own."""
 
 DATA = (
+    "inflate.js",
     "data.js",
     "numbers.js",
     "elements.js",
@@ -23,6 +24,7 @@ MATRIX = (
     "plots.js",
 )
 CELL = (
+    "cell_columns.js",
     "later.js",
     "panel.js",
     "cell_classes.js",
