@@ -116,3 +116,18 @@ def test_a_baseline_without_intervals_has_no_rings_and_says_so(tmp_path, show):
     assert shown.evaluate(MARKED, "leading"), "who is best does not hang on the baseline"
     assert "no interval over the average source: no cell has a ring" in shown.locator("#unfollowed-words").inner_text()
     assert "○" not in shown.locator("#legend").inner_text() and "A ring" not in shown.locator("#matrix-words").inner_text()
+
+
+@needs_browser
+def test_numbers_at_the_top_follow_and_say_nothing_that_is_so_by_definition(written, show):
+    """Pairs of different tasks gain 0 over the average source by what it is: there own prompts are told of."""
+    table, path = written
+    shown = show(path, "#protocol=frozen&method=coop&baseline=own")
+    own = table[(table["protocol"] == "frozen") & (table["method"] == "coop")]
+    told = shown.locator("#tiles div", has_text="points over the target’s own prompt: CoOp, prompts of other tasks").inner_text()
+    mean = own.loc[own["kind"] == "pair", "own_gain"].mean()
+    assert f"{mean:+.1f}".replace("-", "−") in told
+    shown.evaluate('set({baseline: "average"})')
+    told = shown.locator("#tiles div", has_text="points over the average source: CoOp, own prompts").inner_text()
+    assert f"{own.loc[own['kind'] == 'own', 'average_gain'].mean():+.1f}".replace("-", "−") in told
+    assert "prompts of other tasks gain" not in shown.locator("#matrix-words").inner_text()

@@ -12,7 +12,7 @@ from promptatlas.analysis.verdict.words import Names
 from promptatlas.analysis.words import CONTROLS, PARTS
 from promptatlas.report.colours import colour_of
 from promptatlas.report.figures.any_matrix import methods, views
-from promptatlas.report.page import markup, ranking, scripts
+from promptatlas.report.page import markup, scripts
 from promptatlas.report.page.payload import explained, similarities, verdict
 from promptatlas.report.page.plain import plain
 
@@ -70,7 +70,7 @@ def payload(analysis: Analysis, title: str) -> dict[str, Any]:
         "similarity": similarities(analysis.tables["similarity"], given.tasks),
         "explained": explained(summary, str, str),
         "failed": {},
-        "ranking": ranking.of_matrices(given.matrices, analysis.primary),
+        "ranking": {},
         "verdict": verdict(summary, Names(str, str, lambda protocol, name: "the baseline", study=False)),
         "summary": summary,
     }

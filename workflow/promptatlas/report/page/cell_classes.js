@@ -3,6 +3,9 @@
 const FOLDED = 24, // classes, from which on the middle is folded
   ENDS = 10; // classes that stay in sight at either end
 
+// What is counted over all seeds of a cell says so where only some are chosen.
+const ofAllSeeds = () => (state.seeds ? "; of all seeds" : "");
+
 const classesOf = (cells, source, target) => ((cells[source] || {})[target] || {}).classes;
 
 // Scores in per mille that a cell's classes are compared with, those of the chosen baseline; null where a class or all is not known.
@@ -42,7 +45,7 @@ function cellClasses(cells, source, target) {
           lines(rows.slice(-ENDS)),
         ];
   return [
-    element("h4", {}, reference ? `By class, %, and change over ${baselineWords()}, points` : "By class, %"),
+    element("h4", {}, (reference ? `By class, %, and change over ${baselineWords()}, points` : "By class, %") + ofAllSeeds()),
     element("div", {class: "scrollbox", tabindex: 0, role: "group", "aria-label": "Scores by class"}, shown),
   ];
 }

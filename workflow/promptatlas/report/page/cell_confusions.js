@@ -8,7 +8,7 @@ function cellConfusions(cells, source, target) {
   const own = (cells[source] || {})[target];
   if (!own || !own.images) return []; // images of several classes, or a cell that says nothing of single images
   const counts = (DATA.classes.counts || {})[target];
-  const head = element("h4", {}, "What is taken for what");
+  const head = element("h4", {}, `What is taken for what${ofAllSeeds()}`);
   if (!counts) return DATA.origin ? [head, element("p", {class: "quiet"}, "Not known: the prepared images of this task are not where the page was made.")] : [];
   if (!own.confused) return [head, element("p", {class: "quiet"}, "The cell file does not hold the answers, as those of earlier versions; compute the cell again to see them here.")];
   const names = DATA.classes.names[target];

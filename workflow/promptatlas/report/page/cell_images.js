@@ -44,7 +44,7 @@ function testImages(cells, source, target) {
   const own = (cells[source] || {})[target];
   if (!own || !own.images || source === "template") return [];
   const [lost, won, neither] = own.images;
-  const several = Object.keys(matrix().seeds).length > 1 ? ", mean over seeds" : "";
+  const several = Object.keys(matrix().seeds).length > 1 ? `, mean over ${state.seeds ? "all " : ""}seeds` : "";
   const words =
     `Of ${TASKS[target].n_test} test images${several}: ${show(lost, several ? 1 : 0)} right with the hand-written prompt only, ` +
     `${show(won, several ? 1 : 0)} with this prompt only, ${show(neither, several ? 1 : 0)} with neither.`;

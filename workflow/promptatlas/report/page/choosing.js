@@ -1,15 +1,45 @@
 // Which prompt for the chosen target: sources of all methods in order, or keep the hand-written prompt; and what each similarity would pick.
 
-const LINE = ["method", "source", "gain", "low", "high", "seed", "expected", "expectedLow", "expectedHigh", "chance"];
+const FILE = ["method", "source", "seed", "expected", "expectedLow", "expectedHigh", "chance"];
 const HAND_WRITTEN = "hand-written prompt";
+const MOST_LINES = 12;
 
 function drawChoosing() {
-  const found = DATA.ranking[state.protocol][state.ranked];
-  const lines = found.lines.map(line => Object.fromEntries(LINE.map((name, place) => [name, line[place]])));
-  const judged = lines.some(one => isNumber(one.expected));
+  const every = targetSources(state.ranked);
+  const known = (DATA.ranking[state.protocol] || {})[state.ranked] || {files: [], decision: null, reason: ""};
+  const judged = known.files.length > 0 && !state.seeds;
+  const lines = judged ? filesFirst(known.files, every) : every.slice(0, MOST_LINES);
+  const found = {...known, sources: every.length, heldOut: heldOutWords(every.map(one => one.scores), state.ranked), reason: known.files.length ? OF_ALL_SEEDS : known.reason};
   fill("choosing-words", lines.length ? choosingWords(found, lines, judged).map(words => para(words)) : para(noGainWords()));
   fill("choosing", lines.length ? choosingTable(found, lines, judged) : []);
   fill("choosing-picks", lines.length ? pickedBySimilarity() : []);
+}
+
+const OF_ALL_SEEDS = "it is known of the prompts of all seeds together";
+
+// What sources of all methods gain on a target over what is chosen, means over the chosen seeds, the highest score first.
+function targetSources(target) {
+  const sources = [...SUMMARY.order.filter(source => source !== target), ...BESIDE_TASKS];
+  return methodsOf(state.protocol)
+    .flatMap(method => sources.map(source => ({method, source, gains: gainsBy(method, source, target), scores: scoresBy(method, source, target)})))
+    .map(one => ({...one, gain: mean(there(one.gains)), score: mean(there(one.scores)), ...endsOf(one, target)}))
+    .filter(one => isNumber(one.gain))
+    .sort((a, b) => b.score - a.score);
+}
+
+// The interval of a source's gain, which is of all seeds.
+function endsOf({method, source}, target) {
+  const known = state.seeds ? null : pairOf(`${state.protocol}/${method}`, source, target, state.baseline);
+  return known ? {low: known.low, high: known.high} : {low: null, high: null};
+}
+
+// Sources whose prompt files are judged, as these stand in order, and if these are few, others by their means.
+function filesFirst(files, every) {
+  const called = one => `${one.method}\n${one.source}`;
+  const of = Object.fromEntries(every.map(one => [called(one), one]));
+  const judged = files.map(file => Object.fromEntries(FILE.map((name, place) => [name, file[place]]))).filter(one => of[called(one)]).map(one => ({...of[called(one)], ...one}));
+  const taken = new Set(judged.map(called));
+  return [...judged, ...every.filter(one => !taken.has(called(one)))].slice(0, Math.max(judged.length, MOST_LINES));
 }
 
 const rangeOf = (low, high) => (isNumber(low) ? ` [${signed(low)}, ${signed(high)}]` : "");
@@ -21,9 +51,9 @@ function choosingWords(found, lines, judged) {
   const [first] = lines;
   const words = [];
   if (judged) words.push(decisionWords(found, lines));
-  else words.push(`${promptWords(first)} comes first${oneSeed() ? "" : " by the mean over seeds"} (${gainText(first.gain)}${gainUnitWords()}).` + (found.reason ? ` How likely that is to be the best cannot be told: ${found.reason}.` : ""));
-  if (oneSeed()) words.push("With one seed nothing tells whether the source is good or was lucky.");
-  else if (isNumber(found.held_out)) words.push(`A source that is chosen by the mean of the other seeds gains ${gainText(found.held_out)}${gainUnitWords()} here in the seed left out.`);
+  else words.push(`${promptWords(first)} comes first${oneChosen() ? "" : " by the mean over seeds"} (${gainText(first.gain)}${gainUnitWords()}).` + (found.reason ? ` How likely that is to be the best cannot be told: ${found.reason}.` : ""));
+  if (oneChosen()) words.push("With one seed nothing tells whether the source is good or was lucky.");
+  else if (found.heldOut) words.push(found.heldOut);
   return words;
 }
 
@@ -35,7 +65,7 @@ function decisionWords({decision, files}, lines) {
   const seed = oneSeed() ? "" : `, seed ${leader.seed}`;
   const expected = `expected to gain ${expectedText(leader)} points over the hand-written prompt on other images`;
   const doubt = leader.expectedLow <= 0 ? ", which may be nothing" : "";
-  const anew = isNumber(leader.low) && !oneSeed() ? ` Trained anew, such a prompt gains ${signed(leader.gain)}${rangeOf(leader.low, leader.high)} points.` : "";
+  const anew = isNumber(leader.low) && !oneSeed() ? ` Trained anew, such a prompt gains ${signed(leader.gain)}${rangeOf(leader.low, leader.high)} ${gainWords()}.` : "";
   if (verdict === "use")
     return isTask(leader.source)
       ? `Use the prompt of ${promptWords(leader)}${seed}: it is ${expected}${doubt}.${ties}${anew}`
@@ -45,60 +75,78 @@ function decisionWords({decision, files}, lines) {
   return `Keep the ${HAND_WRITTEN}: none is surely better. ${promptWords(leader)}${seed}, which leads, is ${expected}.${ties}`;
 }
 
+const THIS_PROMPT = "this prompt, points over hand-written";
+
 function choosingTable({decision, sources}, lines, judged) {
   const kept = judged && (!decision || decision[0] !== "use");
   const cellLink = one => linked({text: title(one.source), choose: {protocol: state.protocol, method: one.method, source: one.source, target: state.ranked}});
   const several = !oneSeed();
-  const mean = one => `${gainText(one.gain)}${judged ? rangeOf(one.low, one.high) : ""}`;
+  const gained = one => `${gainText(one.gain)}${rangeOf(one.low, one.high)}`;
+  const such = `such prompts, ${lineUnit()}`;
   const columns = [
     ["", (one, place) => `${place + 1}`],
     ["source", cellLink],
     ...(DATA.methods.length > 1 ? [[TUNED_BY, one => methodTitle(one.method)]] : []),
-    ...(judged ? [["this prompt, points", one => (isNumber(one.expected) ? expectedText(one) : "\u2013")], ["chance of being best", one => chanceText(one.chance)]] : []),
+    ...(judged ? [[THIS_PROMPT, one => (isNumber(one.expected) ? expectedText(one) : "\u2013")], ["chance of being best", one => chanceText(one.chance)]] : []),
     ...(judged && several ? [["seed", one => (isNumber(one.seed) ? `${one.seed}` : "\u2013")]] : []),
-    [judged ? "such prompts, points" : `mean, ${lineUnit()}`, mean],
+    [judged ? such : `mean, ${lineUnit()}`, gained],
   ];
   const rows = lines.map((one, place) => columns.map(column => column[1](one, place)));
-  if (kept) rows.unshift(columns.map(([head], place) => (head === "source" ? element("strong", {}, `keep the ${HAND_WRITTEN}`) : head.startsWith("this prompt") ? "0" : place ? "\u2013" : "")));
+  const keep = {"": "", source: element("strong", {}, `keep the ${HAND_WRITTEN}`), [THIS_PROMPT]: "0", [such]: gainText(keptGain(state.ranked))};
+  if (kept) rows.unshift(columns.map(([head]) => keep[head] ?? "\u2013"));
   const numeric = columns.map((column, place) => (/points|chance|mean/.test(column[0]) ? place : -1));
   return table(columns.map(column => column[0]), rows, numeric, choosingCaption(lines.length, sources, judged, several));
 }
 
 function choosingCaption(shown, sources, judged, several) {
   const count = shown < sources ? `The first ${shown} of ${sources}. ` : "";
-  if (!judged) return `${count}Sources of ${DATA.methods.length > 1 ? "all" : "other tasks"}${oneSeed() ? "" : ", by their mean over seeds"}.`;
+  if (!judged) return `${count}Sources of ${DATA.methods.length > 1 ? "all" : "other tasks"}${oneChosen() ? "" : `, by their mean over ${state.seeds ? seedWords(listed(state.seeds)) : "seeds"}`}.`;
   return (
     `${count}This prompt: what the source\u2019s best prompt file is expected to gain over the hand-written prompt on other images, shrunk, as the apparent best of many is so partly by luck, with its 95\u202f% interval. Chance: that one of the source\u2019s prompts is the best of all on this target. ` +
-    `Such prompts: mean over seeds${several ? ", with an interval that counts images and seeds: what to expect of a prompt trained anew" : ""}.`
+    `Such prompts: mean over seeds${several ? ", over what is chosen above, with an interval that counts images and seeds: what to expect of a prompt trained anew" : ""}.`
   );
 }
 
 const chanceText = chance => (isNumber(chance) ? (chance < 0.005 ? "< 1\u202f%" : percent(chance)) : "\u2013");
 
-// What each similarity would have picked for this target, by the shown method, and what that costs against the best source.
+// What each similarity would have picked for this target, by the shown method, beside the best source and the hand-written prompt.
 function pickedBySimilarity() {
   const target = state.ranked;
-  const known = SUMMARY.order.filter(source => source !== target).map(source => ({source, gain: mean(there(gains(source, target).map(one => one[1])))})).filter(one => isNumber(one.gain));
-  const best = Math.max(...known.map(one => one.gain));
-  const rows = DATA.similarity
+  const known = targetSources(target).filter(one => one.method === state.method && isTask(one.source));
+  if (known.length < 2) return [];
+  const best = known[0].gain;
+  const picks = DATA.similarity
     .filter(one => !one.method || one.method === state.method)
-    .map(one => ({measure: one.measure, ...pick(one.values, known, target)}))
+    .map(one => ({by: measureName(one.measure), ...pick(one.values, known, target)}))
     .filter(one => one.sources.length)
     .sort((a, b) => b.gain - a.gain);
-  if (!rows.length || known.length < 2) return [];
-  const names = sources => (sources.length > 3 ? `${sources.length} sources alike` : list(sources.map(title)));
+  if (!picks.length) return [];
+  const kept = keptGain(target);
+  const firsts = known.filter(one => best - one.gain < ALIKE).map(one => one.source);
+  const rows = [
+    {by: element("strong", {}, "the best source, known afterwards"), sources: firsts, gain: best},
+    ...(isNumber(kept) ? [{by: element("strong", {}, `keep the ${HAND_WRITTEN}`), sources: [], gain: kept}] : []),
+    ...picks,
+  ];
+  const link = source => linked({text: title(source), choose: {protocol: state.protocol, method: state.method, source, target}});
+  const names = sources => (sources.length > 3 ? `${sources.length} sources alike` : sources.length ? sources.flatMap((source, place) => (place ? [", ", link(source)] : [link(source)])) : "\u2013");
+  const columns = [
+    ["picked by", one => one.by],
+    ["source", one => element("span", {}, names(one.sources))],
+    [gainWords(), one => gainText(one.gain)],
+    ["against the best source", one => gainText(one.gain - best)],
+    ...(isNumber(kept) ? [[`against the ${HAND_WRITTEN}`, one => gainText(one.gain - kept)]] : []),
+  ];
   return [
-    more(
-      "What each similarity would have picked",
-      element(
-        "div",
-        {class: "scroll"},
-        table(
-          ["similarity", "its pick", gainWords(), "against the best source"],
-          rows.map(one => [measureName(one.measure), names(one.sources), gainText(one.gain), gainText(one.gain - best)]),
-          [2, 3],
-          `${methodTitle(state.method)}, mean over seeds. The source that is closest to the target; of several that are equally close, the mean.`,
-        ),
+    element("h3", {}, `What each similarity would have picked for ${title(target)}`),
+    element(
+      "div",
+      {class: "scroll"},
+      table(
+        columns.map(one => one[0]),
+        rows.map(one => columns.map(column => column[1](one))),
+        [2, 3, 4],
+        `${methodTitle(state.method)}, mean over ${state.seeds ? seedWords(listed(state.seeds)) : "seeds"}. A similarity picks the source that is closest to the target; of several that are equally close, the mean.`,
       ),
     ),
   ];

@@ -14,6 +14,7 @@ const limitsOf = (view = state.view) => DATA.limits[state.protocol][view];
 const chosenSeeds = ({protocol, method}) => Object.keys(DATA.matrices[`${protocol}/${method}`].seeds);
 const baselinesOf = () => [];
 const firstBaseline = () => null;
+const baselineWords = () => "the baseline";
 
 const mainView = () => SUMMARY.primary_response;
 const scaleOf = name => SUMMARY.scales[name];
@@ -75,6 +76,19 @@ const gainContrast = () => ({response: mainView(), head: `first less second${eff
 const TUNED_BY = "matrix";
 const gainUnitWords = () => (scaleOf(mainView()).unit === "%" || scaleOf(mainView()).unit === "points" ? " points" : "");
 const lineUnit = gainWords;
+
+// The sources of a target beside the tasks, and what a matrix's source has there by seed, null where nothing is known.
+const BESIDE_TASKS = [];
+function gainsBy(method, source, target) {
+  const {sources, seeds} = DATA.matrices[`${state.protocol}/${method}`];
+  return Object.values(seeds).map(scores => inUnits(scores[sources.indexOf(source)][TASKS[target].index]));
+}
+const scoresBy = gainsBy;
+function heldOutWords(scores) {
+  const score = byPlace(scores)[0];
+  return isNumber(score) ? `A source that is chosen by the mean of the other seeds gains ${gainText(score)}${gainUnitWords()} here in the seed left out.` : "";
+}
+const keptGain = () => null;
 
 // Scores by seed are on the scale of headlines, on which zero may mean something.
 const zeroOf = () => DATA.tasks.map(() => (fromZero() ? 0 : null));

@@ -73,7 +73,7 @@ def payload(
         "classes": classes,
         "failed": reasons(tables["transfer"]),
         "pairs": pair_columns.sureness(tables["pairs"]) if "pairs" in tables else None,
-        "ranking": ranking.of_study(collected, tables.get("pairs")),
+        "ranking": ranking.files(tables.get("pairs")),
         "verdict": verdict(summary, names_of(cards["title"].to_dict())),
         "summary": summary,
         "origin": origin,

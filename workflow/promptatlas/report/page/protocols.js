@@ -184,8 +184,38 @@ const gainContrast = () => ({response: "raw", head: "score, first less second, p
 
 // What stands before a method in lists of sources, and the unit of gains in sentences.
 const TUNED_BY = "method";
-const gainUnitWords = () => " points over zero-shot";
-const lineUnit = () => "points over zero-shot";
+const gainUnitWords = () => ` ${lineUnit()}`;
+const lineUnit = () => gainWords() + (state.baseline !== "zero_shot" && methodsOf(state.protocol).length > 1 ? " of the method" : "");
+
+// The sources of a target beside the tasks, and what a method's source gains there, points by chosen seed, null where nothing is known.
+const BESIDE_TASKS = ["scratch"];
+function gainsBy(method, source, target) {
+  const one = matrixOf({protocol: state.protocol, method});
+  return scoresBy(method, source, target).map((score, place) => {
+    const base = isNumber(score) ? baseOf(one, chosenSeeds(state)[place], state.baseline)[TASKS[target].index] : null;
+    return isNumber(base) ? score - 100 * base : null;
+  });
+}
+
+// The score in percent by chosen seed, by which sources of several methods are compared: some baselines are each method's own.
+function scoresBy(method, source, target) {
+  const one = matrixOf({protocol: state.protocol, method});
+  const line = one.sources.indexOf(source);
+  return chosenSeeds(state).map(seed => (one.seeds[seed] && line >= 0 && isNumber(one.seeds[seed][line][TASKS[target].index]) ? 100 * one.seeds[seed][line][TASKS[target].index] : null));
+}
+
+// What the first of some sources is worth in a seed that had no part in choosing it, in words; scores: by seed.
+function heldOutWords(scores, target) {
+  const [score, zero] = [byPlace(scores)[0], matrix().zero_shot[TASKS[target].index]];
+  return isNumber(score) && isNumber(zero) ? `A source that is chosen by the mean of the other seeds gains ${gainText(score - 100 * zero)} points over zero-shot here in the seed left out.` : "";
+}
+
+// What keeping the hand-written prompt gains over what is chosen, mean over the chosen seeds.
+function keptGain(target) {
+  const {zero_shot: zero} = matrix();
+  const over = chosenSeeds(state).map(seed => baseOf(matrix(), seed, state.baseline)[TASKS[target].index]).filter(isNumber);
+  return isNumber(zero[TASKS[target].index]) && over.length ? 100 * (zero[TASKS[target].index] - mean(over)) : null;
+}
 
 // What gains are counted from in a seed: scores of the targets, null where there is none.
 const zeroOf = seed => baseOf(matrix(), seed, state.baseline);

@@ -33,6 +33,7 @@ CELL = (
     "cell_origin.js",
 )
 SECTIONS = (
+    "held_out.js",
     "sections.js",
     "budget.js",
     "cautions.js",

@@ -7,6 +7,7 @@ const quiet = text => element("p", {class: "quiet"}, text);
 const list = words => (words.length < 2 ? words.join("") : words.slice(0, -1).join(", ") + " and " + words.at(-1));
 
 const oneSeed = () => bySummary().n_seeds < 2;
+const oneChosen = () => oneSeed() || chosenSeeds(state).length < 2;
 
 function drawRanking() {
   const target = state.ranked;
@@ -35,29 +36,16 @@ function drawRanking() {
       })),
       low,
       high,
-      gainWords() + (oneSeed() ? ", one seed" : "; small dots are seeds"),
+      gainWords() + (oneChosen() ? ", one seed" : "; small dots are seeds"),
     ),
   );
 }
 
 function drawBest() {
-  if (!bySummary().best_sources) {
-    fill("best", quiet("summary.json was made by an earlier version; delete it and run the study again to see the best sources."));
-    return;
-  }
-  const found = Object.fromEntries(bySummary().best_sources.targets.map(one => [one.target, one.sources]));
   const rows = ordered().map(target => {
-    const best = found[target] || [];
+    const best = bestSources(target);
     const others = ofOthers(target);
-    const pick = element(
-      "button",
-      {
-        type: "button",
-        class: "link",
-        onclick: () => set({ranked: target}),
-      },
-      breakable(title(target)),
-    );
+    const pick = element("button", {type: "button", class: "link", onclick: () => set({ranked: target})}, breakable(title(target)));
     if (others.length === 1 && best.length) return [pick, onlyOne(best[0]), "\u2013", "\u2013"];
     if (allAlike(others)) return [pick, "all sources alike", "\u2013", "\u2013"];
     return [
@@ -65,8 +53,9 @@ function drawBest() {
       ...[0, 1, 2].map(place => {
         const one = best[place];
         if (!one) return "\u2013";
-        if (one.n_seeds < 2 || !isNumber(one.held_out)) return title(one.source);
-        const [at, low, high, worth] = [one.apparent, one.low, one.high, one.held_out].map(gainShort);
+        const found = there(one.gains);
+        if (found.length < 2 || !isNumber(one.heldOut)) return title(one.source);
+        const [at, low, high, worth] = [one.apparent, Math.min(...found), Math.max(...found), one.heldOut].map(gainShort);
         return element(
           "span",
           {},
@@ -83,9 +72,9 @@ function drawBest() {
       ["target", "best source", "second", "third"],
       rows,
       [],
-      oneSeed()
+      oneChosen()
         ? "Other tasks only. The seed that chose a source cannot tell how much it gains, and there is no other."
-        : `Other tasks only; ${gainWords(firstBaseline(state))}, mean over seeds, in brackets their range. The first of many seem better than they are, so \u201cplace\u201d says what that place is worth: what the source that the other seeds put there has in a seed left out.`,
+        : `Other tasks only; ${gainWords()}, mean over seeds, in brackets their range. The first of many seem better than they are, so \u201cplace\u201d says what that place is worth: what the source that the other seeds put there has in a seed left out.`,
     ),
   );
 }
@@ -99,12 +88,17 @@ const ofOthers = target =>
 // Whether two or more sources of a target all have one score, so that none is best.
 const allAlike = scores => scores.length > 1 && Math.max(...scores) - Math.min(...scores) < 1e-9;
 
-// What the best source is worth in a seed that had no part in choosing it.
+// What the best source is worth in a seed that had no part in choosing it; over what a page opens with, with the interval of summary.json.
 function leftOut() {
-  const {apparent, held_out: worth, low, high} = (bySummary().best_sources || {points: {}}).points;
+  const told = (bySummary().best_sources || {points: {}}).points;
+  const untouched = state.baseline === firstBaseline(state) && !state.seeds && isNumber(told.held_out);
+  const firsts = untouched ? [] : SUMMARY.order.map(target => bestSources(target)[0]).filter(Boolean);
+  const {apparent, held_out: worth, low, high} = untouched
+    ? told
+    : {apparent: mean(firsts.map(one => one.apparent)), held_out: mean(there(firsts.map(one => one.heldOut)))};
   if (!isNumber(worth)) return "";
   const range = isNumber(low) ? ` [${gainText(low)}, ${gainText(high)}]` : "";
-  return ` The source that looks best for a target seems to have ${gainText(apparent)} (${gainWords(firstBaseline(state))}, mean over targets). In a seed that had no part in the choice it has ${gainText(worth)}${range}.`;
+  return ` The source that looks best for a target seems to have ${gainText(apparent)} (${gainWords()}, mean over targets). In a seed that had no part in the choice it has ${gainText(worth)}${range}.`;
 }
 
 function drawSourcesWords() {
@@ -113,13 +107,13 @@ function drawSourcesWords() {
     return;
   }
   const found = SUMMARY.regret.find(one => here(one) && one.measure === "ctrl_static" && one.test === "regret@1");
-  const luck = oneSeed()
+  const luck = oneChosen()
     ? "With one seed the apparent best is partly luck, and nothing here says how much."
     : `The best of many is the best partly by luck.${leftOut()}`;
   fill(
     "sources-words",
     found && isNumber(found.estimate)
-      ? `${methodTitle(state.method)}: always taking the source that is best on average for the other targets costs ${lossText(found.estimate)} against each target\u2019s own best. ${luck}`
+      ? `${methodTitle(state.method)}: always taking the source that is best on average for the other targets costs ${lossText(found.estimate)} against each target\u2019s own best${state.seeds ? ", of all seeds" : ""}. ${luck}`
       : luck,
   );
 }
@@ -206,6 +200,6 @@ function drawVariance() {
 }
 
 sections.register({id: "ranking", keys: ["protocol", "method", "baseline", "seeds", "ranked"], draw: drawRanking});
-sections.register({id: "best", keys: ["protocol", "method", "order"], draw: drawBest});
-sections.register({id: "sources-words", keys: ["protocol", "method"], draw: drawSourcesWords});
+sections.register({id: "best", keys: ["protocol", "method", "baseline", "seeds", "order"], draw: drawBest});
+sections.register({id: "sources-words", keys: ["protocol", "method", "baseline", "seeds"], draw: drawSourcesWords});
 sections.register({id: "variance", keys: ["protocol", "method"], draw: drawVariance});

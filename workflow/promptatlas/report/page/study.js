@@ -32,8 +32,8 @@ function drawTiles() {
     methods.map(one => {
       const name = methodTitle(one.method);
       if (state.baseline !== firstBaseline(state) || state.seeds) {
-        const gain = gainOver(one.method);
-        return isNumber(gain) ? tile(signed(gain), `points over ${baselineWords()}${ofSeeds()}: ${name}, prompts of other tasks`) : null;
+        const [gain, which] = state.baseline === "average" ? [gainOver(one.method, ownPairs), "own prompts"] : [gainOver(one.method, pairsOf), "prompts of other tasks"];
+        return isNumber(gain) ? tile(signed(gain), `points over ${baselineWords()}${ofSeeds()}: ${name}, ${which}`) : null;
       }
       if (!tuned()) return isNumber(one.own_gain_points_mean) ? tile(signed(one.own_gain_points_mean), `points over zero-shot: ${name} on a prompt\u2019s own task`) : null;
       const [gain, over] = one.over_scratch
@@ -44,11 +44,13 @@ function drawTiles() {
   );
 }
 
-// Mean gain of a method's pairs of different tasks over the chosen baseline, of the chosen seeds.
-function gainOver(method) {
+// Mean gain of a method's pairs over the chosen baseline, of the chosen seeds. Over the average source other tasks gain 0 by what it is.
+function gainOver(method, pairs) {
   const view = otherView({method, view: mainView()});
-  return mean(there(pairsOf((source, target) => valueIn(view, source, target))));
+  return mean(there(pairs((source, target) => valueIn(view, source, target))));
 }
+
+const ownPairs = one => SUMMARY.order.map(task => one(task, task));
 
 const ofSeeds = () => (state.seeds ? `, ${seedWords(listed(state.seeds))}` : "");
 
@@ -73,7 +75,8 @@ function overBaseline() {
   const found = there(pairsOf((source, target) => value(source, target, mainView())));
   if (!found.length) return ` No pair can be held against ${baselineWords()}.`;
   const above = found.filter(gain => gain > 0).length;
-  return ` Over ${baselineWords()}${ofSeeds()}, prompts of other tasks gain ${signed(mean(found))} points on average; ${above} of ${found.length} pairs are above it.`;
+  const gained = state.baseline === "average" ? "" : `prompts of other tasks gain ${signed(mean(found))} points on average; `;
+  return ` Over ${baselineWords()}${ofSeeds()}, ${gained}${above} of ${found.length} pairs are above it.`;
 }
 
 // What a function gives of each pair of different tasks.
