@@ -114,7 +114,7 @@ function pickedBySimilarity() {
   const target = state.ranked;
   const known = targetSources(target).filter(one => one.method === state.method && isTask(one.source));
   if (known.length < 2) return [];
-  const best = known[0].gain;
+  const best = Math.max(...known.map(one => one.gain));
   const picks = DATA.similarity
     .filter(one => !one.method || one.method === state.method)
     .map(one => ({by: measureName(one.measure), ...pick(one.values, known, target)}))
