@@ -10,7 +10,7 @@ import pytest
 from made_up_answers import columns
 from promptatlas.analysis import statistics
 from promptatlas.analysis.pairs.table import pairs
-from promptatlas.analysis.verdict.words import topics
+from promptatlas.analysis.verdict.words import _sure, topics
 from promptatlas.report.any_matrix import analyse
 from promptatlas.report.page.payload import names_of
 from synthetic_study import similarity_table, tasks_table, transfer_table
@@ -91,6 +91,22 @@ def test_one_seed():
     assert "in the one seed there is" in words["Which pairs help"] and "over images alone" in words["Which pairs help"]
     assert "with one seed nothing tells what they would give" in words["How sure that is"]
     assert words["What next"].startswith("Add seeds") and "correlate" not in words["How sure that is"]
+
+
+@pytest.mark.parametrize(
+    ("helping", "tested", "clear", "words"),
+    [
+        (1, 1, 1, "it is beyond doubt (adjusted p below .05)."),
+        (1, 1, 0, "it is not beyond doubt (smallest adjusted p\u00a0=\u00a00.30)."),
+        (4, 1, 1, "the one that could be tested is beyond doubt (adjusted p below .05)."),
+        (4, 3, 0, "none of the 3 that could be tested is beyond doubt (smallest adjusted p\u00a0=\u00a00.30)."),
+        (4, 4, 1, "1 of the 4 is beyond doubt (adjusted p below .05)."),
+        (4, 4, 2, "2 of the 4 are beyond doubt (adjusted p below .05)."),
+    ],
+)
+def test_how_sure_of_one_pair_or_several(helping, tested, clear, words):
+    counts = {"n_helping": helping, "n_tested": tested, "n_clear": clear, "smallest_p": 0.3, "counts_seeds": True, "n_seeds": 3}
+    assert _sure(counts) == [f"Some pairs look good by luck. Allowing for the number of pairs, {words}"]
 
 
 def test_no_table_of_pairs():

@@ -157,13 +157,14 @@ def _sure(one: Mapping[str, Any]) -> Sentence:
     tested = "" if one["n_tested"] == one["n_helping"] else " that could be tested"
     seeds = "" if one["counts_seeds"] else " Other seeds are not counted in this: with one seed nothing tells what they would give."
     several = one["n_tested"] > 1
-    of = f"of the {one['n_tested']:,}{tested}" if several else f"the one{tested}"
-    if one["n_clear"]:
-        found = f"{one['n_clear']:,} {of} {'is' if one['n_clear'] == 1 else 'are'} beyond doubt (adjusted p below .05)"
-    else:
+    of = f"of the {one['n_tested']:,}{tested}" if several else f"the one{tested}" if tested else "it"
+    if not one["n_clear"]:
         beyond = f"none {of} is beyond doubt" if several else f"{of} is not beyond doubt"
         found = f"{beyond} (smallest adjusted {p_held(one['smallest_p'])})"
-    return [f"Of so many pairs some look good by luck. Allowing for that, {found}.{seeds}"]
+    else:
+        beyond = f"{one['n_clear']:,} {of} {'is' if one['n_clear'] == 1 else 'are'}" if several else f"{of} is"
+        found = f"{beyond} beyond doubt (adjusted p below .05)"
+    return [f"Some pairs look good by luck. Allowing for the number of pairs, {found}.{seeds}"]
 
 
 def _unhelped(one: Mapping[str, Any], summary: Mapping[str, Any], names: Names) -> Sentence:
