@@ -83,10 +83,12 @@ const usedHow = protocol =>
 
 function frozenWords(one) {
   const gains = isNumber(one.transfer_gain_points_mean)
-    ? `On average it gains ${signed(one.transfer_gain_points_mean)} points over zero-shot${ownWords(one)}. `
+    ? `On average it ${gainsOver(one.transfer_gain_points_mean)} zero-shot${ownWords(one)}. `
     : "";
   return `${helpWords(one)}${gains}Prompts are used as they are, with the class names of the target.`;
 }
+
+const gainsOver = points => (points < 0 ? `loses ${show(-points, 1)} points against` : `gains ${signed(points)} points over`);
 
 const ownWords = one =>
   isNumber(one.own_gain_points_mean) ? `; a task\u2019s own prompt gains ${signed(one.own_gain_points_mean)} points` : "";
