@@ -123,6 +123,7 @@ def test_lists_and_places_follow_baseline_and_seeds(written, show):
             known = None if seeds else [rows.at[(method, source), f"{begin}{end}"] for end in ("low", "high")]
             assert [low, high] == ([None, None] if known is None or np.isnan(known[0]) else [pytest.approx(one, abs=2e-3) for one in known])
         judged = "chance of being best" in found["table"]
+        assert ("mean score, %" in found["table"]) == (seeds is not None), "of several methods gains over their own do not stand in order"
         assert judged == (seeds is None) and (seeds is None or "prompts of all seeds together" in found["words"])
 
 

@@ -53,7 +53,7 @@ def test_intervals_over_the_average_source_hold_the_truth():
     rng, inside = np.random.default_rng(13), []
     for how in ("alike", "unlike", "shared"):
         for _ in range(3):
-            made = made_up(rng, 300, 3, how)
+            made = list(made_up(rng, 300, 3, how))
             there, images = np.ones((TASKS - 1, 3), bool), WeightedImages.alike(300)
             parts = [varied_by(right, right.mean(axis=0), there, images) for right, _, _ in made]
             found = VariedBy(**{one.name: np.concatenate([getattr(part, one.name) for part in parts]) for one in fields(VariedBy)})

@@ -20,11 +20,12 @@ const OF_ALL_SEEDS = "it is known of the prompts of all seeds together";
 // What sources of all methods gain on a target over what is chosen, means over the chosen seeds, the highest score first.
 function targetSources(target) {
   const sources = [...SUMMARY.order.filter(source => source !== target), ...BESIDE_TASKS];
-  return methodsOf(state.protocol)
+  const known = methodsOf(state.protocol)
     .flatMap(method => sources.map(source => ({method, source, gains: gainsBy(method, source, target), scores: scoresBy(method, source, target)})))
     .map(one => ({...one, gain: mean(there(one.gains)), score: mean(there(one.scores)), ...endsOf(one, target)}))
-    .filter(one => isNumber(one.gain))
+    .filter(one => isNumber(one.score))
     .sort((a, b) => b.score - a.score);
+  return known.some(one => isNumber(one.gain)) ? known : [];
 }
 
 // The interval of a source's gain, which is of all seeds.
@@ -89,6 +90,7 @@ function choosingTable({decision, sources}, lines, judged) {
     ...(DATA.methods.length > 1 ? [[TUNED_BY, one => methodTitle(one.method)]] : []),
     ...(judged ? [[THIS_PROMPT, one => (isNumber(one.expected) ? expectedText(one) : "\u2013")], ["chance of being best", one => chanceText(one.chance)]] : []),
     ...(judged && several ? [["seed", one => (isNumber(one.seed) ? `${one.seed}` : "\u2013")]] : []),
+    ...(!judged && overOwnMethod() ? [["mean score, %", one => show(one.score, 1)]] : []),
     [judged ? such : `mean, ${lineUnit()}`, gained],
   ];
   const rows = lines.map((one, place) => columns.map(column => column[1](one, place)));
@@ -100,7 +102,7 @@ function choosingTable({decision, sources}, lines, judged) {
 
 function choosingCaption(shown, sources, judged, several) {
   const count = shown < sources ? `The first ${shown} of ${sources}. ` : "";
-  if (!judged) return `${count}Sources of ${DATA.methods.length > 1 ? "all" : "other tasks"}${oneChosen() ? "" : `, by their mean over ${state.seeds ? seedWords(listed(state.seeds)) : "seeds"}`}.`;
+  if (!judged) return `${count}Sources of ${DATA.methods.length > 1 ? `all ${SOURCES_OF}` : "other tasks"}${oneChosen() ? "" : `, by their mean over ${state.seeds ? seedWords(listed(state.seeds)) : "seeds"}`}.`;
   return (
     `${count}This prompt: what the source\u2019s best prompt file is expected to gain over the hand-written prompt on other images, shrunk, as the apparent best of many is so partly by luck, with its 95\u202f% interval. Chance: that one of the source\u2019s prompts is the best of all on this target. ` +
     `Such prompts: mean over seeds${several ? ", over what is chosen above, with an interval that counts images and seeds: what to expect of a prompt trained anew" : ""}.`
@@ -112,7 +114,7 @@ const chanceText = chance => (isNumber(chance) ? (chance < 0.005 ? "< 1\u202f%" 
 // What each similarity would have picked for this target, by the shown method, beside the best source and the hand-written prompt.
 function pickedBySimilarity() {
   const target = state.ranked;
-  const known = targetSources(target).filter(one => one.method === state.method && isTask(one.source));
+  const known = targetSources(target).filter(one => one.method === state.method && isTask(one.source) && isNumber(one.gain));
   if (known.length < 2) return [];
   const best = Math.max(...known.map(one => one.gain));
   const picks = DATA.similarity

@@ -74,6 +74,7 @@ const gainContrast = () => ({response: mainView(), head: `first less second${eff
 
 // What stands before a matrix in lists of sources, and the unit of gains in sentences.
 const TUNED_BY = "matrix";
+const SOURCES_OF = "matrices";
 const gainUnitWords = () => (scaleOf(mainView()).unit === "%" || scaleOf(mainView()).unit === "points" ? " points" : "");
 const lineUnit = gainWords;
 
@@ -84,6 +85,7 @@ function gainsBy(method, source, target) {
   return Object.values(seeds).map(scores => inUnits(scores[sources.indexOf(source)][TASKS[target].index]));
 }
 const scoresBy = gainsBy;
+const overOwnMethod = () => false;
 function heldOutWords(scores) {
   const score = byPlace(scores)[0];
   return isNumber(score) ? `A source that is chosen by the mean of the other seeds gains ${gainText(score)}${gainUnitWords()} here in the seed left out.` : "";

@@ -186,8 +186,10 @@ const gainContrast = () => ({response: "raw", head: "score, first less second, p
 
 // What stands before a method in lists of sources, and the unit of gains in sentences.
 const TUNED_BY = "method";
+const SOURCES_OF = "methods";
 const gainUnitWords = () => ` ${lineUnit()}`;
-const lineUnit = () => gainWords() + (state.baseline !== "zero_shot" && methodsOf(state.protocol).length > 1 ? " of the method" : "");
+const overOwnMethod = () => state.baseline !== "zero_shot" && methodsOf(state.protocol).length > 1;
+const lineUnit = () => gainWords() + (overOwnMethod() ? " of the method" : "");
 
 // The sources of a target beside the tasks, and what a method's source gains there, points by chosen seed, null where nothing is known.
 const BESIDE_TASKS = ["scratch"];
