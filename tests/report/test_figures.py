@@ -255,3 +255,18 @@ def test_colours_of_the_perfection_gap_end_at_1_however_far_scores_go():
     assert np.nanmin(shown(scores, "perfection_gap")[0]) < -5
     assert colour_limits([scores], "perfection_gap") == (-1, 1) and colour_limits([scores], "gain_points")[1] > 1
     assert beyond(np.array([-5, 0.5, np.nan]), (-1, 1)) == "min" and beyond(np.array([0.5]), (-1, 1)) == "neither"
+
+
+def test_very_many_dots_are_an_image_inside_of_the_figure_with_axes_and_text_as_text(tmp_path, monkeypatch):
+    """Above a number of points; below it each is drawn."""
+    transfer, similarity, table, tasks = study(methods=("coop",))
+    kept = {}
+    for most in (29, 30):
+        monkeypatch.setattr("promptatlas.report.figures.relations.MOST_POINTS", most)
+        for name in figures.draw(transfer, similarity, table, tasks, tmp_path / str(most)):
+            if name.name == "similarity-frozen.svg":
+                kept[most] = name.read_text()
+    image, drawn = (re.findall(r'<image [^>]*?width="([\d.]+)"', kept[most]) for most in (29, 30))
+    assert len(image) == 3 and not drawn, "30 pairs of six tasks, three measures"
+    texts = {most: re.findall(r"<text[^>]*>([^<]*)</text>", text) for most, text in kept.items()}
+    assert texts[29] == texts[30] and any(text.startswith("r = ") for text in texts[29])

@@ -23,6 +23,8 @@ from promptatlas.report.figures.lettering import broken, cut, width
 from promptatlas.report.figures.style import ONE_COLUMN, SMALL, framed, number
 from promptatlas.study.protocols import FROZEN
 
+MOST_POINTS = 1000  # of a panel, that are drawn one by one; more are an image inside of SVG and PDF, axes and text stay what they are
+
 # part -> (colour of the bar, colour of the number in it)
 INKS = {
     "target": ("#56789a", "white"),
@@ -92,7 +94,7 @@ def scatter(axes: Axes, transfer: np.ndarray, closeness: np.ndarray, row: Mappin
     transfer, closeness = map(relationships, masked.alike(transfer, closeness))
     there = np.isfinite(transfer) & np.isfinite(closeness)
     x, y = closeness[there] / closeness[there].std(), transfer[there] / transfer[there].std()
-    axes.scatter(x, y, s=5, color=colour, alpha=0.45, linewidths=0)
+    axes.scatter(x, y, s=5, color=colour, alpha=0.45, linewidths=0, rasterized=len(x) > MOST_POINTS)
     edge = np.array([x.min(), x.max()])
     axes.plot(edge, row["estimate"] * edge, color="#222222", linewidth=1.2)
     interval = f" [{number(row['low'], 2)}, {number(row['high'], 2)}]" if np.isfinite(row["low"]) else ""

@@ -20,9 +20,9 @@ SMALL, TITLE = 7.0, 8.5  # points: all text but numbers in cells, titles
 MARGIN = 0.06  # inches, around all that is drawn
 DOTS = 300  # per inch
 KINDS: dict[str, dict[str, Any]] = {
-    "svg": {"metadata": {"Date": None}},
+    "svg": {"metadata": {"Date": None}, "dpi": DOTS},  # of images inside of it
     "png": {"metadata": {"Software": None}, "dpi": DOTS, "pil_kwargs": {"compress_level": 3}},
-    "pdf": {"metadata": {"CreationDate": None, "Creator": None, "Producer": None}},
+    "pdf": {"metadata": {"CreationDate": None, "Creator": None, "Producer": None}, "dpi": DOTS},
 }
 STYLE: dict[Any, Any] = {
     "backend": "agg",
@@ -83,6 +83,9 @@ def save(figure: Figure, path: Path) -> list[Path]:
     """Write `figure` as path.svg, path.png and path.pdf in its own size, the same bytes each time; the paths."""
     paths = []
     try:
+        if figure.get_layout_engine() is not None:
+            figure.draw_without_rendering()
+            figure.set_layout_engine("none")  # laid out once for all kinds
         for kind, options in KINDS.items():
             paths.append(Path(f"{path}.{kind}"))
             with whole(paths[-1]) as drawn:

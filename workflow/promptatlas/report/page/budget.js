@@ -22,14 +22,14 @@ function drawBudget() {
   fill("budget-groups", groupsWords(one, gain));
 }
 
-const judged = (one, row, gain) => (one.n_seeds < 2 ? [] : [gain(row.held_out), gain(row.random), percent(row.as_good)]);
+const judged = (one, row, gain) => (one.n_seeds < 2 ? [] : [exact(gain(row.held_out), row.held_out), exact(gain(row.random), row.random), exact(percent(row.as_good), row.as_good)]);
 const judgedHead = (one, others) => (one.n_seeds < 2 ? [] : ["in a seed left out", `${others} there`, "random ones at least as good"]);
 
 function sourcesTable(one, gain) {
   const often = each => (one.n_seeds > 1 && isNumber(each.often) ? ` (${percent(each.often)})` : "");
   return table(
     ["sources", "the best", "gain", ...judgedHead(one, "random sources")],
-    one.sources.map(row => [`${row.k}`, row.serves.map(each => title(each.source) + often(each)).join(", "), gain(row.gain), ...judged(one, row, gain)]),
+    one.sources.map(row => [`${row.k}`, row.serves.map(each => title(each.source) + often(each)).join(", "), exact(gain(row.gain), row.gain), ...judged(one, row, gain)]),
     [0, 2, 3, 4, 5],
     one.n_seeds > 1 ? "In brackets: how often the source is chosen again when seeds are drawn anew." : "",
   );
@@ -53,7 +53,7 @@ function groupsWords(one, gain) {
   return [
     table(
       ["tasks", "gain of each", ...(stable ? ["together when seeds are drawn again"] : [])],
-      found.groups.map(each => [each.tasks.map(title).join(", "), gain(each.gain), ...(stable ? [percent(each.together)] : [])]),
+      found.groups.map(each => [each.tasks.map(title).join(", "), exact(gain(each.gain), each.gain), ...(stable ? [exact(percent(each.together), each.together)] : [])]),
       [1, 2],
       `Mean over all tasks, those alone counting 0: ${gain(found.gain)}${stable ? `; in a seed left out ${gain(found.held_out)}, random groups of the same sizes ${gain(found.random)} (${percent(found.as_good)} of them are at least as good)` : ""}.`,
     ),

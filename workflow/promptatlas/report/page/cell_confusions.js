@@ -16,8 +16,8 @@ function cellConfusions(cells, source, target) {
   if (!own.confused.length) return [head, element("p", {}, "No test image is answered wrong.")];
   const rows = own.confused.slice(0, LISTED).map(([from, to, times]) => [
     `${names[from]} \u2192 ${names[to]}`,
-    show(times / seeds, seeds > 1 ? 1 : 0),
-    percent(times / seeds / counts[from]),
+    exact(show(times / seeds, seeds > 1 ? 1 : 0), times / seeds),
+    exact(percent(times / seeds / counts[from]), times / seeds / counts[from]),
   ]);
   const further = own.confused.slice(LISTED).reduce((sum, one) => sum + one[2], own.rest) / seeds;
   return [

@@ -30,11 +30,11 @@ function drawCheck() {
   fill("check-warnings", offTasks.map(warning));
   const columns = [
     ["task", one => title(one.task), true],
-    ["zero-shot here", one => percent(one.measured, 1), true],
-    ["expected", one => percent(one.expected, 1), known.length],
+    ["zero-shot here", one => exact(percent(one.measured, 1), one.measured), true],
+    ["expected", one => exact(percent(one.expected, 1), one.expected), known.length],
     ["difference, points", difference, known.length],
     ["expected by", one => element("span", {class: "quiet"}, one.reference || ""), known.length],
-    ["linear probe", one => percent(one.linear_probe, 1), probed],
+    ["linear probe", one => exact(percent(one.linear_probe, 1), one.linear_probe), probed],
   ].filter(column => column[2]);
   const numeric = columns.map((column, index) => (/task|by/.test(column[0]) ? -1 : index));
   fill(
@@ -48,7 +48,7 @@ function drawCheck() {
 }
 
 const difference = one =>
-  element("span", {class: one.warning ? "strong alarming" : ""}, signed(one.difference_points, 1));
+  exact(element("span", {class: one.warning ? "strong alarming" : ""}, signed(one.difference_points, 1)), one.difference_points);
 
 function warning(one) {
   const by = one.reference ? ` (${one.reference})` : "";

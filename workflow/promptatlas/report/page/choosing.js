@@ -82,19 +82,20 @@ function choosingTable({decision, sources}, lines, judged) {
   const kept = judged && (!decision || decision[0] !== "use");
   const cellLink = one => linked({text: title(one.source), choose: {protocol: state.protocol, method: one.method, source: one.source, target: state.ranked}});
   const several = !oneSeed();
-  const gained = one => `${gainText(one.gain)}${rangeOf(one.low, one.high)}`;
+  const gained = one => exact(`${gainText(one.gain)}${rangeOf(one.low, one.high)}`, {"": one.gain, low: one.low, high: one.high});
+  const promised = one => exact(expectedText(one), {"": one.expected, low: one.expectedLow, high: one.expectedHigh});
   const such = `such prompts, ${lineUnit()}`;
   const columns = [
     ["", (one, place) => `${place + 1}`],
     ["source", cellLink],
     ...(DATA.methods.length > 1 ? [[TUNED_BY, one => methodTitle(one.method)]] : []),
-    ...(judged ? [[THIS_PROMPT, one => (isNumber(one.expected) ? expectedText(one) : "\u2013")], ["chance of being best", one => chanceText(one.chance)]] : []),
+    ...(judged ? [[THIS_PROMPT, one => (isNumber(one.expected) ? promised(one) : "\u2013")], ["chance of being best", one => exact(chanceText(one.chance), one.chance)]] : []),
     ...(judged && several ? [["seed", one => (isNumber(one.seed) ? `${one.seed}` : "\u2013")]] : []),
     ...(!judged && overOwnMethod() ? [["mean score, %", one => show(one.score, 1)]] : []),
     [judged ? such : `mean, ${lineUnit()}`, gained],
   ];
   const rows = lines.map((one, place) => columns.map(column => column[1](one, place)));
-  const keep = {"": "", source: element("strong", {}, `keep the ${HAND_WRITTEN}`), [THIS_PROMPT]: "0", [such]: gainText(keptGain(state.ranked))};
+  const keep = {"": "", source: element("strong", {}, `keep the ${HAND_WRITTEN}`), [THIS_PROMPT]: "0", [such]: exact(gainText(keptGain(state.ranked)), keptGain(state.ranked))};
   if (kept) rows.unshift(columns.map(([head]) => keep[head] ?? "\u2013"));
   const numeric = columns.map((column, place) => (/points|chance|mean/.test(column[0]) ? place : -1));
   return table(columns.map(column => column[0]), rows, numeric, choosingCaption(lines.length, sources, judged, several));
@@ -135,9 +136,9 @@ function pickedBySimilarity() {
   const columns = [
     ["picked by", one => one.by],
     ["source", one => element("span", {}, names(one.sources))],
-    [gainWords(), one => gainText(one.gain)],
-    ["against the best source", one => gainText(one.gain - best)],
-    ...(isNumber(kept) ? [[`against the ${HAND_WRITTEN}`, one => gainText(one.gain - kept)]] : []),
+    [gainWords(), one => exact(gainText(one.gain), one.gain)],
+    ["against the best source", one => exact(gainText(one.gain - best), one.gain - best)],
+    ...(isNumber(kept) ? [[`against the ${HAND_WRITTEN}`, one => exact(gainText(one.gain - kept), one.gain - kept)]] : []),
   ];
   return [
     element("h3", {}, `What each similarity would have picked for ${title(target)}`),

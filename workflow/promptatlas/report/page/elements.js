@@ -29,9 +29,17 @@ function headOf(text, longest, numeric) {
   return [numeric && "n", width].filter(Boolean).join(" ") || null;
 }
 
-// A table from a head (strings) and rows of cells (strings, nodes or numbers); columns named in `numeric` stand right.
+// A cell of a table that is written as `shown` (a string or a node) and has one number, or several by name ("low", "high"; "" is the cell's
+// own), which files for programs have in full. Shares, which are written in %, are numbers of 0 to 1 there.
+function exact(shown, numbers) {
+  const named = Object.entries(isNumber(numbers) ? {"": numbers} : numbers || {}).filter(([, one]) => typeof one === "string" || isNumber(one));
+  return named.some(([, one]) => isNumber(one)) ? {shown, exact: JSON.stringify(Object.fromEntries(named))} : shown;
+}
+
+// A table from a head (strings) and rows of cells (strings, nodes, numbers, or what `exact` gives); columns named in `numeric` stand right.
 function table(head, rows, numeric = [], caption = null) {
-  const letters = cell => (cell instanceof Node ? cell.textContent : `${cell ?? ""}`).length;
+  const written = cell => (cell && cell.exact ? cell.shown : cell);
+  const letters = cell => (written(cell) instanceof Node ? written(cell).textContent : `${written(cell) ?? ""}`).length;
   const longest = head.map((_, index) => Math.max(0, ...rows.map(row => letters(row[index]))));
   const side = index => (numeric.includes(index) ? {class: "n"} : {});
   return element(
@@ -54,7 +62,7 @@ function table(head, rows, numeric = [], caption = null) {
         element(
           "tr",
           {},
-          row.map((cell, index) => element("td", side(index), cell)),
+          row.map((cell, index) => (cell && cell.exact ? element("td", {...side(index), "data-exact": cell.exact}, cell.shown) : element("td", side(index), cell))),
         ),
       ),
     ),

@@ -3,6 +3,7 @@
 const CONTRASTS = SUMMARY.contrasts || [];
 const MOST_PAIRS = 10;
 const inBrackets = (one, text = show) => (isNumber(one.low) ? `${text(one.estimate)} [${text(one.low)}, ${text(one.high)}]` : text(one.estimate));
+const interval = ({estimate, low, high}) => ({"": estimate, low, high});
 const shareText = number => (isNumber(number) ? `${show(100 * number, number < 0.1 ? 1 : 0)} %` : "\u2013");
 
 function drawExplained() {
@@ -25,19 +26,19 @@ function drawExplained() {
 function explainedTable(one) {
   const beyond = Boolean(one.together_blocks);
   const reasons = one.measures.some(each => each.coefficient.reason);
-  const p = (each, what) => (each[what] ? pText(each[what].p) : "\u2013");
+  const p = (each, what) => (each[what] ? exact(pText(each[what].p), each[what].p) : "\u2013");
   return table(
     ["similarity", "explains alone", "adds", "coefficient", "p", ...(beyond ? ["p, beyond family"] : []), "variance inflation", ...(reasons ? [""] : [])],
     one.measures.map(each =>
       each.alone
         ? [
             measureName(each.measure),
-            shareText(each.alone.estimate),
-            shareText(each.adds.estimate),
-            inBrackets(each.coefficient),
+            exact(shareText(each.alone.estimate), each.alone.estimate),
+            exact(shareText(each.adds.estimate), each.adds.estimate),
+            exact(inBrackets(each.coefficient), interval(each.coefficient)),
             p(each, "coefficient"),
             ...(beyond ? [p(each, "coefficient_blocks")] : []),
-            show(each.inflation.estimate, 1),
+            exact(show(each.inflation.estimate, 1), each.inflation.estimate),
             ...(reasons ? [each.coefficient.reason] : []),
           ]
         : [measureName(each.measure), ...Array(beyond ? 6 : 5).fill("\u2013"), each.coefficient.reason],
@@ -51,12 +52,10 @@ function linksTable(links) {
   const shown = [...links].sort((a, b) => (a.p_holm ?? 1) - (b.p_holm ?? 1)).slice(0, MOST_PAIRS);
   return table(
     ["two similarities", "difference of r", "p", "p, all pairs"],
-    shown.map(one => [
-      one.measure.split("~").map(measureTitle).join(" less "),
-      inBrackets(one),
-      pText(isNumber(one.p_families) ? Math.max(one.p, one.p_families) : one.p),
-      pText(one.p_holm),
-    ]),
+    shown.map(one => {
+      const p = isNumber(one.p_families) ? Math.max(one.p, one.p_families) : one.p;
+      return [one.measure.split("~").map(measureTitle).join(" less "), exact(inBrackets(one), interval(one)), exact(pText(p), p), exact(pText(one.p_holm), one.p_holm)];
+    }),
     [1, 2, 3],
     `Is the first closer to who helps whom than the second? Intervals and p leave out one task at a time${SUMMARY.families.beyond ? ", p also one family at a time (the larger is shown)" : ""}.` +
       (links.length > shown.length ? ` ${shown.length} of ${links.length} pairs; all are in the table contrasts.` : ""),
@@ -73,7 +72,7 @@ function drawContrasts() {
     const cell = (what, text, response = PRIMARY) => {
       const one = rows.find(row => row.what === what && row.response === response);
       return one && isNumber(one.estimate)
-        ? element("span", {title: one.reason || null}, inBrackets(one, text) + (one.reason ? " *" : ""))
+        ? exact(element("span", {title: one.reason || null}, inBrackets(one, text) + (one.reason ? " *" : "")), interval(one))
         : element("span", {title: one ? one.reason : null}, "\u2013");
     };
     const {method, protocol} = rows[0];

@@ -66,12 +66,12 @@ function drawPanel() {
     given
       ? table(
           ["scale", "mean over seeds"],
-          DATA.views.filter(view => view in matrix().views && isNumber(value(source, target, view))).map(view => [WORDS.views[view].title, viewText(value(source, target, view), view, true)]),
+          DATA.views.filter(view => view in matrix().views && isNumber(value(source, target, view))).map(view => [WORDS.views[view].title, exact(viewText(value(source, target, view), view, true), value(source, target, view))]),
           [1],
         )
       : null,
     given && seeds.length > 1
-      ? table(["seed", gainWords()], seeds.map(([seed, score]) => [seed, gainText(score)]), [1])
+      ? table(["seed", gainWords()], seeds.map(([seed, score]) => [seed, exact(gainText(score), score)]), [1])
       : null,
     ...(isTask(source) ? cellSimilarities(source, target) : []),
   );
@@ -88,7 +88,7 @@ function drawEffects() {
           element("h3", {}, "What each task gives and receives"),
           table(
             ["task", `gives${effectWords().unit}`, `receives${effectWords().unit}`],
-            one.givers.map(row => [title(row.task), effectWords().text(row.effect), effectWords().text(received[row.task])]),
+            one.givers.map(row => [title(row.task), exact(effectWords().text(row.effect), row.effect), exact(effectWords().text(received[row.task]), received[row.task])]),
             [1, 2],
             "Effects as source and as target, mean over seeds, freed of each other; each sums to zero.",
           ),
@@ -122,11 +122,10 @@ function drawGroups() {
 function drawCompared() {
   const byPair = {};
   for (const one of SUMMARY.compared) (byPair[`${one.method}\n${one.protocol}`] ||= {first: one})[one.what] = one;
-  const range = (one, text) => (isNumber(one.low) ? `${text(one.estimate)} [${text(one.low)}, ${text(one.high)}]` : text(one.estimate));
   const shares = scaleOf(mainView()).unit === "%";
   const gap = number => signed(shares ? 100 * number : number, digitsOf(mainView()) + 1);
   const name = one => one.method.split("~").map(methodTitle).join(" against ") + (one.protocol.includes("~") ? `, ${one.protocol.replace("~", " against ")}` : "");
-  const cell = (one, text) => (one && isNumber(one.estimate) ? range(one, text) : "\u2013");
+  const cell = (one, text) => (one && isNumber(one.estimate) ? exact(inBrackets(one, text), interval(one)) : "\u2013");
   fill(
     "compared",
     table(

@@ -19,11 +19,7 @@ function drawMethods() {
     tasks.map(name => [name, Math.max(...COMPARED.methods.map(one => one.by_task[name]))]),
   );
   const score = (one, name) =>
-    element(
-      "span",
-      {class: one.by_task[name] >= best[name] - 1e-9 ? "strong" : ""},
-      show(100 * one.by_task[name], 1),
-    );
+    exact(element("span", {class: one.by_task[name] >= best[name] - 1e-9 ? "strong" : ""}, show(100 * one.by_task[name], 1)), 100 * one.by_task[name]);
   const highest = Math.max(...COMPARED.methods.map(one => one.mean));
   const numeric = COMPARED.methods.map((one, index) => index + 1);
   fill(
@@ -31,8 +27,8 @@ function drawMethods() {
     table(
       ["task", ...COMPARED.methods.map(one => nameOf(one.method))],
       [
-        ["mean", ...COMPARED.methods.map(one => element("span", {class: one.mean >= highest - 1e-9 ? "strong" : ""}, show(100 * one.mean, 1)))],
-        ["mean rank", ...COMPARED.methods.map(one => show(one.mean_rank, 1))],
+        ["mean", ...COMPARED.methods.map(one => exact(element("span", {class: one.mean >= highest - 1e-9 ? "strong" : ""}, show(100 * one.mean, 1)), 100 * one.mean))],
+        ["mean rank", ...COMPARED.methods.map(one => exact(show(one.mean_rank, 1), one.mean_rank))],
         ...tasks.map(name => [title(name), ...COMPARED.methods.map(one => score(one, name))]),
       ],
       numeric,
@@ -110,8 +106,8 @@ function pairTable() {
       rows.map(one => [
         nameOf(one.better),
         nameOf(one.worse),
-        signed(one.difference, 1),
-        isNumber(one.low) ? `${signed(one.low, 1)} to ${signed(one.high, 1)}` : "\u2013",
+        exact(signed(one.difference, 1), one.difference),
+        isNumber(one.low) ? exact(`${signed(one.low, 1)} to ${signed(one.high, 1)}`, {low: one.low, high: one.high}) : "\u2013",
         `${one.better_on} of ${one.n_tasks}`,
         `${one.n_pairs}`,
       ]),

@@ -76,10 +76,10 @@ function cellNumbers(source, target, scores, measured) {
   const gained = over.map(baseline => gains(source, target, baseline).map(one => one[1]));
   const rows = scores.map(([seed, score], index) => [
     `seed\u00a0${seed}`,
-    percent(score, 1),
-    ...gained.map(one => signed(one[index])),
+    exact(percent(score, 1), score),
+    ...gained.map(one => exact(signed(one[index]), one[index])),
   ]);
-  rows.push(["mean", percent(mean(measured), 1), ...gained.map(one => signed(mean(there(one))))]);
+  rows.push(["mean", exact(percent(mean(measured), 1), mean(measured)), ...gained.map(one => exact(signed(mean(there(one))), mean(there(one))))]);
   const others = SUMMARY.order.filter(name => name !== target && isNumber(value(name, target, "raw")));
   const better = others.filter(name => value(name, target, "raw") > value(source, target, "raw")).length;
   return [

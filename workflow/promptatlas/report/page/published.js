@@ -18,14 +18,14 @@ function drawPublished() {
     fill("published-words", publishedWords(found));
     fill("published-plot", twoMatrices(found));
   }
-  const both = (p, beyond) => pText(p) + (isNumber(beyond) ? ` (${pText(beyond)})` : "");
+  const both = (p, beyond) => exact(pText(p) + (isNumber(beyond) ? ` (${pText(beyond)})` : ""), {"": p, "beyond family": beyond});
   const rows = PUBLISHED.by_method.map(one => [
     methodTitle(one.method),
     `${one.n_tasks}`,
     `${one.n_cells}`,
-    show(one.rank_correlation),
+    exact(show(one.rank_correlation), one.rank_correlation),
     both(one.p, one.p_blocks),
-    show(one.relationship_rank_correlation),
+    exact(show(one.relationship_rank_correlation), one.relationship_rank_correlation),
     both(one.relationship_p, one.relationship_p_blocks),
   ]);
   fill(

@@ -9,7 +9,7 @@ function markRegions() {
     const needed = over.includes(one) && !one.querySelector('[tabindex="0"], a[href], button');
     if (needed === scrolling.has(one)) continue;
     scrolling[needed ? "add" : "delete"](one);
-    const marks = {tabindex: 0, role: "group", "aria-label": `${partTitle(one)}, can be scrolled`};
+    const marks = {tabindex: 0, role: "group", "aria-label": partTitle(one) + SCROLLED};
     for (const [name, mark] of Object.entries(marks)) needed ? one.setAttribute(name, mark) : one.removeAttribute(name);
   }
 }

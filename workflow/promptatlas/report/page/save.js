@@ -65,6 +65,8 @@ function saveLine(name, what, files, give) {
 const SAVED_PLOTS = "svg[role], .scatter > svg";
 const SAVED_TABLES = "table:not([role=grid])";
 
+const SCROLLED = ", can be scrolled"; // how names of parts end that say how to move in them
+
 // The words above a part: the heading of its section, the nearest one before it, and what a drawing is called.
 function partTitle(node) {
   const before = head => head.compareDocumentPosition(node) & Node.DOCUMENT_POSITION_FOLLOWING;
@@ -73,7 +75,7 @@ function partTitle(node) {
   const elsewhere = head => head.closest("[hidden], .save") || (head.closest(".pane, #panel") && !head.closest(".pane, #panel").contains(node));
   const heads = all.filter(head => before(head) && over(head) && !elsewhere(head));
   const words = [...heads.slice(0, 1), ...heads.slice(-1)].map(head => head.textContent.trim());
-  const said = [node, node.parentElement].map(one => one.getAttribute("aria-label")).find(Boolean) || "";
+  const said = [node, node.parentElement].map(one => one.getAttribute("aria-label")).find(label => label && !label.endsWith(SCROLLED)) || "";
   const own = said.split(/\. (?=Arrow keys)/)[0]; // how to move in it is of no use on paper
   return [...new Set([...words, own])].filter(Boolean).join(": ");
 }
@@ -100,12 +102,12 @@ function saveLines(section) {
   const parts = (which, files, give) =>
     all(which).map((one, index) => {
       const name = partTitle(one);
-      return saveLine(name, name, files, () => give(() => all(which)[index]));
+      return saveLine(name, name, files, kind => give(() => all(which)[index], kind));
     });
   return [
     ...matrixLines,
     ...parts(SAVED_PLOTS, FIGURE_FILES, found => inLight(() => plotFigure(found()))),
-    ...parts(SAVED_TABLES, TABLE_FILES, found => readTable(found())),
+    ...parts(SAVED_TABLES, TABLE_FILES, (found, kind) => readTable(found(), kind === "CSV")),
   ];
 }
 

@@ -61,12 +61,28 @@ function matrixTable(exact) {
   };
 }
 
-// A table of the page as it stands there.
-function readTable(node) {
-  const cells = row => [...row.cells].flatMap(cell => [onOneLine(cell.textContent), ...Array(cell.colSpan - 1).fill("")]);
-  const [top, ...more] = [...node.rows].map(cells);
-  const width = Math.max(top.length, ...more.map(row => row.length));
-  const whole = row => [...row, ...Array(width - row.length).fill("")];
+// A table of the page as it stands there, or with its numbers in full: cells of several numbers become columns of their own.
+function readTable(node, inFull = false) {
+  const words = cell => onOneLine(cell.textContent);
+  const numbers = cell => (cell.dataset.exact ? JSON.parse(cell.dataset.exact) : words(cell) === "\u2013" ? {} : {"": words(cell)});
+  const cells = (row, read, none) => [...row.cells].flatMap(cell => [read(cell), ...Array(cell.colSpan - 1).fill(none)]);
+  const {head, rows} = node.closest(".window") ? node.closest(".window").everyRow(inFull) : {
+    head: cells(node.rows[0], words, ""),
+    rows: [...node.rows].slice(1).map(row => (inFull ? cells(row, numbers, {}) : cells(row, words, ""))),
+  };
+  const width = Math.max(head.length, ...rows.map(row => row.length));
+  const whole = (row, none) => [...row, ...Array(width - row.length).fill(none)];
   const caption = node.querySelector("caption");
-  return {title: partTitle(node), notes: [caption && caption.textContent, ...figureNotes()].filter(Boolean).join(" "), head: whole(top), rows: more.map(whole)};
+  const table = {title: partTitle(node), notes: [caption && caption.textContent, ...figureNotes()].filter(Boolean).join(" "), head: whole(head, "")};
+  return inFull ? {...table, ...inColumns(table.head, rows.map(row => whole(row, {})))} : {...table, rows: rows.map(row => whole(row, ""))};
+}
+
+// Rows of {name: number or text, ...} as columns, one for each name: "gain", "gain, low", "gain, high".
+function inColumns(head, rows) {
+  const names = head.map((_, column) => [...new Set(["", ...rows.flatMap(row => Object.keys(row[column]))])]);
+  const kept = names.map((all, column) => (all.length > 1 && rows.every(row => !("" in row[column])) ? all.slice(1) : all));
+  return {
+    head: head.flatMap((text, column) => kept[column].map(name => [text, name].filter(Boolean).join(", "))),
+    rows: rows.map(row => row.flatMap((cell, column) => kept[column].map(name => cell[name] ?? ""))),
+  };
 }

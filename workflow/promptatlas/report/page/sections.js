@@ -55,14 +55,10 @@ function drawBest() {
         if (!one) return "\u2013";
         const found = there(one.gains);
         if (found.length < 2 || !isNumber(one.heldOut)) return title(one.source);
-        const [at, low, high, worth] = [one.apparent, Math.min(...found), Math.max(...found), one.heldOut].map(gainShort);
-        return element(
-          "span",
-          {},
-          breakable(`${title(one.source)} `),
-          element("span", {class: "quiet"}, `${at} [${low}, ${high}]`),
-          element("span", {class: "quiet"}, ` place: ${worth}`),
-        );
+        const [lowest, highest] = [Math.min(...found), Math.max(...found)];
+        const [at, low, high, worth] = [one.apparent, lowest, highest, one.heldOut].map(gainShort);
+        const words = [element("span", {class: "quiet"}, `${at} [${low}, ${high}]`), element("span", {class: "quiet"}, ` place: ${worth}`)];
+        return exact(element("span", {}, breakable(`${title(one.source)} `), words), {"": title(one.source), mean: one.apparent, low: lowest, high: highest, place: one.heldOut});
       }),
     ];
   });
@@ -177,6 +173,7 @@ function drawVariance() {
   fill("variance-words", words.join(" "));
   fill("variance-plot", stackedBars(rows, parts()));
   const one = bySummary();
+  const exactEffect = effect => exact(effectWords().text(effect), effect);
   const ranked = (head, rows) =>
     element(
       "div",
@@ -184,7 +181,7 @@ function drawVariance() {
       element("h3", {}, head),
       table(
         ["task", `effect${effectWords().unit}`, ...(oneSeed() ? [] : ["worth of the place in a seed left out"])],
-        rows.slice(0, 5).map(row => [title(row.task), effectWords().text(row.effect), ...(oneSeed() ? [] : [effectWords().text(row.held_out)])]),
+        rows.slice(0, 5).map(row => [title(row.task), exactEffect(row.effect), ...(oneSeed() ? [] : [exactEffect(row.held_out)])]),
         [1, 2],
       ),
     );

@@ -19,12 +19,9 @@ function drawSimilarity() {
   const rows = records.map(one => [
     methodTitle(one.method),
     measureName(one.measure),
-    element("span", {class: one.significant ? "strong" : "quiet"}, show(one.estimate)),
-    isNumber(one.low) ? `[${show(one.low)}, ${show(one.high)}]` : "\u2013",
-    pText(one.p),
-    pText(one.p_max_t),
-    pText(one.p_blocks),
-    pText(one.p_holm),
+    exact(element("span", {class: one.significant ? "strong" : "quiet"}, show(one.estimate)), one.estimate),
+    isNumber(one.low) ? exact(`[${show(one.low)}, ${show(one.high)}]`, {low: one.low, high: one.high}) : "\u2013",
+    ...[one.p, one.p_max_t, one.p_blocks, one.p_holm].map(p => exact(pText(p), p)),
     one.family === "truth" ? "check of the benchmark" : one.confirmatory ? "confirmatory" : "exploratory",
   ]);
   const measures = [...new Set(records.map(one => one.measure))];
@@ -183,11 +180,9 @@ function drawRegret() {
         ...tops.map(k => {
           const row = get(one, `regret@${k}`);
           if (!row) return "\u2013";
-          return isNumber(row.low)
-            ? `${regretText(row.estimate)} [${regretText(row.low)}, ${regretText(row.high)}]`
-            : regretText(row.estimate);
+          return exact(inBrackets(row, regretText), interval(row));
         }),
-        pText(get(one, first).p),
+        exact(pText(get(one, first).p), get(one, first).p),
       ]),
       tops.map((_, index) => index + 1).concat(tops.length + 1),
     ),
@@ -226,7 +221,7 @@ function cellSimilarities(source, target) {
     const rank = isNumber(values)
       ? `${column.filter(other => other > values).length + 1} of ${column.length}`
       : "\u2013";
-    return [measureName(one.measure), precise(values), rank];
+    return [measureName(one.measure), exact(precise(values), values), rank];
   });
   return [
     element("h4", {}, "Similarity of the two tasks (larger = closer)"),

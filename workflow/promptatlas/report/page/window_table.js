@@ -47,6 +47,11 @@ function windowTable({label, columns, open, rowWords, changed}) {
     return element("tr", {"aria-rowindex": place + 3, onclick: () => open(row)}, cells);
   }
 
+  // What files have of the table: every row that passes, not only those in sight; in full with the names and units of tables.
+  box.everyRow = inFull => ({
+    head: columns.map(column => (inFull ? column.name : column.title)),
+    rows: shown.rows.map(row => columns.map(column => (inFull ? {"": column.raw(row)} : column.text(row)))),
+  });
   return {
     node: box,
     // Rows in their order, and by which column they are sorted: {column, down}.
