@@ -55,7 +55,7 @@ function groupsWords(one, gain) {
       ["tasks", "gain of each", ...(stable ? ["together when seeds are drawn again"] : [])],
       found.groups.map(each => [each.tasks.map(title).join(", "), exact(gain(each.gain), each.gain), ...(stable ? [exact(percent(each.together), each.together)] : [])]),
       [1, 2],
-      `Mean over all tasks, those alone counting 0: ${gain(found.gain)}${stable ? `; in a seed left out ${gain(found.held_out)}, random groups of the same sizes ${gain(found.random)} (${percent(found.as_good)} of them are at least as good)` : ""}.`,
+      `All tasks: ${gain(found.gain)} on average, those alone counting 0${stable ? `; in a seed left out ${gain(found.held_out)}, random groups of the same sizes ${gain(found.random)} (${percent(found.as_good)} of them are at least as good)` : ""}.`,
     ),
     found.alone.length ? quiet(`Better alone: ${found.alone.map(title).join(", ")}.`) : null,
     quiet(
