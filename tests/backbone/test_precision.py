@@ -9,14 +9,16 @@ import torch
 import torch.nn.functional as F
 
 from promptatlas.backbone import load, precision, vision
+from promptatlas.backbone.architecture import Architecture
 from promptatlas.backbone.classifier import PromptedClassifier
+from promptatlas.backbone.model import towers
 from promptatlas.backbone.precision import FLOAT16, FLOAT32, TF32, compute_in
 from promptatlas.base.errors import UserError
 from promptatlas.methods import names, settings
 from promptatlas.training import single_task
 from promptatlas.training.learners import BatchedLearners
 from small_tasks import SMALL, draws_of, write_task
-from twins import TINY, twin
+from twins import TINY, fill, twin
 
 NAMES = ("cat", "red_panda", "a very long-winded class name, with 3 commas", "dog")
 VARIED = [
@@ -154,3 +156,22 @@ def test_weights_that_half_precision_cannot_hold_are_refused(folder):
     compute_in(TF32, model.text, model.vision)
     with pytest.raises(UserError, match="precision: weights of 'random' are too large for float16; set it to tf32 or float32"):
         compute_in(FLOAT16, model.text, model.vision)
+
+
+@pytest.mark.parametrize("kind", ["resnet", "siglip"])
+@torch.no_grad()
+def test_image_towers_without_visual_prompts_stay_in_float32_and_their_text_does_not(kind):
+    shape = {"resnet": (64, 32, 8, 4, 4), "siglip": (32, 8, 48, 2, 3)}[kind]  # image, patch, width, layers, heads
+    further = {"kind": kind, "stages": (1, 1, 1, 1) if kind == "resnet" else ()}
+    both = towers(Architecture("tiny", "", 48, False, *shape, 64, 2, 2, 12, (0.5,) * 3, (0.5,) * 3, **further), 50)
+    fill(both)
+    for name, value in both["visual"].named_buffers():
+        if "running" in name:  # of batch norms
+            value.fill_(1)
+    images, rows = torch.randn(2, 3, shape[0], shape[0]), [[1, -1, 5, 2, *[0] * 8], [1, -1, 9, 2, *[0] * 8]]
+    layout, context = both["text"].layout(rows), torch.randn(1, 1, 1, 64)
+    plain = both["visual"](images), both["text"](layout, context)
+    compute_in(FLOAT16, both["text"], both["visual"])
+    assert plain[0].std() > 0 and torch.equal(both["visual"](images), plain[0]) and torch.equal(both["text"](layout, context), plain[1])
+    with torch.enable_grad():
+        assert 1e-6 < distance(both["text"](layout, context), plain[1]) < 1e-2
