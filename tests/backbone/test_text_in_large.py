@@ -87,8 +87,9 @@ def test_what_is_gathered_is_gathered_in_the_gradient_too(tiny_backbone):
             read(forward, layout, context)
         counted[name] = operators.counted
     layers = len(tower.transformer.resblocks)
-    assert counted["cpu"]["index_put"] >= 4 * layers and counted["large"]["index_put"] == 0
-    assert counted["large"]["mm"] + counted["large"]["addmm"] < 0.7 * (counted["cpu"]["mm"] + counted["cpu"]["addmm"])
+    assert counted["cpu"]["index_put"] >= 3 * layers and counted["large"]["index_put"] == 0
+    products = {name: sum(own[key] for key in ("mm", "addmm", "_linear_pointwise")) for name, own in counted.items()}
+    assert products["large"] < 0.7 * products["cpu"]
 
 
 def test_an_accelerator_reads_in_large_and_tunes_the_same_prompt(tiny_backbone, tmp_path, monkeypatch):
