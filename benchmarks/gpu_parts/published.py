@@ -123,7 +123,7 @@ def _step(scene: Scene, method: str, variant: str) -> dict[str, Any]:
     """A step of one prompt, its gradient included, against ours for one and for three prompts together."""
     with variants.using(variant, scene.large) as large:
         scene = replace(scene, large=large)
-        run, _, _ = speed.run_of(scene, method, 1)
+        run, _ = speed.run_of(scene, method, 1)
         batch = run.settings["batch_size"]
         images = torch.from_numpy(Noise(2, batch, 1, scene.large.architecture.image_size).images("train")).to(scene.device)
         labels = torch.arange(batch, device=scene.device) % len(run.task.class_names)
@@ -145,8 +145,8 @@ def _step(scene: Scene, method: str, variant: str) -> dict[str, Any]:
         ms, peak = 1000 * taken[1] / speed.STEPS, scene.peak_mib()
         ours = {}
         for learners in (1, speed.SEEDS):
-            run, chosen, orders = speed.run_of(scene, method, learners)
-            own = scene.seconds(lambda run=run, chosen=chosen, orders=orders: run._epoch(chosen, orders), 3)
+            _, epoch = speed.run_of(scene, method, learners)
+            own = scene.seconds(lambda epoch=epoch: epoch(True), 3)
             ours[learners] = 1000 * own[1] / speed.STEPS / learners
     return {
         "published ms": ms, "peak mib": peak, "ours ms, one prompt": ours[1], f"ours ms, {speed.SEEDS} together, each": ours[speed.SEEDS],

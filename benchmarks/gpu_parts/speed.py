@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import warnings
 from collections import Counter
+from collections.abc import Callable
 from dataclasses import replace
 from functools import partial
 from typing import Any
@@ -14,14 +15,15 @@ from torch.utils.flop_counter import FlopCounterMode
 
 from gpu_parts import variants
 from gpu_parts.ledger import Ledger
-from gpu_parts.scene import Noise, Scene
+from gpu_parts.scene import Noise, Scene, distance
 from gpu_parts.variants import PLAIN, VARIANTS
 from promptatlas.backbone.classifier import TOKENS_PER_PASS
 from promptatlas.evaluation import evaluate
 from promptatlas.methods import settings
-from promptatlas.training import single_task
+from promptatlas.training import multitask, single_task
 from promptatlas.training.learners import BatchedLearners
 from promptatlas.training.schedule import optimiser
+from promptatlas.training.shared_learner import SharedTask, _Learner
 
 METHODS = ("coop", "vpt", "upt")
 CLASSES, BATCH, STEPS = 100, 32, 5
@@ -54,12 +56,19 @@ def sizes(scene: Scene, ledger: Ledger) -> None:
 
 
 def kernels(scene: Scene, ledger: Ledger) -> None:
-    """What a step waits for, and how busy the device is."""
+    """How many kernels a step has, and how busy they keep the device and the CPU."""
     for method in METHODS:
-        ledger.attempt(f"waits of {method}", partial(_waits, scene, method))
         ledger.attempt(f"kernels of {method}, {PLAIN}", partial(_kernels, scene, method, PLAIN))
         ledger.attempt(f"host of {method}", partial(_host, scene, method))
     ledger.attempt("kernels of vpt, float16", partial(_kernels, scene, "vpt", "float16"))
+
+
+def waits(scene: Scene, ledger: Ledger) -> None:
+    """What a step of every learner waits for, and what it gains from being recorded."""
+    for name, ready in _steps_that_wait(scene).items():
+        ledger.attempt(f"waits of {name}", partial(_waits, scene, ready))
+    for method in (*METHODS, "cocoop"):
+        ledger.attempt(f"recorded {method}", partial(_recorded, scene, method))
 
 
 def evaluations(scene: Scene, ledger: Ledger) -> None:
@@ -70,26 +79,30 @@ def evaluations(scene: Scene, ledger: Ledger) -> None:
     ledger.attempt("images read and embedded", partial(_reading, scene))
 
 
-def run_of(scene: Scene, method: str, learners: int, steps: int = STEPS, classes: int = CLASSES) -> tuple[Any, Any, list[Any]]:
-    """A run of some learners on a task of noise, its optimiser and orders; an epoch has `steps` steps."""
+def run_of(
+    scene: Scene, method: str, learners: int, steps: int = STEPS, classes: int = CLASSES
+) -> tuple[Any, Callable[[bool], list[float]]]:
+    """A run of some learners on a task of noise, and what does an epoch of `steps` steps: as a study does them, or kernel by kernel."""
     batch = 2 if scene.tiny else BATCH
     task = Noise(5 if scene.tiny else classes, learners * steps * batch, 0, scene.large.architecture.image_size)
     chosen = settings(method, {"batch_size": batch})
     seeds = list(range(learners))
     batched = BatchedLearners(method, chosen, scene.large.architecture, seeds, scene.large)
     run = single_task.Run(scene.large, method, chosen, task, task.draws(learners), seeds, batched)  # type: ignore[arg-type]
-    return run, optimiser(chosen, list(run.learners.parameters.values())), [np.random.default_rng(seed) for seed in seeds]
+    change, orders = optimiser(chosen, list(run.learners.parameters.values())), [np.random.default_rng(seed) for seed in seeds]
+    started = run._started()
+    return run, lambda as_ever: run._epoch(change, orders, started if as_ever else run._step)
 
 
 def _step(scene: Scene, ledger: Ledger, method: str, variant: str, learners: int, steps: int = STEPS) -> dict[str, Any]:
     scene.tidy()
     with variants.using(variant, scene.large) as large:
-        run, chosen, orders = run_of(replace(scene, large=large), method, learners, steps)
+        _, epoch = run_of(replace(scene, large=large), method, learners, steps)
         scene.tidy()
-        taken = scene.seconds(lambda: run._epoch(chosen, orders), 3)
+        taken = scene.seconds(lambda: epoch(True), 3)
         peak = scene.peak_mib()
         with FlopCounterMode(display=False) as counted:
-            run._epoch(chosen, orders)
+            epoch(False)
     each, flops = taken[1] / steps, counted.get_total_flops() / steps
     return {
         "ms": 1000 * each, "spread": taken[-1] / taken[0], "gflop": flops / 1e9, **_share(ledger, variant, flops / each), "peak mib": peak,
@@ -102,19 +115,88 @@ def _share(ledger: Ledger, variant: str, rate: float) -> dict[str, Any]:
     return {"tflops": rate / 1e12} | ({} if ceiling is None else {"share of the ceiling": rate / 1e12 / ceiling["tflops"]})
 
 
-def _waits(scene: Scene, method: str) -> dict[str, Any]:
-    """Host synchronisations in one step of today's path, by the line that waits."""
-    if not scene.cuda:
-        return {"waits": None}
-    run, chosen, orders = run_of(scene, method, SEEDS, 2)
-    run._epoch(chosen, orders)
-    torch.cuda.set_sync_debug_mode("warn")
+def _recorded(scene: Scene, method: str) -> dict[str, Any]:
+    """Two epochs as a study does them and kernel by kernel, from one start: the same losses and prompts, and how long a step takes."""
+    found: dict[bool, Any] = {}
+    for as_ever in (True, False):
+        scene.tidy()
+        run, epoch = run_of(scene, method, SEEDS)
+        losses = [epoch(as_ever), epoch(as_ever)]
+        prompts = torch.cat([value.detach().flatten() for value in run.learners.parameters.values()])
+        taken = scene.seconds(partial(epoch, as_ever), 3, 0)
+        found[as_ever] = np.array(losses), prompts, 1000 * taken[1] / STEPS, scene.peak_mib()
+    (losses, prompts, ms, peak), (own_losses, own_prompts, own_ms, own_peak) = found[True], found[False]
+    return {
+        "ms": ms, "ms, kernel by kernel": own_ms, "losses": distance(losses, own_losses), "prompts": distance(prompts, own_prompts),
+        "peak mib": peak, "peak mib, kernel by kernel": own_peak,
+    }  # fmt: skip
+
+
+def _steps_that_wait(scene: Scene) -> dict[str, Callable[[], Callable[[], object]]]:
+    """By learner, what gets ready and gives two steps. The first step of all is done before, as libraries wait in theirs."""
+
+    def alone(method: str, learners: int) -> Callable[[], object]:
+        run, _ = run_of(scene, method, learners, 2)
+        return _two(run)
+
+    def several(method: str, classes: str, batches: str) -> Callable[[], object]:
+        tasks: list[Any] = [Noise(3 + i, 8, 4, scene.large.architecture.image_size) for i in range(2)]
+        chosen, draws = settings(method, {"batch_size": 4}), [[task.draws(2)[k] for task in tasks] for k in range(2)]
+        learners = BatchedLearners(method, chosen, scene.large.architecture, [0, 1], scene.large)
+        pool, manner = multitask.TaskPool(tasks, scene.large), multitask.Manner(classes, batches)
+        return _two(multitask._MultitaskRun(scene.large, method, chosen, manner, pool, draws, [0, 1], learners))  # type: ignore[arg-type]
+
+    def shared(method: str, own: dict[str, Any]) -> Callable[[], object]:
+        unit = torch.nn.functional.normalize(torch.randn(8, scene.large.architecture.embed_dim), dim=-1).to(scene.large.device)
+        labels = (torch.arange(8) % 3).to(scene.large.device)
+        names = Noise(3, 1, 1, 8).task.class_names
+        tasks = [SharedTask(f"things {i}", names, "accuracy", (unit, labels), (unit, labels)) for i in range(2)]
+        learner = _Learner(scene.large, method, settings(method, own), tasks, 1)
+        change = optimiser(settings("coop"), list(learner.module.parameters()))
+
+        def step(rows: np.ndarray) -> None:
+            change.zero_grad()
+            learner.loss(learner.parts(rows)).backward()
+            change.step()
+
+        return lambda: [step(rows) for rows in (np.arange(0, 16, 3), np.arange(4))]
+
+    found: dict[str, Callable[[], Callable[[], object]]] = {name: partial(alone, name, SEEDS) for name in (*METHODS, "cocoop")}
+    for method in ("coop", "vpt"):
+        for manner in (("union", "mixed"), ("own", "mixed"), ("own", "task")):
+            found[f"{method} on several tasks, {', '.join(manner)}"] = partial(several, method, *manner)
+    found["softcpt"], found["coop_mt"] = partial(shared, "softcpt", {}), partial(shared, "coop_mt", {"sharing": "task"})
+    found["softcpt by class"] = partial(shared, "softcpt", {"class_context": "agnostic", "class_rate": 0.5})
+    return found
+
+
+def _two(run: Any) -> Callable[[], object]:
+    """The first and the last step of an epoch, kernel by kernel: what is recorded cannot wait."""
+    change = optimiser(run.settings, list(run.learners.parameters.values()))
+    batches = list(run._batches([np.random.default_rng(seed).permutation for seed in run.seeds]))
+
+    def steps() -> None:
+        for batch in (batches[0], batches[-1]):
+            change.zero_grad()
+            run._step(batch)
+            change.step()
+
+    return steps
+
+
+def _waits(scene: Scene, ready: Callable[[], Callable[[], object]]) -> dict[str, Any]:
+    """Host synchronisations in two steps, by the line that waits; none on a CPU, where nobody could wait."""
+    steps = ready()
+    steps()
+    if scene.cuda:
+        torch.cuda.set_sync_debug_mode("warn")
     try:
         with warnings.catch_warnings(record=True) as told:
             warnings.simplefilter("always")
-            run._epoch(chosen, orders)
+            steps()
     finally:
-        torch.cuda.set_sync_debug_mode("default")
+        if scene.cuda:
+            torch.cuda.set_sync_debug_mode("default")
     lines = Counter(f"{one.filename.rpartition('promptatlas/')[2]}:{one.lineno}" for one in told if "synchronizing" in str(one.message))
     return {"waits in two steps": sum(lines.values()), "lines": dict(lines)}
 
@@ -124,10 +206,10 @@ def _kernels(scene: Scene, method: str, variant: str) -> dict[str, Any]:
     from torch.profiler import ProfilerActivity, profile
 
     with variants.using(variant, scene.large) as large:
-        run, chosen, orders = run_of(replace(scene, large=large), method, SEEDS, 2)
-        run._epoch(chosen, orders)
+        _, epoch = run_of(replace(scene, large=large), method, SEEDS, 2)
+        epoch(True)
         with profile(activities=[ProfilerActivity.CUDA if scene.cuda else ProfilerActivity.CPU]) as profiled:
-            taken = scene.seconds(lambda: run._epoch(chosen, orders), 1, 0)
+            taken = scene.seconds(lambda: epoch(True), 1, 0)
     busy: Counter[str] = Counter()
     count = 0
     for event in profiled.events() or ():
@@ -139,13 +221,13 @@ def _kernels(scene: Scene, method: str, variant: str) -> dict[str, Any]:
 
 
 def _host(scene: Scene, method: str) -> dict[str, Any]:
-    """Which operators the CPU is busy with while it starts kernels: milliseconds of their own and calls in one step."""
+    """Which operators the CPU is busy with while it starts kernels one by one: milliseconds of their own and calls in one step."""
     from torch.profiler import ProfilerActivity, profile
 
-    run, chosen, orders = run_of(scene, method, SEEDS, 2)
-    run._epoch(chosen, orders)
+    _, epoch = run_of(scene, method, SEEDS, 2)
+    epoch(False)
     with profile(activities=[ProfilerActivity.CPU]) as profiled:
-        run._epoch(chosen, orders)
+        epoch(False)
     found = sorted(profiled.key_averages(), key=lambda one: -one.self_cpu_time_total)
     longest = {one.key[:60]: [round(one.self_cpu_time_total / 2000, 3), one.count // 2] for one in found[:14]}
     return {"ms": sum(one.self_cpu_time_total for one in found) / 2000, "longest": longest}

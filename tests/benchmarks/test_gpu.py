@@ -2,6 +2,7 @@
 
 import json
 import signal
+import warnings
 
 import pytest
 import torch
@@ -13,6 +14,7 @@ from gpu_parts.scene import TINY, Noise, Scene, distance, placed, random
 from promptatlas.evaluation import evaluate
 from promptatlas.methods import settings
 from promptatlas.training import single_task
+from tiers import mostly_slow
 
 
 @pytest.fixture(scope="module")
@@ -41,7 +43,7 @@ def test_variants_answer_alike_as_far_as_their_precision_goes(scene, method):
 @pytest.mark.parametrize("method", published.METHODS)
 def test_the_published_way_gives_the_same_answers_and_gradients(scene, method):
     assert published._same(scene, method)["distance"] < 1e-5
-    run, _, _ = speed.run_of(scene, method, 1)
+    run, _ = speed.run_of(scene, method, 1)
     prompts = run.learners.prompts()
     plain = published.Plain(scene.large, run.task.class_names, prompts)
     images = scene.large.vision.read(Noise(5, 2, 1, 32).images("train"))
@@ -96,6 +98,28 @@ def test_a_section_ends_in_time_or_in_its_error_and_the_next_one_runs(tmp_path, 
         ("whole", "last", None), ("whole", "section", "whole"),
     ]  # fmt: skip
     assert "ZeroDivisionError" in rows[2]["error"] and ledger.found("broken", "part") is None
+
+
+@pytest.mark.filterwarnings("ignore:called a synchronizing")
+@pytest.mark.parametrize(
+    "name", mostly_slow(["coop", "cocoop", "vpt on several tasks, own, task", "softcpt by class"], ["coop", "softcpt by class"])
+)
+def test_waits_are_counted_where_torch_tells_of_them(scene, name):
+    ready = speed._steps_that_wait(scene)[name]
+    assert speed._waits(scene, ready) == {"waits in two steps": 0, "lines": {}}
+
+    def waiting():
+        steps = ready()
+        return lambda: (steps(), warnings.warn("called a synchronizing CUDA operation", stacklevel=1))
+
+    found = speed._waits(scene, waiting)
+    assert found["waits in two steps"] == 1 and "test_gpu.py" in str(found["lines"])
+
+
+@pytest.mark.parametrize("method", mostly_slow(["coop", "vpt", "cocoop"], ["coop"]))
+def test_a_recorded_step_is_compared_with_one_that_is_not(scene, method):
+    found = speed._recorded(scene, method)  # on a CPU both are the same
+    assert found["losses"] == found["prompts"] == 0 and found["ms"] > 0 < found["ms, kernel by kernel"]
 
 
 @pytest.mark.slow

@@ -8,7 +8,7 @@ import torch
 
 from doubled import copied
 from promptatlas.methods import settings
-from promptatlas.training import shared_learner, single_task
+from promptatlas.training import recorded_step, shared_learner, single_task
 from promptatlas.training.learners import BatchedLearners
 from promptatlas.training.optimisers import SGD, AdamW
 from shared_tasks import tasks_of
@@ -100,3 +100,75 @@ def test_images_of_all_tasks_judged_at_once_give_the_step_of_task_by_task(tiny_b
         found.append([value.detach(), *(parameter.grad for parameter in learner.module.parameters())])
     for a, b in zip(*found, strict=True):
         close(a, b, 1e-12)
+
+
+def replayed_by_hand(asked):
+    """What stands in for a CUDA graph: runs the step again and writes what it gives where it wrote it the first time."""
+
+    def captured(run, parameters):
+        for _ in range(2):
+            run()
+        given = run()
+        written = [given, *(parameter.grad for parameter in parameters)]
+
+        def replay():
+            asked.append(len(asked))
+            found = [run(), *(parameter.grad for parameter in parameters)]
+            for place, value in zip(written, found, strict=True):
+                if place is not None:
+                    place.copy_(value)
+
+        return given, replay
+
+    return captured
+
+
+@pytest.mark.parametrize("method", mostly_slow(["coop", "vpt", "upt", "cocoop"], ["coop"]))
+@pytest.mark.parametrize("optimizer", mostly_slow(["sgd", "adamw"], ["sgd"]))
+def test_a_recorded_step_trains_the_prompts_of_one_that_is_not(tiny_backbone, tmp_path, monkeypatch, method, optimizer):
+    """The record keeps its batch, its gradients and no rate: all steps of all epochs are replayed with what they are given."""
+    task, seeds, asked = write_task(tmp_path), [1, 2], []
+    complete = settings(method, SMALL | {"optimizer": optimizer, "learning_rate": 0.01})
+    monkeypatch.setattr(single_task.Run, "equal_batches", True)
+    tune = lambda: single_task.tune_task(tiny_backbone, method, complete, task, draws_of(task, seeds), seeds)  # noqa: E731
+    plain = tune()
+
+    def started(run):
+        parameters, capture = list(run.learners.parameters.values()), replayed_by_hand(asked)
+        monkeypatch.setattr(recorded_step, "captured", lambda step: capture(step, parameters))
+        return recorded_step.RecordedStep(run._step, parameters, run._decided)
+
+    monkeypatch.setattr(single_task.Run, "_started", started)
+    recorded = tune()
+    assert len(asked) == 9  # three epochs of three steps
+    for one, other in zip(recorded, plain, strict=True):
+        assert one.history == other.history and one.fingerprint() == other.fingerprint()
+
+
+def test_a_step_that_cannot_be_recorded_is_taken_all_the_same_and_said(tiny_backbone, tmp_path, monkeypatch):
+    task, complete = write_task(tmp_path), settings("coop", SMALL)
+    tune = lambda: single_task.tune_task(tiny_backbone, "coop", complete, task, draws_of(task, [1]), [1])  # noqa: E731
+    plain, tried = tune(), []
+
+    def refused(run):
+        run()
+        tried.append(run)
+        raise RuntimeError("operation not permitted when stream is capturing")
+
+    monkeypatch.setattr(recorded_step, "captured", refused)
+    parameters = lambda run: list(run.learners.parameters.values())  # noqa: E731
+    started = lambda run: recorded_step.RecordedStep(run._step, parameters(run), run._decided)  # noqa: E731
+    monkeypatch.setattr(single_task.Run, "_started", started)
+    with pytest.warns(UserWarning, match="cannot be recorded as a CUDA graph and takes longer, with the same result: operation not"):
+        again = tune()
+    assert len(tried) == 1 and again[0].fingerprint() == plain[0].fingerprint()
+
+
+def test_batches_that_differ_in_what_the_host_decides_have_records_of_their_own(monkeypatch):
+    seen, kinds = [], iter([True, False, True, True])
+    batch = single_task.ImageBatch(torch.zeros(1, 2), torch.ones(1, 2), np.zeros((1, 2)))
+    monkeypatch.setattr(recorded_step, "captured", lambda run: (run(), lambda: None))
+    step = recorded_step.RecordedStep(lambda given: seen.append(given) or torch.zeros(1), [], lambda given: next(kinds))
+    for own in (batch, batch, batch, replace(batch, rows=torch.zeros(1, 1), weights=torch.ones(1, 1))):
+        step(own)
+    assert len(seen) == 3 and all(one.rows is not batch.rows for one in seen)

@@ -7,7 +7,7 @@ in the paper, or of its own task alone. Knows nothing of files or of what the pr
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Hashable, Iterator, Sequence
 from dataclasses import dataclass
 
 import numpy as np
@@ -211,6 +211,14 @@ class _MultitaskRun(Run):
         owner = self.task_of[self.train.learner, batch.rows]
         logits = self.classifier.answer(prompts, features)
         return loss(logits.masked_fill(self.class_owner != owner.unsqueeze(-1), NEVER), labels, batch.weights)
+
+    @property
+    def equal_batches(self) -> bool:
+        """Batches of one task each are as different as their tasks."""
+        return self.manner.batches == "mixed" and super().equal_batches
+
+    def _decided(self, batch: ImageBatch) -> Hashable:
+        return super()._decided(batch), self._only_task(batch) if self.manner.classes == "own" else None
 
     def _only_task(self, batch: ImageBatch) -> int | None:
         """The task to which all images of a batch belong, if there is one."""

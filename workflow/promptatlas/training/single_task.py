@@ -7,7 +7,7 @@ a batch of K gives what K single runs give.
 from __future__ import annotations
 
 import time
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Hashable, Iterator, Sequence
 from dataclasses import dataclass
 from functools import partial
 from itertools import chain
@@ -37,6 +37,7 @@ from promptatlas.training.learners import BatchedLearners
 from promptatlas.training.optimisers import Optimiser
 from promptatlas.training.own_rules import EpochMean, OwnLoss
 from promptatlas.training.pieces import in_pieces
+from promptatlas.training.recorded_step import RecordedStep
 from promptatlas.training.schedule import learning_rate, optimiser
 from promptatlas.training.selection import Best
 
@@ -142,7 +143,7 @@ class Run:
         self.kept = self.learners.parameters
 
     def tune(self) -> list[TunedPrompt]:
-        started, parameters = time.perf_counter(), self.learners.parameters
+        started, parameters, step = time.perf_counter(), self.learners.parameters, self._started()
         learners = range(len(self.seeds))
         optimizer = optimiser(self.settings, list(parameters.values()))
         orders = [named_rng("order", self.task.name, seed) for seed in self.seeds]
@@ -151,7 +152,7 @@ class Run:
         for epoch in through(range(self.settings["epochs"]), "epoch"):
             rate = learning_rate(self.settings, epoch)
             optimizer.rate = rate
-            losses = self._epoch(optimizer, orders)
+            losses = self._epoch(optimizer, orders, step)
             self.kept = self.epoch_mean.after(epoch + 1, parameters) if self.epoch_mean else parameters
             scores = self._validate()
             for k in learners:
@@ -176,16 +177,26 @@ class Run:
             for k in learners
         ]
 
-    def _epoch(self, optimizer: Optimiser, orders: list[np.random.Generator]) -> list[float]:
-        """One pass over each draw; returns each learner's mean loss over its examples."""
+    def _epoch(self, optimizer: Optimiser, orders: list[np.random.Generator], step: Step) -> list[float]:
+        """One pass over each draw by `_step`, started as `step`; returns each learner's mean loss over its examples."""
         totals = torch.zeros(len(self.seeds), device=self.train.device)
         for batch in self._batches([order.permutation for order in orders]):
             optimizer.zero_grad()
-            totals += self._step(batch)  # stays on the device: no step waits for the one before
+            totals += step(batch)  # stays on the device: no step waits for the one before
             optimizer.step()
         means = (totals.cpu() / torch.tensor(self.train.sizes)).tolist()
         self._converge("loss is not a number", np.isfinite(means))
         return means
+
+    def _started(self) -> Step:
+        """`_step` as it is started: on CUDA from a record, where its batches have one shape."""
+        if self.train.device.type != "cuda" or not self.equal_batches:
+            return self._step
+        return RecordedStep(self._step, list(self.learners.parameters.values()), self._decided)
+
+    def _decided(self, batch: ImageBatch) -> Hashable:
+        """What the host decides of a batch before its step."""
+        return self.train.alike(batch)
 
     def _step(self, batch: ImageBatch) -> Tensor:
         """Leaves the gradient at the parameters. Returns each learner's loss, summed over its examples (K,).
@@ -271,7 +282,8 @@ class Looked(Protocol):
 
 @dataclass(frozen=True)
 class ImageBatch:
-    """rows (K, B) into each learner's draw and weights (K, B), 0 where a learner has no example; on_host: the rows once more.
+    """rows (K, B) into each learner's draw and weights (K, B), 0 where a learner has no example; on_host: the rows of the whole
+    batch once more.
 
     What depends on the rows is decided on the host, which would have to wait for them elsewhere.
     """
@@ -281,11 +293,14 @@ class ImageBatch:
     on_host: np.ndarray
 
     def __getitem__(self, part: slice) -> ImageBatch:
-        """Some of the B."""
-        return ImageBatch(self.rows[:, part], self.weights[:, part], self.on_host[:, part])
+        """Some of the B. What is decided by the rows is decided for the whole batch: a record of its step is for others like it."""
+        return ImageBatch(self.rows[:, part], self.weights[:, part], self.on_host)
 
     def weighed(self, weights: Tensor) -> ImageBatch:
         return ImageBatch(self.rows, weights, self.on_host)
+
+
+Step = Callable[[ImageBatch], Tensor]
 
 
 def batches_of(order: np.ndarray, present: np.ndarray, lengths: Sequence[int], device: torch.device) -> Iterator[ImageBatch]:
