@@ -172,3 +172,14 @@ def test_batches_that_differ_in_what_the_host_decides_have_records_of_their_own(
     for own in (batch, batch, batch, replace(batch, rows=torch.zeros(1, 1), weights=torch.ones(1, 1))):
         step(own)
     assert len(seen) == 3 and all(one.rows is not batch.rows for one in seen)
+
+
+def test_pieces_of_a_batch_are_decided_as_the_batch_is():
+    """Two learners that look at other images, but for one that they share by chance: its piece is no other than the others."""
+    held = object.__new__(single_task.ImageDraws)
+    held.which = np.array([[0, 1, 2, 3], [0, 4, 5, 6]])
+    rows = np.tile(np.arange(4), (2, 1))
+    batch = single_task.ImageBatch(torch.from_numpy(rows), torch.ones(2, 4), rows)
+    assert not held.alike(batch) and not held.alike(batch[slice(0, 1)]) and batch[slice(0, 1)].rows.shape == (2, 1)
+    held.which = held.which[:1].repeat(2, axis=0)
+    assert held.alike(batch) and held.alike(batch[slice(0, 1)])

@@ -8,7 +8,6 @@ classes packed one after another, so that a long name does not pad the others.
 
 from __future__ import annotations
 
-from dataclasses import dataclass
 from typing import Any
 
 import torch
@@ -16,9 +15,10 @@ import torch.nn.functional as F
 from torch import Tensor, nn
 
 from promptatlas.backbone import text_in_large
-from promptatlas.backbone.accelerator import is_accelerator, sent
+from promptatlas.backbone.accelerator import is_accelerator
 from promptatlas.backbone.architecture import Architecture
 from promptatlas.backbone.block import ALL, KEY_VALUE, QUERY, FrozenBlock, Transformer, attend
+from promptatlas.backbone.packed_sentences import PackedSentences, Places
 from promptatlas.backbone.tokenizer import Tokenizer
 from promptatlas.base.errors import UserError
 
@@ -43,70 +43,6 @@ def sentences(tokenizer: Tokenizer, class_names: list[str], context: int, positi
 def plain_sentences(tokenizer: Tokenizer, texts: list[str]) -> list[list[int]]:
     """Token ids with start and end token, for sentences without context vectors."""
     return [tokenizer.sentence(tokenizer.encode(text)) for text in texts]
-
-
-@dataclass(frozen=True)
-class _Places:
-    """Where (n,) among ids the context vectors stand, and which (n,) they are."""
-
-    where: Tensor
-    which: Tensor
-
-    @staticmethod
-    def among(ids: Tensor, device: torch.device) -> _Places:
-        """Of ids on the host, where nobody waits for what is found."""
-        where = (ids < 0).nonzero().squeeze(1)
-        return _Places(sent(where, device), sent(-1 - ids[where], device))
-
-
-@dataclass(frozen=True)
-class PackedSentences:
-    """C sentences cut into P shared first tokens and S packed remaining ones (C groups of at most L).
-
-    prefix (P,), suffix (S,): ids, context vectors as -1 - i; positions (S,): place in the sentence;
-    groups (C, L): index into S, padded with 0; packed (S,): index into the flattened (C, L); last (C,): index into S of
-    the end token; mask (L, L): causal, additive; last_mask (C, 1, L): what the end token may see; contexts: where context
-    vectors stand in the prefix and in the suffix.
-    """
-
-    prefix: Tensor
-    suffix: Tensor
-    positions: Tensor
-    groups: Tensor
-    packed: Tensor
-    last: Tensor
-    mask: Tensor
-    last_mask: Tensor
-    contexts: tuple[_Places, _Places]
-
-    @property
-    def tokens(self) -> int:
-        """What one prompt adds to a pass through the tower."""
-        return len(self.prefix) + len(self.suffix)
-
-    @staticmethod
-    def of(rows: list[list[int]], device: torch.device) -> PackedSentences:
-        shortest = min(len(row) for row in rows)
-        shared = next((i for i in range(shortest) if any(r[i] != rows[0][i] for r in rows)), shortest - 1)
-        shared = min(shared, shortest - 1)
-        lengths = [len(row) - shared for row in rows]
-        longest, starts = max(lengths), [sum(lengths[:i]) for i in range(len(rows))]
-        groups = [[starts[c] + min(i, lengths[c] - 1) for i in range(longest)] for c in range(len(rows))]
-        packed = [c * longest + i for c, length in enumerate(lengths) for i in range(length)]
-        mask = torch.full((longest, longest), float("-inf")).triu(1)
-        prefix, suffix = torch.tensor(rows[0][:shared], dtype=torch.long), torch.tensor([i for row in rows for i in row[shared:]])
-        on_device = lambda values: sent(torch.as_tensor(values), device)  # noqa: E731
-        return PackedSentences(
-            prefix=on_device(prefix),
-            suffix=on_device(suffix),
-            positions=on_device([shared + i for length in lengths for i in range(length)]),
-            groups=on_device(groups),
-            packed=on_device(packed),
-            last=on_device([start + length - 1 for start, length in zip(starts, lengths, strict=True)]),
-            mask=on_device(mask),
-            last_mask=on_device(mask[torch.tensor(lengths) - 1].unsqueeze(1)),
-            contexts=(_Places.among(prefix, device), _Places.among(suffix, device)),
-        )
 
 
 class TextEncoder(nn.Module):
@@ -206,7 +142,7 @@ class TextTower(TextEncoder):
 class _Splice:
     """Puts context vectors among token embeddings."""
 
-    def __init__(self, ids: Tensor, positions: Tensor, places: _Places) -> None:
+    def __init__(self, ids: Tensor, positions: Tensor, places: Places) -> None:
         self.ids, self.positions = ids, positions
         self.where, self.which = places.where, places.which
 

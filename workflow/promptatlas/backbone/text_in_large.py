@@ -8,7 +8,7 @@ one direction is gathered in the other, too, where torch would add up element by
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 import torch
 import torch.nn.functional as F
@@ -16,15 +16,13 @@ from torch import Tensor
 from torch.autograd.function import once_differentiable
 
 from promptatlas.backbone.block import QUERY, FrozenBlock
-
-if TYPE_CHECKING:
-    from promptatlas.backbone.text import PackedSentences, TextTower
+from promptatlas.backbone.packed_sentences import PackedSentences
 
 ALIGNED = 16  # numbers: rows of a mask start at multiples, as fused attention wants them
 
 
-def forward(tower: TextTower, layout: PackedSentences, context: Tensor | None, owner: Tensor | None) -> Tensor:
-    """Features (K, C, embed_dim), or (1, C, embed_dim) with owners; everything as in `TextTower.forward`."""
+def forward(tower: Any, layout: PackedSentences, context: Tensor | None, owner: Tensor | None) -> Tensor:
+    """Features (K, C, embed_dim), or (1, C, embed_dim) with owners, of a `text.TextTower`; everything as in its `forward`."""
     tokens = _Tokens(layout, 1 if context is None else len(context), owner)
     blocks: Any = tower.transformer.resblocks
     x = tower.token_embedding(tokens.listed(layout.prefix, layout.suffix).clamp(min=0))

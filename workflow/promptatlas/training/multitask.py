@@ -24,8 +24,9 @@ from promptatlas.records.prompt_file import TunedPrompt
 from promptatlas.tasks import metrics
 from promptatlas.tasks.draws import Draw
 from promptatlas.tasks.prepared import PreparedTask
+from promptatlas.training.image_batch import ImageBatch, batches_of
 from promptatlas.training.learners import BatchedLearners
-from promptatlas.training.single_task import NEVER, FeatureDraws, ImageBatch, ImageDraws, Run, batches_of, logits_of, loss, side_by_side
+from promptatlas.training.single_task import NEVER, FeatureDraws, ImageDraws, Run, logits_of, loss, side_by_side
 
 
 @dataclass(frozen=True)

@@ -9,13 +9,11 @@ from __future__ import annotations
 import warnings
 from collections.abc import Callable, Hashable
 from dataclasses import replace
-from typing import TYPE_CHECKING
 
 import torch
 from torch import Tensor
 
-if TYPE_CHECKING:
-    from promptatlas.training.single_task import ImageBatch
+from promptatlas.training.image_batch import ImageBatch, Step
 
 WARM = 2  # steps before one is recorded: libraries take their memory and choose their kernels in the first
 
@@ -23,7 +21,7 @@ WARM = 2  # steps before one is recorded: libraries take their memory and choose
 class RecordedStep:
     """`step`, which leaves gradients at `parameters` and gives the losses, for batches of which `kind` says what the host decides by."""
 
-    def __init__(self, step: Callable[[ImageBatch], Tensor], parameters: list[Tensor], kind: Callable[[ImageBatch], Hashable]) -> None:
+    def __init__(self, step: Step, parameters: list[Tensor], kind: Callable[[ImageBatch], Hashable]) -> None:
         self.step, self.parameters, self.kind = step, parameters, kind
         self._records: dict[Hashable, _Record] | None = {}
 
@@ -47,7 +45,7 @@ class RecordedStep:
 class _Record:
     """The kernels of a step, and the tensors that they read and write."""
 
-    def __init__(self, step: Callable[[ImageBatch], Tensor], parameters: list[Tensor], batch: ImageBatch) -> None:
+    def __init__(self, step: Step, parameters: list[Tensor], batch: ImageBatch) -> None:
         self.parameters = parameters
         self.batch = replace(batch, rows=batch.rows.clone(), weights=batch.weights.clone())
 

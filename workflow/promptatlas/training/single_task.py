@@ -8,7 +8,6 @@ from __future__ import annotations
 
 import time
 from collections.abc import Callable, Hashable, Iterator, Sequence
-from dataclasses import dataclass
 from functools import partial
 from itertools import chain
 from typing import Any, Protocol
@@ -19,7 +18,7 @@ from torch import Tensor
 
 from promptatlas import methods
 from promptatlas.backbone import Backbone
-from promptatlas.backbone.accelerator import is_accelerator, sent
+from promptatlas.backbone.accelerator import is_accelerator
 from promptatlas.backbone.classifier import PromptedClassifier
 from promptatlas.backbone.passes import in_passes, joined
 from promptatlas.backbone.prompts import Prompts
@@ -33,6 +32,7 @@ from promptatlas.tasks import metrics
 from promptatlas.tasks.draws import Draw
 from promptatlas.tasks.prepared import PreparedTask
 from promptatlas.training import own_rules, selection
+from promptatlas.training.image_batch import ImageBatch, Step, batches_of
 from promptatlas.training.learners import BatchedLearners
 from promptatlas.training.optimisers import Optimiser
 from promptatlas.training.own_rules import EpochMean, OwnLoss
@@ -278,37 +278,6 @@ class Looked(Protocol):
     def labels(self, split: str) -> np.ndarray: ...
 
     def images(self, split: str) -> Any: ...
-
-
-@dataclass(frozen=True)
-class ImageBatch:
-    """rows (K, B) into each learner's draw and weights (K, B), 0 where a learner has no example; on_host: the rows of the whole
-    batch once more.
-
-    What depends on the rows is decided on the host, which would have to wait for them elsewhere.
-    """
-
-    rows: Tensor
-    weights: Tensor
-    on_host: np.ndarray
-
-    def __getitem__(self, part: slice) -> ImageBatch:
-        """Some of the B. What is decided by the rows is decided for the whole batch: a record of its step is for others like it."""
-        return ImageBatch(self.rows[:, part], self.weights[:, part], self.on_host)
-
-    def weighed(self, weights: Tensor) -> ImageBatch:
-        return ImageBatch(self.rows, weights, self.on_host)
-
-
-Step = Callable[[ImageBatch], Tensor]
-
-
-def batches_of(order: np.ndarray, present: np.ndarray, lengths: Sequence[int], device: torch.device) -> Iterator[ImageBatch]:
-    """Rows (K, N) in batches of these lengths, sent to the device at once; present (K, N): whether a learner has the example."""
-    ends = np.cumsum(lengths)[:-1]
-    rows, weights = sent(order, device), sent(present, device, torch.float32)
-    parts = zip(rows.split([*lengths], dim=1), weights.split([*lengths], dim=1), np.split(order, ends, axis=1), strict=True)
-    yield from (ImageBatch(*own) for own in parts)
 
 
 class _Draws:
