@@ -152,7 +152,7 @@ def _our_step(work: Work, backbone: Any) -> Callable[[int], Any]:
 
     def steps(count: int) -> Any:
         for _ in range(count):
-            run._epoch(descent, orders)
+            run._epoch(descent, orders, run._step)
         return _flat(parameters)
 
     return steps
