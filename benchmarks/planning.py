@@ -1,7 +1,7 @@
 """What it takes Snakemake to plan large studies: python benchmarks/planning.py [--nothing-to-do]
 
 Dry runs of ELEVATER's 20 tasks with six methods, three seeds and both protocols, and of 100 own tasks with six methods and
-three seeds, each in an empty folder with one job per task and target, as on a cluster. Neither needs data. With
+three seeds, each in an empty folder with one job per task and target, as on a cluster. The own tasks have empty files for images. With
 --nothing-to-do also the run after everything is there, with empty files in place of the results. Prints wall seconds, seconds
 of CPU time and peak memory, and how often the machine was asked for more than it has (load per core) before it began.
 """
@@ -65,6 +65,13 @@ def pretend(study: Study, folder: Path) -> None:
         place.mkdir(exist_ok=True) if path == study.paths.figures else place.touch()
 
 
+def own_images(folder: Path) -> None:
+    """Two classes with three files each."""
+    for path in (folder / kind / f"{number}.png" for kind in "ab" for number in range(3)):
+        path.parent.mkdir(parents=True, exist_ok=True)
+        path.touch()
+
+
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
     parser.add_argument("studies", nargs="*", default=list(STUDIES), help=f"which of {', '.join(STUDIES)}")
@@ -74,6 +81,8 @@ def main() -> None:
     for name in options.studies:
         study = Study(STUDIES[name] | {"study": name})
         with tempfile.TemporaryDirectory() as folder:
+            for task in STUDIES[name].get("data", {}):
+                own_images(Path(folder) / "pictures" / task)
             (Path(folder) / "config.yaml").write_text(yaml.safe_dump(STUDIES[name] | {"study": name}))
             runs = {"dry run": ["--dry-run"]} | ({"nothing to do": ["--dry-run"]} if options.nothing_to_do else {})
             for run, arguments in runs.items():

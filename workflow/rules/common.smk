@@ -6,6 +6,7 @@ from promptatlas.runs import session
 report: "../report/study.rst"
 
 
+session.look_less_for_garbage()
 study = session.plan(config, ["config.yaml", *workflow.overwrite_configfiles])
 
 # In --set-threads and --set-resources the name of a stage stands for all its jobs, however the study is cut.

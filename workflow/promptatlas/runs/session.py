@@ -5,6 +5,7 @@ Knows of Snakemake only that it is the one who asks.
 
 import atexit
 import fcntl
+import gc
 import json
 import os
 import signal
@@ -45,6 +46,12 @@ def plan(config: dict[str, Any], files: Iterable[str | Path] = ()) -> Study:
         wrong = wrong or [error]  # what is not in its place may be why the rest is wrong
     end_if_any(wrong)
     return study
+
+
+def look_less_for_garbage() -> None:
+    """What Snakemake makes of a study stays until its end: to look through it for what is no longer used took an eighth of
+    the time of planning 31,000 cells."""
+    gc.set_threshold(200_000, 50, 100)
 
 
 def remember(files: Iterable[Path], values: Mapping[str, Any], snakefile: str) -> None:
