@@ -71,6 +71,6 @@ def test_several_jobs_share_the_rest_and_status_names_them(study):
     one.end()
     two.end()
     assert str(StillToCome(1200, ("tries",), 2)) == (
-        "about 10 minutes of prompts and cells left while 2 jobs run at once, not counted tries, of which none is done yet"
+        "about 10 minutes of prompts and cells left while 2 jobs run at once, without tries, of which nothing is done yet"
     )
     assert time.time() - one.began < 60

@@ -38,7 +38,7 @@ class StillToCome:
             told[0] += f" while {self.at_once} jobs run at once"
         names = some(self.unknown, FEW)
         if self.unknown:
-            told.append(f"not counted {names}, of which none is done yet" if told else f"no speed is known yet of {names}")
+            told.append(f"without {names}, of which nothing is done yet" if told else f"no speed is known yet of {names}")
         return ", ".join(told)
 
 
