@@ -71,4 +71,4 @@ lock: $(READY)
 
 # Results are kept: they may have cost days.
 clean:
-	rm -rf .venv .snakemake .pytest_cache .hypothesis .ruff_cache .mypy_cache site workflow/promptatlas.egg-info
+	rm -rf .venv .snakemake .pytest_cache .hypothesis .ruff_cache .mypy_cache site
