@@ -94,6 +94,17 @@ def test_no_page_scrolls_sideways_on_a_phone(pages, show, name):
         assert sideways(page) == [], view
 
 
+@needs_browser
+def test_many_methods_stand_in_several_lines_on_a_phone(pages, show):
+    page = show(pages["study"], **PHONE)
+    page.evaluate("""() => {
+        const place = document.querySelector("#choose-method .segments");
+        for (let count = 0; count < 9; count++) place.append(place.lastElementChild.cloneNode(true));
+    }""")
+    assert sideways(page) == []
+    assert page.evaluate("document.querySelector('#choose-method .segments').clientHeight") > 50
+
+
 def contrast(one: str, other: str) -> float:
     """Contrast ratio of two colours as WCAG 2.2 defines it."""
 

@@ -63,13 +63,14 @@ def folder(finished, tmp_path_factory):
 
 
 def test_the_commands_are_found():
-    assert {*MADE} == {"make study", "make test", "make test-fast", "make lint", "make docs"} and len(TYPED) >= 11
+    assert {*MADE} == {"make study", "make test", "make test-fast", "make lint", "make docs", "make bench"} and len(TYPED) >= 11
 
 
 @pytest.mark.parametrize("command", MADE)
 def test_make_knows_its_entry_points(command):
     shown = subprocess.run(f"{command} --dry-run", shell=True, cwd=ROOT, text=True, capture_output=True)
     runs = {"study": "snakemake", "test": "pytest", "test-fast": "pytest", "lint": "ruff check", "docs": "mkdocs build --strict"}
+    runs |= {"bench": "benchmarks/bench.py"}
     assert shown.returncode == 0 and runs[command.split()[1]] in shown.stdout
 
 

@@ -4,6 +4,10 @@
 const sections = (() => {
   const parts = [];
 
+  // What a reader has scrolled. Only these are asked where they stand: to ask one that is out of sight would have it laid out.
+  const moved = new Set();
+  document.addEventListener("scroll", event => event.target instanceof Element && moved.add(event.target), {capture: true, passive: true});
+
   // id: of the element that the part fills or lies in, and if there is none it is left out; keys: of `state`; draw: without arguments.
   function register({id, keys = [], draw}) {
     parts.push({id, keys, draw});
@@ -27,8 +31,9 @@ const sections = (() => {
     const focused = root.contains(document.activeElement) ? document.activeElement : null;
     const focusPath = focused && path(focused, root);
     const opened = [...root.querySelectorAll("details")].filter(one => one.open).map(one => calledBy(one));
-    const scrolled = [root, ...root.querySelectorAll(".scroll, .scrollbox")]
-      .filter(one => one.scrollTop || one.scrollLeft)
+    for (const one of moved) if (!one.isConnected) moved.delete(one);
+    const scrolled = [...moved]
+      .filter(one => root.contains(one))
       .map(one => ({one, path: path(one, root), top: one.scrollTop, left: one.scrollLeft}));
     return () => {
       for (const one of root.querySelectorAll("details")) if (opened.includes(calledBy(one))) one.open = true;

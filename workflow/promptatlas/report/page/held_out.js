@@ -23,6 +23,13 @@ function byPlace(rows) {
 
 // The best sources of a target by the shown method, other tasks only, over what is chosen: [{source, gains, apparent, heldOut}, ...].
 function bestSources(target) {
+  const {protocol, method, baseline, seeds} = state;
+  const found = once(["best", protocol, method, baseline, seeds].join("\n"), () => new Map());
+  if (!found.has(target)) found.set(target, findBestSources(target));
+  return found.get(target);
+}
+
+function findBestSources(target) {
   const known = SUMMARY.order
     .filter(source => source !== target)
     .map(source => ({source, gains: gainsBy(state.method, source, target)}))
