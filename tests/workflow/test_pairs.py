@@ -55,7 +55,7 @@ def test_steps_and_then_the_whole_study(finished, tmp_path, monkeypatch, capsys)
     study.configure()
     kept = study.contents("cells", "prompts")
     status, words = told(monkeypatch, capsys, study, "next", "--budget", "3", "-o", "pairs.csv")
-    assert status == 0 and "coop: 1 of 12 pairs measured" in words and "snakemake --cores 2 --config pairs=pairs.csv" in words
+    assert status == 0 and "coop: 1 of 12 pairs measured" in words and "promptatlas run --cores 2 --config pairs=pairs.csv" in words
     second = listed(study)
     assert ("coop", "shapes", "colors") in second and [len(pairs_of(second, one)[0]) for one in ("coop", "vpt")] == [4, 3]
 
