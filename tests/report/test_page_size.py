@@ -36,7 +36,7 @@ PARTS = {
     "by_method": (MATRICES * TASKS, 275),
     "choice": (len(choice_table(METHODS, TASKS)), 275),
     "rest of the summary": (MATRICES, 8_000),
-    "code and words": (1, 340_000),
+    "code and words": (1, 350_000),
 }
 SMALL, WIDE = 12, 36  # tasks of the study that is built, and of the one of which the cells are
 

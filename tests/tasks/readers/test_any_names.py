@@ -254,7 +254,7 @@ def test_what_is_printed_of_a_name_is_one_line_of_text() -> None:
 def test_the_command_prints_names_of_any_bytes_in_any_locale(monkeypatch: pytest.MonkeyPatch) -> None:
     name, printed = os.fsdecode("prömpt-".encode() + b"\xe9"), io.BytesIO()
     options = SimpleNamespace(run=lambda options: print(name, flush=True) or 0)
-    monkeypatch.setattr(command, "parser", lambda: SimpleNamespace(parse_args=lambda given: options))
+    monkeypatch.setattr(command, "parser", lambda: SimpleNamespace(parse_known_args=lambda given: (options, [])))
     monkeypatch.setattr(sys, "stdout", io.TextIOWrapper(printed, encoding="ascii"))
     with pytest.raises(SystemExit, match="0"):
         command.main([])

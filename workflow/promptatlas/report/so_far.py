@@ -7,7 +7,6 @@ tables are there.
 import time
 from collections.abc import Callable, Mapping
 from dataclasses import asdict, dataclass
-from html import escape
 from pathlib import Path
 from typing import Any
 
@@ -22,6 +21,7 @@ from promptatlas.base.files import replace
 from promptatlas.base.progress import Say
 from promptatlas.records import cells
 from promptatlas.report import page
+from promptatlas.report.page import markup
 from promptatlas.report.page.study_data import StudyData
 from promptatlas.runs import still_to_come, tables
 from promptatlas.runs.asked import PLAINLY, Asked
@@ -93,8 +93,7 @@ def first(study: Study, path: Path, asked: Asked = PLAINLY) -> str:
     try:
         return write(study, path, asked=asked).told(study, path)
     except UserError as why:  # everything that is there by now failed
-        head = f'<!doctype html><html lang="en"><meta charset="utf-8"><title>{escape(study.name)}</title>'
-        replace(path, f"{head}<p>{escape(str(why))}</p>\n".encode())
+        replace(path, markup.render("nothing_yet.html", study=study.name, why=str(why)).encode())
         return str(why)
 
 

@@ -4,7 +4,7 @@
 const sections = (() => {
   const parts = [];
 
-  // What a reader has scrolled. Only these are asked where they stand: to ask one that is out of sight would have it laid out.
+  // What a reader has scrolled. Of what is out of sight only these are asked where they stand: to ask has a part laid out.
   const moved = new Set();
   document.addEventListener("scroll", event => event.target instanceof Element && moved.add(event.target), {capture: true, passive: true});
 
@@ -32,8 +32,9 @@ const sections = (() => {
     const focusPath = focused && path(focused, root);
     const opened = [...root.querySelectorAll("details")].filter(one => one.open).map(one => calledBy(one));
     for (const one of moved) if (!one.isConnected) moved.delete(one);
-    const scrolled = [...moved]
-      .filter(one => root.contains(one))
+    const inSight = [root, ...root.querySelectorAll(".scroll, .scrollbox")].filter(isLaidOut);
+    const scrolled = [...new Set([...inSight, ...[...moved].filter(one => root.contains(one))])]
+      .filter(one => one.scrollTop || one.scrollLeft)
       .map(one => ({one, path: path(one, root), top: one.scrollTop, left: one.scrollLeft}));
     return () => {
       for (const one of root.querySelectorAll("details")) if (opened.includes(calledBy(one))) one.open = true;
