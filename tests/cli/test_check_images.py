@@ -9,7 +9,7 @@ from PIL import ExifTags, Image
 from promptatlas import cli
 from promptatlas.runs import check_data
 from promptatlas.study.study import Study
-from promptatlas.tasks.shapes import MOST, Shapes
+from promptatlas.tasks.sizes_and_modes import SizesAndModes
 
 rng = np.random.default_rng(5)
 
@@ -48,7 +48,7 @@ def test_images_that_cannot_be_read_are_named_and_the_rest_is_looked_at(tmp_path
     (task,) = look(tmp_path, pets=folder)
     assert len(task.wrong) == 1 and "2 images of task 'pets' cannot be read" in task.wrong[0]
     assert "0.png (the file is empty)" in task.wrong[0] and "broken_pictures: skip" in task.wrong[0]
-    assert any("80 test" in fact for fact in task.facts) and "2 of 92 images cannot be read and are left out" in task.remarks
+    assert any("80 test" in fact for fact in task.facts) and task.remarks[0] == "2 of 92 images cannot be read and are left out"
 
 
 def test_copies_within_a_task_and_between_tasks(tmp_path):
@@ -93,22 +93,11 @@ def test_sizes_modes_and_turns_are_read_from_heads_of_files(tmp_path):
     assert task.facts[-1] == "8x8 to 400x300 px, 1 of mode CMYK, 1 of mode I;16, 1 turned upright"
 
 
-def test_of_data_that_are_no_files_some_are_looked_at():
-    class Counting:
-        opened = 0
-
-        def __len__(self) -> int:
-            return 10 * MOST
-
-        def open(self, index: int) -> Image.Image:
-            self.opened += 1
-            return image()
-
-        def name(self, index: int) -> str:
-            return str(index)
-
-    data = Counting()
-    assert Shapes.of([data]).words() == "40x30 px" and data.opened == MOST
+def test_what_is_no_file_and_what_is_no_image_is_left_out(tmp_path):
+    (tmp_path / "text.png").write_bytes(b"not an image")
+    image().save(tmp_path / "one.png")
+    files = ["mnist, test, 5", str(tmp_path / "text.png"), str(tmp_path / "one.png")]
+    assert SizesAndModes.of(files).words() == "40x30 px" and SizesAndModes.of(files[:2]).words() == ""
 
 
 def test_a_study_is_looked_at_as_it_says(tmp_path, monkeypatch, capsys):

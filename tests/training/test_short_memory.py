@@ -16,8 +16,8 @@ from promptatlas.tasks.draws import Draw
 from promptatlas.training import adapters, first_step, multitask, single_task
 from promptatlas.training.adapters import cache
 from promptatlas.training.learners import BatchedLearners
+from promptatlas.training.micro_batches import in_micro_batches
 from promptatlas.training.multitask import Manner
-from promptatlas.training.pieces import in_pieces
 from promptatlas.training.shared_learner import tune_shared
 from shared_tasks import tasks_of
 from short_memory import Memory, limit
@@ -164,7 +164,7 @@ def test_a_piece_that_leaves_a_part_of_its_gradient_is_begun_anew():
         return own.sum()
 
     room = Room()
-    assert in_pieces(step, begin, 8, 8, room, "images") == 28
+    assert in_micro_batches(step, begin, 8, 8, room, "images") == 28
     assert value.grad.tolist() == [28, 28] and memory.refused == [8, 4] and room.size("images", 8) == 2
 
 
@@ -173,7 +173,7 @@ def test_an_error_of_a_step_that_is_not_of_memory_is_raised():
         raise RuntimeError("CUDA error: device-side assert triggered")
 
     with pytest.raises(RuntimeError, match="assert triggered"):
-        in_pieces(step, lambda: None, 8, 8, Room(), "images")
+        in_micro_batches(step, lambda: None, 8, 8, Room(), "images")
 
 
 def test_a_method_with_a_loss_of_its_own_keeps_its_images_together(model, task, monkeypatch):

@@ -14,7 +14,7 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor, nn
 
-from promptatlas.backbone import text_in_large
+from promptatlas.backbone import text_on_accelerator
 from promptatlas.backbone.accelerator import is_accelerator
 from promptatlas.backbone.architecture import Architecture
 from promptatlas.backbone.block import ALL, KEY_VALUE, QUERY, FrozenBlock, Transformer, attend
@@ -90,7 +90,7 @@ class TextTower(TextEncoder):
         vector must then stand before the names, where all sentences are alike.
         """
         if is_accelerator(self.device):
-            return text_in_large.forward(self, layout, context, owner)
+            return text_on_accelerator.forward(self, layout, context, owner)
         prompts = 1 if context is None else len(context)
         places = torch.arange(len(layout.prefix), device=self.device)
         in_prefix, in_suffix = layout.contexts

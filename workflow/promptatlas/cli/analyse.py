@@ -69,11 +69,15 @@ def named(texts: Sequence[str]) -> list[tuple[str, Path]]:
 
 
 def _named(text: str) -> tuple[str, Path]:
-    """A file with its name: what stands before the first =, unless there is a file of the whole name; else that of the file."""
+    """A file with its name, or that of the file."""
+    name, path = named_place(text)
+    return path.stem if name is None else name, path
+
+
+def named_place(text: str) -> tuple[str | None, Path]:
+    """What stands before the first =, unless something of the whole name is there, and the place of a file or folder."""
     name, sign, path = text.partition("=")
-    if not sign or Path(text).exists():
-        return Path(text).stem, Path(text)
-    return name, Path(path)
+    return (name, Path(path)) if sign and not Path(text).exists() else (None, Path(text))
 
 
 def _columns(pairs: Sequence[str]) -> Mapping[str, str]:

@@ -7,7 +7,7 @@ from os import cpu_count
 from pathlib import Path
 from typing import Any
 
-from promptatlas.cli import configured
+from promptatlas.cli import configured, forecast
 from promptatlas.cli.new import task_of
 
 
@@ -41,13 +41,5 @@ def _check(options: argparse.Namespace) -> int:
     if wrong:
         print(f"{wrong} of {len(found)} tasks could not be used as they are")
     elif study and not options.no_time:
-        _time(study)
+        forecast.tell(study)
     return int(wrong > 0)
-
-
-def _time(study: Any) -> None:
-    from promptatlas.plan import budget
-
-    print("measuring how long the study will take, about 20 s ...", file=sys.stderr)
-    ahead = budget.measured_here(study)
-    print("\n".join(budget.lines(ahead, budget.devices_here(ahead))))

@@ -17,7 +17,7 @@ from typing import Any, NoReturn
 from promptatlas.base import place
 from promptatlas.base.errors import INTERRUPTED, NOTHING_LOST, UserError
 from promptatlas.base.messages import counted, plain, suggest
-from promptatlas.cli import analyse, budget, check, class_names, configured, new, recommend, report, run as run_study
+from promptatlas.cli import analyse, budget, check, class_names, configured, forecast, new, recommend, report, run as run_study
 from promptatlas.records.cells import Cell
 from promptatlas.runs import asked, data_folders, failures, plugin_changes
 from promptatlas.study import configuration
@@ -216,12 +216,7 @@ def _plan(options: argparse.Namespace) -> int:
     if wrong := data_folders.wrong(study):
         configured.tell(wrong[:-1])
         raise wrong[-1]
-    print(f"measuring what {study.name} needs on this device, about 20 s ...", file=sys.stderr)
-
-    from promptatlas.plan import budget
-
-    found = budget.measured_here(study)
-    print("\n".join(budget.lines(found, options.gpus or budget.devices_here(found))))
+    forecast.tell(study, options.gpus)
     return 0
 
 

@@ -14,6 +14,7 @@ from jinja2 import Environment, FileSystemLoader, StrictUndefined
 from promptatlas.base.errors import UserError
 from promptatlas.base.files import replace
 from promptatlas.base.messages import plain
+from promptatlas.cli.analyse import named_place
 from promptatlas.cli.configured import USUAL
 from promptatlas.study import configuration
 
@@ -73,11 +74,10 @@ def written(folder: Path, images: Sequence[str]) -> str:
 
 
 def task_of(given: str) -> tuple[str, Path]:
-    """A task's name and place: what stands before the first =, unless there is something of the whole name; else that of the folder."""
-    name, sign, place = given.partition("=")
-    if sign and not Path(given).exists():
-        return name, Path(place)
-    return _name(Path(given).resolve().stem if Path(given).is_file() else Path(given).resolve().name, "task"), Path(given)
+    """A task's name, as given or as of the folder or list, and its place."""
+    name, place = named_place(given)
+    whole = place.resolve()
+    return _name(whole.stem if place.is_file() else whole.name, "task") if name is None else name, place
 
 
 def _name(text: str, kind: str) -> str:

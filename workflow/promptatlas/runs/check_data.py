@@ -5,7 +5,8 @@ Tasks are prepared as jobs prepare them, small and in a folder that is thrown aw
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Callable, Iterable, Mapping
+from contextlib import suppress
 from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any
@@ -21,8 +22,8 @@ from promptatlas.tasks import catalogue, overlaps, preparation, readers
 from promptatlas.tasks.catalogue import TaskEntry
 from promptatlas.tasks.draws import by_class
 from promptatlas.tasks.oddities import ADJECTIVES
-from promptatlas.tasks.prepared import PreparedTask
-from promptatlas.tasks.shapes import Shapes
+from promptatlas.tasks.prepared import SPLITS, PreparedTask
+from promptatlas.tasks.sizes_and_modes import SizesAndModes
 
 SIZE = 32  # pixels, at which images are prepared here: enough to tell them apart
 
@@ -77,9 +78,9 @@ def look(tasks: Iterable[TaskToSee], scratch: Path, workers: int, say: Say) -> l
             task.wrong.append(_absent(asked))
             continue
         folder = scratch / task.name
-        if _prepared(task, asked, source, folder, workers, say):
+        if names := _prepared(task, asked, source, folder, workers, say):
             prepared[task.name] = PreparedTask.open(folder)
-            task.facts += _facts(prepared[task.name], asked, source)
+            task.facts += _facts(prepared[task.name], names)
             task.remarks += prepared[task.name].notes
     shared = overlaps.overlaps(prepared)
     for task in found:
@@ -93,44 +94,40 @@ def _absent(asked: TaskToSee) -> str:
     return f"its images are not there; {advice}"
 
 
-def _prepared(task: SeenTask, asked: TaskToSee, source: dict[str, Any], folder: Path, workers: int, say: Say) -> bool:
-    """Prepare the task and note what is wrong with it; whether there is something to look at."""
+def _prepared(task: SeenTask, asked: TaskToSee, source: dict[str, Any], folder: Path, workers: int, say: Say) -> set[str]:
+    """Prepare the task and note what is wrong with it. What its images are called; nothing where there is nothing to look at."""
 
-    def heard(line: str) -> None:
-        """Progress goes on; what is a note of the prepared task is read there."""
-        if line.startswith("prepare "):
-            say(line)
-        elif line.startswith(preparation.NO_PROMPT):
-            task.wrong.append(preparation.NO_PROMPT + _without_name(line.removeprefix(preparation.NO_PROMPT), task.name))
-        elif not line.startswith(f"task {task.name}: "):
-            task.remarks.append(_without_name(line, task.name))
+    def attempt(needs: preparation.Needs, note: Callable[[str], None]) -> set[str]:
+        def heard(line: str) -> None:
+            """Progress goes on; notes of the prepared task are read there."""
+            if line.startswith("prepare "):
+                say(line)
+            elif line.startswith(preparation.NO_PROMPT):
+                task.wrong.append(line)
+            elif not line.startswith(f"task {task.name}: "):
+                note(line)
 
-    def attempt(needs: preparation.Needs) -> None:
-        preparation.prepare(asked.entry, source, asked.root, folder, needs, workers, heard)
+        return preparation.prepare(asked.entry, source, asked.root, folder, needs, workers, heard)
 
     try:
-        attempt(asked.needs)
+        return attempt(asked.needs, task.remarks.append)
     except UserError as error:
         task.wrong.append(_without_name(str(error), task.name))
-        if asked.needs.broken_pictures == "skip":
-            return False
-        try:  # images that cannot be read may be all that is wrong
-            attempt(replace(asked.needs, broken_pictures="skip"))
-        except UserError:
-            return False
-    return True
+    if asked.needs.broken_pictures == "stop":
+        with suppress(UserError):  # images that cannot be read may be all that is wrong
+            return attempt(replace(asked.needs, broken_pictures="skip"), lambda _: None)
+    return set()
 
 
 def _without_name(text: str, name: str) -> str:
-    return text.removeprefix(f"task {name!r}: ").removeprefix(f"task `{name}`: ").removeprefix(f"task {name}: ").rstrip(".")
+    return text.removeprefix(f"task {name!r}: ").removeprefix(f"task `{name}`: ").rstrip(".")
 
 
-def _facts(task: PreparedTask, asked: TaskToSee, source: dict[str, Any]) -> list[str]:
-    labels = {split: task.pool_labels(split) for split in ("train", "validation", "test")}
-    listing = readers.reader(source).read(source, asked.root)
+def _facts(task: PreparedTask, names: Iterable[str]) -> list[str]:
+    labels = {split: task.pool_labels(split) for split in SPLITS}
     images = ", ".join(f"{len(labels[split]):,} {ADJECTIVES[split]}" for split in labels)
     facts = [
-        f"{len(task.task.class_names):,} classes: {images} images (split: {listing.split_source}), scored by {task.task.metric}",
+        f"{len(task.task.class_names):,} classes: {images} images (split: {task.task.split_source}), scored by {task.task.metric}",
     ]
     if len(labels["train"]):
         facts.append(_per_class(task, labels["train"]))
@@ -138,8 +135,8 @@ def _facts(task: PreparedTask, asked: TaskToSee, source: dict[str, Any]) -> list
     every = sum(map(len, labels.values()))
     if opened < every:
         facts.append(f"{opened:,} of {every:,} images were opened, those that the study needs")
-    shapes = Shapes.of(part.images for part in listing.splits.values()).words()
-    return facts + ([shapes] if shapes else [])
+    sizes = SizesAndModes.of(names).words()
+    return facts + ([sizes] if sizes else [])
 
 
 def _per_class(task: PreparedTask, labels: np.ndarray) -> str:

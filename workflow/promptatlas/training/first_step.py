@@ -14,7 +14,7 @@ from promptatlas.methods.losses import cross_entropy
 from promptatlas.records.prompt_file import TunedPrompt
 from promptatlas.tasks.prepared import ImageRows
 from promptatlas.training.learners import BatchedLearners
-from promptatlas.training.pieces import in_pieces
+from promptatlas.training.micro_batches import in_micro_batches
 
 PASS = 32  # images
 
@@ -50,7 +50,7 @@ def gradient(
         value.backward()
         return value.detach()
 
-    in_pieces(step, begin, len(labels), PASS, backbone.room, "images of a gradient")
+    in_micro_batches(step, begin, len(labels), PASS, backbone.room, "images of a gradient")
     return np.concatenate(
         [_flat(torch.zeros_like(found[name]) if found[name].grad is None else found[name].grad) for name in sorted(found)]
     )

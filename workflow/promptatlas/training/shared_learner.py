@@ -30,8 +30,8 @@ from promptatlas.base.stage import through
 from promptatlas.methods import module_class
 from promptatlas.tasks import metrics
 from promptatlas.training import selection
+from promptatlas.training.micro_batches import in_micro_batches
 from promptatlas.training.own_rules import require_none
-from promptatlas.training.pieces import in_pieces
 from promptatlas.training.schedule import learning_rate, optimiser
 from promptatlas.training.selection import Best
 from promptatlas.training.single_task import NEVER, loss
@@ -78,7 +78,7 @@ def tune_shared(backbone: Backbone, method: str, settings: dict, tasks: list[Sha
             rows = permutation[start : start + settings["batch_size"]]
             parts = learner.parts(rows)
             step = partial(learner.step, parts, len(rows))
-            value = in_pieces(step, optimizer.zero_grad, len(parts), len(parts), backbone.room, f"tasks of a step of {method}")
+            value = in_micro_batches(step, optimizer.zero_grad, len(parts), len(parts), backbone.room, f"tasks of a step of {method}")
             for _ in range(steps):
                 optimizer.step()
             total += value.double() * len(rows)  # stays on the device: no step waits for the one before

@@ -34,9 +34,9 @@ from promptatlas.tasks.prepared import PreparedTask
 from promptatlas.training import own_rules, selection
 from promptatlas.training.image_batch import ImageBatch, Step, batches_of
 from promptatlas.training.learners import BatchedLearners
+from promptatlas.training.micro_batches import in_micro_batches
 from promptatlas.training.optimisers import Optimiser
 from promptatlas.training.own_rules import EpochMean, OwnLoss
-from promptatlas.training.pieces import in_pieces
 from promptatlas.training.recorded_step import RecordedStep
 from promptatlas.training.schedule import learning_rate, optimiser
 from promptatlas.training.selection import Best
@@ -211,7 +211,7 @@ class Run:
             return self._piece(batch, slice(count))
         each = learners * self.classifier.sentence_tokens if self.by_image else learners
         room, kind = self.classifier.backbone.room, f"images of a step of {self.method}"
-        return in_pieces(partial(self._piece, batch), self._forget, count, count, room, kind, each)
+        return in_micro_batches(partial(self._piece, batch), self._forget, count, count, room, kind, each)
 
     def _forget(self) -> None:
         for value in self.learners.parameters.values():

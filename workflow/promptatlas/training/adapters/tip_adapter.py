@@ -25,8 +25,8 @@ from promptatlas.training import selection
 from promptatlas.training.adapters import cache as model
 from promptatlas.training.adapters.cache import Cache
 from promptatlas.training.adapters.search import Choice, axis, search
+from promptatlas.training.micro_batches import in_micro_batches
 from promptatlas.training.optimisers import AdamW
-from promptatlas.training.pieces import in_pieces
 from promptatlas.training.selection import Best
 from promptatlas.training.single_task import loss
 
@@ -110,7 +110,7 @@ def _step(optimizer: AdamW, answers: Callable[[slice], Tensor], labels: Tensor, 
         (value * (len(own) / len(labels))).backward()
         return value.detach().double() * len(own)
 
-    total = in_pieces(piece, optimizer.zero_grad, len(labels), len(labels), room, "images of a step")
+    total = in_micro_batches(piece, optimizer.zero_grad, len(labels), len(labels), room, "images of a step")
     optimizer.step()
     return total
 

@@ -1,4 +1,4 @@
-"""A step in pieces of a few images, where all of them do not fit into GPU memory, with the gradient of the whole.
+"""A step in micro-batches, where all its images do not fit into GPU memory, with the gradient of the whole.
 
 Exact up to rounding: the loss is a mean of losses of each image, and gradients add up. Knows nothing of methods.
 """
@@ -13,7 +13,7 @@ from promptatlas.backbone.passes import Room
 from promptatlas.base.memory import runs_out
 
 
-def in_pieces(
+def in_micro_batches(
     step: Callable[[slice], Tensor], begin: Callable[[], None], count: int, size: int, room: Room, kind: str, each: int = 1
 ) -> Tensor:
     """The sum of what `step` returns of consecutive slices of `count` items, `size` of them at most and as many as `room` knows to fit.
