@@ -57,18 +57,46 @@ def test_logits_and_gradients_are_those_of_the_equations(tiny):
             torch.testing.assert_close(one[k], other, atol=1e-6, rtol=1e-5, msg=name)
 
 
-def test_a_pass_never_holds_more_than_its_share_of_images_and_the_logits_stay(tiny_backbone, monkeypatch):
-    batched, features = learners(tiny_backbone, dtype=torch.float32), unit_features(23, torch.float32)
+def seen_by(tower):
+    """A list that grows by the number of prompts of every pass, and what ends that."""
+    seen = []
+    return seen, tower.register_forward_pre_hook(lambda module, given: seen.append(len(given[1])))
+
+
+@pytest.mark.parametrize(("pairs", "passes"), [(100, [22]), (22, [22]), (5, 5 * [4] + [2]), (1, 22 * [1])])
+def test_a_pass_never_holds_more_than_its_share_of_pairs_and_the_logits_stay(tiny_backbone, monkeypatch, pairs, passes):
+    batched, features = learners(tiny_backbone, dtype=torch.float32), unit_features(11, torch.float32)
     prompts = batched.prompts().detach()
     classifier = PromptedClassifier(tiny_backbone, NAMES, prompts)
     whole = classifier.answer(prompts, features.unsqueeze(0))
-    tokens, seen = len(classifier.layout.prefix) + len(classifier.layout.suffix), []
-    watch = tiny_backbone.text.register_forward_pre_hook(lambda module, given: seen.append(len(given[1])))
-    monkeypatch.setitem(classifiers.TOKENS_PER_PASS, "cpu", 4 * tokens + 1)
-    parts = classifier.answer(prompts, features.unsqueeze(0))
+    seen, watch = seen_by(tiny_backbone.text)
+    monkeypatch.setitem(classifiers.TOKENS_PER_PASS, "cpu", (pairs + 1) * classifier.layout.tokens - 1)
+    for passing in (torch.no_grad(), torch.enable_grad()):
+        with passing:
+            parts = classifier.answer(prompts, features.unsqueeze(0))
+        torch.testing.assert_close(parts, whole, atol=1e-5, rtol=1e-5)
     watch.remove()
-    assert seen == 2 * [4, 4, 4, 4, 4, 3] and whole.shape == (2, 23, 4)
-    torch.testing.assert_close(parts, whole, atol=1e-5, rtol=1e-5)
+    assert seen == 2 * passes and whole.shape == (2, 11, 4)
+
+
+def test_prompts_side_by_side_take_the_step_of_one_after_the_other_in_one_pass(tiny_backbone):
+    torch.manual_seed(1)
+    batched, labels = learners(tiny_backbone, seeds=(1, 2, 3, 4), dtype=torch.float32), torch.tensor([0, 3, 1, 2, 0])
+    leaves, prompts = list(batched.parameters.values()), batched.prompts()
+    features = F.normalize(torch.randn(4, 5, 48, generator=torch.Generator().manual_seed(3)), dim=-1)
+    classifier = PromptedClassifier(tiny_backbone, NAMES, prompts)
+
+    def step(answers):
+        loss = F.cross_entropy(answers.flatten(0, 1), labels.repeat(4), reduction="sum")
+        return [answers.detach(), *torch.autograd.grad(loss, leaves, retain_graph=True)]
+
+    seen, watch = seen_by(tiny_backbone.text)
+    together = step(classifier.answer(prompts, features))
+    watch.remove()
+    apart = step(torch.cat([classifier.answer(prompts[k : k + 1], features[k : k + 1]) for k in range(4)]))
+    assert seen == [20]
+    for found, expected in zip(together, apart, strict=True):
+        assert expected.norm() > 0 and (found - expected).norm() <= 1e-6 * expected.norm()
 
 
 def test_what_stands_before_the_class_name_runs_once_per_image(tiny_backbone):

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from typing import Any
 
 import torch
@@ -69,24 +70,41 @@ class PromptedClassifier:
         """Scaled cosines (K, B, C) of unit image features (K or 1, B, embed_dim), whatever the class weights depend on."""
         if not prompts.meta:
             return self.logits(image_features, self.class_features(prompts))
-        features = image_features.expand(len(prompts), -1, -1)
-        return torch.stack([self._conditioned(prompts[k : k + 1], own) for k, own in enumerate(features)])
+        return self._conditioned(prompts, image_features.expand(len(prompts), -1, -1))
 
     def _conditioned(self, prompts: Prompts, features: Tensor) -> Tensor:
-        """Scaled cosines (B, C) where each image (B, embed_dim) has class weights of its own, a few images per pass.
+        """Scaled cosines (K, B, C) where each image of (K, B, embed_dim) has class weights of its own under each prompt, a few per pass.
 
-        The images of a pass are prompts side by side: what stands before the class name runs once per image, as ever.
+        The pairs of prompt and image of a pass are prompts side by side: what stands before the class name runs once per pair, as ever.
         """
+        assert self.layout is not None
+        tokens = self.layout.tokens
+        size = max(1, TOKENS_PER_PASS[features.device.type] // tokens)
+
+        def of_prompts(some: slice) -> Tensor:
+            own, seen = prompts[some], features[some]
+
+            def of_images(part: slice) -> Tensor:
+                return self._of_pairs(own, seen[:, part])
+
+            each = tokens * len(own)
+            return joined(self._passes(of_images, seen.shape[1], max(1, size // len(own)), "sentences of each image", each), dim=1)
+
+        return joined(self._passes(of_prompts, len(prompts), size, "sentences of an image under each prompt", tokens))
+
+    def _passes(self, run: Callable[[slice], Tensor], count: int, size: int, kind: str, each: int) -> list[Tensor]:
+        """As `in_passes`; but what a pass takes for gradients stays until the way back, so there smaller ones are no way out of short
+        memory, and to know of them is of no use: who takes the step makes it smaller."""
+        if torch.is_grad_enabled():
+            return [run(slice(start, start + size)) for start in range(0, count, size)]
+        return in_passes(run, count, size, self.backbone.room, kind, each)
+
+    def _of_pairs(self, prompts: Prompts, features: Tensor) -> Tensor:
+        """The same in one pass."""
         assert prompts.text is not None and self.layout is not None
-        squeeze, squeezed, expand, expanded = (part[0] for part in prompts.meta)
-        text, layout = prompts.text[0], self.layout
-        size = max(1, TOKENS_PER_PASS[features.device.type] // layout.tokens)
-
-        def some(part: slice) -> Tensor:
-            own = features[part]
-            shift = F.linear(F.linear(own, squeeze, squeezed).relu(), expand, expanded)
-            context = text + shift.unsqueeze(1)
-            weights = F.normalize(self.backbone.text(layout, context.unsqueeze(1)), dim=-1)
-            return self.backbone.logit_scale * torch.einsum("be,bce->bc", own, weights)
-
-        return joined(in_passes(some, len(features), size, self.backbone.room, "sentences of each image", layout.tokens))
+        squeeze, squeezed, expand, expanded = prompts.meta
+        hidden = torch.baddbmm(squeezed.unsqueeze(1), features, squeeze.transpose(1, 2)).relu()
+        shift = torch.baddbmm(expanded.unsqueeze(1), hidden, expand.transpose(1, 2))
+        context = (prompts.text + shift.unsqueeze(2)).flatten(0, 1).unsqueeze(1)
+        weights = F.normalize(self.backbone.text(self.layout, context), dim=-1).unflatten(0, features.shape[:2])
+        return self.backbone.logit_scale * torch.einsum("kbe,kbce->kbc", features, weights)
