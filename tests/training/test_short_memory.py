@@ -183,7 +183,12 @@ def test_a_method_with_a_loss_of_its_own_keeps_its_images_together(model, task, 
     seen = []
 
     class Own:
-        def backward(self, losses):
+        separable = False
+
+        def begin(self):
+            pass
+
+        def add(self, losses, share):
             losses.sum().backward()
             return losses
 

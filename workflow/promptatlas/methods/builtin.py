@@ -50,6 +50,25 @@ register(
     title="IVLP", description="context vectors and prompt tokens in the first layers, independent of each other",
     visual=True, context=2, prompts=2, layers=12, **MAPLE,
 )  # fmt: skip
+# KgCoOp: configs and scripts of its release; the weight 8.0 is on the command line there, the file's own 1.0 is never run.
+register(
+    "kgcoop", "promptatlas.methods.kgcoop:KgCoOp",
+    title="KgCoOp", description="context vectors whose class features stay close to those of a hand-written sentence",
+    counts_words=True, context=4, initial=PHOTO,
+    weight=Setting(8.0, "of one minus the mean cosine of both class features, twice the paper's lambda", zero=True),
+    epochs=100, batch_size=128, select="last",
+)  # fmt: skip
+# ProGrad: its release for 8 and 16 images per class; 0.8 on Flowers, DTD and EuroSAT there.
+register(
+    "prograd", "promptatlas.methods.prograd:ProGrad",
+    title="ProGrad", description="context vectors that take no step against what hand-written sentences know",
+    context=16, initial=PHOTO,
+    before_words=Setting(
+        "as_released", "what the vectors before the words start from: zeros, or random values", choices=("as_released", "random")
+    ),
+    share=Setting(1.0, "of a gradient's part against the known one, how much is taken away", zero=True),
+    select="last",
+)  # fmt: skip
 # SoftCPT: configs/trainers/MTCoOp/*_ep50.yaml and scripts/main_mtcoop.sh. NATA by default; NATS, CA.. and CS.. by the contexts.
 # class_rate: the share of the classes on no image of a batch that class-aware variants keep; the release's default is off (1.0 here).
 # On the mini benchmark, 1 shot, AdamW at 0.01 spoils the meta network: validation 0.66 at 0.001, 0.59 at 0.003, below it at 0.01;

@@ -46,6 +46,10 @@ where a study can have it the authors' way, the last column says by which key.
 | Hateful Memes | ELEVATER: ROC AUC; MVLPT's release: accuracy | ROC AUC | |
 | MaPLe, IVLP | 5 epochs and batches of 4 from base to new classes; for few-shot learning of all classes not released (users report 50 epochs) | those of base to new everywhere | `epochs` |
 | MaPLe on other data sets and domains | 3 layers, 2 epochs, rate .0026 | as from base to new, but in the studies `cross_dataset` and `domain` | `layers`, `epochs`, `learning_rate` |
+| KgCoOp, ProGrad | a sentence of their own for each data set, to start from (ProGrad) and to stay close to | each task's first sentence; both start from "a photo of a" | `initial`, `templates` of the task |
+| KgCoOp | 100 epochs, on ImageNet 25 (as its scripts test it) | 100 | `epochs` |
+| ProGrad | RN50; 200 epochs with 16 and 8 images per class, 100 with 4 and 2, 50 with 1 and always on ImageNet; a share of 0.8 with 8 and 16 images on Flowers, DTD and EuroSAT | 200; 1.0 | `epochs`, `share` |
+| ProGrad | the vectors before its words start from zeros, which no paper says | the same | `before_words: random` for the others' way |
 | SoftCPT | three steps of optimiser and schedule per batch (four with a `class_context`) | one | `steps: as_released` |
 | SoftCPT with a `class_context` | the release looks at all classes unless told otherwise | at a tenth of the classes without an image in the batch | `class_rate: 1.0` |
 | SoftCPT | names of tasks and splits, not published | titles of the catalogue; CoOp's splits, or drawn ones | |

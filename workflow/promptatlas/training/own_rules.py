@@ -11,8 +11,11 @@ A method writes each for one prompt; here it is run for K at once, so that no pr
   run by torch.func.vmap, so that it chooses with torch.where and not with if.
 * `epoch_weight(epoch, epochs)`: the weight of a prompt after an epoch, from 1, in the mean of all so far, which is what is validated
   and kept in its place; training itself goes on from the prompt as it is.
+* `separable = True`: the loss of an image needs no other image. Then a step that does not fit into memory is taken in micro-batches, and
+  on a GPU batches are padded and their steps recorded, as for methods that bring no loss.
 
-`loss` may use the module's own parameters: they are those of the prompt.
+`loss` may use the module's own parameters: they are those of the prompt. What else `loss` needs of the backbone, such as its logit scale,
+`teacher` may keep in the module.
 """
 
 from __future__ import annotations
@@ -59,7 +62,10 @@ class OwnLoss:
         self.method, self.learners = method, learners
         module: Any = learners.template_module
         self.caller, self.combine = _Caller(module), getattr(module, "combine", None)
-        self.lost: dict[str, Tensor] = {}
+        self.separable = bool(getattr(module, "separable", False))
+        # Written in place, where a recorded step finds them again.
+        self.lost = {what: torch.zeros((), dtype=torch.bool, device=backbone.device) for what in ("loss", "gradient")}
+        self.begin()
         self.teacher_text: Tensor | None = None
         self.teacher_image: Tensor | None = None
         if hasattr(module, "teacher"):
@@ -91,7 +97,7 @@ class OwnLoss:
             return self._checked(functional_call(self.caller, called, (own | every,)), size)
 
         means = [(each * weights).sum(1) / weights.sum(1) for each in vmap(one)(self.learners.parameters, own)]
-        self._watch("loss", given["logits"], *means)
+        self._watch("loss", given["logits"].isfinite().all(), *means)
         return means[0] if self.combine is None else torch.stack(means)
 
     def _checked(self, found: Any, size: int) -> tuple[Tensor, ...]:
@@ -103,38 +109,49 @@ class OwnLoss:
             raise UserError(f"method {self.method}: {told}, which makes one gradient of theirs.")
         return parts
 
-    def backward(self, losses: Tensor) -> Tensor:
-        """Leaves the gradient at the parameters; losses as `losses` gives them. Returns those that the history tells, (K,)."""
+    def begin(self) -> None:
+        """Forgets the gradients of a step."""
+        self.gradients: list[Parameters] = []
+        self.finite: list[Tensor] = []
+
+    def add(self, losses: Tensor, share: Tensor | float) -> Tensor:
+        """Adds the gradient of some images, which are `share` of each learner's (K,); losses as `losses` gives them. Returns those that
+        the history tells, (K,)."""
+        self.finite.append(losses.detach().isfinite().all())
         if self.combine is None:
-            losses.sum().backward()
-            self._watch("gradient", losses, *(value.grad for value in self.learners.parameters.values() if value.grad is not None))
-            return losses
-        parameters = self.learners.parameters
-        held = list(parameters.values())
-        gradients = []
-        for own in losses:
+            (losses * share).sum().backward()
+            return losses.detach()
+        parameters, before = self.learners.parameters, self.gradients
+        held, self.gradients = list(parameters.values()), []
+        for number, own in enumerate(losses * share):
             found = torch.autograd.grad(own.sum(), held, retain_graph=True, allow_unused=True)
             whole = (torch.zeros_like(value) if part is None else part for value, part in zip(held, found, strict=True))
-            gradients.append(dict(zip(parameters, whole, strict=True)))
-        combined = vmap(self.combine)(*gradients)
-        for name, value in parameters.items():
-            if name not in combined or combined[name].shape != value.shape:
-                raise UserError(f"method {self.method}: `combine` must give a gradient of `{name}`, of its shape.")
-            value.grad = combined[name]
-        self._watch("gradient", losses, *combined.values())
-        return losses[0]
+            gradient = dict(zip(parameters, whole, strict=True))
+            self.gradients.append({name: before[number][name] + value for name, value in gradient.items()} if before else gradient)
+        return losses[0].detach()
+
+    def finish(self) -> None:
+        """Leaves the gradient of the whole step at the parameters."""
+        parameters = self.learners.parameters
+        if self.combine is not None:
+            combined = vmap(self.combine)(*self.gradients)
+            for name, value in parameters.items():
+                if name not in combined or combined[name].shape != value.shape:
+                    raise UserError(f"method {self.method}: `combine` must give a gradient of `{name}`, of its shape.")
+                value.grad = combined[name]
+        made = [value.grad for value in parameters.values() if value.grad is not None]
+        self._watch("gradient", torch.stack(self.finite).all(), *made)
 
     @torch.no_grad()
-    def _watch(self, what: str, source: Tensor, *made: Tensor) -> None:
+    def _watch(self, what: str, finite: Tensor, *made: Tensor) -> None:
         """Keep in mind, without waiting for the device, whether finite numbers became others."""
-        lost = source.isfinite().all() & ~torch.stack([one.isfinite().all() for one in made]).all()
-        self.lost[what] = self.lost[what] | lost if what in self.lost else lost
+        self.lost[what] |= finite & ~torch.stack([one.isfinite().all() for one in made]).all()
 
     def to_blame(self) -> str:
         """What to do if it was here that numbers became none; empty if they were none before."""
-        if bool(self.lost.get("loss", False)):
+        if bool(self.lost["loss"]):
             return "its `loss` makes that of finite logits: look there for a logarithm or a root of 0, or a division by 0"
-        if bool(self.lost.get("gradient", False)):
+        if bool(self.lost["gradient"]):
             rules = "`loss`" if self.combine is None else "`loss` and `combine`"
             return f"its {rules} give a gradient that is none, of a finite loss: look there for a norm or a root of 0, or a division by 0"
         return ""

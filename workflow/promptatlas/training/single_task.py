@@ -203,32 +203,39 @@ class Run:
 
         Memory that runs out is enough for fewer images at once where they take most of it; a method's own loss may see all of them.
         """
-        if self.own_loss:
-            losses = self.own_loss.backward(self._losses(self.learners.prompts(), batch))
-            return losses.detach() * batch.weights.sum(1)
         count, learners = batch.on_host.shape[1], len(self.seeds)
-        if not (self.learners.visual or self.by_image):
-            return self._piece(batch, slice(count))
-        each = learners * self.classifier.sentence_tokens if self.by_image else learners
-        room, kind = self.classifier.backbone.room, f"images of a step of {self.method}"
-        return in_micro_batches(partial(self._piece, batch), self._forget, count, count, room, kind, each)
+        if not (self.learners.visual or self.by_image) or (self.own_loss and not self.own_loss.separable):
+            self._forget()
+            losses = self._piece(batch, slice(count))
+        else:
+            each = learners * self.classifier.sentence_tokens if self.by_image else learners
+            room, kind = self.classifier.backbone.room, f"images of a step of {self.method}"
+            losses = in_micro_batches(partial(self._piece, batch), self._forget, count, count, room, kind, each)
+        if self.own_loss:
+            self.own_loss.finish()
+        return losses
 
     def _forget(self) -> None:
         for value in self.learners.parameters.values():
             value.grad = None
+        if self.own_loss:
+            self.own_loss.begin()
 
     def _piece(self, batch: ImageBatch, part: slice) -> Tensor:
-        """The same of some images of a batch, whose gradient is added to what is at the parameters."""
+        """The same of some images of a batch, whose gradient is added to what is there."""
         if part.start in (None, 0) and part.stop >= batch.on_host.shape[1]:
-            losses = self._losses(self.learners.prompts(), batch)
-            losses.sum().backward()
-            return losses.detach() * batch.weights.sum(1)
+            return self._added(self._losses(self.learners.prompts(), batch), 1.0) * batch.weights.sum(1)
         piece = batch[part]
         own, every = piece.weights.sum(1), batch.weights.sum(1)
         counted = piece.weighed(torch.where(own.unsqueeze(1) > 0, piece.weights, 1.0))  # a learner may have none of these images
-        losses = self._losses(self.learners.prompts(), counted)
-        (losses * (own / every)).sum().backward()
-        return losses.detach() * own
+        return self._added(self._losses(self.learners.prompts(), counted), own / every) * own
+
+    def _added(self, losses: Tensor, share: Tensor | float) -> Tensor:
+        """Adds the gradient of `_losses` of a share (K,) of a batch's images. Returns each learner's loss (K,)."""
+        if self.own_loss:
+            return self.own_loss.add(losses, share)
+        (losses * share).sum().backward()
+        return losses.detach()
 
     def _converge(self, what: str, sound: np.ndarray) -> None:
         """Raises UserError if a learner is not sound (K,)."""
@@ -243,7 +250,7 @@ class Run:
     @property
     def equal_batches(self) -> bool:
         """Whether all batches of an epoch have one shape, the last one padded with images of weight 0, as an accelerator has it."""
-        return is_accelerator(self.train.device) and self.own_loss is None
+        return is_accelerator(self.train.device) and (self.own_loss is None or self.own_loss.separable)
 
     def _losses(self, prompts: Prompts, batch: ImageBatch) -> Tensor:
         """Mean loss of each learner over its rows, (K,), or of several losses (L, K)."""
