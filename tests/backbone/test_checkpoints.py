@@ -14,7 +14,7 @@ import torch
 from safetensors.torch import save_file
 
 from hostile import harmful, rewritten
-from promptatlas.backbone import checkpoints, export, kinds, load, torch_files
+from promptatlas.backbone import checkpoints, export, kinds, load, published, torch_files
 from promptatlas.backbone.text import plain_sentences
 from promptatlas.base.errors import UserError
 from tiers import mostly_slow
@@ -218,8 +218,8 @@ def test_a_renamed_release_of_open_clip_is_known_by_its_hash(tmp_path, monkeypat
     digest = hashlib.sha256(path.read_bytes()).hexdigest()
     releases = "https://github.com/mlfoundations/open_clip/releases/download"
     url = f"{releases}/v0.2-weights/vit_b_16-quickgelu-{digest[:8]}.pt"
-    entry = export.get_pretrained_cfg("ViT-B-32", "laion400m_e31") | {"url": url}
-    monkeypatch.setattr(export, "get_pretrained_cfg", lambda model, tag: entry)
+    entry = published.entry("ViT-B-32", "laion400m_e31") | {"url": url}
+    monkeypatch.setattr(published, "table", lambda: {"ViT-B-32": {"mine": entry}})
     export.export("ViT-B-16", str(path), tmp_path / "out")
     assert_answers_as(model, tmp_path / "out", quick_gelu=True)
     assert "SHA-256" in load(tmp_path / "out").architecture.quick_gelu_from

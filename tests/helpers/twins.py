@@ -8,13 +8,14 @@ from torch import nn
 from torch.overrides import TorchFunctionMode
 
 from promptatlas.backbone import ARCHITECTURE, TOKENIZER, checkpoints, export, load, model as backbones
+from promptatlas.backbone.preprocessing import Preprocessing
 
 TINY = {
     "embed_dim": 48,
     "vision_cfg": {"image_size": 32, "patch_size": 8, "width": 96, "layers": 3, "head_width": 32},
     "text_cfg": {"context_length": 77, "vocab_size": 49408, "width": 64, "heads": 2, "layers": 3},
 }
-MEAN, STD = (0.48, 0.45, 0.40), (0.26, 0.26, 0.27)
+SEEN = Preprocessing((0.48, 0.45, 0.40), (0.26, 0.26, 0.27))
 
 torch.set_num_threads(1)  # the models are tiny; more threads only wait for each other
 
@@ -28,7 +29,7 @@ def twin(config: dict, folder):
             if value.dim() == 1:
                 value.add_(torch.randn_like(value) * 0.05)
     model.requires_grad_(False)
-    export.write(export._architecture("random", "", config, MEAN, STD), model.state_dict(), folder)
+    export.write(export._architecture("random", "", config, SEEN), model.state_dict(), folder)
     return model, load(folder)
 
 

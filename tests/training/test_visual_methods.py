@@ -16,7 +16,7 @@ from promptatlas.training import single_task
 from promptatlas.training.learners import BatchedLearners
 from small_tasks import SMALL, draws_of, write_task
 from tiers import mostly_slow
-from twins import MEAN, STD
+from twins import SEEN
 
 NAMES = ("cat", "red_panda", "a very long-winded class name, with 3 commas", "dog")
 
@@ -113,7 +113,9 @@ def test_one_learner_on_images_equals_a_plain_loop(tiny, tmp_path, method):
     learners.parameters = {key: value.double() for key, value in learners.parameters.items()}
     p = {key: value[0].clone().requires_grad_() for key, value in learners.parameters.items()}
     (ours,) = single_task.Run(backbone, method, about, task, [chosen], [7], learners).tune()
-    images = (torch.from_numpy(np.array(task.images("train")))[chosen.train].double() / 255 - torch.tensor(MEAN)) / torch.tensor(STD)
+    images = (torch.from_numpy(np.array(task.images("train")))[chosen.train].double() / 255 - torch.tensor(SEEN.mean)) / torch.tensor(
+        SEEN.std
+    )
     images, labels = images.permute(0, 3, 1, 2), task.labels("train")[chosen.train]
     velocity, order = {key: torch.zeros_like(value) for key, value in p.items()}, named_rng("order", "colours", 7)
     for epoch in range(3):

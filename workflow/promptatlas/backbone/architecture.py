@@ -3,13 +3,18 @@
 from __future__ import annotations
 
 import json
+from collections.abc import Mapping
 from dataclasses import asdict, dataclass, fields
 from pathlib import Path
+from typing import Any
 
+from promptatlas.backbone.parts import CAUSAL, SIGLIP
 from promptatlas.base.errors import UserError
 from promptatlas.base.files import replace
 from promptatlas.base.json_record import newer
 from promptatlas.base.messages import plain
+
+USUAL_TEXT, USUAL_RESIZE = {"siglip": SIGLIP}, {"siglip": "squash"}  # by kind of the image tower; all others are CLIP's
 
 
 @dataclass(frozen=True)
@@ -18,10 +23,13 @@ class Architecture:
 
     The fields with a default are what sets a model apart from a plain CLIP vision transformer; a file holds them only
     where they differ, so that a plain model's file, and with it the fingerprint of its study, stays as it was.
-    kind: "vit", "resnet" or "siglip"; quick_gelu_from: what says so (a weight tag, a file format, ...), in words;
+    kind: of the image tower, "vit", "resnet", "siglip", or "opaque" for one that open_clip computes, whose numbers of
+    layers, widths and patches are 0; quick_gelu_from: what says so (a weight tag, a file format, ...), in words;
     vision_hidden, text_hidden: width inside the MLPs, None for four times the tower's; stages: blocks in each stage
     of a ResNet, whose vision_layers are its stages; vision_tanh, text_tanh: GELU in its tanh form; text_projects:
-    whether a linear map follows the text tower's last norm.
+    whether a linear map follows the text tower's last norm; text: of the text tower (`parts`), empty for the one that
+    goes with the image tower; interpolation: "bicubic" or "bilinear", how images are scaled; resize: "crop" or
+    "squash", empty as `text` is; image_tower: open_clip's description (`vision_cfg`) of an opaque one.
     """
 
     name: str
@@ -47,6 +55,24 @@ class Architecture:
     vision_tanh: bool = False
     text_tanh: bool = False
     text_projects: bool = True
+    text: str = ""
+    interpolation: str = "bicubic"
+    resize: str = ""
+    image_tower: Mapping[str, Any] | None = None
+
+    @property
+    def text_tower(self) -> str:
+        """One of those that `parts` tells apart."""
+        return self.text or USUAL_TEXT.get(self.kind, CAUSAL)
+
+    @property
+    def takes_visual_prompts(self) -> bool:
+        return self.kind == "vit"
+
+    @property
+    def fitting(self) -> str:
+        """How images get the model's size where nobody says otherwise, "crop" or "squash"."""
+        return self.resize or USUAL_RESIZE.get(self.kind, "crop")
 
     def write(self, path: Path) -> None:
         usual = {field.name: field.default for field in fields(self)}

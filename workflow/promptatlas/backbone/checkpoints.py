@@ -2,6 +2,8 @@
 bare state dicts, safetensors.
 """
 
+from __future__ import annotations
+
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -22,6 +24,10 @@ class Checkpoint:
 
     weights: dict[str, Tensor]
     openai: bool
+
+    def flat(self) -> Checkpoint:
+        """The same with the text tower's weights beside the others, as the oldest files have it, and not below `text.`."""
+        return Checkpoint({name.removeprefix("text."): value for name, value in self.weights.items()}, self.openai)
 
 
 def read(path: Path) -> Checkpoint:

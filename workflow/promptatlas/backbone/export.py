@@ -17,8 +17,7 @@ import timm.layers
 import torch
 from huggingface_hub import hf_hub_download
 from huggingface_hub.constants import HF_HUB_CACHE
-from open_clip.constants import INCEPTION_MEAN, INCEPTION_STD, OPENAI_DATASET_MEAN, OPENAI_DATASET_STD
-from open_clip.pretrained import download_pretrained, get_pretrained_cfg
+from open_clip.pretrained import download_pretrained
 from open_clip.tokenizer import SimpleTokenizer
 from safetensors import SafetensorError
 from safetensors.numpy import load_file
@@ -26,12 +25,14 @@ from safetensors.torch import save_file
 from tokenizers import Tokenizer as Rust
 from torch import Tensor
 
-from promptatlas.backbone import checkpoints, kinds
-from promptatlas.backbone.architecture import Architecture
+from promptatlas.backbone import checkpoints, kinds, preprocessing, published
+from promptatlas.backbone.architecture import USUAL_RESIZE, USUAL_TEXT, Architecture
 from promptatlas.backbone.checkpoints import Checkpoint
 from promptatlas.backbone.exported import ARCHITECTURE, RECORD, TOKENIZER, WEIGHTS
 from promptatlas.backbone.model import shapes
 from promptatlas.backbone.origin import Origin, origin
+from promptatlas.backbone.parts import CAUSAL, SIGLIP, TEXT, VISION, parts
+from promptatlas.backbone.preprocessing import Preprocessing
 from promptatlas.backbone.resnet import STRIDE
 from promptatlas.backbone.tokenizer import SiglipTokenizer, Tokenizer
 from promptatlas.base.errors import UserError
@@ -57,8 +58,8 @@ def export(model: str, pretrained: str, folder: str | Path) -> Architecture:
     """
     if model == "mini":
         config, weights = mini(MINI if pretrained == "mini" else Path(pretrained))
-        mean, std = tuple(config.pop("mean")), tuple(config.pop("std"))
-        architecture, words = _architecture(model, pretrained, config, mean, std), tokenizer()
+        colours = Preprocessing(tuple(config.pop("mean")), tuple(config.pop("std")))
+        architecture, words = _architecture(model, pretrained, config, colours), tokenizer()
     else:
         architecture, weights, words = _published(model, pretrained)
     write(architecture, weights, folder, words)
@@ -69,39 +70,35 @@ def described(model: str, pretrained: str) -> Architecture:
     """What a model is like, found without its weights; colours and activation are not looked up."""
     folder = MINI if pretrained == "mini" else Path(pretrained)
     config = json.loads((folder / "config.json").read_text()) if model == "mini" else kinds.config(model)
-    return _architecture(model, pretrained, config, OPENAI_DATASET_MEAN, OPENAI_DATASET_STD)
+    return _architecture(model, pretrained, config, preprocessing.usual(config))
 
 
 def fetch(model: str, pretrained: str) -> Path:
     """The file of weights on this machine, downloaded if it is a tag that is not in open_clip's cache yet."""
     source = origin(model, pretrained)
-    return source.path or _download(model, source.named, dict(get_pretrained_cfg(model, source.tag)))
+    return source.path or _download(model, source.named, dict(published.entry(model, source.named)))
 
 
 def _published(model: str, pretrained: str) -> tuple[Architecture, dict[str, Tensor], Tokenizer]:
     source, config = origin(model, pretrained), kinds.config(model)
-    listed = dict(get_pretrained_cfg(model, source.tag)) if source.tag else {}
+    listed = dict(published.entry(model, source.tag)) if source.tag else {}
     path = fetch(model, pretrained)
     checkpoint = checkpoints.read(path)
     described = kinds.described(source.description) if source.description else {}
     if not (listed or described or checkpoint.openai):
         listed = _listed_by_hash(path)
-    colours = {"mean": OPENAI_DATASET_MEAN, "std": OPENAI_DATASET_STD}
-    siglip = kinds.kind(model) == "siglip"
-    if siglip:
-        said_by, colours = "", {"mean": INCEPTION_MEAN, "std": INCEPTION_STD}
-    else:
+    siglip, said_by = kinds.of(model).text == SIGLIP, ""
+    if not siglip:
         config["quick_gelu"], said_by = _activation(model, config, source, checkpoint, listed, described)
-    colours |= listed | described.get("preprocess_cfg", {})
-    architecture = _architecture(model, pretrained, config, tuple(colours["mean"]), tuple(colours["std"]), said_by)
+    architecture = _architecture(model, pretrained, config, preprocessing.of(model, source, listed), said_by)
     if described and (other := _difference(architecture, described["model_cfg"])):
         raise UserError(
             f"backbone: {source.description} describes another model than {model!r} ({other}); give its folder as "
             f"backbone.model, `{kinds.LOCAL}{source.beside.parent}`."
         )
-    vocabulary = config["text_cfg"].get("vocab_size", kinds.TEXT["vocab_size"])
-    weights = checkpoints.fitting(checkpoint, shapes(architecture, vocabulary), path, model)
-    words = siglip_tokenizer(kinds.TEXT | config["text_cfg"], path.parent) if siglip else tokenizer()
+    vocabulary = config["text_cfg"].get("vocab_size", TEXT["vocab_size"])
+    weights = checkpoints.fitting(checkpoint if siglip else checkpoint.flat(), shapes(architecture, vocabulary), path, model)
+    words = siglip_tokenizer(TEXT | config["text_cfg"], path.parent) if siglip else tokenizer()
     return architecture, weights, words
 
 
@@ -136,9 +133,8 @@ def _by_hand(model: str, published: dict) -> str:
 def _listed_by_hash(path: Path) -> dict:
     """open_clip's entry for a file that is one of its releases: their names end with the start of their SHA-256."""
     digest = sha256(path)
-    for model, tag in open_clip.list_pretrained():
-        entry = get_pretrained_cfg(model, tag)
-        url = entry.get("url", "")
+    for entry in (own for tags in published.table().values() for own in tags.values()):
+        url = entry["url"]
         if "mlfoundations/open_clip/releases" in url and digest.startswith(Path(url).stem.split("-")[-1]):
             return dict(entry)
     return {}
@@ -240,14 +236,13 @@ def _architecture(
     model: str,
     pretrained: str,
     config: dict,
-    mean: tuple[float, ...],
-    std: tuple[float, ...],
+    seen: Preprocessing,
     quick_gelu_from: str = "",
 ) -> Architecture:
-    kind, reason = kinds.kind_and_reason(config)
-    if kind == "unsupported":
-        raise UserError(kinds.refusal(model, reason))
-    vision, text = kinds.VISION | config["vision_cfg"], kinds.TEXT | config["text_cfg"]
+    own = parts(config)
+    if own.refused:
+        raise UserError(kinds.refusal(model, own.refused))
+    vision, text = VISION | config["vision_cfg"], TEXT | config["text_cfg"]
     return Architecture(
         name=model,
         pretrained=pretrained,
@@ -261,23 +256,21 @@ def _architecture(
         text_tanh=bool(text.get("act_kwargs")),
         text_projects=text.get("proj_type") != "none",
         context_length=text["context_length"],
-        mean=_triple(mean),
-        std=_triple(std),
-        kind=kind,
+        mean=seen.mean,
+        std=seen.std,
+        kind=own.image,
         quick_gelu_from=quick_gelu_from,
-        **{"vit": _vit, "resnet": _resnet, "siglip": _siglip}[kind](vision),
+        text="" if own.text == USUAL_TEXT.get(own.image, CAUSAL) else own.text,
+        interpolation=seen.interpolation,
+        resize="" if seen.resize == USUAL_RESIZE.get(own.image, "crop") else seen.resize,
+        **{"vit": _vit, "resnet": _resnet, "siglip": _siglip, "opaque": _opaque}[own.image](vision),
     )
-
-
-def _triple(values: tuple[float, ...]) -> tuple[float, float, float]:
-    red, green, blue = values
-    return red, green, blue
 
 
 def _difference(architecture: Architecture, config: dict) -> str:
     """The first difference that a description makes, such as the number of heads, which no weight shows; else empty."""
     a = architecture
-    other = _architecture(a.name, a.pretrained, config, a.mean, a.std, a.quick_gelu_from)
+    other = _architecture(a.name, a.pretrained, config, Preprocessing(a.mean, a.std, a.interpolation, a.fitting), a.quick_gelu_from)
     names = [field.name for field in fields(a) if field.name != "quick_gelu"]
     pairs = ((name, getattr(a, name), getattr(other, name)) for name in names)
     return next((f"{name} is {theirs} and not {ours}" for name, ours, theirs in pairs if ours != theirs), "")
@@ -317,6 +310,12 @@ def _siglip(vision: dict) -> dict:
         "patch_size": trunk.patch_embed.patch_size[0],
         "vision_tanh": isinstance(block.mlp.act, timm.layers.GELUTanh),
     }
+
+
+def _opaque(vision: dict) -> dict:
+    """The description itself; what nobody here looks into is 0."""
+    inside = ("vision_width", "vision_layers", "vision_heads", "patch_size")
+    return dict.fromkeys(inside, 0) | {"image_tower": dict(sorted(vision.items()))}
 
 
 def _hidden(width: int, hidden: int) -> int | None:

@@ -18,9 +18,13 @@ class ImageTower(nn.Module):
     def __init__(self, architecture: Architecture) -> None:
         super().__init__()
         self.name = architecture.name
-        self.image_size = architecture.image_size
+        self.image_size, self.interpolation = architecture.image_size, architecture.interpolation
         self.register_buffer("mean", torch.tensor(architecture.mean).view(1, 3, 1, 1), persistent=False)
         self.register_buffer("std", torch.tensor(architecture.std).view(1, 3, 1, 1), persistent=False)
+
+    def published(self) -> nn.Module:
+        """What has the tower's weights, by the names under which they are published below `visual.`."""
+        return self
 
     @property
     def device(self) -> torch.device:
@@ -35,11 +39,11 @@ class ImageTower(nn.Module):
         return self.fitted(images).to(self.device)
 
     def fitted(self, images: np.ndarray) -> Tensor:
-        """The same on the host: bicubic and antialiased in whole bytes, as Pillow does it."""
+        """The same on the host: antialiased in whole bytes, as Pillow does it."""
         values = torch.from_numpy(np.array(images))
         size = (self.image_size, self.image_size)
         if values.shape[1:3] != size:
-            planes = F.interpolate(values.permute(0, 3, 1, 2), size, mode="bicubic", antialias=True)
+            planes = F.interpolate(values.permute(0, 3, 1, 2), size, mode=self.interpolation, antialias=True)
             values = planes.permute(0, 2, 3, 1)
         return values
 

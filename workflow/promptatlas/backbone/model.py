@@ -12,6 +12,8 @@ from torch import Tensor, nn
 from promptatlas.backbone.architecture import Architecture
 from promptatlas.backbone.exported import ARCHITECTURE, TOKENIZER, WEIGHTS, fingerprint
 from promptatlas.backbone.image_tower import ImageTower
+from promptatlas.backbone.opaque import COUNTER, OpaqueTower
+from promptatlas.backbone.parts import CAUSAL, SIGLIP
 from promptatlas.backbone.passes import Room, in_passes, joined
 from promptatlas.backbone.precision import FLOAT16, FLOAT32, compute_in
 from promptatlas.backbone.resnet import ResNet
@@ -63,27 +65,25 @@ class Backbone:
         return F.normalize(torch.stack(per_template).mean(0), dim=-1)
 
 
-# kind -> text tower, image tower, tokenizer
-_PARTS: dict[str, tuple[type[nn.Module], type[ImageTower], type[Tokenizer]]] = {
-    "vit": (TextTower, VisionTower, Tokenizer),
-    "resnet": (TextTower, ResNet, Tokenizer),
-    "siglip": (SiglipText, SiglipVision, SiglipTokenizer),
-}
+_IMAGES: dict[str, type[ImageTower]] = {"vit": VisionTower, "resnet": ResNet, "siglip": SiglipVision, "opaque": OpaqueTower}
+_TEXTS: dict[str, tuple[type[nn.Module], type[Tokenizer]]] = {CAUSAL: (TextTower, Tokenizer), SIGLIP: (SiglipText, SiglipTokenizer)}
 
 
 def towers(architecture: Architecture, vocabulary: int) -> nn.ModuleDict:
     """Both towers ("text", "visual") without values; their state-dict names are the published ones."""
-    text, vision, _ = _PARTS[architecture.kind]
-    return nn.ModuleDict({"text": text(architecture, vocabulary), "visual": vision(architecture)})
+    text, _ = _TEXTS[architecture.text_tower]
+    return nn.ModuleDict({"text": text(architecture, vocabulary), "visual": _IMAGES[architecture.kind](architecture)})
 
 
 def shapes(architecture: Architecture, vocabulary: int) -> dict[str, tuple[int, ...]]:
     """Published name -> shape of every weight that a model of this architecture has."""
     with torch.device("meta"):
-        both = towers(architecture, vocabulary)
-    prefix = {"visual": "visual.", "text": "text." if architecture.kind == "siglip" else ""}
-    named = {prefix[side] + k: tuple(v.shape) for side, tower in both.items() for k, v in tower.state_dict().items()}
-    return named | {"logit_scale": ()}
+        both: Any = towers(architecture, vocabulary)
+        image = both["visual"].published()
+    prefix = "text." if architecture.text_tower == SIGLIP else ""
+    weights = {prefix + key: value for key, value in both["text"].state_dict().items()}
+    weights |= {f"visual.{key}": value for key, value in image.state_dict().items() if not key.endswith(COUNTER)}
+    return {name: tuple(value.shape) for name, value in weights.items()} | {"logit_scale": ()}
 
 
 def load(folder: str | Path, device: str | torch.device = "cpu", precision: str = FLOAT32) -> Backbone:
@@ -92,7 +92,9 @@ def load(folder: str | Path, device: str | torch.device = "cpu", precision: str 
     architecture = Architecture.read(folder / ARCHITECTURE)
     try:
         with safe_open(folder / WEIGHTS, framework="pt") as file:
-            weights = {key: file.get_tensor(key).float() for key in file.keys()}
+            opaque = architecture.kind == "opaque"  # its tower reads its weights itself, once there are images
+            names = [key for key in file.keys() if not (opaque and key.startswith("visual."))]
+            weights = {key: file.get_tensor(key).float() for key in names}
     except (OSError, SafetensorError) as error:
         raise UserError(f"{folder / WEIGHTS} is missing or damaged ({error}); delete it and run again.") from error
     scale = weights.pop("logit_scale").exp().item()
@@ -100,14 +102,17 @@ def load(folder: str | Path, device: str | torch.device = "cpu", precision: str 
     textual = {key.removeprefix("text."): w for key, w in weights.items() if not key.startswith("visual.")}
     both: Any = towers(architecture, len(textual["token_embedding.weight"]))
     both["text"].load_state_dict(textual)
-    both["visual"].load_state_dict(visual)
+    if opaque:
+        both["visual"].folder = folder
+    else:
+        both["visual"].load_state_dict(visual)
     both = both.to(device)
     compute_in(precision, both["text"], both["visual"])
     return Backbone(
         architecture=architecture,
         text=both["text"],
         vision=both["visual"],
-        tokenizer=_PARTS[architecture.kind][2].read(folder / TOKENIZER),
+        tokenizer=_TEXTS[architecture.text_tower][1].read(folder / TOKENIZER),
         logit_scale=scale,
         fingerprint=fingerprint(folder),
         precision=precision,

@@ -2,17 +2,14 @@
 only, without torch, so that a wrong one is told before any job.
 """
 
-import ast
 from dataclasses import dataclass
-from functools import cache
 from os.path import expanduser, isdir, isfile  # those of Path fail for names that no file can have
 from pathlib import Path
-from typing import Any
 
 from promptatlas.backbone import kinds
+from promptatlas.backbone.published import tags
 from promptatlas.base.errors import UserError
 from promptatlas.base.messages import plain, shown, suggest
-from promptatlas.base.packages import folder_of
 
 # In a folder, first the names that open_clip and Hugging Face write, in open_clip's order.
 _PREFERRED = (
@@ -95,31 +92,3 @@ def _in_folder(folder: Path) -> Origin:
         names = ", ".join(path.name for path in held)
         raise UserError(f"backbone: the folder {folder} holds several files of weights ({names}); name one of them.")
     return Origin(path=(preferred or held)[0], description=description if description.is_file() else None)
-
-
-def tags(model: str) -> tuple[str, ...]:
-    """Tags of the weights that open_clip publishes for a model."""
-    plain = model.removesuffix("-quickgelu")
-    listed = _published().get(plain, {})
-    return tuple(tag for tag, quick in listed.items() if quick or plain == model)
-
-
-@cache
-def _published() -> dict[str, dict[str, bool]]:
-    """Model -> tag -> whether trained with QuickGELU, from the source of open_clip's table: importing takes seconds."""
-    source = folder_of("open_clip") / "pretrained.py"
-    named: dict[str, Any] = {
-        node.targets[0].id: node.value
-        for node in ast.parse(source.read_text()).body
-        if isinstance(node, ast.Assign) and isinstance(node.targets[0], ast.Name)
-    }
-    table = named["_PRETRAINED"]
-    models = {}
-    for key, value in zip(table.keys, table.values, strict=True):
-        call = named[value.id] if isinstance(value, ast.Name) else value
-        models[key.value] = {entry.arg: _quick(entry.value) for entry in call.keywords}
-    return models
-
-
-def _quick(entry: Any) -> bool:
-    return any(keyword.arg == "quick_gelu" and keyword.value.value for keyword in entry.keywords)

@@ -4,8 +4,9 @@ from typing import Any
 
 import torch
 
-from promptatlas.backbone import export, kinds
+from promptatlas.backbone import export
 from promptatlas.backbone.model import Backbone, towers
+from promptatlas.backbone.parts import SIGLIP, TEXT
 from promptatlas.backbone.precision import FLOAT32, compute_in
 from promptatlas.backbone.tokenizer import Tokenizer
 
@@ -28,12 +29,12 @@ def untrained(model: str, pretrained: str, device: str, precision: str = FLOAT32
     architecture = export.described(model, pretrained)
     words: Any = export.tokenizer()
     with torch.device("meta"):
-        both: Any = towers(architecture, int(kinds.TEXT["vocab_size"]))
+        both: Any = towers(architecture, int(TEXT["vocab_size"]))
     both = both.to_empty(device=device)
     with torch.no_grad():
         for tensor in (*both.parameters(), *both.buffers()):
             tensor.fill_(0.01 if tensor.dim() == 2 else 1.0)
-    if architecture.kind == "siglip":
+    if architecture.text_tower == SIGLIP:
         words = _Padded(words, architecture.context_length)
     compute_in(precision, both["text"], both["visual"])
     return Backbone(architecture, both["text"], both["visual"], words, SCALE, "untrained", precision)

@@ -174,7 +174,8 @@ class Classifier:
         if not isinstance(image, (Image.Image, str, Path)):
             raise UserError(f"an image is of type {type(image).__name__}; give PIL images, uint8 arrays or paths.")
         try:
-            return fitted(image if isinstance(image, Image.Image) else opened(image), size, self.resize)
+            read = image if isinstance(image, Image.Image) else opened(image)
+            return fitted(read, size, self.resize, self.backbone.architecture.interpolation)
         except Exception as error:  # Pillow raises many kinds; each is an image that cannot be read
             called = "an image" if isinstance(image, Image.Image) else f"the image {printable(str(image))}"
             raise UserError(f"{called} cannot be read ({one_line(error, 1000)}); give another or fetch it again.") from error
@@ -183,6 +184,8 @@ class Classifier:
 def misfitting(prompts: Prompts, model: Backbone) -> str:
     """Why these prompts cannot enter this backbone, in a few words; empty if they can."""
     a = model.architecture
+    if prompts.visual is not None and not a.takes_visual_prompts:
+        return "it has visual prompts, which need a vision transformer"
     for tensor, side, width, layers in (
         (prompts.text, "text", a.text_width, a.text_layers),
         (prompts.visual, "visual", a.vision_width, a.vision_layers),
@@ -191,8 +194,6 @@ def misfitting(prompts: Prompts, model: Backbone) -> str:
             return f"its {side} prompts have {tensor.shape[-1]} features and not {width}"
         if tensor is not None and tensor.shape[1] > layers:
             return f"its {side} prompts are for {tensor.shape[1]} layers and not {layers}"
-    if prompts.visual is not None and a.kind != "vit":
-        return "it has visual prompts, which need a vision transformer"
     if prompts.meta and prompts.meta[0].shape[2] != a.embed_dim:
         return f"its net reads {prompts.meta[0].shape[2]} features and not {a.embed_dim}"
     return ""

@@ -21,7 +21,7 @@ RECORD, PER_CLASS, EPOCH = 1500, 40, 100  # bytes of a cell, of a class in it, a
 def step_bytes(step: StepMemory, architecture: Architecture) -> float:
     """What the largest step keeps for its way back, on the device that it runs on."""
     a = architecture
-    patches = (a.image_size // a.patch_size) ** 2 + 1
+    patches = (a.image_size // a.patch_size) ** 2 + 1 if step.images else 0
     text = step.tokens * a.text_width * a.text_layers
     return KEPT * FLOAT * (text + step.images * patches * a.vision_width * a.vision_layers)
 

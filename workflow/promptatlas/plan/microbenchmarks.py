@@ -21,14 +21,14 @@ import torch
 from PIL import Image
 
 from promptatlas.analysis.statistics.permutation import null_correlations
-from promptatlas.backbone import Backbone
+from promptatlas.backbone import Backbone, parts
 from promptatlas.backbone.encode import encode_images
 from promptatlas.base.rng import named_rng
 from promptatlas.evaluation import evaluate, similarity
 from promptatlas.methods import module_class
 from promptatlas.plan import choice_benchmarks
 from promptatlas.plan.made_up import Benchmark, MadeUp, Run, features, names, sized
-from promptatlas.study.costs import SENTENCE, SIGLIP_LENGTH, MethodCosts, Work, probing
+from promptatlas.study.costs import SENTENCE, MethodCosts, Work, probing
 from promptatlas.study.designs import EXPLAINED
 from promptatlas.study.sizes import Size
 from promptatlas.study.study import Study
@@ -83,7 +83,8 @@ def _counted(name: str, count: int, run: Callable[..., object], *given: Any) -> 
 
 
 def _encoding(model: Backbone) -> list[Benchmark]:
-    sentence, pixels = SIGLIP_LENGTH if model.architecture.kind == "siglip" else SENTENCE + 2, model.architecture.image_size
+    seen = model.architecture
+    sentence, pixels = seen.context_length if seen.text_tower in parts.WHOLE else SENTENCE + 2, seen.image_size
     found: list[Benchmark] = []
     for count in (1, 2, 16, 128):
         images = MadeUp(sized(2, count, 0), pixels).images("train")

@@ -20,7 +20,7 @@ from promptatlas.analysis.choice.evidence import Candidate, Evidence
 from promptatlas.base.errors import UserError
 from promptatlas.base.progress import Say
 from promptatlas.recommendation import candidates, files, frozen, labelled, overlap, record, trying, tuning, words
-from promptatlas.recommendation.labelled import Labelled, Wanted, resize_of
+from promptatlas.recommendation.labelled import Labelled, Wanted
 from promptatlas.recommendation.result import Recommendation
 from promptatlas.recommendation.trying import Tried
 
@@ -60,7 +60,7 @@ def recommend(
         found = candidates.collect([sources] if isinstance(sources, (str, Path)) else sources, scratch / "archives")
         model, where = frozen.find(found, backbone, scratch / "backbone", device)
         frozen.keep_own(found, model)
-        wanted = Wanted(model.architecture.image_size, resize_of(model), shots, seed)
+        wanted = Wanted.by(model, shots, seed)
         if entry is None:
             target = labelled.embedded(str(task), wanted)
         else:

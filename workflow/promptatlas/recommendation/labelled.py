@@ -36,7 +36,6 @@ if TYPE_CHECKING:
 SHOTS = 16  # as many images per class as the studies of the field train on
 MOST_IMAGES = 2000  # by itself no more are taken, but one of each class
 FEW = 3
-SQUASHES = "siglip"
 DESCRIPTIONS = (".yaml", ".yml")
 
 
@@ -59,17 +58,20 @@ class Labelled:
 
 @dataclass(frozen=True)
 class Wanted:
-    """What is asked for: shots per class (None: as many as `SHOTS` and `MOST_IMAGES` allow), and the seed that they are drawn with."""
+    """What is asked for: images of `size` pixels, fitted as `decoding.fitted` says where the task has no wish of its own; shots per class
+    (None: as many as `SHOTS` and `MOST_IMAGES` allow), and the seed that they are drawn with."""
 
     size: int
     resize: str
     shots: int | None
     seed: int
+    interpolation: str = "bicubic"
 
-
-def resize_of(model: Backbone) -> str:
-    """How images get the model's size, where the task does not say."""
-    return "squash" if model.architecture.kind == SQUASHES else "crop"
+    @classmethod
+    def by(cls, model: Backbone, shots: int | None, seed: int) -> Wanted:
+        """Images as a model sees them."""
+        seen = model.architecture
+        return cls(seen.image_size, seen.fitting, shots, seed, seen.interpolation)
 
 
 def describe(
@@ -147,7 +149,7 @@ def read(entry: TaskEntry, data_root: Path, folder: Path, wanted: Wanted, say: S
     shots, resize = shots_of(wanted, len(task.class_names)), entry.resize or wanted.resize
     streams = [(wanted.seed, printable(name)) for name in spelt.class_names]
     rows = _drawn(join(list(spelt.splits.values())).labels, shots, wanted.seed, streams)
-    images, kept, broken = opened(pool.images, rows, task.name, resize, wanted.size, folder, say)
+    images, kept, broken = opened(pool.images, rows, task.name, resize, wanted, folder, say)
     labels = pool.labels[rows[kept]]
     metrics.require(task.metric, labels)
     notes = (*listing.notes, *broken, *_absent(task, labels), *_in_two_classes(task, images, labels))
@@ -155,11 +157,11 @@ def read(entry: TaskEntry, data_root: Path, folder: Path, wanted: Wanted, say: S
 
 
 def opened(
-    images: Images, rows: np.ndarray, name: str, resize: str, size: int, folder: Path, say: Say
+    images: Images, rows: np.ndarray, name: str, resize: str, wanted: Wanted, folder: Path, say: Say
 ) -> tuple[np.ndarray, np.ndarray, list[str]]:
     """Images (N, size, size, 3) of these `rows`, on disk in `folder`, which of the rows they are, and a sentence on those that cannot
     be read. UserError if none can. name: what the images are called."""
-    work = Decoding(images, rows, size, resize, folder, "labelled")
+    work = Decoding(images, rows, wanted.size, resize, folder, "labelled", wanted.interpolation)
     decoded = decode(work, 1, Stage(f"read {name}", "images", say))
     kept = np.setdiff1d(np.arange(len(rows)), list(decoded.broken))
     names = [f"{printable(images.name(int(rows[row])))} ({why})" for row, why in sorted(decoded.broken.items())]

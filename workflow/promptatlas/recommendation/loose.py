@@ -70,5 +70,5 @@ def read(folder: Path, task: str | None, templates: Sequence[str], classes: Clas
     count = min(len(pool), shots_of(wanted, len(about.class_names)) * len(about.class_names))
     rows = np.sort(named_rng("recommend", "unlabelled", wanted.seed).permutation(len(pool))[:count])
     resize = fitted or wanted.resize
-    images, _, broken = opened(pool, rows, about.name, resize, wanted.size, scratch, say)
+    images, _, broken = opened(pool, rows, about.name, resize, wanted, scratch, say)
     return Loose(about, images, resize, len(pool), tuple(broken))

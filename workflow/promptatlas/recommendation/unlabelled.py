@@ -15,7 +15,7 @@ import torch
 
 from promptatlas.base.progress import Say
 from promptatlas.recommendation import candidates, clues, files, frozen, loose, overlap, unlabelled_words, without_labels
-from promptatlas.recommendation.labelled import Wanted, resize_of
+from promptatlas.recommendation.labelled import Wanted
 from promptatlas.recommendation.order import Order, table
 
 
@@ -44,7 +44,7 @@ def recommend_unlabelled(
         found = candidates.collect([sources] if isinstance(sources, (str, Path)) else sources, scratch / "archives")
         model, where = frozen.find(found, backbone, scratch / "backbone", device)
         frozen.keep_own(found, model)
-        wanted = Wanted(model.architecture.image_size, resize_of(model), shots, seed)
+        wanted = Wanted.by(model, shots, seed)
         target = loose.read(Path(images), task, templates, classes, scratch, wanted, say)
         overlap.leave_out_own(found, target.task, target.images, task is not None)
         with torch.no_grad():

@@ -146,6 +146,8 @@ def description(study: Study, task: str, source: Mapping[str, Any]) -> dict[str,
         "backbone": _image_size(study),
         "library numerics": [upright.VERSION, NUMERICS_VERSION],
     }
+    if study.backbone.interpolation != "bicubic":
+        values["interpolation"] = study.backbone.interpolation
     if study.choice:
         values["choice"] = [len(study.choice.draws), max(study.choice.shots)]
     return {what: digest(value) for what, value in values.items()}

@@ -9,7 +9,7 @@ from promptatlas.tasks.prepared import PreparedTask
 
 # What leaves the labels of all splits as they are, and what besides leaves every image as it is that was prepared and is wanted.
 SAME_IMAGES = frozenset({"shots", "seeds", "draw", "choice"})
-SAME_LABELS = SAME_IMAGES | {"resize", "test_pictures", "backbone", "library numerics"}
+SAME_LABELS = SAME_IMAGES | {"resize", "interpolation", "test_pictures", "backbone", "library numerics"}
 
 
 class Changed(UserError):

@@ -67,6 +67,7 @@ def needs_of(study: Study, name: str, size: int) -> preparation.Needs:
     return preparation.Needs(
         size=size,
         resize=study.config["resize"],
+        interpolation=study.backbone.interpolation,
         shots=study.shots_of(name),
         seeds=study.seeds,
         scheme=study.config["draw"],

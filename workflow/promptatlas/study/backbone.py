@@ -4,6 +4,7 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
+from promptatlas.backbone import preprocessing
 from promptatlas.backbone.kinds import LOCAL, MINI
 from promptatlas.backbone.origin import origin
 
@@ -30,6 +31,11 @@ class BackboneChoice:
     def weights(self) -> str:
         """The frozen model as others name it: the activation follows from the weights."""
         return f"{self._model}/{self._pretrained}".replace("-quickgelu/", "/")
+
+    @property
+    def interpolation(self) -> str:
+        """How images are scaled for it, "bicubic" or "bilinear"."""
+        return preprocessing.chosen(self._model, self._pretrained).interpolation if self.is_published else "bicubic"
 
     @property
     def sources(self) -> list[Path]:

@@ -10,7 +10,7 @@ from typing import Any
 import yaml
 
 from promptatlas import methods
-from promptatlas.backbone import kinds
+from promptatlas.backbone import kinds, preprocessing
 from promptatlas.backbone.origin import origin
 from promptatlas.base import plugins
 from promptatlas.base.errors import UserError
@@ -20,8 +20,6 @@ from promptatlas.study import designs, multitask, protocols, schema
 from promptatlas.study.yaml_file import load as load
 from promptatlas.tasks import base_new, catalogue
 from promptatlas.tasks.task import Task
-
-NO_VISUAL_PROMPTS = ("resnet", "siglip")
 
 
 def complete(given: dict[str, Any]) -> dict[str, Any]:
@@ -145,7 +143,7 @@ def _resolve_backbone(config: dict[str, Any]) -> None:
     if config["preset"] == "auto":
         config["preset"] = "mini" if model == "mini" else "paper"
     if config["resize"] == "auto":
-        config["resize"] = "squash" if kinds.kind(model) == "siglip" else "crop"
+        config["resize"] = "crop" if model == "mini" else preprocessing.chosen(model, pretrained).resize
 
 
 def _resolve_methods(config: dict[str, Any]) -> None:
@@ -160,10 +158,11 @@ def _resolve_methods(config: dict[str, Any]) -> None:
         designs.check_without_prompts(config, methods.names())
     model = config["backbone"]["model"]
     visual = [method for method in listed if methods.is_visual(method)]
-    if visual and kinds.kind(model) in NO_VISUAL_PROMPTS:
+    closed = kinds.of(model).closed
+    if visual and closed:
         raise UserError(
             f"`methods` lists {' and '.join(visual)}, with prompts in the image tower, for which CLIP's ViT is needed and not "
-            f"that of {model}; leave {'it' if len(visual) == 1 else 'them'} out, or choose a `backbone.model` such as ViT-B-16"
+            f"that of {model}: {closed}; leave {'it' if len(visual) == 1 else 'them'} out, or choose a `backbone.model` such as ViT-B-16"
         )
     given, preset = config["settings"], config["preset"]
     complete = {method: methods.settings(method, given.get(method), preset) for method in (*listed, *baselines)}

@@ -22,7 +22,6 @@ Work = Counter[str]  # how much of what; a name is "what: in which unit"
 
 AT_ONCE = 256  # validation images per pass
 SENTENCE = 8  # tokens of a template around a class name
-SIGLIP_LENGTH = 64  # tokens of every sentence
 
 
 @dataclass(frozen=True)
@@ -35,15 +34,15 @@ class StepMemory:
 
 @dataclass(frozen=True)
 class MethodCosts:
-    """A method with its settings, on a kind of backbone."""
+    """A method with its settings. whole: tokens of every sentence on a backbone that reads all of them, else 0."""
 
     name: str
     settings: Mapping[str, Any]
-    kind: str = "vit"
+    whole: int = 0
 
     @classmethod
     def of(cls, scope: Scope, name: str, settings: Mapping[str, Any] | None = None) -> MethodCosts:
-        return cls(name, settings or scope.settings(name), kinds.kind(scope.config["backbone"]["model"]))
+        return cls(name, settings or scope.settings(name), kinds.whole_sentences(scope.config["backbone"]["model"]))
 
     @property
     def visual(self) -> bool:
@@ -58,8 +57,8 @@ class MethodCosts:
         """Tokens in one run of the text tower over the class names, what they share counted once; none for fixed sentences."""
         if "context" not in self.settings:
             return 0
-        if self.kind == "siglip":
-            return SIGLIP_LENGTH * size.classes
+        if self.whole:
+            return self.whole * size.classes
         n = self.settings["context"]
         before = {"end": n, "middle": n // 2, "front": 0}[self.settings.get("position", "end")]
         words = max(0, len(self.settings.get("initial", "").split()) - n)
@@ -149,8 +148,8 @@ class MethodCosts:
 
 def encoding(scope: Scope, size: Size) -> Work:
     """All prepared images, and every class name in every template."""
-    siglip = kinds.kind(scope.config["backbone"]["model"]) == "siglip"
-    text = size.templates * sum(SIGLIP_LENGTH if siglip else SENTENCE + own for own in size.names)
+    whole = kinds.whole_sentences(scope.config["backbone"]["model"])
+    text = size.templates * sum(whole or SENTENCE + own for own in size.names)
     return Work({"encode: images": size.images, "encode: tokens": text})
 
 

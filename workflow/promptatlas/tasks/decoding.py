@@ -24,23 +24,25 @@ from promptatlas.tasks.prepared import DIGEST_BYTES, digest
 from promptatlas.tasks.upright import upright
 
 RESIZES = ("crop", "squash")
+_SMOOTH = {"bicubic": Image.Resampling.BICUBIC, "bilinear": Image.Resampling.BILINEAR}
 CHUNK = 64
 FEW_CHUNKS = 4
 WAITING, DONE, BROKEN = 0, 1, 2
 
 
-def fitted(image: Image.Image, size: int, resize: str) -> np.ndarray:
-    """RGB values (size, size, 3) uint8 of the image made upright, bicubic as the papers' pipelines: `crop` scales the short
-    side to `size` and cuts out the centre (CLIP's own preprocessing), `squash` scales both sides (MVLPT on the ELEVATER tasks).
+def fitted(image: Image.Image, size: int, resize: str, interpolation: str = "bicubic") -> np.ndarray:
+    """RGB values (size, size, 3) uint8 of the image made upright: `crop` scales the short side to `size` and cuts out the
+    centre (CLIP's own preprocessing), `squash` scales both sides (MVLPT on the ELEVATER tasks). interpolation: "bicubic", as in
+    the papers' pipelines, or "bilinear".
     """
-    image = upright(image)
+    image, smooth = upright(image), _SMOOTH[interpolation]
     width, height = image.size
     if resize == "squash":
-        return np.asarray(image.resize((size, size), Image.Resampling.BICUBIC))
+        return np.asarray(image.resize((size, size), smooth))
     short = min(width, height)
     width, height = size * width // short, size * height // short
     left, top = round((width - size) / 2), round((height - size) / 2)
-    scaled = image.resize((width, height), Image.Resampling.BICUBIC)
+    scaled = image.resize((width, height), smooth)
     return np.asarray(scaled.crop((left, top, left + size, top + size)))
 
 
@@ -54,6 +56,7 @@ class Decoding:
     resize: str
     folder: Path
     stem: str
+    interpolation: str = "bicubic"
 
     @property
     def images(self) -> Path:
@@ -160,7 +163,7 @@ class _Job:
         for row in chunk.tolist():
             try:
                 opened = self.work.sources.open(int(self.work.rows[row]))
-                image = np.ascontiguousarray(fitted(opened, self.work.size, self.work.resize))
+                image = np.ascontiguousarray(fitted(opened, self.work.size, self.work.resize, self.work.interpolation))
             except Exception as error:  # Pillow raises many kinds; each is an image that cannot be read
                 broken[row] = first_line(error)
                 self.state[row] = BROKEN

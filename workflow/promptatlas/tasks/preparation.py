@@ -42,8 +42,9 @@ NO_PROMPT = "no prompt can be trained with some seeds: "
 class Needs:
     """What a study wants of a task: images of `size` pixels for its draws, and for its test.
 
-    shots: 0 for a task that is a target only, of which nothing but its test is prepared; test_pictures: how many at most, or "all";
-    broken_pictures: "stop" or "skip"; tried_shots, tried_seeds: of further draws, on which prompts are tried and not trained.
+    resize, interpolation: as `decoding.fitted` takes them; shots: 0 for a task that is a target only, of which nothing but its test is
+    prepared; test_pictures: how many at most, or "all"; broken_pictures: "stop" or "skip"; tried_shots, tried_seeds: of further draws, on
+    which prompts are tried and not trained.
     """
 
     size: int
@@ -55,6 +56,7 @@ class Needs:
     broken_pictures: str = "stop"
     tried_shots: int = 0
     tried_seeds: tuple[int, ...] = ()
+    interpolation: str = "bicubic"
 
 
 def prepare_embedded(name: str, folder: str | Path) -> None:
@@ -100,9 +102,9 @@ def prepare(entry: TaskEntry, source: dict, data_root: Path, folder: str | Path,
     size, resize = needs.size, entry.resize or needs.resize
     works, recipes, drawn = {}, {}, _drawn(task.name, listing, needs)
     for split, rows in _rows(task.name, listing, needs, drawn).items():
-        recipes[split] = _recipe(source, listing.splits.get(split), rows, size, resize)
+        recipes[split] = _recipe(source, listing.splits.get(split), rows, size, resize, needs.interpolation)
         images = listing.splits[split].images if split in listing.splits else NO_IMAGES
-        works[split] = Decoding(images, rows, size, resize, folder / ".partial", f"{split}-{recipes[split][:16]}")
+        works[split] = Decoding(images, rows, size, resize, folder / ".partial", f"{split}-{recipes[split][:16]}", needs.interpolation)
     kept = _kept(folder, recipes)
     _announce(task.name, {split: work for split, work in works.items() if split not in kept}, size, folder, say)
     _forget_others(folder, works)
@@ -194,8 +196,9 @@ def _reference(name: str, index: np.ndarray, count: int) -> np.ndarray:
     return np.flatnonzero(np.isin(index, _sample("reference", name, count, REFERENCE_IMAGES)))
 
 
-def _recipe(source: dict, split: Split | None, rows: np.ndarray, size: int, resize: str) -> str:
+def _recipe(source: dict, split: Split | None, rows: np.ndarray, size: int, resize: str, interpolation: str) -> str:
     about = [_without_place(source), split.stamp if split else "", size, resize, upright.VERSION]
+    about += [] if interpolation == "bicubic" else [interpolation]  # as it was when there was no other
     content = hashlib.sha256(json.dumps(about, sort_keys=True).encode())
     content.update(rows.astype("<i8").tobytes())
     return content.hexdigest()
