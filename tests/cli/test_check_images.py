@@ -1,8 +1,13 @@
 """`promptatlas check`: what a look at images tells, of each kind of fault one."""
 
+import io
+import json
+import tarfile
 from pathlib import Path
 
 import numpy as np
+import pyarrow as pa
+import pyarrow.parquet as pq
 import pytest
 from PIL import ExifTags, Image
 
@@ -131,3 +136,71 @@ def test_the_time_is_told_where_nothing_is_wrong(tmp_path, monkeypatch, capsys):
     monkeypatch.setattr("promptatlas.plan.budget.lines", lambda found, devices: ["two minutes"])
     assert typed("check") == 0
     assert isinstance(asked[0], Study) and "two minutes" in capsys.readouterr().out
+
+
+def bytes_of(one: Image.Image, kind: str = "PNG") -> bytes:
+    one.save(buffer := io.BytesIO(), kind)
+    return buffer.getvalue()
+
+
+def rows() -> dict[str, list[tuple[str, bytes]]]:
+    """Images of two classes with a fault of each kind: a broken one, one in both splits, one twice, one in another mode."""
+    found = {
+        split: [(name, bytes_of(image())) for name in ("cat", "dog") for _ in range(count)] for split, count in (("train", 6), ("test", 20))
+    }
+    found["test"][3] = ("cat", b"not an image")
+    found["test"][4] = ("cat", found["train"][0][1])
+    found["test"][5] = ("cat", found["test"][6][1])
+    found["test"][7] = ("cat", bytes_of(image().convert("CMYK"), "JPEG"))
+    return found
+
+
+def shards(folder: Path) -> None:
+    for split, listed in rows().items():
+        with tarfile.open(folder / f"{split}-000.tar", "w") as tar:
+            for number, (name, content) in enumerate(listed):
+                for ending, part in (("jpg", content), ("cls", name.encode())):
+                    info = tarfile.TarInfo(f"{number:04d}.{ending}")
+                    info.size = len(part)
+                    tar.addfile(info, io.BytesIO(part))
+
+
+def parquet(folder: Path) -> None:
+    for split, listed in rows().items():
+        images = pa.array([{"bytes": content, "path": None} for _, content in listed])
+        pq.write_table(pa.table({"image": images, "label": [name for name, _ in listed]}), folder / f"{split}-00000-of-00001.parquet")
+
+
+def imagefolder(folder: Path) -> None:
+    for split, listed in rows().items():
+        (folder / split).mkdir()
+        for number, (_, content) in enumerate(listed):
+            (folder / split / f"{number}.jpg").write_bytes(content)
+        lines = ["file_name,label", *(f"{number}.jpg,{name}" for number, (name, _) in enumerate(listed))]
+        (folder / split / "metadata.csv").write_text("\n".join(lines))
+
+
+def coco(folder: Path) -> None:
+    (folder / "annotations").mkdir()
+    for split, listed in rows().items():
+        (folder / split).mkdir()
+        for number, (_, content) in enumerate(listed):
+            (folder / split / f"{number}.jpg").write_bytes(content)
+        images = [{"id": number, "file_name": f"{number}.jpg"} for number in range(len(listed))]
+        objects = [{"id": n, "image_id": n, "category_id": ["cat", "dog"].index(name)} for n, (name, _) in enumerate(listed)]
+        categories = [{"id": number, "name": name} for number, name in enumerate(("cat", "dog"))]
+        content = {"images": images, "annotations": objects, "categories": categories}
+        (folder / f"annotations/instances_{split}.json").write_text(json.dumps(content))
+
+
+@pytest.mark.parametrize("written", [shards, parquet, imagefolder, coco])
+def test_every_format_is_looked_at_as_class_folders_are(tmp_path, written):
+    (tmp_path / "pets").mkdir()
+    written(tmp_path / "pets")
+    (task,) = look(tmp_path, pets=tmp_path / "pets")
+    assert len(task.wrong) == 1 and "1 image of task 'pets' cannot be read" in task.wrong[0]
+    assert "(of no kind of image that can be read); mend or remove them" in task.wrong[0]
+    assert "1 of 39 test images is a training image too" in task.remarks
+    assert "1 of 39 test images are copies of others in the same split" in task.remarks
+    assert task.facts[0].startswith("2 classes: 10 training, 2 validation, 40 test images (split: own data), scored by accuracy")
+    assert task.facts[-1] == "40x30 px, 1 of mode CMYK"

@@ -233,8 +233,12 @@ def fer2013(root: Path, names: list[str], file: str = "fer2013.csv") -> str:
 
 
 def voc2007(root: Path, marks: dict[str, list[dict[str, str]]]) -> None:
-    """marks: for every image set, per image its classes with "0" or "1" for difficult."""
-    base = root / "VOCdevkit/VOC2007"
+    """As torchvision expects it."""
+    voc(root / "VOCdevkit/VOC2007", marks)
+
+
+def voc(base: Path, marks: dict[str, list[dict[str, str]]], exported: bool = False) -> None:
+    """marks: for every image set, per image its classes with "0" or "1" for difficult; exported: a folder for each set, as tools write."""
     for first, (image_set, images) in enumerate(marks.items()):
         numbers = []
         for row, things in enumerate(images):
@@ -246,10 +250,44 @@ def voc2007(root: Path, marks: dict[str, list[dict[str, str]]]) -> None:
                 for thing, difficult in things.items()
             )
             annotation = f"<annotation><filename>{name}.jpg</filename>{objects}</annotation>"
-            _text(base / f"Annotations/{name}.xml", [annotation])
-            save(base / f"JPEGImages/{name}.jpg", make_image(row, image_set, 0))
+            _text(base / (image_set if exported else "Annotations") / f"{name}.xml", [annotation])
+            save(base / (image_set if exported else "JPEGImages") / f"{name}.jpg", make_image(row, image_set, 0))
             numbers.append(name)
-        _text(base / f"ImageSets/Main/{image_set}.txt", numbers)
+        if not exported:
+            _text(base / f"ImageSets/Main/{image_set}.txt", numbers)
+
+
+def coco(file: Path, root: Path, split: str, names: list[str], shown: list[list[int]], folder: str = "") -> None:
+    """Annotations of objects of one split, and its images below `root`/`folder`. shown: by image the categories of its objects, which are
+    numbered 1, 3, 5, ..., as COCO's have gaps.
+    """
+    images, objects = [], []
+    for row, things in enumerate(shown):
+        name = f"{folder}{split}_{row:06d}.jpg"
+        save(root / name, make_image(row, split, 0))
+        images.append({"id": 500 + row, "file_name": name, "width": 24, "height": 16, "license": 1})
+        for thing in things:
+            where = {"bbox": [1, 1, 9, 9], "area": 81, "iscrowd": 0, "segmentation": [[1, 1, 9, 1, 9, 9]]}
+            objects.append({"id": len(objects) + 1, "image_id": 500 + row, "category_id": 2 * thing + 1, **where})
+    categories = [{"id": 2 * number + 1, "name": name, "supercategory": "thing"} for number, name in enumerate(names)]
+    content = {"info": {"year": 2026}, "licenses": [{"id": 1}], "images": images, "annotations": objects, "categories": categories}
+    _text(file, [json.dumps(content)])
+
+
+def imagefolder(folder: Path, names: list[str], split: str, kind: str = "csv", below: str = "") -> None:
+    """A folder with metadata.csv or metadata.jsonl, as `datasets` documents it; `below`: where its images are."""
+    lines = []
+    for row, (label, number) in enumerate(rows(names, split)):
+        path = f"{below}{row:04d}.png"
+        save(folder / path, make_image(label, split, number))
+        lines.append({"file_name": path, "label": names[label], "caption": f'a {names[label]}, "{number}"'})
+    if kind == "jsonl":
+        _text(folder / "metadata.jsonl", [json.dumps(line) for line in lines])
+        return
+    with open(folder / "metadata.csv", "w", newline="") as file:
+        writer = csv.DictWriter(file, ["file_name", "label", "caption"])
+        writer.writeheader()
+        writer.writerows(lines)
 
 
 def encoded(image: Image.Image, kind: str = "PNG") -> bytes:
@@ -258,13 +296,15 @@ def encoded(image: Image.Image, kind: str = "PNG") -> bytes:
     return buffer.getvalue()
 
 
-def webdataset(folder: Path, names: list[str], splits: dict[str, str], suffix: str = "webp", marks=None, listed: bool = True) -> None:
+def webdataset(
+    folder: Path, names: list[str], splits: dict[str, str], suffix: str = "webp", marks=None, listed: bool = True, prefix: str = ""
+) -> None:
     """Tar shards as LAION's: `splits` maps a split to its folder; `marks` (label -> bytes of .npy) instead of .cls."""
     for split, name in splits.items():
         (folder / name).mkdir(parents=True, exist_ok=True)
         every = rows(names, split)
         for shard in range(2):
-            with tarfile.open(folder / name / f"{shard}.tar", "w") as tar:
+            with tarfile.open(folder / name / f"{prefix}{shard}.tar", "w") as tar:
                 for row, (label, number) in list(enumerate(every))[shard::2]:
                     image = encoded(make_image(label, split, number), {"jpg": "JPEG"}.get(suffix, suffix.upper()))
                     label_file = ("cls", str(label).encode()) if marks is None else ("npy", marks(label))

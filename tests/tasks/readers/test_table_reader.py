@@ -64,6 +64,8 @@ def test_without_splits_each_class_is_divided_and_who_wants_labels_gets_all(imag
     assert [*every.splits] == ["train"] and len(every.splits["train"].labels) == 12
     given = listed(images, table(rows, header="path,label"), redraw={"train": 1, "test": 2})
     assert {split: len(part.labels) for split, part in given.splits.items()} == {"train": 3, "test": 6}
+    divided = listed(images, table(rows, header="path,label"), labelled=True, redraw={"train": 1, "test": 2})
+    assert divided.splits["train"].images.name(0) == given.splits["train"].images.name(0) and len(divided.splits["train"].labels) == 3
 
 
 def test_who_wants_labels_gets_no_test_image(images):

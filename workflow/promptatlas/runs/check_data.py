@@ -20,6 +20,7 @@ from promptatlas.runs.prepare import needs_of
 from promptatlas.study.study import Study
 from promptatlas.tasks import catalogue, overlaps, preparation, readers
 from promptatlas.tasks.catalogue import TaskEntry
+from promptatlas.tasks.decoding import Opened
 from promptatlas.tasks.draws import by_class
 from promptatlas.tasks.oddities import ADJECTIVES
 from promptatlas.tasks.prepared import SPLITS, PreparedTask
@@ -78,9 +79,9 @@ def look(tasks: Iterable[TaskToSee], scratch: Path, workers: int, say: Say) -> l
             task.wrong.append(_absent(asked))
             continue
         folder = scratch / task.name
-        if names := _prepared(task, asked, source, folder, workers, say):
+        if images := _prepared(task, asked, source, folder, workers, say):
             prepared[task.name] = PreparedTask.open(folder)
-            task.facts += _facts(prepared[task.name], names)
+            task.facts += _facts(prepared[task.name], images)
             task.remarks += prepared[task.name].notes
     shared = overlaps.overlaps(prepared)
     for task in found:
@@ -94,10 +95,10 @@ def _absent(asked: TaskToSee) -> str:
     return f"its images are not there; {advice}"
 
 
-def _prepared(task: SeenTask, asked: TaskToSee, source: dict[str, Any], folder: Path, workers: int, say: Say) -> set[str]:
-    """Prepare the task and note what is wrong with it. What its images are called; nothing where there is nothing to look at."""
+def _prepared(task: SeenTask, asked: TaskToSee, source: dict[str, Any], folder: Path, workers: int, say: Say) -> Opened | None:
+    """Prepare the task and note what is wrong with it. Its images; nothing where there is nothing to look at."""
 
-    def attempt(needs: preparation.Needs, note: Callable[[str], None]) -> set[str]:
+    def attempt(needs: preparation.Needs, note: Callable[[str], None]) -> Opened:
         def heard(line: str) -> None:
             """Progress goes on; notes of the prepared task are read there."""
             if line.startswith("prepare "):
@@ -116,18 +117,18 @@ def _prepared(task: SeenTask, asked: TaskToSee, source: dict[str, Any], folder: 
     if asked.needs.broken_pictures == "stop":
         with suppress(UserError):  # images that cannot be read may be all that is wrong
             return attempt(replace(asked.needs, broken_pictures="skip"), lambda _: None)
-    return set()
+    return None
 
 
 def _without_name(text: str, name: str) -> str:
     return text.removeprefix(f"task {name!r}: ").removeprefix(f"task `{name}`: ").rstrip(".")
 
 
-def _facts(task: PreparedTask, names: Iterable[str]) -> list[str]:
+def _facts(task: PreparedTask, images: Opened) -> list[str]:
     labels = {split: task.pool_labels(split) for split in SPLITS}
-    images = ", ".join(f"{len(labels[split]):,} {ADJECTIVES[split]}" for split in labels)
+    counts = ", ".join(f"{len(labels[split]):,} {ADJECTIVES[split]}" for split in labels)
     facts = [
-        f"{len(task.task.class_names):,} classes: {images} images (split: {task.task.split_source}), scored by {task.task.metric}",
+        f"{len(task.task.class_names):,} classes: {counts} images (split: {task.task.split_source}), scored by {task.task.metric}",
     ]
     if len(labels["train"]):
         facts.append(_per_class(task, labels["train"]))
@@ -135,7 +136,7 @@ def _facts(task: PreparedTask, names: Iterable[str]) -> list[str]:
     every = sum(map(len, labels.values()))
     if opened < every:
         facts.append(f"{opened:,} of {every:,} images were opened, those that the study needs")
-    sizes = SizesAndModes.of(names).words()
+    sizes = SizesAndModes.of(images.files()).words()
     return facts + ([sizes] if sizes else [])
 
 

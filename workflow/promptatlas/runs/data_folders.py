@@ -42,8 +42,8 @@ def _misfits(study: Study, tasks: list[str]) -> list[UserError]:
         entry = study.data.entry(task)
         try:
             for source in entry.sources:
-                names, several = folder.classes(source, study.data.root)
-                fitting(entry, names, several)
+                if known := folder.classes(source, study.data.root):
+                    fitting(entry, *known)
         except UserError as error:
             found.append(error if task in str(error) else UserError(f"task `{task}`: {error}"))
     return found

@@ -59,7 +59,7 @@ def _prepare(study: Study, name: str, workers: int, say: Say, mark: str) -> None
     before = changes.look(source, study.data.root) or {}
     images = preparation.prepare(study.data.entry(name), source, study.data.root, study.paths.task_folder(name), needs, workers, say)
     described, files = changes.description(study, name, source), _with_unpacked(study, source, before)
-    seen.write(study.paths.made_from(name), changes.noted(files, images, described, changes.place(study, name), mark))
+    seen.write(study.paths.made_from(name), changes.noted(files, images.names, described, changes.place(study, name), mark))
 
 
 def needs_of(study: Study, name: str, size: int) -> preparation.Needs:

@@ -9,9 +9,11 @@ import signal
 from collections.abc import Callable, Iterator
 from concurrent.futures import ProcessPoolExecutor
 from concurrent.futures.process import BrokenProcessPool
+from contextlib import suppress
 from dataclasses import dataclass
 from multiprocessing import get_context
 from pathlib import Path
+from typing import BinaryIO
 
 import numpy as np
 from PIL import Image
@@ -21,6 +23,7 @@ from promptatlas.base.files import whole
 from promptatlas.base.messages import first_line
 from promptatlas.tasks.listing import Images
 from promptatlas.tasks.prepared import DIGEST_BYTES, digest
+from promptatlas.tasks.splits import file_of
 from promptatlas.tasks.upright import upright
 
 RESIZES = ("crop", "squash")
@@ -73,6 +76,25 @@ class Decoding:
     def bytes(self) -> int:
         """Disk that the array takes."""
         return len(self.rows) * self.size**2 * 3
+
+
+@dataclass(frozen=True)
+class Opened:
+    """Images that were asked for, of all splits of a task, whether they could be read or not."""
+
+    works: tuple[Decoding, ...]
+
+    @property
+    def names(self) -> set[str]:
+        """What they are called: the paths of those that are files."""
+        return {work.sources.name(row) for work in self.works for row in work.rows.tolist()}
+
+    def files(self) -> Iterator[str | BinaryIO]:
+        """The file of each; of those inside of other files what they hold, which is read as it is asked for."""
+        for work in self.works:
+            for row in work.rows.tolist():
+                with suppress(OSError):  # of a row without an image, which decoding tells
+                    yield file_of(work.sources, row)
 
 
 @dataclass(frozen=True)

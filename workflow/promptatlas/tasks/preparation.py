@@ -19,7 +19,7 @@ from promptatlas.base.rng import named_rng
 from promptatlas.base.stage import Stage
 from promptatlas.tasks import readers, upright
 from promptatlas.tasks.catalogue import TaskEntry
-from promptatlas.tasks.decoding import Decoded, Decoding, decode
+from promptatlas.tasks.decoding import Decoded, Decoding, Opened, decode
 from promptatlas.tasks.draws import Draw, by_class, draw, nested_draw
 from promptatlas.tasks.labels import relabel, with_metric
 from promptatlas.tasks.listing import NO_IMAGES, Listing, Split, require_whole
@@ -70,9 +70,8 @@ def prepare_embedded(name: str, folder: str | Path) -> None:
     write(folder, mini.task, pools, factors, images)
 
 
-def prepare(entry: TaskEntry, source: dict, data_root: Path, folder: str | Path, needs: Needs, workers: int, say: Say) -> set[str]:
-    """Write the prepared folder of a task that `source` lists below `data_root`, and return what its images are called: the paths of those
-    that are files.
+def prepare(entry: TaskEntry, source: dict, data_root: Path, folder: str | Path, needs: Needs, workers: int, say: Say) -> Opened:
+    """Write the prepared folder of a task that `source` lists below `data_root`, and return the images that it needed.
 
     Of train and validation images only those are decoded that some draw or the comparison of tasks needs; a split
     that is there already, from the same images, stays. Raises UserError for broken images (unless they are to be
@@ -126,7 +125,7 @@ def prepare(entry: TaskEntry, source: dict, data_root: Path, folder: str | Path,
         say(f"task {task.name}: {note}")
     write(folder, task, pools, factors, recipes=recipes, notes=notes)
     shutil.rmtree(folder / ".partial", ignore_errors=True)
-    return {work.sources.name(row) for work in works.values() for row in work.rows.tolist()}
+    return Opened(tuple(works.values()))
 
 
 def _listed_by_reader(name: str, source: dict, data_root: Path) -> Listing:

@@ -6,6 +6,7 @@ from collections import Counter
 from collections.abc import Iterable
 from contextlib import suppress
 from dataclasses import dataclass, field
+from typing import BinaryIO
 
 from promptatlas.tasks import upright
 
@@ -22,8 +23,8 @@ class SizesAndModes:
     turned: int = 0
 
     @classmethod
-    def of(cls, files: Iterable[str]) -> SizesAndModes:
-        """Of those that can be opened; names that are no files, as images in an archive have, are left out."""
+    def of(cls, files: Iterable[str | BinaryIO]) -> SizesAndModes:
+        """Of those that can be opened; names that are no files are left out."""
         found = cls()
         for file in files:
             with suppress(Exception), upright.opened(file) as image:  # Pillow raises many kinds; who prepares the image tells of them

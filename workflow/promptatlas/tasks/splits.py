@@ -5,6 +5,7 @@ Whatever is drawn here comes from named random number generators, class by class
 
 import hashlib
 from collections.abc import Sequence
+from typing import BinaryIO
 
 import numpy as np
 from PIL.Image import Image
@@ -43,16 +44,26 @@ class Concatenation:
         return int(self.ends[-1])
 
     def open(self, index: int) -> Image:
-        part, row = self._place(index)
+        part, row = self.place(index)
         return part.open(row)
 
     def name(self, index: int) -> str:
-        part, row = self._place(index)
+        part, row = self.place(index)
         return part.name(row)
 
-    def _place(self, index: int) -> tuple[Images, int]:
+    def place(self, index: int) -> tuple[Images, int]:
+        """Whose image it is, and which of these."""
         number = int(np.searchsorted(self.ends, index, side="right"))
         return self.parts[number], index - int(self.ends[number]) + len(self.parts[number])
+
+
+def file_of(images: Images, index: int) -> str | BinaryIO:
+    """The file of an image, or where it lies inside of one what it holds: `content` of who has these images, if it has that."""
+    if isinstance(images, Subset):
+        return file_of(images.images, int(images.rows[index]))
+    if isinstance(images, Concatenation):
+        return file_of(*images.place(index))
+    return getattr(images, "content", images.name)(index)
 
 
 def subset(split: Split, rows: np.ndarray) -> Split:

@@ -11,16 +11,16 @@ from promptatlas.tasks.catalogue.checking import check
 from promptatlas.tasks.catalogue.entry import TaskEntry, from_record
 
 OWN_TEMPLATES = ("a photo of a {}.",)
-# how a tree or a split file is read, as against where it is
-LAYOUT = ("splits", "redraw")
+# how a tree, a list or another format is read, as against where it is
+LAYOUT = ("splits", "redraw", "format", "label", "image")
 LISTS = (".json", ".csv")
 
 
 def own(name: str, description: Mapping[str, Any]) -> TaskEntry:
     """A user's own task.
 
-    `folder` is a tree of images or a manifest (.json or .csv), whose images lie in `root` or beside it; or `source` is a
-    source of any reader. Unless `classes` are given, their names are unknown until the images are read
+    `folder` is a tree of images, a manifest (.json or .csv), whose images lie in `root` or beside it, or data of another format; or
+    `source` is a source of any reader. Unless `classes` are given, their names are unknown until the images are read
     (`TaskEntry.with_classes`).
     """
     check(description, "own", f"the description of task `{name}`")
@@ -84,7 +84,6 @@ def _is_manifest(description: Mapping[str, Any]) -> bool:
 
 
 def _folder(description: Mapping[str, Any]) -> dict[str, Any]:
-    if not _is_manifest(description):
-        return {"reader": "folder", "path": description["folder"]}
-    root = {"path": description["root"]} if "root" in description else {}
-    return {"reader": "folder", "manifest": description["folder"], **root}
+    place, above = ("manifest", "path") if _is_manifest(description) else ("path", "root")
+    root = {above: description["root"]} if "root" in description else {}
+    return {"reader": "folder", place: description["folder"], **root}

@@ -4,7 +4,7 @@ import hashlib
 import os
 from collections.abc import Iterable, Sequence
 from pathlib import Path
-from typing import NamedTuple
+from typing import BinaryIO, NamedTuple
 
 from PIL import Image, UnidentifiedImageError
 
@@ -47,20 +47,23 @@ class Files:
         return os.path.join(self.root, self.paths[index])
 
 
-def opened(path: str | Path) -> Image.Image:
-    """The decoded image in the file. Raises OSError or another error of Pillow if it is broken or none."""
+def opened(file: str | Path | BinaryIO) -> Image.Image:
+    """The decoded image in a file, or in what one holds. Raises OSError or another error of Pillow if it is broken or none."""
     try:
-        with upright.opened(path) as image:
+        with upright.opened(file) as image:
             upright.load(image)
     except UnidentifiedImageError:
-        raise OSError(_instead(path)) from None
+        raise OSError(_instead(file)) from None
     return image
 
 
-def _instead(path: str | Path) -> str:
+def _instead(file: str | Path | BinaryIO) -> str:
     """What a file is that is no image."""
-    with open(path, "rb") as file:
-        start = file.read(len(POINTER))
+    if isinstance(file, str | Path):
+        with open(file, "rb") as content:
+            return _instead(content)
+    file.seek(0)
+    start = file.read(len(POINTER))
     if start == POINTER:
         return "a pointer of Git LFS in the image's place, run `git lfs pull`"
     return "of no kind of image that can be read" if start else "the file is empty"

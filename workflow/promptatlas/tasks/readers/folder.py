@@ -1,7 +1,7 @@
-"""Images in folders named by class, or listed in a manifest: the formats for one's own data.
+"""Images in folders named by class, or listed in a manifest, or in one of `formats`: what people have of their own.
 
 Knows the two usual trees (train and test with class folders in them, or class folders only); manifests are read by
-`manifest`. Downloads nothing.
+`manifest`, other formats are told apart by `formats.every`. Downloads nothing.
 """
 
 from contextlib import suppress
@@ -18,6 +18,8 @@ from promptatlas.tasks.listing import Listing
 from promptatlas.tasks.readers import manifest, others, table
 from promptatlas.tasks.readers.assemble import Part, assemble, describe, wanted
 from promptatlas.tasks.readers.files import EXTENSIONS, File, Files, entries, folders, images, stamp
+from promptatlas.tasks.readers.formats import every
+from promptatlas.tasks.readers.formats.given import Format, GivenData
 from promptatlas.tasks.seen import Look, tree
 
 SPLIT_FOLDERS = {"train": "train", "test": "test"} | dict.fromkeys(("val", "valid", "validation"), "validation")
@@ -30,8 +32,10 @@ COOP_SHARES = {"train": 0.5, "validation": 0.2}
 
 def present(source: dict, data_root: Path) -> bool:
     """Whether the folder, and the manifest if the source has one, are there."""
-    listed = "manifest" not in source or isfile(manifest.path(source, data_root))
-    return listed and isdir(_root(source, data_root))
+    if "manifest" in source:
+        return isfile(manifest.path(source, data_root)) and isdir(_root(source, data_root))
+    root = _root(source, data_root)
+    return isdir(root) or (isfile(root) and every.of(source, root) is not None)
 
 
 def download(source: dict, data_root: Path) -> None:
@@ -56,6 +60,8 @@ def read(source: dict, data_root: Path) -> Listing:
     root = _root(source, data_root)
     if not present(source, data_root):
         raise UserError(f"no images at {root}: {advice(source, data_root)}")
+    if found := _format(source, data_root):
+        return every.read(source, *found, COOP_SHARES)
     if "manifest" in source:
         listed, where = manifest.read(source, data_root, root), str(manifest.path(source, data_root))
         if table.ALL in listed:
@@ -76,9 +82,13 @@ def read(source: dict, data_root: Path) -> Listing:
 def read_labelled(source: dict, data_root: Path) -> Listing:
     """The same for whoever wants labelled images and no test: there need be none, and a tree that is not split is for training."""
     root = _root(source, data_root)
+    if found := _format(source, data_root):
+        return every.read(source, *found, COOP_SHARES, labelled=True)
     if "manifest" in source:
         _require_list(manifest.path(source, data_root))
         listed = manifest.read(source, data_root, root, needed=("train",))
+        if table.ALL in listed and "redraw" in source:
+            return read(source, data_root)
         listed = {"train": listed[table.ALL]} if table.ALL in listed else listed
         return assemble(source, {split: parts for split, parts in listed.items() if split != "test"}, "manifest", describe(source))
     _require_folder(root)
@@ -99,6 +109,9 @@ def read_labelled(source: dict, data_root: Path) -> Listing:
 def glance(source: dict, data_root: Path) -> None:
     """UserError for what a look at the upper two levels of folders tells, so that it is told before any job; opens no image."""
     root = _root(source, data_root)
+    if found := _format(source, data_root):
+        every.glance(source, *found)
+        return
     if "manifest" in source:
         _require_list(manifest.path(source, data_root))
         _require_folder(root)
@@ -124,12 +137,15 @@ def _require_classes(part: Path) -> None:
         raise UserError(f"{part} holds {loose}; make one folder per class and put its images there, {MANUAL}")
 
 
-def classes(source: dict, data_root: Path) -> tuple[tuple[str, ...], bool]:
-    """What the data call their classes, and whether an image can be of several, from names of folders or a list alone.
+def classes(source: dict, data_root: Path) -> tuple[tuple[str, ...], bool] | None:
+    """What the data call their classes, and whether an image can be of several, from names of folders or a list alone; None where more
+    would have to be read.
 
     UserError for a list that is broken.
     """
     root = _root(source, data_root)
+    if _format(source, data_root):
+        return None
     if "manifest" in source:
         return manifest.classes(source, data_root)
     parts = [root / str(name) for names in (_splits(source, root) or {"all": ["."]}).values() for name in names]
@@ -170,9 +186,18 @@ def _entries(folder: Path) -> list[str]:
 def look(source: dict, data_root: Path) -> Look:
     """Names, sizes and times of all files that `read` depends on."""
     root = _root(source, data_root)
+    if found := _format(source, data_root):
+        return every.look(*found)
     if "manifest" in source:
         return manifest.look(source, data_root, root)
     return tree(root, lambda name: name.lower().endswith(EXTENSIONS))
+
+
+def _format(source: dict, data_root: Path) -> tuple[Format, GivenData] | None:
+    """The format of data that are neither class folders nor a list of splits, and where they are."""
+    path = manifest.path(source, data_root) if "manifest" in source else _root(source, data_root)
+    format = every.of(source, path)
+    return (format, every.place_of(source, path, data_root)) if format else None
 
 
 def _root(source: dict, data_root: Path) -> Path:

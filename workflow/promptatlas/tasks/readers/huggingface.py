@@ -8,7 +8,7 @@ import os
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
-from typing import Any
+from typing import Any, BinaryIO
 
 from PIL import Image
 
@@ -18,10 +18,9 @@ from promptatlas.base.messages import first_line
 from promptatlas.tasks.listing import Listing
 from promptatlas.tasks.readers import repository
 from promptatlas.tasks.readers.assemble import Part, assemble, given_names, wanted
-from promptatlas.tasks.readers.files import stamp, stat
+from promptatlas.tasks.readers.files import opened, stamp, stat
 from promptatlas.tasks.readers.marks import labels_and_names
 from promptatlas.tasks.seen import Look, tree
-from promptatlas.tasks.upright import load, opened
 
 LABELS = ("label", "cls", "npy")
 
@@ -39,15 +38,17 @@ class ArrowRows:
     def __len__(self) -> int:
         return self.length
 
-    def open(self, index: int) -> Image.Image:
+    def content(self, index: int) -> str | BinaryIO:
+        """What the row holds, or the file that it names."""
         value = self._value(index)
         if isinstance(value, dict):
             value = value["bytes"] if value["bytes"] is not None else value["path"]
         if value is None:
             raise OSError("the row has no image")
-        with opened(io.BytesIO(value) if isinstance(value, bytes) else self._inside(value)) as image:
-            load(image)
-        return image
+        return io.BytesIO(value) if isinstance(value, bytes) else self._inside(value)
+
+    def open(self, index: int) -> Image.Image:
+        return opened(self.content(index))
 
     def name(self, index: int) -> str:
         return f"{self.where} row {index}"

@@ -6,7 +6,6 @@
 
 import json
 import os
-import re
 from collections.abc import Sequence
 from pathlib import Path
 
@@ -16,12 +15,12 @@ from promptatlas.base import text_files
 from promptatlas.base.errors import UserError
 from promptatlas.tasks.readers import table
 from promptatlas.tasks.readers.assemble import Part
-from promptatlas.tasks.readers.files import Files, is_name, require, stamp, stat
+from promptatlas.tasks.readers.files import Files, require, stamp, stat
+from promptatlas.tasks.readers.inside import as_here, require_inside, short
 from promptatlas.tasks.seen import Look, single
 
 NEEDED = ("train", "test")
 KEYS = {"train": "train", "val": "validation", "validation": "validation", "test": "test"}
-ABSOLUTE = re.compile(r"[/\\]|[A-Za-z]:[/\\]")
 ROW = '["path", 0, "class name"], or ["path", [0, 2], ["one class", "another"]] if an image can show several'
 
 
@@ -61,7 +60,7 @@ def look(source: dict, data_root: Path, root: Path) -> Look:
     file = path(source, data_root)
     try:
         content = table.rows(file) if table.is_table(file) else json.loads(text_files.read(file))
-        named = dict.fromkeys(_as_here(row[0], root) for rows in content.values() for row in rows)
+        named = dict.fromkeys(as_here(row[0], root) for rows in content.values() for row in rows)
     except (OSError, ValueError, LookupError, TypeError, AttributeError, RecursionError, UserError):
         named = {}  # reading it says what is wrong
     found = {name: single(os.path.join(root, name)) for name in named} | {f"the list {file.name}": single(file)}
@@ -95,7 +94,7 @@ def _content(file: Path, needed: Sequence[str]) -> dict[str, list]:
             raise UserError(f"{file}: {key!r} must be a list of rows {ROW}")
         for number, row in enumerate(rows):
             if not (isinstance(row, list) and len(row) == 3 and isinstance(row[0], str) and row[0]):
-                raise UserError(f"{file}: row {number} of {key!r} is {_short(row)}, but a row is {ROW}")
+                raise UserError(f"{file}: row {number} of {key!r} is {short(row)}, but a row is {ROW}")
         if rows or KEYS[key] in needed:
             splits[KEYS[key]] = rows
     for key in needed:
@@ -110,7 +109,7 @@ def _once(pairs: list[tuple[str, object]], file: Path) -> dict[str, object]:
     if len(found) < len(pairs):
         keys = [key for key, _ in pairs]
         twice = next(key for key in keys if keys.count(key) > 1)
-        raise UserError(f"{file} has the key {_short(twice)} twice; put the rows of both into one list")
+        raise UserError(f"{file} has the key {short(twice)} twice; put the rows of both into one list")
     return found
 
 
@@ -121,24 +120,24 @@ def _names(content: dict[str, list], file: Path, multilabel: bool) -> dict[int, 
         for number, (_, labels, called) in enumerate(rows):
             where = f"{file}: row {number} of {split}"
             if isinstance(labels, list) != multilabel or isinstance(called, list) != multilabel:
-                raise UserError(f"{where} is {_short(rows[number])}; rows with one class and with lists do not mix, a row is {ROW}")
+                raise UserError(f"{where} is {short(rows[number])}; rows with one class and with lists do not mix, a row is {ROW}")
             pair = (labels, called) if multilabel else ([labels], [called])
             if len(pair[0]) != len(pair[1]):
                 counts = f"{len(pair[0])} labels but {len(pair[1])} class names"
                 raise UserError(f"{where} has {counts}; give one name per label")
             for label, name in zip(*pair, strict=True):
                 if type(label) is not int or label < 0:
-                    raise UserError(f"{where} has label {_short(label)}, which is no whole number from 0 up")
+                    raise UserError(f"{where} has label {short(label)}, which is no whole number from 0 up")
                 if not isinstance(name, str) or not name.strip():
-                    raise UserError(f"{where} has class name {_short(name)}; a class name is text that is not empty")
+                    raise UserError(f"{where} has class name {short(name)}; a class name is text that is not empty")
                 if names.setdefault(label, name) != name:
                     raise UserError(f"{where} calls label {label} {name!r}, but it was {names[label]!r} before; one label, one name")
     return names
 
 
 def _part(rows: list, root: Path, file: Path, order: dict[int, int], names: tuple[str, ...], multilabel: bool) -> Part:
-    _require_inside([row[0] for row in rows], root, file)
-    paths = [_as_here(row[0], root) for row in rows]
+    require_inside([row[0] for row in rows], root, file)
+    paths = [as_here(row[0], root) for row in rows]
     found, missing = stat(root, paths)
     require(missing, str(file), root, "put them there or correct the list")
     if multilabel:
@@ -148,34 +147,3 @@ def _part(rows: list, root: Path, file: Path, order: dict[int, int], names: tupl
     else:
         labels = np.array([order[row[1]] for row in rows], dtype=np.int64)
     return Part(Files(root, paths), labels, names, stamp(found))
-
-
-def _as_here(path: str, root: Path) -> str:
-    """A path of Windows in the way of this system, unless a file is called as it stands."""
-    if "\\" not in path or os.path.lexists(os.path.join(root, path)):
-        return path
-    return path.replace("\\", "/")
-
-
-def _require_inside(paths: list[str], root: Path, file: Path) -> None:
-    """A manifest may come from anyone: it must not make the study read, and its page show, other files of the user."""
-    real_root = os.path.realpath(root)
-    real_folders: dict[str, str] = {}
-    for path in paths:
-        if ABSOLUTE.match(path):
-            raise UserError(f"{file} lists {_short(path)}, which is outside of {root} or does not start from it; list paths below it only")
-        folder, name = os.path.split(_as_here(path, root))
-        inside = ".." not in path.replace("\\", "/").split("/") and is_name(path)
-        if inside:
-            if folder not in real_folders:
-                real_folders[folder] = os.path.realpath(os.path.join(root, folder))
-            real = os.path.join(real_folders[folder], name)
-            real = os.path.realpath(real) if os.path.islink(real) else real
-            inside = real == real_root or real.startswith(real_root.rstrip(os.sep) + os.sep)
-        if not inside:
-            raise UserError(f"{file} lists {_short(path)}, which is outside of {root}; list paths below it only")
-
-
-def _short(value: object) -> str:
-    text = json.dumps(value, ensure_ascii=False)
-    return text if len(text) <= 80 else text[:77] + "..."

@@ -1,12 +1,15 @@
 """Labels out of a column of a table, whatever form they have there."""
 
+from collections.abc import Sequence
 from typing import Any
 
 import numpy as np
 
 from promptatlas.base.errors import UserError
-from promptatlas.base.messages import counted
+from promptatlas.base.messages import counted, some
 from promptatlas.tasks.readers.names import natural
+
+FEW = 3
 
 
 def labels_and_names(feature: Any, column: Any, given: tuple[str, ...], where: str) -> tuple[np.ndarray, tuple[str, ...]]:
@@ -17,11 +20,31 @@ def labels_and_names(feature: Any, column: Any, given: tuple[str, ...], where: s
     """
     element = getattr(feature, "feature", feature)
     many = element is not feature or hasattr(feature, "shape")
-    values = column.to_pylist()
+    named = tuple(given or getattr(element, "names", None) or ())
+    return _labels(column.to_pylist(), many, named, where)
+
+
+def of_values(values: Sequence[Any], named: tuple[str, ...], where: str) -> tuple[np.ndarray, tuple[str, ...]]:
+    """The same of what labels are where no feature says it. Numbers of one class each that have no names are names themselves, those
+    that occur."""
+    lists = sum(isinstance(value, list) for value in values)
+    if lists not in (0, len(values)):
+        raise UserError(f"{where} has {counted(lists, 'image')} with a list of classes and others with one class; give all of them lists")
+    bare = not named and not lists and all(isinstance(value, int) for value in values)
+    return _labels([str(value) for value in values] if bare else list(values), bool(lists), named, where)
+
+
+def number_notes(names: Sequence[str], remedy: str) -> list[str]:
+    """A note where prompts would name classes by numbers. remedy: where else names can be, besides `classes`."""
+    if not names or not all(name.isdecimal() for name in names):
+        return []
+    return [f"its classes have numbers only ({some(names, FEW)}), which prompts say too; name them {remedy}, or under `classes`"]
+
+
+def _labels(values: list[Any], many: bool, named: tuple[str, ...], where: str) -> tuple[np.ndarray, tuple[str, ...]]:
     if missing := sum(value is None for value in values):
         raise UserError(f"{where} has {counted(missing, 'image')} without a label; use a split that has labels")
     flat = [item for value in values for item in value] if many else values
-    named = tuple(given or getattr(element, "names", None) or ())
     if all(isinstance(item, str) for item in flat) and flat:
         return _of_texts(values, flat, many)
     if not all(isinstance(item, int) for item in flat):

@@ -1,0 +1,237 @@
+"""Parquet and Arrow files in which each row holds an image, encoded, and its label, as `datasets` pushes and saves them.
+
+Read with pyarrow where they lie, so that no copy of the images is made and the library `datasets` is not imported.
+"""
+
+import bisect
+import io
+import json
+import os
+import re
+from collections.abc import Mapping, Sequence
+from itertools import accumulate, islice
+from pathlib import Path
+from types import SimpleNamespace
+from typing import Any, BinaryIO
+
+from PIL import Image
+
+from promptatlas.base.errors import UserError
+from promptatlas.base.messages import first_line, plain, some
+from promptatlas.tasks.readers.assemble import Part
+from promptatlas.tasks.readers.files import entries, folders, opened, stamp, stat
+from promptatlas.tasks.readers.formats.given import GivenData
+from promptatlas.tasks.readers.formats.splits import split_of
+from promptatlas.tasks.readers.marks import labels_and_names, number_notes, of_values
+from promptatlas.tasks.readers.names import natural
+
+FORM = "parquet files such as data/train-00000-of-00001.parquet, or what `save_to_disk` writes"
+ENDINGS = (".parquet", ".arrow", ".json")
+LABELS = ("label", "labels", "class", "category", "cls")
+DEEPER = ("data", "default")  # folders of the hub besides those that are called like splits
+SAVED, PARTS, FEATURES = "state.json", "dataset_dict.json", "dataset_info.json"
+
+
+class RowImages:
+    """Encoded images in a column of files below `root`. runs: of each run of rows its file, its number in it and how many rows it has;
+    runs are row groups in parquet and batches in Arrow.
+    """
+
+    def __init__(self, root: Path, files: Sequence[str], column: str, runs: Sequence[tuple[int, int, int]]) -> None:
+        self.root, self.files, self.column = str(root), list(files), column
+        self.places = [run[:2] for run in runs]
+        self.starts = [0, *accumulate(length for _, _, length in runs)]
+        self._read: tuple[int, Any] | None = None
+
+    def __getstate__(self) -> dict[str, Any]:
+        return self.__dict__ | {"_read": None}
+
+    def __len__(self) -> int:
+        return self.starts[-1]
+
+    def content(self, index: int) -> BinaryIO:
+        run = self._run_of(index)
+        if self._read is None or self._read[0] != run:  # images are asked for in order
+            file, number = self.places[run]
+            self._read = run, _run(os.path.join(self.root, self.files[file]), number, self.column)
+        value = self._read[1][index - self.starts[run]].as_py()
+        found = value.get("bytes") if isinstance(value, dict) else value
+        if not isinstance(found, bytes):
+            raise OSError("the row has no image in it" + (", only a path" if value else ""))
+        return io.BytesIO(found)
+
+    def open(self, index: int) -> Image.Image:
+        return opened(self.content(index))
+
+    def name(self, index: int) -> str:
+        file, number = self.places[run := self._run_of(index)]
+        return f"{os.path.join(self.root, self.files[file])} row {index - self.starts[run - number]}"
+
+    def _run_of(self, index: int) -> int:
+        return bisect.bisect_right(self.starts, index) - 1
+
+
+def recognised(path: Path) -> bool:
+    if path.is_file():
+        return path.name.lower().endswith(".parquet")
+    return bool(_saved(path)) or (_may_be(path) and bool(_parquet(path)))
+
+
+def groups(place: GivenData) -> Mapping[str, list[Path]]:
+    """Files by what their names, or those of their folders, say before their numbers."""
+    if place.path.is_file():
+        return {_group(place.path): [place.path]}
+    saved = _saved(place.path)
+    found = {name: _data_files(folder) for name, folder in saved.items()} or _parquet(place.path)
+    if not found:
+        raise UserError(f"{place.path} has no parquet or Arrow files of images; it needs {FORM}")
+    return found
+
+
+def parts(place: GivenData, groups: Mapping[str, list[Path]]) -> tuple[dict[str, Part], Sequence[str]]:
+    """The rows with their labels, called as the features in the files say. UserError names the file."""
+    root = place.path.parent if place.path.is_file() else place.path
+    found = {name: _part(place, root, files) for name, files in groups.items()}
+    names = tuple(dict.fromkeys(name for part in found.values() for name in part.names))
+    return found, number_notes(names, "in the features (ClassLabel)")
+
+
+def _part(place: GivenData, root: Path, files: list[Path]) -> Part:
+    try:
+        schema, _ = _opened(files[0])
+        features = _features(files[0], schema)
+        image, label = _image(place, files[0], schema, features), _label(place, files[0], schema)
+        runs: list[tuple[int, int, int]] = []
+        values: list[Any] = []
+        for number, file in enumerate(files):
+            other, lengths = _opened(file)
+            if missing := [name for name in (image, label) if name not in other.names]:
+                raise UserError(f"{file} has no column {missing[0]!r}, which {files[0]} has; save all files with the same columns")
+            runs += [(number, run, length) for run, length in enumerate(lengths)]
+            values += _column(file, label).to_pylist()
+    except (OSError, ValueError) as error:  # of the second kind are pyarrow's
+        raise UserError(f"{files[0].parent}: a file cannot be read ({first_line(error)}); fetch or save it anew") from None
+    where = f"{root} {_group(files[0])}"
+    if label in features:
+        labels, names = labels_and_names(_feature(features[label]), SimpleNamespace(to_pylist=lambda: values), (), where)
+    else:
+        labels, names = of_values(values, (), where)
+    paths = [os.path.relpath(file, root) for file in files]
+    return Part(RowImages(root, paths, image, runs), labels, names, f"{stamp(stat(root, paths)[0])} {image} {label}")
+
+
+def _opened(file: Path) -> tuple[Any, list[int]]:
+    """The Arrow schema of a file, and how many rows each run of it has."""
+    import pyarrow as pa
+    import pyarrow.parquet as pq
+
+    if file.suffix == ".arrow":
+        reader = pa.ipc.open_stream(pa.memory_map(str(file)))
+        return reader.schema, [batch.num_rows for batch in reader]
+    with pq.ParquetFile(file) as parquet:
+        return parquet.schema_arrow, [parquet.metadata.row_group(number).num_rows for number in range(parquet.num_row_groups)]
+
+
+def _run(file: str, number: int, column: str) -> Any:
+    """A column of one run of rows."""
+    import pyarrow as pa
+    import pyarrow.parquet as pq
+
+    if file.endswith(".arrow"):
+        return next(islice(pa.ipc.open_stream(pa.memory_map(file)), number, None)).column(column)
+    with pq.ParquetFile(file) as parquet:
+        return parquet.read_row_group(number, columns=[column]).column(column)
+
+
+def _column(file: Path, column: str) -> Any:
+    import pyarrow as pa
+    import pyarrow.parquet as pq
+
+    if file.suffix == ".arrow":
+        return pa.ipc.open_stream(pa.memory_map(str(file))).read_all().column(column)
+    with pq.ParquetFile(file) as parquet:
+        return parquet.read(columns=[column]).column(column)
+
+
+def _features(file: Path, schema: Any) -> dict[str, Any]:
+    """What `datasets` noted of the columns; empty if it is not known."""
+    try:
+        if file.suffix == ".arrow":
+            return json.loads((file.parent / FEATURES).read_bytes())["features"] or {}
+        return json.loads(schema.metadata[b"huggingface"])["info"]["features"]
+    except (OSError, ValueError, LookupError, TypeError):
+        return {}
+
+
+def _feature(noted: Any) -> Any:
+    """As `datasets` has it: a list of something has that something, classes have names."""
+    if isinstance(noted, list):
+        return SimpleNamespace(feature=_feature(noted[0]))
+    if isinstance(noted, dict) and "feature" in noted:
+        return SimpleNamespace(feature=_feature(noted["feature"]))
+    return SimpleNamespace(names=noted.get("names")) if isinstance(noted, dict) else SimpleNamespace()
+
+
+def _image(place: GivenData, file: Path, schema: Any, features: Mapping[str, Any]) -> str:
+    if place.image:
+        return _known(place.image, "image", file, schema)
+    noted = [name for name, feature in features.items() if isinstance(feature, dict) and feature.get("_type") == "Image"]
+    usual = noted or [field.name for field in schema if "bytes" in str(field.type) or str(field.type) in ("binary", "large_binary")]
+    if len(usual) != 1:
+        raise UserError(f"{file} has the columns {some(map(plain, schema.names), 6)}; say in `image` which holds the images")
+    return _known(usual[0], "image", file, schema)
+
+
+def _label(place: GivenData, file: Path, schema: Any) -> str:
+    if place.label:
+        return _known(place.label, "label", file, schema)
+    usual = [name for name in LABELS if name in schema.names]
+    if len(usual) != 1:
+        raise UserError(f"{file} has the columns {some(map(plain, schema.names), 6)}; say in `label` which holds the class")
+    return usual[0]
+
+
+def _known(name: str, key: str, file: Path, schema: Any) -> str:
+    if name not in schema.names:
+        raise UserError(f"{file} has no column {plain(name)!r}, only {some(map(plain, schema.names), 6)}; correct `{key}`")
+    return name
+
+
+def _saved(path: Path) -> dict[str, Path]:
+    """What `save_to_disk` wrote: one folder, or one for each split."""
+    if (path / SAVED).is_file():
+        return {path.name: path}
+    return {name: path / name for name in folders(path) if (path / name / SAVED).is_file()} if (path / PARTS).is_file() else {}
+
+
+def _data_files(folder: Path) -> list[Path]:
+    """Those that the note of `save_to_disk` lists, which lie beside it."""
+    try:
+        names = [str(one["filename"]) for one in json.loads((folder / SAVED).read_bytes())["_data_files"]]
+    except (OSError, ValueError, LookupError, TypeError):
+        raise UserError(f"{folder / SAVED} is not what `save_to_disk` writes; save the data set anew") from None
+    if odd := [name for name in names if os.path.basename(name) != name or not (folder / name).is_file()]:
+        raise UserError(f"{folder / SAVED} lists {plain(odd[0])}, which is no file beside it; save the data set anew")
+    return [folder / name for name in names]
+
+
+def _may_be(path: Path) -> bool:
+    """Whether no folder looks like one of a class: a table beside images in folders is something else."""
+    return all(name in DEEPER or (split_of(name) and not folders(path / name)) for name in folders(path))
+
+
+def _parquet(path: Path) -> dict[str, list[Path]]:
+    inner = [path / name for name in folders(path) if split_of(name) or name in DEEPER]
+    inner += [folder / name for folder in inner if not split_of(folder.name) for name in folders(folder) if split_of(name)]
+    found: dict[str, list[Path]] = {}
+    for folder in [path, *inner]:
+        names = [entry.name for entry in entries(folder) if entry.name.lower().endswith(".parquet") and not entry.is_dir()]
+        for name in sorted(names, key=natural):
+            found.setdefault(_group(folder / name), []).append(folder / name)
+    return found
+
+
+def _group(file: Path) -> str:
+    """`train` for data/train-00000-of-00002.parquet and for train/0000.parquet."""
+    name = re.sub(r"[-_.]?\d+(-of-\d+)?$", "", file.stem)
+    return name if split_of(name) or not split_of(file.parent.name) else file.parent.name

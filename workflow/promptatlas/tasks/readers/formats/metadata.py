@@ -1,0 +1,156 @@
+"""Folders of images with a metadata.csv or metadata.jsonl, as `datasets` reads them: a row per image, its path under `file_name`."""
+
+import csv
+import io
+import json
+import os
+from collections.abc import Iterator, Mapping, Sequence
+from pathlib import Path
+from typing import Any, NamedTuple
+
+from promptatlas.base import text_files
+from promptatlas.base.errors import UserError
+from promptatlas.base.messages import counted, plain, printable, some
+from promptatlas.tasks.readers.assemble import Part
+from promptatlas.tasks.readers.files import Files, folders, images, require, stamp, stat
+from promptatlas.tasks.readers.formats.columns import LABELS
+from promptatlas.tasks.readers.formats.given import GivenData
+from promptatlas.tasks.readers.formats.splits import split_of
+from promptatlas.tasks.readers.inside import as_here, require_inside, short
+from promptatlas.tasks.readers.marks import number_notes, of_values
+
+FORM = "metadata.csv or metadata.jsonl beside the images, with `file_name` and `label`"
+ENDINGS = (".csv", ".jsonl")
+NAMES = ("metadata.csv", "metadata.jsonl")
+PATH = "file_name"
+FEW = 3
+
+
+class ListedImage(NamedTuple):
+    line: int
+    path: str
+    label: Any
+
+
+def recognised(path: Path) -> bool:
+    return path.is_dir() and any(_has_labels(file) for file in _files(path).values())
+
+
+def groups(place: GivenData) -> Mapping[str, tuple[Path, list[ListedImage]]]:
+    """Rows by the folder of their file, or by the folders of the images where these are called like splits."""
+    files = _files(place.path)
+    if not files:
+        raise UserError(f"{place.path} has no {' or '.join(NAMES)}; put it beside the images")
+    found = {name: (file, _rows(file, place.label)) for name, file in files.items()}
+    if len(found) > 1:
+        return found
+    file, rows = next(iter(found.values()))
+    by_folder: dict[str, list[ListedImage]] = {}
+    for row in rows:
+        folder, slash, _ = row.path.replace("\\", "/").partition("/")
+        by_folder.setdefault(folder if slash else "", []).append(row)
+    return {name: (file, listed) for name, listed in by_folder.items()} if all(map(split_of, by_folder)) else found
+
+
+def parts(place: GivenData, groups: Mapping[str, tuple[Path, list[ListedImage]]]) -> tuple[dict[str, Part], Sequence[str]]:
+    """The listed images with the labels of their rows. UserError names file and line."""
+    found, notes = {}, []
+    for name, (file, rows) in groups.items():
+        root = place.root or file.parent
+        require_inside([row.path for row in rows], root, file, [row.line for row in rows])
+        paths = [as_here(row.path, root) for row in rows]
+        files, missing = stat(root, paths)
+        lines = {path: row.line for path, row in zip(paths, rows, strict=True)}
+        told = [f"{path} (line {lines[path]})" for path in missing]
+        require(told, str(file), root, "put them there or correct the list")
+        labels, names = of_values([row.label for row in rows], (), str(file))
+        found[name] = Part(Files(root, paths), labels, names, stamp(files))
+    for file in dict.fromkeys(file for file, _ in groups.values()):
+        listed = {os.path.normpath(as_here(row.path, file.parent)) for other, rows in groups.values() if other == file for row in rows}
+        others = [one.path for one in images(file.parent) if one.path not in listed] if not place.root else []
+        if others and len(groups) == len(_files(place.path)):
+            are = "is" if len(others) == 1 else "are"
+            notes.append(
+                f"{counted(len(others), 'image')} that {file.name} does not list {are} left out: {some(map(printable, others), FEW)}"
+            )
+    names = tuple(dict.fromkeys(name for part in found.values() for name in part.names))
+    return found, [*notes, *number_notes(names, "in the column of labels")]
+
+
+def _files(path: Path) -> dict[str, Path]:
+    """By the name of its folder: in the folder itself, or in those below it."""
+    own = next((path / name for name in NAMES if (path / name).is_file()), None)
+    if own:
+        return {path.name: own}
+    return {inner: path / inner / name for inner in folders(path) for name in NAMES if (path / inner / name).is_file()}
+
+
+def _has_labels(file: Path) -> bool:
+    try:
+        with open(file, encoding="utf-8-sig", errors="replace") as lines:
+            first = lines.readline()
+    except OSError:
+        return False
+    columns = [name.strip().strip('"') for name in first.split(",")] if file.suffix == ".csv" else _keys(first)
+    return PATH in columns and bool({*LABELS} & {*columns})
+
+
+def _keys(line: str) -> list[str]:
+    try:
+        found = json.loads(line)
+    except (ValueError, RecursionError):
+        return []
+    return list(found) if isinstance(found, dict) else []
+
+
+def _rows(file: Path, wanted: str) -> list[ListedImage]:
+    try:
+        text = text_files.read(file)
+    except OSError as error:
+        raise UserError(f"{file} cannot be read ({error.strerror}); see that it is a readable file") from None
+    rows: list[ListedImage] = []
+    seen: dict[str, int] = {}
+    label = wanted
+    for line, row in (_of_table if file.suffix == ".csv" else _of_lines)(file, text):
+        label = label or _label_of(row, file)
+        path, value = row.get(PATH), row.get(label)
+        if not isinstance(path, str) or not path:
+            raise UserError(f"{file}, line {line}: there is no `{PATH}`; add the path of the image")
+        if value is None or value == "":
+            raise UserError(f"{file}, line {line}: {plain(path)} has no `{label}`; add it, or remove the line")
+        if path in seen:
+            raise UserError(f"{file}: lines {seen[path]} and {line} are both of {plain(path)}; give each image once")
+        seen[path] = line
+        rows.append(ListedImage(line, path, value))
+    if not rows:
+        raise UserError(f"{file} lists no image; it needs a line for each, with `{PATH}` and `label`")
+    return rows
+
+
+def _label_of(row: Mapping[str, Any], file: Path) -> str:
+    usual = [name for name in LABELS if name in row]
+    if len(usual) != 1:
+        raise UserError(f"{file} has {some(map(plain, row), 6)}; say in `label` which of them holds the class")
+    return usual[0]
+
+
+def _of_table(file: Path, text: str) -> Iterator[tuple[int, Mapping[str, Any]]]:
+    reader = csv.DictReader(io.StringIO(text, newline=""), strict=True)
+    try:
+        for row in reader:
+            yield reader.line_num, {key: value.strip() if isinstance(value, str) else value for key, value in row.items() if key}
+    except csv.Error as error:
+        raise UserError(f"{file}, line {reader.line_num}: is no table ({error}); save it as CSV") from None
+
+
+def _of_lines(file: Path, text: str) -> Iterator[tuple[int, Mapping[str, Any]]]:
+    for number, line in enumerate(text.split("\n"), 1):
+        if not line.strip():
+            continue
+        try:
+            row = json.loads(line)
+        except (ValueError, RecursionError):
+            row = None
+        if not isinstance(row, dict):
+            raise UserError(f"{file}, line {number}: {short(line[:40])} is no JSON object; write one on each line")
+        yield number, row

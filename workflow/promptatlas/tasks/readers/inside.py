@@ -1,0 +1,48 @@
+"""Paths that a list gives, which may come from anyone: a study must not read, nor its page show, other files of the user."""
+
+import json
+import os
+import re
+from collections.abc import Iterable, Sequence
+from pathlib import Path
+
+from promptatlas.base.errors import UserError
+from promptatlas.tasks.readers.files import is_name
+
+ABSOLUTE = re.compile(r"[/\\]|[A-Za-z]:[/\\]")
+
+
+def as_here(path: str, root: Path) -> str:
+    """A path of Windows in the way of this system, unless a file is called as it stands."""
+    if "\\" not in path or os.path.lexists(os.path.join(root, path)):
+        return path
+    return path.replace("\\", "/")
+
+
+def require_inside(paths: Iterable[str], root: Path, file: Path, lines: Sequence[int] = ()) -> None:
+    """UserError where one of `paths`, which `file` lists, is not below `root`; also where a link leads out of it.
+
+    lines: on which line of the file each path is, if it has lines.
+    """
+    real_root = os.path.realpath(root)
+    real_folders: dict[str, str] = {}
+    for number, path in enumerate(paths):
+        listed = f"{file}, line {lines[number]}," if lines else str(file)
+        if ABSOLUTE.match(path):
+            raise UserError(f"{listed} lists {short(path)}, which is outside of {root} or does not start from it; list paths below it only")
+        folder, name = os.path.split(as_here(path, root))
+        inside = ".." not in path.replace("\\", "/").split("/") and is_name(path)
+        if inside:
+            if folder not in real_folders:
+                real_folders[folder] = os.path.realpath(os.path.join(root, folder))
+            real = os.path.join(real_folders[folder], name)
+            real = os.path.realpath(real) if os.path.islink(real) else real
+            inside = real == real_root or real.startswith(real_root.rstrip(os.sep) + os.sep)
+        if not inside:
+            raise UserError(f"{listed} lists {short(path)}, which is outside of {root}; list paths below it only")
+
+
+def short(value: object) -> str:
+    """A value as JSON writes it, its start if it is long."""
+    text = json.dumps(value, ensure_ascii=False, default=str)
+    return text if len(text) <= 80 else text[:77] + "..."
