@@ -1,4 +1,4 @@
-"""KgCoOp and ProGrad: their equations' values, sizes, starts and gradients, one at a time and side by side."""
+"""KgCoOp, ProGrad and PromptSRC, also on MaPLe: values of their equations, sizes, starts and gradients, one at a time and side by side."""
 
 from dataclasses import replace
 
@@ -14,11 +14,12 @@ from promptatlas.methods import module_class, settings
 from promptatlas.records.prompt_file import TunedPrompt
 from promptatlas.training import single_task
 from promptatlas.training.learners import BatchedLearners
+from promptatlas.training.own_rules import EpochMean
 from small_tasks import SMALL, draws_of, write_task
 from tiers import mostly_slow
 from vit_b16 import B16
 
-METHODS = ["kgcoop", "prograd"]
+METHODS = ["kgcoop", "prograd", "promptsrc", "promptsrc_maple"]
 
 # Unit features of two images and two classes, with and without a prompt, and what the equations make of them at a scale of 10.
 IMAGE, IMAGE0, TEXT, TEXT0 = (
@@ -44,6 +45,12 @@ def test_losses_have_the_values_of_the_equations():
     assert losses("kgcoop") == pytest.approx([1.031384], abs=1e-6)
     assert losses("kgcoop", weight=0) == pytest.approx([0.142495], abs=1e-6)
     assert losses("prograd") == pytest.approx([0.142495, 0.144149], abs=1e-6)
+    for method in ("promptsrc", "promptsrc_maple"):
+        assert losses(method) == pytest.approx([7.991304], abs=1e-6)
+        assert losses(method, text_weight=0, image_weight=0) == pytest.approx([0.142495 + 0.071031], abs=1e-6)
+        assert losses(method, text_weight=0, image_weight=0, divergence="paper") == pytest.approx([0.142495 + 0.142062], abs=1e-6)
+        assert losses(method, image_weight=0) == pytest.approx([0.142495 + 0.071031 + 5.555556], abs=1e-6)
+        assert losses(method, text_weight=0) == pytest.approx([0.142495 + 0.071031 + 2.222222], abs=1e-6)
 
 
 @pytest.mark.parametrize(("share", "expected"), [(1.0, (0.2, 0.4)), (0.8, (0.76, 0.12)), (0.0, (3.0, -1.0))])
@@ -55,9 +62,31 @@ def test_prograd_takes_away_what_goes_against_the_known(share, expected):
     assert combine(own, {"context": torch.zeros(2)})["context"].tolist() == [3.0, -1.0], "nothing is against nothing"
 
 
-@pytest.mark.parametrize(("method", "count"), [("kgcoop", 2_048), ("prograd", 8_192)])
+@pytest.mark.parametrize(
+    ("method", "count"), [("kgcoop", 2_048), ("prograd", 8_192), ("promptsrc", 46_080), ("promptsrc_maple", 3_555_072)]
+)
 def test_parameter_counts_on_vit_b16_are_the_papers(method, count):
     assert sum(value.numel() for value in module(method).parameters()) == count
+
+
+@pytest.mark.parametrize(("epochs", "centre", "width", "expected"), [
+    (20, 15, 1, {15: 0.398942, 20: 1.4867e-6}), (20, 6, 10, {1: 0.055402, 6: 0.062779, 20: 0.023562}),
+    (50, 30, 30, {30: 0.022535, 50: 0.018045}), (50, 45, 5, {45: 0.092269, 50: 0.055964}),
+])  # fmt: skip
+def test_the_mean_over_epochs_has_promptsrcs_weights(epochs, centre, width, expected):
+    """The weight of an epoch is what it alone adds to the mean."""
+    weight = module("promptsrc", centre=centre, width=width).epoch_weight
+    for epoch, share in expected.items():
+        mean = EpochMean("promptsrc", weight, epochs)
+        for t in range(1, epochs + 1):
+            last = mean.after(t, {"a": torch.tensor([float(t == epoch)], dtype=torch.float64)})
+        assert last["a"].item() == pytest.approx(share, rel=2e-5)
+
+
+def test_promptsrc_without_a_step_from_the_frozen_model_has_no_distance():
+    given = 10 * IMAGE0 @ TEXT0.T, TEXT0, IMAGE0, TEXT0, IMAGE0, LABELS
+    expected = F.cross_entropy(given[0], LABELS, reduction="none")
+    torch.testing.assert_close(module("promptsrc").loss(*given), expected, atol=1e-12, rtol=1e-12)
 
 
 def test_prograd_starts_from_words_behind_zeros(tiny_backbone):

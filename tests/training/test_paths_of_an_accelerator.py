@@ -32,7 +32,7 @@ def gradients(run, batches):
 
 
 @pytest.mark.parametrize("multilabel", [False, True], ids=["single", "multi"])
-@pytest.mark.parametrize("method", mostly_slow(["coop", "vpt", "upt", "cocoop"], ["coop", "vpt"]))
+@pytest.mark.parametrize("method", mostly_slow(["coop", "vpt", "upt", "cocoop", "prograd", "promptsrc"], ["coop", "vpt"]))
 def test_a_last_batch_padded_with_images_of_weight_zero_gives_the_same_step(tiny_backbone, tmp_path, monkeypatch, method, multilabel):
     task, seeds, complete = write_task(tmp_path, multilabel), [1, 2], settings(method, SMALL)
     rows = np.random.default_rng(0).permutation(60)
@@ -123,7 +123,7 @@ def replayed_by_hand(asked):
     return captured
 
 
-@pytest.mark.parametrize("method", mostly_slow(["coop", "vpt", "upt", "cocoop"], ["coop"]))
+@pytest.mark.parametrize("method", mostly_slow(["coop", "vpt", "upt", "cocoop", "prograd", "promptsrc"], ["coop"]))
 @pytest.mark.parametrize("optimizer", mostly_slow(["sgd", "adamw"], ["sgd"]))
 def test_a_recorded_step_trains_the_prompts_of_one_that_is_not(tiny_backbone, tmp_path, monkeypatch, method, optimizer):
     """The record keeps its batch, its gradients and no rate: all steps of all epochs are replayed with what they are given."""

@@ -52,6 +52,7 @@ def assert_same(some, others):
 
 
 @pytest.mark.parametrize(("method", "given", "learners"), [
+    ("promptsrc", {"pairs": 5}, 2),
     ("vpt", {"pairs": 2}, 3), ("upt", {"pairs": 5}, 2), ("cocoop", {"sentences": 12}, 1), ("coop", {"sentences": 9}, 3),
 ])  # fmt: skip
 def test_a_step_in_pieces_is_the_whole_step(model, task, monkeypatch, method, given, learners):

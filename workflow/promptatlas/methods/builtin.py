@@ -69,6 +69,29 @@ register(
     share=Setting(1.0, "of a gradient's part against the known one, how much is taken away", zero=True),
     select="last",
 )  # fmt: skip
+# PromptSRC: its release from base to new classes; with few images of all classes 50 epochs, centre 30 and width 30, or 45 and 5 (Cars,
+# Flowers, Aircraft, DTD, EuroSAT). `mini` has the former in its 30 epochs. MaPLe's own settings where its losses stand on MaPLe.
+SELF_REGULATED: dict[str, Any] = {
+    "text_weight": Setting(25.0, "of the mean distance of class features to the frozen ones", zero=True),
+    "image_weight": Setting(10.0, "of the same of image features", zero=True),
+    "divergence": Setting(
+        "as_released", "KL of the frozen model's probabilities and the prompt's: divided by the classes, or as it is written",
+        choices=("as_released", "paper"),
+    ),
+    "centre": Setting(15.0, "epoch with the largest weight in the mean over epochs, from 1"),
+    "width": Setting(1.0, "standard deviation of these weights, in epochs"),
+}  # fmt: skip
+WHOLE = {"mini": {"centre": 18.0, "width": 18.0}}
+register(
+    "promptsrc", "promptatlas.methods.promptsrc:PromptSRC",
+    title="PromptSRC", description="prompts in both towers that stay close to the frozen model, their mean over epochs",
+    visual=True, context=4, prompts=4, layers=9, **SELF_REGULATED, **(MAPLE | {"learning_rate": 0.0025, "epochs": 20}), presets=WHOLE,
+)  # fmt: skip
+register(
+    "promptsrc_maple", "promptatlas.methods.promptsrc:PromptSRCOnMaPLe",
+    title="PromptSRC on MaPLe", description="MaPLe's prompts with PromptSRC's losses and mean over epochs",
+    visual=True, context=2, layers=9, **SELF_REGULATED, **(MAPLE | {"learning_rate": 0.0025, "epochs": 20}), presets=WHOLE,
+)  # fmt: skip
 # SoftCPT: configs/trainers/MTCoOp/*_ep50.yaml and scripts/main_mtcoop.sh. NATA by default; NATS, CA.. and CS.. by the contexts.
 # class_rate: the share of the classes on no image of a batch that class-aware variants keep; the release's default is off (1.0 here).
 # On the mini benchmark, 1 shot, AdamW at 0.01 spoils the meta network: validation 0.66 at 0.001, 0.59 at 0.003, below it at 0.01;

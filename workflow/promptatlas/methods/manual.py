@@ -50,6 +50,10 @@ where a study can have it the authors' way, the last column says by which key.
 | KgCoOp | 100 epochs, on ImageNet 25 (as its scripts test it) | 100 | `epochs` |
 | ProGrad | RN50; 200 epochs with 16 and 8 images per class, 100 with 4 and 2, 50 with 1 and always on ImageNet; a share of 0.8 with 8 and 16 images on Flowers, DTD and EuroSAT | 200; 1.0 | `epochs`, `share` |
 | ProGrad | the vectors before its words start from zeros, which no paper says | the same | `before_words: random` for the others' way |
+| PromptSRC | class features of the frozen model from 60 sentences of ImageNet, averaged before they are made unit vectors | from the task's own sentences, each made a unit vector first | `templates` of the task |
+| PromptSRC | 20 epochs from base to new classes, centre 15 and width 1; few-shot 50 epochs, 30 and 30, or 45 and 5 (Cars, Flowers, Aircraft, DTD, EuroSAT); from ImageNet to other data sets and domains 3 layers, 20 epochs, 6 and 10 | those from base to new everywhere; with `preset: mini` 30 epochs, 18 and 18 | `epochs`, `centre`, `width`, `layers` |
+| PromptSRC | the mean over epochs is taken of the whole model in half precision, which moves its frozen weights by rounding | of the prompts | |
+| PromptSRC | the KL of its loss is divided by images and by classes; the paper does not say by classes | as released | `divergence: paper` |
 | SoftCPT | three steps of optimiser and schedule per batch (four with a `class_context`) | one | `steps: as_released` |
 | SoftCPT with a `class_context` | the release looks at all classes unless told otherwise | at a tenth of the classes without an image in the batch | `class_rate: 1.0` |
 | SoftCPT | names of tasks and splits, not published | titles of the catalogue; CoOp's splits, or drawn ones | |
