@@ -5,10 +5,12 @@ it really took. The speeds are those of microbenchmarks on the device at hand.
 from __future__ import annotations
 
 import csv
+import math
 import os
 import resource
 import sys
 import time
+from collections import Counter
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from math import prod
@@ -20,11 +22,12 @@ from promptatlas.backbone import WEIGHTS, Backbone
 from promptatlas.backbone.model import shapes
 from promptatlas.backbone.untrained import untrained
 from promptatlas.base.messages import counted
-from promptatlas.plan import footprint, forecast, timetable
+from promptatlas.plan import cuts, footprint, forecast, timetable
 from promptatlas.plan.forecast import Planned
 from promptatlas.plan.microbenchmarks import microbenchmarks
 from promptatlas.plan.speeds import Speeds, measure
 from promptatlas.runs import devices
+from promptatlas.study import schema
 from promptatlas.study.sizes import Size, size
 from promptatlas.study.study import Study
 
@@ -77,8 +80,8 @@ def lines(budget: Budget, devices: int) -> list[str]:
     seconds = {job.name: budget.speeds.seconds(job.work) for job in budget.planned}
     factor = budget.speeds.spread * MODEL  # what the true time may be longer or shorter by
     return [
-        *_head(budget), "", *_stages(budget, seconds, factor), "", *_times(budget, seconds, factor, devices), *_room(budget),
-        *_doubts(budget),
+        *_head(budget), "", *_stages(budget, seconds, factor), "", *_times(budget, seconds, factor, devices), *_cut(budget, devices),
+        *_room(budget), *_doubts(budget, seconds, factor),
     ]  # fmt: skip
 
 
@@ -119,6 +122,19 @@ def _times(budget: Budget, seconds: Mapping[str, float], factor: float, devices:
     return [*rows, row(timetable.UNLIMITED, f"any number of {kind}s", ", the longest chain of jobs that wait for each other")]
 
 
+def _cut(budget: Budget, devices: int) -> list[str]:
+    """What starting costs, and the lines of the configuration that suit so many devices better if there are any."""
+    shared, kind = budget.device == "cpu", "core" if budget.device == "cpu" else "GPU"
+    own = cuts.cut(budget.planned, budget.speeds, devices, shared)
+    other = cuts.best(budget.study, budget.sizes, budget.weights, budget.speeds, devices, shared)
+    place = counted(devices, kind)
+    told = [f"starts of jobs: {100 * own.starts:.1f} % of the time, {own.heavy} of them with torch"]
+    if own.starts <= max(cuts.MOST_STARTS, other.starts) and own.wall <= cuts.WORTH_IT * other.wall:
+        return [*told, f"sizes of jobs: as they are they suit {place}"]
+    took = f"{span(other.wall)}, starts {100 * other.starts:.1f} % with {counted(other.heavy, 'job')}"
+    return [*told, f"sizes of jobs: better for {place} is `jobs: {{devices: {other.devices}}}` and no more under `jobs`: {took}"]
+
+
 def _room(budget: Budget) -> list[str]:
     steps = {job.name: footprint.step_bytes(job.step, budget.model.architecture) for job in budget.planned}
     largest = max(steps, key=steps.__getitem__)
@@ -131,18 +147,30 @@ def _room(budget: Budget) -> list[str]:
     ]
 
 
-def _doubts(budget: Budget) -> list[str]:
+def _doubts(budget: Budget, seconds: Mapping[str, float], factor: float) -> list[str]:
     assumed = ", ".join(task for task, own in budget.sizes.items() if not own.known)
     guessed = ", ".join(budget.speeds.unmeasured)
+    other_device = budget.device == "cpu" and budget.study.backbone.is_published
+    longer = {} if other_device else _minutes(budget, seconds, factor)
+    asked = ", ".join(f"{stage}: {{minutes: {minutes}}}" for stage, minutes in longer.items())
     told = {
+        f"jobs that a cluster might stop before they end, so better ask for more: `resources: {{{asked}}}`": asked,
         f"assumed, as their images have not been found: the sizes of {assumed}": assumed,
         f"too slow to be measured here, so guessed from the others: {guessed}": guessed,
         "assumed: `joint: auto` finds pairs of tasks": budget.study.multitask.joint == "auto",
-        "for jobs on GPUs ask on a machine with one: these are the speeds of a CPU": budget.device == "cpu"
-        and budget.study.backbone.is_published,
+        "for jobs on GPUs ask on a machine with one: these are the speeds of a CPU": other_device,
         "not counted: downloads, waiting in a queue, and what Snakemake and a cluster need to start a job": True,
     }
     return [sentence for sentence, holds in told.items() if holds]
+
+
+def _minutes(budget: Budget, seconds: Mapping[str, float], factor: float) -> dict[str, int]:
+    """By stage the minutes that its longest job may take, where these are more than it asks of a cluster."""
+    longest = Counter[str]()
+    for job in budget.planned:
+        longest[job.stage] = max(longest[job.stage], math.ceil(seconds[job.name] * factor / 60))
+    asked = {stage: budget.study.asked(stage)["minutes"] for stage in schema.asking()}
+    return {stage: longest[stage] for stage, minutes in asked.items() if longest[stage] > minutes}
 
 
 def span(seconds: float) -> str:

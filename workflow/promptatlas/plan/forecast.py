@@ -17,7 +17,7 @@ from promptatlas.study.jobs import ComputeJob, Job
 from promptatlas.study.sizes import Size
 from promptatlas.study.study import Study
 
-LIGHT, HEAVY = Work({"job: starts": 1}), Work({"job: starts with torch": 1})
+LIGHT, HEAVY, WEIGHTS_READ = Work({"job: starts": 1}), Work({"job: starts with torch": 1}), "job: weights"
 BACKBONE = "backbone"
 
 
@@ -47,7 +47,7 @@ def jobs(study: Study, sizes: Mapping[str, Size], weights: int) -> list[Planned]
     def planned(job: Job) -> Iterator[Planned]:
         inputs = [*([study.paths.backbone_record] if job.runs_model else []), *job.inputs]
         start = HEAVY if isinstance(job, ComputeJob) and not job.is_quick else LIGHT
-        work = start + job.cost(sizes) + Work({"job: weights": weights * job.runs_model})
+        work = start + job.cost(sizes) + Work({WEIGHTS_READ: weights * job.runs_model})
         yield Planned(job.name, job.stage, work, needs(inputs), job.runs_model, job.step(sizes))
         if (index := study.paths.index(job.name)) in indices:
             yield Planned(makers[index], job.stage, LIGHT, (job.name,))

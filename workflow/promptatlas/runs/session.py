@@ -240,7 +240,7 @@ def _point_to_report(study: Study) -> None:
 
 def resources(study: Study, stage: str, runs_model: bool = False) -> dict[str, Any]:
     """What a job asks of a cluster, or of `--resources` on one machine: a repeated one asks for more memory and time."""
-    asked = {key: study.config[key] for key in ("memory_mib", "minutes")} | study.config["resources"].get(stage, {})
+    asked = study.asked(stage)
     return {
         "gpu": asked.get("gpus", study.gpus if runs_model else 0),
         "mem_mib": lambda wildcards, attempt: attempt * asked["memory_mib"],

@@ -1,13 +1,17 @@
-"""Which jobs a study consists of: each stage in pieces as the configuration's `jobs` says.
+"""Which jobs a study consists of: each stage in pieces as the configuration's `jobs` says, or in shares for several devices (`shares`).
 
 Results do not depend on how the work is cut. Knows nothing of torch, of Snakemake or of files.
 """
 
+from __future__ import annotations
+
 import re
-from collections.abc import Sequence
+from collections.abc import Callable, Hashable, Mapping, Sequence
 from dataclasses import dataclass
 from functools import cached_property, partial
+from typing import Any, TypeVar
 
+from promptatlas.study import shares
 from promptatlas.study.jobs import (
     AdaptJob,
     ComputeJob,
@@ -25,6 +29,11 @@ from promptatlas.study.jobs import (
 )
 from promptatlas.study.protocols import FROZEN, PROTOCOLS
 from promptatlas.study.scope import Scope
+from promptatlas.study.sizes import Size, described
+
+ALL, AUTO = "all", "auto"
+TASKS_PER_JOB = 10  # of one device: while some are encoded, prompts are tuned on others
+Chain = TypeVar("Chain", bound=Hashable)
 
 
 class Jobs:
@@ -44,21 +53,27 @@ class Jobs:
 
     @cached_property
     def encode(self) -> list[EncodeJob]:
-        pieces = chunks(self._scope.tasks, self._size("tasks"))
-        return [EncodeJob(self._scope, job_name("encode", chunk), chunk.items) for chunk in pieces]
+        pieces = self._cut("tasks", {"": self._scope.tasks}, lambda _, tasks: EncodeJob(self._scope, "", tasks), TASKS_PER_JOB)
+        return [EncodeJob(self._scope, job_name("encode", chunk), chunk.items) for chunk in pieces[""]]
 
     @cached_property
     def probe(self) -> list[ProbeJob]:
-        pieces = chunks(self._scope.learners, self._size("tasks"))
-        return [ProbeJob(self._scope, job_name("probe", chunk), chunk.items) for chunk in pieces]
+        pieces = self._cut("tasks", {"": self._scope.learners}, lambda _, tasks: ProbeJob(self._scope, "", tasks), TASKS_PER_JOB)
+        return [ProbeJob(self._scope, job_name("probe", chunk), chunk.items) for chunk in pieces[""]]
 
     @cached_property
     def tune(self) -> list[TuneJob]:
+        def alone(method: str, tasks: tuple[str, ...]) -> TuneJob:
+            return TuneJob(self._scope, "", method, tasks, self._scope.seeds)
+
+        every = chunks(self._scope.seeds, self._size("seeds"), "seed")
+        chains = {method: self._scope.trained_on(method) for method in self._scope.methods}
+        pieces = self._cut("prompts", chains, alone, others=len(every))
         return [
             TuneJob(self._scope, job_name(f"tune_{method}", tasks, seeds), method, tasks.items, seeds.items)
             for method in self._scope.methods
-            for seeds in chunks(self._scope.seeds, self._size("seeds"), "seed")
-            for tasks in chunks(self._scope.trained_on(method), self._size("prompts"))
+            for seeds in every
+            for tasks in pieces[method]
         ]
 
     @cached_property
@@ -71,20 +86,29 @@ class Jobs:
 
     @cached_property
     def adapt(self) -> list[AdaptJob]:
+        def alone(method: str, tasks: tuple[str, ...]) -> AdaptJob:
+            return AdaptJob(self._scope, "", method, tasks)
+
+        pieces = self._cut("tasks", dict.fromkeys(self._scope.adapter_methods, self._scope.tasks), alone, TASKS_PER_JOB)
         return [
             AdaptJob(self._scope, job_name(f"adapt_{method}", tasks), method, tasks.items)
             for method in self._scope.adapter_methods
-            for tasks in chunks(self._scope.tasks, self._size("tasks"))
+            for tasks in pieces[method]
         ]
 
     @cached_property
     def multitask(self) -> list[MultitaskJob]:
-        size = self._size("prompts") if self._scope.multitask.leaves_one_out else "all"
+        def alone(method: str, targets: tuple[str, ...]) -> MultitaskJob:
+            return MultitaskJob(self._scope, "", method, targets)
+
         listed = self._scope.methods if self._scope.multitask.row else ()
+        chains = dict.fromkeys(listed, self._scope.multitask.targets)
+        each = self._scope.multitask.leaves_one_out
+        pieces = self._cut("prompts", chains, alone) if each else {method: chunks(targets, ALL) for method, targets in chains.items()}
         return [
             MultitaskJob(self._scope, job_name(f"multitask_{method}", targets), method, targets.items)
             for method in listed
-            for targets in chunks(self._scope.multitask.targets, size)
+            for targets in pieces[method]
         ]
 
     @cached_property
@@ -102,25 +126,41 @@ class Jobs:
 
     @cached_property
     def transfer(self) -> list[TransferJob]:
+        def alone(chain: tuple[str, str], targets: tuple[str, ...]) -> TransferJob:
+            protocol, method = chain
+            return TransferJob(self._scope, "", method, protocol, self._scope.sources, targets, self._scope.seeds, ())
+
+        chains = [(protocol, method) for protocol in self._scope.protocols for method in self._scope.cell_methods]
+        every = chunks(self._scope.seeds, self._size("seeds"), "seed")
+        applied = chunks(self._scope.sources, self._size("sources"), "from_")
+
+        def usual(chain: tuple[str, str]) -> int | str:
+            return PROTOCOLS[chain[0]].targets_per_job
+
+        pieces = self._cut("targets", dict.fromkeys(chains, self._scope.tasks), alone, usual, len(every) * len(applied))
         return [
             TransferJob(
                 self._scope, job_name(f"transfer_{protocol}_{method}", targets, sources, seeds), method, protocol,
                 *tried, seeds.items, self._needs(protocol, method, *tried, seeds.items),
             )
-            for protocol in self._scope.protocols
-            for method in self._scope.cell_methods
-            for seeds in chunks(self._scope.seeds, self._size("seeds"), "seed")
-            for targets in chunks(self._scope.tasks, self._targets_per_job(protocol))
-            for sources in chunks(self._scope.sources, self._size("sources"), "from_")
+            for protocol, method in chains
+            for seeds in every
+            for targets in pieces[protocol, method]
+            for sources in applied
             if all(tried := self._measured(protocol, method, sources.items, targets.items))
         ]  # fmt: skip
 
     @cached_property
     def tries(self) -> list[TryJob]:
+        def alone(method: str, targets: tuple[str, ...]) -> TryJob:
+            return TryJob(self._scope, "", method, targets, ())
+
+        tried = self._scope.methods if self._scope.tries else ()
+        pieces = self._cut("targets", dict.fromkeys(tried, self._scope.tasks), alone, PROTOCOLS[FROZEN.name].targets_per_job)
         return [
             TryJob(self._scope, job_name(f"try_{method}", targets), method, targets.items, self._needs_of_tries(method, targets.items))
-            for method in (self._scope.methods if self._scope.tries else ())
-            for targets in chunks(self._scope.tasks, self._targets_per_job(FROZEN.name))
+            for method in tried
+            for targets in pieces[method]
         ]
 
     def _needs_of_tries(self, method: str, targets: tuple[str, ...]) -> tuple[str, ...]:
@@ -162,9 +202,30 @@ class Jobs:
     def _size(self, kind: str) -> int | str:
         return self._scope.config["jobs"][f"{kind}_per_job"]
 
-    def _targets_per_job(self, protocol: str) -> int | str:
-        size = self._size("targets")
-        return PROTOCOLS[protocol].targets_per_job if size == "auto" else size
+    def _cut(
+        self,
+        kind: str,
+        chains: Mapping[Chain, Sequence[str]],
+        alone: Callable[[Chain, tuple[str, ...]], Job],
+        usual: int | str | Callable[[Chain], int | str] = ALL,
+        others: int = 1,
+    ) -> dict[Chain, list[Chunk]]:
+        """The pieces of each chain of a stage, such as a method, into which its tasks are cut.
+
+        alone: the job of some tasks of a chain, of all seeds and sources; usual: how many tasks a piece has for one device; others: into
+        how many jobs each piece is cut besides, by seeds or sources.
+        """
+        size, devices = self._size(kind), self._scope.config["jobs"]["devices"]
+        if size != AUTO or devices == 1:
+            open_size = usual if callable(usual) else lambda _: usual
+            return {chain: chunks(tasks, open_size(chain) if size == AUTO else size) for chain, tasks in chains.items()}
+        weights = {chain: [shares.weight(alone(chain, (task,)).cost(self._sizes)) for task in tasks] for chain, tasks in chains.items()}
+        counts = shares.counts({chain: sum(own) for chain, own in weights.items()}, devices, others)
+        return {chain: labelled(tasks, shares.cut(weights[chain], counts[chain])) for chain, tasks in chains.items()}
+
+    @cached_property
+    def _sizes(self) -> dict[str, Size]:
+        return {task: described(self._scope, task) for task in self._scope.tasks}
 
     @cached_property
     def first(self) -> list[TransferJob]:
@@ -221,13 +282,20 @@ class Chunk:
 
 
 def chunks(items: Sequence, size: int | str, prefix: str = "") -> list[Chunk]:
-    """Consecutive pieces of `items`; a piece is called by its only item, or by its number, or not at all if it is everything."""
-    each = max(1, len(items)) if size == "all" else int(size)
-    pieces = [tuple(items[start : start + each]) for start in range(0, len(items), each)]
+    """Consecutive pieces of `items`, as large as `size` says."""
+    each = max(1, len(items)) if size == ALL else int(size)
+    return labelled(items, [min(start + each, len(items)) for start in range(0, len(items), each)], prefix)
+
+
+def labelled(items: Sequence[Any], ends: Sequence[int], prefix: str = "") -> list[Chunk]:
+    """Consecutive pieces of `items` that end there; a piece is called by its item if each has one, or by its number, or not at all if it
+    is everything."""
+    pieces = [tuple(items[start:end]) for start, end in zip((0, *ends), ends, strict=False)]
     if len(pieces) == 1:
         return [Chunk(pieces[0], "")]
+    single = all(len(piece) == 1 for piece in pieces)
     return [
-        Chunk(piece, f"{prefix}{piece[0]}" if each == 1 else f"{prefix}{number}of{len(pieces)}")
+        Chunk(piece, f"{prefix}{piece[0]}" if single else f"{prefix}{number}of{len(pieces)}")
         for number, piece in enumerate(pieces, start=1)
     ]
 

@@ -37,6 +37,11 @@ def usual(key: str) -> Any:
     return config[key]
 
 
+def asking() -> list[str]:
+    """Stages whose jobs ask a cluster for what the configuration says."""
+    return schema()["properties"]["resources"]["propertyNames"]["enum"]
+
+
 # For JSON Schema 2.0 is a whole number.
 _Validator = jsonschema.validators.extend(
     jsonschema.Draft202012Validator,

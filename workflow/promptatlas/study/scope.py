@@ -178,6 +178,10 @@ class Scope:
         code = {one.name: every[one.name] for one in similarity.chosen(chosen) if one.name in every}
         return {"measures": chosen} | ({"code": code} if code else {})
 
+    def asked(self, stage: str) -> dict[str, Any]:
+        """What the jobs of a stage ask of a cluster, as far as the configuration says it."""
+        return {key: self.config[key] for key in ("memory_mib", "minutes")} | self.config["resources"].get(stage, {})
+
     @property
     def gpus(self) -> int:
         """GPUs that a job wants which runs the frozen model."""

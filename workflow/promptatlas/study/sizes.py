@@ -7,7 +7,6 @@ import math
 import re
 from collections.abc import Mapping
 from dataclasses import dataclass
-from typing import Any
 
 from promptatlas.base.errors import UserError
 from promptatlas.study.scope import Scope
@@ -45,7 +44,15 @@ class Size:
 
 def size(scope: Scope, name: str) -> Size:
     """How large a task of a study is: from its prepared folder if there is one, else from its description."""
-    task, pools, known = _described(scope, base_new.whole_of(name))
+    return _size(scope, name, *_found(scope, base_new.whole_of(name)))
+
+
+def described(scope: Scope, name: str) -> Size:
+    """How large a task is by its description alone, whatever is prepared or found by now."""
+    return _size(scope, name, *_described(scope, base_new.whole_of(name)))
+
+
+def _size(scope: Scope, name: str, task: Task, pools: Mapping[str, int], known: bool) -> Size:
     task = scope.hand_written(task)
     names = [tokens(one) for one in task.class_names] or [2] * ASSUMED[0]
     pools = {split: pools.get(split, 0) for split in ("train", "validation", "test")}
@@ -79,26 +86,33 @@ def _tried(scope: Scope, classes: int, pool: int) -> int:
     return round(pool * (1 - (1 - share) ** len(scope.choice.draws)))
 
 
-def _described(scope: Scope, name: str) -> tuple[Any, Mapping[str, int], bool]:
-    """The task, images by split, and whether these are known."""
-    path = scope.paths.task_folder(name) / "task.json"
-    if path.exists():
-        record = json.loads(path.read_bytes())
-        return Task.from_dict(record["task"]), record["pools"], True
+def _described(scope: Scope, name: str) -> tuple[Task, Mapping[str, int], bool]:
+    """The task, images by split, and whether these are known, without a look at any file."""
     if scope.data.is_embedded(name):
         from promptatlas.tasks.mini import MINI_TASKS
 
         return MINI_TASKS[name].task, MINI_TASKS[name].sizes, True
     entry = scope.data.entry(name)
-    if entry.sizes and entry.task.class_names:
-        return entry.task, entry.sizes, True
+    return entry.task, entry.sizes or ASSUMED[1], bool(entry.sizes and entry.task.class_names)
+
+
+def _found(scope: Scope, name: str) -> tuple[Task, Mapping[str, int], bool]:
+    """The same from what is prepared, or from the data themselves where the description says too little."""
+    path = scope.paths.task_folder(name) / "task.json"
+    if path.exists():
+        record = json.loads(path.read_bytes())
+        return Task.from_dict(record["task"]), record["pools"], True
+    task, pools, known = _described(scope, name)
+    if known:
+        return task, pools, known
+    entry = scope.data.entry(name)
     try:
         source = readers.find(entry.sources, scope.data.root)
         listing = readers.reader(source).read(source, scope.data.root) if source else None
     except UserError:
         listing = None
     if listing is None:
-        return entry.task, entry.sizes or ASSUMED[1], False
+        return task, pools, known
     entry = entry if entry.task.class_names else entry.with_classes(listing.class_names)
     return entry.task, {split: len(part.labels) for split, part in listing.splits.items()}, True
 
