@@ -20,7 +20,7 @@ from promptatlas.backbone.model import Backbone
 from promptatlas.backbone.precision import FLOAT16, TF32
 from promptatlas.base.rng import named_rng
 from promptatlas.evaluation import evaluate
-from promptatlas.methods import names, settings
+from promptatlas.methods import module_class, names, settings
 from promptatlas.records.prompt_file import TunedPrompt
 from promptatlas.tasks.prepared import PreparedTask
 from promptatlas.training import adapters, multitask, single_task
@@ -215,8 +215,9 @@ def _shared_twice(
 
 
 def _adapter(both: dict[str, Backbone], method: str, task: Any, known: dict[str, Any]) -> dict[str, Any]:
-    chosen = settings(method, {"alpha_steps": 40, "beta_steps": 40} | ({"epochs": 4} if method.endswith("_f") else {}))
-    make: Callable[..., Any] = adapters.tip_adapter_f if "epochs" in chosen else adapters.tip_adapter
+    small = {"alpha_steps": 40, "beta_steps": 40, "epochs": 4}
+    chosen = settings(method, {key: value for key, value in small.items() if key in settings(method)})
+    make: Callable[..., Any] = module_class(method)
     answers, choices = [], []
     for model in both.values():
         train, validation = (adapters.Examples(*part) for part in _tensors(model, task, known))
@@ -227,7 +228,7 @@ def _adapter(both: dict[str, Backbone], method: str, task: Any, known: dict[str,
         order = (named_rng("order", method, task.task.name, 1),) if "epochs" in chosen else ()
         adapter = make(chosen, model.logit_scale, weights, train, validation, task.task.metric, *order)
         answers.append(adapter.logits(torch.from_numpy(known["encoded"]["features_test"]).to(model.device)))
-        choices.append((adapter.choice.alpha, adapter.choice.beta, adapter.best_epoch))
+        choices.append((*adapter.chosen.values(), adapter.best_epoch))
     return {"answers": distance(answers[1], answers[0]), "same choice": choices[0] == choices[1], "choice": str(choices[1])}
 
 

@@ -229,7 +229,7 @@ def test_the_benchmark_of_the_search_makes_the_same_choice_both_ways(monkeypatch
 
 
 def test_adapters_are_methods_of_their_own_kind_with_checked_settings():
-    assert names("adapter") == ["tip_adapter", "tip_adapter_f", "prompt_adapter", "prompt_adapter_f"]
+    assert names("adapter") == ["tip_adapter", "tip_adapter_f", "prompt_adapter", "prompt_adapter_f", "task_res", "lp_plus_plus"]
     assert not set(names("adapter")) & set(names())
     assert settings("prompt_adapter_f")["learning_rate"] == 0.005 and settings("tip_adapter_f", preset="mini")["epochs"] == 20
     with pytest.raises(UserError, match=r"settings\.tip_adapter\.momentum: unknown setting"):

@@ -20,7 +20,8 @@ from promptatlas.backbone.passes import Room
 from promptatlas.methods import names, settings
 from promptatlas.training import multitask, shared_learner, single_task
 from promptatlas.training.adapters import cache
-from promptatlas.training.adapters.tip_adapter import _answers, _step
+from promptatlas.training.adapters.tip_adapter import _answers
+from promptatlas.training.adapters.trained import step
 from promptatlas.training.learners import BatchedLearners
 from promptatlas.training.optimisers import AdamW
 from promptatlas.training.schedule import optimiser
@@ -139,7 +140,7 @@ def test_a_step_of_an_adapter_waits_for_nothing():
     features, values, weights = (torch.randn(shape, device="meta") for shape in ((8, 6), (8, 3), (3, 6)))
     logits = partial(_answers, features, 10.0, weights, cache.Cache(keys, values), 1.0, 1.0, rows)
     with Copies() as copies:
-        assert _step(optimizer, logits, torch.arange(8, device="meta")[rows] % 3, Room()).is_meta
+        assert step(optimizer, logits, torch.arange(8, device="meta")[rows] % 3, Room()).is_meta
     assert not copies.counted
 
 

@@ -8,7 +8,7 @@ import torch
 
 from promptatlas.methods import settings
 from promptatlas.training import schedule, single_task
-from promptatlas.training.optimisers import SGD, AdamW
+from promptatlas.training.optimisers import SGD, Adam, AdamW
 from small_tasks import SMALL, draws_of, write_task
 from tiers import mostly_slow
 
@@ -48,6 +48,15 @@ class WrittenAdamW(Written):
         state.update(m=m, v=v, t=t)
 
 
+class WrittenAdam(Written):
+    def change(self, state, p, gradient):
+        m, v, t = state.get("m", torch.zeros_like(p)), state.get("v", torch.zeros_like(p)), state.get("t", 0) + 1
+        gradient = gradient + self.decay * p
+        m, v = m.lerp(gradient, 1 - 0.9), v.mul(0.999).addcmul(gradient, gradient, value=1 - 0.999)
+        p.addcdiv_(m, v.sqrt().div((1 - 0.999**t) ** 0.5).add(self.last or 1e-8), value=-self.rate / (1 - 0.9**t))
+        state.update(m=m, v=v, t=t)
+
+
 # ours, torch's class, the equations; each of a list of parameters
 CASES = {
     "sgd": (SGD, lambda p: torch.optim.SGD(p, 0.1, momentum=0.9, weight_decay=0.01), WrittenSGD, (0.1, 0.01, 0.9)),
@@ -55,6 +64,8 @@ CASES = {
     "adamw": (AdamW, lambda p: torch.optim.AdamW(p, 0.01, weight_decay=5e-4), WrittenAdamW, (0.01, 5e-4)),
     "adamw, no decay": (AdamW, lambda p: torch.optim.AdamW(p, 0.01, weight_decay=0), WrittenAdamW, (0.01, 0.0)),
     "adamw, Tip-Adapter": (AdamW, lambda p: torch.optim.AdamW(p, 0.01, eps=1e-4, weight_decay=0.01), WrittenAdamW, (0.01, 0.01, 1e-4)),
+    "adam": (Adam, lambda p: torch.optim.Adam(p, 0.01, weight_decay=0.01), WrittenAdam, (0.01, 0.01)),
+    "adam, TCP": (Adam, lambda p: torch.optim.Adam(p, 0.01, eps=1e-3, weight_decay=5e-4), WrittenAdam, (0.01, 5e-4, 1e-3)),
 }
 
 

@@ -1,13 +1,16 @@
 """Class weights that adapters take from a prompt."""
 
+from types import SimpleNamespace
+
 import pytest
 import torch
 import torch.nn.functional as F
 
-from naive_towers import NAMES, naive_text
+from naive_towers import NAMES, naive_text, tokenize
 from promptatlas.backbone.prompts import Prompts
 from promptatlas.base.errors import UserError
 from promptatlas.methods import settings
+from promptatlas.runs.adapt import Adapt
 from promptatlas.training.adapters import class_weights
 from promptatlas.training.learners import BatchedLearners
 
@@ -31,3 +34,29 @@ def test_a_prompt_that_changes_with_the_image_is_refused(tiny_backbone):
     prompts = BatchedLearners("cocoop", settings("cocoop"), tiny_backbone.architecture, [1], tiny_backbone).prompts()
     with pytest.raises(UserError, match="changes with the image"):
         class_weights(tiny_backbone, tuple(NAMES), prompts)
+
+
+def test_task_res_takes_class_features_of_their_own_length_and_underscores_as_asked(tiny):
+    """The mean over sentences of what the text tower gives; in the zero-shot weights each sentence has length one before and after."""
+    model, backbone = tiny
+    templates = ("a photo of a {}.", "the {}")
+
+    def by_open_clip(names):
+        return torch.stack([model.encode_text(tokenize([own.replace("{}", name) for name in names])) for own in templates])
+
+    each = by_open_clip([name.replace("_", " ") for name in NAMES])
+    task = SimpleNamespace(class_names=tuple(name.replace(" ", "_") for name in NAMES), templates=templates)
+    at = SimpleNamespace(model=backbone, tasks={"things": SimpleNamespace(task=task)})
+    study = SimpleNamespace(hand_written=lambda task: task)
+
+    def raw(underscores):
+        return Adapt._raw(SimpleNamespace(at=at, study=study, settings={"underscores": underscores}), "things")
+
+    torch.testing.assert_close(raw("spaces"), each.mean(0), atol=1e-5, rtol=1e-5)
+    assert raw("spaces").norm(dim=1).std() > 1e-3
+    torch.testing.assert_close(
+        backbone.class_features(task.class_names, templates), F.normalize(F.normalize(each, dim=-1).mean(0), dim=-1), atol=1e-5, rtol=1e-5
+    )
+    written = by_open_clip(task.class_names).mean(0)
+    torch.testing.assert_close(raw("as_released"), written, atol=1e-5, rtol=1e-5)
+    assert not torch.allclose(written, each.mean(0), atol=1e-3)

@@ -18,6 +18,8 @@ SETTINGS = {
     "tip_adapter": {"alpha_steps": 20, "beta_steps": 20},
     "tip_adapter_f": {"epochs": 4, "alpha_steps": 20, "beta_steps": 20, "learning_rate": 0.05},
     "prompt_adapter": {"alpha_steps": 20, "beta_steps": 20},
+    "task_res": {"epochs": 4, "select": "best_validation"},
+    "lp_plus_plus": {"epochs": 20},
 }
 METHODS = ["coop", "tip_adapter", "softcpt"]
 

@@ -161,6 +161,7 @@ def test_a_target_with_test_images_only_is_measured(tmp_path, finished):
         ({"design": "base_to_new"}, ("`glasses` has 2 classes", "two each")),
         ({"design": "base_to_new", "tasks": ["shapes", "scenes"]}, ("`scenes` marks several classes", "leave it out")),
         ({"design": "base_to_new", "tasks": TASKS, "methods": ["coop", "tip_adapter"]}, ("tip_adapter", "leave it out")),
+        ({"design": "cross_dataset", "sources": ["colors"], "methods": ["coop", "task_res", "lp_plus_plus"]}, ("task_res", "leave it out")),
         ({"design": "base_to_new", "tasks": TASKS, "only": "shapes"}, ("unknown source `shapes`", "`shapes@base`")),
     ],
 )

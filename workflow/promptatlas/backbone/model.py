@@ -1,6 +1,8 @@
 """A frozen CLIP-like model read from its exported folder."""
 
+from collections.abc import Callable
 from dataclasses import dataclass, field
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -50,19 +52,25 @@ class Backbone:
         """What else to try where numbers overflow, to end a sentence; empty where float32 does."""
         return " or set `precision` to tf32 or float32" if self.precision == FLOAT16 else ""
 
-    @torch.no_grad()
     def class_features(self, class_names: tuple[str, ...], templates: tuple[str, ...]) -> Tensor:
         """Zero-shot class weights (C, embed_dim): the normalised mean over templates of normalised features."""
-        per_template = []
-        for template in templates:
-            texts = [template.replace("{}", name.replace("_", " ")) for name in class_names]
-            rows = plain_sentences(self.tokenizer, texts)
-
-            def some(part: slice, rows: list[list[int]] = rows) -> Tensor:
-                return F.normalize(self.text(self.text.layout(rows[part]))[0], dim=-1)
-
-            per_template.append(joined(in_passes(some, len(rows), len(rows), self.room, "class names")))
+        names = tuple(name.replace("_", " ") for name in class_names)
+        per_template = [self._of_sentences(names, template, partial(F.normalize, dim=-1)) for template in templates]
         return F.normalize(torch.stack(per_template).mean(0), dim=-1)
+
+    def raw_class_features(self, names: tuple[str, ...], templates: tuple[str, ...]) -> Tensor:
+        """The mean over templates of features (C, embed_dim) as the text tower gives them, of names as they are written (TaskRes)."""
+        return torch.stack([self._of_sentences(names, template, lambda features: features) for template in templates]).mean(0)
+
+    @torch.no_grad()
+    def _of_sentences(self, names: tuple[str, ...], template: str, then: Callable[[Tensor], Tensor]) -> Tensor:
+        """What `then` makes of the features of some sentences at a time, (C, embed_dim)."""
+        rows = plain_sentences(self.tokenizer, [template.replace("{}", name) for name in names])
+
+        def some(part: slice) -> Tensor:
+            return then(self.text(self.text.layout(rows[part]))[0])
+
+        return joined(in_passes(some, len(rows), len(rows), self.room, "class names"))
 
 
 _IMAGES: dict[str, type[ImageTower]] = {"vit": VisionTower, "resnet": ResNet, "siglip": SiglipVision, "opaque": OpaqueTower}

@@ -181,6 +181,29 @@ register(
     title="Prompt-Adapter-F", description="the same with trained cache keys",
     revision=2, **PROMPT, **GRID, **CACHE, learning_rate=Setting(0.005, FALLING),
 )  # fmt: skip
+# TaskRes: configs/trainers/TaskRes/*.yaml and main.sh, with Dassl's schedule. 100 epochs with 1, 2 and 4 images per class; alpha 1 on
+# Flowers; rate .0002 on ImageNet.
+register(
+    "task_res", "promptatlas.training.adapters:task_res", "adapter",
+    title="TaskRes", description="class weights of hand-written sentences and a trained residual beside each",
+    raw_weights=True,
+    alpha=Setting(0.5, "weight of the residual"),
+    underscores=Setting(
+        "spaces", "what becomes of underscores in class names: spaces, or they stay as in the release", choices=("spaces", "as_released")
+    ),
+    epochs=200, batch_size=256, learning_rate=0.002, weight_decay=Setting(5e-4, "of Adam, a part of the gradient", zero=True),
+    warmup_epochs=1, warmup_learning_rate=1e-5, select="last",
+)  # fmt: skip
+# LP++: lp_plus_plus in the authors' trainers. Step sizes follow from the features.
+register(
+    "lp_plus_plus", "promptatlas.training.adapters:lp_plus_plus", "adapter",
+    title="LP++", description="a linear probe on all few-shot images at once that blends class weights of sentences into its own",
+    epochs=300, momentum=0.9, select="best_validation",
+    alpha_gradient=Setting(
+        "paper", "along which a step of the blend goes: the gradient as it is, or the sum of all so far, which the release never clears",
+        choices=("paper", "as_released"),
+    ),
+)  # fmt: skip
 # CLIP's hand-written sentences, and its linear probe: C from 1e-6 to 1e6, iterations of L-BFGS (Radford et al. 2021, appendix A.3).
 register(
     "zero_shot", "promptatlas.evaluation.evaluate:zero_shot", "baseline",

@@ -59,17 +59,23 @@ where a study can have it the authors' way, the last column says by which key.
 | SoftCPT | names of tasks and splits, not published | titles of the catalogue; CoOp's splits, or drawn ones | |
 | SoftCPT's general tasks | scores by class on Caltech-101, Aircraft, Flowers and Pets | accuracy, as CoOp has it | |
 | all adapters | factor 100 on the cosines of text | the backbone's own logit scale, which is 100 for OpenAI's weights; alpha is in units of its logits | |
-| all adapters | keys are means of ten random crops; trained on new crops in each epoch | one image as it was prepared | |
-| all adapters | first alpha by data set, 1.17 to 10 | 1.17, that of ImageNet | `alpha` |
-| all adapters | grids by data set: alpha to between 3 and 50, beta to between 7 and 50 (Prompt-Adapter also to 100), 20 or 200 alphas and 200 betas | both to 20, 200 each | `alpha_max`, `alpha_steps`, `beta_max`, `beta_steps` |
+| Tip-Adapter, Prompt-Adapter | keys are means of ten random crops; trained on new crops in each epoch | one image as it was prepared | |
+| Tip-Adapter-F, Prompt-Adapter-F | first alpha by data set, 1.17 to 10 | 1.17, that of ImageNet | `alpha` |
+| Tip-Adapter, Prompt-Adapter | grids by data set: alpha to between 3 and 50, beta to between 7 and 50 (Prompt-Adapter also to 100), 20 or 200 alphas and 200 betas | both to 20, 200 each | `alpha_max`, `alpha_steps`, `beta_max`, `beta_steps` |
 | Tip-Adapter-F, Prompt-Adapter-F | 100 epochs on EuroSAT, else 20 | 20 | `epochs` |
 | Prompt-Adapter-F | rate .001 on Aircraft, Flowers and ImageNet, .01 on UCF101, else .005 | .005 | `learning_rate` |
 | Prompt-Adapter-F | batches of 64 on ImageNet, else 256 | 256 | `batch_size` |
 | Tip-Adapter-F, Prompt-Adapter-F | the epoch is chosen on test images; the better of it and of the searched alpha and beta is reported | on validation images; alpha and beta are always searched | |
-| all adapters | alpha and beta are searched on all validation images of a data set | on the few of the draw | |
+| Tip-Adapter, Prompt-Adapter | alpha and beta are searched on all validation images of a data set | on the few of the draw | |
 | all adapters | one seed; a class with too few images has some twice | the study's seeds; every image once | |
 | Tip-Adapter on ImageNet | class weights from seven sentences | from the catalogue's one | `templates` of the task |
 | Prompt-Adapter | a prompt of MVLPT from up to 20 images per class of the 11 tasks, for any number of images | a prompt that saw the study's own draws; by default CoOp-MT's, 50 epochs, the last, class name at the end | `class_weights: multitask`, `multitask: all` |
+| TaskRes | 100 epochs with 1, 2 and 4 images per class, 200 with 8 and 16; rate .0002 on ImageNet; alpha 1 on Flowers | 200 epochs, .002, .5 | `epochs`, `learning_rate`, `alpha` |
+| TaskRes | underscores stay in class names | spaces in their place | `underscores: as_released` |
+| TaskRes | seven sentences and CoOp's own on ImageNet; "enhanced" class features, of which only files are released | the catalogue's sentences; as the text tower gives them | `templates` of the task |
+| LP++ | the gradient of alpha is never cleared | it is, as the paper has it | `alpha_gradient: as_released` |
+| LP++ | as many validation images as training images | those of the draw | |
+| LP++ | features of one random crop of .5 to 1, flipped at random, in half precision; classes with too few images have some twice | one image as it was prepared, float32; every image once | |
 | linear probe | features as the image tower gives them, in CLIP's paper those before the projection | after it, of length one, centred | |
 | linear probe | C searched to an eighth of a decade | to a half | `halvings: 4` |
 | linear probe | draws of its own | those of the prompts | |"""  # noqa: E501 - rows of a Markdown table

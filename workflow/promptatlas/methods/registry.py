@@ -35,7 +35,8 @@ class Method:
     "shared" is trained on several tasks at once; "adapter" works on frozen features of one task; "baseline" is measured in every
     study. title: how its paper writes it. description: what it is, in a line. settings: all it has, with the paper's defaults.
     presets: what a preset sets otherwise for this method. visual: it puts prompts into the image tower, which has to be a ViT.
-    by_image: every image has class weights of its own. counts_words: there are as many context vectors as `initial` words.
+    by_image: every image has class weights of its own. raw_weights: of an adapter, it takes class features as the text tower gives them.
+    counts_words: there are as many context vectors as `initial` words.
     revision: of an adapter, raised by hand when a change may move what this method alone gives; its results become stale, and no
     other's. code: of a method from a plugin, the hash of the files that register it and hold its class; "" for any other.
     """
@@ -49,6 +50,7 @@ class Method:
     visual: bool = False
     by_image: bool = False
     counts_words: bool = False
+    raw_weights: bool = False
     revision: int = 1
     code: str = ""
 
@@ -71,6 +73,7 @@ def register(
     visual: bool = False,
     by_image: bool = False,
     counts_words: bool = False,
+    raw_weights: bool = False,
     revision: int = 1,
     **settings: Setting | str | int | float,
 ) -> None:
@@ -92,7 +95,9 @@ def register(
     if CODE in own:
         raise UserError(f"{place}: a setting cannot be called `{CODE}`; choose another name")
     module, code = _placed(place, kind, module, complete)
-    about = Method(module, kind, title or name, description, complete, presets or {}, visual, by_image, counts_words, revision, code)
+    about = Method(
+        module, kind, title or name, description, complete, presets or {}, visual, by_image, counts_words, raw_weights, revision, code
+    )  # fmt: skip
     for preset, changes in about.presets.items():
         if preset not in PRESETS:
             raise UserError(f"{place}: unknown preset `{plain(preset)}`; {suggest(preset, PRESETS)}")

@@ -156,7 +156,8 @@ def _adapting(method: MethodCosts, typical: Sequence[Size], scale: float, width:
 
     found: list[Benchmark] = []
     for size, grid, epochs in several:
-        settings = {**method.settings, "alpha_steps": 20, "beta_steps": grid} | ({"epochs": epochs} if trained else {})
+        small = {"alpha_steps": 20, "beta_steps": grid, "epochs": epochs}
+        settings = {**method.settings, **{key: value for key, value in small.items() if key in method.settings}}
         found.append((replace(method, settings=settings).adapting(size), partial(ready, settings, size)))
     return found
 

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from functools import partial
 from pathlib import Path
 from typing import Any
@@ -12,19 +12,25 @@ from torch import Tensor
 
 from promptatlas.base.rng import named_rng
 from promptatlas.methods import module_class, revision
+from promptatlas.methods.registry import known as registered
 from promptatlas.records import learner_file
 from promptatlas.records.fingerprint import digest
 from promptatlas.records.score import SCORE
+from promptatlas.runs.context import Context, OnDemand
 from promptatlas.runs.engine import Artifact, Batch, Step
 from promptatlas.runs.known import Known, OfMethod, described, numerics, scored
 from promptatlas.study.jobs import AdaptJob
 from promptatlas.study.study import Study
 from promptatlas.training import adapters
-from promptatlas.training.adapters import Adapter, Examples
+from promptatlas.training.adapters import Examples, Ready
 
 
 class Adapt(OfMethod[AdaptJob]):
     """The scores of one adapter."""
+
+    def __init__(self, at: Context, job: AdaptJob) -> None:
+        super().__init__(at, job)
+        self.raw: Mapping[str, Tensor] = OnDemand(self._raw)
 
     def steps(self) -> Iterator[Step]:
         batches = [
@@ -51,6 +57,8 @@ class Adapt(OfMethod[AdaptJob]):
     def class_weights(self, name: str, seed: int) -> tuple[dict[str, str], Callable[[], Tensor]]:
         """What the class weights of a task are made of, for the fingerprint, and how to get them."""
         source, path = self.settings.get("class_weights"), weights_file(self.study, self.settings, seed, name)
+        if path is None and registered(self.method).raw_weights:
+            return {"class_weights": f"raw {self.study.sentences}s"}, lambda: self.raw[name]
         if path is None:
             return {"class_weights": f"{self.study.sentences}s"}, lambda: self.known[name].class_features
         if source in self.study.shared_methods:
@@ -59,18 +67,24 @@ class Adapt(OfMethod[AdaptJob]):
         prompt, names = self.at.prompts[path], self.at.tasks[name].task.class_names
         return {"class_weights": prompt.fingerprint()}, lambda: adapters.class_weights(self.at.model, names, prompt.prompts)
 
+    def _raw(self, name: str) -> Tensor:
+        """Class features (C, D) as the text tower gives them."""
+        task = self.study.hand_written(self.at.tasks[name].task)
+        spaces = self.settings.get("underscores") != "as_released"
+        names = tuple(own.replace("_", " ") if spaces else own for own in task.class_names)
+        return self.at.model.raw_class_features(names, task.templates)
+
     def adapt(self, name: str, seeds: Sequence[int]) -> list[dict[str, Any]]:
         return [self._adapt(self.known[name], seed, self.inputs(name, seed)[1]) for seed in seeds]
 
     def _adapt(self, task: Known, seed: int, weights: Callable[[], Tensor]) -> dict[str, Any]:
         started = time.perf_counter()
         adapter = adapted(self.method, self.settings, self.at.model.logit_scale, weights(), task, seed)
-        choice, logits = adapter.choice, adapter.logits(task.test)
-        chosen = {"epoch": adapter.best_epoch, "alpha": choice.alpha, "beta": choice.beta}
-        return scored(self.method, seed, task, logits, time.perf_counter() - started, **chosen)
+        logits = adapter.logits(task.test)
+        return scored(self.method, seed, task, logits, time.perf_counter() - started, epoch=adapter.best_epoch, **adapter.chosen)
 
 
-def adapted(method: str, settings: dict, scale: float, weights: Tensor, known: Known, seed: int) -> Adapter:
+def adapted(method: str, settings: dict, scale: float, weights: Tensor, known: Known, seed: int) -> Ready:
     """The adapter that the few-shot images of one seed give with class weights (C, D) and the scale of their cosines.
 
     No test image is looked at.

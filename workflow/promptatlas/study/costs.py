@@ -130,19 +130,21 @@ class MethodCosts:
         return Work({f"share {self.name}: passes": epochs * (2 * steps + 1), f"share {self.name}: tokens": epochs * named})
 
     def adapting(self, size: Size) -> Work:
-        """One adapter: the search of alpha and beta, one beta at a time, and, if keys are trained, their epochs."""
-        grid, ranked = self.settings["beta_steps"], not metrics.lookup(size.metric).of_right_answers
+        """One adapter: the search of alpha and beta, one beta at a time, if it has one, and the epochs of what is trained: keys, or class
+        weights."""
+        grid, ranked = self.settings.get("beta_steps", 0), not metrics.lookup(size.metric).of_right_answers
         work = Work({
             f"adapt {self.name}: betas": grid,
             f"adapt {self.name}: looks": grid * size.validation * size.train * (size.classes if ranked else 1),
             f"adapt {self.name}: logits": grid * size.validation * size.classes,
-            f"adapt {self.name}: pairs": grid * self.settings["alpha_steps"] * ranked,
+            f"adapt {self.name}: pairs": grid * self.settings.get("alpha_steps", 0) * ranked,
         })  # fmt: skip
         if "epochs" in self.settings:
-            epochs, seen = self.settings["epochs"], (2 * size.train + size.validation) * size.train
-            work[f"adapt {self.name}: steps"] = epochs * (1 + math.ceil(size.train / self.settings["batch_size"]))
-            work[f"adapt {self.name}: keys"] = epochs * seen
-            work[f"adapt {self.name}: products"] = epochs * seen * size.classes
+            epochs, seen = self.settings["epochs"], 2 * size.train + size.validation
+            keys = size.train if grid else 0
+            work[f"adapt {self.name}: steps"] = epochs * (1 + math.ceil(size.train / self.settings.get("batch_size", size.train)))
+            work[f"adapt {self.name}: keys"] = epochs * seen * keys
+            work[f"adapt {self.name}: products"] = epochs * seen * (keys or 1) * size.classes
         return work
 
 

@@ -1,4 +1,4 @@
-"""SGD and AdamW of torch, by its functions.
+"""SGD, Adam and AdamW of torch, by its functions.
 
 The classes of torch.optim import torch's compiler at the first use, 3 s of every job that tunes, as long as all of torch takes;
 the functions that they call do not. On the CPU one parameter comes after the other; CUDA is given all of them in one kernel
@@ -8,9 +8,11 @@ the functions that they call do not. On the CPU one parameter comes after the ot
 from __future__ import annotations
 
 from abc import ABC, abstractmethod
+from typing import Any
 
 import torch
 from torch import Tensor
+from torch.optim.adam import adam
 from torch.optim.adamw import adamw
 from torch.optim.sgd import sgd
 
@@ -55,8 +57,8 @@ class SGD(Optimiser):
         )  # fmt: skip
 
 
-class AdamW(Optimiser):
-    """Loshchilov and Hutter 2019 (arXiv 1711.05101), algorithm 2, with the decay scaled by the rate as in torch."""
+class _Moments(Optimiser):
+    """What Adam and AdamW have in common."""
 
     def __init__(self, parameters: list[Tensor], rate: float, decay: float, epsilon: float = 1e-8) -> None:
         super().__init__(parameters, rate, decay)
@@ -68,7 +70,24 @@ class AdamW(Optimiser):
 
     def _change(self, moved: list[int], parameters: list[Tensor], gradients: list[Tensor]) -> None:
         means, squares, steps = map(list, zip(*(self.moments[number] for number in moved), strict=True))
-        adamw(
+        self._move(
             parameters, gradients, means, squares, [], steps, foreach=False, fused=self.fused, amsgrad=False, beta1=0.9, beta2=0.999,
             lr=self.rate, weight_decay=self.decay, eps=self.epsilon, maximize=False,
         )  # fmt: skip
+
+    @abstractmethod
+    def _move(self, *tensors: Any, **numbers: Any) -> None: ...
+
+
+class Adam(_Moments):
+    """Kingma and Ba 2015 (arXiv 1412.6980), algorithm 1; the decay is a part of the gradient (L2), as torch has it."""
+
+    def _move(self, *tensors: Any, **numbers: Any) -> None:
+        adam(*tensors, **numbers)
+
+
+class AdamW(_Moments):
+    """Loshchilov and Hutter 2019 (arXiv 1711.05101), algorithm 2, with the decay scaled by the rate as in torch."""
+
+    def _move(self, *tensors: Any, **numbers: Any) -> None:
+        adamw(*tensors, **numbers)

@@ -38,6 +38,14 @@ class Best(Generic[Choice]):
         return self._kept
 
 
+class Latest(Best[Choice]):
+    """Of equal scores the last, as LP++ has it."""
+
+    def offer(self, score: float, choice: Callable[..., Choice]) -> None:
+        if np.isfinite(score) and score >= self._score:
+            self._score, self._kept = score, choice()
+
+
 class Last(Best[Choice]):
     """What is offered last, whatever its score, as papers that train for a fixed number of epochs have it."""
 

@@ -6,43 +6,24 @@ epoch, and for ImageNet all three, on the test images.
 
 from __future__ import annotations
 
+import itertools
 import math
-from collections.abc import Callable
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from functools import partial
 
 import numpy as np
 import torch
 from torch import Tensor
 
-from promptatlas.backbone.accelerator import sent
-from promptatlas.backbone.passes import Room, in_passes, joined
-from promptatlas.base import memory
-from promptatlas.base.errors import UserError
-from promptatlas.base.stage import through
-from promptatlas.tasks import metrics
+from promptatlas.backbone.passes import Room
 from promptatlas.training import selection
 from promptatlas.training.adapters import cache as model
 from promptatlas.training.adapters.cache import Cache
 from promptatlas.training.adapters.search import Choice, axis, search
-from promptatlas.training.micro_batches import in_micro_batches
+from promptatlas.training.adapters.trained import Examples, batches, epochs, in_parts, step
 from promptatlas.training.optimisers import AdamW
-from promptatlas.training.selection import Best
-from promptatlas.training.single_task import loss
 
 EPSILON = 1e-4  # of AdamW, as released
-
-
-@dataclass(frozen=True)
-class Examples:
-    """features (N, D), or (P, N, D) of P augmented passes of the same images; labels (N,) or marks (N, C)."""
-
-    features: Tensor
-    labels: Tensor
-
-    @property
-    def passes(self) -> Tensor:
-        return self.features if self.features.dim() == 3 else self.features.unsqueeze(0)
 
 
 @dataclass(frozen=True)
@@ -58,9 +39,15 @@ class Adapter:
     history: list[dict] = field(default_factory=list)
     best_epoch: int = 0
 
-    def logits(self, features: Tensor) -> Tensor:
+    def logits(self, features: Tensor, room: Room | None = None) -> Tensor:
         """(N, C) of unit image features (N, D)."""
-        return _in_passes(features, self.scale, self.weights, self.cache, self.choice.alpha, self.choice.beta, Room())
+        own = self.scale, self.weights, self.cache, self.choice.alpha, self.choice.beta
+        return in_parts(lambda part: model.logits(part, *own), features, room or Room())
+
+    @property
+    def chosen(self) -> dict[str, float]:
+        """What the validation images chose beside the epoch."""
+        return {"alpha": self.choice.alpha, "beta": self.choice.beta}
 
 
 def tip_adapter(settings: dict, scale: float, weights: Tensor, train: Examples, validation: Examples, metric: str) -> Adapter:
@@ -76,58 +63,31 @@ def tip_adapter_f(
     kept = model.cache(train.features, train.labels, len(weights))
     keys = kept.keys.clone().requires_grad_()
     optimizer = AdamW([keys], settings["learning_rate"], settings["weight_decay"], EPSILON)
-    size, epochs, count = settings["batch_size"], settings["epochs"], train.passes.shape[1]
-    steps, step = epochs * -(-count // size), 0
-    alpha, beta, history = settings["alpha"], settings["beta"], []
-    best: Best[tuple[int, Cache]] = selection.epochs(settings)
-    room = Room()
-    truth, held = validation.labels.cpu().numpy(), train.passes.device
-    for epoch in through(range(epochs), "epoch"):
-        features = torch.nn.functional.normalize(train.passes[epoch % len(train.passes)], dim=-1)
-        rows, total = sent(order.permutation(count), held), torch.zeros((), dtype=torch.float64, device=held)
-        for batch in rows.split(size):
-            optimizer.rate = 0.5 * settings["learning_rate"] * (1 + math.cos(math.pi * step / steps))
-            answers = partial(_answers, features, scale, weights, Cache(keys, kept.values), alpha, beta, batch)
-            step, total = step + 1, total + _step(optimizer, answers, train.labels[batch], room)  # on the device: no step waits
-        mean = total.item() / count
-        if not math.isfinite(mean):
-            raise UserError("The adapter's loss is not a number; lower its learning_rate.")
-        now = Cache(keys.detach().clone(), kept.values)
-        logits = _in_passes(validation.features, scale, weights, now, alpha, beta, room)
-        score = metrics.score(metric, logits.cpu().numpy(), truth).value
-        history.append({"epoch": epoch + 1, "loss": mean, "validation_score": score})
-        best.offer(score, lambda now=now, epoch=epoch: (epoch + 1, now))
-    chosen, kept = best.taken()
-    return Adapter(scale, weights, kept, _chosen(settings, scale, weights, kept, validation, metric), history, chosen)
+    size, count, room = settings["batch_size"], train.passes.shape[1], Room()
+    steps, taken = settings["epochs"] * -(-count // size), itertools.count()
+    first = Choice(settings["alpha"], settings["beta"], math.nan)
 
+    def epoch(number: int) -> Tensor:
+        features, total = train.unit(number), torch.zeros((), dtype=torch.float64, device=keys.device)
+        for rows in batches(count, size, order, keys.device):
+            optimizer.rate = 0.5 * settings["learning_rate"] * (1 + math.cos(math.pi * next(taken) / steps))
+            answers = partial(_answers, features, scale, weights, Cache(keys, kept.values), first.alpha, first.beta, rows)
+            total = total + step(optimizer, answers, train.labels[rows], room)  # on the device: no step waits
+        return total / count
 
-def _step(optimizer: AdamW, answers: Callable[[slice], Tensor], labels: Tensor, room: Room) -> Tensor:
-    """One step down; returns the loss before it, summed over the images that `answers` are of."""
+    def now() -> tuple[Adapter, Tensor]:
+        ready = Adapter(scale, weights, Cache(keys.detach().clone(), kept.values), first)
+        return ready, ready.logits(validation.features, room)
 
-    def piece(part: slice) -> Tensor:
-        own = labels[part]
-        value = loss(answers(part)[None], own[None], torch.ones(1, len(own), device=own.device))[0]
-        (value * (len(own) / len(labels))).backward()
-        return value.detach().double() * len(own)
-
-    total = in_micro_batches(piece, optimizer.zero_grad, len(labels), len(labels), room, "images of a step")
-    optimizer.step()
-    return total
+    best: selection.Best[tuple[int, Adapter]] = selection.epochs(settings)
+    chosen, adapter, history = epochs(settings["epochs"], epoch, now, best, validation.labels, metric, "lower its learning_rate")
+    choice = _chosen(settings, scale, weights, adapter.cache, validation, metric)
+    return replace(adapter, choice=choice, history=history, best_epoch=chosen)
 
 
 def _answers(features: Tensor, scale: float, weights: Tensor, cache: Cache, alpha: float, beta: float, rows: Tensor, part: slice) -> Tensor:
     """Logits (B, C) of some of the `rows` of features (N, D)."""
     return model.logits(features[rows[part]], scale, weights, cache, alpha, beta)
-
-
-def _in_passes(features: Tensor, scale: float, weights: Tensor, cache: Cache, alpha: float, beta: float, room: Room) -> Tensor:
-    """Logits (N, C) of features (N, D), of as many images at once as fit."""
-
-    def some(part: slice) -> Tensor:
-        return model.logits(features[part], scale, weights, cache, alpha, beta)
-
-    with memory.told("an adapter runs out of GPU memory with a single image; use a GPU with more memory."):
-        return joined(in_passes(some, len(features), len(features), room, "images"))
 
 
 def _chosen(settings: dict, scale: float, weights: Tensor, cache: Cache, validation: Examples, metric: str) -> Choice:
