@@ -9,7 +9,7 @@ import pytest
 import torch
 from open_clip.pretrained import get_pretrained_cfg
 
-from promptatlas.backbone import checkpoints, export, kinds, model, origin, published
+from promptatlas.backbone import checkpoints, export, kinds, model, origin, parts, published
 from promptatlas.backbone.preprocessing import Preprocessing
 from promptatlas.base.errors import UserError
 from tiers import mostly_slow
@@ -58,16 +58,42 @@ def test_every_supported_model_has_exactly_open_clips_weights(name):
 @pytest.mark.parametrize(
     ("name", "reason"),
     [
-        ("coca_ViT-B-32", "captioning model"),
         ("roberta-ViT-B-32", "text tower is 'roberta-base'"),
-        ("ViT-H-14-CLIPA", "another tokenizer (bert-base-uncased)"),
-        ("MobileCLIP2-S0", "no_causal_mask"),
+        ("nllb-clip-base-siglip", "text tower is 'facebook/nllb-200-distilled-600M'"),
     ],
 )
 def test_other_models_are_refused_with_the_reason_and_a_remedy(name, reason):
     assert kinds.kind(name) == "unsupported" and reason in kinds.sentence(name)
     with pytest.raises(UserError, match="`promptatlas models` lists those that are, such as 'ViT-B-16'"):
         origin.origin(name, "openai")
+
+
+@pytest.mark.parametrize(
+    ("text", "reason"),
+    [
+        ({"hf_tokenizer_name": "bert-base-uncased"}, "another tokenizer (bert-base-uncased)"),
+        ({"vocab_size": 32000}, "its vocabulary of 32000 tokens is not CLIP's"),
+        ({"ls_init_value": 0.1}, "none of those known here (ls_init_value)"),
+        ({"no_causal_mask": True, "pool_type": "first"}, "none of those known here (pool_type)"),
+    ],
+)
+def test_a_text_tower_of_which_a_part_is_unknown_is_refused(text, reason):
+    found = parts.parts({"embed_dim": 8, "vision_cfg": {}, "text_cfg": text})
+    assert reason in found.refused and not found.image
+
+
+@pytest.mark.parametrize(
+    ("vision", "image"),
+    [
+        ({}, "vit"),
+        ({"ls_init_value": 0.1}, "opaque"),
+        ({"layers": [1, 1, 1, 1]}, "resnet"),
+        ({"timm_model_name": "convnext_base"}, "opaque"),
+    ],
+)
+def test_an_image_tower_of_which_a_part_is_unknown_is_open_clips(vision, image):
+    found = parts.parts({"embed_dim": 8, "vision_cfg": vision, "text_cfg": {}})
+    assert (found.image, bool(found.closed), found.refused) == (image, image != "vit", "")
 
 
 def test_the_embedded_model_and_supported_ones_need_no_excuse():

@@ -11,7 +11,7 @@ from safetensors.torch import save_file
 from timm.models.vision_transformer import VisionTransformer
 from tokenizers import Tokenizer as Rust, models, normalizers, pre_tokenizers, processors
 
-from promptatlas.backbone import export, load
+from promptatlas.backbone import export, load, publishers
 from promptatlas.backbone.classifier import PromptedClassifier
 from promptatlas.backbone.preprocessing import Preprocessing
 from promptatlas.backbone.prompts import Prompts
@@ -213,7 +213,7 @@ def test_a_wrong_tokenizer_is_told_in_one_sentence(content, tmp_path):
     publishers_tokenizer().save(str(tmp_path / "tokenizer.json"))
     (tmp_path / "tokenizer_config.json").write_text(content)
     with pytest.raises(UserError, match=r"put whole tokenizer\.json and tokenizer_config\.json beside the weights"):
-        export.siglip_tokenizer(FIRST["text_cfg"], tmp_path)
+        publishers.tokenizer("siglip", FIRST["text_cfg"], tmp_path)
 
 
 def test_a_tokenizer_that_is_not_beside_the_weights_is_fetched(tmp_path, monkeypatch):
@@ -222,8 +222,8 @@ def test_a_tokenizer_that_is_not_beside_the_weights_is_fetched(tmp_path, monkeyp
     publishers_tokenizer().save(str(hub / "tokenizer.json"))
     (hub / "tokenizer_config.json").write_text('{"pad_token": "<pad>"}')
     asked = []
-    monkeypatch.setattr(export, "hf_hub_download", lambda repository, name: asked.append(repository) or str(hub / name))
-    tokenizer = export.siglip_tokenizer(FIRST["text_cfg"], tmp_path)
+    monkeypatch.setattr(publishers, "hf_hub_download", lambda repository, name: asked.append(repository) or str(hub / name))
+    tokenizer = publishers.tokenizer("siglip", FIRST["text_cfg"], tmp_path)
     assert tokenizer.sentence(tokenizer.encode("cat")) == reference_ids(["cat"])[0].tolist()
     assert set(asked) == {"nobody/none"}
 

@@ -18,13 +18,15 @@ NARROW = {"embed_dim": 48, "depth": 2, "num_heads": 3}
 # By the name of a model what its image tower has less of.
 SMALL: dict[str, dict[str, Any]] = {
     "convnext_base": {"depths": [1, 1, 1, 1], "dims": [16, 32, 48, 64]},
-    "convnext_large_d": {"depths": [1, 1, 1, 1], "dims": [16, 32, 48, 64]},
     "EVA01-g-14": NARROW,
     "EVA02-B-16": NARROW,
-    "EVA02-E-14": NARROW,
     "ViTamin-S": {"depth": 1},
     "PE-Core-T-16-384": {"depth": 1},
     "MobileCLIP-B": {"depth": 1},
+    "MobileCLIP2-S0": {"layers": (1, 1, 1, 1)},
+    "MobileCLIP2-S3": {"layers": (1, 1, 1, 1, 1), "embed_dims": (32, 64, 128, 256, 256)},
+    "MobileCLIP2-L-14": NARROW,
+    "coca_ViT-B-32": {"layers": 2, "width": 64},
 }
 WORDS = 49408
 

@@ -25,9 +25,13 @@ class Checkpoint:
     weights: dict[str, Tensor]
     openai: bool
 
-    def flat(self) -> Checkpoint:
-        """The same with the text tower's weights beside the others, as the oldest files have it, and not below `text.`."""
-        return Checkpoint({name.removeprefix("text."): value for name, value in self.weights.items()}, self.openai)
+    def flat(self, captions: bool = False) -> Checkpoint:
+        """The same with the text tower's weights beside the others, as the oldest files have it, and not below `text.`.
+
+        captions: whether there is a decoder, too, which writes captions and enters no feature.
+        """
+        kept = {name: value for name, value in self.weights.items() if not (captions and name.startswith("text_decoder."))}
+        return Checkpoint({name.removeprefix("text."): value for name, value in kept.items()}, self.openai)
 
 
 def read(path: Path) -> Checkpoint:

@@ -13,8 +13,8 @@ from promptatlas.backbone import Backbone
 from promptatlas.backbone.packed_sentences import PackedSentences
 from promptatlas.backbone.passes import in_passes, joined
 from promptatlas.backbone.prompts import Prompts
-from promptatlas.backbone.siglip import Whole
 from promptatlas.backbone.text import sentences
+from promptatlas.backbone.whole_text import Whole
 
 # Tokens per pass through a tower: on a CPU what stays in the cache; on a GPU what keeps an H200 busy, with 7.4 GiB for ViT-B/16 where eight
 # times as many took 55 GiB and as long (benchmarks/gpu.py). Fewer images are evaluated at once when memory runs out.

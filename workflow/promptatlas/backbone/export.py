@@ -15,26 +15,24 @@ import open_clip
 import timm
 import timm.layers
 import torch
-from huggingface_hub import hf_hub_download
 from huggingface_hub.constants import HF_HUB_CACHE
 from open_clip.pretrained import download_pretrained
 from open_clip.tokenizer import SimpleTokenizer
 from safetensors import SafetensorError
 from safetensors.numpy import load_file
 from safetensors.torch import save_file
-from tokenizers import Tokenizer as Rust
 from torch import Tensor
 
-from promptatlas.backbone import checkpoints, kinds, preprocessing, published
+from promptatlas.backbone import checkpoints, kinds, preprocessing, published, publishers
 from promptatlas.backbone.architecture import USUAL_RESIZE, USUAL_TEXT, Architecture
 from promptatlas.backbone.checkpoints import Checkpoint
 from promptatlas.backbone.exported import ARCHITECTURE, RECORD, TOKENIZER, WEIGHTS
 from promptatlas.backbone.model import shapes
 from promptatlas.backbone.origin import Origin, origin
-from promptatlas.backbone.parts import CAUSAL, SIGLIP, TEXT, VISION, parts
+from promptatlas.backbone.parts import CAUSAL, FOREIGN_WORDS, SIGLIP, TEXT, VISION, parts
 from promptatlas.backbone.preprocessing import Preprocessing
 from promptatlas.backbone.resnet import STRIDE
-from promptatlas.backbone.tokenizer import SiglipTokenizer, Tokenizer
+from promptatlas.backbone.tokenizer import Tokenizer
 from promptatlas.base.errors import UserError
 from promptatlas.base.files import replace, sha256, whole
 from promptatlas.base.messages import one_line
@@ -87,8 +85,8 @@ def _published(model: str, pretrained: str) -> tuple[Architecture, dict[str, Ten
     described = kinds.described(source.description) if source.description else {}
     if not (listed or described or checkpoint.openai):
         listed = _listed_by_hash(path)
-    siglip, said_by = kinds.of(model).text == SIGLIP, ""
-    if not siglip:
+    words, said_by = kinds.of(model).text, ""
+    if words != SIGLIP:
         config["quick_gelu"], said_by = _activation(model, config, source, checkpoint, listed, described)
     architecture = _architecture(model, pretrained, config, preprocessing.of(model, source, listed), said_by)
     if described and (other := _difference(architecture, described["model_cfg"])):
@@ -97,9 +95,10 @@ def _published(model: str, pretrained: str) -> tuple[Architecture, dict[str, Ten
             f"backbone.model, `{kinds.LOCAL}{source.beside.parent}`."
         )
     vocabulary = config["text_cfg"].get("vocab_size", TEXT["vocab_size"])
-    weights = checkpoints.fitting(checkpoint if siglip else checkpoint.flat(), shapes(architecture, vocabulary), path, model)
-    words = siglip_tokenizer(TEXT | config["text_cfg"], path.parent) if siglip else tokenizer()
-    return architecture, weights, words
+    held = checkpoint if words == SIGLIP else checkpoint.flat("multimodal_cfg" in config)
+    weights = checkpoints.fitting(held, shapes(architecture, vocabulary), path, model)
+    foreign = publishers.tokenizer(words, TEXT | config["text_cfg"], path.parent) if words in FOREIGN_WORDS else None
+    return architecture, weights, foreign or tokenizer()
 
 
 def _download(model: str, tag: str, published: dict) -> Path:
@@ -186,26 +185,6 @@ def tokenizer() -> Tokenizer:
     source = SimpleTokenizer()
     merges = sorted(source.bpe_ranks, key=source.bpe_ranks.__getitem__)
     return Tokenizer.from_merges(source.encoder, merges)
-
-
-def siglip_tokenizer(text: dict, folder: Path) -> SiglipTokenizer:
-    """The tokenizer files beside the weights or, if there are none, those of the repository that `text` names.
-
-    Raises UserError if they cannot be fetched or read.
-    """
-    names = ("tokenizer.json", "tokenizer_config.json")
-    try:
-        if not all((folder / name).is_file() for name in names):
-            folder = Path(hf_hub_download(text["hf_tokenizer_name"], names[0])).parent
-            hf_hub_download(text["hf_tokenizer_name"], names[1])
-        token = json.loads((folder / names[1]).read_text())["pad_token"]
-        token = token["content"] if isinstance(token, dict) else token
-        return SiglipTokenizer.padded(Rust.from_file(str(folder / names[0])), token, text["context_length"])
-    except Exception as error:  # `tokenizers` raises bare Exceptions, the hub many kinds
-        raise UserError(
-            f"backbone: the tokenizer {text['hf_tokenizer_name']!r} cannot be read ({one_line(error)}); put whole "
-            f"{names[0]} and {names[1]} beside the weights."
-        ) from error
 
 
 def mini(folder: Path) -> tuple[dict, dict[str, Tensor]]:

@@ -11,18 +11,19 @@ import torch.nn.functional as F
 from safetensors import SafetensorError, safe_open
 from torch import Tensor, nn
 
+from promptatlas.backbone import parts
 from promptatlas.backbone.architecture import Architecture
 from promptatlas.backbone.exported import ARCHITECTURE, TOKENIZER, WEIGHTS, fingerprint
 from promptatlas.backbone.image_tower import ImageTower
 from promptatlas.backbone.opaque import COUNTER, OpaqueTower
-from promptatlas.backbone.parts import CAUSAL, SIGLIP
 from promptatlas.backbone.passes import Room, in_passes, joined
 from promptatlas.backbone.precision import FLOAT16, FLOAT32, compute_in
 from promptatlas.backbone.resnet import ResNet
 from promptatlas.backbone.siglip import SiglipText, SiglipVision
 from promptatlas.backbone.text import TextTower, plain_sentences
-from promptatlas.backbone.tokenizer import SiglipTokenizer, Tokenizer
+from promptatlas.backbone.tokenizer import ClipaTokenizer, PublishersTokenizer, SiglipTokenizer, Tokenizer
 from promptatlas.backbone.vision import VisionTower
+from promptatlas.backbone.whole_text import CocaText, MobileClipText, WholeText
 from promptatlas.base.errors import UserError
 
 
@@ -35,7 +36,7 @@ class Backbone:
     """
 
     architecture: Architecture
-    text: TextTower | SiglipText
+    text: TextTower | WholeText
     vision: ImageTower
     tokenizer: Tokenizer
     logit_scale: float
@@ -74,7 +75,14 @@ class Backbone:
 
 
 _IMAGES: dict[str, type[ImageTower]] = {"vit": VisionTower, "resnet": ResNet, "siglip": SiglipVision, "opaque": OpaqueTower}
-_TEXTS: dict[str, tuple[type[nn.Module], type[Tokenizer]]] = {CAUSAL: (TextTower, Tokenizer), SIGLIP: (SiglipText, SiglipTokenizer)}
+_TEXTS: dict[str, tuple[type[nn.Module], type[Tokenizer]]] = {
+    parts.CAUSAL: (TextTower, Tokenizer),
+    parts.SIGLIP: (SiglipText, SiglipTokenizer),
+    parts.MOBILECLIP: (MobileClipText, Tokenizer),
+    parts.COCA: (CocaText, Tokenizer),
+    parts.CLIPA: (WholeText, ClipaTokenizer),
+    parts.WORLDWIDE: (TextTower, PublishersTokenizer),
+}
 
 
 def towers(architecture: Architecture, vocabulary: int) -> nn.ModuleDict:
@@ -88,7 +96,7 @@ def shapes(architecture: Architecture, vocabulary: int) -> dict[str, tuple[int, 
     with torch.device("meta"):
         both: Any = towers(architecture, vocabulary)
         image = both["visual"].published()
-    prefix = "text." if architecture.text_tower == SIGLIP else ""
+    prefix = "text." if architecture.text_tower == parts.SIGLIP else ""
     weights = {prefix + key: value for key, value in both["text"].state_dict().items()}
     weights |= {f"visual.{key}": value for key, value in image.state_dict().items() if not key.endswith(COUNTER)}
     return {name: tuple(value.shape) for name, value in weights.items()} | {"logit_scale": ()}

@@ -18,7 +18,7 @@ _USUAL = {
     "timm_model_name": None, "tokenizer_kwargs": None, "hf_model_name": None,
 }  # fmt: skip
 
-CAUSAL, SIGLIP = "causal", "siglip"
+CAUSAL, SIGLIP, MOBILECLIP, COCA, CLIPA, WORLDWIDE = "causal", "siglip", "mobileclip", "coca", "clipa", "worldwide"
 # Text tower -> what its description says beside the sizes. Anything else is another tower, so that no part is overlooked.
 _TEXTS: dict[str, dict[str, tuple[Any, ...]]] = {
     CAUSAL: {"pool_type": (None, "argmax")},
@@ -27,9 +27,15 @@ _TEXTS: dict[str, dict[str, tuple[Any, ...]]] = {
         "norm_kwargs": ({"eps": 1e-6},), "act_kwargs": (None, {"approximate": "tanh"}), "hf_tokenizer_name": (...,),
         "proj_bias": (None, True), "proj_type": (None, "none"),
     },
+    MOBILECLIP: {"no_causal_mask": (True,), "pool_type": (None, "argmax")},
+    COCA: {"embed_cls": (True,), "output_tokens": (None, True), "pool_type": (None, "argmax")},
+    CLIPA: {
+        "no_causal_mask": (True,), "pool_type": ("last",), "tokenizer_kwargs": ({"strip_sep_token": True},), "hf_tokenizer_name": (...,),
+    },
+    WORLDWIDE: {"pool_type": ("eos",), "eos_id": (2,), "hf_tokenizer_name": (...,)},
 }  # fmt: skip
-WHOLE = (SIGLIP,)  # towers that read every sentence up to its full length
-_FOREIGN_WORDS = (SIGLIP,)  # towers whose vocabulary is not CLIP's
+WHOLE = (SIGLIP, MOBILECLIP, COCA, CLIPA)  # towers that read every sentence up to its full length
+FOREIGN_WORDS = (SIGLIP, CLIPA, WORLDWIDE)  # towers whose vocabulary is not CLIP's
 
 
 @dataclass(frozen=True)
@@ -52,8 +58,6 @@ def parts(config: Mapping[str, Any]) -> Parts:
         return Parts(refused=f"its text tower is {text['hf_model_name']!r} from the transformers library")
     if not isinstance(vision.get("image_size", 224), int):
         return Parts(refused="it reads images that are not square")
-    if "multimodal_cfg" in config:
-        return Parts(refused="it is a captioning model (CoCa)")
     words = next((name for name in _TEXTS if not _unlike(text, name)), "")
     if not words:
         return Parts(refused=_why_no_text(text))
@@ -78,7 +82,7 @@ def _unlike(text: Mapping[str, Any], name: str) -> list[str]:
     own = _TEXTS[name]
     found = _other(text, {*TEXT, *own}, {})
     found += [key for key, values in own.items() if ... not in values and text.get(key) not in values]
-    if name not in _FOREIGN_WORDS and text.get("vocab_size", TEXT["vocab_size"]) != TEXT["vocab_size"]:
+    if name not in FOREIGN_WORDS and text.get("vocab_size", TEXT["vocab_size"]) != TEXT["vocab_size"]:
         found.append("vocab_size")
     return found
 

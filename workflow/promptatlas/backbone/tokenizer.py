@@ -1,9 +1,9 @@
 """Text to token ids as a model was trained, read from `tokenizer.json`, without importing open_clip. Knows nothing of
 prompts.
 
-CLIP's merges come from open_clip's vocabulary at export, SigLIP's whole tokenizer from its publisher; the Rust
-`tokenizers` library applies them. Both clean a text first: mis-encoded text mended, HTML entities resolved, spaces
-collapsed, lower case; SigLIP's drops punctuation too.
+CLIP's merges come from open_clip's vocabulary at export, all others' whole tokenizers from their publishers; the Rust
+`tokenizers` library applies them. All clean a text first: mis-encoded text mended, HTML entities resolved, spaces
+collapsed; CLIP's and SigLIP's lower case, SigLIP's without punctuation.
 """
 
 from __future__ import annotations
@@ -71,18 +71,38 @@ class Tokenizer:
         return [self.start, *ids, self.end]
 
 
-class SiglipTokenizer(Tokenizer):
-    """SigLIP's: an end token, then padding up to the length of the text tower, which the tower reads like any word."""
+class PublishersTokenizer(Tokenizer):
+    """A whole tokenizer as its publisher has it, with what it puts around a text."""
 
     def __init__(self, rust: Rust) -> None:
-        """rust: with its publisher's special tokens and with padding to a fixed length; see `padded`."""
         self._rust = rust
-        self._padding: dict[str, Any] = rust.padding or {}
         rust.no_truncation()
         rust.no_padding()
         whole, text = rust.encode("a").ids, rust.encode("a", add_special_tokens=False).ids
         start = next(i for i in range(len(whole)) if whole[i : i + len(text)] == text)
         self._before, self._after = whole[:start], whole[start + len(text) :]
+
+    def clean(self, text: str) -> str:
+        return " ".join(html.unescape(html.unescape(ftfy.fix_text(text))).split())
+
+    def sentence(self, ids: list[int]) -> list[int]:
+        return [*self._before, *ids, *self._after]
+
+
+class ClipaTokenizer(PublishersTokenizer):
+    """CLIPA's: BERT's, whose separator after the text is made padding."""
+
+    def sentence(self, ids: list[int]) -> list[int]:
+        return [*self._before, *ids, *(0 for _ in self._after)]
+
+
+class SiglipTokenizer(PublishersTokenizer):
+    """SigLIP's: an end token, then padding up to the length of the text tower, which the tower reads like any word."""
+
+    def __init__(self, rust: Rust) -> None:
+        """rust: with its publisher's special tokens and with padding to a fixed length; see `padded`."""
+        self._padding: dict[str, Any] = rust.padding or {}
+        super().__init__(rust)
 
     @staticmethod
     def padded(rust: Rust, token: str, length: int) -> SiglipTokenizer:
@@ -103,5 +123,5 @@ class SiglipTokenizer(Tokenizer):
         return " ".join(text.translate(_PUNCTUATION).lower().split())
 
     def sentence(self, ids: list[int]) -> list[int]:
-        row = [*self._before, *ids, *self._after]
+        row = super().sentence(ids)
         return row + [self._padding["pad_id"]] * (self._padding["length"] - len(row))

@@ -6,7 +6,7 @@ import torch
 
 from promptatlas.backbone import export
 from promptatlas.backbone.model import Backbone, towers
-from promptatlas.backbone.parts import SIGLIP, TEXT
+from promptatlas.backbone.parts import CLIPA, SIGLIP, TEXT
 from promptatlas.backbone.precision import FLOAT32, compute_in
 from promptatlas.backbone.tokenizer import Tokenizer
 
@@ -34,7 +34,7 @@ def untrained(model: str, pretrained: str, device: str, precision: str = FLOAT32
     with torch.no_grad():
         for tensor in (*both.parameters(), *both.buffers()):
             tensor.fill_(0.01 if tensor.dim() == 2 else 1.0)
-    if architecture.text_tower == SIGLIP:
+    if architecture.text_tower in (SIGLIP, CLIPA):
         words = _Padded(words, architecture.context_length)
     compute_in(precision, both["text"], both["visual"])
     return Backbone(architecture, both["text"], both["visual"], words, SCALE, "untrained", precision)

@@ -21,8 +21,8 @@ from promptatlas.backbone import Backbone
 from promptatlas.backbone.accelerator import fetched, is_accelerator, sent
 from promptatlas.backbone.packed_sentences import PackedSentences
 from promptatlas.backbone.passes import in_passes, joined
-from promptatlas.backbone.siglip import Whole
 from promptatlas.backbone.text import sentences
+from promptatlas.backbone.whole_text import Whole
 from promptatlas.base import memory
 from promptatlas.base.errors import UserError
 from promptatlas.base.rng import named_rng, torch_rng

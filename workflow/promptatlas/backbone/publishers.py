@@ -1,0 +1,38 @@
+"""Tokenizers that are not CLIP's, from the files that their publishers keep."""
+
+import json
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Any
+
+from huggingface_hub import hf_hub_download
+from tokenizers import Tokenizer as Rust
+
+from promptatlas.backbone.parts import CLIPA, SIGLIP
+from promptatlas.backbone.tokenizer import ClipaTokenizer, PublishersTokenizer, SiglipTokenizer
+from promptatlas.base.errors import UserError
+from promptatlas.base.messages import one_line
+
+NAMES = ("tokenizer.json", "tokenizer_config.json")
+
+
+def tokenizer(words: str, text: Mapping[str, Any], folder: Path) -> PublishersTokenizer:
+    """The files beside the weights or, if there are none, those of the repository that `text` names.
+
+    words: of `parts.FOREIGN_WORDS`. Raises UserError if they cannot be fetched or read.
+    """
+    names = NAMES if words == SIGLIP else NAMES[:1]
+    try:
+        if not all((folder / name).is_file() for name in names):
+            folder = [Path(hf_hub_download(text["hf_tokenizer_name"], name)).parent for name in names][-1]  # all of them
+        rust = Rust.from_file(str(folder / NAMES[0]))
+        if words != SIGLIP:
+            return ClipaTokenizer(rust) if words == CLIPA else PublishersTokenizer(rust)
+        token = json.loads((folder / NAMES[1]).read_text())["pad_token"]
+        token = token["content"] if isinstance(token, dict) else token
+        return SiglipTokenizer.padded(rust, token, text["context_length"])
+    except Exception as error:  # `tokenizers` raises bare Exceptions, the hub many kinds
+        raise UserError(
+            f"backbone: the tokenizer {text['hf_tokenizer_name']!r} cannot be read ({one_line(error)}); put whole "
+            f"{' and '.join(names)} beside the weights."
+        ) from error
