@@ -14,7 +14,7 @@ from promptatlas.base.errors import UserError
 
 CLOSE = {"atol": 1e-5, "rtol": 1e-5}
 WORD = 343  # "x", in place of a context vector
-TEXTS = [f"a photo of a {name}." for name in NAMES]
+TEXTS = [*(f"a photo of a {name}." for name in NAMES), "what!;then?"]  # the last has the id 0, which is padding elsewhere
 
 
 @pytest.fixture(scope="module", params=small_towers.SMALL, ids=str)
