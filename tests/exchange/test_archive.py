@@ -79,7 +79,7 @@ def test_no_folder_of_the_machine_is_in_the_code_that_is_packed(folder):
 
 def test_the_record_of_an_atlas_lists_every_prompt_by_its_hash_in_the_archive(tmp_path, monkeypatch):
     monkeypatch.chdir(tmp_path)
-    packed = Study({"methods": ["coop"], "backbone": {"model": "mini", "pretrained": "mini"}})
+    packed = Study({"methods": ["coop"], "backbone": {"model": "mini", "pretrained": "mini"}, "precision": "tf32"})
     prompt = packed.paths.prompt("coop", 1, "shapes")
     prompt.parent.mkdir(parents=True)
     about = {"method": "coop", "told": f"trained in {tmp_path}"}
@@ -94,4 +94,4 @@ def test_the_record_of_an_atlas_lists_every_prompt_by_its_hash_in_the_archive(tm
     assert record["prompts"] == {"prompts/coop/seed1/shapes.safetensors": hashlib.sha256(written.read_bytes()).hexdigest()}
     assert written.read_bytes() != prompt.read_bytes() and str(tmp_path).encode() not in written.read_bytes()
     assert record["backbone"] == {"name": "mini", "model": "mini", "pretrained": "mini", "sha256": "1" * 64}
-    assert (record["version"], record["study"]) == (1, packed.name) and not found.otherwise
+    assert (record["version"], record["study"], record["precision"]) == (1, packed.name, "tf32") and not found.otherwise

@@ -5,6 +5,7 @@ import os
 import re
 import subprocess
 import sys
+import warnings
 from pathlib import Path
 
 import numpy as np
@@ -207,6 +208,47 @@ def test_the_card_is_shown(taken, capsys):
     assert ended.value.code == 0 and shown["method"] == "coop" and shown["class_names"] == "cat, annual crop land, stop_sign"
     assert shown["validation"] == "metric accuracy, score 0.7500, epoch 3" and "shots 4" in shown["draw"]
     assert promptatlas.load_prompt(taken).card.keys() == {*card.FIELDS}
+
+
+# Precision
+
+
+@pytest.mark.parametrize("precision", ["tf32", "float16"])
+def test_a_prompt_is_used_in_float32_unless_said_otherwise_and_a_mix_is_warned_of(precision, model, taken, given_images, tmp_path):
+    path = tmp_path / "things.safetensors"
+    fresh("vpt", model[1]).save(path, about(model[1], method="vpt", precision=precision))
+    prompt = promptatlas.load_prompt(path)
+    assert prompt.card["precision"] == precision
+    with pytest.warns(
+        UserWarning, match=rf"trained in {precision} and is used in float32: .*classifier\(precision='{precision}'\)"
+    ) as told:
+        plain = prompt.classifier(backbone=model[2] / "backbone")
+    assert plain.backbone.precision == "float32" and told[0].filename == __file__
+    with warnings.catch_warnings():
+        warnings.simplefilter("error")
+        own = prompt.classifier(backbone=model[2] / "backbone", precision=precision)
+        promptatlas.load_prompt(taken).classifier()
+        assert prompt.classifier(backbone=own.backbone).backbone is own.backbone
+    assert own.backbone.precision == precision
+    assert 0 < np.abs(own(given_images).logits - plain(given_images).logits).max() < 0.1
+    with pytest.raises(UserError, match=f"the backbone computes in {precision}, not in float32"):
+        prompt.classifier(backbone=own.backbone, precision="float32")
+    with pytest.raises(UserError, match="precision: 'bfloat16' is none of float32, tf32, float16"):
+        prompt.classifier(precision="bfloat16")
+
+
+def test_a_card_that_does_not_say_its_precision_takes_it_from_what_the_prompt_was_made_from(model, tmp_path):
+    path, silent = tmp_path / "things.safetensors", about(model[1])
+    for parts, found in (({}, None), ({"parts": json.dumps({"precision": "tf32"})}, "tf32")):
+        fresh("coop", model[1]).save(
+            path, {card.KEY: json.dumps({k: v for k, v in json.loads(silent[card.KEY]).items() if k != "precision"})} | parts
+        )
+        assert promptatlas.load_prompt(path).card["precision"] == found
+        fresh("coop", model[1]).save(path, {"seed": "1", "backbone": "a"} | parts)
+        assert promptatlas.load_prompt(path).card["precision"] == found
+    fresh("coop", model[1]).save(path, about(model[1], precision=16))
+    with pytest.raises(UserError, match="its precision is no text"):
+        promptatlas.load_prompt(path)
 
 
 # Backbones

@@ -17,7 +17,7 @@ import promptatlas
 from own_images import folder_of_images
 from promptatlas.base.errors import UserError
 from promptatlas.exchange import packed_prompts
-from promptatlas.recommendation import candidates
+from promptatlas.recommendation import candidates, words
 from promptatlas.tasks.mini import MINI_TASKS
 from tiers import mostly_slow
 from twins import TINY, twin
@@ -87,6 +87,15 @@ def test_prompts_of_another_backbone_are_counted_and_if_all_are_it_is_one_senten
     assert found.found.left_out == {"trained with another backbone (ViT-B-16/openai)": ["mine: prompts/coop/seed1/else.safetensors"]}
     told = sentence(images, copy / "prompts/coop/seed1/else.safetensors", backbone=copy / "backbone")
     assert "all 1 prompt were trained with another backbone (ViT-B-16/openai)" in told and "--backbone" in told
+
+
+def test_prompts_that_were_trained_in_another_precision_are_told(copy, study, images):
+    card = prompt_studies.about(study[1], "coop", "else", 1, precision="float16")
+    prompt_studies.prompt(study[1], "coop", 8).save(copy / "prompts/coop/seed1/else.safetensors", card)
+    plain, found = promptatlas.recommend(images, study[0]), promptatlas.recommend(images, copy)
+    (told,) = set(found.lines) - {line for line in found.lines if "precision" not in line and "float" not in line}
+    assert told.startswith("1 prompt trained in float16 computed in float32 here") and not any("float" in line for line in plain.lines)
+    assert words.summary(found)["precision"] == "float32"
 
 
 def test_without_the_backbone_it_is_said_how_to_get_it(study, images, tmp_path):

@@ -176,6 +176,7 @@ def test_files_hashes_versions_and_the_command_of_a_cell(made, tmp_path):
         assert f"results/mini/cells/frozen/coop/seed{seed}/{TARGET}/{SOURCE}.json fingerprint {seed}{11 * 'f'}…" in words
         assert f"results/mini/prompts/coop/seed{seed}/{SOURCE}.safetensors hash {seed}{11 * 'e'}…" in words
     about = made[2].origin
+    assert about["made"]["precision"] == "float32" and "computed in float32" in words
     assert f"made by promptatlas {about['made']['version']}" in words and "provenance.json" in words
     commands = [unescape(one) for one in re.findall(r"<pre>(.*?)</pre>", panel, re.S)]
     assert len(commands) == 1, "promptatlas rerun would not find the Snakefile"

@@ -24,10 +24,10 @@ def tables(failed: dict[tuple[str, str], tuple[int, ...]]):
     return tasks, transfer, baselines_table(tasks).assign(failed="")
 
 
-def page(tmp_path, failed) -> tuple[dict, str]:
+def page(tmp_path, failed, **config) -> tuple[dict, str]:
     tasks, transfer, baselines = tables(failed)
     summary = comparison.summary(transfer, tasks, baselines, methods_table(transfer, baselines), None, ())
-    few_shot.write(tasks, {"study": "synthetic"}, summary, tmp_path / "report.html")
+    few_shot.write(tasks, {"study": "synthetic"} | config, summary, tmp_path / "report.html")
     return summary, (tmp_path / "report.html").read_text()
 
 
@@ -87,6 +87,11 @@ def test_counts_are_of_what_was_measured(tmp_path):
     assert lead((tmp_path / "report.html").read_text()).startswith(
         "4 methods on 4 of 5 tasks with none, 16 images per class, 2 seeds: 28 scores."
     )
+
+
+def test_a_reduced_precision_is_told_and_the_usual_one_is_not(tmp_path):
+    told, usual = (lead(page(tmp_path, {}, **config)[1]) for config in ({"precision": "float16"}, {}))
+    assert told == f"{usual} Computed in float16." and "omputed" not in usual
 
 
 def test_a_difference_tells_of_how_many_tasks_and_pairs_it_is(tmp_path):

@@ -186,13 +186,14 @@ def test_measures_that_cannot_be_tested_and_counts_of_what_was_measured(tmp_path
     tables["transfer"] = tables["transfer"].assign(score=tables["transfer"]["score"].mask(lost))
     table = statistics.analyse(*(tables[name] for name in ("transfer", "similarity", "tasks")), permutations=99)
     summary = statistics.summary(tables["transfer"], tables["similarity"], table, tables["tasks"])
-    page.write(tables, CONFIG, cells(tables["transfer"], tables["tasks"]), tmp_path / "report.html", summary)
+    page.write(tables, CONFIG | {"precision": "tf32"}, cells(tables["transfer"], tables["tasks"]), tmp_path / "report.html", summary)
     document = seen(browse(tmp_path / "report.html", tmp_path))
     told = words(document, "similarity-untested")
     assert "label similarity (CoOp, the same for all pairs of tasks)" in told
     assert "known factor overlap (VPT, no value for any pair of tasks)" in told
     lead = words(document, "lead")
     assert "on each of 5 of 6 tasks" in lead and "100 measured cells, 3 seeds" in lead and "116 cells are missing" in lead
+    assert "Computed in tf32." in lead
 
 
 @needs_browser

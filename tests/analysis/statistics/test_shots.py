@@ -47,6 +47,18 @@ def test_every_pair_stands_in_both_directions(two):
     assert len(table) == 2 * (3 + 6 + 2 + 2)
 
 
+def test_studies_of_several_precisions_are_told_apart(two, tmp_path, capsys):
+    """What a study's configuration does not say is the usual one; published rows have none."""
+    assert {*shots.table(two)["precision"]} == {"float32"} and shots.mixed(shots.table(two)) == ""
+    (two[1] / "config.json").write_text(json.dumps({"precision": "float16"}))
+    table = shots.table(two)
+    assert {*zip(table["study"], table["precision"], strict=True)} == {("four", "float32"), ("one", "float16")}
+    with pytest.raises(SystemExit):
+        cli.main(["compare", *map(str, two), "-o", str(tmp_path / "out")])
+    told = capsys.readouterr()
+    assert "these studies computed in several precisions (one in float16; four in float32)" in told.err and "precisions" not in told.out
+
+
 def test_methods_are_held_against_zero_shot_and_shared_prompts_against_their_own(two):
     held = shots.baselines(shots.table(two))
     assert set(zip(held["prompt"], held["method"], held["base"], strict=True)) == {

@@ -18,7 +18,7 @@ from promptatlas.backbone.reduced import as_half, half_linear, tf32_linear, tf32
 from promptatlas.backbone.vision import VisionTower
 from promptatlas.base.errors import UserError
 
-FLOAT32, TF32, FLOAT16 = "float32", "tf32", "float16"
+FLOAT32, TF32, FLOAT16 = PRECISIONS = "float32", "tf32", "float16"
 # By device: whether numbers of half precision are kept as such. A CPU keeps them as float32, in which it multiplies faster.
 HALF = {"cpu": False, "cuda": True}
 # By device: whether QuickGELU is folded into the weights also in float32. Results of a CPU keep their bits.

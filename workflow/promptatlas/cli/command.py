@@ -264,6 +264,7 @@ def _compare(options: argparse.Namespace) -> int:
     from promptatlas.report import figures
 
     table = shots.table(options.studies)
+    configured.tell(filter(None, [shots.mixed(table)]))
     replace(options.output / "shots.csv", table.to_csv(index=False).encode())
     for path in (options.output / "shots.csv", *figures.draw_shots(table, options.output)):
         print(path)

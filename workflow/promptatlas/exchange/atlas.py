@@ -1,8 +1,8 @@
 """What makes the archive of a study an atlas that `promptatlas recommend` takes: a record of which backbone its prompts are for, where that
 is to be had, and of every prompt file in it, beside the summaries of its tasks' features.
 
-    {"version": 1, "study": ..., "promptatlas": ..., "backbone": {"name", "model", "pretrained", "sha256"}, "prompts": {file: sha256},
-     "features": {file: sha256}}
+    {"version": 1, "study": ..., "promptatlas": ..., "precision": ..., "backbone": {"name", "model", "pretrained", "sha256"},
+     "prompts": {file: sha256}, "features": {file: sha256}}
 """
 
 import json
@@ -26,6 +26,7 @@ def written(study: Study, prompts: Mapping[str, str], features: Mapping[str, str
         "version": json_record.KNOWN,
         "study": study.name,
         "promptatlas": version("promptatlas"),
+        "precision": study.config["precision"],
         "backbone": {
             "name": study.backbone.name,
             "model": study.config["backbone"]["model"],

@@ -6,6 +6,7 @@
 
 from __future__ import annotations
 
+import warnings
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -20,6 +21,7 @@ from promptatlas import backbone as backbones
 from promptatlas.backbone import Backbone
 from promptatlas.backbone.classifier import PromptedClassifier
 from promptatlas.backbone.passes import in_passes
+from promptatlas.backbone.precision import FLOAT32, PRECISIONS
 from promptatlas.backbone.prompts import Prompts
 from promptatlas.base import memory
 from promptatlas.base.errors import UserError
@@ -59,19 +61,36 @@ class Prompt:
         backbone: str | Path | Backbone | None = None,
         device: str = "cpu",
         resize: str | None = None,
+        precision: str | None = None,
     ) -> Classifier:
         """A classifier of images, into the classes that the prompt was trained on if no others are given.
 
         backbone: the exported folder, if it is not the folder `backbone` of the study in which the prompt lies; resize:
-        "crop" or "squash", if not as the prompt was trained. Raises UserError if the backbone is not the prompt's own.
+        "crop" or "squash", if not as the prompt was trained; precision: "float32", "tf32" or "float16", in which the backbone
+        multiplies; None: float32, or that of a loaded backbone. Another one than the prompt was trained in is warned of. Raises
+        UserError if the backbone is not the prompt's own.
         """
         names = self._names(class_names)
-        model = backbone if isinstance(backbone, Backbone) else backbones.load(self._folder(backbone), device)
+        model = self._model(backbone, device, precision)
         self._agrees(model)
         fitting = resize or self.card["resize"] or "crop"
         if fitting not in RESIZES:
             raise UserError(f"resize: {fitting!r} is neither 'crop' nor 'squash'; choose one of them.")
         return Classifier(model, names, self.trained.prompts, fitting)
+
+    def _model(self, given: str | Path | Backbone | None, device: str, precision: str | None) -> Backbone:
+        if precision not in (None, *PRECISIONS):
+            raise UserError(f"precision: {precision!r} is none of {', '.join(PRECISIONS)}; choose one of them.")
+        model = given if isinstance(given, Backbone) else backbones.load(self._folder(given), device, precision or FLOAT32)
+        if precision not in (None, model.precision):
+            raise UserError(f"the backbone computes in {model.precision}, not in {precision}; load it in that, or leave precision out.")
+        if self.card["precision"] not in (None, model.precision):
+            warnings.warn(
+                f"{self.path} was trained in {self.card['precision']} and is used in {model.precision}: scores may differ a little; "
+                f"classifier(precision={self.card['precision']!r}) computes as its study does.",
+                stacklevel=3,
+            )
+        return model
 
     def _names(self, given: Sequence[str] | None) -> tuple[str, ...]:
         if given is None and self.card["class_names"] is None:

@@ -186,6 +186,7 @@ def card_of(tuning: Tuning, target: Labelled, model: Backbone, name: str, origin
         method=won.method,
         settings=won.settings,
         backbone={"name": name, "sha256": model.fingerprint},
+        precision=model.precision,
         task=target.task.name,
         class_names=list(target.task.class_names),
         resize=target.resize,

@@ -7,6 +7,7 @@ from typing import Any
 
 import numpy as np
 
+from promptatlas.backbone.precision import FLOAT32
 from promptatlas.base.messages import counted, plain, some
 from promptatlas.recommendation import clues, without_labels
 from promptatlas.recommendation.order import Order, table
@@ -76,5 +77,6 @@ def summary(answer: Order) -> Mapping[str, Any]:
         },
         "candidates": len(answer.clues.files),
         "left_out": answer.found.left_out,
+        "precision": FLOAT32,
         "prompt": answer.prompt and answer.prompt.name,
     }  # fmt: skip

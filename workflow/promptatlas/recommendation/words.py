@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+from collections import Counter
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
@@ -10,6 +11,7 @@ from typing import Any
 import numpy as np
 
 from promptatlas.analysis.choice.decision import KEEP, TOO_FEW, USE
+from promptatlas.backbone.precision import FLOAT32
 from promptatlas.base.messages import counted, plain, some
 from promptatlas.evaluation.doubts import guess
 from promptatlas.methods import words as method_words
@@ -168,7 +170,17 @@ def left_out(found: Found) -> list[str]:
     unfinished = [place.name for place in found.places if place.finished is False]
     told = [f"{name} has not run to its end: the prompts that are there were tried" for name in map(plain, unfinished)]
     told += [f"left out, {counted(len(names), 'prompt')}: {reason} ({some(names, FEW)})" for reason, names in by_reason.items()]
-    return told
+    return told + _other_precisions(found)
+
+
+def _other_precisions(found: Found) -> list[str]:
+    """That candidates are computed in another precision than they were trained in."""
+    own = Counter(str(file.card["precision"] or FLOAT32) for file in found.files)
+    del own[FLOAT32]
+    trained = [f"{counted(count, 'prompt')} trained in {plain(name)}" for name, count in sorted(own.items())]
+    if not trained:
+        return []
+    return [f"{' and '.join(trained)} computed in {FLOAT32} here, as all are: scores may differ a little from those of their study"]
 
 
 def _tuning(answer: Recommendation) -> list[str]:
@@ -266,6 +278,7 @@ def summary(answer: Recommendation) -> Mapping[str, Any]:
         "untuned": untuned,
         "candidates": len(answer.tried.files),
         "left_out": answer.found.left_out,
+        "precision": FLOAT32,
         "tuning": _tuned(answer),
         "prompt": answer.prompt and answer.prompt.name,
     }  # fmt: skip

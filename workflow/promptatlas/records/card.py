@@ -15,14 +15,14 @@ MEAN = "mean of the tasks' metrics"  # by which a prompt of several tasks is cho
 
 # What a card may say; what nobody knows is null.
 #   backbone: name, sha256 (of weights and architecture; the prompt works with no other)
-#   settings: every hyper-parameter; class_names: those it was trained on, in their order
+#   precision: in which the backbone multiplied; settings: every hyper-parameter; class_names: those it was trained on, in their order
 #   learned_with: the other tasks whose images one shared learner saw, in `draw` and `validation` too
 #   resize: how images were fitted to the model ("crop" or "squash"); seed: of the draw and of the start
 #   draw: sha256 (of indices and labels), shots (asked for per class), train, validation (numbers of images)
 #   validation: metric, score (0..1), epoch (the chosen one)
 #   origin: where the prompt comes from if promptatlas did not tune it
 FIELDS = (
-    "method", "settings", "backbone", "task", "learned_with", "class_names", "resize", "seed", "draw", "validation", "origin",
+    "method", "settings", "backbone", "precision", "task", "learned_with", "class_names", "resize", "seed", "draw", "validation", "origin",
     "promptatlas",
 )  # fmt: skip
 
@@ -48,15 +48,16 @@ def read(metadata: Mapping[str, str]) -> dict[str, Any]:
 
     Raises ValueError or TypeError if what is there is no card.
     """
+    inputs = json.loads(metadata.get("parts", "{}"))
+    if not isinstance(inputs, dict):
+        raise ValueError("its metadata are no table")
+    precision = {"precision": inputs.get("precision")}  # cards did not say it at first
     if KEY in metadata:
         known = json.loads(metadata[KEY])
         if not isinstance(known, dict):
             raise ValueError("its card is no table")
-        return _checked(complete(known))
-    inputs = json.loads(metadata.get("parts", "{}"))
-    if not isinstance(inputs, dict):
-        raise ValueError("its metadata are no table")
-    known = {name: inputs.get(name, metadata.get(name)) for name in ("method", "task")}
+        return _checked(complete(precision | known))
+    known = precision | {name: inputs.get(name, metadata.get(name)) for name in ("method", "task")}
     seed = inputs.get("seed", metadata.get("seed"))
     known |= {"seed": None if seed is None else int(seed)}
     known |= {name: {"sha256": inputs[name]} for name in ("backbone", "draw") if name in inputs}
@@ -72,6 +73,8 @@ def _checked(card: dict[str, Any]) -> dict[str, Any]:
         raise ValueError("its backbone has no SHA-256")
     if card["resize"] not in (None, "crop", "squash"):
         raise ValueError("its resize is neither crop nor squash")
+    if not isinstance(card["precision"], str | None):
+        raise ValueError("its precision is no text")
     return card
 
 

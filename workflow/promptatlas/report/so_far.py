@@ -1,4 +1,4 @@
-"""The page of a study as far as it is done: from the cells, prompts and tables that are there now.
+"""The page of a study as far as it is done: from the cells, prompts and tables that are there now, in the study's precision.
 
 Nothing is computed that jobs compute, and nothing is written but the page: similarity and what follows from it appears once its
 tables are there.
@@ -23,8 +23,9 @@ from promptatlas.records import cells
 from promptatlas.report import page
 from promptatlas.report.page import markup
 from promptatlas.report.page.study_data import StudyData
-from promptatlas.runs import still_to_come, tables
+from promptatlas.runs import changes, one_precision, still_to_come, tables
 from promptatlas.runs.asked import PLAINLY, Asked
+from promptatlas.runs.one_precision import Present
 from promptatlas.study.designs import EXPLAINED
 from promptatlas.study.multitask import ROWS
 from promptatlas.study.study import Study
@@ -46,9 +47,9 @@ class SoFar:
     all_prompts: int
 
     @classmethod
-    def of(cls, study: Study) -> "SoFar":
+    def of(cls, study: Study, there: Present) -> "SoFar":
         cell_files, prompts = study.all_cells, study.all_prompts
-        return cls(sum(map(Path.exists, cell_files)), len(cell_files), sum(map(Path.exists, prompts)), len(prompts))
+        return cls(sum(map(there, cell_files)), len(cell_files), sum(map(there, prompts)), len(prompts))
 
     @property
     def done(self) -> bool:
@@ -62,24 +63,25 @@ class SoFar:
         return f"{self.cells:,} of {self.all_cells:,} cells, {self.prompts:,} of {self.all_prompts:,} prompts"
 
 
-def write(study: Study, path: Path, refresh: int | None = None, asked: Asked = PLAINLY) -> SoFar:
+def write(study: Study, path: Path, refresh: int | None = None, asked: Asked = PLAINLY, present: Present | None = None) -> SoFar:
     """Write the page at `path`; how far the study is. refresh: seconds after which a browser reads the page again; asked: how one asks
-    for the study.
+    for the study; present: what is there, if it was looked at before.
 
     UserError for a study of another design than a matrix, and before there is any cell.
     """
     if study.design.ending is not EXPLAINED:
         raise UserError(f"a study with `design: {study.design.name}` has its page when it is done; the matrix alone has one before")
-    progress = SoFar.of(study)
-    known = _tables(study)
+    there = present or Present(study)
+    progress = SoFar.of(study, there)
+    known = _tables(study, there)
     if not known["transfer"]["score"].notna().any():
         raise UserError(f"{study.name} has nothing to show yet, it has {progress}; once a cell is measured there is a page")
-    now = {"at": time.strftime("%Y-%m-%d %H:%M"), "running": _running(study), "ahead": str(still_to_come.still_to_come(study))}
+    now = {"at": time.strftime("%Y-%m-%d %H:%M"), "running": _running(study), "ahead": str(still_to_come.still_to_come(study, there))}
     summary = _summary(study, known, progress.done) | {"so_far": asdict(progress) | now}
     page.write(
         tables={name: known[name] for name in ("transfer", "similarity", "statistics", "tasks", "tuning", "pairs")},
         config=study.description | {"results": study.config["results"]},
-        cells=(cells.read(place) for place in study.all_cells if place.exists()),
+        cells=(cells.read(place) for place in study.all_cells if there(place)),
         path=path,
         summary=summary,
         refresh=refresh,
@@ -99,16 +101,16 @@ def first(study: Study, path: Path, asked: Asked = PLAINLY) -> str:
 
 def watch(study: Study, path: Path, say: Say, wait: Callable[[float], None] = time.sleep, asked: Asked = PLAINLY) -> None:
     """Write the page at `path` again whenever there is more to show, until all cells are there."""
-    before = None
+    before, there = None, Present(study)
     while True:
-        progress = SoFar.of(study)
+        progress = SoFar.of(study, there)
         if progress != before:
             try:
-                say(write(study, path, None if progress.done else EVERY, asked).told(study, path))
+                say(write(study, path, None if progress.done else EVERY, asked, there).told(study, path))
             except UserError as why:  # nothing is measured yet, or a file is just being replaced
                 say(str(why))
         if lines := _running(study):
-            say("\n".join(["running now:", *(f"  {line}" for line in lines), f"  {still_to_come.still_to_come(study)}"]).rstrip())
+            say("\n".join(["running now:", *(f"  {line}" for line in lines), f"  {still_to_come.still_to_come(study, there)}"]).rstrip())
         if progress.done:
             return
         before = progress
@@ -120,9 +122,8 @@ def _running(study: Study) -> list[str]:
     return [str(job) for job in still_to_come.jobs(study)]
 
 
-def _tables(study: Study) -> dict[str, pd.DataFrame]:
+def _tables(study: Study, there: Present) -> dict[str, pd.DataFrame]:
     """By name those that the page shows: what jobs measured from their files, what is made of many of them from tables that are there."""
-    there = Path.exists
     transfer = tables.transfer_table(study, there)
     shared = _made(study, "shared_images", overlaps({}))
     similarity = _made(study, "similarity", pd.DataFrame(columns=list(SIMILARITY)).astype(SIMILARITY))
@@ -161,6 +162,7 @@ def _summary(study: Study, known: Mapping[str, pd.DataFrame], done: bool) -> dic
 
 
 def _made(study: Study, name: str, otherwise: Any) -> Any:
-    """A table that a rule has made by now, or `otherwise`."""
+    """A table that a rule has made by now, or `otherwise`; one of another precision waits to be made again."""
     path = study.paths.table(name)[0]
-    return pd.read_parquet(path) if path in study.tables and path.exists() else otherwise
+    made = path in study.tables and path.exists() and one_precision.KEY not in changes.of_configuration(study)
+    return pd.read_parquet(path) if made else otherwise

@@ -45,6 +45,7 @@ def gathered(study: Study) -> dict[str, Any]:
         "study": study.name,
         "code": code(place.ROOT),
         "numerics": NUMERICS_VERSION,
+        "precision": study.config["precision"],
         "versions": versions(),
         "system": platform.platform(),
         "devices": devices(study.paths.log("any").parent.glob("*.log")),

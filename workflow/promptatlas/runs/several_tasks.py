@@ -127,6 +127,7 @@ class SeveralTasks:
             method=self.method,
             settings={**settings, **vars(self.manner)},
             backbone={"name": self.study.backbone.name, "sha256": self.at.model.fingerprint},
+            precision=self.at.model.precision,
             task="+".join(names),
             resize=resizes.pop() if len(resizes) == 1 else None,
             seed=seed,

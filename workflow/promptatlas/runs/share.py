@@ -112,6 +112,7 @@ class Share(OfMethod[ShareJob]):
             method=given.method,
             settings=self.settings,
             backbone={"name": self.study.backbone.name, "sha256": self.at.model.fingerprint},
+            precision=self.at.model.precision,
             task=name,
             learned_with=[other for other in tasks if other != name],
             class_names=list(tasks[name].prepared.task.class_names),

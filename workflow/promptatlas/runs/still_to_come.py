@@ -16,6 +16,7 @@ from promptatlas.base.messages import some
 from promptatlas.base.running import RunningJob
 from promptatlas.records import cells
 from promptatlas.records.prompt_file import outline
+from promptatlas.runs.one_precision import Present
 from promptatlas.study.jobs import TransferJob, TuneJob
 from promptatlas.study.study import Study
 
@@ -42,10 +43,10 @@ class StillToCome:
         return ", ".join(told)
 
 
-def still_to_come(study: Study) -> StillToCome:
-    """What the prompts and cells that are not there yet will take."""
+def still_to_come(study: Study, present: Present | None = None) -> StillToCome:
+    """What the prompts and cells will take that are not there in the study's precision. present: what is, if it was looked at before."""
     seconds, unknown = 0.0, []
-    for what, done, missing in _kinds(study):
+    for what, done, missing in _kinds(study, present or Present(study)):
         if missing:
             took = _seconds(done)
             seconds += 0.0 if took is None else took * missing
@@ -58,7 +59,7 @@ def jobs(study: Study) -> Iterator[RunningJob]:
     return running.jobs(study.paths.log("any").parent)
 
 
-def _kinds(study: Study) -> Iterator[tuple[str, list[Path], int]]:
+def _kinds(study: Study, there: Present) -> Iterator[tuple[str, list[Path], int]]:
     """Results that take about equally long: how they are called, those that are there, and how many are not."""
     every: dict[str, list[Path]] = {}
     for job in study.jobs.compute:
@@ -69,7 +70,7 @@ def _kinds(study: Study) -> Iterator[tuple[str, list[Path], int]]:
                 tuned = " that are tuned" if study.tunes(cell) else ""
                 every.setdefault(f"{cell.protocol} cells {cell.method}{tuned}", []).append(study.paths.cell(cell))
     for what, paths in every.items():
-        done = [path for path in paths if path.exists()]
+        done = [path for path in paths if there(path)]
         yield what, done, len(paths) - len(done)
 
 

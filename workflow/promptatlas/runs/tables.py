@@ -20,6 +20,7 @@ from promptatlas.base.json_record import require_known
 from promptatlas.base.progress import Say
 from promptatlas.evaluation import doubts
 from promptatlas.records import cells, probe_file, score
+from promptatlas.runs import one_precision
 from promptatlas.runs.attempts import apart
 from promptatlas.runs.comparable import indistinct
 from promptatlas.runs.largest_class import beats, records, sentence
@@ -98,7 +99,8 @@ def transfer_table(study: Study, there: There = finished) -> pd.DataFrame:
     beats_largest_class: whether the score is above that of always answering the largest class, empty without a score."""
     # A kept cell may have been measured under another name, or for another number of shots on which it does not depend.
     now = {"study": study.name, "backbone": study.backbone.name, "shots": study.shots}
-    rows = (WHOLE | cells.read_own(path, cell) | now for cell in sorted(study.cells) if there(path := study.paths.cell(cell)))
+    placed = ((study.paths.cell(cell), cell) for cell in sorted(study.cells))
+    rows = (WHOLE | one_precision.required(study, path, cells.read_own(path, cell)) | now for path, cell in placed if there(path))
     table = _numbers(_frame(rows, TRANSFER[:-1]))
     blind = table["target"].map(_largest_classes(study)).astype(float)
     return table.assign(**{BEATS: beats(table["score"], blind)})
@@ -131,13 +133,17 @@ def baselines_table(study: Study, transfer: pd.DataFrame, there: There = finishe
         for probe in probe_file.read_probes(study.paths.probe(name))["probes"]
     ]
     others = [
-        {**WHOLE, **score.read(path), "study": study.name, "backbone": study.backbone.name, "shots": study.shots}
+        {**WHOLE, **_score(study, path), "study": study.name, "backbone": study.backbone.name, "shots": study.shots}
         for path in study.score_records
         if there(path)
     ]
     measured = _numbers(_frame([*probes, *others], BASELINES))
     table = pd.concat([untrained[BASELINES], measured]).astype({"seed": "Int64"})
     return table.sort_values(["method", "target", "seed"], ignore_index=True)
+
+
+def _score(study: Study, path: Path) -> dict[str, Any]:
+    return one_precision.required(study, path, score.read(path))
 
 
 def _blind(targets: pd.DataFrame, method: str, by_target: Mapping[str, float]) -> pd.DataFrame:
@@ -170,7 +176,7 @@ def joint_table(study: Study) -> pd.DataFrame:
         WHOLE | content | about | {"task": content["target"]}
         for job in study.jobs.joint
         for path in job.outputs
-        for content in [score.read(path)]
+        for content in [_score(study, path)]
         if not score.is_absent(content)
     ]
     return _numbers(_frame(rows, JOINT)).sort_values(["method", "source", "adaptation", "task", "seed"], ignore_index=True)
@@ -184,16 +190,17 @@ def tuning_table(study: Study, there: There = finished) -> pd.DataFrame:
         for task in job.tasks
         for seed in job.seeds
         if there(path := study.paths.prompt(job.method, seed, task))
-        for epoch in _history(path)
+        for epoch in _history(study, path)
     )
     return _frame(rows, TUNING).sort_values(TUNING[:4], ignore_index=True)
 
 
-def _history(path: Path) -> list[dict[str, Any]]:
+def _history(study: Study, path: Path) -> list[dict[str, Any]]:
     try:
         with safe_open(path, framework="np") as file:
             about = file.metadata()
         require_known(about, path)
+        one_precision.required(study, path, {"parts": json.loads(about.get("parts", "{}"))})
         return json.loads(about.get("history", "[]"))
     except (OSError, SafetensorError, AttributeError, TypeError, ValueError):
         raise UserError(f"the prompt {path} is missing or corrupt; delete the file and run again to tune it anew") from None

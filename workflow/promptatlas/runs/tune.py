@@ -48,6 +48,7 @@ class Tune(OfMethod[TuneJob]):
             method=self.method,
             settings=self.settings,
             backbone={"name": self.study.backbone.name, "sha256": self.at.model.fingerprint},
+            precision=self.at.model.precision,
             task=name,
             class_names=list(task.class_names),
             resize=self.study.data.resize_of(name),

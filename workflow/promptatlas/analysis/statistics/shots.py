@@ -11,10 +11,11 @@ from promptatlas.analysis.paper_protocols import MEASURED, PUBLISHED
 from promptatlas.analysis.statistics.joint import SINGLE
 from promptatlas.analysis.statistics.methods import BASE
 from promptatlas.base.errors import UserError
+from promptatlas.study.schema import usual
 
 COLUMNS = (
     "study", "shots", "prompt", "method", "base", "mean", "difference", "low", "high", "better_on", "n_pairs", "n_tasks", "n_seeds",
-    "origin", "form", "reference", "note",
+    "precision", "origin", "form", "reference", "note",
 )  # fmt: skip
 HERE = {"origin": MEASURED, "form": "", "reference": "", "note": ""}
 
@@ -30,7 +31,10 @@ def table(folders: Sequence[str | Path]) -> pd.DataFrame:
     studies = {Path(folder): _summary(Path(folder)) for folder in folders}
     _same(studies)
     rows = [
-        {"study": folder.name, "shots": summary["shots"][0], "n_tasks": one["n_tasks"], "n_seeds": one["n_seeds"]} | HERE | row
+        {"study": folder.name, "shots": summary["shots"][0], "n_tasks": one["n_tasks"], "n_seeds": one["n_seeds"]}
+        | HERE
+        | {"precision": precision(folder)}
+        | row
         for folder, summary in studies.items()
         for prompt, one in [("", summary["comparison"]), *((joint["method"], joint) for joint in summary["joint"])]
         for row in _rows(prompt, one)
@@ -43,9 +47,25 @@ def table(folders: Sequence[str | Path]) -> pd.DataFrame:
 def _published(study: str, summary: dict) -> list[dict]:
     """The means that others printed for what the study measures; a matrix has none."""
     about = {"study": study, "shots": summary["shots"][0], "prompt": "", "base": "", "origin": PUBLISHED}
-    about |= {"n_tasks": summary["comparison"]["n_tasks"], "n_seeds": 0}
+    about |= {"n_tasks": summary["comparison"]["n_tasks"], "n_seeds": 0, "precision": ""}
     names = ("method", "form", "reference", "note")
     return [about | {"mean": one["score"]} | {key: one[key] for key in names} for one in summary.get("published_means", [])]
+
+
+def precision(folder: Path) -> str:
+    """In which a finished study computed."""
+    try:
+        config = json.loads((folder / "config.json").read_text())
+    except (OSError, ValueError):
+        return usual("precision")
+    return str(config.get("precision", usual("precision"))) if isinstance(config, dict) else usual("precision")
+
+
+def mixed(found: pd.DataFrame) -> str:
+    """A sentence on studies that computed in several precisions; empty if all did in one."""
+    own = found.loc[found["precision"] != ""].groupby("precision")["study"].unique()
+    told = "; ".join(f"{', '.join(studies)} in {name}" for name, studies in own.items())
+    return f"these studies computed in several precisions ({told}): differences between them are also of these" if len(own) > 1 else ""
 
 
 def _rows(prompt: str, comparison: dict) -> list[dict]:

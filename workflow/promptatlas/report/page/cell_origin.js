@@ -55,10 +55,10 @@ function cellFiles(cells, source, target) {
 }
 
 function madeWords() {
-  const {version, commit, changed, numerics, measured} = ORIGIN.made;
+  const {version, commit, changed, numerics, measured, precision} = ORIGIN.made;
   const code = commit ? `, commit ${commit.slice(0, DIGITS)}${changed ? " with changes" : ""}` : "";
   return (
-    `The page was made by promptatlas ${version || "(not installed)"}${code}, numerics ${numerics}` +
+    `The page was made by promptatlas ${version || "(not installed)"}${code}, numerics ${numerics}, computed in ${precision}` +
     (measured ? `; the study\u2019s last cell was measured on ${measured}` : "") +
     `. Paths count from the folder in which the study was run. ${DATA.results}/${DATA.study}/provenance.json has all versions and hashes.`
   );

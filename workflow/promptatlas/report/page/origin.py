@@ -36,7 +36,7 @@ def of_study(study: Study, asked: Asked) -> dict[str, Any]:
         "cell": str(study.paths.cell(Cell("{protocol}", "{method}", "{seed}", "{target}", "{source}"))),  # type: ignore[arg-type]
         "prompts": _prompts(study),
         "logs": _logs(study),
-        "made": _made(study.all_cells),
+        "made": _made(study.all_cells) | {"precision": study.config["precision"]},
     }
 
 

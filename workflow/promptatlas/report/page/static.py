@@ -40,11 +40,12 @@ def write(
 ) -> None:
     """Write the page at `path`: the sections, and below them the table `tasks` and the resolved configuration."""
     study = {"odd": _odd(tasks), "table": _tasks(tasks, summary), "config": json.dumps(config, indent=1)}
+    reduced = f" Computed in {config['precision']}." if "precision" in config else ""
     page = render(
         "static.html",
         style=part("page.css"),
         title=title,
-        lead=lead,
+        lead=lead + reduced,
         off=_off(summary, titles(tasks)),
         cautions=_cautions(summary, titles(tasks)),
         sections=[*sections, *_failed(summary["holes"], titles(tasks)), Section("study", "The study", "study.html", study)],

@@ -8,6 +8,7 @@ function drawHeader() {
     `Study \u201c${DATA.study}\u201d: prompts trained by ${methods} on each of ${measuredTasks()} tasks, for a frozen CLIP (${list(DATA.backbones)}), ${list(DATA.protocols.map(usedHow))}. ` +
       `${SUMMARY.n_cells.toLocaleString("en")} measured cell${SUMMARY.n_cells === 1 ? "" : "s"}, ${SUMMARY.seeds.length} seed${SUMMARY.seeds.length === 1 ? "" : "s"}, ${perClass(SUMMARY.shots)}.` +
       (SUMMARY.so_far ? notFinished(SUMMARY.so_far) : SUMMARY.n_missing_cells ? ` ${SUMMARY.n_missing_cells.toLocaleString("en")} ${SUMMARY.n_missing_cells === 1 ? "cell is" : "cells are"} ${restricted() ? "not measured" : "missing"}, calibration rows aside.` : "") +
+      (DATA.config.precision ? ` Computed in ${DATA.config.precision}.` : "") +
       (restricted() ? " This is a part of the study: only listed pairs are measured so far." : ""),
   );
 }
