@@ -36,6 +36,7 @@ docs: $(PAGES)
 	$(BIN)/promptatlas settings --schema > workflow/schemas/methods.schema.json
 	$(BIN)/python -m promptatlas.study.manual > docs/configuration.md
 	$(BIN)/python -m promptatlas.cli.manual > docs/command-line.md
+	$(BIN)/python -m promptatlas.backbone.served > docs/models.md
 	NO_MKDOCS_2_WARNING=1 $(BIN)/python -m mkdocs build --strict
 
 # The published way beside ours, on a machine that does nothing else.

@@ -14,6 +14,7 @@ from promptatlas.analysis import paper_protocols, statistics
 from promptatlas.analysis.choice import book
 from promptatlas.analysis.pairs import table as pairs_table
 from promptatlas.analysis.statistics import contrasts, together
+from promptatlas.backbone import served
 from promptatlas.cli import manual as command_line
 from promptatlas.evaluation import similarity
 from promptatlas.runs import tables
@@ -170,7 +171,9 @@ def test_commands_are_found_and_a_wrong_one_is_told():
 # Pages that are written from the code
 
 
-@pytest.mark.parametrize(("module", "name"), [(configuration, "configuration.md"), (command_line, "command-line.md")])
+@pytest.mark.parametrize(
+    ("module", "name"), [(configuration, "configuration.md"), (command_line, "command-line.md"), (served, "models.md")]
+)
 def test_a_page_is_what_the_code_says(module, name):
     assert module.page() == (DOCS / name).read_text(), "write it again: make docs"
 

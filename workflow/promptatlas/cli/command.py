@@ -17,7 +17,7 @@ from typing import Any, NoReturn
 from promptatlas.base import place
 from promptatlas.base.errors import INTERRUPTED, NOTHING_LOST, UserError
 from promptatlas.base.messages import counted, plain, suggest
-from promptatlas.cli import analyse, budget, check, class_names, configured, forecast, new, recommend, report, run as run_study
+from promptatlas.cli import analyse, budget, check, class_names, configured, forecast, models, new, recommend, report, run as run_study
 from promptatlas.records.cells import Cell
 from promptatlas.runs import asked, data_folders, failures, plugin_changes
 from promptatlas.study import configuration
@@ -57,6 +57,7 @@ def parser() -> argparse.ArgumentParser:
     new.add(commands)
     looked = check.add(commands)
     run_study.add(commands)
+    models.add(commands)
 
     status = commands.add_parser(
         "status", help="count what is done, missing, stale and failed, and say why",
