@@ -21,6 +21,7 @@ from promptatlas.backbone.classifier import TOKENS_PER_PASS
 from promptatlas.evaluation import evaluate
 from promptatlas.methods import settings
 from promptatlas.training import multitask, single_task
+from promptatlas.training.image_batch import ImageBatch
 from promptatlas.training.learners import BatchedLearners
 from promptatlas.training.schedule import optimiser
 from promptatlas.training.shared_learner import SharedTask, _Learner
@@ -154,12 +155,16 @@ def _steps_that_wait(scene: Scene) -> dict[str, Callable[[], Callable[[], object
         learner = _Learner(scene.large, method, settings(method, own), tasks, 1)
         change = optimiser(settings("coop"), list(learner.module.parameters()))
 
-        def step(rows: np.ndarray) -> None:
+        def step(rows: np.ndarray, batch: ImageBatch | None) -> None:
             change.zero_grad()
-            learner.loss(learner.parts(rows)).backward()
+            if batch is None:
+                learner.loss(learner.parts(rows)).backward()
+            else:
+                learner.whole_step(batch)
             change.step()
 
-        return lambda: [step(rows) for rows in (np.arange(0, 16, 3), np.arange(4))]
+        batches = list(learner.batches(np.arange(16), 6))
+        return lambda: [step(*batches[place]) for place in (0, -1)]
 
     found: dict[str, Callable[[], Callable[[], object]]] = {name: partial(alone, name, SEEDS) for name in (*METHODS, "cocoop")}
     for method in ("coop", "vpt"):

@@ -123,7 +123,7 @@ def test_class_weights_of_each_image_are_made_for_fewer_images(tiny_backbone, ta
 def test_evaluation_that_does_not_fit_with_one_image_says_so(tiny_backbone, task, monkeypatch):
     prompt = single_task.scratch(tiny_backbone, "vpt", settings("vpt"), 1).prompts
     sizes = _small_memory(monkeypatch, tiny_backbone.vision, 0)
-    with pytest.raises(UserError, match="with one prompt and one image; use a GPU with more memory"):
+    with pytest.raises(UserError, match="with one prompt and one image or class name; use a GPU with more memory"):
         evaluate.answers(tiny_backbone, task.task.class_names, task.images("test"), np.zeros((40, 48), np.float32), [prompt])
     assert sizes[-1] == 1
 

@@ -1,6 +1,8 @@
 """SigLIP's towers against open_clip's encoders, and its tokenizer against the library that its publishers use."""
 
+import copy
 import json
+from dataclasses import replace
 
 import open_clip
 import pytest
@@ -11,8 +13,11 @@ from safetensors.torch import save_file
 from timm.models.vision_transformer import VisionTransformer
 from tokenizers import Tokenizer as Rust, models, normalizers, pre_tokenizers, processors
 
-from promptatlas.backbone import export, load, publishers
+from doubled import copied
+from operators import Operators
+from promptatlas.backbone import export, load, owners, publishers, whole_text
 from promptatlas.backbone.classifier import PromptedClassifier
+from promptatlas.backbone.owners import EACH
 from promptatlas.backbone.preprocessing import Preprocessing
 from promptatlas.backbone.prompts import Prompts
 from promptatlas.backbone.text import plain_sentences, sentences
@@ -148,6 +153,34 @@ def test_context_prompts_equal_the_naive_splice_in_value_and_gradient(siglip, de
     (gradient,) = torch.autograd.grad((ours * weights).sum(), context)
     (expected,) = torch.autograd.grad((reference * weights).sum(), context)
     assert_close(gradient, expected, 1e-4)
+
+
+@pytest.mark.parametrize("position", ["end", "middle"])
+def test_an_accelerator_reads_the_same_and_puts_nothing_element_by_element(siglip, monkeypatch, position):
+    backbone, count = replace(siglip[1], text=copied(siglip[1].text)), len(NAMES)
+    rows = sentences(backbone.tokenizer, NAMES, 4, position)
+    context = torch.randn(count, 2, 4, backbone.architecture.text_width, dtype=torch.float64) * 0.3
+    given = [(context[:3], None), (context[:2], torch.arange(count) % 2), (context, EACH), (context, torch.arange(count))]
+
+    def read(tower):
+        device, found = tower.device, []
+        for own, owner in given:
+            leaf = own.detach().to(device).requires_grad_()
+            features = tower(tower.layout(rows), leaf, owner.to(device) if isinstance(owner, torch.Tensor) else owner)
+            features.backward(torch.linspace(-1, 1, features.numel(), device=device).double().view_as(features))
+            found.append((features.detach(), leaf.grad))
+        return found
+
+    expected = read(backbone.text)
+    assert all(map(torch.equal, expected[2], expected[3]))
+    for part in (whole_text, owners):
+        monkeypatch.setattr(part, "is_accelerator", lambda device: True)
+    for own, other in zip(read(backbone.text), expected, strict=True):
+        for a, b in zip(own, other, strict=True):
+            assert b.norm() > 0 and (a - b).norm() <= 1e-12 * b.norm()
+    with Operators() as operators:
+        read(copy.deepcopy(backbone.text).to("meta"))
+    assert operators.counted["index_copy"] and not any("index_put" in name for name in operators.counted)
 
 
 def test_sentences_with_owners_equal_each_sentence_after_its_own_prompt(siglip):

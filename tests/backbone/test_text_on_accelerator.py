@@ -1,13 +1,12 @@
 """The text tower of an accelerator, run on the CPU: features and gradients of the CPU's own, and no gradient added up by element."""
 
-from collections import Counter
-
 import pytest
 import torch
-from torch.utils._python_dispatch import TorchDispatchMode
 
 from doubled import copied
-from promptatlas.backbone import text, text_on_accelerator
+from operators import Operators
+from promptatlas.backbone import owners, text, text_on_accelerator
+from promptatlas.backbone.owners import EACH
 from promptatlas.backbone.text import plain_sentences, sentences
 from promptatlas.methods import settings
 from promptatlas.training import single_task
@@ -16,16 +15,6 @@ from tiers import mostly_slow
 
 NAMES = ["cat", "a long haired red cat", "dog house", "annual crop land", "747-400", "annual crop field"]
 OTHERS = {"one": ["cat"], "same": ["cat", "cat"], "begin alike": ["red cat", "red dog"], "many": NAMES}
-
-
-class Operators(TorchDispatchMode):
-    def __init__(self):
-        super().__init__()
-        self.counted = Counter()
-
-    def __torch_dispatch__(self, function, types, arguments=(), named=None):
-        self.counted[function.overloadpacket.__name__] += 1
-        return function(*arguments, **(named or {}))
 
 
 def read(forward, layout, context, owner=None):
@@ -59,12 +48,19 @@ def test_features_and_gradients_are_those_of_the_cpu(tiny_backbone, position, de
 
 
 @pytest.mark.parametrize("depth", [1, 3])
-def test_sentences_with_owners_are_read_as_on_the_cpu(tiny_backbone, depth):
+def test_sentences_with_owners_are_read_as_on_the_cpu(tiny_backbone, monkeypatch, depth):
     tower, owner = copied(tiny_backbone.text), torch.tensor([2, 0, 1, 1, 2, 2])
     layout = tower.layout(sentences(tiny_backbone.tokenizer, NAMES, 4, "end"))
     context = random_context(tiny_backbone, 3, depth, torch.float64)
     large = lambda *given: text_on_accelerator.forward(tower, *given)  # noqa: E731
-    assert close(read(large, layout, context, owner), read(tower, layout, context, owner), 1e-12)
+    six = random_context(tiny_backbone, 6, depth, torch.float64)
+    expected = read(tower, layout, context, owner), read(tower, layout, six, torch.arange(6))
+    for product in (False, True):
+        monkeypatch.setattr(owners, "is_accelerator", lambda device, product=product: product)
+        assert close(read(large, layout, context, owner), expected[0], 1e-12)
+        for given in (EACH, torch.arange(6)):
+            assert close(read(large, layout, six, given), expected[1], 1e-12)
+    assert all(map(torch.equal, read(tower, layout, six, EACH), expected[1]))
     other = tower.layout(sentences(tiny_backbone.tokenizer, NAMES, 4, "middle"))
     with pytest.raises(ValueError, match="before the names"):
         large(other, context, owner)

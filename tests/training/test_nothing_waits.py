@@ -1,7 +1,8 @@
 """No step of any learner waits for its device: tuned on torch's device `meta`, which has no numbers that could be waited for.
 
 There `item`, `cpu`, `bool`, `nonzero`, boolean indexing and all else whose outcome decides what comes next are errors. What goes the
-other way is counted: images, labels and rows are sent before the steps, and nothing inside of them but what a shared learner draws.
+other way is counted: images, labels and rows are sent before the steps, and nothing inside of them but what a shared learner draws. Nor
+is anything put element by element, by which gathers go back if nothing is done about it.
 """
 
 import copy
@@ -37,13 +38,16 @@ SHARED = {
 
 
 class Copies(TorchDispatchMode):
-    """Counts what goes from the host to the device; a number without dimensions goes along with the kernel that reads it."""
+    """Counts what goes from the host to the device; a number without dimensions goes along with the kernel that reads it. Refuses
+    what is put element by element."""
 
     def __init__(self):
         super().__init__()
-        self.counted = Counter()
+        self.counted, self.operators = Counter(), Counter()
 
     def __torch_dispatch__(self, function, types, arguments=(), named=None):
+        assert "index_put" not in str(function)
+        self.operators[str(function)] += 1
         found = function(*arguments, **(named or {}))
         given = [one for one in (*arguments, *(named or {}).values()) if isinstance(one, torch.Tensor)]
         if isinstance(found, torch.Tensor) and found.is_meta and any(one.device.type == "cpu" and one.dim() for one in given):
@@ -110,8 +114,9 @@ def test_a_step_of_several_tasks_waits_for_nothing(tiny_backbone, model, tasks, 
     run = multitask._MultitaskRun(model, method, complete, manner, pool, draws, [1, 2], learners)
     count, sent = epoch(run, complete)
     assert count >= 4 and not sent
-    with torch.no_grad():
+    with torch.no_grad(), Copies() as copies:
         assert [part.shape[0] for part in run._answers_by_task()] == [2, 2]
+    assert copies.operators["aten.embedding.default"] == (method == "coop"), "the names of all tasks are read at once"
 
 
 @pytest.mark.parametrize("variant", mostly_slow(SHARED, ["softcpt by class", "coop_mt task"]))
@@ -121,11 +126,29 @@ def test_a_step_of_a_shared_learner_waits_for_nothing_but_sends_what_it_draws(mo
         given = tasks_of(torch.float32, multilabel=multilabel)
         learner = shared_learner._Learner(model, method, settings(method, SMALL | SHARED[variant]), _on(given), 1)
         steps = optimiser({"optimizer": "sgd", "learning_rate": 0.1, "weight_decay": 0.0, "momentum": 0.9}, [*learner.module.parameters()])
-        for rows in (np.array([0, 5, 1, 12]), np.array([3, 9])):
-            steps.zero_grad()
-            learner.loss(learner.parts(rows)).backward()
-            steps.step()
-        assert len(learner.result()[0]) == 3
+        with Copies():
+            for rows in (np.array([0, 5, 1, 12]), np.array([3, 9])):
+                steps.zero_grad()
+                learner.loss(learner.parts(rows)).backward()
+                steps.step()
+            assert len(learner.result()[0]) == 3
+
+
+@pytest.mark.parametrize("variant", mostly_slow([one for one in SHARED if "by class" not in one], ["softcpt specific", "coop_mt class"]))
+def test_a_step_of_a_shared_learner_on_all_tasks_sends_nothing(model, variant):
+    """Its batches have one shape, the last one too."""
+    method = variant.split()[0]
+    for multilabel in (False, True):
+        given = tasks_of(torch.float32, multilabel=multilabel)
+        complete = settings(method, SMALL | SHARED[variant] | ({"class_rate": 1.0} if method == "softcpt" else {}))
+        learner = shared_learner._Learner(model, method, complete, _on(given), 1)
+        learner.result()  # sentences are arranged once, before all steps
+        batches = list(learner.batches(np.arange(15), 4))
+        assert {batch.rows.shape for _, batch in batches} == {(1, 4)} and len(batches) == 4
+        with Copies() as copies:
+            for rows, batch in batches:
+                assert learner.step(rows, batch, lambda: None).is_meta
+        assert not copies.counted
 
 
 def _on(tasks):

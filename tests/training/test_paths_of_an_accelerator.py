@@ -7,11 +7,14 @@ import pytest
 import torch
 
 from doubled import copied
+from promptatlas.backbone import owners
+from promptatlas.backbone.passes import Room
 from promptatlas.methods import settings
 from promptatlas.training import recorded_step, shared_learner, single_task
 from promptatlas.training.learners import BatchedLearners
 from promptatlas.training.optimisers import SGD, AdamW
 from shared_tasks import tasks_of
+from short_memory import limit
 from small_tasks import SMALL, draws_of, write_task
 from tiers import mostly_slow
 
@@ -90,16 +93,57 @@ def test_all_parameters_in_one_kernel_take_the_steps_of_one_after_the_other(give
 def test_images_of_all_tasks_judged_at_once_give_the_step_of_task_by_task(tiny_backbone, monkeypatch, own, multilabel):
     found = []
     for together in (True, False):
-        monkeypatch.setattr(shared_learner, "is_accelerator", lambda device, together=together: together)
+        for part in (shared_learner, owners):
+            monkeypatch.setattr(part, "is_accelerator", lambda device, together=together: together)
         exact = replace(tiny_backbone, text=copied(tiny_backbone.text))  # in float64, where rounding is out of sight
         learner = shared_learner._Learner(exact, "softcpt", settings("softcpt", SMALL | own), tasks_of(multilabel=multilabel), 1)
         learner.module.double()
         rows = np.array([0, 5, 1, 12, 6, 13, 4])
-        value = learner.loss(learner.parts(rows))
-        value.backward()
-        found.append([value.detach(), *(parameter.grad for parameter in learner.module.parameters())])
-    for a, b in zip(*found, strict=True):
-        close(a, b, 1e-12)
+        ways = [lambda: learner.loss(learner.parts(rows)).backward()]  # noqa: B023
+        if learner.at_once:
+            ((_, batch),) = learner.batches(rows, 8)
+            (first, second) = (own for _, own in learner.batches(rows, 4))
+            ways.append(lambda: learner.whole_step(batch))  # noqa: B023
+            assert learner.whole_step(second) > 0 and second.weights.tolist() == [[1, 1, 1, 0]]
+            assert first.rows.shape == second.rows.shape and batch.rows.shape == (1, 7)
+        for way in ways:
+            learner.module.zero_grad()
+            way()
+            found.append([parameter.grad for parameter in learner.module.parameters()])
+    assert len(found) == (2 if "class_rate" in own else 3)
+    for other in found[:-1]:
+        for a, b in zip(other, found[-1], strict=True):
+            close(a, b, 1e-12)
+
+
+@pytest.mark.parametrize("method", ["softcpt", pytest.param("coop_mt", marks=pytest.mark.slow)])
+def test_a_shared_learner_whose_step_is_recorded_trains_what_one_task_by_task_does(tiny_backbone, monkeypatch, method):
+    """With batches of one shape, of which the last one is padded, and with any number of its steps; short memory ends that."""
+    complete, tasks, asked = settings(method, {"epochs": 2, "batch_size": 4, "learning_rate": 0.02}), tasks_of(torch.float32), []
+    tune = lambda model: shared_learner.tune_shared(model, method, complete, tasks, 1)  # noqa: E731
+    plain = tune(tiny_backbone)
+    usual = shared_learner._Learner.__init__
+
+    def on_an_accelerator(learner, *given):
+        usual(learner, *given)
+        parameters, capture = list(learner.module.parameters()), replayed_by_hand(asked)
+        monkeypatch.setattr(recorded_step, "captured", lambda step: capture(step, parameters))
+        learner.at_once = recorded_step.RecordedStep(learner.whole_step, parameters, lambda batch: None)
+
+    monkeypatch.setattr(shared_learner._Learner, "__init__", on_an_accelerator)
+    for part in (shared_learner, owners):
+        monkeypatch.setattr(part, "is_accelerator", lambda device: True)
+    recorded, steps = tune(tiny_backbone), len(asked)
+    assert steps == 2 * 4
+    short = replace(tiny_backbone, room=Room())
+    memory = limit(monkeypatch, short, sentences=5)
+    with pytest.warns(UserWarning, match="cannot be recorded"):
+        parts = tune(short)
+    assert memory.refused and len(asked) == steps
+    for other in (recorded, parts):
+        assert [row["loss"] for row in other.history] == pytest.approx([row["loss"] for row in plain.history], rel=1e-5)
+        for one, expected in zip(other.class_weights, plain.class_weights, strict=True):
+            torch.testing.assert_close(one, expected, atol=1e-5, rtol=1e-5)
 
 
 def replayed_by_hand(asked):

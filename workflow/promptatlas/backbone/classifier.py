@@ -35,8 +35,8 @@ class PromptedClassifier:
             self.fixed = backbone.class_features(class_names, (prompts.template,))
         else:
             names = [f"{prompts.words} {name}".lstrip() for name in class_names]
-            rows = sentences(backbone.tokenizer, names, prompts.text.shape[2], prompts.position)
-            self.layout = backbone.text.layout(rows)
+            self.rows = sentences(backbone.tokenizer, names, prompts.text.shape[2], prompts.position)
+            self.layout = backbone.text.layout(self.rows)
 
     @property
     def sentence_tokens(self) -> int:
@@ -47,7 +47,29 @@ class PromptedClassifier:
         """Normalised class weights (K or 1, C, embed_dim)."""
         if self.layout is None:
             return self.fixed.unsqueeze(0)
-        return F.normalize(self.backbone.text(self.layout, prompts.text), dim=-1)
+        assert prompts.text is not None
+        features = self.backbone.text(self.layout, prompts.text) if torch.is_grad_enabled() else self._in_passes(prompts.text)
+        return F.normalize(features, dim=-1)
+
+    def _in_passes(self, context: Tensor) -> Tensor:
+        """Features (K, C, embed_dim) after context vectors (K, depth, n, width), of a few prompts per pass, and of fewer classes where
+        memory is short with one prompt."""
+        tower: Any = self.backbone.text
+        layout: Any = self.layout
+        room, count = self.backbone.room, len(self.rows)
+
+        def of_prompts(some: slice) -> Tensor:
+            own = context[some]
+
+            def of_classes(part: slice) -> Tensor:
+                return tower(layout if part.stop >= count and not part.start else tower.layout(self.rows[part]), own)
+
+            if len(own) > 1:
+                return of_classes(slice(0, count))
+            return joined(in_passes(of_classes, count, count, room, "sentences of one prompt"), dim=1)
+
+        size = max(1, TOKENS_PER_PASS[context.device.type] // layout.tokens)
+        return joined(in_passes(of_prompts, len(context), size, room, "sentences", layout.tokens))
 
     def image_features(self, prompts: Prompts, tokens: Tensor) -> Tensor:
         """Normalised features (K or 1, B, embed_dim) of embedded images (K or 1, B, T, width), a few prompts per pass."""

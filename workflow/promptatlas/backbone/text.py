@@ -18,6 +18,7 @@ from promptatlas.backbone import text_on_accelerator
 from promptatlas.backbone.accelerator import is_accelerator
 from promptatlas.backbone.architecture import Architecture
 from promptatlas.backbone.block import ALL, KEY_VALUE, QUERY, FrozenBlock, Transformer, attend
+from promptatlas.backbone.owners import Owner
 from promptatlas.backbone.packed_sentences import PackedSentences, Places
 from promptatlas.backbone.tokenizer import Tokenizer
 from promptatlas.base.errors import UserError
@@ -83,11 +84,11 @@ class TextTower(TextEncoder):
         self.require_short(rows)
         return PackedSentences.of(rows, self.device)
 
-    def forward(self, layout: PackedSentences, context: Tensor | None = None, owner: Tensor | None = None) -> Tensor:
+    def forward(self, layout: PackedSentences, context: Tensor | None = None, owner: Owner | None = None) -> Tensor:
         """Features (K, C, embed_dim), not normalised; context (K, depth, n, width), or None for plain sentences (K = 1).
 
-        owner (C,): sentence c is read after prompt owner[c] alone, so the features are (1, C, embed_dim). Every context
-        vector must then stand before the names, where all sentences are alike.
+        owner (C,): sentence c is read after prompt owner[c] alone, or after prompt c (EACH), so the features are (1, C, embed_dim).
+        Every context vector must then stand before the names, where all sentences are alike.
         """
         if is_accelerator(self.device):
             return text_on_accelerator.forward(self, layout, context, owner)

@@ -16,12 +16,13 @@ from torch import Tensor
 from torch.autograd.function import once_differentiable
 
 from promptatlas.backbone.block import QUERY, FrozenBlock
+from promptatlas.backbone.owners import Owner, of_owners
 from promptatlas.backbone.packed_sentences import PackedSentences
 
 ALIGNED = 16  # numbers: rows of a mask start at multiples, as fused attention wants them
 
 
-def forward(tower: Any, layout: PackedSentences, context: Tensor | None, owner: Tensor | None) -> Tensor:
+def forward(tower: Any, layout: PackedSentences, context: Tensor | None, owner: Owner | None) -> Tensor:
     """Features (K, C, embed_dim), or (1, C, embed_dim) with owners, of a `text.TextTower`; everything as in its `forward`."""
     tokens = _Tokens(layout, 1 if context is None else len(context), owner)
     blocks: Any = tower.transformer.resblocks
@@ -42,7 +43,7 @@ def forward(tower: Any, layout: PackedSentences, context: Tensor | None, owner: 
 class _Tokens:
     """Where everything stands in the list of tokens: K prefixes of `before` tokens, then `copies` times S packed tokens."""
 
-    def __init__(self, layout: PackedSentences, prompts: int, owner: Tensor | None) -> None:
+    def __init__(self, layout: PackedSentences, prompts: int, owner: Owner | None) -> None:
         self.prompts, self.owner, self.copies = prompts, owner, prompts if owner is None else 1
         self.before, self.after = len(layout.prefix), len(layout.suffix)
         self.classes, self.longest = layout.groups.shape
@@ -80,7 +81,7 @@ class _Tokens:
 
     def after_prefix(self, prefix: Tensor, own: Tensor) -> Tensor:
         """(copies C, before + L, w): the tokens of each class, and before them a copy of the prefix that it has."""
-        before = prefix.unsqueeze(1).expand(-1, self.classes, -1, -1) if self.owner is None else prefix[self.owner].unsqueeze(0)
+        before = prefix.unsqueeze(1).expand(-1, self.classes, -1, -1) if self.owner is None else of_owners(prefix, self.owner).unsqueeze(0)
         return torch.cat([before, own], dim=2).flatten(0, 1)
 
 

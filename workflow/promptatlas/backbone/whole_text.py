@@ -11,9 +11,10 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor, nn
 
-from promptatlas.backbone.accelerator import sent
+from promptatlas.backbone.accelerator import is_accelerator, sent
 from promptatlas.backbone.architecture import Architecture
 from promptatlas.backbone.block import ALL, Transformer
+from promptatlas.backbone.owners import Owner, of_owners
 from promptatlas.backbone.text import TextEncoder
 
 PADDING = 0  # the id behind a sentence
@@ -21,7 +22,8 @@ PADDING = 0  # the id behind a sentence
 
 @dataclass(frozen=True)
 class Whole:
-    """C sentences of full length L: ids (C, L), context vectors as -1 - i; sentence, place and which (n,) of every context vector.
+    """C sentences of full length L: ids (C, L), context vectors as -1 - i; of the n vectors of each sentence, one sentence after the other,
+    sentence, place and which (C n,).
 
     end: (C,) places that are read, where they are not the last; mask: additive (C, 1, L, L), where there is one.
     """
@@ -70,25 +72,21 @@ class WholeText(TextEncoder):
         """Sentences arranged for `forward`. Raises UserError for one that is too long."""
         return Whole.of(self.padded(rows), self.device)
 
-    def forward(self, layout: Whole, context: Tensor | None = None, owner: Tensor | None = None) -> Tensor:
+    def forward(self, layout: Whole, context: Tensor | None = None, owner: Owner | None = None) -> Tensor:
         """Features (K, C, embed_dim), not normalised; context (K, depth, n, width), or None (K = 1).
 
-        owner (C,): sentence c has the vectors of prompt owner[c] alone, so the features are (1, C, embed_dim).
+        owner (C,): sentence c has the vectors of prompt owner[c] alone, or of prompt c (EACH), so the features are (1, C, embed_dim).
         """
-        where, which = (layout.sentence, layout.place), layout.which
-        if owner is not None:  # the vectors of all prompts, numbered as those of one
-            assert context is not None
-            which = which + owner[where[0]] * context.shape[2]
-            context = context.transpose(0, 1).flatten(1, 2).unsqueeze(0)
         x = self.embedded(layout)
-        x = x.expand(1 if context is None else len(context), -1, -1, -1)
+        x = x.expand(1 if context is None or owner is not None else len(context), -1, -1, -1)
+        where = layout.sentence * x.shape[2] + layout.place
         blocks: Any = self.transformer.resblocks
         for depth, block in enumerate(blocks):
             if context is not None and depth < context.shape[1]:
-                vectors = context[:, depth, which]
+                vectors = _in_sentences(context[:, depth], layout, owner)
                 if depth == 0:
-                    vectors = vectors + self.positional_embedding[where[1]]
-                x = x.index_put((torch.arange(len(x), device=x.device)[:, None], *where), vectors)
+                    vectors = vectors + self.positional_embedding[layout.place]
+                x = x.flatten(1, 2).index_copy(1, where, vectors).view_as(x)
             q, k, v = (part.transpose(2, 3) for part in block.project(x, ALL))
             x = block.finish(x, F.scaled_dot_product_attention(q, k, v, attn_mask=layout.mask).transpose(2, 3))
         return self.projected(self.ln_final(self.read(x, layout)))
@@ -105,6 +103,15 @@ class WholeText(TextEncoder):
         return x @ self.text_projection
 
 
+def _in_sentences(context: Tensor, layout: Whole, owner: Owner | None) -> Tensor:
+    """The vectors (K, n, width), as they come in one sentence after the other, (K, C n, width); with owners (1, C n, width)."""
+    if owner is not None:
+        return of_owners(context, owner).flatten(0, 1).unsqueeze(0)
+    if is_accelerator(context.device):
+        return context.unsqueeze(1).expand(-1, len(layout.ids), -1, -1).flatten(1, 2)
+    return context[:, layout.which]  # adds gradients up in another order, by which a CPU keeps its bits
+
+
 class MobileClipText(WholeText):
     """MobileCLIP's without a causal mask (Vasu et al. 2024, arXiv 2311.17049): the end token is the sentence, padding is read."""
 
@@ -114,7 +121,7 @@ class MobileClipText(WholeText):
 
     def read(self, x: Tensor, layout: Whole) -> Tensor:
         assert layout.end is not None
-        return x[:, torch.arange(x.shape[1], device=x.device), layout.end]
+        return x.flatten(1, 2).index_select(1, torch.arange(x.shape[1], device=x.device) * x.shape[2] + layout.end)
 
 
 class CocaText(WholeText):

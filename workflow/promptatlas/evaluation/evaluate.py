@@ -75,9 +75,9 @@ def _kept(
     keep: Callable[[torch.Tensor], torch.Tensor],
 ) -> torch.Tensor:  # fmt: skip
     """(K, N, ...): what `keep` makes of logits (K', B, C) of some prompts and images."""
-    together = stack(prompts).to(backbone.device)
-    classifier = PromptedClassifier(backbone, class_names, together)
-    with memory.told("evaluation runs out of GPU memory with one prompt and one image; use a GPU with more memory."):
+    with memory.told("evaluation runs out of GPU memory with one prompt and one image or class name; use a GPU with more memory."):
+        together = stack(prompts).to(backbone.device)
+        classifier = PromptedClassifier(backbone, class_names, together)
         if together.visual is not None:
             kept = _of_prompted_images(classifier, images, together, keep)
         else:
@@ -90,7 +90,7 @@ def _of_features(
 ) -> torch.Tensor:
     """(K, N, ...) of images whose features (N, D) no prompt changes."""
     backbone, classes = classifier.backbone, len(classifier.class_names)
-    weights = None if prompts.meta else _class_features(classifier, prompts)
+    weights = None if prompts.meta else classifier.class_features(prompts)
     plain = torch.from_numpy(features).to(backbone.device).unsqueeze(0)
 
     def some(of_prompts: slice) -> torch.Tensor:
@@ -117,25 +117,12 @@ def hand_written(backbone: Backbone, features: np.ndarray, class_features: np.nd
     return backbone.logit_scale * features @ class_features.T
 
 
-def _class_features(classifier: PromptedClassifier, prompts: Prompts) -> torch.Tensor:
-    """(K or 1, C, D), a few prompts per pass where each prompt means another run of the text tower."""
-    if classifier.layout is None:
-        return classifier.class_features(prompts)
-    backbone, tokens = classifier.backbone, classifier.layout.tokens
-    size = max(1, _budget(backbone.device) // tokens)
-    return joined(in_passes(lambda part: classifier.class_features(prompts[part]), len(prompts), size, backbone.room, "sentences", tokens))
-
-
-def _budget(device: torch.device) -> int:
-    return TOKENS_PER_PASS["cuda" if device.type == "cuda" else "cpu"]
-
-
 def _of_prompted_images(
     classifier: PromptedClassifier, images: np.ndarray | ImageRows, prompts: Prompts, keep: Callable[[torch.Tensor], torch.Tensor]
 ) -> torch.Tensor:
     """(K, N, ...): each image is read and embedded once for all K prompts, or for fewer if not even one image fits with all."""
     vision: Any = classifier.backbone.vision
-    room, weights = classifier.backbone.room, _class_features(classifier, prompts)
+    room, weights = classifier.backbone.room, classifier.class_features(prompts)
 
     def some(of_prompts: slice) -> torch.Tensor:
         own, classes = prompts[of_prompts], weights[of_prompts] if len(weights) > 1 else weights
@@ -146,7 +133,7 @@ def _of_prompted_images(
             return keep(classifier.logits(classifier.image_features(own, tokens), classes))
 
         with passing(of_images, len(images), "image") as told:
-            size = max(1, _budget(vision.device) // each)
+            size = max(1, TOKENS_PER_PASS[vision.device.type] // each)
             return joined(in_passes(told, len(images), size, room, "tokens of prompted images", each), dim=1)
 
     return joined(in_passes(some, len(prompts), len(prompts), room, "prompts on images"))

@@ -45,11 +45,11 @@ class SoftCPT(nn.Module):
 
     def task_context(self, tasks: Tensor) -> Tensor:
         """(m, d_text) of all tasks or (T, m, d_text) of those given by number (T,)."""
-        return self.u[0] if len(self.u) == 1 else self.u[tasks]
+        return self.u[0] if len(self.u) == 1 else self.u.index_select(0, tasks)
 
     def class_context(self, classes: Tensor) -> Tensor:
         """(m, d_text) of all classes or (R, m, d_text) of those given by number over all tasks (R,)."""
-        return self.v[0] if len(self.v) == 1 else self.v[classes]
+        return self.v[0] if len(self.v) == 1 else self.v.index_select(0, classes)
 
     def forward(self, task_features: Tensor, class_features: Tensor | None) -> Tensor:
         """Contexts (T, n, d_text) of tasks with features (T, e), or (R, n, d_text) of classes (R, e), task_features one each."""
@@ -76,4 +76,4 @@ class HardSharing(nn.Module):
 
     def forward(self, tasks: Tensor, classes: Tensor) -> Tensor:
         """(n, d_text) of all, (T, n, d_text) of the tasks or (R, n, d_text) of the classes, given by number over all tasks."""
-        return self.context[0] if self.per == "all" else self.context[tasks if self.per == "task" else classes]
+        return self.context[0] if self.per == "all" else self.context.index_select(0, tasks if self.per == "task" else classes)

@@ -14,6 +14,7 @@ import numpy as np
 import torch
 from torch import Tensor
 
+from promptatlas import methods
 from promptatlas.backbone import Backbone
 from promptatlas.backbone.accelerator import fetched
 from promptatlas.backbone.classifier import PromptedClassifier
@@ -26,6 +27,7 @@ from promptatlas.tasks.draws import Draw
 from promptatlas.tasks.prepared import PreparedTask
 from promptatlas.training.image_batch import ImageBatch, batches_of
 from promptatlas.training.learners import BatchedLearners
+from promptatlas.training.own_classes import pooled
 from promptatlas.training.single_task import NEVER, FeatureDraws, ImageDraws, Run, logits_of, loss, side_by_side
 
 
@@ -97,7 +99,6 @@ class TaskPool:
         self.task = PooledTask("+".join(one.task.name for one in tasks), names)
         self.first_row = np.cumsum([0, *(len(one.labels("train")) for one in tasks)])
         self.first_class = np.cumsum([0, *(len(one.task.class_names) for one in tasks)])
-        self.multilabel = any(one.task.multilabel for one in tasks)
 
     def rows(self, split: str, numbers: np.ndarray) -> np.ndarray:
         return numbers
@@ -116,14 +117,7 @@ class TaskPool:
 
     def labels(self, split: str) -> np.ndarray:
         """Class numbers in the pool (N,) or, if any task is multi-label, marks (N, C)."""
-        if not self.multilabel:
-            return np.concatenate([one.labels(split) + first for one, first in zip(self.tasks, self.first_class, strict=False)])
-        marks = np.zeros((self.first_row[-1], self.first_class[-1]), np.uint8)
-        for i, one in enumerate(self.tasks):
-            labels = one.labels(split)
-            own = labels if labels.ndim == 2 else labels[:, None] == np.arange(len(one.task.class_names))
-            marks[self.first_row[i] : self.first_row[i + 1], self.first_class[i] : self.first_class[i + 1]] = own
-        return marks
+        return pooled([one.labels(split) for one in self.tasks], np.diff(self.first_class).tolist())
 
 
 class _PooledImages:
@@ -161,11 +155,12 @@ class _MultitaskRun(Run):
         with torch.no_grad():
             start = learners.prompts()
             self.classifier = PromptedClassifier(backbone, pool.task.class_names, start)
-            self.classifiers = [PromptedClassifier(backbone, one.task.class_names, start) for one in pool.tasks]
+            alone = manner.classes == "own" or methods.is_by_image(method)  # where it comes to the classes of one task alone
+            self.classifiers = [PromptedClassifier(backbone, one.task.class_names, start) for one in pool.tasks] if alone else []
         inputs = ImageDraws if learners.visual else FeatureDraws
         self.train = inputs(backbone, self.classifier, pool, "train", [pool.pooled(own) for own in draws])
         self.held = [
-            inputs(backbone, self.classifiers[i], one, draws[0][i].validation_split, [own[i].validation for own in draws])
+            inputs(backbone, self.classifier, one, draws[0][i].validation_split, [own[i].validation for own in draws])
             for i, one in enumerate(pool.tasks)
         ]
         self.owner = pool.owner(self.train.rows)
@@ -236,6 +231,9 @@ class _MultitaskRun(Run):
         return scores.mean(axis=0).tolist()
 
     def _answers_by_task(self) -> list[Tensor]:
-        """Logits (K, N, C) of each task's validation images among its own classes."""
+        """Logits (K, N, C) of each task's validation images among its own classes; the class names of all tasks are read at once."""
         prompts = self.learners.prompts(self.kept)
-        return [logits_of(classifier, prompts, held).float() for classifier, held in zip(self.classifiers, self.held, strict=True)]
+        if prompts.meta:
+            return [logits_of(own, prompts, held, None).float() for own, held in zip(self.classifiers, self.held, strict=True)]
+        weights = self.classifier.class_features(prompts).split(np.diff(self.pool.first_class).tolist(), dim=1)
+        return [logits_of(self.classifier, prompts, held, own).float() for own, held in zip(weights, self.held, strict=True)]

@@ -7,10 +7,9 @@ of test images.
 from __future__ import annotations
 
 import math
-from collections.abc import Sequence
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from functools import cached_property, partial
-from typing import Any
 
 import numpy as np
 import torch
@@ -19,6 +18,7 @@ from torch import Tensor
 
 from promptatlas.backbone import Backbone
 from promptatlas.backbone.accelerator import fetched, is_accelerator, sent
+from promptatlas.backbone.owners import EACH, Owner, of_owners
 from promptatlas.backbone.packed_sentences import PackedSentences
 from promptatlas.backbone.passes import in_passes, joined
 from promptatlas.backbone.text import sentences
@@ -30,11 +30,13 @@ from promptatlas.base.stage import through
 from promptatlas.methods import module_class
 from promptatlas.tasks import metrics
 from promptatlas.training import selection
+from promptatlas.training.image_batch import ImageBatch, Step, batches_of
 from promptatlas.training.micro_batches import in_micro_batches
+from promptatlas.training.own_classes import TaskPart, all_together, among_own, pooled, task_by_task
 from promptatlas.training.own_rules import require_none
+from promptatlas.training.recorded_step import RecordedStep
 from promptatlas.training.schedule import learning_rate, optimiser
 from promptatlas.training.selection import Best
-from promptatlas.training.single_task import NEVER, loss
 
 
 @dataclass(frozen=True)
@@ -73,16 +75,13 @@ def tune_shared(backbone: Backbone, method: str, settings: dict, tasks: list[Sha
     for epoch in through(range(settings["epochs"]), "epoch"):
         rate = learning_rate(settings, epoch * steps)
         optimizer.rate = rate
-        permutation, total = order.permutation(len(learner.owner)), torch.zeros((), dtype=torch.float64, device=backbone.device)
-        for start in range(0, len(permutation), settings["batch_size"]):
-            rows = permutation[start : start + settings["batch_size"]]
-            parts = learner.parts(rows)
-            step = partial(learner.step, parts, len(rows))
-            value = in_micro_batches(step, optimizer.zero_grad, len(parts), len(parts), backbone.room, f"tasks of a step of {method}")
+        total = torch.zeros((), dtype=torch.float64, device=backbone.device)
+        for rows, batch in learner.batches(order.permutation(len(learner.owner)), settings["batch_size"]):
+            value = learner.step(rows, batch, optimizer.zero_grad)
             for _ in range(steps):
                 optimizer.step()
             total += value.double() * len(rows)  # stays on the device: no step waits for the one before
-        mean = total.item() / len(permutation)
+        mean = total.item() / len(learner.owner)
         if not np.isfinite(mean):
             raise UserError(f"{method}: the loss is not a number; lower settings.{method}.learning_rate.")
         score = learner.validate()
@@ -101,8 +100,9 @@ class Sentences:
         self.text = backbone.text
         self.rows = sentences(backbone.tokenizer, names, n, "end")
 
-    def features(self, contexts: Tensor, chosen: np.ndarray, owner: Tensor | None = None) -> Tensor:
-        """(R, e), not normalised, of the R names chosen (R,), ascending; contexts (n, d), or (T, n, d) with owner (R,) in 0..T - 1."""
+    def features(self, contexts: Tensor, chosen: np.ndarray, owner: Owner | None = None) -> Tensor:
+        """(R, e), not normalised, of the R names chosen (R,), ascending; contexts (n, d), or (T, n, d) with owner (R,) in 0..T - 1
+        or one of each."""
         every = len(chosen) == len(self.rows)
         layout = self._all if every else self.text.layout([self.rows[i] for i in chosen.tolist()])
         return self.text(layout, contexts.reshape(-1, 1, *contexts.shape[-2:]), owner)[0]
@@ -110,17 +110,6 @@ class Sentences:
     @cached_property
     def _all(self) -> PackedSentences | Whole:
         return self.text.layout(self.rows)
-
-
-@dataclass(frozen=True)
-class _Part:
-    """What a batch has of one task, on the host: images (n,) and classes (R,), numbered over all tasks; labels (n,) or marks (n, R)
-    among these classes.
-    """
-
-    images: np.ndarray
-    classes: np.ndarray
-    labels: np.ndarray
 
 
 class _ChosenClasses:
@@ -140,6 +129,7 @@ class _Learner:
 
     def __init__(self, backbone: Backbone, method: str, settings: dict, tasks: list[SharedTask], seed: int) -> None:
         self.backbone, self.tasks, device = backbone, tasks, backbone.device
+        self.kind = f"tasks of a step of {method}"
         classes = [len(task.class_names) for task in tasks]
         generator = torch_rng("initial", method, seed)
         self.module = module_class(method)(backbone.architecture, settings, generator, classes).to(device)
@@ -160,30 +150,75 @@ class _Learner:
             self.named = Sentences(backbone, [task.name for task in tasks], settings["task_vectors"])
         if self.module.class_aware:
             self.described = Sentences(backbone, names, settings["class_vectors"])
+        # An accelerator looks at all classes of all tasks at every step: the same kernels, whatever the batch, and nothing to send.
+        self.at_once: Step | None = None
+        if is_accelerator(device) and self.rate == 1.0:
+            self.image_task, self.labels = sent(self.owner, device), sent(pooled(self.truth, classes), device)
+            self.at_once = self.whole_step
+            if device.type == "cuda":
+                self.at_once = RecordedStep(self.whole_step, list(self.module.parameters()), lambda batch: None)
 
-    def parts(self, rows: np.ndarray) -> list[_Part]:
+    def batches(self, order: np.ndarray, size: int) -> Iterator[tuple[np.ndarray, ImageBatch | None]]:
+        """All images in this order, `size` at a time: on the host, and as batches of one shape where all tasks are looked at at once."""
+        rows = [order[start : start + size] for start in range(0, len(order), size)]
+        if self.at_once is None:
+            yield from ((own, None) for own in rows)
+            return
+        padded = -len(order) % size if len(order) > size else 0
+        every, present = np.pad(order, (0, padded))[None], (np.arange(len(order) + padded) < len(order))[None]
+        lengths = [min(size, len(order))] * len(rows)
+        yield from zip(rows, batches_of(every, present, lengths, self.backbone.device), strict=True)
+
+    def step(self, rows: np.ndarray, batch: ImageBatch | None, begin: Callable[[], None]) -> Tensor:
+        """Leaves the gradient of the loss of a batch, which is returned, at the parameters; of fewer tasks at once where memory is short.
+
+        begin: forgets what is there.
+        """
+        room, count = self.backbone.room, len(self.tasks)
+        if self.at_once and batch is not None and room.size(self.kind, count) == count:
+            begin()
+            try:
+                return self.at_once(batch)
+            except RuntimeError as error:
+                if not memory.runs_out(error):
+                    raise
+            room.halved(self.kind, count)
+        parts = self.parts(rows)
+        return in_micro_batches(partial(self.part_step, parts, len(rows)), begin, len(parts), len(parts), room, self.kind)
+
+    def whole_step(self, batch: ImageBatch) -> Tensor:
+        """The same of a batch (1, B), all of whose images are held against all classes at once."""
+        rows = batch.rows[0]
+        weights = self._weights(self._contexts(self.everything), self.everything)
+        logits = self.backbone.logit_scale * self.features.index_select(0, rows) @ weights.T
+        task, labels = (own.index_select(0, rows) for own in (self.image_task, self.labels))
+        value = among_own(logits, task, self.everything.task, labels, batch.weights[0])
+        value.backward()
+        return value.detach()
+
+    def parts(self, rows: np.ndarray) -> list[TaskPart]:
         """What a batch has of each task."""
         parts = []
         for task in np.unique(self.owner[rows]).tolist():
             images = rows[self.owner[rows] == task]
             classes, labels = self._chosen(task, self.truth[task][images - self.first_image[task]])
-            parts.append(_Part(images, classes + self.first_class[task], labels))
+            parts.append(TaskPart(images, classes + self.first_class[task], labels))
         return parts
 
-    def step(self, parts: list[_Part], count: int, part: slice) -> Tensor:
+    def part_step(self, parts: list[TaskPart], count: int, part: slice) -> Tensor:
         """Adds the gradient of the loss of some parts of a batch of `count` images, which is returned, to what is at the parameters."""
         some = parts[part]
         value = self.loss(some) * (sum(len(own.images) for own in some) / count)
         value.backward()
         return value.detach()
 
-    def loss(self, parts: list[_Part]) -> Tensor:
+    def loss(self, parts: list[TaskPart]) -> Tensor:
         """Sum over the images of the cross-entropy in their own tasks, divided by their number."""
         device = self.backbone.device
         chosen = _ChosenClasses(np.concatenate([part.classes for part in parts]), self.class_task, device)
         features = self.features[sent(np.concatenate([part.images for part in parts]), device)]
         weights = self._weights(self._contexts(chosen), chosen)
-        return (_all_together if is_accelerator(device) else _task_by_task)(self.backbone.logit_scale * features, weights, parts)
+        return (all_together if is_accelerator(device) else task_by_task)(self.backbone.logit_scale * features, weights, parts)
 
     @torch.no_grad()
     def result(self) -> tuple[list[Tensor], list[Tensor]]:
@@ -227,7 +262,7 @@ class _Learner:
         if not self.module.class_aware:
             return self.module(task_features, None)
         context = self.module.class_context(chosen.own)
-        return self.module(task_features[chosen.task], self.described.features(context, chosen.numbers, _each(context)))
+        return self.module(of_owners(task_features, chosen.task), self.described.features(context, chosen.numbers, _each(context)))
 
     def _weights(self, contexts: Tensor, chosen: _ChosenClasses) -> Tensor:
         """Unit class weights (R, e) of the chosen classes, each read after the context of its own or of its task."""
@@ -247,36 +282,6 @@ class _Learner:
         return chosen, labels[:, chosen] if labels.ndim == 2 else np.searchsorted(chosen, labels)
 
 
-def _each(contexts: Tensor) -> Tensor | None:
+def _each(contexts: Tensor) -> Owner | None:
     """Every sentence owns a context of its own, or, for a single context (n, d_text), all have it together."""
-    return None if contexts.dim() == 2 else torch.arange(len(contexts), device=contexts.device)
-
-
-def _task_by_task(features: Tensor, weights: Tensor, parts: Sequence[_Part]) -> Tensor:
-    """The loss of images with features (B, e), each among the classes of its own task, of those with weights (R, e)."""
-    total: Any = 0.0
-    features_of, weights_of = features.split([len(part.images) for part in parts]), weights.split([len(part.classes) for part in parts])
-    for own, classes, part in zip(features_of, weights_of, parts, strict=True):
-        logits, labels = own @ classes.T, torch.from_numpy(part.labels)
-        ones = torch.ones(1, len(own), dtype=logits.dtype)
-        total = total + loss(logits[None], labels[None], ones)[0] * (len(own) / len(features))
-    return total
-
-
-def _all_together(features: Tensor, weights: Tensor, parts: Sequence[_Part]) -> Tensor:
-    """The same up to rounding, in as few steps for many tasks as for one: all images among all classes, and the probability of
-    another task's classes is exactly zero.
-    """
-    device, first = features.device, np.cumsum([0, *(len(part.classes) for part in parts)])
-    count, sizes = np.arange(len(parts)), [len(part.images) for part in parts]
-    foreign = np.repeat(count, sizes)[:, None] != np.repeat(count, np.diff(first))
-    if any(part.labels.ndim == 2 for part in parts):
-        labels = np.zeros(foreign.shape, np.int64)
-        for own, part in enumerate(parts):
-            marks = part.labels if part.labels.ndim == 2 else part.labels[:, None] == np.arange(len(part.classes))
-            labels[np.ix_(np.repeat(count, sizes) == own, np.arange(first[own], first[own + 1]))] = marks
-    else:
-        labels = np.concatenate([part.labels + before for part, before in zip(parts, first, strict=False)])
-    logits = (features @ weights.T).masked_fill(sent(foreign, device), NEVER)
-    ones = torch.ones(1, len(features), device=device, dtype=logits.dtype)
-    return loss(logits[None], sent(labels, device)[None], ones)[0]
+    return None if contexts.dim() == 2 else EACH

@@ -274,7 +274,8 @@ class Run:
 
     def _answers(self) -> Tensor:
         """Logits (K, N, C) of the validation images."""
-        return logits_of(self.classifier, self.learners.prompts(self.kept), self.validation)
+        prompts = self.learners.prompts(self.kept)
+        return logits_of(self.classifier, prompts, self.validation, None if prompts.meta else self.classifier.class_features(prompts))
 
 
 class Looked(Protocol):
@@ -365,11 +366,13 @@ class ImageDraws(_Draws):
         return bool((which == which[:1]).all())
 
 
-def logits_of(classifier: PromptedClassifier, prompts: Prompts, held: FeatureDraws | ImageDraws) -> Tensor:
-    """Logits (K, N, C) of all images of K draws, some at a time."""
+def logits_of(classifier: PromptedClassifier, prompts: Prompts, held: FeatureDraws | ImageDraws, weights: Tensor | None) -> Tensor:
+    """Logits (K, N, C) of all images of K draws, some at a time. weights: those of the classes (K or 1, C, e), None where each image has
+    its own."""
 
     def some(batch: ImageBatch, part: slice) -> Tensor:
-        return classifier.answer(prompts, held.features(prompts, batch[part]))
+        seen = held.features(prompts, batch[part])
+        return classifier.answer(prompts, seen) if weights is None else classifier.logits(seen, weights)
 
     room, parts = classifier.backbone.room, []
     for batch in held.batches(256):
