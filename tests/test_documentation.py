@@ -119,9 +119,14 @@ def options(words: list[str]) -> list[str]:
     return [word.partition("=")[0] for word in words if word.startswith("-") and word != "-"]
 
 
+def typed(text: str) -> list[str]:
+    """The words of a command without where its output goes."""
+    return shlex.split(text.partition(" | ")[0].partition(" > ")[0])
+
+
 def unknown(text: str) -> list[str]:
     """What of a command there is not: its name, its options, or files of the project that it names."""
-    program, *words = shlex.split(text.partition(" | ")[0])
+    program, *words = typed(text)
     if program == "make":
         targets = re.findall(r"^([\w.$()/-]+):", (ROOT / "Makefile").read_text(), re.MULTILINE)
         targets = [*targets, ".venv/.ready"]
@@ -134,7 +139,8 @@ def unknown(text: str) -> list[str]:
     if program == "promptatlas" and words[0] not in ("--version", "COMMAND"):
         if words[0] not in COMMANDS:
             return [words[0]]
-        known = [*COMMANDS[words[0]]._option_string_actions]
+        passes_on = COMMANDS[words[0]].get_default("takes_more")
+        known = [*COMMANDS[words[0]]._option_string_actions, *(snakemakes() if passes_on else ())]
     elif program == "promptatlas":
         return gone
     return gone + [option for option in options(words) if option not in known]
@@ -154,7 +160,9 @@ def test_a_command_is_one_that_there_is(page, text):
 @pytest.mark.parametrize(("page", "text"), [one for one in BLOCKS if one[1].startswith("promptatlas ")])
 def test_a_command_in_a_block_is_whole(page, text):
     """Whatever it needs is given, and every value is taken."""
-    name, *words = shlex.split(text)[1:]
+    name, *words = typed(text)[1:]
+    if COMMANDS[name].get_default("takes_more"):
+        return  # its options are Snakemake's
     with pytest.MonkeyPatch.context() as patch:
         patch.setattr(ArgumentParser, "error", lambda self, message: pytest.fail(f"{page.name}: {text}: {message}"))
         with suppress(SystemExit):

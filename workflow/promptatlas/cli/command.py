@@ -17,7 +17,21 @@ from typing import Any, NoReturn
 from promptatlas.base import place
 from promptatlas.base.errors import INTERRUPTED, NOTHING_LOST, UserError
 from promptatlas.base.messages import counted, plain, suggest
-from promptatlas.cli import analyse, budget, check, class_names, configured, forecast, models, new, recommend, report, run as run_study
+from promptatlas.cli import (
+    analyse,
+    budget,
+    check,
+    class_names,
+    completion,
+    configured,
+    forecast,
+    models,
+    new,
+    recommend,
+    report,
+    run as run_study,
+)
+from promptatlas.cli.examples import CommandParser
 from promptatlas.records.cells import Cell
 from promptatlas.runs import asked, data_folders, failures, plugin_changes
 from promptatlas.study import configuration
@@ -52,7 +66,7 @@ def parser() -> argparse.ArgumentParser:
     """Of all commands; `run` of what it parses does what is asked and gives the exit status."""
     whole = argparse.ArgumentParser(prog="promptatlas", description=__doc__.splitlines()[0])
     whole.add_argument("--version", action="version", version=f"promptatlas {version('promptatlas')}")
-    commands = whole.add_subparsers(required=True, metavar="command")
+    commands = whole.add_subparsers(required=True, metavar="command", parser_class=CommandParser)
 
     new.add(commands)
     looked = check.add(commands)
@@ -148,6 +162,7 @@ def parser() -> argparse.ArgumentParser:
     archive = commands.add_parser("pack", help="put a finished study into one archive for publication")
     archive.add_argument("-o", "--output", type=Path, required=True, help="the archive to write, such as study.tar.gz")
     archive.set_defaults(run=_pack)
+    completion.add(commands, whole)
 
     for command in (looked, status, rerun, coming, ahead, manual, watched, archive, *choosing):
         command.add_argument("--configfile", type=Path, help="another study's configuration, on top of config.yaml")

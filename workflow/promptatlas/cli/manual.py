@@ -8,6 +8,7 @@ import re
 from collections.abc import Iterator
 
 from promptatlas.cli.command import parser
+from promptatlas.cli.examples import EXAMPLES
 
 HEAD = """\
 # Command line
@@ -24,6 +25,7 @@ def page() -> str:
         lines += [f"## {name}", "", f"`{_usage(command)}`", "", f"{_sentence(words)}", ""]
         lines += ["| | |", "|---|---|", *map(_row, _shown(command)), ""]
         lines += [f"{_sentence(command.epilog)}", ""] if command.epilog else []
+        lines += ["```sh", *EXAMPLES[name], "```", ""]
     return "\n".join(lines)
 
 

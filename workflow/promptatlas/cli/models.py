@@ -11,7 +11,7 @@ def add(commands: Any) -> None:
     """Add it to the parser's commands."""
     command = commands.add_parser(
         "models", help="list every published model: whether it takes text prompts, visual prompts, or none and why",
-        epilog="for example: promptatlas models PE-Core; promptatlas models --csv > models.csv. docs/models.md has the whole list",
+        epilog="docs/models.md has the whole list",
     )  # fmt: skip
     command.add_argument("part", nargs="?", default="", help="only models with this in their name, such as SigLIP (default: all)")
     command.add_argument("--csv", action="store_true", help="as a CSV table, for machines")

@@ -11,6 +11,7 @@ from promptatlas.base import place
 from promptatlas.base.errors import UserError
 from promptatlas.cli.configured import USUAL
 
+SNAKEMAKE = (sys.executable, "-m", "snakemake")
 # One of these says how much may run at once, or names a file that does.
 HOW_MUCH = ("-c", "--cores", "-j", "--jobs", "--profile", "--workflow-profile")
 
@@ -34,15 +35,25 @@ def _run(options: argparse.Namespace) -> NoReturn:
     given = options.more
     if not USUAL.exists() and not _names(given, "--configfile", "--configfiles"):
         raise UserError(f"there is no {USUAL} in {Path.cwd()}; `promptatlas new FOLDER` writes one, or name another file with --configfile")
+    _become(command(given))
+
+
+def command(given: Sequence[str]) -> list[str]:
+    """What runs the study of the working directory with options of Snakemake, on all cores if they do not say how many."""
     cores = [] if _names(given, *HOW_MUCH) else ["--cores", "all"]
-    snakemake(["--snakefile", str(place.SNAKEFILE), *cores, *given])
+    return [*SNAKEMAKE, "--snakefile", str(place.SNAKEFILE), *cores, *given]
 
 
 def snakemake(arguments: Sequence[str]) -> NoReturn:
-    """Snakemake in place of this process, so that it alone gets signals and gives the exit status."""
+    """Snakemake in place of this process."""
+    _become([*SNAKEMAKE, *arguments])
+
+
+def _become(words: list[str]) -> NoReturn:
+    """A program in place of this process, so that it alone gets signals and gives the exit status."""
     for stream in (sys.stdout, sys.stderr):
         stream.flush()
-    os.execv(sys.executable, [sys.executable, "-m", "snakemake", *arguments])
+    os.execv(sys.executable, words)
 
 
 def _names(arguments: Sequence[str], *options: str) -> bool:
