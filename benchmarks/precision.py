@@ -1,11 +1,11 @@
 """What reduced precision does to a finished study of the embedded model: to scores of its prompts, and to prompts tuned anew.
 
     python benchmarks/precision.py RESULTS/mini NOTES [--part scores|tuning] [--methods coop,vpt] [--ways float16,tf32] [--seeds 1,2,3]
-    python benchmarks/precision.py RESULTS/mini NOTES --out docs/precision_mini.json
+    python benchmarks/precision.py RESULTS/mini NOTES --out docs/precision_mini.json    # and prints the tables of docs/gpu.md
 
 scores: every prompt of the study's on every task, beside the recorded cell. tuning: every prompt tuned again on its own task and scored
 there, beside the recorded cell. NOTES is a folder with one file for each method, way, seed and task, which are not measured twice;
---out makes one table of all that are there. On a CPU reduced
+--out makes one record of the seeds of which all tasks are there, which then are not chosen by what came out. On a CPU reduced
 precision is made by rounding factors (`promptatlas.backbone.reduced`), which gives what tensor cores do, up to the order of additions.
 """
 
@@ -13,12 +13,13 @@ from __future__ import annotations
 
 import argparse
 import json
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 import torch
+import torch.nn.functional as F
 from scipy.stats import t
 from torch import Tensor
 
@@ -56,6 +57,7 @@ WAYS: dict[str, tuple[str, Callable[..., Tensor] | None, Callable[..., Tensor] |
     FLOAT32: (FLOAT32, None, None),
     TF32: (TF32, None, None),
     FLOAT16: (FLOAT16, None, None),
+    "float32, other sums": (FLOAT32, F.linear, F.linear),  # MKL adds in another order than oneDNN: what any rounding does
     "tf32, text too": (TF32, None, tf32),
     "float16, text too": (FLOAT16, None, rounding(as_half)),
     "bfloat16": (FLOAT32, rounding(as_bfloat16), None),
@@ -132,7 +134,13 @@ def table(study: Study, notes: Path) -> Iterator[dict[str, Any]]:
                 if found:
                     points = np.array([[one["points"] for one in own] for own in found.values()])
                     changed = [_changed(study, notes, method, seed, own) for seed, own in found.items()]
-                    yield {"part": part, "method": method, "way": way, "seeds": [*found]} | summary(study, points, changed, part)
+                    known = [share for share in changed if not np.isnan(share)]
+                    row: dict[str, Any] = {"part": part, "method": method, "way": way, "seeds": [*found]}
+                    row |= summary(points, study.tasks, _of_two_classes(study)) | (
+                        {} if part == "tuning" else {"residual_rms": residual(points)}
+                    )
+                    row |= {"changed": float(np.mean(known)) if known else None}
+                    yield {key: round(value, 4) if isinstance(value, float) else value for key, value in row.items()}
 
 
 def _changed(study: Study, notes: Path, method: str, seed: int, found: list[dict[str, Any]]) -> float:
@@ -153,21 +161,47 @@ def _answers(packed: str, own: dict[str, Any]) -> np.ndarray:
     return found
 
 
-def summary(study: Study, cube: np.ndarray, changed: list[float], part: str) -> dict[str, Any]:
-    """cube: points (seeds, tasks, prompts). Bias with the half width of the interval of 95 % that tasks as independent draws give."""
-    two = [i for i, name in enumerate(study.tasks) if len(PreparedTask.open(study.paths.task_folder(name)).task.class_names) == 2]
+def _of_two_classes(study: Study) -> list[bool]:
+    return [len(PreparedTask.open(study.paths.task_folder(name)).task.class_names) == 2 for name in study.tasks]
+
+
+def summary(cube: np.ndarray, tasks: Sequence[str], two_classes: Sequence[bool]) -> dict[str, Any]:
+    """cube: points (seeds, tasks, prompts) by which scores lie off those of float32; two_classes: by task whether it has no more.
+
+    bias: their mean, with the half width of its interval of 95 %, by Student's t of the means of tasks as independent draws: what seeds
+    and prompts of a task have in common is in it.
+    """
     means, most = cube.mean((0, 2)), np.abs(cube).max((0, 2))
-    known = [one for one in changed if one == one]
-    row = {
-        "cells": cube.size, "changed": float(np.mean(known)) if known else None, "mean_abs": float(np.abs(cube).mean()),
-        "rms": float(np.sqrt((cube**2).mean())), "max": float(most.max()), "max_task": study.tasks[int(most.argmax())],
-        "max_two_classes": float(most[two].max()), "bias": float(cube.mean()),
+    return {
+        "cells": cube.size, "mean_abs": float(np.abs(cube).mean()), "rms": float(np.sqrt((cube**2).mean())),
+        "max": float(most.max()), "max_task": tasks[int(most.argmax())],
+        "max_two_classes": float(most[np.array(two_classes, bool)].max(initial=0.0)), "bias": float(cube.mean()),
         "bias_half": float(t.ppf(0.975, len(means) - 1) * means.std(ddof=1) / len(means) ** 0.5),
     }  # fmt: skip
-    if part == "scores":
-        left = cube - cube.mean(1, keepdims=True) - cube.mean(2, keepdims=True) + cube.mean((1, 2), keepdims=True)
-        row |= {"residual_rms": float(np.sqrt((left**2).mean()))}
-    return {key: round(value, 4) if isinstance(value, float) else value for key, value in row.items()}
+
+
+def residual(cube: np.ndarray) -> float:
+    """Root mean square of (seeds, tasks, prompts) without what belongs to a task or a prompt alone, which is what transfer is about."""
+    left = cube - cube.mean(1, keepdims=True) - cube.mean(2, keepdims=True) + cube.mean((1, 2), keepdims=True)
+    return float(np.sqrt((left**2).mean()))
+
+
+COLUMNS = ("seeds", "cells", "changed answers, %", "mean abs", "rms", "largest", "largest, two classes", "bias")
+TITLES = {"coop": "CoOp", "vpt": "VPT", "upt": "UPT"}
+
+
+def markdown(rows: Sequence[Mapping[str, Any]], part: str) -> str:
+    """The table of docs/gpu.md: what the precisions that can be set do to scores, in points."""
+    shown = [row for row in rows if row["part"] == part and row["way"] in (TF32, FLOAT16)]
+    lines = [f"| {' | '.join(('', *COLUMNS))} |", "|---" * (len(COLUMNS) + 1) + "|"]
+    for row in shown:
+        numbers = (f"{row[key]:.{digits}f}" for key, digits in (("mean_abs", 3), ("rms", 3), ("max", 2), ("max_two_classes", 2)))
+        cells = (
+            f"{TITLES[row['method']]} `{row['way']}`", ", ".join(map(str, row["seeds"])), f"{row['cells']:,}",
+            "" if row["changed"] is None else f"{row['changed']:.3f}", *numbers, f"{row['bias']:+.3f} +- {row['bias_half']:.3f}",
+        )  # fmt: skip
+        lines.append(f"| {' | '.join(cells)} |")
+    return "\n".join(lines)
 
 
 def main() -> None:
@@ -186,11 +220,12 @@ def main() -> None:
     if options.out is None:
         tasks = options.tasks.split(",") if options.tasks else list(study.tasks)
         options.notes.mkdir(parents=True, exist_ok=True)
-        ways = [way.strip().replace("+text", ", text too") for way in options.ways.split(",")]
+        ways = [way.strip().replace("+text", ", text too").replace("+sums", ", other sums") for way in options.ways.split(",")]
         measure(study, options.notes, options.part, options.methods.split(","), ways, [*map(int, options.seeds.split(","))], tasks)
         return
     rows = list(table(study, options.notes))
     options.out.write_text("[\n" + ",\n".join(f" {json.dumps(row)}" for row in rows) + "\n]\n")
+    print("\n\n".join(markdown(rows, part) for part in PARTS))
 
 
 if __name__ == "__main__":

@@ -47,8 +47,11 @@ class Ledger:
     def run(self, section: str, work: Callable[[], None], seconds: float) -> None:
         """`work` until it ends or its time is over; what it has written stays."""
         self.section, started = section, time.perf_counter()
+        if seconds <= 0:
+            self.row("section", ended="not begun: no time was left", took=0.0)
+            return
         signal.signal(signal.SIGALRM, _late)
-        signal.setitimer(signal.ITIMER_REAL, max(seconds, 0.01))
+        signal.setitimer(signal.ITIMER_REAL, seconds)
         try:
             work()
             ended: dict[str, Any] = {"ended": "whole"}

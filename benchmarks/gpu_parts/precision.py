@@ -11,6 +11,7 @@ from gpu_parts import variants
 from gpu_parts.ledger import Ledger
 from gpu_parts.scene import Noise, Scene, distance, placed
 from gpu_parts.variants import PLAIN
+from precision import residual, summary
 from promptatlas.backbone.encode import encode_images
 from promptatlas.backbone.model import Backbone
 from promptatlas.backbone.precision import FLOAT16, TF32
@@ -32,25 +33,25 @@ def measure(scene: Scene, ledger: Ledger) -> None:
 
 
 def _mini(scene: Scene, ledger: Ledger, method: str) -> dict[str, Any]:
-    """Every prompt of the study's on every task, in points of score; the two-way residual is what the study is about."""
+    """Every prompt of the study's first seed on every task, by the statistics of benchmarks/precision.py."""
     assert scene.study is not None
     model, found = placed(scene.mini, scene.device), {}
     folders = sorted((scene.study / "tasks").iterdir())
-    paths = sorted((scene.study / "prompts" / method).glob("*/*.safetensors"))
+    paths = sorted((scene.study / "prompts" / method).glob("seed1/*.safetensors"))
     own = [TunedPrompt.load(path)[0].prompts for path in paths]
-    for variant in (PLAIN, *REDUCED):
+    for variant in (PLAIN, TF32, FLOAT16, "bfloat16 autocast"):
         with variants.using(variant, model) as made:
             found[variant] = [_scores(made, PreparedTask.open(folder), own) for folder in folders]
     plain = found.pop(PLAIN)
     score = np.array([scores for _, scores in plain])
+    two_classes = [len(PreparedTask.open(folder).task.class_names) == 2 for folder in folders]
     for variant, tasks in found.items():
         other = np.array([scores for _, scores in tasks])
         points = 100 * (other - score)
         changed = np.mean([(a.argmax(2) != b.argmax(2)).mean() for (a, _), (b, _) in zip(plain, tasks, strict=True)])
         ledger.row(
-            f"mini {method}, {variant}", changed=float(100 * changed), mean=float(np.abs(points).mean()),
-            rms=float(np.sqrt((points**2).mean())), largest=float(np.abs(points).max()),
-            residual=float(np.sqrt((_residual(points) ** 2).mean())),
+            f"mini {method}, {variant}", changed=float(100 * changed), residual_rms=residual(points[None]),
+            **summary(points[None], [folder.name for folder in folders], two_classes),
             by_task={folder.name: round(float(np.abs(own).max()), 3) for folder, own in zip(folders, points, strict=True)},
         )  # fmt: skip
     return {"prompts": len(own), "tasks": len(folders)}
@@ -60,11 +61,6 @@ def _scores(model: Backbone, task: PreparedTask, own: list[Any]) -> tuple[np.nda
     images, labels = task.images("test"), np.asarray(task.labels("test"))
     answers = evaluate.answers(model, task.task.class_names, images, encode_images(model, images), own)
     return answers, [metrics.score(task.task.metric, one, labels).value for one in answers]
-
-
-def _residual(points: np.ndarray) -> np.ndarray:
-    """(tasks, prompts) without what belongs to a task or a prompt alone."""
-    return points - points.mean(0) - points.mean(1, keepdims=True) + points.mean()
 
 
 def _large(scene: Scene, ledger: Ledger, method: str) -> dict[str, Any]:

@@ -3,12 +3,13 @@
 import json
 import signal
 import warnings
+from types import SimpleNamespace
 
 import pytest
 import torch
 
 import gpu
-from gpu_parts import agreement, memory, published, speed, variants
+from gpu_parts import agreement, asked, memory, published, speed, variants
 from gpu_parts.ledger import Ledger
 from gpu_parts.scene import TINY, Noise, Scene, distance, placed, random
 from promptatlas.evaluation import evaluate
@@ -100,6 +101,59 @@ def test_a_section_ends_in_time_or_in_its_error_and_the_next_one_runs(tmp_path, 
     assert "ZeroDivisionError" in rows[2]["error"] and ledger.found("broken", "part") is None
 
 
+def test_a_section_without_time_is_not_begun(tmp_path):
+    ledger, begun = Ledger(None), []
+    for seconds in (0.0, -20.0):
+        ledger.run("late", lambda: begun.append(1), seconds)
+    assert not begun and {row["ended"] for row in ledger.rows} == {"not begun: no time was left"}
+
+
+def _measured(changed=None):
+    """Rows as the sections write them of a GPU on which everything holds."""
+    rows = {
+        ("steps", "vpt, float16"): {"share of the ceiling": 0.41}, ("evaluations", "vpt, float16"): {"share of the ceiling": 0.52},
+        ("memory", "tuning vpt"): {"at 0.5": "whole", "at 0.1": "whole"}, ("memory", "encoding"): {"at 0.5": "whole", "at 0.1": "whole"},
+        ("waits", "waits of coop"): {"waits in two steps": 0}, ("waits", "recorded coop"): {"losses": 1e-7, "prompts": 1e-6},
+        ("hours", "vpt and upt, float32"): {"hours": 17.0, "predicted": 16.1}, ("hours", "vpt and upt, float16"): {"hours": 2.9},
+        ("hours", "coop, tf32"): {"hours": 0.2},
+    }  # fmt: skip
+    for method, way in asked.POINTS:
+        rows["precision", f"mini {method}, {way}"] = {"cells": 400, "rms": 0.05, "max_two_classes": 0.4}
+    ledger = Ledger(None)
+    ledger.rows = [{"section": section, "name": name} | values for (section, name), values in (rows | (changed or {})).items()]
+    return ledger
+
+
+def _told(ledger, cuda):
+    asked.measure(SimpleNamespace(cuda=cuda), ledger)
+    return {row["name"]: row for row in ledger.rows if "wanted" in row}
+
+
+def test_every_line_that_was_asked_is_told_with_what_was_found():
+    told = _told(_measured(), True)
+    assert len(told) == 11 and all(row["holds"] is True for row in told.values())
+    assert all(row["holds"] is None and row["found"] for row in _told(_measured(), False).values())
+    assert all(row["holds"] is None and row["found"] is None for row in _told(Ledger(None), True).values())
+
+
+@pytest.mark.parametrize(
+    ("place", "values", "line"),
+    [
+        (("steps", "vpt, float16"), {"share of the ceiling": 0.39}, "steps of vpt"),
+        (("evaluations", "vpt, float16"), {"share of the ceiling": 0.49}, "evaluations of vpt"),
+        (("memory", "encoding"), {"at 0.5": "runs out"}, "paths with a tenth"),
+        (("memory", "encoding"), {"error": "CUDA"}, "paths with a tenth"),
+        (("waits", "waits of coop"), {"waits in two steps": 1}, "synchronisations"),
+        (("waits", "recorded coop"), {"losses": 1e-7, "prompts": 1e-3}, "recorded steps"),
+        (("precision", "mini vpt, float16"), {"cells": 400, "rms": 0.11, "max_two_classes": 0.4}, "scores of vpt"),
+        (("precision", "mini coop, tf32"), {"cells": 400, "rms": 0.05, "max_two_classes": 2.1}, "scores of coop"),
+    ],
+)
+def test_a_line_that_does_not_hold_is_told_and_no_other(place, values, line):
+    told = _told(_measured({place: values}), True)
+    assert [name for name, row in told.items() if not row["holds"]] == [name for name in told if name.startswith(line)] != []
+
+
 @pytest.mark.filterwarnings("ignore:called a synchronizing")
 @pytest.mark.parametrize(
     "name", mostly_slow(["coop", "cocoop", "vpt on several tasks, own, task", "softcpt by class"], ["coop", "softcpt by class"])
@@ -125,7 +179,8 @@ def test_a_recorded_step_is_compared_with_one_that_is_not(scene, method):
 @pytest.mark.slow
 def test_the_benchmark_runs_from_its_command(tmp_path):
     out = tmp_path / "gpu.jsonl"
-    gpu.main(["--device", "cpu", "--tiny", "--threads", "1", "--out", str(out), "--only", "machine,ceilings,precision,hours"])
+    gpu.main(["--device", "cpu", "--tiny", "--threads", "1", "--out", str(out), "--only", "machine,ceilings,precision,hours,asked"])
     rows = [json.loads(line) for line in out.read_text().splitlines()]
     assert not [row for row in rows if "error" in row]
-    assert [row["ended"] for row in rows if row["name"] == "section"] == ["whole"] * 4
+    assert [row["ended"] for row in rows if row["name"] == "section"] == ["whole"] * 5
+    assert sum("wanted" in row for row in rows) == 11 and all(row["holds"] is None for row in rows if "wanted" in row)
