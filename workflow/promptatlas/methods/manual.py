@@ -19,7 +19,8 @@ plugins. In config.yaml `settings` takes any of these, for example
     settings: {vpt: {epochs: 50, learning_rate: 0.005}, softcpt: {task_context: specific}}
 
 on top of a `preset`: `paper` is each method's own paper or release, and the usual one for any backbone but the embedded `mini`, for
-which `mini` changes what its column says. An unknown setting or value is refused before anything runs. Settings belong to the
+which `mini` changes what its column says. No preset and no device sets `precision`: with `paper` and methods that have visual prompts,
+`precision: float16` is advised on a GPU ([what it costs](gpu.md#precision)), otherwise float32. An unknown setting or value is refused before anything runs. Settings belong to the
 fingerprint of a result: whatever is changed is computed again, and nothing else.
 
 Where the authors did something else: [below](#where-settings-are-not-the-papers)."""
