@@ -1,5 +1,7 @@
 """Both towers against open_clip's encoders, with prompts spliced in by hand where open_clip has none."""
 
+import warnings
+
 import numpy as np
 import open_clip
 import pytest
@@ -147,6 +149,17 @@ def test_a_name_longer_than_the_text_tower_reads_is_refused(tiny):
 @pytest.mark.parametrize("text", [*NAMES, "Québec's &amp; 北京 2nd", "  spaced\tout ", "ﬁne—dash", "don't", "UPPER"])
 def test_the_tokenizer_gives_open_clips_ids(tiny, text):
     assert tiny[1].tokenizer.encode(text) == tokenize.encode(text)
+
+
+def test_images_of_the_models_size_are_copied_from_a_file_and_from_nowhere_else(tiny_backbone, tmp_path):
+    images = np.random.default_rng(0).integers(0, 256, (3, 32, 32, 3), dtype=np.uint8)
+    np.save(tmp_path / "images.npy", images)
+    mapped = np.load(tmp_path / "images.npy", mmap_mode="r")
+    for given, copied in ((images, False), (mapped[np.array([0, 2])], False), (mapped[:2], True), (mapped, True)):
+        with warnings.catch_warnings(action="error"):  # torch warns of what must not be written to
+            values = tiny_backbone.vision.fitted(given)
+        assert np.array_equal(values.numpy(), given)
+        assert (values.data_ptr() != given.ctypes.data) == copied
 
 
 def test_images_of_another_size_are_resized_as_an_image_library_does(tiny):

@@ -28,15 +28,26 @@ class Memory:
         self.taken.append(size)
 
 
-def limit(monkeypatch, backbone, pairs=None, sentences=None) -> Memory:
-    """Either no more `pairs` of image and prompt through the image tower at once, or no more `sentences` of prompts through the other."""
+def limit(monkeypatch, backbone, pairs=None, sentences=None, late=False) -> Memory:
+    """Either no more `pairs` of image and prompt through the image tower at once, or no more `sentences` of prompts through the other.
+
+    late: what is too large is refused at the end of its pass, not before.
+    """
     memory = Memory(pairs or sentences)
+
+    def asked(size, run):
+        if not late:
+            memory.ask(size)
+        found = run()
+        if late:
+            memory.ask(size)
+        return found
+
     if pairs:
         whole = backbone.vision.forward
 
         def forward(tokens, prompts=None):
-            memory.ask(tokens.shape[1] * max(len(tokens), 1 if prompts is None else len(prompts)))
-            return whole(tokens, prompts)
+            return asked(tokens.shape[1] * max(len(tokens), 1 if prompts is None else len(prompts)), lambda: whole(tokens, prompts))
 
         monkeypatch.setattr(backbone.vision, "forward", forward)
     else:
@@ -44,8 +55,8 @@ def limit(monkeypatch, backbone, pairs=None, sentences=None) -> Memory:
 
         def read(layout, context=None, owner=None):
             rows = len(layout.last)
-            memory.ask(rows if owner is not None or context is None else rows * len(context))
-            return own(layout, context, owner)
+            size = rows if owner is not None or context is None else rows * len(context)
+            return asked(size, lambda: own(layout, context, owner))
 
         monkeypatch.setattr(backbone.text, "forward", read)
     return memory

@@ -2,6 +2,7 @@
 
 import json
 import shutil
+from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
@@ -12,6 +13,7 @@ import torch
 from named_tasks import NAMES
 from promptatlas import backbone
 from promptatlas.analysis.statistics.joint import compare_joint
+from promptatlas.backbone.passes import Room
 from promptatlas.evaluation import task_grouping
 from promptatlas.records import cells
 from promptatlas.records.prompt_file import TunedPrompt
@@ -21,6 +23,7 @@ from promptatlas.runs.joint import NO_OTHERS
 from promptatlas.study.study import Study
 from promptatlas.tasks import prepared
 from promptatlas.tasks.task import Task
+from short_memory import limit
 from twins import TINY, twin
 
 TASKS = tuple(NAMES)
@@ -138,6 +141,28 @@ def test_from_the_same_start_protocol_init_gives_the_same_scores_if_it_tunes_as_
     shorter = study_in(folder, **changes, init={"epochs": 1})
     measured(shorter)
     assert scores(shorter)["multitask", "single"].tolist() == alone.tolist() != init_scores(shorter).tolist()
+
+
+@pytest.mark.slow
+def test_with_little_memory_the_jobs_of_joint_prompts_give_what_they_give_with_enough(ground, tmp_path, model, monkeypatch):
+    """The classes of all tasks fit with one prompt, not with those of two seeds."""
+    studies = []
+    for place in ("enough", "little"):
+        shutil.copytree(ground, tmp_path / place)
+        studies.append(study_in(tmp_path / place, seeds=[1, 2], multitask="leave_one_out", joint="auto"))
+    enough, little = studies
+    measured(enough)
+    memory = limit(monkeypatch, model, sentences=sum(map(len, NAMES.values())))
+    monkeypatch.setattr(backbone, "load", lambda *given, **said: replace(model, room=Room()))
+    measured(little)
+    assert memory.refused and max(memory.taken) <= memory.most
+    assert scores(little).index.equals(scores(enough).index) and scores(little).notna().all()
+    assert scores(little).tolist() == pytest.approx(scores(enough).tolist(), abs=1e-6)
+    files = sorted(path.relative_to(tmp_path / "enough") for path in (tmp_path / "enough").rglob("joint/prompts/**/*.safetensors"))
+    assert files
+    for name in files:
+        mine, theirs = trained(tmp_path / "little" / name), trained(tmp_path / "enough" / name)
+        torch.testing.assert_close(mine.parameters["context"], theirs.parameters["context"], atol=1e-6, rtol=1e-5)
 
 
 @pytest.mark.slow

@@ -74,7 +74,7 @@ def tuned_alone(tiny_backbone, tmp_path_factory):
 
 
 @pytest.mark.parametrize("manner", MANNERS, ids=called)
-@pytest.mark.parametrize("method", mostly_slow(["coop", "vpt", "maple"], ["coop"]))
+@pytest.mark.parametrize("method", mostly_slow(["coop", "vpt", "maple", "cocoop"], ["coop"]))
 def test_a_union_of_one_task_equals_tuning_on_that_task(tiny_backbone, tuned_alone, method, manner):
     task, complete, draws, alone = tuned_alone(method)
     union = tune_multitask(tiny_backbone, method, complete, manner, [task], [[own] for own in draws], [1, 2])

@@ -40,7 +40,7 @@ class ImageTower(nn.Module):
 
     def fitted(self, images: np.ndarray) -> Tensor:
         """The same on the host: antialiased in whole bytes, as Pillow does it."""
-        values = torch.from_numpy(np.array(images))
+        values = torch.from_numpy(np.require(images, requirements="W"))  # a copy of what a file is mapped to, but not of a copy
         size = (self.image_size, self.image_size)
         if values.shape[1:3] != size:
             planes = F.interpolate(values.permute(0, 3, 1, 2), size, mode=self.interpolation, antialias=True)

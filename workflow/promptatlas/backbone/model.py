@@ -24,6 +24,7 @@ from promptatlas.backbone.text import TextTower, plain_sentences
 from promptatlas.backbone.tokenizer import ClipaTokenizer, PublishersTokenizer, SiglipTokenizer, Tokenizer
 from promptatlas.backbone.vision import VisionTower
 from promptatlas.backbone.whole_text import CocaText, MobileClipText, WholeText
+from promptatlas.base import memory
 from promptatlas.base.errors import UserError
 
 
@@ -64,6 +65,7 @@ class Backbone:
         return torch.stack([self._of_sentences(names, template, lambda features: features) for template in templates]).mean(0)
 
     @torch.no_grad()
+    @memory.told("the text tower runs out of GPU memory with one class name; use a GPU with more memory.")
     def _of_sentences(self, names: tuple[str, ...], template: str, then: Callable[[Tensor], Tensor]) -> Tensor:
         """What `then` makes of the features of some sentences at a time, (C, embed_dim)."""
         rows = plain_sentences(self.tokenizer, [template.replace("{}", name) for name in names])

@@ -15,6 +15,7 @@ from promptatlas.backbone.passes import in_passes, joined
 from promptatlas.backbone.prompts import Prompts, stack
 from promptatlas.backbone.text import TextTower
 from promptatlas.backbone.vision import VisionTower
+from promptatlas.base import memory
 from promptatlas.evaluation import evaluate
 from promptatlas.evaluation.similarity.registry import Behaviour
 
@@ -22,6 +23,7 @@ PASS = 64  # images
 
 
 @torch.no_grad()
+@memory.told("what prompts do runs out of GPU memory with one image or class name; use a GPU with more memory.")
 def behaviours(
     backbone: Backbone, class_names: Mapping[str, tuple[str, ...]], images: Mapping[str, np.ndarray], features: Mapping[str, np.ndarray],
     prompts: list[Prompts],
@@ -45,9 +47,9 @@ def behaviours(
 
 @contextmanager
 def _active_units(tower: Any) -> Iterator[list[torch.Tensor]]:
-    """Which units of the last block are above 0 where the feature comes from, (N, H) of every pass through the tower meanwhile. Empty for
-    towers whose last block does not end with that token alone."""
-    found: list[torch.Tensor] = []
+    """Which units of the last block are above 0 where the feature comes from, (N, H) of every pass through the tower meanwhile that came to
+    its end; memory may run out in others. Empty for towers whose last block does not end with that token alone."""
+    found, latest = list[torch.Tensor](), list[torch.Tensor]()
     if not isinstance(tower, (TextTower, VisionTower)):
         yield found
         return
@@ -55,14 +57,16 @@ def _active_units(tower: Any) -> Iterator[list[torch.Tensor]]:
     activation = mlp.activation
 
     def watched(x: torch.Tensor) -> torch.Tensor:
-        found.append((x > 0).reshape(-1, x.shape[-1]).cpu())
+        latest[:] = [(x > 0).reshape(-1, x.shape[-1]).cpu()]
         return activation(x)
 
     mlp.activation = watched
+    passes = tower.register_forward_hook(lambda *_: found.append(latest.pop()))
     try:
         yield found
     finally:
         mlp.activation = activation
+        passes.remove()
 
 
 def _class_features(classifier: PromptedClassifier, prompt: Prompts) -> np.ndarray | None:

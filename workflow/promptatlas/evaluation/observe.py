@@ -13,6 +13,7 @@ import torch
 from promptatlas.backbone.classifier import PromptedClassifier
 from promptatlas.backbone.passes import in_passes, joined
 from promptatlas.backbone.prompts import Prompts
+from promptatlas.base import memory
 from promptatlas.tasks.prepared import ImageRows
 
 PASS = 64  # images
@@ -27,6 +28,7 @@ class Observation(NamedTuple):
 
 
 @torch.no_grad()
+@memory.told("answers of a prompt run out of GPU memory with one image or class name; use a GPU with more memory.")
 def observe(
     classifier: PromptedClassifier, images: np.ndarray | ImageRows, features: np.ndarray, prompt: Prompts,
     source: PromptedClassifier | None = None,

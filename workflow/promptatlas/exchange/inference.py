@@ -144,9 +144,9 @@ class Classifier:
 
     def __init__(self, backbone: Backbone, class_names: tuple[str, ...], prompts: Prompts, resize: str) -> None:
         self.class_names, self.backbone, self.resize = class_names, backbone, resize
-        self._prompts = prompts.to(backbone.device)
-        self._prompted = PromptedClassifier(backbone, class_names, self._prompts)
-        with torch.no_grad():
+        with torch.no_grad(), memory.told("GPU memory runs out with one class name; pass device='cpu', or use a GPU with more memory."):
+            self._prompts = prompts.to(backbone.device)
+            self._prompted = PromptedClassifier(backbone, class_names, self._prompts)
             self._weights = None if prompts.meta else self._prompted.class_features(self._prompts)
 
     @torch.no_grad()

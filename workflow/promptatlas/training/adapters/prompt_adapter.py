@@ -9,10 +9,12 @@ from torch import Tensor
 from promptatlas.backbone import Backbone
 from promptatlas.backbone.classifier import PromptedClassifier
 from promptatlas.backbone.prompts import Prompts
+from promptatlas.base import memory
 from promptatlas.base.errors import UserError
 
 
 @torch.no_grad()
+@memory.told("the class weights of an adapter run out of GPU memory with one class name; use a GPU with more memory.")
 def class_weights(backbone: Backbone, class_names: tuple[str, ...], prompts: Prompts) -> Tensor:
     """Class weights (C, D) of unit length that one prompt (K = 1) gives these classes, whatever the image."""
     if prompts.meta:
