@@ -102,7 +102,8 @@ class _Survey:
     def __init__(self, study: Study, method: str | None) -> None:
         torch.set_num_threads(1)  # there is nothing to compute
         # One job per method, however the study cuts them: what results share is read once.
-        self.study = Study(study.config | {"jobs": dict.fromkeys(study.config["jobs"], "all")})
+        whole = {key: "all" for key in study.config["jobs"] if key.endswith("_per_job")}
+        self.study = Study(study.config | {"jobs": whole})
         self.method = method
         self.failed = {
             path: one.reason
