@@ -115,7 +115,7 @@ def _distinct(tasks: Sequence[str]) -> None:
 def _resolve_design(config: dict[str, Any]) -> None:
     """Sources are tasks of the study, and tasks can be halved where they have to be."""
     designs.check(config)
-    for source in config["sources"]:
+    for source in config["sources"] if isinstance(config["sources"], list) else ():
         _known("task", source, config["tasks"], "sources")
     design = designs.DESIGNS[config["design"]]
     if not design.own_tasks:

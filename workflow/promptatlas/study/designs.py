@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from abc import ABC, abstractmethod
 from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any, ClassVar, TypeVar
 
 from promptatlas.base.errors import UserError
@@ -18,6 +18,7 @@ from promptatlas.study.protocols import CALIBRATION, FROZEN
 from promptatlas.tasks.base_new import BASE, SUBSETS, subset_name, whole_of
 
 LARGEST_CLASS = "largest_class"
+EVERY = "all"  # of `sources`
 BESIDE = (*CALIBRATION, LARGEST_CLASS)  # what rows beside the tasks may be called
 
 
@@ -69,7 +70,7 @@ class Design(ABC):
         pooled = tuple(listed) if isinstance(listed, list) else ()
         tasks = tuple(subset_name(task, subset) for task in given for subset in SUBSETS) if cls.in_base_and_new else given
         own = tuple(subset_name(task, BASE) for task in given) if cls.in_base_and_new else given
-        return cls(given, tasks, tuple(config["sources"]) if cls.takes_sources else own, pooled)
+        return cls(given, tasks, _sources(config) if cls.takes_sources else own, pooled)
 
     @abstractmethod
     def tries(self, source: str, target: str) -> bool:
@@ -144,13 +145,23 @@ class BaseToNew(Design):
         return whole_of(source) == whole_of(target)
 
 
+@dataclass(frozen=True)
 class FromSources(Design):
-    """Prompts of some source tasks on all tasks; of those that are no source nothing is wanted but test images."""
+    """Prompts of some source tasks on all tasks; of those that are no source nothing is wanted but test images.
+
+    on_others: whether the sources are all tasks but those of one's own, and their prompts are tried on these alone.
+    """
 
     takes_sources = True
 
+    on_others: bool = False
+
+    @classmethod
+    def of(cls, config: Mapping[str, Any]) -> Design:
+        return replace(super().of(config), on_others=config["sources"] == EVERY)
+
     def tries(self, source: str, target: str) -> bool:
-        return True
+        return not self.on_others or target not in self.learners
 
 
 @register
@@ -180,6 +191,11 @@ class Domain(FromSources):
 DESIGNS.seal()
 
 
+def _sources(config: Mapping[str, Any]) -> tuple[str, ...]:
+    """Those listed, or all tasks of the study but those of one's own."""
+    return tuple(task for task in config["tasks"] if task not in config["data"]) if config["sources"] == EVERY else tuple(config["sources"])
+
+
 def design(config: Mapping[str, Any]) -> Design:
     """The design of a checked configuration whose tasks are listed."""
     return DESIGNS[config["design"]].of(config)
@@ -193,6 +209,11 @@ def check(config: Mapping[str, Any]) -> None:
         raise UserError(f"`sources` is for {with_sources}, not for {name}; leave it out of the configuration")
     if chosen.takes_sources and not config["sources"]:
         raise UserError(f"`design: {name}` needs `sources`, the tasks whose prompts are tried on the others; list at least one")
+    if config["sources"] == EVERY and not 0 < len(_sources(config)) < len(config["tasks"]):
+        raise UserError(
+            f"`sources: {EVERY}` are the tasks that `data` does not describe, whose prompts are tried on those that it does; the study "
+            "needs some of each, such as `tasks: all` and one task under `data`"
+        )
     if not chosen.takes_protocols and config["protocols"] != [FROZEN.name]:
         raise UserError(f"`design: {name}` uses prompts as they are, so `protocols` must be [{FROZEN.name}]; mend it in the configuration")
     for key in ("multitask", "joint"):

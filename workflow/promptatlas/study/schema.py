@@ -111,7 +111,8 @@ def _alternatives(error: jsonschema.ValidationError) -> str:
         if "type" not in one:
             names += [f"`{'null' if value is None else value}`" for value in one.get("enum", [one.get("const")])]
         elif one["type"] == "array":
-            names.append(f"a list of at least {one['minItems']} different names")
+            least = f"at least {one['minItems']} " if "minItems" in one else ""
+            names.append(f"a list of {least}different names")
         else:
             names.append("a whole number of at least 1")
     return " or ".join(names)
