@@ -21,7 +21,7 @@ def test_all_models_of_open_clip_are_judged_without_importing_torch():
     code = (
         "import sys; from promptatlas.backbone import kinds, origin, preprocessing\n"
         "kinds_ = [kinds.kind(name) for name in kinds.names()]; tags = [origin.tags(name) for name in kinds.names()]\n"
-        "assert {'vit', 'resnet', 'siglip', 'opaque', 'unsupported'} == set(kinds_)\n"
+        "assert {'vit', 'clipa', 'resnet', 'siglip', 'opaque', 'unsupported'} == set(kinds_)\n"
         "served = [name for name in kinds.names() if kinds.kind(name) != 'unsupported']\n"
         "assert all(preprocessing.chosen(name, tag).resize for name in served for tag in origin.tags(name))\n"
         "sys.exit(bool({'torch', 'open_clip'} & set(sys.modules)))"

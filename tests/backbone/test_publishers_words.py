@@ -1,4 +1,5 @@
-"""Models with tokenizers of their own, MetaCLIP 2 worldwide and CLIPA, against open_clip's encoders and its way with such tokenizers."""
+"""Models with tokenizers of their own, MetaCLIP 2 worldwide and CLIPA, against open_clip's encoders and its way with such tokenizers; their
+image towers take visual prompts."""
 
 import json
 from copy import deepcopy
@@ -123,6 +124,37 @@ def test_context_prompts_equal_the_naive_splice_in_value_and_gradient(foreign, d
     weights = torch.randn_like(ours)
     (gradient,) = torch.autograd.grad((ours * weights).sum(), context)
     (expected,) = torch.autograd.grad((reference * weights).sum(), context)
+    torch.testing.assert_close(gradient, expected, atol=1e-4, rtol=1e-4)
+
+
+def naive_images(name, model, images, prompts):
+    """(B, D) through open_clip's own blocks; prompts (depth, n, d) stand behind the tokens and are replaced layer by layer."""
+    visual, x = model.visual, model.visual._embeds(images)
+    own = x.shape[1]
+    for layer, block in enumerate(visual.transformer.resblocks):
+        if layer < len(prompts):
+            x = torch.cat([x[:, :own], prompts[layer].expand(len(x), -1, -1)], dim=1)
+        x = block(x)
+    pooled = x[:, 1:own].mean(1) if "CLIPA" in name else x[:, 0]
+    return visual.ln_post(pooled) @ visual.proj
+
+
+def test_images_equal_open_clip(foreign):
+    _, model, backbone = foreign
+    images = torch.randn(3, 3, 28, 28)
+    torch.testing.assert_close(backbone.vision.encode(images), model.encode_image(images, normalize=True), **CLOSE)
+
+
+@pytest.mark.parametrize("depth", [1, 2])
+def test_visual_prompts_equal_the_naive_splice_in_value_and_gradient(foreign, depth):
+    name, model, backbone = foreign
+    images, prompts = torch.randn(3, 3, 28, 28), (torch.randn(2, depth, 4, 64) * 0.3).requires_grad_()
+    ours = backbone.vision(backbone.vision.embed(images).unsqueeze(0), prompts)
+    reference = torch.stack([naive_images(name, model, images, own) for own in prompts])
+    torch.testing.assert_close(ours, reference, **CLOSE)
+    weights = torch.randn_like(ours)
+    (gradient,) = torch.autograd.grad((ours * weights).sum(), prompts)
+    (expected,) = torch.autograd.grad((reference * weights).sum(), prompts)
     torch.testing.assert_close(gradient, expected, atol=1e-4, rtol=1e-4)
 
 

@@ -23,7 +23,7 @@ class Architecture:
 
     The fields with a default are what sets a model apart from a plain CLIP vision transformer; a file holds them only
     where they differ, so that a plain model's file, and with it the fingerprint of its study, stays as it was.
-    kind: of the image tower, "vit", "resnet", "siglip", or "opaque" for one that open_clip computes, whose numbers of
+    kind: of the image tower, "vit", "clipa", "resnet", "siglip", or "opaque" for one that open_clip computes, whose numbers of
     layers, widths and patches are 0; quick_gelu_from: what says so (a weight tag, a file format, ...), in words;
     vision_hidden, text_hidden: width inside the MLPs, None for four times the tower's; stages: blocks in each stage
     of a ResNet, whose vision_layers are its stages; vision_tanh, text_tanh: GELU in its tanh form; text_projects:
@@ -67,7 +67,7 @@ class Architecture:
 
     @property
     def takes_visual_prompts(self) -> bool:
-        return self.kind == "vit"
+        return self.kind in ("vit", "clipa")
 
     @property
     def fitting(self) -> str:

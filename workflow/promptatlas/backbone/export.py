@@ -242,7 +242,7 @@ def _architecture(
         text="" if own.text == USUAL_TEXT.get(own.image, CAUSAL) else own.text,
         interpolation=seen.interpolation,
         resize="" if seen.resize == USUAL_RESIZE.get(own.image, "crop") else seen.resize,
-        **{"vit": _vit, "resnet": _resnet, "siglip": _siglip, "opaque": _opaque}[own.image](vision),
+        **{"vit": _vit, "clipa": _vit, "resnet": _resnet, "siglip": _siglip, "opaque": _opaque}[own.image](vision),
     )
 
 

@@ -56,7 +56,7 @@ def described(path: Path) -> dict:
 
 
 def kind(model: str) -> str:
-    """The image tower, one of "vit", "resnet", "siglip" and "opaque", or "unsupported" (`sentence` says why).
+    """The image tower, one of "vit", "clipa", "resnet", "siglip" and "opaque", or "unsupported" (`sentence` says why).
 
     Raises UserError as `config` does.
     """

@@ -22,7 +22,7 @@ from promptatlas.backbone.resnet import ResNet
 from promptatlas.backbone.siglip import SiglipText, SiglipVision
 from promptatlas.backbone.text import TextTower, plain_sentences
 from promptatlas.backbone.tokenizer import ClipaTokenizer, PublishersTokenizer, SiglipTokenizer, Tokenizer
-from promptatlas.backbone.vision import VisionTower
+from promptatlas.backbone.vision import ClipaVision, VisionTower
 from promptatlas.backbone.whole_text import CocaText, MobileClipText, WholeText
 from promptatlas.base import memory
 from promptatlas.base.errors import UserError
@@ -76,7 +76,13 @@ class Backbone:
         return joined(in_passes(some, len(rows), len(rows), self.room, "class names"))
 
 
-_IMAGES: dict[str, type[ImageTower]] = {"vit": VisionTower, "resnet": ResNet, "siglip": SiglipVision, "opaque": OpaqueTower}
+_IMAGES: dict[str, type[ImageTower]] = {
+    "vit": VisionTower,
+    "clipa": ClipaVision,
+    "resnet": ResNet,
+    "siglip": SiglipVision,
+    "opaque": OpaqueTower,
+}
 _TEXTS: dict[str, tuple[type[nn.Module], type[Tokenizer]]] = {
     parts.CAUSAL: (TextTower, Tokenizer),
     parts.SIGLIP: (SiglipText, SiglipTokenizer),

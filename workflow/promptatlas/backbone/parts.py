@@ -11,6 +11,7 @@ from typing import Any
 VISION = {"layers": 12, "width": 768, "head_width": 64, "mlp_ratio": 4.0, "patch_size": 16, "image_size": 224}
 TEXT = {"context_length": 77, "vocab_size": 49408, "width": 512, "heads": 8, "layers": 12, "mlp_ratio": 4.0}
 SIGLIP_VISION = {"image_size", "timm_model_name", "timm_model_pretrained", "timm_pool", "timm_proj"}
+CLIPA_VISION = {"no_ln_pre": True, "pool_type": "avg", "final_ln_after_pool": True}
 _USUAL = {
     "patch_dropout": 0, "output_tokens": False, "ls_init_value": None, "attentional_pool": False, "no_ln_pre": False,
     "pos_embed_type": "learnable", "final_ln_after_pool": False, "act_kwargs": None, "norm_kwargs": None,
@@ -40,7 +41,7 @@ FOREIGN_WORDS = (SIGLIP, CLIPA, WORLDWIDE)  # towers whose vocabulary is not CLI
 
 @dataclass(frozen=True)
 class Parts:
-    """image: "vit", "resnet", "siglip", or "opaque" for a tower that open_clip computes; text: a key of `_TEXTS`.
+    """image: "vit", "clipa", "resnet", "siglip", or "opaque" for a tower that open_clip computes; text: a key of `_TEXTS`.
 
     refused: why the model is not served at all, as part of a sentence, else empty; closed: why its image tower takes no prompts.
     """
@@ -71,6 +72,8 @@ def _image(vision: Mapping[str, Any], words: str) -> tuple[str, str]:
         name, pooled = vision["timm_model_name"], {"timm_pool": "map", "timm_proj": "none"}
         ours = "siglip" in name and words == SIGLIP and all(vision.get(key) == value for key, value in pooled.items())
         return "siglip" if ours and not vision.keys() - SIGLIP_VISION else "opaque", f"its image tower is {name!r} from the timm library"
+    if all(vision.get(key) == value for key, value in CLIPA_VISION.items()) and not _other(vision, {*VISION, *CLIPA_VISION}, {}):
+        return "clipa", ""
     other = _other(vision, {*VISION, "patch_dropout"}, {"pool_type": "tok"})
     if other:
         return "opaque", f"its image tower is no plain vision transformer ({', '.join(other)})"

@@ -2,7 +2,7 @@
 
 As long as a layer's prompt tokens are thrown away afterwards (deep prompts replace them at the next layer) only their
 keys and values matter, and those do not depend on the image: they are computed once per prompt and layer. After the last
-layer only the class token is read, so the last layer computes only that.
+layer only the class token is read, so the last layer computes only that, where the mean of the patches is not read in its stead.
 """
 
 from typing import Any
@@ -35,7 +35,7 @@ class VisionTower(ImageTower):
         self.class_embedding = nn.Parameter(torch.empty(a.vision_width))
         tokens = (a.image_size // a.patch_size) ** 2 + 1
         self.positional_embedding = nn.Parameter(torch.empty(tokens, a.vision_width))
-        self.ln_pre = nn.LayerNorm(a.vision_width)
+        self.ln_pre: nn.Module = nn.LayerNorm(a.vision_width)
         self.transformer = Transformer(a.vision_width, a.vision_heads, a.vision_layers, a.quick_gelu, a.vision_hidden)
         self.ln_post = nn.LayerNorm(a.vision_width)
         self.proj = nn.Parameter(torch.empty(a.vision_width, a.embed_dim))
@@ -66,12 +66,31 @@ class VisionTower(ImageTower):
                     x = _with_tokens(x, prompts[:, depth])
                 else:
                     shared = tuple(part.transpose(1, 2) for part in block.project(prompts[:, depth], KEY_VALUE))
-            x = (_last_layer if last else _layer)(block, x, shared)
+            x = self.last_layer(block, x, shared, tokens.shape[2]) if last else _layer(block, x, shared)
         return _scale_gradient(self.ln_post(x) @ self.proj, self.gradient_scale)
+
+    @staticmethod
+    def last_layer(block: FrozenBlock, x: Tensor, shared: tuple[Tensor, Tensor] | None, own: int) -> Tensor:
+        """What stands for the images, (K, B, width), of tokens (K or 1, B, T, width), the first `own` of which are the images' own."""
+        return _class_token(block, x, shared)
 
     def encode(self, images: Tensor) -> Tensor:
         """Normalised images (B, 3, R, R) -> features (B, embed_dim) without prompts, L2-normalised."""
         return F.normalize(self(self.embed(images).unsqueeze(0))[0], dim=-1)
+
+
+class ClipaVision(VisionTower):
+    """CLIPA's (Li et al. 2023, arXiv 2305.07017): no norm before the first block, and the mean of the patches stands for the image. Prompts
+    are no patches: they are left out of it, as the class token is.
+    """
+
+    def __init__(self, architecture: Architecture) -> None:
+        super().__init__(architecture)
+        self.ln_pre: nn.Module = nn.Identity()
+
+    @staticmethod
+    def last_layer(block: FrozenBlock, x: Tensor, shared: tuple[Tensor, Tensor] | None, own: int) -> Tensor:
+        return _layer(block, x, shared)[:, :, 1:own].mean(2)
 
 
 def _with_tokens(x: Tensor, prompts: Tensor) -> Tensor:
@@ -90,7 +109,7 @@ def _layer(block: FrozenBlock, x: Tensor, shared: tuple[Tensor, Tensor] | None) 
     return block.finish(x, _attend(q, k, v, shared).permute(0, 2, 3, 1, 4))
 
 
-def _last_layer(block: FrozenBlock, x: Tensor, shared: tuple[Tensor, Tensor] | None) -> Tensor:
+def _class_token(block: FrozenBlock, x: Tensor, shared: tuple[Tensor, Tensor] | None) -> Tensor:
     """Only the class token is asked for: returns (K, B, width)."""
     k, v = map(_heads_first, block.project(x, KEY_VALUE))
     (q,) = block.project(x[:, :, :1], QUERY)

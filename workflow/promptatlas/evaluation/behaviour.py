@@ -50,7 +50,7 @@ def _active_units(tower: Any) -> Iterator[list[torch.Tensor]]:
     """Which units of the last block are above 0 where the feature comes from, (N, H) of every pass through the tower meanwhile that came to
     its end; memory may run out in others. Empty for towers whose last block does not end with that token alone."""
     found, latest = list[torch.Tensor](), list[torch.Tensor]()
-    if not isinstance(tower, (TextTower, VisionTower)):
+    if type(tower) not in (TextTower, VisionTower):
         yield found
         return
     mlp: Any = tower.transformer.resblocks[-1].mlp
