@@ -376,7 +376,20 @@ ANYTHING = st.recursive(
     lambda inner: st.lists(inner, max_size=3) | st.dictionaries(st.sampled_from(["sha256", "a"]), inner, max_size=2),
     max_leaves=5,
 )
-KEYS = ["method", "position", "template", "words", "before_norm", "history", "best_epoch", "seconds", "card", "parts", "seed"]
+KEYS = [
+    "method",
+    "position",
+    "template",
+    "words",
+    "before_norm",
+    "class_layer",
+    "history",
+    "best_epoch",
+    "seconds",
+    "card",
+    "parts",
+    "seed",
+]
 
 
 @hypothesis(max_examples=80, **QUICK)
@@ -399,6 +412,7 @@ def test_any_other_metadata_never_give_more_than_one_sentence(key, value, field,
         {"prompts.text": torch.zeros(2, 1, 4, 64)},
         {"prompts.text": torch.full((1, 1, 4, 64), torch.nan)}, {"prompts.text": torch.zeros(1, 1, 4, 64, dtype=torch.int32)},
         {"prompts.meta.0": torch.zeros(1, 3, 48)}, {f"prompts.meta.{i}": torch.zeros(1, 3, 3) for i in range(4)},
+        {"prompts.class_net.0": torch.zeros(1, 3, 48)}, {f"prompts.class_net.{i}": torch.zeros(1, 3, 3) for i in range(4)},
     ],
 )  # fmt: skip
 def test_tensors_that_are_no_prompt_are_refused(change, taken, damaged):

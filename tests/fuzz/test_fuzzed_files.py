@@ -201,6 +201,7 @@ TENSORS = st.sampled_from(
         "prompts.meta.1",
         "prompts.meta.2",
         "prompts.meta.3",
+        *(f"prompts.class_net.{i}" for i in range(4)),
         "parameters.context",
         "other",
         "",

@@ -1,4 +1,4 @@
-"""KgCoOp, ProGrad and PromptSRC, also on MaPLe: values of their equations, sizes, starts and gradients, one at a time and side by side."""
+"""KgCoOp, ProGrad, PromptSRC, also on MaPLe, and TCP: values of the equations, sizes, starts and gradients, alone and side by side."""
 
 from dataclasses import replace
 
@@ -19,7 +19,7 @@ from small_tasks import SMALL, draws_of, write_task
 from tiers import mostly_slow
 from vit_b16 import B16
 
-METHODS = ["kgcoop", "prograd", "promptsrc", "promptsrc_maple"]
+METHODS = ["kgcoop", "prograd", "promptsrc", "promptsrc_maple", "tcp"]
 
 # Unit features of two images and two classes, with and without a prompt, and what the equations make of them at a scale of 10.
 IMAGE, IMAGE0, TEXT, TEXT0 = (
@@ -44,6 +44,7 @@ def losses(method, **own):
 def test_losses_have_the_values_of_the_equations():
     assert losses("kgcoop") == pytest.approx([1.031384], abs=1e-6)
     assert losses("kgcoop", weight=0) == pytest.approx([0.142495], abs=1e-6)
+    assert losses("tcp") == losses("kgcoop")
     assert losses("prograd") == pytest.approx([0.142495, 0.144149], abs=1e-6)
     for method in ("promptsrc", "promptsrc_maple"):
         assert losses(method) == pytest.approx([7.991304], abs=1e-6)
@@ -63,7 +64,7 @@ def test_prograd_takes_away_what_goes_against_the_known(share, expected):
 
 
 @pytest.mark.parametrize(
-    ("method", "count"), [("kgcoop", 2_048), ("prograd", 8_192), ("promptsrc", 46_080), ("promptsrc_maple", 3_555_072)]
+    ("method", "count"), [("kgcoop", 2_048), ("prograd", 8_192), ("promptsrc", 46_080), ("promptsrc_maple", 3_555_072), ("tcp", 331_904)]
 )
 def test_parameter_counts_on_vit_b16_are_the_papers(method, count):
     assert sum(value.numel() for value in module(method).parameters()) == count
@@ -120,6 +121,8 @@ def run_of(backbone, method, task, seeds, **own):
     run.train.backbone = exact
     if isinstance(run.train, single_task.FeatureDraws):
         run.train.cached = run.train.cached.double()
+    if getattr(run.classifier, "known", None) is not None:
+        run.classifier.known = run.classifier.known.double()
     own_loss = run.own_loss
     own_loss.teacher_text, own_loss.teacher_image = own_loss.teacher_text.double(), own_loss.teacher_image.double()
     return run

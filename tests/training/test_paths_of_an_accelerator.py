@@ -12,7 +12,7 @@ from promptatlas.backbone.passes import Room
 from promptatlas.methods import settings
 from promptatlas.training import recorded_step, shared_learner, single_task
 from promptatlas.training.learners import BatchedLearners
-from promptatlas.training.optimisers import SGD, AdamW
+from promptatlas.training.optimisers import SGD, Adam, AdamW
 from shared_tasks import tasks_of
 from short_memory import limit
 from small_tasks import SMALL, draws_of, write_task
@@ -63,7 +63,9 @@ def test_a_draw_that_one_batch_holds_is_not_padded(count):
 
 
 @pytest.mark.parametrize(
-    "given", [(SGD, (0.1, 0.01, 0.9)), (SGD, (0.1, 0.0, 0.0)), (AdamW, (0.01, 5e-4)), (AdamW, (0.01, 0.01, 1e-4))], ids=str
+    "given",
+    [(SGD, (0.1, 0.01, 0.9)), (SGD, (0.1, 0.0, 0.0)), (AdamW, (0.01, 5e-4)), (AdamW, (0.01, 0.01, 1e-4)), (Adam, (0.01, 5e-4, 1e-3))],
+    ids=str,
 )
 def test_all_parameters_in_one_kernel_take_the_steps_of_one_after_the_other(given):
     kind, arguments = given

@@ -36,7 +36,12 @@ class PromptedClassifier:
         else:
             names = [f"{prompts.words} {name}".lstrip() for name in class_names]
             self.rows = sentences(backbone.tokenizer, names, prompts.text.shape[2], prompts.position)
-            self.layout = backbone.text.layout(self.rows)
+            # What class vectors are made of; no gradient goes there.
+            self.known = backbone.class_features(class_names, (prompts.template,)) if prompts.class_net else None
+            self.layout = self._arranged(self.rows)
+
+    def _arranged(self, rows: list[list[int]]) -> PackedSentences | Whole:
+        return self.backbone.text.layout(rows) if self.known is None else self.backbone.text.layout_by_class(rows)
 
     @property
     def sentence_tokens(self) -> int:
@@ -47,29 +52,34 @@ class PromptedClassifier:
         """Normalised class weights (K or 1, C, embed_dim)."""
         if self.layout is None:
             return self.fixed.unsqueeze(0)
-        assert prompts.text is not None
-        features = self.backbone.text(self.layout, prompts.text) if torch.is_grad_enabled() else self._in_passes(prompts.text)
+        features = self._read(self.layout, prompts, slice(None)) if torch.is_grad_enabled() else self._in_passes(prompts)
         return F.normalize(features, dim=-1)
 
-    def _in_passes(self, context: Tensor) -> Tensor:
-        """Features (K, C, embed_dim) after context vectors (K, depth, n, width), of a few prompts per pass, and of fewer classes where
-        memory is short with one prompt."""
+    def _read(self, layout: Any, prompts: Prompts, classes: slice) -> Tensor:
+        """Features (K, C, embed_dim) of some classes, which the layout has."""
         tower: Any = self.backbone.text
+        if self.known is None:
+            return tower(layout, prompts.text)
+        return tower(layout, prompts.text, by_class=(prompts.class_layer, prompts.class_vectors(self.known[classes])))
+
+    def _in_passes(self, prompts: Prompts) -> Tensor:
+        """The same of all classes, a few prompts per pass, and of fewer classes where memory is short with one prompt."""
         layout: Any = self.layout
         room, count = self.backbone.room, len(self.rows)
 
         def of_prompts(some: slice) -> Tensor:
-            own = context[some]
+            own = prompts[some]
 
             def of_classes(part: slice) -> Tensor:
-                return tower(layout if part.stop >= count and not part.start else tower.layout(self.rows[part]), own)
+                return self._read(layout if part.stop >= count and not part.start else self._arranged(self.rows[part]), own, part)
 
             if len(own) > 1:
                 return of_classes(slice(0, count))
             return joined(in_passes(of_classes, count, count, room, "sentences of one prompt"), dim=1)
 
-        size = max(1, TOKENS_PER_PASS[context.device.type] // layout.tokens)
-        return joined(in_passes(of_prompts, len(context), size, room, "sentences", layout.tokens))
+        assert prompts.text is not None
+        size = max(1, TOKENS_PER_PASS[prompts.text.device.type] // layout.tokens)
+        return joined(in_passes(of_prompts, len(prompts), size, room, "sentences", layout.tokens))
 
     def image_features(self, prompts: Prompts, tokens: Tensor) -> Tensor:
         """Normalised features (K or 1, B, embed_dim) of embedded images (K or 1, B, T, width), a few prompts per pass."""

@@ -31,7 +31,7 @@ class PackedSentences:
     prefix (P,), suffix (S,): ids, context vectors as -1 - i; positions (S,): place in the sentence;
     groups (C, L): index into S, padded with 0; packed (S,): index into the flattened (C, L); last (C,): index into S of
     the end token; mask (L, L): causal, additive; last_mask (C, 1, L): what the end token may see; contexts: where context
-    vectors stand in the prefix and in the suffix.
+    vectors stand in the prefix and in the suffix; unshared: what the sentences become where each class has vectors of its own.
     """
 
     prefix: Tensor
@@ -43,6 +43,7 @@ class PackedSentences:
     mask: Tensor
     last_mask: Tensor
     contexts: tuple[Places, Places]
+    unshared: Unshared | None = None
 
     @property
     def tokens(self) -> int:
@@ -50,10 +51,11 @@ class PackedSentences:
         return len(self.prefix) + len(self.suffix)
 
     @staticmethod
-    def of(rows: list[list[int]], device: torch.device) -> PackedSentences:
+    def of(rows: list[list[int]], device: torch.device, most: int | None = None) -> PackedSentences:
+        """most: of the first tokens to be shared."""
         shortest = min(len(row) for row in rows)
         shared = next((i for i in range(shortest) if any(r[i] != rows[0][i] for r in rows)), shortest - 1)
-        shared = min(shared, shortest - 1)
+        shared = min(shared, shortest - 1, shared if most is None else most)
         lengths = [len(row) - shared for row in rows]
         longest, starts = max(lengths), [sum(lengths[:i]) for i in range(len(rows))]
         groups = [[starts[c] + min(i, lengths[c] - 1) for i in range(longest)] for c in range(len(rows))]
@@ -72,3 +74,33 @@ class PackedSentences:
             last_mask=on_device(mask[torch.tensor(lengths) - 1].unsqueeze(1)),
             contexts=(Places.among(prefix, device), Places.among(suffix, device)),
         )
+
+
+@dataclass(frozen=True)
+class Unshared:
+    """Sentences of which only what stands before the first context vector is shared from some layer on.
+
+    sentences: they, cut there; source (P' + S',): where each of their tokens stands among the P + S of the cut before; where (C n,): the
+    context vectors among the S', class by class.
+    """
+
+    sentences: PackedSentences
+    source: Tensor
+    where: Tensor
+
+    @staticmethod
+    def of(rows: list[list[int]], device: torch.device) -> Unshared:
+        before = next(i for i, token in enumerate(rows[0]) if token < 0)
+        closed, opened = (PackedSentences.of(rows, torch.device("cpu"), most) for most in (None, before))
+        shared, start, source = len(closed.prefix), 0, [*range(before)]
+        for row in rows:
+            source += [i if i < shared else start + i for i in range(before, len(row))]
+            start += len(row) - shared
+        where = opened.contexts[1].where
+        return Unshared(PackedSentences.of(rows, device, before), sent(torch.tensor(source), device), sent(where, device))
+
+    def tokens(self, prefix: Tensor, suffix: Tensor, vectors: Tensor) -> tuple[Tensor, Tensor]:
+        """Of tokens (K, P, w) and (K, S, w) those of the new cut, with vectors (K, C, n, w) in their places."""
+        x = torch.cat([prefix, suffix], dim=1).index_select(1, self.source)
+        before = len(self.sentences.prefix)
+        return x[:, :before], x[:, before:].index_copy(1, self.where, vectors.flatten(1, 2))

@@ -9,6 +9,10 @@ from dataclasses import dataclass, replace
 import torch
 from torch import Tensor
 
+from promptatlas.backbone.block import ACTIVATIONS
+
+NETS = ("meta", "class_net")  # fields of four tensors each: a linear map, another, and their shifts
+
 
 @dataclass(frozen=True)
 class Prompts:
@@ -24,6 +28,8 @@ class Prompts:
     before_norm: whether visual[:, 0] joins the patches before the tower's first norm (MaPLe) or after it (VPT).
     meta: W_1 (K, h, e), b_1 (K, h), W_2 (K, d_text, h), b_2 (K, d_text) of a net whose output for a unit image feature is
         added to every vector of text[:, 0] (CoCoOp); empty if the context is the same for all images.
+    class_net: W_1 (K, h, e), b_1 (K, h), W_2 (K, n d_text, h), b_2 (K, n d_text) of a net that makes n vectors of the frozen unit feature
+        of each class, read in `template`. They replace the context vectors of that class at the input of text layer `class_layer` (TCP).
     """
 
     text: Tensor | None = None
@@ -33,10 +39,14 @@ class Prompts:
     words: str = ""
     before_norm: bool = False
     meta: tuple[Tensor, ...] = ()
+    class_net: tuple[Tensor, ...] = ()
+    class_layer: int = 0
 
     def __post_init__(self) -> None:
         if self.text is not None and self.visual is not None and len(self.text) != len(self.visual):
             raise ValueError(f"text holds {len(self.text)} prompts, visual {len(self.visual)}")
+        if self.class_net and self.position != "end":
+            raise ValueError("class vectors stand before the class names")
 
     def __len__(self) -> int:
         held = self.text if self.text is not None else self.visual
@@ -53,18 +63,25 @@ class Prompts:
         return self._each(lambda tensor: tensor.to(device))
 
     def tensors(self) -> dict[str, Tensor]:
-        """All that there are, by name: text, visual, meta.0 to meta.3."""
+        """All that there are, by name: text, visual, meta.0 to meta.3, class_net.0 to class_net.3."""
         held = {name: own for name in ("text", "visual") if (own := getattr(self, name)) is not None}
-        return held | {f"meta.{i}": own for i, own in enumerate(self.meta)}
+        return held | {f"{net}.{i}": own for net in NETS for i, own in enumerate(getattr(self, net))}
 
     def with_tensors(self, held: dict[str, Tensor]) -> Prompts:
         """The same manner with the tensors that `tensors` names."""
-        meta = tuple(held[f"meta.{i}"] for i in range(4)) if "meta.0" in held else ()
-        return replace(self, text=held.get("text"), visual=held.get("visual"), meta=meta)
+        meta, class_net = (tuple(held[f"{net}.{i}"] for i in range(4)) if f"{net}.0" in held else () for net in NETS)
+        return replace(self, text=held.get("text"), visual=held.get("visual"), meta=meta, class_net=class_net)
 
-    def manner(self) -> tuple[str, str, str, bool]:
+    def manner(self) -> tuple[str, str, str, bool, int]:
         """How the tensors enter the towers; prompts run side by side only if they agree in it."""
-        return self.position, self.template, self.words, self.before_norm
+        return self.position, self.template, self.words, self.before_norm, self.class_layer
+
+    def class_vectors(self, features: Tensor) -> Tensor:
+        """What `class_net` makes of frozen unit class features (C, e): (K, C, n, d_text)."""
+        assert self.text is not None
+        first, shift, second, last = self.class_net
+        hidden = ACTIVATIONS[True](torch.baddbmm(shift.unsqueeze(1), features.expand(len(first), -1, -1), first.transpose(1, 2)))
+        return torch.baddbmm(last.unsqueeze(1), hidden, second.transpose(1, 2)).unflatten(-1, self.text.shape[2:])
 
     def _each(self, change: Callable[[Tensor], Tensor]) -> Prompts:
         return self.with_tensors({name: change(held) for name, held in self.tensors().items()})
@@ -74,6 +91,8 @@ class Prompts:
         digest = hashlib.sha256(f"{self.position}\x1f{self.template}".encode())
         if self.words or self.before_norm:
             digest.update(f"\x1f{self.words}\x1f{self.before_norm}".encode())
+        if self.class_net:
+            digest.update(f"\x1f{self.class_layer}".encode())
         for name, tensor in self.tensors().items():
             digest.update(f"{name}{tuple(tensor.shape)}{tensor.dtype}".encode())
             digest.update(tensor.detach().cpu().contiguous().numpy().tobytes())

@@ -8,6 +8,7 @@ classes packed one after another, so that a long name does not pad the others.
 
 from __future__ import annotations
 
+from dataclasses import replace
 from typing import Any
 
 import torch
@@ -19,7 +20,7 @@ from promptatlas.backbone.accelerator import is_accelerator
 from promptatlas.backbone.architecture import Architecture
 from promptatlas.backbone.block import ALL, KEY_VALUE, QUERY, FrozenBlock, Transformer, attend
 from promptatlas.backbone.owners import Owner
-from promptatlas.backbone.packed_sentences import PackedSentences, Places
+from promptatlas.backbone.packed_sentences import PackedSentences, Places, Unshared
 from promptatlas.backbone.tokenizer import Tokenizer
 from promptatlas.base.errors import UserError
 
@@ -44,6 +45,9 @@ def sentences(tokenizer: Tokenizer, class_names: list[str], context: int, positi
 def plain_sentences(tokenizer: Tokenizer, texts: list[str]) -> list[list[int]]:
     """Token ids with start and end token, for sentences without context vectors."""
     return [tokenizer.sentence(tokenizer.encode(text)) for text in texts]
+
+
+ByClass = tuple[int, Tensor]  # the layer at whose input the vectors of each class enter, and these
 
 
 class TextEncoder(nn.Module):
@@ -84,14 +88,21 @@ class TextTower(TextEncoder):
         self.require_short(rows)
         return PackedSentences.of(rows, self.device)
 
-    def forward(self, layout: PackedSentences, context: Tensor | None = None, owner: Owner | None = None) -> Tensor:
+    def layout_by_class(self, rows: list[list[int]]) -> PackedSentences:
+        """The same for vectors of each class, too."""
+        return replace(self.layout(rows), unshared=Unshared.of(rows, self.device))
+
+    def forward(
+        self, layout: PackedSentences, context: Tensor | None = None, owner: Owner | None = None, by_class: ByClass | None = None
+    ) -> Tensor:  # fmt: skip
         """Features (K, C, embed_dim), not normalised; context (K, depth, n, width), or None for plain sentences (K = 1).
 
         owner (C,): sentence c is read after prompt owner[c] alone, or after prompt c (EACH), so the features are (1, C, embed_dim).
-        Every context vector must then stand before the names, where all sentences are alike.
+        Every context vector must then stand before the names, where all sentences are alike. by_class: a layer from 1, and vectors
+        (K, C, n, width) that replace the context of each class at its input; the layout is by `layout_by_class` then.
         """
         if is_accelerator(self.device):
-            return text_on_accelerator.forward(self, layout, context, owner)
+            return text_on_accelerator.forward(self, layout, context, owner, by_class)
         prompts = 1 if context is None else len(context)
         places = torch.arange(len(layout.prefix), device=self.device)
         in_prefix, in_suffix = layout.contexts
@@ -106,6 +117,10 @@ class TextTower(TextEncoder):
             if context is not None and 0 < depth < context.shape[1]:
                 prefix = prefix_splice.replace(prefix, context[:, depth])
                 suffix = suffix_splice.replace(suffix, context[:, depth])
+            if by_class is not None and depth == by_class[0]:
+                assert layout.unshared is not None
+                prefix, suffix = layout.unshared.tokens(prefix, suffix, by_class[1])
+                layout = layout.unshared.sentences
             last = depth == len(blocks) - 1
             shared, prefix = self._prefix_layer(block, prefix, last)
             if owner is not None:

@@ -22,7 +22,9 @@ from promptatlas.backbone.packed_sentences import PackedSentences
 ALIGNED = 16  # numbers: rows of a mask start at multiples, as fused attention wants them
 
 
-def forward(tower: Any, layout: PackedSentences, context: Tensor | None, owner: Owner | None) -> Tensor:
+def forward(
+    tower: Any, layout: PackedSentences, context: Tensor | None, owner: Owner | None, by_class: tuple[int, Tensor] | None = None
+) -> Tensor:  # fmt: skip
     """Features (K, C, embed_dim), or (1, C, embed_dim) with owners, of a `text.TextTower`; everything as in its `forward`."""
     tokens = _Tokens(layout, 1 if context is None else len(context), owner)
     blocks: Any = tower.transformer.resblocks
@@ -31,13 +33,13 @@ def forward(tower: Any, layout: PackedSentences, context: Tensor | None, owner: 
         x = tokens.with_vectors(x, context[:, 0])
     places = torch.arange(tokens.before, device=tower.device)
     x = x + tower.positional_embedding[tokens.listed(places, layout.positions)]
-    for depth, block in enumerate(blocks[:-1]):
+    for depth, block in enumerate(blocks):
         if context is not None and 0 < depth < context.shape[1]:
             x = tokens.with_vectors(x, context[:, depth])
-        x = _layer(block, x, tokens)
-    if context is not None and 0 < len(blocks) - 1 < context.shape[1]:
-        x = tokens.with_vectors(x, context[:, len(blocks) - 1])
-    return tower.ln_final(_last_layer(blocks[-1], x, tokens)) @ tower.text_projection
+        if by_class is not None and depth == by_class[0]:
+            x, tokens = tokens.opened(x, layout, by_class[1])
+        x = (_last_layer if depth == len(blocks) - 1 else _layer)(block, x, tokens)
+    return tower.ln_final(x) @ tower.text_projection
 
 
 class _Tokens:
@@ -73,6 +75,12 @@ class _Tokens:
             where.append(self.prompts * self.before + start * self.after + self.in_suffix)
             held.append(vectors[:, first:].repeat(1, self.classes, 1).flatten(0, 1))
         return x.index_copy(0, torch.cat([own.flatten() for own in where]), torch.cat(held))
+
+    def opened(self, x: Tensor, layout: PackedSentences, vectors: Tensor) -> tuple[Tensor, _Tokens]:
+        """The list where the vectors (K, C, n, w) are each class's own, and where everything stands in it."""
+        assert layout.unshared is not None
+        parts = layout.unshared.tokens(*self.parts(x), vectors)
+        return torch.cat([part.flatten(0, 1) for part in parts]), _Tokens(layout.unshared.sentences, self.prompts, None)
 
     def by_class(self, projected: Tensor) -> tuple[Tensor, Tensor]:
         """Of a list: the prefixes (K, before, w), and the packed tokens by class (copies, C, L, w)."""

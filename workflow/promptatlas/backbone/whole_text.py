@@ -15,7 +15,7 @@ from promptatlas.backbone.accelerator import is_accelerator, sent
 from promptatlas.backbone.architecture import Architecture
 from promptatlas.backbone.block import ALL, Transformer
 from promptatlas.backbone.owners import Owner, of_owners
-from promptatlas.backbone.text import TextEncoder
+from promptatlas.backbone.text import ByClass, TextEncoder
 
 PADDING = 0  # the id behind a sentence
 
@@ -72,10 +72,17 @@ class WholeText(TextEncoder):
         """Sentences arranged for `forward`. Raises UserError for one that is too long."""
         return Whole.of(self.padded(rows), self.device)
 
-    def forward(self, layout: Whole, context: Tensor | None = None, owner: Owner | None = None) -> Tensor:
+    def layout_by_class(self, rows: list[list[int]]) -> Whole:
+        """The same, as each sentence runs by itself."""
+        return self.layout(rows)
+
+    def forward(
+        self, layout: Whole, context: Tensor | None = None, owner: Owner | None = None, by_class: ByClass | None = None
+    ) -> Tensor:  # fmt: skip
         """Features (K, C, embed_dim), not normalised; context (K, depth, n, width), or None (K = 1).
 
         owner (C,): sentence c has the vectors of prompt owner[c] alone, or of prompt c (EACH), so the features are (1, C, embed_dim).
+        by_class: a layer from 1, and vectors (K, C, n, width) that replace the context of each class at its input.
         """
         x = self.embedded(layout)
         x = x.expand(1 if context is None or owner is not None else len(context), -1, -1, -1)
@@ -87,6 +94,8 @@ class WholeText(TextEncoder):
                 if depth == 0:
                     vectors = vectors + self.positional_embedding[layout.place]
                 x = x.flatten(1, 2).index_copy(1, where, vectors).view_as(x)
+            if by_class is not None and depth == by_class[0]:
+                x = x.flatten(1, 2).index_copy(1, where, by_class[1].flatten(1, 2)).view_as(x)
             q, k, v = (part.transpose(2, 3) for part in block.project(x, ALL))
             x = block.finish(x, F.scaled_dot_product_attention(q, k, v, attn_mask=layout.mask).transpose(2, 3))
         return self.projected(self.ln_final(self.read(x, layout)))

@@ -213,8 +213,11 @@ def misfitting(prompts: Prompts, model: Backbone) -> str:
             return f"its {side} prompts have {tensor.shape[-1]} features and not {width}"
         if tensor is not None and tensor.shape[1] > layers:
             return f"its {side} prompts are for {tensor.shape[1]} layers and not {layers}"
-    if prompts.meta and prompts.meta[0].shape[2] != a.embed_dim:
-        return f"its net reads {prompts.meta[0].shape[2]} features and not {a.embed_dim}"
+    for net in (prompts.meta, prompts.class_net):
+        if net and net[0].shape[2] != a.embed_dim:
+            return f"its net reads {net[0].shape[2]} features and not {a.embed_dim}"
+    if prompts.class_net and prompts.class_layer >= a.text_layers:
+        return f"its class vectors enter layer {prompts.class_layer} and not one of {a.text_layers}"
     return ""
 
 

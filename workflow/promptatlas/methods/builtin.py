@@ -92,6 +92,17 @@ register(
     title="PromptSRC on MaPLe", description="MaPLe's prompts with PromptSRC's losses and mean over epochs",
     visual=True, context=2, layers=9, **SELF_REGULATED, **(MAPLE | {"learning_rate": 0.0025, "epochs": 20}), presets=WHOLE,
 )  # fmt: skip
+# TCP: its release; epsilon is written into Dassl by hand there, as fp16 gives no numbers without.
+register(
+    "tcp", "promptatlas.methods.tcp:TCP",
+    title="TCP", description="context vectors, and vectors for each class made of its frozen features by one small net",
+    counts_words=True, context=4, initial="",
+    template=Setting("a photo of a {}.", "the sentence whose frozen class features the class vectors are made of", holds="{}"),
+    layer=Setting(8, "text layer at whose input the class vectors enter, the first being 0; at most the last"),
+    reduction=Setting(4, "by how much the net narrows the features"),
+    weight=Setting(8.0, "of one minus the mean cosine of class features and frozen ones", zero=True),
+    optimizer="adam", epsilon=1e-3, epochs=50, select="last",
+)  # fmt: skip
 # SoftCPT: configs/trainers/MTCoOp/*_ep50.yaml and scripts/main_mtcoop.sh. NATA by default; NATS, CA.. and CS.. by the contexts.
 # class_rate: the share of the classes on no image of a batch that class-aware variants keep; the release's default is off (1.0 here).
 # On the mini benchmark, 1 shot, AdamW at 0.01 spoils the meta network: validation 0.66 at 0.001, 0.59 at 0.003, below it at 0.01;

@@ -6,7 +6,7 @@ from promptatlas.methods.setting import Setting
 
 # MVLPT: configs/trainers/MVLPT/vit_b16.yaml and Dassl's defaults (200 epochs for every number of shots).
 TUNING = {
-    "optimizer": Setting("sgd", "what takes the steps", choices=("sgd", "adamw")),
+    "optimizer": Setting("sgd", "what takes the steps", choices=("sgd", "adamw", "adam")),
     "learning_rate": Setting(0.002, "after the warm-up, falling along a cosine"),
     "epochs": Setting(200, "passes over the few-shot images"),
     "batch_size": Setting(32, "images per step"),
@@ -31,5 +31,6 @@ COMMON = TUNING | {
     "prompts": Setting(16, "prompt tokens in a layer of the image tower"),
     "depth": Setting("deep", "prompts in every layer, or in the first alone", choices=("deep", "shallow")),
     "layers": Setting(9, "layers with prompts, from the first"),
+    "epsilon": Setting(1e-8, "of adam and adamw, added to the root of the mean square of gradients"),
     "template": Setting("a photo of a {}.", "the fixed sentence of the text tower", holds="{}"),
 }

@@ -55,6 +55,9 @@ where a study can have it the authors' way, the last column says by which key.
 | PromptSRC | 20 epochs from base to new classes, centre 15 and width 1; few-shot 50 epochs, 30 and 30, or 45 and 5 (Cars, Flowers, Aircraft, DTD, EuroSAT); from ImageNet to other data sets and domains 3 layers, 20 epochs, 6 and 10 | those from base to new everywhere; with `preset: mini` 30 epochs, 18 and 18 | `epochs`, `centre`, `width`, `layers` |
 | PromptSRC | the mean over epochs is taken of the whole model in half precision, which moves its frozen weights by rounding | of the prompts | |
 | PromptSRC | the KL of its loss is divided by images and by classes; the paper does not say by classes | as released | `divergence: paper` |
+| TCP | a sentence of its own for each data set, of which class vectors are made, and the end of that sentence behind the class name | one sentence for all tasks, as a prompt is read on any of them; a full stop behind the name | `template` |
+| TCP | 50 epochs, on ImageNet and SUN397 25 (as its scripts test it) | 50 | `epochs` |
+| TCP | Adam with an epsilon of .001, which half precision needs | the same; with `preset: mini` AdamW with it | `epsilon` |
 | SoftCPT | three steps of optimiser and schedule per batch (four with a `class_context`) | one | `steps: as_released` |
 | SoftCPT with a `class_context` | the release looks at all classes unless told otherwise | at a tenth of the classes without an image in the batch | `class_rate: 1.0` |
 | SoftCPT | names of tasks and splits, not published | titles of the catalogue; CoOp's splits, or drawn ones | |

@@ -15,7 +15,7 @@ from safetensors import SafetensorError, safe_open
 from safetensors.torch import save
 from torch import Tensor
 
-from promptatlas.backbone.prompts import Prompts
+from promptatlas.backbone.prompts import NETS, Prompts
 from promptatlas.base.errors import FAILED, Failed, UserError
 from promptatlas.base.files import replace
 from promptatlas.base.json_record import require_known
@@ -73,6 +73,8 @@ class TunedPrompt:
             "best_epoch": str(self.best_epoch),
             "seconds": f"{self.seconds:.6f}",
         }
+        if self.prompts.class_net:
+            own["class_layer"] = str(self.prompts.class_layer)
         return save({k: v.detach().cpu().contiguous() for k, v in tensors.items()}, {**metadata, **own})
 
     @staticmethod
@@ -99,7 +101,7 @@ class Outline:
     """
 
     metadata: Mapping[str, str]
-    manner: tuple[str, str, str, bool]
+    manner: tuple[str, str, str, bool, int]
     shapes: Mapping[str, tuple[int, ...]]
     trainable: bool
 
@@ -135,7 +137,7 @@ def _manner(metadata: Mapping[str, str]) -> Prompts:
     """How the tensors of a file enter the towers, without any."""
     return Prompts(
         position=metadata["position"], template=metadata["template"],
-        words=metadata.get("words", ""), before_norm=metadata.get("before_norm") == "True",
+        words=metadata.get("words", ""), before_norm=metadata.get("before_norm") == "True", class_layer=int(metadata.get("class_layer", 0)),
     )  # fmt: skip
 
 
@@ -166,12 +168,12 @@ PROMPT = PromptFile()
 def _check(trained: TunedPrompt) -> None:
     """Raises ValueError for a file that is whole but holds no prompt that the towers could read."""
     held, prompts = trained.prompts.tensors(), trained.prompts
-    meta = [(name, tensor) for name, tensor in held.items() if name.startswith("meta")]
+    nets = [(name, tensor) for name, tensor in held.items() if name.startswith(NETS)]
     if prompts.position not in POSITIONS or "{}" not in prompts.template:
         raise ValueError("no such place for the class name")
-    if not ({"text", "visual"} & held.keys()) or (meta and prompts.text is None):
+    if not ({"text", "visual"} & held.keys()) or (nets and prompts.text is None):
         raise ValueError("it holds no prompt")
-    shapes = dict(meta) and _meta_shapes(prompts)
+    shapes = _net_shapes(prompts) if nets else {}
     for name, tensor in held.items():
         expected = shapes[name] == tuple(tensor.shape) if name in shapes else tensor.dim() == 4 and len(tensor) == 1
         if not expected or not tensor.numel():
@@ -186,13 +188,20 @@ def _check(trained: TunedPrompt) -> None:
         raise ValueError("its history is no table")
 
 
-def _meta_shapes(prompts: Prompts) -> dict[str, tuple[int, ...]]:
-    """Shapes that the four tensors of `Prompts.meta` have if they agree with each other and with the text prompt."""
+def _net_shapes(prompts: Prompts) -> dict[str, tuple[int, ...]]:
+    """Shapes that the four tensors of `Prompts.meta` and of `class_net` have if they agree with each other and with the text prompt."""
     if prompts.text is None:
-        raise ValueError("it has a meta network and no text prompt")
-    hidden, embed, width = prompts.meta[0].shape[1], prompts.meta[0].shape[2], prompts.text.shape[-1]
-    shapes = (1, hidden, embed), (1, hidden), (1, width, hidden), (1, width)
-    return {f"meta.{i}": shape for i, shape in enumerate(shapes)}
+        raise ValueError("it has a net and no text prompt")
+    found: dict[str, tuple[int, ...]] = {}
+    width = prompts.text.shape[-1]
+    for net, out in (("meta", width), ("class_net", prompts.text.shape[-2] * width)):
+        if own := getattr(prompts, net):
+            hidden, embed = own[0].shape[1], own[0].shape[2]
+            shapes = ((1, hidden, embed), (1, hidden), (1, out, hidden), (1, out))
+            found |= {f"{net}.{i}": shape for i, shape in enumerate(shapes)}
+    if prompts.class_net and prompts.class_layer < 1:
+        raise ValueError("its class vectors have no place")
+    return found
 
 
 def _below(prefix: str, tensors: dict[str, Tensor]) -> dict[str, Tensor]:

@@ -10,7 +10,7 @@ from torch.func import functional_call, stack_module_state, vmap
 
 from promptatlas.backbone import Backbone
 from promptatlas.backbone.architecture import Architecture
-from promptatlas.backbone.prompts import Prompts
+from promptatlas.backbone.prompts import NETS, Prompts
 from promptatlas.base.errors import UserError
 from promptatlas.base.rng import torch_rng
 from promptatlas.methods import is_visual, module_class
@@ -66,8 +66,8 @@ class BatchedLearners:
         """
 
         def generate(parameters: dict[str, Tensor]) -> dict[str, Tensor | tuple[Tensor, ...]]:
-            # Most methods have no meta.
-            parts = zip(("text", "visual", "meta"), functional_call(self.template_module, parameters), strict=False)
+            # Most methods have no nets.
+            parts = zip(("text", "visual", *NETS), functional_call(self.template_module, parameters), strict=False)
             return {name: part for name, part in parts if part is not None}
 
         fields: dict[str, Any] = vmap(generate)(self.parameters if parameters is None else parameters)

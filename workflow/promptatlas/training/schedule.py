@@ -6,7 +6,9 @@ import math
 
 from torch import Tensor
 
-from promptatlas.training.optimisers import SGD, AdamW, Optimiser
+from promptatlas.training.optimisers import SGD, Adam, AdamW, Optimiser
+
+ADAMS = {"adam": Adam, "adamw": AdamW}
 
 
 def learning_rate(settings: dict, epoch: int) -> float:
@@ -22,8 +24,8 @@ def learning_rate(settings: dict, epoch: int) -> float:
 
 
 def optimiser(settings: dict, parameters: list[Tensor]) -> Optimiser:
-    """SGD with momentum (no Nesterov) or AdamW; weight decay on every learnable, as upstream."""
+    """SGD with momentum (no Nesterov), Adam or AdamW, with a method's `epsilon`; weight decay on every learnable, as upstream."""
     rate, decay = settings["learning_rate"], settings["weight_decay"]
-    if settings["optimizer"] == "adamw":
-        return AdamW(parameters, rate, decay)
+    if settings["optimizer"] in ADAMS:
+        return ADAMS[settings["optimizer"]](parameters, rate, decay, settings.get("epsilon", 1e-8))
     return SGD(parameters, rate, decay, settings["momentum"])
