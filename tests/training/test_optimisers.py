@@ -51,7 +51,7 @@ class WrittenAdamW(Written):
 class WrittenAdam(Written):
     def change(self, state, p, gradient):
         m, v, t = state.get("m", torch.zeros_like(p)), state.get("v", torch.zeros_like(p)), state.get("t", 0) + 1
-        gradient = gradient + self.decay * p
+        gradient = gradient.add(p, alpha=self.decay)
         m, v = m.lerp(gradient, 1 - 0.9), v.mul(0.999).addcmul(gradient, gradient, value=1 - 0.999)
         p.addcdiv_(m, v.sqrt().div((1 - 0.999**t) ** 0.5).add(self.last or 1e-8), value=-self.rate / (1 - 0.9**t))
         state.update(m=m, v=v, t=t)
