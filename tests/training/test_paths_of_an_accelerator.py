@@ -10,7 +10,7 @@ from doubled import copied
 from promptatlas.backbone import owners
 from promptatlas.backbone.passes import Room
 from promptatlas.methods import settings
-from promptatlas.training import recorded_step, shared_learner, single_task
+from promptatlas.training import multitask, recorded_step, shared_learner, single_task
 from promptatlas.training.learners import BatchedLearners
 from promptatlas.training.optimisers import SGD, Adam, AdamW
 from shared_tasks import tasks_of
@@ -50,6 +50,26 @@ def test_a_last_batch_padded_with_images_of_weight_zero_gives_the_same_step(tiny
     assert sum(batch.weights.sum() for batch in padded) == sum(run.train.sizes)
     for own, expected in zip(gradients(run, padded), gradients(run, plain), strict=True):
         assert len(own) > 1
+        for a, b in zip(own, expected, strict=True):
+            close(a, b)
+
+
+def test_batches_of_one_task_each_are_padded_to_one_shape_and_give_the_same_steps(tiny_backbone, tmp_path, monkeypatch):
+    tasks, seeds, complete = [write_task(tmp_path / "one"), write_task(tmp_path / "other", seed=1)], [1, 2], settings("coop", SMALL)
+    pool = multitask.TaskPool(tasks, tiny_backbone)
+    draws = [[draws_of(task, [seed], shots)[0] for task, shots in zip(tasks, (3, 5), strict=True)] for seed in seeds]
+
+    def stepped(*manner):
+        learners = BatchedLearners("coop", complete, tiny_backbone.architecture, seeds, tiny_backbone)
+        run = multitask._MultitaskRun(tiny_backbone, "coop", complete, multitask.Manner(*manner), pool, draws, seeds, learners)
+        batches = list(run._batches([np.random.default_rng(seed).permutation for seed in seeds]))
+        return {batch.rows.shape for batch in batches}, gradients(run, batches), run.equal_batches
+
+    plain = stepped("union", "task")
+    monkeypatch.setattr(single_task, "is_accelerator", lambda device: True)
+    padded = stepped("union", "task")
+    assert len(padded[0]) == 1 < len(plain[0]) and padded[2] and not plain[2] and not stepped("own", "task")[2]
+    for own, expected in zip(padded[1], plain[1], strict=True):
         for a, b in zip(own, expected, strict=True):
             close(a, b)
 

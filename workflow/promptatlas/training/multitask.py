@@ -186,11 +186,14 @@ class _MultitaskRun(Run):
         orders = [permutation(own) for permutation, own in zip(permutations, self.train.sizes, strict=True)]
         by_task = [[order[self.owner[k, order] == i] for i in tasks] for k, order in enumerate(orders)]
         turns = self.turns.permutation(np.repeat(tasks, [-(-len(own) // size) for own in by_task[0]]))
-        done, rows, present = dict.fromkeys(tasks, 0), [], []
+        done, batches = dict.fromkeys(tasks, 0), []
         for i in turns.tolist():
-            parts = [own[i][done[i] : done[i] + size] for own in by_task]
+            batches.append([own[i][done[i] : done[i] + size] for own in by_task])
             done[i] += size
-            longest = max(map(len, parts))
+        equal = max(len(part) for parts in batches for part in parts) if self.equal_batches else 0
+        rows, present = [], []
+        for parts in batches:
+            longest = max(equal, *map(len, parts))
             rows.append(np.stack([np.pad(part, (0, longest - len(part)), mode="edge") for part in parts]))
             present.append(np.arange(longest) < np.array([len(part) for part in parts])[:, None])
         lengths = [own.shape[1] for own in rows]
@@ -210,8 +213,10 @@ class _MultitaskRun(Run):
 
     @property
     def equal_batches(self) -> bool:
-        """Batches of one task each are as different as their tasks."""
-        return self.manner.batches == "mixed" and super().equal_batches
+        """Batches of one task each are as different as their tasks; where all classes are looked at and images cost nothing, they are
+        padded to one shape."""
+        alike = self.manner.batches == "mixed" or (self.manner.classes == "union" and not self.learners.visual)
+        return alike and super().equal_batches
 
     def _decided(self, batch: ImageBatch) -> Hashable:
         return super()._decided(batch), self._only_task(batch) if self.manner.classes == "own" else None
