@@ -79,12 +79,20 @@ def test_a_class_that_always_wins_and_a_draw_that_no_prompt_can_be_chosen_by(tmp
 
 def test_what_is_no_task_is_said_in_the_words_of_a_run(tmp_path):
     (tmp_path / "empty").mkdir()
-    absent, empty = look(tmp_path, absent=tmp_path / "nowhere", empty=tmp_path / "empty")
-    assert absent.wrong == [
-        f"its images are not there; put one folder of images per class in {tmp_path}/nowhere/train and {tmp_path}/nowhere/test, or in "
-        f"{tmp_path}/nowhere to have them split"
-    ]
-    assert empty.wrong and not empty.facts
+    tree(tmp_path / "x" / "inner", train=1, test=1)
+    (tmp_path / "packed").mkdir()
+    for name in ("packed.zip", "packed/a.zip", "packed/b.tgz"):
+        (tmp_path / name).touch()
+    names = {"absent": "nowhere", "empty": "empty", "outer": "x", "zip": "packed.zip", "packed": "packed"}
+    said = {task.name: task.wrong for task in look(tmp_path, **{name: tmp_path / path for name, path in names.items()}) if not task.facts}
+    words = {
+        "absent": "the folder {}/nowhere does not exist: {} has no 'nowhere'; look for a misspelt name",
+        "empty": "{}/empty is empty; put one folder of images per class there, see docs/data.md",
+        "outer": "{}/x holds one folder only, 'inner'; if the classes are in it, write {}/x/inner, see docs/data.md",
+        "zip": "{}/packed.zip is a file and no folder; unpack it and name the folder, see docs/data.md",
+        "packed": "{}/packed holds no folders, but a.zip, b.tgz; unpack them, see docs/data.md",
+    }
+    assert said == {name: [one.replace("{}", str(tmp_path))] for name, one in words.items()}
 
 
 def test_sizes_modes_and_turns_are_read_from_heads_of_files(tmp_path):

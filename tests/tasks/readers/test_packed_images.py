@@ -116,7 +116,7 @@ def test_labels_that_are_numbers_without_names_are_told(tmp_path):
 def test_the_ending_that_holds_the_label_may_be_said(tmp_path):
     for split in ("train", "test"):
         archive(tmp_path / f"{split}.tar", pairs(lambda n: ("txt", b"ant" if n % 2 else b"bee")))
-    with pytest.raises(UserError, match=r"train\.tar: sample s0 has no label \(\.cls, \.json, \.npy\); add it, or say in `label`"):
+    with pytest.raises(UserError, match=r"train\.tar: sample s0 has no label \(\.cls, \.json, \.npy\); add it, say in `label`"):
         read(tmp_path)
     assert read(tmp_path, label="txt").class_names == ("ant", "bee")
 
@@ -171,6 +171,12 @@ def test_pickles_in_archives_are_left_alone(tmp_path, capsys):
                    (("png", IMAGE), ("cls", b"01"[n : n + 1]), ("pyd", pickle.dumps(Shout())), ("pkl", pickle.dumps(Shout())))]  # fmt: skip
         archive(tmp_path / f"{split}.tar", members)
     assert len(read(tmp_path).splits["train"].labels) == 2 and "opened" not in capsys.readouterr().out
+
+
+def test_an_archive_of_class_folders_is_no_such_archive(tmp_path):
+    archive(tmp_path / "images.tar", [(f"{name}/{number}.png", IMAGE) for name in ("ant", "bee") for number in range(3)])
+    with pytest.raises(UserError, match=r"images\.tar: sample ant/0 has no label .* or unpack an archive of class folders"):
+        read(tmp_path / "images.tar")
 
 
 def test_an_archive_that_ends_early_or_is_packed_or_none_is_named(tmp_path):

@@ -24,6 +24,7 @@ from promptatlas.tasks.decoding import Opened
 from promptatlas.tasks.draws import by_class
 from promptatlas.tasks.oddities import ADJECTIVES
 from promptatlas.tasks.prepared import SPLITS, PreparedTask
+from promptatlas.tasks.readers import folder
 from promptatlas.tasks.sizes_and_modes import SizesAndModes
 
 SIZE = 32  # pixels, at which images are prepared here: enough to tell them apart
@@ -75,12 +76,13 @@ def look(tasks: Iterable[TaskToSee], scratch: Path, workers: int, say: Say) -> l
         task = SeenTask(asked.entry.task.name)
         found.append(task)
         source = readers.find(asked.entry.sources, asked.root)
-        if source is None:
-            task.wrong.append(_absent(asked))
+        if why := _odd(asked, source):
+            task.wrong.append(why)
             continue
-        folder = scratch / task.name
-        if images := _prepared(task, asked, source, folder, workers, say):
-            prepared[task.name] = PreparedTask.open(folder)
+        assert source is not None, "it is odd that there is none"
+        place = scratch / task.name
+        if images := _prepared(task, asked, source, place, workers, say):
+            prepared[task.name] = PreparedTask.open(place)
             task.facts += _facts(prepared[task.name], images)
             task.remarks += prepared[task.name].notes
     shared = overlaps.overlaps(prepared)
@@ -89,13 +91,18 @@ def look(tasks: Iterable[TaskToSee], scratch: Path, workers: int, say: Say) -> l
     return found
 
 
-def _absent(asked: TaskToSee) -> str:
-    source = asked.entry.sources[0]
-    advice = readers.reader(source).advice(source, asked.root)
-    return f"its images are not there; {advice}"
+def _odd(asked: TaskToSee, source: dict[str, Any] | None) -> str:
+    """Why there is nothing to prepare, as far as names of files and folders tell it."""
+    usual = source or asked.entry.sources[0]
+    if usual["reader"] == "folder":
+        try:
+            folder.glance(usual, asked.root)
+        except UserError as error:
+            return str(error)
+    return "" if source else f"its images are not there; {readers.reader(usual).advice(usual, asked.root)}"
 
 
-def _prepared(task: SeenTask, asked: TaskToSee, source: dict[str, Any], folder: Path, workers: int, say: Say) -> Opened | None:
+def _prepared(task: SeenTask, asked: TaskToSee, source: dict[str, Any], place: Path, workers: int, say: Say) -> Opened | None:
     """Prepare the task and note what is wrong with it. Its images; nothing where there is nothing to look at."""
 
     def attempt(needs: preparation.Needs, note: Callable[[str], None]) -> Opened:
@@ -108,7 +115,7 @@ def _prepared(task: SeenTask, asked: TaskToSee, source: dict[str, Any], folder: 
             elif not line.startswith(f"task {task.name}: "):
                 note(line)
 
-        return preparation.prepare(asked.entry, source, asked.root, folder, needs, workers, heard)
+        return preparation.prepare(asked.entry, source, asked.root, place, needs, workers, heard)
 
     try:
         return attempt(asked.needs, task.remarks.append)

@@ -12,7 +12,7 @@ from pathlib import Path
 import numpy as np
 
 from promptatlas.base.errors import UserError
-from promptatlas.base.messages import printable, suggest
+from promptatlas.base.messages import printable, some, suggest
 from promptatlas.tasks.catalogue.checking import MANUAL
 from promptatlas.tasks.listing import Listing
 from promptatlas.tasks.readers import manifest, others, table
@@ -26,6 +26,7 @@ SPLIT_FOLDERS = {"train": "train", "test": "test"} | dict.fromkeys(("val", "vali
 # Folders of these names that hold folders are splits, whatever they are called; only those above are found without a word.
 SPLIT_WORDS = {*SPLIT_FOLDERS, "training", "testing", "tst", "dev", "eval", "evaluation", "holdout"}
 PACKED = (".zip", ".tar", ".gz", ".tgz", ".bz2", ".xz", ".7z", ".rar")
+FEW = 3
 # CoOp's shares for data sets without splits: half to train on, a fifth to choose by, the rest to test.
 COOP_SHARES = {"train": 0.5, "validation": 0.2}
 
@@ -132,8 +133,10 @@ def _require_classes(part: Path) -> None:
         deeper = part / classes[0]
         raise UserError(f"{part} holds one folder only, {classes[0]!r}; if the classes are in it, write {deeper}, {MANUAL}")
     if not classes:
-        some = any(one.lower().endswith(EXTENSIONS) for one in _entries(part))
-        loose = "images that belong to no class" if some else "no folders"
+        if packed := [name for name in _entries(part) if name.lower().endswith(PACKED)]:
+            raise UserError(f"{part} holds no folders, but {some(packed, FEW)}; unpack {'it' if len(packed) == 1 else 'them'}, {MANUAL}")
+        images_there = any(one.lower().endswith(EXTENSIONS) for one in _entries(part))
+        loose = "images that belong to no class" if images_there else "no folders"
         raise UserError(f"{part} holds {loose}; make one folder per class and put its images there, {MANUAL}")
 
 

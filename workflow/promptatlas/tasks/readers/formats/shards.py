@@ -29,6 +29,7 @@ from promptatlas.tasks.readers.names import natural
 
 FORM = "tar archives such as train-000000.tar, or train/000000.tar, whose files are called 0001.jpg and 0001.cls"
 ENDINGS = (".tar", ".txt")
+PLAIN = ".tar"
 PACKED = (".tar.gz", ".tgz", ".tar.bz2", ".tar.xz", ".tar.zst")
 LABELS = ("cls", "json", "npy")
 KEYS = ("label", "labels", "class", "classes", "cls")  # of a JSON object
@@ -70,9 +71,10 @@ class TarImages:
 
 def recognised(path: Path) -> bool:
     if path.is_file():
-        return path.name.lower().endswith((".tar", *PACKED))
+        return path.name.lower().endswith(PLAIN)
     inner = [path / name for name in folders(path)]
-    return bool(_archives(path) or inner) and all(_archives(one) and not folders(one) for one in inner)
+    there = [_archives(place) for place in (path, *inner)]
+    return all(there[1:]) and not any(map(folders, inner)) and any(file.name.lower().endswith(PLAIN) for files in there for file in files)
 
 
 def groups(place: GivenData) -> Mapping[str, list[Path]]:
@@ -114,7 +116,7 @@ def parts(place: GivenData, groups: Mapping[str, list[Path]]) -> tuple[dict[str,
 
 
 def _archives(folder: Path) -> list[Path]:
-    names = [entry.name for entry in entries(folder) if not entry.is_dir() and entry.name.lower().endswith((".tar", *PACKED))]
+    names = [entry.name for entry in entries(folder) if not entry.is_dir() and entry.name.lower().endswith((PLAIN, *PACKED))]
     return [folder / name for name in sorted(names, key=natural)]
 
 
@@ -187,7 +189,10 @@ def _whole(file: Path, key: str, image: tuple[int, int, str] | None, label: tupl
     if image is None:
         raise UserError(f"{file}: sample {plain(key)} has no image; a sample is {FORM.partition('whose ')[2]}")
     if label is None:
-        raise UserError(f"{file}: sample {plain(key)} has no label (.{', .'.join(LABELS)}); add it, or say in `label` which ending has it")
+        raise UserError(
+            f"{file}: sample {plain(key)} has no label (.{', .'.join(LABELS)}); add it, say in `label` which ending has it, or unpack an archive "
+            "of class folders"
+        )
     return Sample(key, image, label)
 
 
