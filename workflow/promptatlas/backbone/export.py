@@ -23,7 +23,7 @@ from safetensors.numpy import load_file
 from safetensors.torch import save_file
 from torch import Tensor
 
-from promptatlas.backbone import checkpoints, kinds, preprocessing, published, publishers
+from promptatlas.backbone import checkpoints, kinds, opaque, preprocessing, published, publishers
 from promptatlas.backbone.architecture import USUAL_RESIZE, USUAL_TEXT, Architecture
 from promptatlas.backbone.checkpoints import Checkpoint
 from promptatlas.backbone.exported import ARCHITECTURE, RECORD, TOKENIZER, WEIGHTS
@@ -61,6 +61,9 @@ def export(model: str, pretrained: str, folder: str | Path) -> Architecture:
     else:
         architecture, weights, words = _published(model, pretrained)
     write(architecture, weights, folder, words)
+    if architecture.kind == "opaque":
+        del weights
+        opaque.note(architecture, Path(folder))
     return architecture
 
 

@@ -5,6 +5,7 @@ from pathlib import Path
 
 WEIGHTS, ARCHITECTURE, TOKENIZER = "backbone.safetensors", "architecture.json", "tokenizer.json"
 RECORD = "sha256.json"  # of the contents of the others
+ANSWER = "known_answer.json"  # of an image tower that other libraries compute, to one image, when it was exported
 
 
 def fingerprint(folder: Path) -> str:

@@ -5,18 +5,25 @@ It is built when the first images come, from its description and the exported we
 
 from __future__ import annotations
 
+import json
+from importlib.metadata import version
 from pathlib import Path
 from typing import Any
 
+import numpy as np
 import torch
+import torch.nn.functional as F
 from safetensors import safe_open
 from torch import Tensor, nn
 
 from promptatlas.backbone.architecture import Architecture
-from promptatlas.backbone.exported import WEIGHTS
+from promptatlas.backbone.exported import ANSWER, WEIGHTS
 from promptatlas.backbone.image_tower import ImageTower
 from promptatlas.base.errors import UserError
+from promptatlas.base.files import replace
+from promptatlas.base.rng import named_rng
 
+CLOSE = 1e-3  # between unit features of the same image on any device
 COUNTER = "num_batches_tracked"  # of batch norms, which enters no feature and is not exported
 
 
@@ -39,8 +46,7 @@ class OpaqueTower(ImageTower):
         """Normalised images (B, 3, R, R) -> features (B, embed_dim), not normalised."""
         if self.built is None:
             self.built = self._complete()
-        features: Any = self.built(images)
-        return features[0] if isinstance(features, tuple) else features  # a captioning model gives its tokens, too
+        return _first(self.built(images))
 
     def _complete(self) -> nn.Module:
         tower = self.published().eval().requires_grad_(False)
@@ -59,4 +65,44 @@ class OpaqueTower(ImageTower):
             )
         with torch.no_grad():
             tower.load_state_dict(held | counters)
+            self._require_known(tower)
         return tower
+
+    def _require_known(self, tower: nn.Module) -> None:
+        """UserError if the libraries that are installed now make another tower of the same weights."""
+        assert self.folder is not None
+        try:
+            known = json.loads((self.folder / ANSWER).read_bytes())
+        except FileNotFoundError:  # where it is being exported, or was taken from elsewhere
+            return
+        distance = (self._answer(tower) - torch.tensor(known["features"])).abs().max()
+        if not distance < CLOSE:
+            raise UserError(
+                f"{self.folder} was exported with {known['made_by']}; {_versions()}, which are installed now, make other features of the "
+                "same image; install those versions, or delete the folder and run again."
+            )
+
+    def _answer(self, tower: nn.Module) -> Tensor:
+        """Unit features (D,) of one fixed image, on the host."""
+        size = self.architecture.image_size
+        image = named_rng("an image for an opaque tower", 0).integers(0, 256, (1, size, size, 3), dtype=np.uint8)
+        return F.normalize(_first(tower(self.read(image))), dim=-1)[0].cpu()
+
+
+def note(architecture: Architecture, folder: Path) -> None:
+    """Keep what an exported tower answers to one image, and by which libraries."""
+    (folder / ANSWER).unlink(missing_ok=True)
+    tower = OpaqueTower(architecture)
+    tower.folder = folder
+    with torch.no_grad():
+        features = tower._answer(tower._complete())
+    replace(folder / ANSWER, (json.dumps({"made_by": _versions(), "features": features.tolist()}) + "\n").encode())
+
+
+def _versions() -> str:
+    return " and ".join(f"{name} {version(package)}" for name, package in (("open_clip", "open_clip_torch"), ("timm", "timm")))
+
+
+def _first(features: Any) -> Tensor:
+    """Of a captioning model, which gives its tokens, too."""
+    return features[0] if isinstance(features, tuple) else features
