@@ -136,6 +136,11 @@ def test_printed_numbers_stand_beside_the_same_tasks_methods_and_weights() -> No
         2 * 0.7944 * 0.4118 / (0.7944 + 0.4118)
     )
     assert printed["reference"].str.contains("2022|2023").all()
+    adapter = paper_protocols.measured(transfer(plan, ("clip_adapter",)), plan)
+    own = paper_protocols.with_published(adapter, plan, WEIGHTS, 16, CONFIG)
+    own = own[(own["origin"] != "measured") & (own["method"] == "clip_adapter")].set_index("measure")
+    assert own["score"].to_dict() == pytest.approx({"base": 0.7692, "new": 0.7352, "harmonic_mean": 0.7518})
+    assert own["note"].str.contains("measured by others").all()
     for weights, shots in (("ViT-B-32/openai", 16), (WEIGHTS, 4)):
         assert paper_protocols.with_published(table, plan, weights, shots, CONFIG).equals(table)
 

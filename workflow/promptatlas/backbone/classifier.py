@@ -94,14 +94,26 @@ class PromptedClassifier:
         images = tokens.split(size) if len(tokens) > 1 else [tokens] * len(passes)
         return F.normalize(torch.cat([vision(*own) for own in zip(images, passes, strict=True)]), dim=-1)
 
+    def adapted(self, prompts: Prompts, image_features: Tensor) -> Tensor:
+        """Unit image features (K or 1, B, embed_dim) as an adapter of the prompts has them; the same without one."""
+        if not prompts.adapter:
+            return image_features
+        down, up, kept = prompts.adapter
+        hidden = torch.matmul(image_features, down.transpose(-2, -1)).relu()
+        return F.normalize(kept.unsqueeze(-1) * image_features + torch.matmul(hidden, up.transpose(-2, -1)).relu(), dim=-1)
+
     def logits(self, image_features: Tensor, class_features: Tensor) -> Tensor:
         """Scaled cosines (K, B, C)."""
         return self.backbone.logit_scale * torch.matmul(image_features, class_features.transpose(-2, -1))
 
-    def answer(self, prompts: Prompts, image_features: Tensor) -> Tensor:
-        """Scaled cosines (K, B, C) of unit image features (K or 1, B, embed_dim), whatever the class weights depend on."""
+    def answer(self, prompts: Prompts, image_features: Tensor, weights: Tensor | None = None) -> Tensor:
+        """Scaled cosines (K, B, C) of unit image features (K or 1, B, embed_dim), whatever they or the class weights depend on.
+
+        weights: class features of these prompts, where the caller has them already and they are the same for all images.
+        """
+        image_features = self.adapted(prompts, image_features)
         if not prompts.meta:
-            return self.logits(image_features, self.class_features(prompts))
+            return self.logits(image_features, self.class_features(prompts) if weights is None else weights)
         return self._conditioned(prompts, image_features.expand(len(prompts), -1, -1))
 
     def _conditioned(self, prompts: Prompts, features: Tensor) -> Tensor:

@@ -1,17 +1,18 @@
-"""The tensors that enter the two towers."""
+"""The tensors that enter the two towers, or change the image features that they give."""
 
 from __future__ import annotations
 
 import hashlib
 from collections.abc import Callable
 from dataclasses import dataclass, replace
+from typing import Any
 
 import torch
 from torch import Tensor
 
 from promptatlas.backbone.block import ACTIVATIONS
 
-NETS = ("meta", "class_net")  # fields of four tensors each: a linear map, another, and their shifts
+NETS = {"meta": 4, "class_net": 4, "adapter": 3}  # fields of several tensors, and how many
 
 
 @dataclass(frozen=True)
@@ -30,6 +31,8 @@ class Prompts:
         added to every vector of text[:, 0] (CoCoOp); empty if the context is the same for all images.
     class_net: W_1 (K, h, e), b_1 (K, h), W_2 (K, n d_text, h), b_2 (K, n d_text) of a net that makes n vectors of the frozen unit feature
         of each class, read in `template`. They replace the context vectors of that class at the input of text layer `class_layer` (TCP).
+    adapter: V_1 (K, h, e), V_2 (K, e, h), k (K, 1): a unit image feature f becomes k f + relu(V_2 relu(V_1 f)), of unit length again
+        (CLIP-Adapter); empty if image features stay as the tower gives them.
     """
 
     text: Tensor | None = None
@@ -41,6 +44,7 @@ class Prompts:
     meta: tuple[Tensor, ...] = ()
     class_net: tuple[Tensor, ...] = ()
     class_layer: int = 0
+    adapter: tuple[Tensor, ...] = ()
 
     def __post_init__(self) -> None:
         if self.text is not None and self.visual is not None and len(self.text) != len(self.visual):
@@ -49,8 +53,8 @@ class Prompts:
             raise ValueError("class vectors stand before the class names")
 
     def __len__(self) -> int:
-        held = self.text if self.text is not None else self.visual
-        return 1 if held is None else len(held)
+        held = [*self.tensors().values()]
+        return len(held[0]) if held else 1
 
     def __getitem__(self, rows: slice) -> Prompts:
         return self._each(lambda tensor: tensor[rows])
@@ -62,15 +66,20 @@ class Prompts:
     def to(self, device: str | torch.device) -> Prompts:
         return self._each(lambda tensor: tensor.to(device))
 
+    @property
+    def changes_images(self) -> bool:
+        """Whether image features are others than without the prompts."""
+        return self.visual is not None or bool(self.adapter)
+
     def tensors(self) -> dict[str, Tensor]:
-        """All that there are, by name: text, visual, meta.0 to meta.3, class_net.0 to class_net.3."""
+        """All that there are, by name: text, visual, meta.0 to meta.3, class_net.0 to class_net.3, adapter.0 to adapter.2."""
         held = {name: own for name in ("text", "visual") if (own := getattr(self, name)) is not None}
         return held | {f"{net}.{i}": own for net in NETS for i, own in enumerate(getattr(self, net))}
 
     def with_tensors(self, held: dict[str, Tensor]) -> Prompts:
         """The same manner with the tensors that `tensors` names."""
-        meta, class_net = (tuple(held[f"{net}.{i}"] for i in range(4)) if f"{net}.0" in held else () for net in NETS)
-        return replace(self, text=held.get("text"), visual=held.get("visual"), meta=meta, class_net=class_net)
+        nets: dict[str, Any] = {net: tuple(held[f"{net}.{i}"] for i in range(n)) if f"{net}.0" in held else () for net, n in NETS.items()}
+        return replace(self, text=held.get("text"), visual=held.get("visual"), **nets)
 
     def manner(self) -> tuple[str, str, str, bool, int]:
         """How the tensors enter the towers; prompts run side by side only if they agree in it."""

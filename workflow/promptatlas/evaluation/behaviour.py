@@ -32,14 +32,14 @@ def behaviours(
     vocabulary = tuple(dict.fromkeys(name for own in class_names.values() for name in own))
     classifier = PromptedClassifier(backbone, vocabulary, stack(prompts))
     answers = {task: evaluate.answers(backbone, names, images[task], features[task], prompts) for task, names in class_names.items()}
-    shown = np.concatenate([*images.values()])
+    shown, plain = (np.concatenate([*own.values()]) for own in (images, features))
     found = []
     for k, own in enumerate(prompts):
         prompt = own.to(backbone.device)
         with _active_units(backbone.text) as in_text:
             classes = _class_features(classifier, prompt)
         with _active_units(backbone.vision) as in_images:
-            features_of_images = _image_features(classifier, shown, prompt)
+            features_of_images = _image_features(classifier, shown, plain, prompt)
         active = tuple(np.packbits(torch.cat(seen).numpy(), axis=1) for seen in (in_text, in_images) if seen)
         found.append(Behaviour(classes, features_of_images, {task: logits[k] for task, logits in answers.items()}, active))
     return found
@@ -76,13 +76,16 @@ def _class_features(classifier: PromptedClassifier, prompt: Prompts) -> np.ndarr
     return classifier.class_features(prompt)[0].float().cpu().numpy()
 
 
-def _image_features(classifier: PromptedClassifier, images: np.ndarray, prompt: Prompts) -> np.ndarray | None:
-    """(N, D); None where the prompt leaves images as they are."""
-    if prompt.visual is None:
+def _image_features(classifier: PromptedClassifier, images: np.ndarray, plain: np.ndarray, prompt: Prompts) -> np.ndarray | None:
+    """(N, D), of images whose features without prompts are `plain`; None where the prompt leaves images as they are."""
+    if not prompt.changes_images:
         return None
+    if prompt.visual is None:
+        seen = torch.from_numpy(plain).to(classifier.backbone.device).unsqueeze(0)
+        return classifier.adapted(prompt, seen)[0].float().cpu().numpy()
     vision: Any = classifier.backbone.vision
 
     def some(part: slice) -> torch.Tensor:
-        return classifier.image_features(prompt, vision.embed(vision.read(images[part])).unsqueeze(0))[0]
+        return classifier.adapted(prompt, classifier.image_features(prompt, vision.embed(vision.read(images[part])).unsqueeze(0)))[0]
 
     return joined(in_passes(some, len(images), PASS, classifier.backbone.room, "images with a prompt")).float().cpu().numpy()

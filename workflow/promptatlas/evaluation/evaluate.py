@@ -88,22 +88,21 @@ def _kept(
 def _of_features(
     classifier: PromptedClassifier, features: np.ndarray, prompts: Prompts, keep: Callable[[torch.Tensor], torch.Tensor]
 ) -> torch.Tensor:
-    """(K, N, ...) of images whose features (N, D) no prompt changes."""
-    backbone, classes = classifier.backbone, len(classifier.class_names)
+    """(K, N, ...) of images whose features (N, D) the image tower gives without a prompt."""
+    backbone, each = classifier.backbone, max(len(classifier.class_names), features.shape[1] if prompts.adapter else 0)
     weights = None if prompts.meta else classifier.class_features(prompts)
     plain = torch.from_numpy(features).to(backbone.device).unsqueeze(0)
 
     def some(of_prompts: slice) -> torch.Tensor:
-        own = prompts[of_prompts]
+        own, classes = prompts[of_prompts], weights if weights is None or len(weights) == 1 else weights[of_prompts]
 
         def of_images(part: slice) -> torch.Tensor:
-            seen = plain[:, part]
-            return keep(classifier.answer(own, seen) if weights is None else classifier.logits(seen, weights[of_prompts]))
+            return keep(classifier.answer(own, plain[:, part], classes))
 
         count = max(1, len(features))
-        return joined(in_passes(of_images, count, count, backbone.room, "logits", classes * len(own)), dim=1)
+        return joined(in_passes(of_images, count, count, backbone.room, "logits", each * len(own)), dim=1)
 
-    size = max(1, LOGITS_AT_ONCE // max(1, len(features) * classes))
+    size = max(1, LOGITS_AT_ONCE // max(1, len(features) * each))
     return joined(in_passes(some, len(prompts), size, backbone.room, "prompts on features"))
 
 
@@ -130,7 +129,7 @@ def _of_prompted_images(
 
         def of_images(part: slice) -> torch.Tensor:
             tokens = vision.embed(vision.read(images[part])).unsqueeze(0)
-            return keep(classifier.logits(classifier.image_features(own, tokens), classes))
+            return keep(classifier.answer(own, classifier.image_features(own, tokens), classes))
 
         with passing(of_images, len(images), "image") as told:
             size = max(1, TOKENS_PER_PASS[vision.device.type] // each)

@@ -40,7 +40,8 @@ def observe(
     seen = plain if prompt.visual is None else _prompted(classifier, images, prompt)
     logits = classifier.answer(prompt, seen.unsqueeze(0))[0]
     own = None if source is None else _numbers(source.answer(prompt, seen.unsqueeze(0))[0].softmax(-1))
-    return Observation(_numbers(logits), None if prompt.visual is None else _numbers(seen), own)
+    changed = _numbers(classifier.adapted(prompt, seen.unsqueeze(0))[0]) if prompt.changes_images else None
+    return Observation(_numbers(logits), changed, own)
 
 
 def _prompted(classifier: PromptedClassifier, images: np.ndarray | ImageRows, prompt: Prompts) -> torch.Tensor:

@@ -178,9 +178,7 @@ class Classifier:
             features = vision.encode(images).unsqueeze(0)
         else:
             features = self._prompted.image_features(prompts, vision.embed(images).unsqueeze(0))
-        if self._weights is None:
-            return self._prompted.answer(prompts, features)[0]
-        return self._prompted.logits(features, self._weights)[0]
+        return self._prompted.answer(prompts, features, self._weights)[0]
 
     def _read(self, image: ImageLike) -> np.ndarray:
         """uint8 (R, R, 3)."""
@@ -213,7 +211,7 @@ def misfitting(prompts: Prompts, model: Backbone) -> str:
             return f"its {side} prompts have {tensor.shape[-1]} features and not {width}"
         if tensor is not None and tensor.shape[1] > layers:
             return f"its {side} prompts are for {tensor.shape[1]} layers and not {layers}"
-    for net in (prompts.meta, prompts.class_net):
+    for net in (prompts.meta, prompts.class_net, prompts.adapter):
         if net and net[0].shape[2] != a.embed_dim:
             return f"its net reads {net[0].shape[2]} features and not {a.embed_dim}"
     if prompts.class_net and prompts.class_layer >= a.text_layers:

@@ -12,7 +12,7 @@ import torch
 from torch import Tensor, nn
 
 from promptatlas.backbone import Backbone
-from promptatlas.backbone.prompts import Prompts
+from promptatlas.backbone.prompts import NETS, Prompts
 from promptatlas.base.errors import UserError
 from promptatlas.exchange import dassl
 from promptatlas.exchange.inference import misfitting
@@ -195,10 +195,8 @@ def _through(method: str, complete: dict, named: dict[str, Tensor], backbone: Ba
         raise UserError(f"{path} does not fit {method} on the backbone {architecture.name}: its {absent[0]} is missing; fetch it again.")
     module.load_state_dict(named)
     with torch.no_grad():
-        made = zip(("text", "visual", "meta"), module(), strict=False)  # most methods have no meta
-    given: dict[str, Any] = {
-        name: tuple(p[None] for p in part) if name == "meta" else part[None] for name, part in made if part is not None
-    }
+        made = zip(("text", "visual", *NETS), module(), strict=False)  # most methods have no nets
+    given: dict[str, Any] = {name: tuple(p[None] for p in part) if name in NETS else part[None] for name, part in made if part is not None}
     fixed = {key: complete[key] for key in ("position", "template") if key in complete} | getattr(module, "fixed", {})
     prompts = Prompts(**given, **fixed).detach()
     if misfit := misfitting(prompts, backbone):

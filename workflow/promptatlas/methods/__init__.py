@@ -2,8 +2,8 @@
 
 A method is an `nn.Module` built as `Method(architecture, settings, generator)`, whose `forward()` returns
 (text (depth, n, d_text) or None, visual (depth, n, d_vision) or None); a third value is `Prompts.meta` or None, a fourth
-`Prompts.class_net`. Class attributes `text` and `visual` say which of them there are. An instance may have `fixed`, further fields of
-`Prompts`, and `initial`, words whose token embeddings its `start` is given.
+`Prompts.class_net` or None, a fifth `Prompts.adapter`. Class attributes `text` and `visual` say which of the first two there are. An
+instance may have `fixed`, further fields of `Prompts`, and `initial`, words whose token embeddings its `start` is given.
 
 A method of kind "shared" is built as `Method(architecture, settings, generator, classes)`, classes being how many each task
 has, and gives contexts alone: one for all (n, d_text), or one by task or class, which `per` ("all", "task", "class") says.

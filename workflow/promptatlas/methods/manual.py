@@ -74,6 +74,9 @@ where a study can have it the authors' way, the last column says by which key.
 | all adapters | one seed; a class with too few images has some twice | the study's seeds; every image once | |
 | Tip-Adapter on ImageNet | class weights from seven sentences | from the catalogue's one | `templates` of the task |
 | Prompt-Adapter | a prompt of MVLPT from up to 20 images per class of the 11 tasks, for any number of images | a prompt that saw the study's own draws; by default CoOp-MT's, 50 epochs, the last, class name at the end | `class_weights: multitask`, `multitask: all` |
+| CLIP-Adapter | the ratio is .2 in the release, by data set in the paper; the paper's rate is 1e-5 (as recalled) | .2; .002, as CoOp's configuration, which the release takes | `ratio`, `learning_rate` |
+| CLIP-Adapter | CoOp's sentence of each data set | one sentence for all tasks, as the net goes from task to task | `template` |
+| CLIP-Adapter | features of any length go into the net | of length one, with the same answers, as a factor on them is one on what comes out | |
 | TaskRes | 100 epochs with 1, 2 and 4 images per class, 200 with 8 and 16; rate .0002 on ImageNet; alpha 1 on Flowers | 200 epochs, .002, .5 | `epochs`, `learning_rate`, `alpha` |
 | TaskRes | underscores stay in class names | spaces in their place | `underscores: as_released` |
 | TaskRes | seven sentences and CoOp's own on ImageNet; "enhanced" class features, of which only files are released | the catalogue's sentences; as the text tower gives them | `templates` of the task |

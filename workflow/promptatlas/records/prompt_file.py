@@ -15,7 +15,7 @@ from safetensors import SafetensorError, safe_open
 from safetensors.torch import save
 from torch import Tensor
 
-from promptatlas.backbone.prompts import NETS, Prompts
+from promptatlas.backbone.prompts import Prompts
 from promptatlas.base.errors import FAILED, Failed, UserError
 from promptatlas.base.files import replace
 from promptatlas.base.json_record import require_known
@@ -168,12 +168,12 @@ PROMPT = PromptFile()
 def _check(trained: TunedPrompt) -> None:
     """Raises ValueError for a file that is whole but holds no prompt that the towers could read."""
     held, prompts = trained.prompts.tensors(), trained.prompts
-    nets = [(name, tensor) for name, tensor in held.items() if name.startswith(NETS)]
+    nets = [(name, tensor) for name, tensor in held.items() if name.startswith(("meta", "class_net"))]
     if prompts.position not in POSITIONS or "{}" not in prompts.template:
         raise ValueError("no such place for the class name")
-    if not ({"text", "visual"} & held.keys()) or (nets and prompts.text is None):
+    if not ({"text", "visual", "adapter.0"} & held.keys()) or (nets and prompts.text is None):
         raise ValueError("it holds no prompt")
-    shapes = _net_shapes(prompts) if nets else {}
+    shapes = (_net_shapes(prompts) if nets else {}) | (_adapter_shapes(prompts) if prompts.adapter else {})
     for name, tensor in held.items():
         expected = shapes[name] == tuple(tensor.shape) if name in shapes else tensor.dim() == 4 and len(tensor) == 1
         if not expected or not tensor.numel():
@@ -202,6 +202,12 @@ def _net_shapes(prompts: Prompts) -> dict[str, tuple[int, ...]]:
     if prompts.class_net and prompts.class_layer < 1:
         raise ValueError("its class vectors have no place")
     return found
+
+
+def _adapter_shapes(prompts: Prompts) -> dict[str, tuple[int, ...]]:
+    """Shapes that the three tensors of `Prompts.adapter` have if they agree with each other."""
+    hidden, embed = prompts.adapter[0].shape[1:]
+    return {"adapter.0": (1, hidden, embed), "adapter.1": (1, embed, hidden), "adapter.2": (1, 1)}
 
 
 def _below(prefix: str, tensors: dict[str, Tensor]) -> dict[str, Tensor]:

@@ -49,6 +49,11 @@ class MethodCosts:
         return methods.is_visual(self.name)
 
     @property
+    def adapts(self) -> bool:
+        """Whether image features pass through a small net, and no tower does anything."""
+        return not self.visual and "context" not in self.settings
+
+    @property
     def by_image(self) -> bool:
         """Whether every image has class weights of its own."""
         return methods.is_by_image(self.name)
@@ -81,6 +86,8 @@ class MethodCosts:
             work[f"tune {self.name}: images"] = epochs * learners * seen
         else:
             work["encode: images"] = size.train + size.validation
+        if self.adapts:
+            work[f"tune {self.name}: features"] = epochs * learners * seen
         return work
 
     def tuning_on_several(self, sizes: Sequence[Size], learners: int, options: Mapping[str, Any]) -> Work:
@@ -99,6 +106,7 @@ class MethodCosts:
             f"evaluate {self.name}: tokens": text * (size.test if self.by_image else 1),
             f"evaluate {self.name}: logits": prompts * size.test * size.classes,
             f"evaluate {self.name}: images": prompts * size.test * self.visual,
+            f"evaluate {self.name}: features": prompts * size.test * self.adapts,
         })  # fmt: skip
 
     def trying(self, size: Size, prompts: int) -> Work:

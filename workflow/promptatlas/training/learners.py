@@ -60,7 +60,7 @@ class BatchedLearners:
         return self
 
     def prompts(self, parameters: dict[str, Tensor] | None = None) -> Prompts:
-        """Text and visual prompts of all learners, (K, depth, n, width) each, and the net that shifts them, if any.
+        """Text and visual prompts of all learners, (K, depth, n, width) each, and nets that shift them or change image features.
 
         parameters: others than the learners' own, of the same shapes.
         """

@@ -83,7 +83,7 @@ class OwnLoss:
         """
         if prompts.meta:
             raise UserError(f"method {self.method}: a loss of its own needs class features that are the same for all images.")
-        text, size = classifier.class_features(prompts), rows.shape[1]
+        text, size, image = classifier.class_features(prompts), rows.shape[1], classifier.adapted(prompts, image)
         given = {"logits": classifier.logits(image, text), "text": text, "image": image, "labels": labels}
         if self.teacher_text is not None and self.teacher_image is not None:
             given["teacher_image"] = self.teacher_image[torch.arange(len(rows), device=rows.device).unsqueeze(1), rows]

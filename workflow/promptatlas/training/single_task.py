@@ -371,8 +371,7 @@ def logits_of(classifier: PromptedClassifier, prompts: Prompts, held: FeatureDra
     its own."""
 
     def some(batch: ImageBatch, part: slice) -> Tensor:
-        seen = held.features(prompts, batch[part])
-        return classifier.answer(prompts, seen) if weights is None else classifier.logits(seen, weights)
+        return classifier.answer(prompts, held.features(prompts, batch[part]), weights)
 
     room, parts = classifier.backbone.room, []
     for batch in held.batches(256):

@@ -1,7 +1,7 @@
 """Prompt similarity: how close two tasks' prompts of one method and seed lie, as numbers and by what the model does under them.
 
-As numbers: `text` and `visual` of what enters the towers, (1, depth, n, width). By what it does: the classifier that a prompt makes of
-the class names of all tasks, and the features that it makes of a few images of every task.
+As numbers: `text` and `visual` of what enters the towers, (1, depth, n, width), where there are any. By what it does:
+the classifier that a prompt makes of the class names of all tasks, and the features that it makes of a few images of every task.
 """
 
 from collections.abc import Mapping
@@ -35,6 +35,15 @@ def mean_unit_token(prompt: Arrays) -> np.ndarray:
     layers = [layer for own in towers for layer in own.reshape(-1, *own.shape[-2:])]
     units = [layer / np.linalg.norm(layer, axis=1, keepdims=True).clip(min=1e-12) for layer in layers]
     return np.concatenate([unit.mean(axis=0) for unit in units]) / np.sqrt(len(units))
+
+
+def _with_tokens(corpus: Corpus) -> bool:
+    """Whether all prompts, which are of one method, have tokens."""
+    return all(not {*TOWERS}.isdisjoint(prompt) for prompt in corpus.prompts)
+
+
+def _none(corpus: Corpus) -> np.ndarray:
+    return np.full((len(corpus.prompts),) * 2, np.nan)
 
 
 def whole(prompt: Arrays) -> np.ndarray:
@@ -71,8 +80,8 @@ def _hsic(k: np.ndarray, m: np.ndarray) -> float:
     description="cosine of the mean prompt vectors of two tasks",
 )  # fmt: skip
 def pr_cos_mean(corpus: Corpus) -> np.ndarray:
-    """(n, n)."""
-    return cosines(np.stack([mean_token(prompt) for prompt in corpus.prompts]))
+    """(n, n); NaN for what has no tokens."""
+    return cosines(np.stack([mean_token(prompt) for prompt in corpus.prompts])) if _with_tokens(corpus) else _none(corpus)
 
 
 @measure(
@@ -80,7 +89,9 @@ def pr_cos_mean(corpus: Corpus) -> np.ndarray:
     description="mean cosine over all pairs of prompt vectors of two tasks; with itself a prompt has less than one",
 )  # fmt: skip
 def pr_cos_tok(corpus: Corpus) -> np.ndarray:
-    """(n, n)."""
+    """(n, n); NaN for what has no tokens."""
+    if not _with_tokens(corpus):
+        return _none(corpus)
     units = np.stack([mean_unit_token(prompt) for prompt in corpus.prompts])
     return units @ units.T
 
