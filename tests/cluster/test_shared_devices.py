@@ -4,12 +4,12 @@ import os
 import signal
 import subprocess
 import sys
-from types import SimpleNamespace
 
 import pytest
 
 from promptatlas.base.errors import UserError
 from promptatlas.runs import devices, session
+from promptatlas.study.study import Study
 
 CLAIM = "import sys, time; from promptatlas.runs import devices; print(devices._claimed(sys.argv[1:]), flush=True); time.sleep(600)"
 
@@ -77,7 +77,7 @@ def test_a_given_gpu_is_kept_for_the_whole_job(monkeypatch, tmp_path):
 
 
 def test_a_repeated_job_asks_for_more():
-    study = SimpleNamespace(config={"memory_mib": 3000, "minutes": 120, "resources": {}}, gpus=1)
+    study = Study({"memory_mib": 3000, "minutes": 120})
     asked = session.resources(study, "tune", runs_model=True)
     assert asked["gpu"] == 1 and [asked["mem_mib"](None, attempt) for attempt in (1, 2)] == [3000, 6000]
     assert [asked["runtime"](None, attempt) for attempt in (1, 3)] == [120, 360]

@@ -45,6 +45,19 @@ def made_by(jobs):
     return [path for job in jobs for path in getattr(rules, job.name).output]
 
 
+def note_makers(rule_name, makers):
+    """Say which rule makes each of some inputs of a rule. Otherwise Snakemake looks for it among all rules, or among all outputs of the
+    rule it was taken from, once for each input."""
+    workflow.get_rule(rule_name).dependencies.update({str(path): maker for path, maker in makers.items()})
+
+
+def wanted(jobs):
+    """One result of each job, which makes all its results together, and those that are missing beside it. Snakemake compares each that
+    is asked for with all of its job."""
+    beside = session.missing if workflow.is_main_process else lambda job: ()
+    return [path for job in jobs for path in (getattr(rules, job.name).output[0], *beside(job))]
+
+
 def all_of(stage):
     """What the jobs of a stage make. Whoever forces the stage, as by `--forcerun`, forces them."""
     jobs, forced = study.jobs.stages[stage], workflow.dag.forcerules

@@ -20,7 +20,7 @@ for job in study.jobs.compute:
             **job.params,
         priority: study.jobs.priority(job.name)
         resources:
-            **session.resources(study, job.stage, job.runs_model),
+            **session.resources(study, job.stage, job.runs_model, job),
         localrule: job.is_quick
         message:
             job.message
@@ -62,3 +62,7 @@ rule index:
         "../../envs/environment.yaml"
     script:
         "../scripts/index.py"
+
+
+for job in study.jobs.compute:
+    note_makers(job.name, dict.fromkeys(map(study.paths.index, getattr(job, "needs", ())), "index"))

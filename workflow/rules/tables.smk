@@ -3,7 +3,7 @@
 
 rule collect:
     input:
-        made_by(study.jobs.transfer),
+        study.all_cells,
         again=again(study.paths.table("transfer")),
     output:
         listed_table("transfer"),
@@ -18,6 +18,9 @@ rule collect:
         "../../envs/environment.yaml"
     script:
         "../scripts/collect.py"
+
+
+note_makers("collect", {path: job.name for job in study.jobs.transfer for path in job.outputs})
 
 
 rule describe:

@@ -87,5 +87,9 @@ def whole_sentences(model: str) -> int:
 
 def image_size(model: str) -> int:
     """Side of the images that a model reads, in pixels. Raises UserError as `config` does."""
-    description = json.loads((MINI / "config.json").read_text()) if model == "mini" else config(model)
-    return description["vision_cfg"].get("image_size", VISION["image_size"])
+    return description(model)["vision_cfg"].get("image_size", VISION["image_size"])
+
+
+def description(model: str) -> dict:
+    """As `config`, of the embedded model too."""
+    return json.loads((MINI / "config.json").read_text()) if model == "mini" else config(model)

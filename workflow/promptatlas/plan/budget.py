@@ -27,7 +27,7 @@ from promptatlas.plan.forecast import Planned
 from promptatlas.plan.microbenchmarks import microbenchmarks
 from promptatlas.plan.speeds import Speeds, measure
 from promptatlas.runs import devices
-from promptatlas.study import schema
+from promptatlas.study import memory, schema
 from promptatlas.study.sizes import Size, size
 from promptatlas.study.study import Study
 
@@ -136,7 +136,8 @@ def _cut(budget: Budget, devices: int) -> list[str]:
 
 
 def _room(budget: Budget) -> list[str]:
-    steps = {job.name: footprint.step_bytes(job.step, budget.model.architecture) for job in budget.planned}
+    towers, precision = memory.Towers.of(budget.model.architecture), budget.study.config["precision"]
+    steps = {job.name: memory.step_bytes(job.step, towers, budget.device, precision) for job in budget.planned}
     largest = max(steps, key=steps.__getitem__)
     host, gpu = budget.base + budget.weights, budget.device == "cuda"
     needed, where = steps[largest] + (budget.weights if gpu else host), "on the GPU, in halves if it does not fit" if gpu else "in all"

@@ -1,4 +1,4 @@
-"""About how much memory and disk a study takes. Knows nothing of time."""
+"""About how much disk a study takes. Knows nothing of time; memory is the matter of `study.memory`."""
 
 from __future__ import annotations
 
@@ -6,24 +6,13 @@ import math
 from collections.abc import Mapping
 
 from promptatlas.backbone import Backbone
-from promptatlas.backbone.architecture import Architecture
-from promptatlas.study.costs import StepMemory
 from promptatlas.study.sizes import Size
 from promptatlas.study.study import Study
 from promptatlas.training import single_task
 
 FLOAT = 4
-KEPT = 16  # numbers per feature and token that a block keeps for the way back: norms, attention, the wide layer before and after
 BLOCK = 4096  # bytes, the least that a file takes
 RECORD, PER_CLASS, EPOCH = 1500, 40, 100  # bytes of a cell, of a class in it, and of an epoch in a prompt's history
-
-
-def step_bytes(step: StepMemory, architecture: Architecture) -> float:
-    """What the largest step keeps for its way back, on the device that it runs on."""
-    a = architecture
-    patches = (a.image_size // a.patch_size) ** 2 + 1 if step.images else 0
-    text = step.tokens * a.text_width * a.text_layers
-    return KEPT * FLOAT * (text + step.images * patches * a.vision_width * a.vision_layers)
 
 
 def disk_bytes(study: Study, model: Backbone, weights: int, sizes: Mapping[str, Size]) -> dict[str, float]:

@@ -22,7 +22,8 @@ from promptatlas.base.messages import counted
 from promptatlas.runs import changes, damage, data_folders, failures, plugin_changes
 from promptatlas.runs.asked import Asked
 from promptatlas.runs.variables import DETERMINISTIC, FORCED, LOOKS
-from promptatlas.study import relative_folders
+from promptatlas.study import memory, relative_folders
+from promptatlas.study.jobs import ComputeJob
 from promptatlas.study.study import Study
 
 FETCHED, BACKBONE, DAMAGED = "@fetched", "@backbone", "@damaged"  # no task is called so
@@ -109,6 +110,12 @@ def mended(study: Study, dry: bool) -> set[Path]:
 def again(study: Study, damaged: set[Path], files: Iterable[Path]) -> list[Path]:
     """A file that is not there, if any of the `files` of a rule is damaged: whoever needs it is to run."""
     return [study.paths.look(DAMAGED, "0")] if not damaged.isdisjoint(files) else []
+
+
+def missing(job: ComputeJob) -> list[Path]:
+    """Results of a job that are not there though its first one is."""
+    first, *others = job.outputs
+    return [path for path in others if not path.exists()] if first.exists() else []
 
 
 def announce(study: Study, damaged: Iterable[Path] = ()) -> None:
@@ -238,12 +245,21 @@ def _point_to_report(study: Study) -> None:
             print(f"{study.name}: the report is {study.paths.report}", file=sys.stderr)
 
 
-def resources(study: Study, stage: str, runs_model: bool = False) -> dict[str, Any]:
-    """What a job asks of a cluster, or of `--resources` on one machine: a repeated one asks for more memory and time."""
+def resources(study: Study, stage: str, runs_model: bool = False, job: ComputeJob | None = None) -> dict[str, Any]:
+    """What a job asks of a cluster, or of `--resources` on one machine: a repeated one asks for more memory and time.
+
+    job: asks for more memory than the configuration says if its tasks' sizes call for it, unless that is said of its stage.
+    """
     asked = study.asked(stage)
+
+    def memory_mib(wildcards: object, attempt: int) -> int:
+        said = "memory_mib" in study.config["resources"].get(stage, {})
+        called_for = 0 if said or job is None else memory.host_mib(study, job, study.jobs.sizes)
+        return attempt * max(asked["memory_mib"], called_for)
+
     return {
         "gpu": asked.get("gpus", study.gpus if runs_model else 0),
-        "mem_mib": lambda wildcards, attempt: attempt * asked["memory_mib"],
+        "mem_mib": memory_mib,
         "runtime": lambda wildcards, attempt: attempt * asked["minutes"],
     }
 

@@ -219,12 +219,13 @@ class Jobs:
         if size != AUTO or devices == 1:
             open_size = usual if callable(usual) else lambda _: usual
             return {chain: chunks(tasks, open_size(chain) if size == AUTO else size) for chain, tasks in chains.items()}
-        weights = {chain: [shares.weight(alone(chain, (task,)).cost(self._sizes)) for task in tasks] for chain, tasks in chains.items()}
+        weights = {chain: [shares.weight(alone(chain, (task,)).cost(self.sizes)) for task in tasks] for chain, tasks in chains.items()}
         counts = shares.counts({chain: sum(own) for chain, own in weights.items()}, devices, others)
         return {chain: labelled(tasks, shares.cut(weights[chain], counts[chain])) for chain, tasks in chains.items()}
 
     @cached_property
-    def _sizes(self) -> dict[str, Size]:
+    def sizes(self) -> dict[str, Size]:
+        """Of all tasks that are measured on, by their descriptions."""
         return {task: described(self._scope, task) for task in self._scope.tasks}
 
     @cached_property

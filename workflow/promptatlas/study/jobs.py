@@ -9,7 +9,7 @@ from abc import ABC, abstractmethod
 from collections import Counter
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field
-from functools import partial
+from functools import cached_property, partial
 from pathlib import Path
 from typing import Any, ClassVar
 
@@ -545,7 +545,12 @@ class TransferJob(MethodJob):
 
     @property
     def outputs(self) -> list[Path]:
-        return [self.scope.paths.cell(cell) for cell in self.cells()]
+        return [*self._paths]
+
+    @cached_property
+    def _paths(self) -> tuple[Path, ...]:
+        """Once: a large study asks for its cells again and again."""
+        return tuple(self.scope.paths.cell(cell) for cell in self.cells())
 
     def checks(self) -> Iterator[Check]:
         return ((self.scope.paths.cell(cell), partial(cells.read_own, cell=cell)) for cell in self.cells())
@@ -577,6 +582,6 @@ class TransferJob(MethodJob):
         return work + together(method.tuning(sizes[target], count) for (target, _), count in self._tuned().items())
 
     def step(self, sizes: Mapping[str, Size]) -> StepMemory:
-        learners = max(self._tuned().values(), default=0)
+        learners = max(self._tuned().values(), default=0) if PROTOCOLS[self.protocol].tunes else 0
         method = MethodCosts.of(self.scope, self.method, self.scope.target_settings(self.protocol, self.method))
         return method.step([sizes[target] for target in self.targets], learners) if learners else StepMemory()

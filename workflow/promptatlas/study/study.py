@@ -70,7 +70,7 @@ class Study(Scope):
 
     @property
     def all_cells(self) -> list[Path]:
-        return [self.paths.cell(cell) for cell in self.cells]
+        return [path for job in self.jobs.transfer for path in job.outputs]
 
     @property
     def tables(self) -> list[Path]:
