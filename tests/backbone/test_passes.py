@@ -4,6 +4,7 @@ import numpy as np
 import pytest
 import torch
 
+from promptatlas.backbone import passes
 from promptatlas.backbone.encode import encode_images
 from promptatlas.backbone.passes import Room, in_passes
 from promptatlas.base.errors import UserError
@@ -89,6 +90,35 @@ def test_an_error_that_is_not_of_memory_is_no_reason_for_fewer():
     with pytest.raises(RuntimeError, match="illegal"):
         in_passes(run, 5, 4, room, "items")
     assert room.size("items", 4) == 4
+
+
+@pytest.mark.parametrize(("count", "size", "most"), [(10, 4, 9), (10, 8, 3), (3, 8, 8), (3, 1, 1), (0, 4, 1)])
+def test_what_is_fetched_is_in_order_and_a_pass_is_waited_for_when_the_next_one_is_started(monkeypatch, count, size, most):
+    told, images = [], torch.arange(count * 2.0).view(count, 2)
+
+    class Slow(passes.Fetch):
+        def __init__(self, tensor):
+            super().__init__(tensor)
+            self.first = int(tensor[0, 0]) // 2
+            told.append(("started", self.first))
+
+        def taken(self):
+            told.append(("taken", self.first))
+            return super().taken()
+
+    def run(part):
+        if len(images[part]) > most:
+            raise torch.OutOfMemoryError
+        return images[part]
+
+    plain = in_passes(run, count, size, Room(), "images")
+    monkeypatch.setattr(passes, "Fetch", Slow)
+    found = passes.fetched_in_passes(run, count, size, Room(), "images")
+    assert len(found) == len(plain) and all(map(torch.equal, found, plain))
+    starts = [first for what, first in told if what == "started"]
+    assert [first for what, first in told if what == "taken"] == starts == sorted(starts)
+    ahead = np.cumsum([1 if what == "started" else -1 for what, _ in told])
+    assert not told or (ahead.max() == min(2, len(starts)) and ahead[-1] == 0)
 
 
 def test_encoding_goes_on_with_fewer_images(tiny_backbone, task, monkeypatch):

@@ -24,6 +24,22 @@ def sent(values: np.ndarray | Tensor, device: torch.device, dtype: torch.dtype |
     return held.pin_memory().to(device, non_blocking=True).to(dtype or held.dtype)
 
 
+class Fetch:
+    """A tensor on its way to the host, after all that its device has to do before; nobody waits for it until it is `taken`."""
+
+    def __init__(self, tensor: Tensor) -> None:
+        self._held = tensor.to("cpu", non_blocking=tensor.is_cuda)  # pinned there
+        self._arrived = torch.cuda.Event() if tensor.is_cuda else None
+        if self._arrived is not None:
+            self._arrived.record()
+
+    def taken(self) -> Tensor:
+        if self._arrived is None:
+            return self._held
+        self._arrived.synchronize()
+        return self._held.clone()  # pinned memory is for what is on its way
+
+
 def fetched(parts: Sequence[Tensor]) -> list[np.ndarray]:
     """Tensors of one type and one device on the host, by one copy: the device is waited for once."""
     whole = torch.cat([part.flatten() for part in parts]).cpu()

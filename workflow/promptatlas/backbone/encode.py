@@ -11,7 +11,7 @@ import torch
 
 from promptatlas.backbone import Backbone
 from promptatlas.backbone.feature_file import ARRAYS, CLASSES
-from promptatlas.backbone.passes import in_passes
+from promptatlas.backbone.passes import fetched_in_passes
 from promptatlas.base import memory
 from promptatlas.base.errors import UserError
 from promptatlas.base.stage import passing, through
@@ -46,9 +46,9 @@ def encode_images(backbone: Backbone, images: np.ndarray | ImageRows, size: int 
     vision = backbone.vision
 
     def some(part: slice) -> torch.Tensor:
-        return vision.encode(vision.read(images[part])).float().cpu()
+        return vision.encode(vision.queued(images[part])).float()
 
     short = "encoding runs out of GPU memory with one image; use a GPU with more memory."
     with passing(some, len(images), "image") as told, memory.told(short):
-        parts = in_passes(told, len(images), size, backbone.room, "images")
+        parts = fetched_in_passes(told, len(images), size, backbone.room, "images")
     return torch.cat([torch.empty(0, backbone.architecture.embed_dim), *parts]).numpy()

@@ -5,6 +5,7 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor, nn
 
+from promptatlas.backbone.accelerator import sent
 from promptatlas.backbone.architecture import Architecture
 from promptatlas.base.errors import UserError
 
@@ -50,6 +51,10 @@ class ImageTower(nn.Module):
     def read(self, images: np.ndarray) -> Tensor:
         """Images from disk, uint8 (B, S, S, 3) -> normalised (B, 3, R, R) on the tower's device."""
         return self.normalise(self.resized(images))
+
+    def queued(self, images: np.ndarray) -> Tensor:
+        """The same, without waiting for the copy: for passes of which one at most is ahead."""
+        return self.normalise(sent(self.fitted(images), self.device))
 
     def embed(self, images: Tensor) -> Tensor:
         """Tokens that visual prompts can join; only a CLIP vision transformer has them. Raises UserError."""

@@ -11,6 +11,7 @@ from typing import TypeVar
 import torch
 from torch import Tensor
 
+from promptatlas.backbone.accelerator import Fetch
 from promptatlas.base.memory import runs_out, tidy
 
 Made = TypeVar("Made")
@@ -54,6 +55,20 @@ def in_passes(run: Callable[[slice], Made], count: int, size: int, room: Room, k
             continue
         size = room.halved(kind, tried, each)
     return parts
+
+
+def fetched_in_passes(run: Callable[[slice], Tensor], count: int, size: int, room: Room, kind: str, each: int = 1) -> list[Tensor]:
+    """What `in_passes` gives, on the host. A pass is waited for once the next one is started, so that the host reads what comes while the
+    device computes; never more than one pass is ahead."""
+    found, coming = list[Tensor](), list[Fetch]()
+
+    def started(part: slice) -> None:
+        coming.append(Fetch(run(part)))
+        if len(coming) > 1:
+            found.append(coming.pop(0).taken())
+
+    in_passes(started, count, size, room, kind, each)
+    return [*found, *(own.taken() for own in coming)]
 
 
 def joined(parts: list[Tensor], dim: int = 0) -> Tensor:

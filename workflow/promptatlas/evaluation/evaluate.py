@@ -11,7 +11,7 @@ import torch
 
 from promptatlas.backbone import Backbone
 from promptatlas.backbone.classifier import TOKENS_PER_PASS, PromptedClassifier
-from promptatlas.backbone.passes import in_passes, joined
+from promptatlas.backbone.passes import fetched_in_passes, in_passes, joined
 from promptatlas.backbone.prompts import Prompts, stack
 from promptatlas.base import memory
 from promptatlas.base.stage import passing
@@ -51,7 +51,7 @@ def answers(
     backbone: Backbone, class_names: tuple[str, ...], images: np.ndarray | ImageRows, features: np.ndarray, prompts: list[Prompts]
 ) -> np.ndarray:
     """Logits (K, N, C) of K prompts for `images` (N, S, S, 3), whose features without prompts are `features` (N, D)."""
-    return _kept(backbone, class_names, images, features, prompts, lambda logits: logits.float().cpu()).numpy()
+    return _kept(backbone, class_names, images, features, prompts, lambda logits: logits.float()).numpy()
 
 
 @torch.no_grad()
@@ -67,14 +67,14 @@ def chosen_classes(
 def _highest(logits: torch.Tensor) -> torch.Tensor:
     """(K, B) of logits (K, B, C)."""
     value, place = logits.float().max(dim=-1)
-    return place.masked_fill(~value.isfinite(), -1).cpu()
+    return place.masked_fill(~value.isfinite(), -1)
 
 
 def _kept(
     backbone: Backbone, class_names: tuple[str, ...], images: np.ndarray | ImageRows, features: np.ndarray, prompts: list[Prompts],
     keep: Callable[[torch.Tensor], torch.Tensor],
 ) -> torch.Tensor:  # fmt: skip
-    """(K, N, ...): what `keep` makes of logits (K', B, C) of some prompts and images."""
+    """(K, N, ...) on the host: what `keep` makes of logits (K', B, C) of some prompts and images."""
     with memory.told("evaluation runs out of GPU memory with one prompt and one image or class name; use a GPU with more memory."):
         together = stack(prompts).to(backbone.device)
         classifier = PromptedClassifier(backbone, class_names, together)
@@ -100,7 +100,7 @@ def _of_features(
             return keep(classifier.answer(own, plain[:, part], classes))
 
         count = max(1, len(features))
-        return joined(in_passes(of_images, count, count, backbone.room, "logits", each * len(own)), dim=1)
+        return joined(fetched_in_passes(of_images, count, count, backbone.room, "logits", each * len(own)), dim=1)
 
     size = max(1, LOGITS_AT_ONCE // max(1, len(features) * each))
     return joined(in_passes(some, len(prompts), size, backbone.room, "prompts on features"))
@@ -128,12 +128,12 @@ def _of_prompted_images(
         each = len(vision.positional_embedding) * len(own)
 
         def of_images(part: slice) -> torch.Tensor:
-            tokens = vision.embed(vision.read(images[part])).unsqueeze(0)
+            tokens = vision.embed(vision.queued(images[part])).unsqueeze(0)
             return keep(classifier.answer(own, classifier.image_features(own, tokens), classes))
 
         with passing(of_images, len(images), "image") as told:
             size = max(1, TOKENS_PER_PASS[vision.device.type] // each)
-            return joined(in_passes(told, len(images), size, room, "tokens of prompted images", each), dim=1)
+            return joined(fetched_in_passes(told, len(images), size, room, "tokens of prompted images", each), dim=1)
 
     return joined(in_passes(some, len(prompts), len(prompts), room, "prompts on images"))
 
