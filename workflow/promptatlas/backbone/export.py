@@ -245,7 +245,7 @@ def _architecture(
         text="" if own.text == USUAL_TEXT.get(own.image, CAUSAL) else own.text,
         interpolation=seen.interpolation,
         resize="" if seen.resize == USUAL_RESIZE.get(own.image, "crop") else seen.resize,
-        **{"vit": _vit, "clipa": _vit, "resnet": _resnet, "siglip": _siglip, "opaque": _opaque}[own.image](vision),
+        **(_opaque(config["vision_cfg"]) if own.image == "opaque" else _INSIDE[own.image](vision)),
     )
 
 
@@ -292,6 +292,9 @@ def _siglip(vision: dict) -> dict:
         "patch_size": trunk.patch_embed.patch_size[0],
         "vision_tanh": isinstance(block.mlp.act, timm.layers.GELUTanh),
     }
+
+
+_INSIDE = {"vit": _vit, "clipa": _vit, "resnet": _resnet, "siglip": _siglip}
 
 
 def _opaque(vision: dict) -> dict:
