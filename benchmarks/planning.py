@@ -1,9 +1,10 @@
 """What it takes Snakemake to plan large studies: python benchmarks/planning.py [--nothing-to-do]
 
 Dry runs of ELEVATER's 20 tasks with six methods, three seeds and both protocols, and of 100 own tasks with six methods and
-three seeds, each in an empty folder with one job per task and target, as on a cluster. The own tasks have empty files for images. With
---nothing-to-do also the run after everything is there, with empty files in place of the results. Prints wall seconds, seconds
-of CPU time and peak memory, and how often the machine was asked for more than it has (load per core) before it began.
+three seeds, each in an empty folder with one job per task and target, the most jobs that there can be; of the latter also in shares
+for 16 devices. The own tasks have empty files for images. With --nothing-to-do also the run after everything is there, with empty
+files in place of the results. Prints wall seconds, seconds of CPU time and peak memory, and how often the machine was asked for
+more than it has (load per core) before it began.
 """
 
 import argparse
@@ -30,7 +31,8 @@ STUDIES: dict[str, dict[str, Any]] = {
     },
     "hundred": CUT | {"benchmark": "own", "data": {name: {"folder": f"pictures/{name}"} for name in OWN}},
 }  # fmt: skip
-LIMITS = {"elevater": 15, "hundred": 120}
+STUDIES["shares"] = STUDIES["hundred"] | {"jobs": {"devices": 16}}
+LIMITS = {"elevater": 15, "hundred": 60, "shares": 60}  # CPU seconds
 
 
 def measure(folder: Path, *arguments: str) -> tuple[float, float, float, str]:
