@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from abc import ABC, abstractmethod
 from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from typing import Any, ClassVar, TypeVar
 
 from promptatlas.base.errors import UserError
@@ -158,7 +158,8 @@ class FromSources(Design):
 
     @classmethod
     def of(cls, config: Mapping[str, Any]) -> Design:
-        return replace(super().of(config), on_others=config["sources"] == EVERY)
+        usual = super().of(config)
+        return cls(usual.given, usual.tasks, usual.learners, usual.pooled, config["sources"] == EVERY)
 
     def tries(self, source: str, target: str) -> bool:
         return not self.on_others or target not in self.learners
