@@ -12,6 +12,7 @@ import numpy as np
 import pytest
 
 from promptatlas.base.errors import UserError
+from promptatlas.recommendation import loose
 from promptatlas.tasks import catalogue
 from promptatlas.tasks.readers import folder as reader, labelled
 
@@ -289,6 +290,14 @@ def test_metadata_of_all_splits_in_one_file_and_of_none(tmp_path):
     listing = read(tmp_path / "one", redraw={"train": 0.5})
     assert {split: len(part.labels) for split, part in listing.splits.items()} == {"train": 6, "test": 3}
     assert "1 image that metadata.csv does not list is left out: spare.png" in listing.notes
+
+
+def test_images_beside_their_labels_are_not_taken_for_unlabelled_ones(tmp_path):
+    formats.imagefolder(tmp_path / "labelled", NAMES, "train")
+    formats.voc(tmp_path / "exported", {"train": [{"ant": "0"}, {"crab": "0"}]}, exported=True)
+    formats.save(tmp_path / "bare/1.png", formats.make_image(0, "train", 0))
+    found = {name: loose.is_loose(tmp_path / name) for name in ("labelled", "exported/train", "bare")}
+    assert found == {"labelled": False, "exported/train": False, "bare": True}
 
 
 HEAD = "file_name,label\n0000.png,ant\n"

@@ -17,7 +17,8 @@ def add(commands: Any) -> None:
         "images",
         type=Path,
         nargs="?",
-        help="a folder with one folder of labelled images per class, a list (.json, .csv) or a description (.yaml); or unlabelled images",
+        help="a folder with one folder of labelled images per class, a list (.json, .csv), another format of docs/data.md or a description "
+        "(.yaml); or unlabelled images",
     )
     command.add_argument(
         "--from", dest="sources", type=Path, action="append", required=True, metavar="STUDY",

@@ -16,6 +16,7 @@ from promptatlas.study.relative_folders import tidy
 from promptatlas.tasks.mini import MINI_TASKS
 from promptatlas.tasks.readers import files, others
 from promptatlas.tasks.readers.files import Files
+from promptatlas.tasks.readers.formats import every
 from promptatlas.tasks.task import Task
 
 Classes = Sequence[str | Sequence[str]]
@@ -40,9 +41,10 @@ class Loose:
 
 
 def is_loose(path: str | Path) -> bool:
-    """Whether a path is a folder that holds images and no folders with images, so that nothing tells their classes."""
+    """Whether a path is a folder that holds images and no folders with images, nor annotations of them, so that nothing tells their
+    classes."""
     folder = Path(path).expanduser()
-    if not folder.is_dir() or not files.images(folder, deep=False):
+    if not folder.is_dir() or not files.images(folder, deep=False) or every.of({}, folder):
         return False
     return not any(files.images(folder / name) for name in files.folders(folder))
 
