@@ -1,3 +1,5 @@
+from pathlib import Path
+
 from promptatlas.base.progress import reporting
 
 with reporting(snakemake.log[0]) as say:
@@ -5,4 +7,5 @@ with reporting(snakemake.log[0]) as say:
     from promptatlas.study.study import Study
 
     study = Study(snakemake.config)
-    engine.run(study, study.jobs.named(snakemake.rule), snakemake.threads, say)
+    # The log has the name of the job; the rule has another in a workflow that takes this one as a module.
+    engine.run(study, study.jobs.named(Path(snakemake.log[0]).stem), snakemake.threads, say)

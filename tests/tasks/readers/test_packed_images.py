@@ -239,6 +239,12 @@ def test_what_datasets_writes_is_read(tmp_path):
     assert_holds_what_was_written(read(tmp_path / "pushed"))
     one = read(tmp_path / "saved" / "train", redraw={"train": 0.5})
     assert {split: len(part.labels) for split, part in one.splits.items()} == {"train": 6, "test": 3}
+    about = tmp_path / "saved/train/dataset_info.json"
+    whole = about.read_text()
+    about.write_text(whole.replace('"bee hive"', "null"))
+    with pytest.raises(UserError, match="notes names of classes that are no list of texts"):
+        read(tmp_path / "saved")
+    about.write_text(whole)
     note = tmp_path / "saved/train/state.json"
     note.write_text(note.read_text().replace("data-00000", "../test/data-00000"))
     with pytest.raises(UserError, match=r"state\.json lists \.\./test/data-.* which is no file beside it"):

@@ -113,7 +113,7 @@ def _part(place: GivenData, root: Path, files: list[Path]) -> Part:
         raise UserError(f"{files[0].parent}: a file cannot be read ({first_line(error)}); fetch or save it anew") from None
     where = f"{root} {_group(files[0])}"
     if label in features:
-        labels, names = labels_and_names(_feature(features[label]), SimpleNamespace(to_pylist=lambda: values), (), where)
+        labels, names = labels_and_names(_feature(features[label], files[0]), SimpleNamespace(to_pylist=lambda: values), (), where)
     else:
         labels, names = of_values(values, (), where)
     paths = [os.path.relpath(file, root) for file in files]
@@ -157,19 +157,23 @@ def _features(file: Path, schema: Any) -> dict[str, Any]:
     """What `datasets` noted of the columns; empty if it is not known."""
     try:
         if file.suffix == ".arrow":
-            return json.loads((file.parent / FEATURES).read_bytes())["features"] or {}
-        return json.loads(schema.metadata[b"huggingface"])["info"]["features"]
-    except (OSError, ValueError, LookupError, TypeError):
+            noted = json.loads((file.parent / FEATURES).read_bytes())["features"]
+        else:
+            noted = json.loads(schema.metadata[b"huggingface"])["info"]["features"]
+    except (OSError, ValueError, LookupError, TypeError, RecursionError):
         return {}
+    return noted if isinstance(noted, dict) else {}
 
 
-def _feature(noted: Any) -> Any:
+def _feature(noted: Any, file: Path) -> Any:
     """As `datasets` has it: a list of something has that something, classes have names."""
-    if isinstance(noted, list):
-        return SimpleNamespace(feature=_feature(noted[0]))
-    if isinstance(noted, dict) and "feature" in noted:
-        return SimpleNamespace(feature=_feature(noted["feature"]))
-    return SimpleNamespace(names=noted.get("names")) if isinstance(noted, dict) else SimpleNamespace()
+    inner = noted[0] if isinstance(noted, list) and noted else noted.get("feature") if isinstance(noted, dict) else None
+    if inner is not None:
+        return SimpleNamespace(feature=_feature(inner, file))
+    names = noted.get("names") if isinstance(noted, dict) else None
+    if names is not None and not (isinstance(names, list) and all(isinstance(name, str) for name in names)):
+        raise UserError(f"{file} notes names of classes that are no list of texts; save the data set anew")
+    return SimpleNamespace(names=names)
 
 
 def _image(place: GivenData, file: Path, schema: Any, features: Mapping[str, Any]) -> str:
