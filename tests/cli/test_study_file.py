@@ -97,8 +97,8 @@ def test_a_run_is_that_of_the_command_in_the_folder_of_the_study(folder, started
     assert started == [[*usual, "--cores", "2", "--config", "seeds=[1, 2]", "draw=elevater"]]
     assert capsys.readouterr().out == f"step {folder}\nfailed\n"
     (folder / "more.yaml").write_text("seeds: [1]")
-    assert promptatlas.Study(folder / "more.yaml").run().name == "mine"
-    assert started[-1] == [*usual, "--cores", "all", "--configfile", "more.yaml"]
+    assert promptatlas.Study(folder / "more.yaml").run("tune").name == "mine"
+    assert started[-1] == [*usual, "--cores", "all", "tune", "--configfile", "more.yaml"]
     with pytest.raises(UserError, match=r"the study mine did not come to its end \(status 1\)"):
         study.run("--fail")
 

@@ -70,7 +70,7 @@ def test_another_workflow_takes_it_as_a_module(installed, tmp_path):
     (tmp_path / "config.yaml").write_text("study: mine\ntasks: [shapes, colors]\nmethods: [coop]")
 
     def snakemake(*arguments: str) -> str:
-        words = [PYTHON, "-m", "snakemake", "--cores", "1", "--configfile", "config.yaml", *arguments]
+        words = [PYTHON, "-m", "snakemake", *arguments, "--cores", "1", "--configfile", "config.yaml"]
         done = subprocess.run(words, cwd=tmp_path, env=ENVIRONMENT | {"PYTHONPATH": str(installed)}, text=True, capture_output=True)
         assert done.returncode == 0, done.stderr
         return done.stdout + done.stderr

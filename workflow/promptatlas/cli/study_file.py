@@ -75,7 +75,7 @@ class StudyFile:
         """
         file = [] if self._file == configured.USUAL else ["--configfile", str(self._file)]
         values = ["--config", *self._values] if self._values else []
-        words = run.command([*file, *options, *values])
+        words = run.command([*options, *file, *values])  # the last two take as many words as come
         with subprocess.Popen(
             words, cwd=self._folder, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True, errors="replace"
         ) as job:
