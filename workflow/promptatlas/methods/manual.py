@@ -20,8 +20,8 @@ plugins. In config.yaml `settings` takes any of these, for example
 
 on top of a `preset`: `paper` is each method's own paper or release, and the usual one for any backbone but the embedded `mini`, for
 which `mini` changes what its column says. No preset and no device sets `precision`: with `paper` and methods that have visual prompts,
-`precision: float16` is advised on a GPU ([what it costs](gpu.md#precision)), otherwise float32. An unknown setting or value is refused before anything runs. Settings belong to the
-fingerprint of a result: whatever is changed is computed again, and nothing else.
+`precision: float16` is advised on a GPU ([what it costs](gpu.md#precision)), otherwise float32. An unknown setting or value is refused
+before anything runs. Settings belong to the fingerprint of a result: whatever is changed is computed again, and nothing else.
 
 Where the authors did something else: [below](#where-settings-are-not-the-papers)."""
 
