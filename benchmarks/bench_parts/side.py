@@ -10,18 +10,19 @@ import json
 import sys
 import time
 from collections.abc import Callable
-from dataclasses import asdict, dataclass, field
+from dataclasses import asdict, dataclass, field, replace
 from pathlib import Path
 from typing import Any
 
+RATE = 1.0  # of a step: large, so that what it moves is seen beside what a parameter was
 Took = tuple[float, float]  # seconds by the clock, seconds of processor time
 
 
 @dataclass(frozen=True)
 class Work:
-    """way: published or ours; kind: column, step, encode or together; weights: a folder of an exported model; counts: of images, steps or
-    prompts (each is timed by itself); prompt: number of the published way's only one; answers: where to put those of the first count;
-    flops: whether to count operations of the last.
+    """way: published or ours; kind: column, step, encode or tuning; weights: a folder of an exported model; counts: of images, steps or
+    epochs (each is timed by itself); task: whose class names there are; prompt: number of the published way's only one; answers: where
+    to put those of the first count; flops: whether to count operations of the first.
     """
 
     way: str
@@ -34,7 +35,7 @@ class Work:
     batch: int = 32
     prompts: int = 20
     prompt: int = 0
-    epochs: int = 30
+    task: str = "cifar-100"
     answers: str | None = None
     flops: bool = False
     started: float = 0.0  # of the process, by time.time()
@@ -42,7 +43,7 @@ class Work:
 
 @dataclass
 class Timed:
-    """start: until the model is there and work can begin; took: by count; gflop: of the largest count, if it was asked for."""
+    """start: until the model is there and has worked once, on two classes; took: by count; gflop: of the first, if it was asked for."""
 
     start: Took
     took: dict[int, Took] = field(default_factory=dict)
@@ -57,9 +58,15 @@ def done(work: Work) -> Timed:
     import torch
 
     from promptatlas.backbone import load
+    from promptatlas.runs import devices
 
-    torch.set_num_threads(work.threads)
-    run = WORKS[work.way, work.kind](work, load(work.weights))
+    if work.way == "ours":
+        devices.chosen("cpu", work.threads)  # as a job
+    else:
+        torch.set_num_threads(work.threads)
+    backbone, made = load(work.weights), WORKS[work.way, work.kind]
+    made(replace(work, classes=2, prompts=1, prompt=0, batch=2), backbone)(1)
+    run = made(work, backbone)
     timed = Timed((time.time() - work.started, time.process_time()))
     answers: list[Any] = []
     for count in work.counts:
@@ -67,7 +74,7 @@ def done(work: Work) -> Timed:
         answers.append(run(count))
         timed.took[count] = (time.perf_counter() - clock, time.process_time() - processor)
     if work.flops:
-        timed.gflop = _gflop(lambda: run(work.counts[-1]))
+        timed.gflop = _gflop(lambda: run(work.counts[0]))
     if work.answers:
         import numpy as np
 
@@ -76,9 +83,9 @@ def done(work: Work) -> Timed:
 
 
 def _gflop(run: Callable[[], Any]) -> float:
-    from torch.utils.flop_counter import FlopCounterMode
+    from gpu_parts.scene import operations
 
-    with FlopCounterMode(display=False) as counted:
+    with operations() as counted:
         run()
     return counted.get_total_flops() / 1e9
 
@@ -118,7 +125,7 @@ def _our_column(work: Work, backbone: Any) -> Callable[[int], Any]:
 
 
 def _published_step(work: Work, backbone: Any) -> Callable[[int], Any]:
-    """Steps of one prompt by torch's own SGD: image features and all sentences at every step. Gives the prompt's parameters."""
+    """Steps of one prompt by torch's own SGD: image features and all sentences at every step. Gives how far they moved the parameters."""
     import torch
     import torch.nn.functional as F
 
@@ -128,14 +135,14 @@ def _published_step(work: Work, backbone: Any) -> Callable[[int], Any]:
     parameters, rate = list(run.learners.parameters.values()), run.settings["learning_rate"]
     descent = torch.optim.SGD(parameters, rate, run.settings["momentum"], weight_decay=run.settings["weight_decay"])
     images, labels = torch.from_numpy(run.task_of.images("train")), torch.from_numpy(run.task_of.labels("train"))
-    plain = Plain(backbone, run.task.class_names, run.learners.prompts())
+    plain, start = Plain(backbone, run.task.class_names, run.learners.prompts()), _flat(parameters)
 
     def steps(count: int) -> Any:
         for _ in range(count):
             descent.zero_grad()
             F.cross_entropy(plain.logits(backbone.vision.normalise(images), run.learners.prompts()), labels).backward()
             descent.step()
-        return _flat(parameters)
+        return _flat(parameters) - start
 
     return steps
 
@@ -149,11 +156,12 @@ def _our_step(work: Work, backbone: Any) -> Callable[[int], Any]:
     descent = optimiser(run.settings, parameters)
     descent.rate = run.settings["learning_rate"]
     orders: Any = [_InOrder()]
+    start = _flat(parameters)
 
     def steps(count: int) -> Any:
         for _ in range(count):
             run._epoch(descent, orders, run._step)
-        return _flat(parameters)
+        return _flat(parameters) - start
 
     return steps
 
@@ -166,19 +174,21 @@ def _encode(work: Work, backbone: Any) -> Callable[[int], Any]:
     return lambda count: encode_images(backbone, images[:count])
 
 
-def _together(work: Work, backbone: Any) -> Callable[[int], Any]:
-    """Some prompts tuned side by side, with the settings of the default study, each on images of its own."""
+def _tuning(work: Work, backbone: Any) -> Callable[[int], Any]:
+    """Prompts tuned side by side for some epochs, with the settings of the default study, each on images of its own."""
     from gpu_parts.scene import Noise
     from promptatlas.methods import settings
     from promptatlas.training.single_task import tune_task
 
-    chosen = settings(work.method, {"epochs": work.epochs}, preset="mini")
+    size = backbone.architecture.image_size
+    task = Noise(work.classes, work.prompts * 16 * work.classes, 0, size, _names(work))
+    draws: Any = task.draws(work.prompts)
 
-    def run(count: int) -> Any:
-        task = Noise(work.classes, count * 16 * work.classes, 0, backbone.architecture.image_size)
-        return tune_task(backbone, work.method, chosen, task, task.draws(count), list(range(count)))  # type: ignore[arg-type]
+    def run(epochs: int) -> Any:
+        chosen = settings(work.method, {"epochs": epochs}, preset="mini")
+        return tune_task(backbone, work.method, chosen, task, draws, list(range(work.prompts)))  # type: ignore[arg-type]
 
-    return lambda count: len(run(count))
+    return lambda epochs: len(run(epochs))
 
 
 class _InOrder:
@@ -197,8 +207,8 @@ def _run(work: Work, backbone: Any) -> Any:
     from promptatlas.training import single_task
     from promptatlas.training.learners import BatchedLearners
 
-    task = Noise(work.classes, work.batch, 0, backbone.architecture.image_size)
-    chosen = settings(work.method, {"batch_size": work.batch})
+    task = Noise(work.classes, work.batch, 0, backbone.architecture.image_size, _names(work))
+    chosen = settings(work.method, {"batch_size": work.batch, "learning_rate": RATE})
     run: Any = single_task.Run(
         backbone,
         work.method,
@@ -215,7 +225,7 @@ def _run(work: Work, backbone: Any) -> Any:
 def _flat(parameters: list[Any]) -> Any:
     import torch
 
-    return torch.cat([one.detach().flatten() for one in parameters]).numpy()
+    return torch.cat([one.detach().flatten() for one in parameters]).numpy().copy()
 
 
 def _images(work: Work, backbone: Any) -> Any:
@@ -225,9 +235,9 @@ def _images(work: Work, backbone: Any) -> Any:
 
 
 def _names(work: Work) -> tuple[str, ...]:
-    from gpu_parts.scene import class_names
+    from promptatlas.tasks import catalogue
 
-    return class_names(work.classes)
+    return catalogue.task(work.task).class_names[: work.classes]
 
 
 def _prompts(work: Work, backbone: Any) -> list[Any]:
@@ -239,7 +249,7 @@ def _prompts(work: Work, backbone: Any) -> list[Any]:
 
 WORKS: dict[tuple[str, str], Callable[[Work, Any], Callable[[int], Any]]] = {
     ("published", "column"): _published_column, ("ours", "column"): _our_column, ("published", "step"): _published_step,
-    ("ours", "step"): _our_step, ("ours", "encode"): _encode, ("ours", "together"): _together,
+    ("ours", "step"): _our_step, ("ours", "encode"): _encode, ("ours", "tuning"): _tuning,
 }  # fmt: skip
 
 if __name__ == "__main__":

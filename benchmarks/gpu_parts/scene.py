@@ -4,14 +4,17 @@ from __future__ import annotations
 
 import copy
 import gc
+import math
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import torch
 from torch import Tensor, nn
+from torch.utils.flop_counter import FlopCounterMode
 
 from promptatlas.backbone.architecture import Architecture
 from promptatlas.backbone.model import Backbone, load, towers
@@ -111,9 +114,10 @@ def class_names(count: int) -> tuple[str, ...]:
 class Noise:
     """A task of noise: what training and evaluation ask of a prepared one."""
 
-    def __init__(self, classes: int, train: int, test: int, pixels: int) -> None:
+    def __init__(self, classes: int, train: int, test: int, pixels: int, names: tuple[str, ...] | None = None) -> None:
+        """names: of the classes, or made-up ones."""
         self.counts = {"train": train, "validation": HELD, "test": test}
-        self.task = Task("noise", "noise", "any", class_names(classes), ("a photo of a {}.",), "accuracy", False)
+        self.task = Task("noise", "noise", "any", names or class_names(classes), ("a photo of a {}.",), "accuracy", False)
         self.pixels = pixels
 
     def images(self, split: str) -> np.ndarray:
@@ -133,6 +137,15 @@ class Noise:
             Draw(own, held, "validation", self.labels("train")[own], self.labels("validation")[held])
             for own in np.array_split(np.arange(self.counts["train"]), learners)
         ]
+
+
+def operations() -> FlopCounterMode:
+    """Counts floating-point operations inside, those of oneDNN's products too, which torch leaves out."""
+
+    def frozen(x: Sequence[int], weight: Sequence[int], *_: Any, **__: Any) -> int:
+        return 2 * math.prod(x) * weight[0]
+
+    return FlopCounterMode(display=False, custom_mapping={torch.ops.mkldnn._linear_pointwise: frozen})
 
 
 def distance(found: Tensor | np.ndarray, reference: Tensor | np.ndarray) -> float:

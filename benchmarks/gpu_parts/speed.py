@@ -11,11 +11,10 @@ from typing import Any
 
 import numpy as np
 import torch
-from torch.utils.flop_counter import FlopCounterMode
 
 from gpu_parts import variants
 from gpu_parts.ledger import Ledger
-from gpu_parts.scene import Noise, Scene, distance
+from gpu_parts.scene import Noise, Scene, distance, operations
 from gpu_parts.variants import PLAIN, VARIANTS
 from promptatlas.backbone.classifier import TOKENS_PER_PASS
 from promptatlas.evaluation import evaluate
@@ -102,7 +101,7 @@ def _step(scene: Scene, ledger: Ledger, method: str, variant: str, learners: int
         scene.tidy()
         taken = scene.seconds(lambda: epoch(True), 3)
         peak = scene.peak_mib()
-        with FlopCounterMode(display=False) as counted:
+        with operations() as counted:
             epoch(False)
     each, flops = taken[1] / steps, counted.get_total_flops() / steps
     return {
@@ -253,7 +252,7 @@ def _evaluation(
             scene.tidy()
             taken = scene.seconds(run, repeats)
             peak = scene.peak_mib()
-            with FlopCounterMode(display=False) as counted:
+            with operations() as counted:
                 run()
     finally:
         TOKENS_PER_PASS[scene.device] = usual

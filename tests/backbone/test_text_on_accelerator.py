@@ -82,7 +82,8 @@ def test_what_is_gathered_is_gathered_in_the_gradient_too(tiny_backbone):
             read(forward, layout, context)
         counted[name] = operators.counted
     layers = len(tower.transformer.resblocks)
-    assert counted["cpu"]["index_put"] >= 3 * layers and counted["large"]["index_put"] == 0
+    # On the CPU what adds up does: a vector that stands in all classes, and an end token.
+    assert counted["cpu"]["index_put"] == 2 < layers and counted["large"]["index_put"] == 0
     products = {name: sum(own[key] for key in ("mm", "addmm", "_linear_pointwise")) for name, own in counted.items()}
     assert products["large"] < 0.7 * products["cpu"]
 

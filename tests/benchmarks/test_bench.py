@@ -3,12 +3,15 @@
 import json
 from dataclasses import asdict
 
+import numpy as np
 import pytest
+import torch
 
 import bench
 from bench_parts import claims, side
 from bench_parts.claims import CLOCK, Parts
-from gpu_parts.scene import TINY, random
+from gpu_parts.scene import TINY, operations, random
+from promptatlas.backbone.linear import frozen_linear, product
 
 
 @pytest.fixture(scope="module")
@@ -24,6 +27,7 @@ def told(tiny_backbone, tmp_path_factory):
 @pytest.mark.slow
 def test_both_ways_give_the_same_answers_and_the_same_step(told):
     _, apart = told
+    print(apart)
     assert {*apart} == {"step coop", "column coop", "column vpt", "column upt"} and max(apart.values()) < 1e-5
 
 
@@ -32,7 +36,7 @@ def test_every_claim_has_an_outcome_and_a_line(told):
     outcomes = [claims.outcome(claim, told[0], 1.0) for claim in claims.CLAIMS]
     assert all(one.ratio > 0 and one.spread[0] <= one.ratio * 1.0001 for one in outcomes)
     assert all(one.share for one in outcomes if "together" not in one.claim)
-    assert len(claims.lines(outcomes)) == len(claims.CLAIMS) + 1 == 11
+    assert len(claims.lines(outcomes)) == len(claims.CLAIMS) + 1 == 12
 
 
 def test_what_a_whole_takes_lies_on_a_line_through_two_sizes():
@@ -43,7 +47,7 @@ def test_what_a_whole_takes_lies_on_a_line_through_two_sizes():
     assert claims.column(100)(published, ours, encoding) == (20 * 106, 205)
     assert claims.column(250)(published, ours, encoding) == (20 * (3 + 9 + 250), 505)
     assert claims.step(published, ours, encoding) == (pytest.approx(1 + 3 / 10000), pytest.approx(2 + (3 + 800) / 10000))
-    assert claims.together(Parts(3.0, 0.0, 2.0), Parts(3.0, 0.0, 0.5), encoding) == (100, 13)
+    assert claims.together(Parts(3.0, 1.0, 0.2), Parts(3.0, 2.0, 0.5), encoding) == (20 * 10, 20)
 
 
 def test_medians_and_rounds_of_a_claim():
@@ -56,3 +60,18 @@ def test_medians_and_rounds_of_a_claim():
     found = claims.outcome(claim, rounds, 40.0)
     assert (found.published, found.ours, found.ratio, found.spread, found.processor) == (6.0, 2.0, 3.0, (2.0, 4.5), 2.0)
     assert found.share == 0.5 and found.met and "50 %  2 met" in claims.lines([found])[1]
+
+
+def test_every_product_is_counted():
+    x, weight = torch.randn(6, 5, requires_grad=True), torch.randn(3, 5)
+    with operations() as counted:
+        frozen_linear(x, weight, torch.zeros(3)).sum().backward()
+        product(torch.randn(2, 6, 5), weight)
+    assert counted.get_total_flops() == 2 * 2 * 6 * 5 * 3 + 2 * 12 * 5 * 3
+
+
+def test_parts_that_were_not_measured_are_not_compared(tmp_path):
+    np.save(tmp_path / "our_column_vpt.npy", np.ones((2, 1, 3)))
+    assert bench.apart(tmp_path) == {}
+    np.save(tmp_path / "published_column_vpt.npy", np.full((4, 3), 2.0))
+    assert bench.apart(tmp_path) == {"column vpt": 0.5}

@@ -30,8 +30,9 @@ class PackedSentences:
 
     prefix (P,), suffix (S,): ids, context vectors as -1 - i; positions (S,): place in the sentence;
     groups (C, L): index into S, padded with 0; packed (S,): index into the flattened (C, L); last (C,): index into S of
-    the end token; mask (L, L): causal, additive; last_mask (C, 1, L): what the end token may see; contexts: where context
-    vectors stand in the prefix and in the suffix; unshared: what the sentences become where each class has vectors of its own.
+    the end token; real (C L,): 1 where there is no padding; mask (L, L): causal, additive; last_mask (C, 1, L): what the
+    end token may see; contexts: where context vectors stand in the prefix and in the suffix; unshared: what the sentences
+    become where each class has vectors of its own.
     """
 
     prefix: Tensor
@@ -40,6 +41,7 @@ class PackedSentences:
     groups: Tensor
     packed: Tensor
     last: Tensor
+    real: Tensor
     mask: Tensor
     last_mask: Tensor
     contexts: tuple[Places, Places]
@@ -70,6 +72,7 @@ class PackedSentences:
             groups=on_device(groups),
             packed=on_device(packed),
             last=on_device([start + length - 1 for start, length in zip(starts, lengths, strict=True)]),
+            real=on_device(torch.zeros(len(rows) * longest).index_fill_(0, torch.tensor(packed), 1.0)),
             mask=on_device(mask),
             last_mask=on_device(mask[torch.tensor(lengths) - 1].unsqueeze(1)),
             contexts=(Places.among(prefix, device), Places.among(suffix, device)),

@@ -19,6 +19,7 @@ from promptatlas.backbone import text_on_accelerator
 from promptatlas.backbone.accelerator import is_accelerator
 from promptatlas.backbone.architecture import Architecture
 from promptatlas.backbone.block import ALL, KEY_VALUE, QUERY, FrozenBlock, Transformer, attend
+from promptatlas.backbone.gathers import PackedTokens, PaddedTokens
 from promptatlas.backbone.owners import Owner
 from promptatlas.backbone.packed_sentences import PackedSentences, Places, Unshared
 from promptatlas.backbone.tokenizer import Tokenizer
@@ -141,14 +142,15 @@ class TextTower(TextEncoder):
 
     @staticmethod
     def _suffix_layer(block: FrozenBlock, x: Tensor, shared: tuple[Tensor, Tensor], layout: PackedSentences) -> Tensor:
-        q, k, v = (_grouped(part, layout.groups) for part in block.project(x, ALL))
+        q, k, v = (_grouped(part, layout) for part in block.project(x, ALL))
         attended = attend(q, k, v, shared, layout.mask)
-        return block.finish(x, attended.flatten(2, 3).transpose(1, 2)[:, layout.packed])
+        after = attended.flatten(2, 3).transpose(1, 2)
+        return block.finish(x, PackedTokens.apply(after, 1, layout.packed, layout.groups.flatten(), layout.real))
 
     @staticmethod
     def _last_layer(block: FrozenBlock, x: Tensor, shared: tuple[Tensor, Tensor], layout: PackedSentences) -> Tensor:
         """Only the end tokens are asked for: returns (K, C, width)."""
-        k, v = (_grouped(part, layout.groups) for part in block.project(x, KEY_VALUE))
+        k, v = (_grouped(part, layout) for part in block.project(x, KEY_VALUE))
         ends = x[:, layout.last]
         (q,) = block.project(ends, QUERY)
         attended = attend(q.transpose(1, 2).unsqueeze(3), k, v, shared, layout.last_mask)
@@ -172,6 +174,6 @@ class _Splice:
         return x.index_copy(1, self.where, vectors[:, self.which]) if len(self.where) else x
 
 
-def _grouped(packed: Tensor, groups: Tensor) -> Tensor:
+def _grouped(tokens: Tensor, layout: PackedSentences) -> Tensor:
     """(K, S, heads, w) -> (K, heads, C, L, w)."""
-    return packed.transpose(1, 2)[:, :, groups]
+    return PaddedTokens.apply(tokens.transpose(1, 2), 2, layout.groups.flatten(), layout.packed).unflatten(2, layout.groups.shape)

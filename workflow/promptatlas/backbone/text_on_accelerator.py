@@ -2,8 +2,8 @@
 
 There a step waits for kernels to be started, not for sums. So the tokens of all prompts and classes go through the linear maps as one
 list: the prefixes of K prompts, then the remaining tokens of their C classes. Attention is one fused call in which each class has a
-copy of the keys before its name; as padding stands at the end, a causal mask hides it from every token that counts. What is gathered in
-one direction is gathered in the other, too, where torch would add up element by element. On a CPU the copies cost more than they save.
+copy of the keys before its name; as padding stands at the end, a causal mask hides it from every token that counts. On a CPU the copies
+cost more than they save.
 """
 
 from __future__ import annotations
@@ -13,9 +13,9 @@ from typing import Any
 import torch
 import torch.nn.functional as F
 from torch import Tensor
-from torch.autograd.function import once_differentiable
 
 from promptatlas.backbone.block import QUERY, FrozenBlock
+from promptatlas.backbone.gathers import PackedTokens, PaddedTokens
 from promptatlas.backbone.owners import Owner, of_owners
 from promptatlas.backbone.packed_sentences import PackedSentences
 
@@ -50,7 +50,7 @@ class _Tokens:
         self.before, self.after = len(layout.prefix), len(layout.suffix)
         self.classes, self.longest = layout.groups.shape
         self.groups, self.packed, self.last = layout.groups.flatten(), layout.packed, layout.last
-        self.real = torch.zeros(len(self.groups), 1, device=self.packed.device).index_fill_(0, self.packed, 1.0)
+        self.real = layout.real
         self.in_prefix, self.in_suffix = (places.where for places in layout.contexts)
         self.mask, self.last_mask = _widened(layout.mask, self.before), _widened(layout.last_mask, self.before)
 
@@ -85,7 +85,7 @@ class _Tokens:
     def by_class(self, projected: Tensor) -> tuple[Tensor, Tensor]:
         """Of a list: the prefixes (K, before, w), and the packed tokens by class (copies, C, L, w)."""
         prefix, suffix = self.parts(projected)
-        return prefix, _Grouped.apply(suffix, self.groups, self.packed).unflatten(1, (self.classes, self.longest))
+        return prefix, PaddedTokens.apply(suffix, 1, self.groups, self.packed).unflatten(1, (self.classes, self.longest))
 
     def after_prefix(self, prefix: Tensor, own: Tensor) -> Tensor:
         """(copies C, before + L, w): the tokens of each class, and before them a copy of the prefix that it has."""
@@ -100,7 +100,7 @@ def _layer(block: FrozenBlock, x: Tensor, tokens: _Tokens) -> Tensor:
     before = F.scaled_dot_product_attention(*_heads(block, prefix_q, prefix_kv), is_causal=True)
     given = _heads(block, q.flatten(0, 1), tokens.after_prefix(prefix_kv, kv))
     after = _merged(F.scaled_dot_product_attention(*given, attn_mask=tokens.mask)).reshape(tokens.copies, -1, width)
-    after = _Packed.apply(after, tokens.packed, tokens.groups, tokens.real)
+    after = PackedTokens.apply(after, 1, tokens.packed, tokens.groups, tokens.real)
     attended = torch.cat([_merged(before).flatten(0, 1), after.flatten(0, 1)])
     return block.finish(x, attended.unflatten(-1, (block.heads, -1)))
 
@@ -133,33 +133,3 @@ def _widened(mask: Tensor, before: int) -> Tensor:
     """The mask (..., L, M) with what stands before, which everyone sees; rows aligned."""
     length = before + mask.shape[-1]
     return F.pad(mask, (before, -length % ALIGNED))[..., :length]
-
-
-class _Grouped(torch.autograd.Function):
-    """(k, S, w) packed -> (k, C L, w), where padding repeats a token; the gradient of padding is zero, so it is left out."""
-
-    @staticmethod
-    def forward(ctx: Any, x: Tensor, groups: Tensor, packed: Tensor) -> Tensor:
-        ctx.save_for_backward(packed)
-        return x.index_select(1, groups)
-
-    @staticmethod
-    @once_differentiable
-    def backward(ctx: Any, gradient: Tensor) -> tuple[Tensor, None, None]:
-        (packed,) = ctx.saved_tensors
-        return gradient.index_select(1, packed), None, None
-
-
-class _Packed(torch.autograd.Function):
-    """(k, C L, w) -> (k, S, w) without padding, whose gradient is zero."""
-
-    @staticmethod
-    def forward(ctx: Any, x: Tensor, packed: Tensor, groups: Tensor, real: Tensor) -> Tensor:
-        ctx.save_for_backward(groups, real)
-        return x.index_select(1, packed)
-
-    @staticmethod
-    @once_differentiable
-    def backward(ctx: Any, gradient: Tensor) -> tuple[Tensor, None, None, None]:
-        groups, real = ctx.saved_tensors
-        return gradient.index_select(1, groups) * real.to(gradient.dtype), None, None, None
