@@ -41,7 +41,7 @@ docs: $(PAGES)
 
 # The published way beside ours, on a machine that does nothing else.
 bench: $(READY)
-	$(BIN)/python benchmarks/bench.py --out results/bench.json
+	$(BIN)/python benchmarks/bench.py --out results/bench.json --docs docs
 
 # The environment: rebuilt only when what it is made from changes. Compiled once here, every job starts faster.
 $(READY): pyproject.toml envs/uv.txt envs/requirements.txt

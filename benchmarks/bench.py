@@ -1,4 +1,6 @@
-"""The published way beside ours, in one table: make bench, or python benchmarks/bench.py [--only WORDS] [--rounds 3] [--out FILE]
+"""The published way beside ours, in one table.
+
+`make bench`, or python benchmarks/bench.py [--only WORDS] [--rounds 3] [--out FILE] [--docs FOLDER]
 
 A model of ViT-B/16's size with random weights on the class names of CIFAR-100, and the embedded one. Every measurement is a process of
 its own, started as a user starts it; the two sides take turns. A claim is about more work than is done here: each side is timed at two
@@ -25,7 +27,7 @@ from typing import Any
 import numpy as np
 import torch
 
-from bench_parts import claims
+from bench_parts import claims, record
 from bench_parts.side import Work
 from gpu_parts import scene
 from gpu_parts.scene import distance
@@ -68,7 +70,11 @@ def as_a_user(work: Work) -> dict[str, Any]:
 
 
 def measured(
-    every: dict[str, Work], rounds: int, folder: Path, start: Started, say: Callable[[str], None] = lambda _: None,
+    every: dict[str, Work],
+    rounds: int,
+    folder: Path,
+    start: Started,
+    say: Callable[[str], None] = lambda _: None,
 ) -> dict[str, list[dict[str, Any]]]:
     """By name what each round told. In the first, our operations are counted and answers are kept in `folder`."""
     told: dict[str, list[dict[str, Any]]] = {name: [] for name in every}
@@ -76,7 +82,9 @@ def measured(
         for name, work in every.items():
             begun, first = time.perf_counter(), number == 0
             kept = str(_answers(folder, name)) if first else None
-            told[name].append(start(replace(work, prompt=number, flops=first and work.way == "ours" and work.kind != "tuning", answers=kept)))
+            told[name].append(
+                start(replace(work, prompt=number, flops=first and work.way == "ours" and work.kind != "tuning", answers=kept))
+            )
             say(f"round {number + 1} of {rounds}, {name}: {time.perf_counter() - begun:.0f} s")
     return told
 
@@ -130,6 +138,7 @@ def main(arguments: Sequence[str] | None = None) -> None:
     parser.add_argument("--rounds", type=int, default=3)
     parser.add_argument("--threads", type=int, default=len(os.sched_getaffinity(0)), help="of each process (default: as many as cores)")
     parser.add_argument("--only", default="", help="part of a claim's words: what belongs to others is not measured")
+    parser.add_argument("--docs", type=Path, default=None, help="folder whose bench.json and speed.md are to tell of it")
     parser.add_argument("--out", type=Path, default=None, help="JSON of everything that was measured")
     options = parser.parse_args(arguments)
     wanted = [claim for claim in claims.CLAIMS if options.only in claim.words]
@@ -152,10 +161,13 @@ def main(arguments: Sequence[str] | None = None) -> None:
     minutes = (time.perf_counter() - begun) / 60
     print(f"{minutes:.1f} min; the ways differ by {max(differ.values(), default=0.0):.0e}")
     print("\n".join(claims.lines(outcomes)))
+    about_run = {"machine": about, "threads": options.threads, "rounds": options.rounds, "minutes": minutes, "gflop_per_second": rate}
+    whole = about_run | {"apart": differ, "outcomes": [asdict(one) for one in outcomes], "told": told}
     if options.out:
-        record = {"machine": about, "threads": options.threads, "minutes": minutes, "gflop_per_second": rate, "apart": differ}
         options.out.parent.mkdir(parents=True, exist_ok=True)
-        options.out.write_text(json.dumps(record | {"outcomes": [asdict(one) for one in outcomes], "told": told}, indent=1) + "\n")
+        options.out.write_text(json.dumps(whole, indent=1) + "\n")
+    if options.docs:
+        record.keep(whole, options.docs)
     if max(differ.values(), default=0.0) > SAME:
         sys.exit(f"the two ways do not give the same numbers: {differ}")
 

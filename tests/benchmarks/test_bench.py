@@ -2,16 +2,20 @@
 
 import json
 from dataclasses import asdict
+from pathlib import Path
+from typing import Any
 
 import numpy as np
 import pytest
 import torch
 
 import bench
-from bench_parts import claims, side
+from bench_parts import claims, record, side
 from bench_parts.claims import CLOCK, Parts
 from gpu_parts.scene import TINY, operations, random
 from promptatlas.backbone.linear import frozen_linear, product
+
+DOCS = Path(__file__).parents[2] / "docs"
 
 
 @pytest.fixture(scope="module")
@@ -27,7 +31,6 @@ def told(tiny_backbone, tmp_path_factory):
 @pytest.mark.slow
 def test_both_ways_give_the_same_answers_and_the_same_step(told):
     _, apart = told
-    print(apart)
     assert {*apart} == {"step coop", "column coop", "column vpt", "column upt"} and max(apart.values()) < 1e-5
 
 
@@ -75,3 +78,42 @@ def test_parts_that_were_not_measured_are_not_compared(tmp_path):
     assert bench.apart(tmp_path) == {}
     np.save(tmp_path / "published_column_vpt.npy", np.full((4, 3), 2.0))
     assert bench.apart(tmp_path) == {"column vpt": 0.5}
+
+
+RECORD: dict[str, Any] = {
+    "machine": {"processor": "Any", "capability": "AVX2", "torch": "2.15", "load per core": 0.1}, "threads": 2, "rounds": 3,
+    "outcomes": [
+        {"claim": "a", "least": 2.0, "published": 1234.5, "ours": 2.0, "ratio": 617.25, "spread": [500, 700], "processor": 9, "share": 0.5},
+        {"claim": "b", "least": None, "published": 3.0, "ours": 2.0, "ratio": 1.5, "spread": [1.4, 1.6], "processor": 1.5, "share": None},
+    ],
+}  # fmt: skip
+
+
+def test_a_record_as_a_table():
+    lines = record.table(RECORD).splitlines()
+    assert lines[0] == "Any, AVX2, 2 threads, torch 2.15, 3 rounds, load 0.1 per core before:"
+    assert lines[-2] == "| a | 1,234 | 2 | 617.2 | 500.0 to 700.0 | 9.0 | 50 % | 2 |"
+    assert lines[-1] == "| b | 3 | 2 | 1.5 | 1.4 to 1.6 | 1.5 |  |  |"
+
+
+def test_speed_page_shows_the_table_of_its_record():
+    """Or none, where nothing was measured."""
+    kept, page = DOCS / "bench.json", (DOCS / "speed.md").read_text()
+    shown = page.partition(f"{record.BEGIN}\n")[2].partition(record.END)[0]
+    if not kept.exists():
+        assert shown == "" and record.BEGIN in page
+        return
+    told = json.loads(kept.read_text())
+    assert shown == record.table(told) + "\n"
+    assert [one["claim"] for one in told["outcomes"]] == [claim.words for claim in claims.CLAIMS]
+    assert all(one["published"] / one["ours"] == pytest.approx(one["ratio"]) for one in told["outcomes"])
+    assert {*told["apart"]} and max(told["apart"].values()) < bench.SAME
+
+
+def test_a_new_record_takes_the_place_of_the_old_one(tmp_path):
+    (tmp_path / "speed.md").write_text((DOCS / "speed.md").read_text())
+    for threads in (64, 65):
+        record.keep(RECORD | {"threads": threads, "told": {"any": []}}, tmp_path)
+    page = (tmp_path / "speed.md").read_text()
+    assert "65 threads" in page and "64 threads" not in page and page.count(record.BEGIN) == page.count(record.END) == 1
+    assert json.loads((tmp_path / "bench.json").read_text()) == RECORD | {"threads": 65}
