@@ -16,6 +16,7 @@ PAIRS = [
     ("softcpt", "coop"), ("coop_mt", "coop"), ("softcpt", "coop_mt"), ("prompt_adapter", "tip_adapter"),
     ("prompt_adapter_f", "tip_adapter_f"), ("prompt_adapter", "coop"), ("prompt_adapter_f", "coop"),
 ]  # fmt: skip
+ADAPTERS = pd.read_csv(DOCS / "adapters_shots.csv", keep_default_na=False, na_values=[""])
 
 
 def cells(first: str, heading: str) -> list[str]:
@@ -37,8 +38,8 @@ def plain(value: float) -> str:
     return "0.0" if abs(value) < 0.05 else f"{value:.1f}".replace("-", "−")
 
 
-def compared(shots: int, method: str, base: str) -> pd.Series:
-    own = SHOTS[(SHOTS["shots"] == shots) & (SHOTS["method"] == method) & (SHOTS["base"] == base) & SHOTS["prompt"].isna()]
+def compared(shots: int, method: str, base: str, table: pd.DataFrame = SHOTS) -> pd.Series:
+    own = table[(table["shots"] == shots) & (table["method"] == method) & (table["base"] == base) & table["prompt"].isna()]
     (row,) = own.to_dict("records")
     return pd.Series(row)
 
@@ -62,6 +63,21 @@ def test_every_method_on_each_task():
 def test_sharing_at_1_4_and_16_images(method, base):
     shown = cells(f"{method_title(method)} minus {method_title(base)}", "Do shared learners help with few shots?")
     assert shown == [between(*compared(shots, method, base)[["difference", "low", "high"]]) for shots in (1, 4, 16)]
+
+
+@pytest.mark.parametrize("method", sorted({*ADAPTERS["method"]} - {"zero_shot"}))
+def test_adapters_at_1_4_and_16_images(method):
+    of = [compared(shots, method, "zero_shot", ADAPTERS) for shots in (1, 4, 16)]
+    shown = [f"{100 * one['mean']:.1f} %, {between(*one[['difference', 'low', 'high']])}" for one in of]
+    assert cells(method_title(method), "CLIP-Adapter, TaskRes and LP++") == shown
+
+
+@pytest.mark.parametrize("method", ["clip_adapter", "task_res", "lp_plus_plus"])
+@pytest.mark.parametrize("base", ["coop", "tip_adapter_f", "linear_probe"])
+def test_adapters_beside_each_other(method, base):
+    of = [compared(shots, method, base, ADAPTERS) for shots in (1, 4, 16)]
+    shown = cells(f"{method_title(method)} minus {method_title(base)}", "CLIP-Adapter, TaskRes and LP++")
+    assert shown == [between(*one[["difference", "low", "high"]]) for one in of]
 
 
 @pytest.mark.parametrize("method", ["coop", "vpt", "upt"])
