@@ -21,6 +21,7 @@ from promptatlas.backbone.owners import EACH
 from promptatlas.backbone.preprocessing import Preprocessing
 from promptatlas.backbone.prompts import Prompts
 from promptatlas.backbone.text import plain_sentences, sentences
+from promptatlas.backbone.tokenizer import SiglipTokenizer
 from promptatlas.base.errors import UserError
 from small_tasks import write_task
 from text_methods import assert_tuned_and_applied
@@ -269,7 +270,7 @@ def test_a_published_size_equals_open_clip(tmp_path, monkeypatch):
     fill(model)
     model.eval().requires_grad_(False)
     architecture = export._architecture("ViT-B-16-SigLIP2", "", config, Preprocessing((0.5,) * 3, (0.5,) * 3, resize="squash"))
-    tokenizer = export.SiglipTokenizer.padded(publishers_tokenizer(), "<pad>", 64)
+    tokenizer = SiglipTokenizer.padded(publishers_tokenizer(), "<pad>", 64)
     backbone = large(model, architecture, tmp_path, monkeypatch, tokenizer)
     images, ids = torch.randn(1, 3, 224, 224), torch.randint(300, (2, 64))
     assert_close(backbone.vision(images), model.encode_image(images))
