@@ -48,7 +48,8 @@ def made_by(jobs):
 def note_makers(rule_name, makers):
     """Say which rule makes each of some inputs of a rule. Otherwise Snakemake looks for it among all rules, or among all outputs of the
     rule it was taken from, once for each input."""
-    workflow.get_rule(rule_name).dependencies.update({str(path): maker for path, maker in makers.items()})
+    names = {maker: getattr(rules, maker).rule.name for maker in set(makers.values())}  # others in a module
+    getattr(rules, rule_name).rule.dependencies.update({str(path): names[maker] for path, maker in makers.items()})
 
 
 def wanted(jobs):
