@@ -47,10 +47,10 @@ def works(large: str, mini: str, threads: int, tiny: bool = False) -> dict[str, 
     found["our step coop"] = replace(model, way="ours", kind="step", counts=(1, 3), method="coop")
     found["our step coop, long names"] = replace(found["our step coop"], task=LONG_NAMES)
     for method in claims.LEAST:
-        few = (2, 10) if method == "coop" else (1, 3)
+        few = (2, 10) if method == "coop" else (1, 2)
         found[f"published column {method}"] = replace(model, way="published", kind="column", counts=(1, 5), method=method)
         found[f"our column {method}"] = replace(model, way="ours", kind="column", counts=few, method=method)
-    small = replace(model, way="ours", kind="tuning", weights=mini, classes=2 if tiny else 10, counts=(1, 2) if tiny else (1, 5))
+    small = replace(model, way="ours", kind="tuning", weights=mini, classes=2 if tiny else 10, counts=(1, 2) if tiny else (1, 4))
     for method in claims.LEAST:
         found[f"alone {method}"] = replace(small, method=method, prompts=1)
         found[f"together {method}"] = replace(small, method=method)
