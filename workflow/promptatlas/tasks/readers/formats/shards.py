@@ -190,8 +190,8 @@ def _whole(file: Path, key: str, image: tuple[int, int, str] | None, label: tupl
         raise UserError(f"{file}: sample {plain(key)} has no image; a sample is {FORM.partition('whose ')[2]}")
     if label is None:
         raise UserError(
-            f"{file}: sample {plain(key)} has no label (.{', .'.join(LABELS)}); add it, say in `label` which ending has it, or unpack an archive "
-            "of class folders"
+            f"{file}: sample {plain(key)} has no label (.{', .'.join(LABELS)}); add it, say in `label` which ending has it, or unpack "
+            "an archive of class folders"
         )
     return Sample(key, image, label)
 
