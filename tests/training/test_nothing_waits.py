@@ -104,6 +104,17 @@ def test_a_step_of_one_task_waits_for_nothing(tiny_backbone, model, tasks, metho
         assert sum(copies.counted.values()) == 2  # rows and weights
 
 
+@pytest.mark.parametrize("method", mostly_slow(["coop", "vpt", "cocoop", "promptsrc"], ["coop"]))
+def test_a_step_on_crops_waits_for_nothing(tiny_backbone, model, tasks, method):
+    complete = settings(method, SMALL | {"augmentation": "crops_and_flips"})
+    learners = learners_of(tiny_backbone, method, complete, [1, 2])
+    run = single_task.Run(model, method, complete, tasks[0], draws_of(tasks[0], [1, 2]), [1, 2], learners)
+    with Copies() as copies:
+        run.train.begin()
+    count, inside = epoch(run, complete)
+    assert count >= 2 and not inside and sum(copies.counted.values()) == 1  # where the crops of an epoch are
+
+
 @pytest.mark.parametrize("manner", [multitask.Manner(c, b) for c in ("union", "own") for b in ("mixed", "task")], ids=str)
 @pytest.mark.parametrize("method", mostly_slow(["coop", "vpt", "cocoop"], ["coop"]))
 def test_a_step_of_several_tasks_waits_for_nothing(tiny_backbone, model, tasks, method, manner):

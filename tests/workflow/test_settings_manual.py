@@ -12,10 +12,16 @@ from promptatlas.base import plugins
 from promptatlas.base.errors import UserError
 from promptatlas.cli import command
 from promptatlas.methods import names, settings, words
+from promptatlas.methods.registry import known
 from promptatlas.methods.schema import schema
 from tiny_study import PROMPTATLAS, ROOT
 
 EVERY = [name for kind in ("prompt", "shared", "adapter", "baseline") for name in names(kind)]
+
+
+def whole(method: str, preset: str = "paper") -> dict[str, object]:
+    """Complete settings, and what is unsaid in them."""
+    return {key: held.unsaid for key, held in known(method).settings.items() if held.unsaid is not None} | settings(method, preset=preset)
 
 
 def documented() -> dict[str, list[list[str]]]:
@@ -69,7 +75,7 @@ def test_methods_of_a_studys_plugins_have_their_settings_too(tmp_path, monkeypat
 @pytest.mark.parametrize("method", EVERY)
 def test_every_setting_is_there_with_its_defaults_and_a_meaning(method):
     rows = {key.strip("`"): (paper.strip('"'), mini.strip('"'), meaning) for key, paper, mini, _, meaning in documented()[method]}
-    paper, mini = settings(method), settings(method, preset="mini")
+    paper, mini = whole(method), whole(method, "mini")
     assert {key: row[0] for key, row in rows.items()} == {key: str(value) for key, value in paper.items()}
     assert {key: row[1] or row[0] for key, row in rows.items()} == {key: str(value) for key, value in mini.items()}
     assert all(row[2] for row in rows.values()) and words()[method]["description"]
@@ -82,7 +88,7 @@ def test_the_values_it_names_are_those_that_are_taken(method):
 
         def taken(value, key=key) -> bool:
             try:
-                return settings(method, {key: value})[key] == value
+                return settings(method, {key: value}).get(key, known(method).settings[key].unsaid) == value
             except UserError:
                 return False
 
@@ -110,24 +116,24 @@ def test_whoever_speaks_of_a_papers_settings_points_to_what_differs():
 
 
 def test_keys_that_bring_the_authors_way_are_keys_of_a_study():
-    keys = {key for method in EVERY for key in settings(method)} | {*yaml.safe_load((ROOT / "config.yaml").read_text())}
+    keys = {key for method in EVERY for key in whole(method)} | {*yaml.safe_load((ROOT / "config.yaml").read_text())}
     last = [row.split("|")[-2] for row in apart().splitlines() if row.startswith("|")]
     named = [re.split(r"[:,{ ]+", entry)[0] for cell in last for entry in re.findall("`([^`]+)`", cell)]
     assert len(named) > 15 and {*named} <= keys, {*named} - keys
 
 
 def test_the_page_and_the_schema_have_what_is_registered_and_nothing_else():
-    known = {method: {*settings(method)} for method in EVERY}
+    registered = {method: {*whole(method)} for method in EVERY}
     pages = {method: {key.strip("`") for key, *_ in rows} for method, rows in documented().items() if method != "Where"}
-    assert pages == known
-    assert {method: {*about["properties"]} for method, about in schema()["properties"]["settings"]["properties"].items()} == known
+    assert pages == registered
+    assert {method: {*about["properties"]} for method, about in schema()["properties"]["settings"]["properties"].items()} == registered
     assert {*words()} == {*EVERY} and len({about["title"] for about in words().values()}) == len(EVERY)
 
 
 @pytest.mark.parametrize("method", EVERY)
 def test_the_schema_takes_what_a_study_takes(method):
     check = jsonschema.Draft202012Validator(schema())
-    for key, usual in settings(method).items():
+    for key, usual in whole(method).items():
         choices = schema()["properties"]["settings"]["properties"][method]["properties"][key].get("enum", [])
         for value in ("often", "one {}", "", -1, 0, 0.5, 1, 1.0, 31, 500, True, None, [], usual, *choices):
             given = {key: value}

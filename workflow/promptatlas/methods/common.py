@@ -15,16 +15,29 @@ TUNING = {
     "warmup_epochs": Setting(1, "epochs at the warm-up's rate", zero=True),
     "warmup_learning_rate": Setting(1e-5, "of these epochs", zero=True),
     "select": Setting("best_validation", "which epoch is kept", choices=("best_validation", "last")),
+    "last_batch": Setting("used", "of an epoch, if it is smaller than the others", choices=("used", "dropped"), unsaid="used"),
 }
 
-# What replaces TUNING's values, by name. "paper" is the authors' own; the small embedded backbone settles sooner (docs/log.md).
+# Of what is trained on one task's images, and not on their features alone.
+IMAGES = {
+    "augmentation": Setting(
+        "none", "training images as they are, or cropped and flipped at random in every epoch", choices=("none", "crops_and_flips"),
+        unsaid="none",
+    ),
+}  # fmt: skip
+
+# What replaces these values, by name, where a method has them. "paper" is the authors' own; "released" has what releases built on Dassl do
+# and papers seldom say; the small embedded backbone settles sooner (docs/log.md).
 PRESETS: dict[str, dict[str, object]] = {
     "paper": {},
+    "released": {"select": "last", "last_batch": "dropped", "augmentation": "crops_and_flips"},
     "mini": {"optimizer": "adamw", "learning_rate": 0.01, "epochs": 30, "batch_size": 32, "select": "best_validation"},
 }
 
 # What a method's module reads, or the training reads beside it: `position` and `template` become fields of its prompts.
-COMMON = TUNING | {
+COMMON = {
+    **TUNING,
+    **IMAGES,
     "context": Setting(16, "context vectors"),
     "initial": Setting("", "words the context starts from; none: random"),
     "position": Setting("end", "place of the class name among the context vectors", choices=("end", "middle", "front")),

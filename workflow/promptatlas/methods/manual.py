@@ -19,9 +19,11 @@ plugins. In config.yaml `settings` takes any of these, for example
     settings: {vpt: {epochs: 50, learning_rate: 0.005}, softcpt: {task_context: specific}}
 
 on top of a `preset`: `paper` is each method's own paper or release, and the usual one for any backbone but the embedded `mini`, for
-which `mini` changes what its column says. No preset and no device sets `precision`: with `paper` and methods that have visual prompts,
-`precision: float16` is advised on a GPU ([what it costs](gpu.md#precision)), otherwise float32. An unknown setting or value is refused
-before anything runs. Settings belong to the fingerprint of a result: whatever is changed is computed again, and nothing else.
+which `mini` changes what its column says. `released` is `paper` with what releases built on Dassl do and papers seldom say:
+`select: last`, `last_batch: dropped` and, for prompts, `augmentation: crops_and_flips`. No preset and no device sets `precision`:
+with `paper` and methods that have visual prompts, `precision: float16` is advised on a GPU ([what it costs](gpu.md#precision)),
+otherwise float32. An unknown setting or value is refused before anything runs. Settings belong to the fingerprint of a result: whatever
+is changed is computed again, and nothing else.
 
 Where the authors did something else: [below](#where-settings-are-not-the-papers)."""
 
@@ -32,12 +34,14 @@ where a study can have it the authors' way, the last column says by which key.
 
 | of | the authors' runs | here | the authors' way |
 |---|---|---|---|
-| all that is trained on images | training images are cropped and flipped at random (but for MVLPT's on ELEVATER) | every image is seen as it was prepared | |
-| prompts | an incomplete last batch of an epoch is left out (but for MVLPT's on ELEVATER) | it is used | |
+| all that is trained on images | training images are cropped and flipped at random (but for MVLPT's on ELEVATER) | every image is seen as it was prepared; with `preset: released` prompts are trained on crops; shared learners and adapters, which see features, are not | `augmentation`, `preset` |
+| crops with `augmentation` | of the image as it is on disk | of the image as it was prepared, in the model's size: a small crop is less sharp, and what `resize: crop` cut off is in none; by the cubic for every model; one for each image and epoch | |
+| prompts | a smaller last batch of an epoch is left out where there is another (but for MVLPT's on ELEVATER) | it is used | `last_batch`, `preset` |
+| VPT, UPT with `preset: released` | MVLPT keeps the epoch that is best on validation on ELEVATER | the last | `select` |
 | all releases | half precision (fp16), mostly also of what is trained | float32; with `precision: float16` the image tower's products alone | `precision` |
 | prompts | one random number generator for everything | a generator of its own for each draw, start and order, so other values for a seed; draws of CoOp's scheme are the same | |
 | ImageNet, and what else has no validation images | MVLPT, Tip-Adapter and Prompt-Adapter validate on ImageNet's test images | a fifth of the training images is set aside before the draw | |
-| CoOp | 200 epochs with 16 and 8 images per class, 100 with 4 and 2, 50 with 1 and always on ImageNet; class name at the end; the last epoch | MVLPT's CoOp: 200 epochs, class name in the middle, the epoch that is best on validation | `epochs`, `position`, `select` |
+| CoOp | 200 epochs with 16 and 8 images per class, 100 with 4 and 2, 50 with 1 and always on ImageNet; class name at the end; the last epoch | MVLPT's CoOp: 200 epochs, class name in the middle, the epoch that is best on validation (the last with `preset: released`) | `epochs`, `position`, `select` |
 | CoOp in later papers | 4 vectors that start from "a photo of a" | 16 random ones | `context`, `initial` |
 | VPT, UPT | papers of their own | MVLPT's release, in which the small transformer of UPT sees each token alone | `mixer: joint` |
 | CoOp of MVLPT on ELEVATER | the release does not load the source prompt of CoOp | it is loaded | |
@@ -104,7 +108,8 @@ def section(method: str) -> str:
 def _rows(method: str) -> Iterator[str]:
     presets = {preset: settings(method, preset=preset) for preset in PRESETS}
     for key in known(method).settings:
-        usual, mini, about = presets["paper"][key], presets["mini"][key], setting(method, key)
+        about = setting(method, key)
+        usual, mini = (presets[preset].get(key, about.unsaid) for preset in ("paper", "mini"))
         cells = (f"`{key}`", _shown(usual), "" if mini == usual else _shown(mini), about.allowed)
         yield f"| {' | '.join(cells)} | {about.help} |"
 

@@ -19,7 +19,7 @@ from promptatlas.base.errors import UserError
 from promptatlas.base.messages import plain, suggest
 from promptatlas.base.registry import Registry, current
 from promptatlas.methods import outside
-from promptatlas.methods.common import COMMON, PRESETS, TUNING
+from promptatlas.methods.common import COMMON, IMAGES, PRESETS, TUNING
 from promptatlas.methods.setting import Setting
 
 KINDS = ("prompt", "shared", "adapter", "baseline")
@@ -57,7 +57,9 @@ class Method:
     def defaults(self, preset: str) -> dict[str, Any]:
         """The paper's settings, then the preset's; presets are about what is trained here."""
         paper = {key: setting.default for key, setting in self.settings.items()}
-        return {**paper, **PRESETS[preset], **self.presets.get(preset, {})} if self.kind in TRAINED else paper
+        if self.kind not in TRAINED:
+            return paper
+        return paper | {key: value for key, value in PRESETS[preset].items() if key in paper} | {**self.presets.get(preset, {})}
 
 
 METHODS: Registry[Method] = Registry("method")
@@ -91,7 +93,7 @@ def register(
     if not re.fullmatch(r".+:[^\W\d]\w*", module):
         raise UserError(f"{place}: `{plain(module)}` must name a module and a class in it, such as my_package.my_module:MyMethod")
     own = {key: _setting(f"{place}: setting `{plain(key)}`", key, value) for key, value in settings.items()}
-    complete = (TUNING if kind in TRAINED else {}) | own
+    complete = (TUNING if kind in TRAINED else {}) | (IMAGES if kind == "prompt" else {}) | own
     if CODE in own:
         raise UserError(f"{place}: a setting cannot be called `{CODE}`; choose another name")
     module, code = _placed(place, kind, module, complete)
@@ -180,9 +182,11 @@ def setting(method: str, key: str) -> Setting:
 
 
 def settings(method: str, overrides: Mapping[str, object] | None = None, preset: str = "paper") -> dict[str, object]:
-    """Complete settings of a method: a preset with `overrides` on top. Raises UserError naming the wrong key."""
+    """Complete settings of a method: a preset with `overrides` on top, without what is `unsaid`, but where the preset has it otherwise.
+    Raises UserError naming the wrong key."""
     about, given = known(method), overrides or {}
-    complete = about.defaults(preset) | ({CODE: about.code} if about.code else {})
+    usual = about.defaults(preset)
+    complete = usual | ({CODE: about.code} if about.code else {})
     for key, value in given.items():
         if key == CODE and value == about.code:  # of a configuration that is complete already
             continue
@@ -192,6 +196,9 @@ def settings(method: str, overrides: Mapping[str, object] | None = None, preset:
         complete[key] = _checked(place, setting(method, key), value)
     if about.counts_words:
         complete |= _counted(method, complete["initial"], complete["context"], given)
+    for key, held in about.settings.items():
+        if held.unsaid is not None and complete[key] == usual[key] == held.unsaid:
+            del complete[key]
     return complete
 
 

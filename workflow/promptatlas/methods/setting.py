@@ -13,7 +13,8 @@ class Setting:
     """A text, a whole number or a number: what `default` is, values are.
 
     help: what it means, in a line. choices: of a text, the only values. learners: the name of any shared learner is a value too.
-    holds: what a text must contain. zero: whether a number may be 0; none is below. most: its largest value.
+    holds: what a text must contain. zero: whether a number may be 0; none is below. most: its largest value. unsaid: the value that
+    complete settings leave out, of a setting that came later: fingerprints are as they were before.
     """
 
     default: str | int | float
@@ -23,6 +24,7 @@ class Setting:
     holds: str = ""
     zero: bool = False
     most: float | None = None
+    unsaid: str | None = None
 
     def __post_init__(self) -> None:
         """ValueError, with the rest of a sentence, if the default is none of the values."""

@@ -14,6 +14,7 @@ from typing import Any
 
 from promptatlas import methods
 from promptatlas.backbone import kinds
+from promptatlas.methods import one_epoch
 from promptatlas.study.scope import Scope
 from promptatlas.study.sizes import Size
 from promptatlas.tasks import metrics
@@ -49,6 +50,11 @@ class MethodCosts:
         return methods.is_visual(self.name)
 
     @property
+    def augments(self) -> bool:
+        """Whether the image tower sees training images in every step, whatever the method."""
+        return self.settings.get("augmentation", "none") != "none"
+
+    @property
     def adapts(self) -> bool:
         """Whether image features pass through a small net, and no tower does anything."""
         return not self.visual and "context" not in self.settings
@@ -73,19 +79,20 @@ class MethodCosts:
         """The largest step of `learners` prompts that are tuned side by side on one of some tasks."""
         batch = self.settings["batch_size"]
         text = max(map(self.sentences, sizes)) * (batch if self.by_image else 1)
-        images = min(batch, max(size.train for size in sizes)) * self.visual
+        images = min(batch, max(size.train for size in sizes)) * (self.visual or self.augments)
         return StepMemory(learners * text, learners * images)
 
     def tuning(self, size: Size, learners: int) -> Work:
         """`learners` prompts side by side on one task: forward and backward in each step, forward to validate each epoch."""
-        epochs, steps = self.settings["epochs"], math.ceil(size.train / self.settings["batch_size"])
-        passes, seen = 2 * steps + math.ceil(size.validation / AT_ONCE), 2 * size.train + size.validation
+        epochs, trained = self.settings["epochs"], one_epoch.images(size.train, self.settings)
+        passes = 2 * one_epoch.steps(size.train, self.settings) + math.ceil(size.validation / AT_ONCE)
+        seen = 2 * trained + size.validation
         work = Work({f"tune {self.name}: passes": epochs * passes * (learners if self.by_image else 1)})
         work[f"tune {self.name}: tokens"] = epochs * learners * self.sentences(size) * (seen if self.by_image else passes)
         if self.visual:
             work[f"tune {self.name}: images"] = epochs * learners * seen
         else:
-            work["encode: images"] = size.train + size.validation
+            work["encode: images"] = (epochs * learners * trained if self.augments else size.train) + size.validation
         if self.adapts:
             work[f"tune {self.name}: features"] = epochs * learners * seen
         return work
@@ -132,7 +139,7 @@ class MethodCosts:
     def sharing(self, sizes: Sequence[Size]) -> Work:
         """One learner on all tasks; a step runs the names of those tasks of which it has an image, all in one pass."""
         total, batch, epochs = sum(size.train for size in sizes), self.settings["batch_size"], self.settings["epochs"]
-        steps = math.ceil(total / batch)
+        steps = one_epoch.steps(total, self.settings)
         there = [1 - (1 - size.train / total) ** batch for size in sizes]
         named = sum(self.sentences(size) * (2 * steps * share + 1) for size, share in zip(sizes, there, strict=True))
         return Work({f"share {self.name}: passes": epochs * (2 * steps + 1), f"share {self.name}: tokens": epochs * named})

@@ -21,6 +21,7 @@ from promptatlas.backbone.classifier import PromptedClassifier
 from promptatlas.backbone.prompts import Prompts
 from promptatlas.base.errors import UserError
 from promptatlas.base.rng import named_rng
+from promptatlas.methods import one_epoch
 from promptatlas.records.prompt_file import TunedPrompt
 from promptatlas.tasks import metrics
 from promptatlas.tasks.draws import Draw
@@ -59,11 +60,10 @@ def tune_multitask(
     Returns K trained prompts.
     """
     pool = TaskPool(tasks, backbone)
-    size = settings["batch_size"]
 
     def steps(own: Sequence[Draw]) -> tuple[int, ...]:
         counts = [len(draw.train) for draw in own]
-        return tuple(-(-n // size) for n in (counts if manner.batches == "task" else [sum(counts)]))
+        return tuple(one_epoch.steps(n, settings) for n in (counts if manner.batches == "task" else [sum(counts)]))
 
     def run(chosen: list[int], learners: BatchedLearners) -> _MultitaskRun:
         own_draws, own_seeds = [draws[k] for k in chosen], [seeds[k] for k in chosen]
@@ -158,7 +158,7 @@ class _MultitaskRun(Run):
             alone = manner.classes == "own" or methods.is_by_image(method)  # where it comes to the classes of one task alone
             self.classifiers = [PromptedClassifier(backbone, one.task.class_names, start) for one in pool.tasks] if alone else []
         inputs = ImageDraws if learners.visual else FeatureDraws
-        self.train = inputs(backbone, self.classifier, pool, "train", [pool.pooled(own) for own in draws])
+        self.train = self._trained_on(backbone, pool, [pool.pooled(own) for own in draws])
         self.held = [
             inputs(backbone, self.classifier, one, draws[0][i].validation_split, [own[i].validation for own in draws])
             for i, one in enumerate(pool.tasks)
@@ -184,7 +184,7 @@ class _MultitaskRun(Run):
         """Batches of one task each, the tasks taking turns in an order that all learners share."""
         size, tasks = self.settings["batch_size"], range(len(self.pool.tasks))
         orders = [permutation(own) for permutation, own in zip(permutations, self.train.sizes, strict=True)]
-        by_task = [[order[self.owner[k, order] == i] for i in tasks] for k, order in enumerate(orders)]
+        by_task = [[self._whole(order[self.owner[k, order] == i]) for i in tasks] for k, order in enumerate(orders)]
         turns = self.turns.permutation(np.repeat(tasks, [-(-len(own) // size) for own in by_task[0]]))
         done, batches = dict.fromkeys(tasks, 0), []
         for i in turns.tolist():
@@ -198,6 +198,15 @@ class _MultitaskRun(Run):
             present.append(np.arange(longest) < np.array([len(part) for part in parts])[:, None])
         lengths = [own.shape[1] for own in rows]
         return batches_of(np.concatenate(rows, axis=1), np.concatenate(present, axis=1), lengths, self.train.device)
+
+    def _whole(self, rows: np.ndarray) -> np.ndarray:
+        return rows[: one_epoch.images(len(rows), self.settings)]
+
+    def _seen(self) -> list[int]:
+        if self.manner.batches == "mixed":
+            return super()._seen()
+        counts = [np.bincount(self.owner[k, :own]) for k, own in enumerate(self.train.sizes)]
+        return [sum(one_epoch.images(int(count), self.settings) for count in own) for own in counts]
 
     def _losses(self, prompts: Prompts, batch: ImageBatch) -> Tensor:
         features, labels = self.train.features(prompts, batch), self.train.labels_at(batch.rows)

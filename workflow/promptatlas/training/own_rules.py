@@ -56,9 +56,11 @@ class OwnLoss:
     """The loss of a method, and how its gradient comes of it, for K learners."""
 
     def __init__(
-        self, method: str, learners: BatchedLearners, backbone: Backbone, tasks: Sequence[Any], frozen: Callable[[], Tensor]
-    ) -> None:
-        """tasks: those whose classes lie side by side; frozen: gives the image features of all draws (K, N, e) without a prompt."""
+        self, method: str, learners: BatchedLearners, backbone: Backbone, tasks: Sequence[Any], frozen: Callable[[], Tensor],
+        anew: Callable[[Tensor], Tensor] | None = None,
+    ) -> None:  # fmt: skip
+        """tasks: those whose classes lie side by side; frozen: gives the image features of all draws (K, N, e) without a prompt; anew: in
+        its place, where they are others in every epoch, gives those (K, B, e) of rows (K, B)."""
         self.method, self.learners = method, learners
         module: Any = learners.template_module
         self.caller, self.combine = _Caller(module), getattr(module, "combine", None)
@@ -68,10 +70,11 @@ class OwnLoss:
         self.begin()
         self.teacher_text: Tensor | None = None
         self.teacher_image: Tensor | None = None
+        self.anew = anew
         if hasattr(module, "teacher"):
             with torch.no_grad():
                 self.teacher_text = torch.cat([module.teacher(backbone, one.class_names, one.templates) for one in tasks])
-            self.teacher_image = frozen()
+            self.teacher_image = None if anew else frozen()
 
     def losses(
         self, classifier: PromptedClassifier, prompts: Prompts, image: Tensor, rows: Tensor, labels: Tensor, weights: Tensor, classes: slice
@@ -83,10 +86,11 @@ class OwnLoss:
         """
         if prompts.meta:
             raise UserError(f"method {self.method}: a loss of its own needs class features that are the same for all images.")
+        known = None if self.teacher_text is None else self._known(image, rows)
         text, size, image = classifier.class_features(prompts), rows.shape[1], classifier.adapted(prompts, image)
         given = {"logits": classifier.logits(image, text), "text": text, "image": image, "labels": labels}
-        if self.teacher_text is not None and self.teacher_image is not None:
-            given["teacher_image"] = self.teacher_image[torch.arange(len(rows), device=rows.device).unsqueeze(1), rows]
+        if known is not None:
+            given["teacher_image"] = known
         # What all learners have in common has one row.
         own = {name: value for name, value in given.items() if len(value) == len(rows)}
         every = {name: value[0] for name, value in given.items() if name not in own}
@@ -99,6 +103,12 @@ class OwnLoss:
         means = [(each * weights).sum(1) / weights.sum(1) for each in vmap(one)(self.learners.parameters, own)]
         self._watch("loss", given["logits"].isfinite().all(), *means)
         return means[0] if self.combine is None else torch.stack(means)
+
+    def _known(self, image: Tensor, rows: Tensor) -> Tensor:
+        """The frozen model's features (K, B, e) of the images: those that a method without visual prompts sees."""
+        if self.teacher_image is not None:
+            return self.teacher_image[torch.arange(len(rows), device=rows.device).unsqueeze(1), rows]
+        return self.anew(rows) if self.anew and self.learners.visual else image
 
     def _checked(self, found: Any, size: int) -> tuple[Tensor, ...]:
         parts = found if isinstance(found, tuple) else (found,)

@@ -27,7 +27,7 @@ from promptatlas.base import memory
 from promptatlas.base.errors import UserError
 from promptatlas.base.rng import named_rng, torch_rng
 from promptatlas.base.stage import through
-from promptatlas.methods import module_class
+from promptatlas.methods import module_class, one_epoch
 from promptatlas.tasks import metrics
 from promptatlas.training import selection
 from promptatlas.training.image_batch import ImageBatch, Step, batches_of
@@ -71,17 +71,18 @@ def tune_shared(backbone: Backbone, method: str, settings: dict, tasks: list[Sha
     steps = learner.module.released_steps if settings.get("steps") == "as_released" else 1
     optimizer = optimiser(settings, list(learner.module.parameters()))
     best: Best[tuple[int, dict[str, Tensor]]] = selection.epochs(settings)
-    history, order = [], named_rng("order", method, seed)
+    history, order, every = [], named_rng("order", method, seed), len(learner.owner)
+    seen = one_epoch.images(every, settings)
     for epoch in through(range(settings["epochs"]), "epoch"):
         rate = learning_rate(settings, epoch * steps)
         optimizer.rate = rate
         total = torch.zeros((), dtype=torch.float64, device=backbone.device)
-        for rows, batch in learner.batches(order.permutation(len(learner.owner)), settings["batch_size"]):
+        for rows, batch in learner.batches(order.permutation(every)[:seen], settings["batch_size"]):
             value = learner.step(rows, batch, optimizer.zero_grad)
             for _ in range(steps):
                 optimizer.step()
             total += value.double() * len(rows)  # stays on the device: no step waits for the one before
-        mean = total.item() / len(learner.owner)
+        mean = total.item() / seen
         if not np.isfinite(mean):
             raise UserError(f"{method}: the loss is not a number; lower settings.{method}.learning_rate.")
         score = learner.validate()

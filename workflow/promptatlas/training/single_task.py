@@ -26,12 +26,14 @@ from promptatlas.base import memory
 from promptatlas.base.errors import UserError
 from promptatlas.base.rng import named_rng
 from promptatlas.base.stage import through
+from promptatlas.methods import one_epoch
 from promptatlas.methods.losses import cross_entropy
 from promptatlas.records.prompt_file import TunedPrompt
 from promptatlas.tasks import metrics
 from promptatlas.tasks.draws import Draw
 from promptatlas.tasks.prepared import PreparedTask
 from promptatlas.training import own_rules, selection
+from promptatlas.training.augmentation import Crops, cropped
 from promptatlas.training.image_batch import ImageBatch, Step, batches_of
 from promptatlas.training.learners import BatchedLearners
 from promptatlas.training.micro_batches import in_micro_batches
@@ -61,7 +63,7 @@ def tune_task(
     starts: list[TunedPrompt] | None = None,
 ) -> list[TunedPrompt]:
     """Learner k is tuned on draws[k] with the random number generators of seeds[k], from starts[k] if given. Returns K trained prompts."""
-    steps = [-(-len(draw.train) // settings["batch_size"]) for draw in draws]
+    steps = [one_epoch.steps(len(draw.train), settings) for draw in draws]
 
     def run(chosen: list[int], learners: BatchedLearners) -> Run:
         return Run(backbone, method, settings, task, [draws[k] for k in chosen], [seeds[k] for k in chosen], learners)
@@ -124,9 +126,16 @@ class Run:
         with torch.no_grad():
             self.classifier = PromptedClassifier(backbone, task.task.class_names, learners.prompts())
         inputs = FeatureDraws if not learners.visual else ImageDraws
-        self.train = inputs(backbone, self.classifier, task, "train", [draw.train for draw in draws])
+        self.train = self._trained_on(backbone, task, [draw.train for draw in draws])
         self.validation = inputs(backbone, self.classifier, task, draws[0].validation_split, [draw.validation for draw in draws])
         self._bring(backbone, task, [task.task], [draw.train for draw in draws])
+
+    def _trained_on(self, backbone: Backbone, task: Looked, indices: list[np.ndarray]) -> FeatureDraws | ImageDraws:
+        if self.settings.get("augmentation", "none") == "none":
+            return (ImageDraws if self.learners.visual else FeatureDraws)(backbone, self.classifier, task, "train", indices)
+        generators = [named_rng("crops", self.task.name, seed) for seed in self.seeds]
+        crops = Crops(generators, [len(own) for own in indices], backbone.vision.image_size, backbone.device)
+        return ImageDraws(backbone, self.classifier, task, "train", indices, crops)
 
     def _bring(self, backbone: Backbone, task: Looked, tasks: Sequence[Any], indices: list[np.ndarray]) -> None:
         """What the method itself brings to its training. tasks: those whose classes lie side by side in `task`."""
@@ -138,7 +147,8 @@ class Run:
         module: Any = self.learners.template_module
         self.by_image = methods.is_by_image(self.method)
         own_rules.require_whole(self.method, module)
-        self.own_loss = OwnLoss(self.method, self.learners, backbone, tasks, frozen) if hasattr(module, "loss") else None
+        anew = self.train.frozen if isinstance(self.train, ImageDraws) and self.train.crops else None
+        self.own_loss = OwnLoss(self.method, self.learners, backbone, tasks, frozen, anew) if hasattr(module, "loss") else None
         self.epoch_mean = EpochMean(self.method, module.epoch_weight, self.settings["epochs"]) if hasattr(module, "epoch_weight") else None
         self.kept = self.learners.parameters
 
@@ -178,13 +188,14 @@ class Run:
         ]
 
     def _epoch(self, optimizer: Optimiser, orders: list[np.random.Generator], step: Step) -> list[float]:
-        """One pass over each draw by `_step`, started as `step`; returns each learner's mean loss over its examples."""
+        """One pass over each draw by `_step`, started as `step`; returns each learner's mean loss over the examples that it saw."""
         totals = torch.zeros(len(self.seeds), device=self.train.device)
+        self.train.begin()
         for batch in self._batches([order.permutation for order in orders]):
             optimizer.zero_grad()
             totals += step(batch)  # stays on the device: no step waits for the one before
             optimizer.step()
-        means = (totals.cpu() / torch.tensor(self.train.sizes)).tolist()
+        means = (totals.cpu() / torch.tensor(self._seen())).tolist()
         self._converge("loss is not a number", np.isfinite(means))
         return means
 
@@ -204,7 +215,7 @@ class Run:
         Memory that runs out is enough for fewer images at once where they take most of it; a method's own loss may see all of them.
         """
         count, learners = batch.on_host.shape[1], len(self.seeds)
-        if not (self.learners.visual or self.by_image) or (self.own_loss and not self.own_loss.separable):
+        if not (self.train.sees or self.by_image) or (self.own_loss and not self.own_loss.separable):
             self._forget()
             losses = self._piece(batch, slice(count))
         else:
@@ -245,7 +256,11 @@ class Run:
             raise UserError(f"{self.method} on {self.task.name}: the {what}; {known or lower}.")
 
     def _batches(self, permutations: list) -> Iterator[ImageBatch]:
-        return self.train.batches(self.settings["batch_size"], permutations, self.equal_batches)
+        return self.train.batches(self.settings["batch_size"], permutations, self.equal_batches, self._seen())
+
+    def _seen(self) -> list[int]:
+        """How many examples of each draw an epoch has."""
+        return [one_epoch.images(count, self.settings) for count in self.train.sizes]
 
     @property
     def equal_batches(self) -> bool:
@@ -304,16 +319,23 @@ class _Draws:
         self.labels = torch.from_numpy(self.truth).to(device)
         self.learner = torch.arange(len(indices), device=device).unsqueeze(1)
 
-    def batches(self, size: int, permutations: list | None = None, equal: bool = False) -> Iterator[ImageBatch]:
-        """Each draw once, `size` examples at a time. equal: the last batch is as large as the others, by examples of weight 0."""
-        longest = max(self.sizes)
+    def batches(
+        self, size: int, permutations: list | None = None, equal: bool = False, seen: list[int] | None = None
+    ) -> Iterator[ImageBatch]:
+        """Each draw once, `size` examples at a time. equal: the last batch is as large as the others, by examples of weight 0. seen: how
+        many of each draw, the first of its order; all if not given."""
+        seen = seen or self.sizes
+        longest = max(seen)
         padded = -longest % size if equal and longest > size else 0
         order = np.zeros((len(self.sizes), longest + padded), dtype=np.int64)
         for k, own in enumerate(self.sizes):
-            order[k, :own] = permutations[k](own) if permutations else np.arange(own)
-        present = np.arange(order.shape[1]) < np.array(self.sizes)[:, None]
+            order[k, : seen[k]] = (permutations[k](own) if permutations else np.arange(own))[: seen[k]]
+        present = np.arange(order.shape[1]) < np.array(seen)[:, None]
         lengths = [min(size, order.shape[1] - start) for start in range(0, order.shape[1], size)]
         return batches_of(order, present, lengths, self.device)
+
+    def begin(self) -> None:
+        """To be called before an epoch."""
 
     def labels_at(self, rows: Tensor) -> Tensor:
         """Labels (K, B) or, multi-label, (K, B, C)."""
@@ -322,6 +344,8 @@ class _Draws:
 
 class FeatureDraws(_Draws):
     """For text-only methods: the frozen image features, computed once, (K, N, embed_dim)."""
+
+    sees = False  # whether a step reads images
 
     def __init__(self, backbone: Backbone, classifier: PromptedClassifier, task: Looked, split: str, indices: list) -> None:
         super().__init__(task, split, indices, backbone.device)
@@ -342,26 +366,52 @@ class FeatureDraws(_Draws):
 
 
 class ImageDraws(_Draws):
-    """For methods with visual prompts: uint8 images of all draws, each held once, embedded again at every step."""
+    """For methods with visual prompts, and for all with crops: uint8 images of all draws, each held once, embedded again at every
+    step."""
 
-    def __init__(self, backbone: Backbone, classifier: PromptedClassifier, task: Looked, split: str, indices: list) -> None:
+    sees = True
+    crops: Crops | None = None
+
+    def __init__(
+        self, backbone: Backbone, classifier: PromptedClassifier, task: Looked, split: str, indices: list, crops: Crops | None = None
+    ) -> None:
         super().__init__(task, split, indices, backbone.device)
-        self.backbone, self.classifier = backbone, classifier
+        self.backbone, self.classifier, self.crops = backbone, classifier, crops
         unique, inverse = np.unique(self.rows, return_inverse=True)
         self.images = backbone.vision.resized(task.images(split)[unique])
         self.which = inverse.reshape(self.rows.shape)
         self.where = torch.from_numpy(self.which).to(backbone.device)
 
     def features(self, prompts: Prompts, batch: ImageBatch) -> Tensor:
-        vision, which = self.backbone.vision, self.where[self.learner, batch.rows]
+        if prompts.visual is None:
+            return self.frozen(batch.rows)
+        which = self.where[self.learner, batch.rows]
         if self.alike(batch):  # what no prompt changes runs once
             which = which[:1]
         with torch.no_grad():
-            tokens = vision.embed(vision.normalise(self.images[which.flatten()])).unflatten(0, which.shape)
+            tokens = self.backbone.vision.embed(self._read(which, batch.rows)).unflatten(0, which.shape)
         return self.classifier.image_features(prompts, tokens)
+
+    @torch.no_grad()
+    def frozen(self, rows: Tensor) -> Tensor:
+        """Unit image features (K, B, embed_dim) without a prompt."""
+        return self.backbone.vision.encode(self._read(self.where[self.learner, rows], rows)).unflatten(0, rows.shape)
+
+    def _read(self, which: Tensor, rows: Tensor) -> Tensor:
+        """Normalised images (n, 3, R, R), those numbered `which`, as rows (K, B) have them in this epoch."""
+        images = self.images[which.flatten()]
+        if self.crops is not None:
+            images = cropped(images, self.crops.boxes[self.learner, rows].flatten(0, 1))
+        return self.backbone.vision.normalise(images)
+
+    def begin(self) -> None:
+        if self.crops is not None:
+            self.crops.draw()
 
     def alike(self, batch: ImageBatch) -> bool:
         """Whether all learners look at the same images."""
+        if self.crops is not None:
+            return False
         which = np.take_along_axis(self.which, batch.on_host, axis=1)
         return bool((which == which[:1]).all())
 
