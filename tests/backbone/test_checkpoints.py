@@ -308,7 +308,9 @@ def test_a_folder_that_describes_another_model_is_refused_even_if_its_weights_fi
 
 def test_other_libraries_forms_and_other_contents_are_refused(tmp_path):
     torch.save({"vision_model.post_layernorm.weight": torch.ones(3)}, tmp_path / "a.bin")
-    assert_refused("ViT-B-16", tmp_path / "a.bin", tmp_path, "a.bin", "transformers library's form", "open_clip's form")
+    assert_refused(
+        "ViT-B-16", tmp_path / "a.bin", tmp_path, "a.bin does not hold the weights of 'ViT-B-16'", "visual.ln_post.weight is 3 and not 96"
+    )
     torch.save([torch.ones(3)], tmp_path / "b.pt")
     assert_refused("ViT-B-16", tmp_path / "b.pt", tmp_path, "b.pt holds no state dict")
 

@@ -1,5 +1,5 @@
 """Published and local files of weights as one flat state dict: OpenAI's archives, open_clip's training checkpoints,
-bare state dicts, safetensors.
+bare state dicts, safetensors, also under the names of the transformers library.
 """
 
 from __future__ import annotations
@@ -11,16 +11,16 @@ from safetensors import SafetensorError
 from safetensors.torch import load_file
 from torch import Tensor
 
-from promptatlas.backbone import torch_files
+from promptatlas.backbone import torch_files, transformers_weights
 from promptatlas.base.errors import UserError
 
 _OPENAI = {"input_resolution", "context_length", "vocab_size"}  # numbers that OpenAI's code stores among its weights
-_UNUSED = {"attn_mask", "logit_bias", "num_batches_tracked"}  # nothing that enters a feature
+_UNUSED = {"attn_mask", "logit_bias", "num_batches_tracked", "position_ids"}  # nothing that enters a feature
 
 
 @dataclass(frozen=True)
 class Checkpoint:
-    """weights: name -> tensor as published, in the file's precision; openai: whether OpenAI's own code wrote them."""
+    """weights: open_clip's name -> tensor as published, in the file's precision; openai: whether OpenAI's own code wrote them."""
 
     weights: dict[str, Tensor]
     openai: bool
@@ -40,7 +40,7 @@ def read(path: Path) -> Checkpoint:
     if not weights:
         raise UserError(f"backbone: {path} holds no state dict; give a file of weights that open_clip can load.")
     openai = set(weights) >= _OPENAI
-    weights = {key: value for key, value in used(weights).items() if key not in _OPENAI}
+    weights = transformers_weights.renamed({key: value for key, value in used(weights).items() if key not in _OPENAI})
     if "logit_scale" in weights:
         weights["logit_scale"] = weights["logit_scale"].reshape(())  # some checkpoints keep it as a list of one
     return Checkpoint(weights, openai)
@@ -74,11 +74,6 @@ def fitting(checkpoint: Checkpoint, shapes: dict[str, tuple[int, ...]], path: Pa
     other = [name for name in shapes if name in weights and tuple(weights[name].shape) != shapes[name]]
     if not (missing or extra or other):
         return weights
-    if any(name.startswith(("vision_model.", "text_model.")) for name in weights):
-        raise UserError(
-            f"backbone: {path} is in the transformers library's form; give the same weights in open_clip's form "
-            "(open_clip_model.safetensors)."
-        )
     parts = []
     if other:
         name = other[0]

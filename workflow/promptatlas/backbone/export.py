@@ -50,8 +50,9 @@ def open_clip_model(config: dict) -> open_clip.CLIP:
 def export(model: str, pretrained: str, folder: str | Path) -> Architecture:
     """Writes the folder and returns what it says of the model.
 
-    model: "mini" for the shipped small CLIP, a name that open_clip knows, or `local-dir:<folder>`;
-    pretrained: a tag of open_clip's, a file or a folder with one. Raises UserError for unknown names, models of an
+    model: "mini" for the shipped small CLIP, a name that open_clip knows, `local-dir:<folder>` or
+    `hf-hub:<owner>/<name>`; pretrained: a tag of open_clip's, a file, a folder with one, or `hf-hub:<owner>/<name>/<file>`.
+    Raises UserError for unknown names, models of an
     unsupported kind, damaged weights and weights of another model.
     """
     if model == "mini":
@@ -76,14 +77,19 @@ def described(model: str, pretrained: str) -> Architecture:
 
 def fetch(model: str, pretrained: str) -> Path:
     """The file of weights on this machine, downloaded if it is a tag that is not in open_clip's cache yet."""
+    kinds.bring(model)
     source = origin(model, pretrained)
+    if source.hub:
+        for name in (publishers.VOCABULARY, *publishers.NAMES) if source.of_transformers else ():
+            source.hub.repository.brought([name])
+        return _sound(source.hub.fetched())
     return source.path or _download(model, source.named, dict(published.entry(model, source.named)))
 
 
 def _published(model: str, pretrained: str) -> tuple[Architecture, dict[str, Tensor], Tokenizer]:
+    path = fetch(model, pretrained)
     source, config = origin(model, pretrained), kinds.config(model)
     listed = dict(published.entry(model, source.tag)) if source.tag else {}
-    path = fetch(model, pretrained)
     checkpoint = checkpoints.read(path)
     described = kinds.described(source.description) if source.description else {}
     if not (listed or described or checkpoint.openai):
@@ -100,8 +106,11 @@ def _published(model: str, pretrained: str) -> tuple[Architecture, dict[str, Ten
     vocabulary = config["text_cfg"].get("vocab_size", TEXT["vocab_size"])
     held = checkpoint if words == SIGLIP else checkpoint.flat("multimodal_cfg" in config)
     weights = checkpoints.fitting(held, shapes(architecture, vocabulary), path, model)
-    foreign = publishers.tokenizer(words, TEXT | config["text_cfg"], path.parent) if words in FOREIGN_WORDS else None
-    return architecture, weights, foreign or tokenizer()
+    if words in FOREIGN_WORDS:
+        return architecture, weights, publishers.tokenizer(words, TEXT | config["text_cfg"], path.parent)
+    if source.of_transformers:
+        publishers.require_clips(tokenizer(), source.beside.parent)
+    return architecture, weights, tokenizer()
 
 
 def _download(model: str, tag: str, published: dict) -> Path:
@@ -112,6 +121,11 @@ def _download(model: str, tag: str, published: dict) -> Path:
             f"backbone.pretrained: the weights {tag!r} of {model!r} are not here and cannot be fetched ({one_line(error)}); "
             f"name a file of weights: on a machine with a network {_by_hand(model, published)}."
         ) from error
+    return _sound(path)
+
+
+def _sound(path: Path) -> Path:
+    """The same, if its content has the hash that the hub's cache names it by. Raises UserError."""
     kept = path.resolve()
     if re.fullmatch(r"[0-9a-f]{64}", kept.name) and sha256(kept) != kept.name:  # how the hub's cache names what it keeps
         raise UserError(f"backbone.pretrained: {kept} is not what its name, a SHA-256, says; delete the file and run again.")
@@ -280,7 +294,9 @@ def _resnet(vision: dict) -> dict:
 
 
 def _siglip(vision: dict) -> dict:
-    """From timm's model of that name, built without memory."""
+    """From timm's model of that name, built without memory, where no sizes are said."""
+    if "timm_model_name" not in vision:
+        return _vit(vision) | {"vision_tanh": bool(vision.get("act_kwargs"))}
     with torch.device("meta"):
         trunk: Any = timm.create_model(vision["timm_model_name"], num_classes=0, global_pool="map")
     block = trunk.blocks[0]

@@ -1,11 +1,13 @@
-"""What a model name stands for, read from open_clip's own descriptions of its models, or from `open_clip_config.json`
-in a folder, without importing open_clip or torch: a wrong name is told before any job.
+"""What a model name stands for, read from open_clip's own descriptions of its models, or from `open_clip_config.json` or
+the `config.json` of the transformers library in a folder, without importing open_clip or torch: a wrong name is told before any job.
 """
 
 import json
 from functools import cache
 from pathlib import Path
 
+from promptatlas.backbone import transformers_config
+from promptatlas.backbone.hub import HUB, Repository
 from promptatlas.backbone.parts import CAUSAL, TEXT, VISION, WHOLE, Parts, parts
 from promptatlas.base.errors import UserError
 from promptatlas.base.messages import shown, suggest
@@ -15,6 +17,7 @@ MINI = Path(__file__).parent / "mini"
 LOCAL = "local-dir:"
 CONFIG = "open_clip_config.json"
 MINI_PARTS = Parts("vit", CAUSAL)
+_DESCRIPTIONS = (CONFIG, transformers_config.CONFIG)
 
 
 @cache
@@ -30,19 +33,55 @@ def _descriptions() -> Path:
 def config(model: str) -> dict:
     """open_clip's description of a model: `embed_dim`, `vision_cfg`, `text_cfg`, `quick_gelu` where it is set.
 
-    model: a name that open_clip knows, or `local-dir:<folder>`. Raises UserError for an unknown name, and for a
-    description that cannot be read.
+    model: a name that open_clip knows, `local-dir:<folder>`, or `hf-hub:<owner>/<name>` of which the description is in the hub's cache
+    (`bring`). Raises UserError for an unknown name, and for a description that is not here or cannot be read.
     """
-    if model.startswith(LOCAL):
-        return described(Path(model.removeprefix(LOCAL)) / CONFIG)["model_cfg"]
+    if model.startswith((LOCAL, HUB)):
+        folder = folder_with(model)
+        return described(beside(folder) or folder / CONFIG)["model_cfg"]
     if model not in names():
         hint = suggest(model, names(), "`open_clip.list_models()` lists the known ones.")
         raise UserError(f"backbone.model: open_clip knows no model {shown(model)}; {hint}")
     return json.loads((_descriptions() / f"{model}.json").read_text())
 
 
+def folder_with(model: str) -> Path:
+    """Where the description of a model lies that brings its own weights: its folder, or its part of the hub's cache."""
+    if model.startswith(LOCAL):
+        return Path(model.removeprefix(LOCAL))
+    repository = Repository.of(model.removeprefix(HUB))
+    if found := repository.cached(_DESCRIPTIONS):
+        return found.parent
+    raise repository.away(_DESCRIPTIONS, "nothing may be downloaded, or it was not asked for")
+
+
+def bring(model: str) -> None:
+    """See that what describes a model is here, if it is on the hub. Raises UserError if that cannot be fetched."""
+    if not model.startswith(HUB):
+        return
+    repository = Repository.of(model.removeprefix(HUB))
+    if repository.cached(_DESCRIPTIONS) or repository.brought([CONFIG]):
+        return
+    repository.brought(transformers_config.IMAGE_FILES)  # before what says that all is there
+    if not repository.brought([transformers_config.CONFIG]):
+        raise repository.away(_DESCRIPTIONS, "it has neither")
+
+
+def called(model: str) -> str:
+    """How tables and cards call it: without the folders of this machine."""
+    return Path(model.removeprefix(LOCAL)).name if model.startswith(LOCAL) else model.removeprefix(HUB)
+
+
+def beside(folder: Path) -> Path | None:
+    """The description of weights in a folder: open_clip's or, where there is none, that of the transformers library."""
+    ours, theirs = folder / CONFIG, folder / transformers_config.CONFIG
+    return ours if ours.is_file() else theirs if transformers_config.is_theirs(theirs) else None
+
+
 def described(path: Path) -> dict:
-    """`model_cfg` and `preprocess_cfg` of an `open_clip_config.json`. Raises UserError if it cannot be read."""
+    """`model_cfg` and `preprocess_cfg` of a description. Raises UserError if it cannot be read, or is of no model that is served."""
+    if path.name == transformers_config.CONFIG:
+        return transformers_config.described(path)
     try:
         read = json.loads(path.read_text())
     except (OSError, ValueError) as error:

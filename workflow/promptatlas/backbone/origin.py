@@ -1,4 +1,4 @@
-"""Where the weights of a model come from: a tag that open_clip publishes, a file, or a folder. Reads names and paths
+"""Where the weights of a model come from: a tag that open_clip publishes, a file, a folder, or the Hugging Face hub. Reads names and paths
 only, without torch, so that a wrong one is told before any job.
 """
 
@@ -6,7 +6,8 @@ from dataclasses import dataclass
 from os.path import expanduser, isdir, isfile  # those of Path fail for names that no file can have
 from pathlib import Path
 
-from promptatlas.backbone import kinds
+from promptatlas.backbone import kinds, transformers_config
+from promptatlas.backbone.hub import HUB, Held, Repository
 from promptatlas.backbone.published import tags
 from promptatlas.base.errors import UserError
 from promptatlas.base.messages import plain, shown, suggest
@@ -21,11 +22,13 @@ _ENDINGS = (".safetensors", ".bin", ".pt", ".pth")
 
 @dataclass(frozen=True)
 class Origin:
-    """Weights by a tag (then `path` is None) or in a file; description: the `open_clip_config.json` beside it."""
+    """Weights by a tag, in a file (`path`), or on the hub; description: the `open_clip_config.json` beside it, or the
+    `config.json` of the transformers library."""
 
     tag: str | None = None
     path: Path | None = None
     description: Path | None = None
+    hub: Held | None = None
 
     @property
     def named(self) -> str:
@@ -40,22 +43,38 @@ class Origin:
         return self.description
 
     @property
+    def of_transformers(self) -> bool:
+        """Whether the transformers library wrote the description."""
+        return self.description is not None and self.description.name == transformers_config.CONFIG
+
+    @property
     def files(self) -> list[Path]:
-        """What is read on this machine: a change of these makes the exported backbone stale."""
-        return [path for path in (self.path, self.description) if path is not None]
+        """What is read on this machine: a change of these makes the exported backbone stale. The hub's files are of one commit."""
+        if self.hub:
+            return []
+        images = transformers_config.images_file(self.beside) if self.of_transformers else None
+        return [path for path in (self.path, self.description, images) if path is not None]
 
 
 def origin(model: str, pretrained: str) -> Origin:
     """Where the weights come from.
 
-    model: open_clip's name, or `local-dir:<folder>`, which brings its own weights and makes `pretrained` meaningless;
-    pretrained: a tag, a file, or a folder with one. Raises UserError for an unknown or unsupported model, an unknown
+    model: open_clip's name, or `local-dir:<folder>` or `hf-hub:<owner>/<name>`, which bring their own weights and make `pretrained`
+    meaningless; pretrained: a tag, a file, a folder with one, or `hf-hub:<owner>/<name>/<file>`.
+    Raises UserError for an unknown or unsupported model, an unknown
     tag, a missing file, a folder without weights or with several files of which none has a usual name.
     """
     if reason := kinds.sentence(model):
         raise UserError(reason)
     if model.startswith(kinds.LOCAL):
         return _in_folder(Path(model.removeprefix(kinds.LOCAL)))
+    if model.startswith(HUB):
+        return _on_hub(model)
+    if pretrained.startswith(HUB):
+        owner, name, file = [*pretrained.removeprefix(HUB).split("/", 2), "", ""][:3]
+        if not file:
+            raise UserError(f"backbone.pretrained: {plain(pretrained)} names no file; write {HUB}<owner>/<name>/<file>.")
+        return Origin(hub=Held(Repository.of(f"{owner}/{name}"), (file,)))
     known = tags(model)
     tag = pretrained.lower().replace("-", "_")
     if tag in known:
@@ -64,8 +83,7 @@ def origin(model: str, pretrained: str) -> Origin:
     if isdir(path):
         return _in_folder(path)
     if isfile(path):
-        beside = path.parent / kinds.CONFIG
-        return Origin(path=path, description=beside if path.name in _PREFERRED and beside.is_file() else None)
+        return Origin(path=path, description=kinds.beside(path.parent) if path.name in _PREFERRED else None)
     if path.suffix in _ENDINGS or len(path.parts) > 1:
         raise UserError(f"backbone.pretrained: the file {plain(pretrained)} does not exist.")
     advice = _advice(model, tag)
@@ -80,10 +98,16 @@ def _advice(model: str, tag: str) -> str:
     return suggest(tag, known, listed)
 
 
+def _on_hub(model: str) -> Origin:
+    """Weights of the commit that the description is of."""
+    folder = kinds.folder_with(model)
+    repository = Repository.of(model.removeprefix(HUB))
+    return Origin(description=kinds.beside(folder), hub=Held(Repository(repository.name, folder.name), _PREFERRED))
+
+
 def _in_folder(folder: Path) -> Origin:
     if not isdir(folder):
         raise UserError(f"backbone: the folder {plain(folder)} does not exist.")
-    description = folder / kinds.CONFIG
     held = sorted(path for path in folder.iterdir() if path.suffix in _ENDINGS)
     preferred = [folder / name for name in _PREFERRED if folder / name in held]
     if not held:
@@ -91,4 +115,4 @@ def _in_folder(folder: Path) -> Origin:
     if not preferred and len(held) > 1:
         names = ", ".join(path.name for path in held)
         raise UserError(f"backbone: the folder {folder} holds several files of weights ({names}); name one of them.")
-    return Origin(path=(preferred or held)[0], description=description if description.is_file() else None)
+    return Origin(path=(preferred or held)[0], description=kinds.beside(folder))

@@ -11,6 +11,7 @@ from typing import Any
 VISION = {"layers": 12, "width": 768, "head_width": 64, "mlp_ratio": 4.0, "patch_size": 16, "image_size": 224}
 TEXT = {"context_length": 77, "vocab_size": 49408, "width": 512, "heads": 8, "layers": 12, "mlp_ratio": 4.0}
 SIGLIP_VISION = {"image_size", "timm_model_name", "timm_model_pretrained", "timm_pool", "timm_proj"}
+MAP_VISION = {"pool_type": "map", "norm_kwargs": {"eps": 1e-6}}  # SigLIP's where timm is not what describes it
 CLIPA_VISION = {"no_ln_pre": True, "pool_type": "avg", "final_ln_after_pool": True}
 _USUAL = {
     "patch_dropout": 0, "output_tokens": False, "ls_init_value": None, "attentional_pool": False, "no_ln_pre": False,
@@ -72,6 +73,9 @@ def _image(vision: Mapping[str, Any], words: str) -> tuple[str, str]:
         name, pooled = vision["timm_model_name"], {"timm_pool": "map", "timm_proj": "none"}
         ours = "siglip" in name and words == SIGLIP and all(vision.get(key) == value for key, value in pooled.items())
         return "siglip" if ours and not vision.keys() - SIGLIP_VISION else "opaque", f"its image tower is {name!r} from the timm library"
+    mapped = words == SIGLIP and all(vision.get(key) == value for key, value in MAP_VISION.items())
+    if mapped and not _other(vision, {*VISION, *MAP_VISION, "act_kwargs"}, {}):
+        return "siglip", "its image tower is SigLIP's"
     if all(vision.get(key) == value for key, value in CLIPA_VISION.items()) and not _other(vision, {*VISION, *CLIPA_VISION}, {}):
         return "clipa", ""
     other = _other(vision, {*VISION, "patch_dropout"}, {"pool_type": "tok"})

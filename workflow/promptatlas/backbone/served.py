@@ -18,7 +18,7 @@ Written by `make docs` from open_clip's own list. `promptatlas models` prints th
 
 {count}
 Any of these names goes into `backbone.model` of a configuration, and a name of weights into `backbone.pretrained`; a file or a folder
-of weights serves in place of the latter ([published tasks and models](published.md#models)).
+of weights serves in place of the latter, and models from elsewhere serve, too ([published tasks and models](published.md#models)).
 
 * *text*: methods with prompts in the text tower, adapters, zero-shot scores and linear probes.
 * *text and visual*: all methods. Prompts can enter the image tower, and answers stay those of the published model to 1e-5.

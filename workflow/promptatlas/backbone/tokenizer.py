@@ -59,6 +59,10 @@ class Tokenizer:
     def write(self, path: Path) -> None:
         self._rust.save(str(path))
 
+    def vocabulary(self) -> dict[str, int]:
+        """Id of every word, with those of the start and the end."""
+        return self._rust.get_vocab()
+
     @lru_cache(maxsize=65536)  # noqa: B019 (a tokenizer lives as long as its process)
     def encode(self, text: str) -> list[int]:
         return self._rust.encode(self.clean(text), add_special_tokens=False).ids

@@ -320,7 +320,11 @@ def _import(options: argparse.Namespace) -> int:
 
 def _model_name(architecture: Any) -> str:
     """Without the folders of this machine, as prompts are given away."""
-    model, pretrained = (Path(part.removeprefix("local-dir:")).name for part in (architecture.name, architecture.pretrained))
+    from promptatlas.backbone import hub, kinds
+
+    model, pretrained = kinds.called(architecture.name), Path(architecture.pretrained).name
+    if architecture.name.startswith((kinds.LOCAL, hub.HUB)):
+        return model
     return model if pretrained in ("", model) else f"{model}/{pretrained}"
 
 

@@ -5,7 +5,8 @@ from pathlib import Path
 from typing import Any
 
 from promptatlas.backbone import preprocessing
-from promptatlas.backbone.kinds import LOCAL, MINI
+from promptatlas.backbone.hub import HUB
+from promptatlas.backbone.kinds import LOCAL, MINI, called
 from promptatlas.backbone.origin import origin
 
 
@@ -23,8 +24,8 @@ class BackboneChoice:
     @property
     def name(self) -> str:
         """How the tables call the frozen model."""
-        if self._model.startswith(LOCAL):
-            return Path(self._model.removeprefix(LOCAL)).name
+        if self._model.startswith((LOCAL, HUB)):
+            return called(self._model)
         return self._model if self._pretrained == self._model else f"{self._model}/{Path(self._pretrained).name}"
 
     @property

@@ -139,6 +139,8 @@ def _resolve_backbone(config: dict[str, Any]) -> None:
     """What follows from the model: how it is tuned and how it sees images. Wrong names and missing files end here."""
     model, pretrained = config["backbone"]["model"], config["backbone"]["pretrained"]
     if model != "mini":
+        if config["download"]:
+            kinds.bring(model)
         origin(model, pretrained)
     if config["preset"] == "auto":
         config["preset"] = "mini" if model == "mini" else "paper"

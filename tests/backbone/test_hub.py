@@ -1,0 +1,176 @@
+"""Models by their names on the Hugging Face hub, through a cache as its library keeps it; nothing here has a network."""
+
+import hashlib
+import json
+
+import huggingface_hub
+import pytest
+import torch
+from huggingface_hub import constants
+from huggingface_hub.errors import EntryNotFoundError, LocalEntryNotFoundError
+from safetensors.torch import save_file
+
+from promptatlas.backbone import export, kinds, load
+from promptatlas.backbone.hub import Repository
+from promptatlas.backbone.origin import origin
+from promptatlas.base.errors import UserError
+from promptatlas.study import configuration
+from promptatlas.study.study import Study
+from twins import TINY as WIDE
+
+TINY = WIDE | {"text_cfg": WIDE["text_cfg"] | {"width": 16}}
+FIRST, SECOND = "1" * 40, "2" * 40  # commits
+SEEN = {"mean": [0.5] * 3, "std": [0.25] * 3, "interpolation": "bilinear", "resize_mode": "squash"}
+DESCRIBED = {"open_clip_config.json": json.dumps({"model_cfg": TINY, "preprocess_cfg": SEEN}).encode()}
+
+
+@pytest.fixture
+def cache(tmp_path, monkeypatch):
+    """The hub's cache in a folder; nothing is downloaded."""
+    monkeypatch.setattr(constants, "HF_HUB_CACHE", str(tmp_path / "hub"))
+    monkeypatch.setattr(constants, "HF_HUB_OFFLINE", True)
+    return tmp_path / "hub"
+
+
+def kept(cache, name: str, files: dict[str, bytes], commit=FIRST, main=True):
+    """The files of a commit, whose contents are named by their hashes; returns the folder of the commit."""
+    root = cache / f"models--{name.replace('/', '--')}"
+    folder = root / "snapshots" / commit
+    for part in (root / "blobs", root / "refs", folder):
+        part.mkdir(parents=True, exist_ok=True)
+    for file, content in files.items():
+        blob = root / "blobs" / hashlib.sha256(content).hexdigest()
+        blob.write_bytes(content)
+        (folder / file).symlink_to(blob)
+    if main:
+        (root / "refs" / "main").write_text(commit)
+    return folder
+
+
+@pytest.fixture(scope="module")
+def tiny(tmp_path_factory):
+    """(state dict, file of it) of a tiny CLIP."""
+    torch.manual_seed(3)
+    weights, path = export.open_clip_model(TINY).state_dict(), tmp_path_factory.mktemp("tiny") / "weights.safetensors"
+    save_file(weights, path)
+    return weights, path.read_bytes()
+
+
+def test_a_name_on_the_hub_is_the_model_that_its_cache_holds(cache, tiny, tmp_path):
+    kept(cache, "me/tiny", DESCRIBED | {"open_clip_model.safetensors": tiny[1]})
+    export.export("hf-hub:me/tiny", "", tmp_path / "out")
+    found = load(tmp_path / "out")
+    assert torch.equal(found.vision.proj, tiny[0]["visual.proj"]) and torch.equal(found.text.text_projection, tiny[0]["text_projection"])
+    assert (found.architecture.mean, found.architecture.resize, found.architecture.interpolation) == ((0.5,) * 3, "squash", "bilinear")
+
+
+def test_a_study_takes_from_the_cache_how_the_model_sees_images_and_what_it_is_called(cache):
+    kept(cache, "me/tiny", DESCRIBED)
+    said = {"study": "s", "backbone": {"model": "hf-hub:me/tiny", "pretrained": "any"}, "methods": ["coop", "vpt"]}
+    config = configuration.complete(said)
+    study = Study(config)
+    assert (config["resize"], config["preset"], study.backbone.name, study.backbone.sources) == ("squash", "paper", "me/tiny", [])
+    assert study.backbone.interpolation == "bilinear"
+
+
+def test_weights_are_of_the_commit_of_their_description(cache, tiny):
+    kept(cache, "me/tiny", DESCRIBED | {"open_clip_model.safetensors": tiny[1]})
+    newer = kept(cache, "me/tiny", {"open_clip_config.json": json.dumps({"model_cfg": TINY}).encode()}, SECOND)
+    assert export.fetch("hf-hub:me/tiny@" + FIRST, "").parent.name == FIRST
+    with pytest.raises(UserError, match=r"of 'me/tiny' on the hub is not here and cannot be fetched"):
+        export.fetch("hf-hub:me/tiny", "")
+    (newer / "open_clip_model.safetensors").write_bytes(tiny[1])
+    assert export.fetch("hf-hub:me/tiny", "").parent.name == SECOND
+
+
+def test_a_file_on_the_hub_serves_as_weights_of_a_named_model(cache):
+    """As the publishers of RemoteCLIP keep theirs: several models in one repository, without a description."""
+    kept(cache, "me/remote", {"Remote-ViT-B-32.pt": b"weights"})
+    found = origin("ViT-B-32", "hf-hub:me/remote/Remote-ViT-B-32.pt")
+    assert found.description is None and found.files == []
+    assert export.fetch("ViT-B-32", "hf-hub:me/remote/Remote-ViT-B-32.pt").read_bytes() == b"weights"
+    with pytest.raises(UserError, match="names no file; write hf-hub:<owner>/<name>/<file>"):
+        origin("ViT-B-32", "hf-hub:me/remote")
+
+
+def test_a_text_tower_of_the_transformers_library_is_refused_before_its_weights_are_fetched(cache):
+    """As BiomedCLIP has it."""
+    text = {"hf_model_name": "microsoft/BiomedNLP-BiomedBERT-base-uncased-abstract", "context_length": 256}
+    kept(cache, "me/biomed", {"open_clip_config.json": json.dumps({"model_cfg": TINY | {"text_cfg": text}}).encode()})
+    with pytest.raises(
+        UserError, match="its text tower is 'microsoft/BiomedNLP-BiomedBERT-base-uncased-abstract' from the transformers library"
+    ):
+        export.fetch("hf-hub:me/biomed", "")
+
+
+def test_without_a_network_one_sentence_says_what_to_do(cache):
+    for look in (export.fetch, origin):
+        with pytest.raises(UserError) as caught:
+            look("hf-hub:me/tiny", "")
+        told = str(caught.value)
+        assert "hf download me/tiny" in told and str(cache / "models--me--tiny") in told and "local-dir:<folder>" in told
+        assert "\n" not in told
+
+
+@pytest.mark.parametrize("name", ["tiny", "me/tiny/more", "me/tiny@", "../x/y", "me/ti ny", ""])
+def test_what_is_no_name_on_the_hub_is_told(name):
+    with pytest.raises(UserError, match="is no name on the hub; write hf-hub:<owner>/<name>"):
+        Repository.of(name)
+
+
+def test_damaged_weights_in_the_cache_are_found(cache, tiny):
+    folder = kept(cache, "me/tiny", DESCRIBED | {"open_clip_model.safetensors": tiny[1]})
+    (folder / "open_clip_model.safetensors").resolve().write_bytes(tiny[1][:-1])
+    with pytest.raises(UserError, match="is not what its name, a SHA-256, says"):
+        export.fetch("hf-hub:me/tiny", "")
+
+
+def served(monkeypatch, cache, files: dict[str, bytes], broken: str = "") -> list[str]:
+    """A hub with these files of one commit; returns what is asked of it. At the file `broken` the network is gone."""
+    asked: list[str] = []
+
+    def answer(repository, name, revision, **_):
+        asked.append(name)
+        if name == broken:
+            raise LocalEntryNotFoundError("no network")
+        if name not in files:
+            raise EntryNotFoundError(f"404 {name}")
+        return str(kept(cache, repository, {name: files[name]}) / name)
+
+    monkeypatch.setattr(huggingface_hub, "hf_hub_download", answer)
+    return asked
+
+
+THEIRS = {"config.json": b'{"model_type": "clip"}', "preprocessor_config.json": b'{"image_mean": [0.5, 0.5, 0.5]}'}
+
+
+def test_a_description_is_fetched_once_and_with_it_how_images_are_seen(cache, monkeypatch):
+    asked = served(monkeypatch, cache, THEIRS)
+    kinds.bring("hf-hub:me/street")
+    assert asked == ["open_clip_config.json", "preprocessor_config.json", "config.json"]
+    kinds.bring("hf-hub:me/street")
+    assert len(asked) == 3
+    assert kinds.described(origin("hf-hub:me/street", "").beside)["preprocess_cfg"] == {"mean": [0.5] * 3}
+    export_weights = served(monkeypatch, cache, {"pytorch_model.bin": b"weights"})
+    assert export.fetch("hf-hub:me/street", "").name == "pytorch_model.bin"
+    assert {"vocab.json", "model.safetensors"} < {*export_weights}
+
+
+@pytest.mark.parametrize("broken", THEIRS)
+def test_what_a_broken_connection_leaves_is_not_taken_for_all(cache, monkeypatch, broken):
+    served(monkeypatch, cache, THEIRS, broken)
+    with pytest.raises(UserError, match="cannot be fetched"):
+        kinds.bring("hf-hub:me/street")
+    with pytest.raises(UserError, match="is not here"):
+        kinds.folder_with("hf-hub:me/street")
+
+
+def test_a_repository_without_model_or_weights_is_told(cache, monkeypatch):
+    served(monkeypatch, cache, {})
+    with pytest.raises(UserError, match="it has neither"):
+        kinds.bring("hf-hub:me/none")
+    served(monkeypatch, cache, DESCRIBED)
+    with pytest.raises(
+        UserError, match=r"has no weights \(open_clip_model.safetensors, .*name their file as `pretrained: hf-hub:me/some/<file>`"
+    ):
+        export.fetch("hf-hub:me/some", "")
