@@ -2,6 +2,7 @@
 
 import hashlib
 import json
+import socket
 
 import huggingface_hub
 import pytest
@@ -10,7 +11,7 @@ from huggingface_hub import constants
 from huggingface_hub.errors import EntryNotFoundError, LocalEntryNotFoundError
 from safetensors.torch import save_file
 
-from promptatlas.backbone import export, kinds, load
+from promptatlas.backbone import export, hub, kinds, load
 from promptatlas.backbone.hub import Repository
 from promptatlas.backbone.origin import origin
 from promptatlas.base.errors import UserError
@@ -29,6 +30,7 @@ def cache(tmp_path, monkeypatch):
     """The hub's cache in a folder; nothing is downloaded."""
     monkeypatch.setattr(constants, "HF_HUB_CACHE", str(tmp_path / "hub"))
     monkeypatch.setattr(constants, "HF_HUB_OFFLINE", True)
+    monkeypatch.setattr(hub, "unreachable", lambda: "")
     return tmp_path / "hub"
 
 
@@ -112,6 +114,22 @@ def test_without_a_network_one_sentence_says_what_to_do(cache):
         assert "\n" not in told
 
 
+def test_a_hub_that_cannot_be_reached_is_told_at_once(cache, monkeypatch):
+    def nowhere(*_, **__):
+        raise OSError("no route to host")
+
+    monkeypatch.undo()
+    monkeypatch.setattr(constants, "HF_HUB_CACHE", str(cache))
+    for name in hub._OTHER_WAYS:
+        monkeypatch.delenv(name, raising=False)
+    monkeypatch.setattr(socket, "create_connection", nowhere)
+    monkeypatch.setattr(huggingface_hub, "hf_hub_download", None)  # nobody asks it
+    with pytest.raises(UserError, match=r"cannot be fetched \(huggingface.co cannot be reached from here \(no route to host\)\)"):
+        kinds.bring("hf-hub:me/tiny")
+    monkeypatch.setenv("https_proxy", "http://proxy")
+    assert hub.unreachable() == ""
+
+
 @pytest.mark.parametrize("name", ["tiny", "me/tiny/more", "me/tiny@", "../x/y", "me/ti ny", ""])
 def test_what_is_no_name_on_the_hub_is_told(name):
     with pytest.raises(UserError, match="is no name on the hub; write hf-hub:<owner>/<name>"):
@@ -131,6 +149,7 @@ def served(monkeypatch, cache, files: dict[str, bytes], broken: str = "") -> lis
 
     def answer(repository, name, revision, **_):
         asked.append(name)
+        assert revision == ("main" if name in DESCRIPTIONS else FIRST)  # all else is of the commit of the description
         if name == broken:
             raise LocalEntryNotFoundError("no network")
         if name not in files:
@@ -141,6 +160,7 @@ def served(monkeypatch, cache, files: dict[str, bytes], broken: str = "") -> lis
     return asked
 
 
+DESCRIPTIONS = ("open_clip_config.json", "config.json", "preprocessor_config.json", "processor_config.json")
 THEIRS = {"config.json": b'{"model_type": "clip"}', "preprocessor_config.json": b'{"image_mean": [0.5, 0.5, 0.5]}'}
 
 

@@ -7,7 +7,9 @@ there, and all files of a model are of one commit.
 
 from __future__ import annotations
 
+import os
 import re
+import socket
 from collections.abc import Iterable
 from dataclasses import dataclass
 from pathlib import Path
@@ -16,8 +18,21 @@ from promptatlas.base.errors import UserError
 from promptatlas.base.messages import one_line, plain
 
 HUB = "hf-hub:"
+_HOST = "huggingface.co"
+_OTHER_WAYS = ("https_proxy", "HTTPS_PROXY", "all_proxy", "ALL_PROXY", "HF_ENDPOINT")
 _NAME = r"([\w.-]+/[\w.-]+)(?:@([\w.-]+))?"
 _SECONDS = 10  # that a hub which does not answer is waited for
+
+
+def unreachable() -> str:
+    """Why the hub cannot be reached from here; empty if it can, or if a proxy may know. The hub's library takes half a minute to tell."""
+    if any(os.environ.get(name) for name in _OTHER_WAYS):
+        return ""
+    try:
+        socket.create_connection((_HOST, 443), timeout=5).close()
+    except OSError as error:
+        return f"{_HOST} cannot be reached from here ({error})"
+    return ""
 
 
 @dataclass(frozen=True)
@@ -48,6 +63,8 @@ class Repository:
 
         if path := self.cached(names):
             return path
+        if reason := unreachable():
+            raise self.away(names, reason)
         for name in names:
             try:
                 return Path(hf_hub_download(self.name, name, revision=self.revision, etag_timeout=_SECONDS))

@@ -2,11 +2,11 @@
 
 import json
 import os
-import socket
 from collections import Counter
 from pathlib import Path
 from typing import Any
 
+from promptatlas.backbone import hub
 from promptatlas.base.errors import UserError
 from promptatlas.base.files import replace
 from promptatlas.base.progress import Say
@@ -14,9 +14,6 @@ from promptatlas.runs import changes
 from promptatlas.study.study import Study
 from promptatlas.tasks import readers
 from promptatlas.tasks.catalogue import TaskEntry
-
-HUB = "huggingface.co"
-PROXIES = ("https_proxy", "HTTPS_PROXY", "all_proxy", "ALL_PROXY", "HF_ENDPOINT")
 
 
 def fetch(study: Study, say: Say) -> None:
@@ -54,13 +51,8 @@ def _network(study: Study) -> tuple[bool, Counter[str]]:
     """Whether downloads are allowed and possible; without a network each would spend a minute to find out."""
     if not study.config["download"]:
         return False, Counter(["`download` is false in the configuration"])
-    if any(os.environ.get(name) for name in PROXIES):
-        return True, Counter()
-    try:
-        socket.create_connection((HUB, 443), timeout=5).close()
-    except OSError as error:
-        return False, Counter([f"{HUB} cannot be reached from here ({error})"])
-    return True, Counter()
+    reason = hub.unreachable()
+    return not reason, Counter([reason] if reason else [])
 
 
 def _downloaded(study: Study, entry: TaskEntry, say: Say, reasons: Counter[str]) -> dict[str, Any] | None:
