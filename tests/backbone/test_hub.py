@@ -176,6 +176,11 @@ def test_a_description_is_fetched_once_and_with_it_how_images_are_seen(cache, mo
     assert {"vocab.json", "model.safetensors"} < {*export_weights}
 
 
+def test_a_cache_that_somebody_brought_may_lack_what_the_repository_lacks(cache):
+    kept(cache, "me/street", THEIRS | {"model.safetensors": b"weights"})
+    assert export.fetch("hf-hub:me/street", "").read_bytes() == b"weights"
+
+
 @pytest.mark.parametrize("broken", THEIRS)
 def test_what_a_broken_connection_leaves_is_not_taken_for_all(cache, monkeypatch, broken):
     served(monkeypatch, cache, THEIRS, broken)

@@ -80,8 +80,11 @@ def fetch(model: str, pretrained: str) -> Path:
     kinds.bring(model)
     source = origin(model, pretrained)
     if source.hub:
-        for name in (publishers.VOCABULARY, *publishers.NAMES) if source.of_transformers else ():
-            source.hub.repository.brought([name])
+        if source.of_transformers and not source.hub.repository.cached(
+            source.hub.names
+        ):  # words before weights, so that these say all is here
+            for name in (publishers.VOCABULARY, *publishers.NAMES):
+                source.hub.repository.brought([name])
         return _sound(source.hub.fetched())
     return source.path or _download(model, source.named, dict(published.entry(model, source.named)))
 
