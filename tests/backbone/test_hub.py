@@ -11,7 +11,7 @@ from huggingface_hub import constants
 from huggingface_hub.errors import EntryNotFoundError, LocalEntryNotFoundError
 from safetensors.torch import save_file
 
-from promptatlas.backbone import export, hub, kinds, load
+from promptatlas.backbone import export, hub, kinds, load, preprocessing, published
 from promptatlas.backbone.hub import Repository
 from promptatlas.backbone.origin import origin
 from promptatlas.base.errors import UserError
@@ -120,6 +120,7 @@ def test_a_hub_that_cannot_be_reached_is_told_at_once(cache, monkeypatch):
 
     monkeypatch.undo()
     monkeypatch.setattr(constants, "HF_HUB_CACHE", str(cache))
+    monkeypatch.setattr(constants, "HF_HUB_OFFLINE", False)
     for name in hub._OTHER_WAYS:
         monkeypatch.delenv(name, raising=False)
     monkeypatch.setattr(socket, "create_connection", nowhere)
@@ -157,6 +158,7 @@ def served(monkeypatch, cache, files: dict[str, bytes], broken: str = "") -> lis
         return str(kept(cache, repository, {name: files[name]}) / name)
 
     monkeypatch.setattr(huggingface_hub, "hf_hub_download", answer)
+    monkeypatch.setattr(constants, "HF_HUB_OFFLINE", False)
     return asked
 
 
@@ -199,3 +201,111 @@ def test_a_repository_without_model_or_weights_is_told(cache, monkeypatch):
         UserError, match=r"has no weights \(open_clip_model.safetensors, .*name their file as `pretrained: hf-hub:me/some/<file>`"
     ):
         export.fetch("hf-hub:me/some", "")
+
+
+# open_clip lists it with QuickGELU and bilinear scaling under the plain name of the model.
+LISTED = "apple/DFN2B-CLIP-ViT-B-16"
+
+
+@pytest.mark.parametrize("file", ["open_clip_pytorch_model.bin", "open_clip_model.safetensors"])
+def test_a_file_of_a_repository_that_open_clip_lists_is_run_as_its_entry_says(cache, file):
+    said = f"hf-hub:{LISTED}/{file}"
+    (tag,) = (tag for tag, own in published.table()["ViT-B-16"].items() if own["hf_hub"] == LISTED + "/")
+    source = origin("ViT-B-16", said)
+    assert (source.tag, source.hub.names) == (tag, (file,)) and published.entry("ViT-B-16", tag)["quick_gelu"]
+    assert preprocessing.chosen("ViT-B-16", said) == preprocessing.chosen("ViT-B-16", tag)
+    config = kinds.config("ViT-B-16")
+    listed = dict(published.entry("ViT-B-16", source.tag))
+    quick, said_by = export._activation("ViT-B-16", config, source, export.Checkpoint({}, False), listed, {})
+    assert quick and said_by == f"open_clip's entry for the weights {tag!r}"
+
+
+def test_another_file_of_such_a_repository_or_of_another_model_is_not(cache):
+    assert origin("ViT-B-16", f"hf-hub:{LISTED}/epoch_3.pt").tag is None
+    assert origin("ViT-L-14", f"hf-hub:{LISTED}/open_clip_pytorch_model.bin").tag is None
+    assert origin("ViTamin-S", "hf-hub:jienengchen/ViTamin-S/pytorch_model.bin").tag == "datacomp1b"
+
+
+def test_a_file_of_a_repository_with_a_description_is_run_as_that_says(cache, tiny, monkeypatch, tmp_path):
+    """Of the commit of the description; the tiny model stands for one that open_clip names."""
+    monkeypatch.setattr(kinds, "names", lambda: ("tiny",))
+    monkeypatch.setattr(kinds, "_descriptions", lambda: tmp_path)
+    (tmp_path / "tiny.json").write_text(json.dumps(TINY))
+    described = {"open_clip_config.json": json.dumps({"model_cfg": TINY | {"quick_gelu": True}, "preprocess_cfg": SEEN}).encode()}
+    asked = served(monkeypatch, cache, described | {"open_clip_model.safetensors": tiny[1]})
+    said = "hf-hub:me/tiny/open_clip_model.safetensors"
+    study = Study(configuration.complete({"study": "s", "backbone": {"model": "tiny", "pretrained": said}, "methods": ["coop"]}))
+    assert asked == ["open_clip_config.json"] and study.config["resize"] == "squash"
+    assert study.backbone.name == "tiny/me/tiny/open_clip_model.safetensors"
+    found = export.export("tiny", said, tmp_path / "out")
+    assert (found.quick_gelu, found.quick_gelu_from, found.mean) == (True, "open_clip_config.json", (0.5,) * 3)
+    other = described | {"open_clip_config.json": json.dumps({"model_cfg": TINY, "preprocess_cfg": SEEN | {"mean": [0.1] * 3}}).encode()}
+    kept(cache, "me/tiny", other, SECOND, main=False)
+    assert export.fetch("tiny", said).parent.name == FIRST
+
+
+def test_how_images_are_seen_is_fetched_where_a_cache_lacks_it(cache, monkeypatch):
+    """Of the commit of the description, however the repository has moved on; once, if the repository has none."""
+    folder = kept(cache, "me/street", {name: THEIRS[name] for name in ("config.json",)})
+    kinds.bring("hf-hub:me/street")  # no network: as it was
+    assert [path.name for path in folder.iterdir()] == ["config.json"]
+    served(monkeypatch, cache, THEIRS)
+    monkeypatch.setattr(hub, "unreachable", lambda: "no route")
+    kinds.bring("hf-hub:me/street")
+    assert [path.name for path in folder.iterdir()] == ["config.json"]
+    monkeypatch.setattr(hub, "unreachable", lambda: "")
+    revisions = []
+    monkeypatch.setattr(
+        Repository, "brought", lambda self, names, real=Repository.brought: revisions.append(self.revision) or real(self, names)
+    )
+    with monkeypatch.context() as patch:
+        answer = huggingface_hub.hf_hub_download
+        patch.setattr(huggingface_hub, "hf_hub_download", lambda repository, name, revision, **own: answer(repository, name, "main", **own))
+        kinds.bring("hf-hub:me/street")
+    assert revisions == [FIRST] and kinds.described(folder / "config.json")["preprocess_cfg"] == {"mean": [0.5] * 3}
+
+
+def test_what_a_repository_is_known_not_to_have_is_not_asked_for(cache, monkeypatch):
+    kept(cache, "me/street", {"config.json": THEIRS["config.json"]})
+    lacking = cache / "models--me--street" / ".no_exist" / FIRST
+    lacking.mkdir(parents=True)
+    for name in ("preprocessor_config.json", "processor_config.json"):
+        (lacking / name).touch()  # as the hub's library notes it
+    asked = served(monkeypatch, cache, THEIRS)
+    kinds.bring("hf-hub:me/street")
+    assert asked == []
+
+
+def test_the_words_of_a_model_are_fetched_where_a_cache_has_its_weights_alone(cache, monkeypatch):
+    kept(cache, "me/street", THEIRS | {"model.safetensors": b"weights"})
+    asked = served(monkeypatch, cache, {"vocab.json": b"{}"})
+    assert export.fetch("hf-hub:me/street", "").read_bytes() == b"weights"
+    assert asked == ["vocab.json", "tokenizer.json", "tokenizer_config.json"]
+
+
+@pytest.mark.parametrize(
+    ("model", "weights"),
+    [("ViT-B-32", "laion2b_s34b_b79k"), ("hf-hub:me/none", ""), ("ViT-B-32", "hf-hub:me/none/a.pt"), ("ViT-B-32", "openai")],
+)
+def test_nothing_is_asked_of_a_network_where_nothing_may_be_downloaded(cache, monkeypatch, tmp_path, model, weights):
+    """Though the hub's library was imported long before."""
+    asked = []
+
+    def look(*given, **_):
+        asked.append(given)
+        raise OSError("a network was asked")
+
+    monkeypatch.setattr(constants, "HF_HUB_OFFLINE", False)
+    monkeypatch.setenv("HOME", str(tmp_path))
+    for name in ("getaddrinfo", "create_connection"):
+        monkeypatch.setattr(socket, name, look)
+    with pytest.raises(UserError, match="cannot be fetched"):
+        export.fetch(model, weights, download=False)
+    assert asked == [] and constants.HF_HUB_OFFLINE is False
+
+
+def test_an_address_is_not_asked_either(monkeypatch, tmp_path):
+    monkeypatch.setenv("HOME", str(tmp_path))
+    monkeypatch.setattr(export, "download_pretrained", lambda _: pytest.fail("asked"))
+    with hub.network(False), pytest.raises(UserError, match="nothing may be downloaded"):
+        export._download("ViT-X", "some", {"url": "https://somewhere.org/models/x.pt"})

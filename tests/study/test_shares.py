@@ -1,7 +1,8 @@
 """Sizes of jobs that the configuration leaves open: nothing is left out or done twice, devices get equal shares, few jobs are started."""
 
 import json
-from itertools import combinations, pairwise
+import math
+from itertools import accumulate, combinations, pairwise
 from pathlib import Path
 
 import numpy as np
@@ -39,6 +40,14 @@ def test_the_heaviest_share_is_as_light_as_that_of_any_other_way_to_cut(seed):
     every = (heaviest(weights, (*inner, len(weights))) for few in range(count) for inner in combinations(range(1, len(weights)), few))
     ends = shares.cut(weights, count)
     assert len(ends) <= count and heaviest(weights, ends) == min(every)
+
+
+def test_one_share_takes_all_however_sums_are_rounded(monkeypatch):
+    """Python's own sum is another one from version 3.12 on."""
+    monkeypatch.setattr(shares, "sum", math.fsum, raising=False)
+    every = np.random.default_rng(0).random((200, 40)).tolist()
+    assert any(math.fsum(weights) < list(accumulate(weights))[-1] for weights in every)
+    assert all(shares.cut(weights, 1) == [40] for weights in every)
 
 
 def test_chains_are_cut_by_what_they_weigh():

@@ -23,12 +23,12 @@ from safetensors.numpy import load_file
 from safetensors.torch import save_file
 from torch import Tensor
 
-from promptatlas.backbone import checkpoints, kinds, opaque, preprocessing, published, publishers
+from promptatlas.backbone import checkpoints, hub, kinds, opaque, preprocessing, published, publishers
 from promptatlas.backbone.architecture import USUAL_RESIZE, USUAL_TEXT, Architecture
 from promptatlas.backbone.checkpoints import Checkpoint
 from promptatlas.backbone.exported import ARCHITECTURE, RECORD, TOKENIZER, WEIGHTS
 from promptatlas.backbone.model import shapes
-from promptatlas.backbone.origin import Origin, origin
+from promptatlas.backbone.origin import Origin, bring, origin
 from promptatlas.backbone.parts import CAUSAL, FOREIGN_WORDS, SIGLIP, TEXT, VISION, parts
 from promptatlas.backbone.preprocessing import Preprocessing
 from promptatlas.backbone.resnet import STRIDE
@@ -75,18 +75,23 @@ def described(model: str, pretrained: str) -> Architecture:
     return _architecture(model, pretrained, config, preprocessing.usual(config))
 
 
-def fetch(model: str, pretrained: str) -> Path:
-    """The file of weights on this machine, downloaded if it is a tag that is not in open_clip's cache yet."""
-    kinds.bring(model)
-    source = origin(model, pretrained)
-    if source.hub:
-        if source.of_transformers and not source.hub.repository.cached(
-            source.hub.names
-        ):  # words before weights, so that these say all is here
-            for name in (publishers.VOCABULARY, *publishers.NAMES):
-                source.hub.repository.brought([name])
-        return _sound(source.hub.fetched())
-    return source.path or _download(model, source.named, dict(published.entry(model, source.named)))
+def fetch(model: str, pretrained: str, download: bool = True) -> Path:
+    """The file of weights on this machine; download: whether what is not in the cache of open_clip or of the hub may be fetched."""
+    with hub.network(download):
+        bring(model, pretrained)
+        source = origin(model, pretrained)
+        if source.hub:
+            if source.of_transformers:
+                _bring_words(source.hub)
+            return _sound(source.hub.fetched())
+        return source.path or _download(model, source.named, dict(published.entry(model, source.named)))
+
+
+def _bring_words(held: hub.Held) -> None:
+    """Before the weights, so that these say that all is here; but somebody may have brought a cache of weights alone."""
+    look = held.repository.tried if held.repository.cached(held.names) else held.repository.brought
+    for name in (publishers.VOCABULARY, *publishers.NAMES):
+        look([name])
 
 
 def _published(model: str, pretrained: str) -> tuple[Architecture, dict[str, Tensor], Tokenizer]:
@@ -118,6 +123,8 @@ def _published(model: str, pretrained: str) -> tuple[Architecture, dict[str, Ten
 
 def _download(model: str, tag: str, published: dict) -> Path:
     try:
+        if (reason := hub.forbidden()) and not published.get("hf_hub") and not _kept(published).is_file():
+            raise UserError(reason)  # the hub's library, which is not asked here, would say it
         path = Path(download_pretrained(published))
     except Exception as error:  # every kind of trouble on the way to a hub; each needs the same remedy
         raise UserError(
@@ -125,6 +132,11 @@ def _download(model: str, tag: str, published: dict) -> Path:
             f"name a file of weights: on a machine with a network {_by_hand(model, published)}."
         ) from error
     return _sound(path)
+
+
+def _kept(published: dict) -> Path:
+    """Where open_clip keeps what it fetched from an address that is not the hub's."""
+    return Path.home() / ".cache" / "clip" / Path(published.get("url", "")).name
 
 
 def _sound(path: Path) -> Path:

@@ -10,7 +10,8 @@ from __future__ import annotations
 import os
 import re
 import socket
-from collections.abc import Iterable
+from collections.abc import Iterable, Iterator
+from contextlib import contextmanager, suppress
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -22,6 +23,27 @@ _HOST = "huggingface.co"
 _OTHER_WAYS = ("https_proxy", "HTTPS_PROXY", "all_proxy", "ALL_PROXY", "HF_ENDPOINT")
 _NAME = r"([\w.-]+/[\w.-]+)(?:@([\w.-]+))?"
 _SECONDS = 10  # that a hub which does not answer is waited for
+
+
+@contextmanager
+def network(allowed: bool) -> Iterator[None]:
+    """Where it is not allowed, nothing is asked of the hub; what is in its cache is found all the same. The library itself reads
+    HF_HUB_OFFLINE only once, when it is imported."""
+    from huggingface_hub import constants
+
+    before = constants.HF_HUB_OFFLINE
+    constants.HF_HUB_OFFLINE = before or not allowed
+    try:
+        yield
+    finally:
+        constants.HF_HUB_OFFLINE = before
+
+
+def forbidden() -> str:
+    """Why nothing may be asked of the hub; empty if it may."""
+    from huggingface_hub import constants
+
+    return "nothing may be downloaded" if constants.HF_HUB_OFFLINE else ""
 
 
 def unreachable() -> str:
@@ -63,7 +85,7 @@ class Repository:
 
         if path := self.cached(names):
             return path
-        if reason := unreachable():
+        if reason := forbidden() or unreachable():
             raise self.away(names, reason)
         for name in names:
             try:
@@ -72,6 +94,17 @@ class Repository:
                 if not isinstance(error, EntryNotFoundError) or isinstance(error, LocalEntryNotFoundError):
                     raise self.away(names, one_line(error)) from error
         return None
+
+    def tried(self, names: Iterable[str]) -> Path | None:
+        """As `brought`, and None too where the hub cannot be asked. What it is known not to have is not asked for again."""
+        from huggingface_hub import try_to_load_from_cache
+
+        every = list(names)
+        unknown = [name for name in every if try_to_load_from_cache(self.name, name, revision=self.revision) is None]
+        if unknown and not self.cached(every):
+            with suppress(UserError):
+                return self.brought(unknown)
+        return self.cached(every)
 
     def away(self, names: Iterable[str], reason: str) -> UserError:
         """That none of the files is here."""

@@ -56,15 +56,39 @@ def folder_with(model: str) -> Path:
 
 
 def bring(model: str) -> None:
-    """See that what describes a model is here, if it is on the hub. Raises UserError if that cannot be fetched."""
+    """See that what describes a model is here, if it is on the hub. Raises UserError if that cannot be fetched.
+
+    A cache that somebody brought may lack the file that says how images are seen: that is fetched where it can be.
+    """
     if not model.startswith(HUB):
         return
     repository = Repository.of(model.removeprefix(HUB))
-    if repository.cached(_DESCRIPTIONS) or repository.brought([CONFIG]):
+    if found := repository.cached(_DESCRIPTIONS):
+        _complete(repository, found.parent)
+        return
+    if repository.brought([CONFIG]):
         return
     repository.brought(transformers_config.IMAGE_FILES)  # before what says that all is there
     if not repository.brought([transformers_config.CONFIG]):
         raise repository.away(_DESCRIPTIONS, "it has neither")
+
+
+def bring_beside(repository: Repository) -> None:
+    """The same of weights on the hub whose model is named otherwise; a repository without a description is taken as it is."""
+    found = repository.cached(_DESCRIPTIONS) or repository.tried([CONFIG])
+    if found := found or repository.tried([transformers_config.CONFIG]):
+        _complete(repository, found.parent)
+
+
+def beside_on_hub(repository: Repository) -> Path | None:
+    """The description in the hub's cache of the commit that a repository is of there."""
+    found = repository.cached(_DESCRIPTIONS)
+    return beside(found.parent) if found else None
+
+
+def _complete(repository: Repository, folder: Path) -> None:
+    if (path := beside(folder)) and path.name == transformers_config.CONFIG:
+        Repository(repository.name, folder.name).tried(transformers_config.IMAGE_FILES)
 
 
 def called(model: str) -> str:

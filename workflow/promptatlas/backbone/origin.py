@@ -6,7 +6,7 @@ from dataclasses import dataclass
 from os.path import expanduser, isdir, isfile  # those of Path fail for names that no file can have
 from pathlib import Path
 
-from promptatlas.backbone import kinds, transformers_config
+from promptatlas.backbone import kinds, published, transformers_config
 from promptatlas.backbone.hub import HUB, Held, Repository
 from promptatlas.backbone.published import tags
 from promptatlas.base.errors import UserError
@@ -22,8 +22,9 @@ _ENDINGS = (".safetensors", ".bin", ".pt", ".pth")
 
 @dataclass(frozen=True)
 class Origin:
-    """Weights by a tag, in a file (`path`), or on the hub; description: the `open_clip_config.json` beside it, or the
-    `config.json` of the transformers library."""
+    """Weights by a tag, in a file (`path`), or on the hub; a tag beside `hub` is that of the file there; description: the
+    `open_clip_config.json` beside it, or the `config.json` of the transformers library.
+    """
 
     tag: str | None = None
     path: Path | None = None
@@ -74,7 +75,7 @@ def origin(model: str, pretrained: str) -> Origin:
         owner, name, file = [*pretrained.removeprefix(HUB).split("/", 2), "", ""][:3]
         if not file:
             raise UserError(f"backbone.pretrained: {plain(pretrained)} names no file; write {HUB}<owner>/<name>/<file>.")
-        return Origin(hub=Held(Repository.of(f"{owner}/{name}"), (file,)))
+        return _file_on_hub(model, Repository.of(f"{owner}/{name}"), file)
     known = tags(model)
     tag = pretrained.lower().replace("-", "_")
     if tag in known:
@@ -103,6 +104,24 @@ def _on_hub(model: str) -> Origin:
     folder = kinds.folder_with(model)
     repository = Repository.of(model.removeprefix(HUB))
     return Origin(description=kinds.beside(folder), hub=Held(Repository(repository.name, folder.name), _PREFERRED))
+
+
+def _file_on_hub(model: str, repository: Repository, file: str) -> Origin:
+    """What is known of a file: open_clip's entry for the repository or, where it has none, the description of the same commit."""
+    if tag := published.tag_on_hub(model, repository.name, file, file in _PREFERRED):
+        return Origin(tag=tag, hub=Held(repository, (file,)))
+    description = kinds.beside_on_hub(repository) if file in _PREFERRED else None
+    if description:
+        repository = Repository(repository.name, description.parent.name)
+    return Origin(description=description, hub=Held(repository, (file,)))
+
+
+def bring(model: str, pretrained: str) -> None:
+    """See that what describes a model and its weights is here, if it is on the hub. Raises UserError if a model's own cannot be fetched."""
+    kinds.bring(model)
+    source = origin(model, pretrained)
+    if source.hub and not source.tag and not model.startswith(HUB) and source.hub.names[0] in _PREFERRED:
+        kinds.bring_beside(source.hub.repository)
 
 
 def _in_folder(folder: Path) -> Origin:

@@ -23,6 +23,16 @@ def entry(model: str, tag: str) -> Entry:
     return table()[model.removesuffix("-quickgelu")][tag]
 
 
+def tag_on_hub(model: str, repository: str, file: str, usual: bool) -> str:
+    """The tag of the weights of a model that open_clip says are in a repository on the hub; else empty.
+
+    usual: whether the file has a name as weights have that are a repository's only ones, which open_clip's table leaves out.
+    """
+    listed = table().get(model.removesuffix("-quickgelu"), {})
+    places = {tag: own["hf_hub"].rpartition("/") for tag, own in listed.items()}
+    return next((tag for tag, (name, _, given) in places.items() if name == repository and (file == given or usual)), "")
+
+
 @cache
 def table() -> dict[str, dict[str, Entry]]:
     """Model -> tag -> entry, as in open_clip's `pretrained.py`."""

@@ -98,7 +98,7 @@ register(
     title="TCP", description="context vectors, and vectors for each class made of its frozen features by one small net",
     counts_words=True, context=4, initial="",
     template=Setting("a photo of a {}.", "the sentence whose frozen class features the class vectors are made of", holds="{}"),
-    layer=Setting(8, "text layer at whose input the class vectors enter, the first being 0; at most the last"),
+    layer=Setting(8, "text layer at whose input the class vectors enter, from 1, the second; at most the last"),
     reduction=Setting(4, "by how much the net narrows the features"),
     weight=Setting(8.0, "of one minus the mean cosine of class features and frozen ones", zero=True),
     optimizer="adam", epsilon=1e-3, epochs=50, select="last",

@@ -1,7 +1,6 @@
 """The job that has a network: finds the data sets and weights of a study, and downloads what is missing."""
 
 import json
-import os
 from collections import Counter
 from pathlib import Path
 from typing import Any
@@ -21,8 +20,6 @@ def fetch(study: Study, say: Say) -> None:
     missing and how to get each; what was found or downloaded stays.
     """
     may_download, reasons = _network(study)
-    if not may_download:
-        os.environ["HF_HUB_OFFLINE"] = "1"  # read when the hub's library is imported, which happens below
     found: dict[str, dict[str, Any]] = {}
     missing: dict[str, TaskEntry] = {}
     for number, name in enumerate(study.data.real_tasks, start=1):
@@ -40,7 +37,7 @@ def fetch(study: Study, say: Say) -> None:
             "place": changes.place(study, name, source),
         }
         say(f"data {number:>3}/{len(study.data.real_tasks)}  {name}: {source['reader']}")
-    weights = _missing_weights(study) if study.backbone.is_published else ""
+    weights = _missing_weights(study, may_download) if study.backbone.is_published else ""
     _list(study).unlink(missing_ok=True)
     if missing or weights:
         raise UserError(_message(study, missing, weights, reasons))
@@ -69,12 +66,12 @@ def _downloaded(study: Study, entry: TaskEntry, say: Say, reasons: Counter[str])
     return None
 
 
-def _missing_weights(study: Study) -> str:
+def _missing_weights(study: Study, may_download: bool) -> str:
     """Why the weights of a published backbone are not here; empty if they are."""
     from promptatlas.backbone import export
 
     try:
-        export.fetch(*(study.config["backbone"][key] for key in ("model", "pretrained")))
+        export.fetch(study.config["backbone"]["model"], study.config["backbone"]["pretrained"], may_download)
     except UserError as error:
         return str(error)
     return ""

@@ -26,6 +26,8 @@ class BackboneChoice:
         """How the tables call the frozen model."""
         if self._model.startswith((LOCAL, HUB)):
             return called(self._model)
+        if self._pretrained.startswith(HUB):
+            return f"{self._model}/{self._pretrained.removeprefix(HUB)}"
         return self._model if self._pretrained == self._model else f"{self._model}/{Path(self._pretrained).name}"
 
     @property

@@ -11,7 +11,7 @@ import yaml
 
 from promptatlas import methods
 from promptatlas.backbone import kinds, preprocessing
-from promptatlas.backbone.origin import origin
+from promptatlas.backbone.origin import bring, origin
 from promptatlas.base import plugins
 from promptatlas.base.errors import UserError
 from promptatlas.base.messages import plain, shown, some, suggest
@@ -140,7 +140,7 @@ def _resolve_backbone(config: dict[str, Any]) -> None:
     model, pretrained = config["backbone"]["model"], config["backbone"]["pretrained"]
     if model != "mini":
         if config["download"]:
-            kinds.bring(model)
+            bring(model, pretrained)
         origin(model, pretrained)
     if config["preset"] == "auto":
         config["preset"] = "mini" if model == "mini" else "paper"

@@ -39,7 +39,7 @@ def counts(chains: Mapping[Chain, float], devices: int, others: int = 1) -> dict
 
 def cut(weights: Sequence[float], count: int) -> list[int]:
     """Where each share of consecutive items ends, at most `count` of them, so that the heaviest is as light as can be."""
-    low, high = max(weights, default=0.0), sum(weights)
+    low, high = max(weights, default=0.0), [0.0, *accumulate(weights)][-1]  # as `_ends` adds them: `sum` rounds otherwise
     for _ in range(NEARNESS):
         middle = (low + high) / 2
         low, high = (low, middle) if len(_ends(weights, middle)) <= count else (middle, high)
