@@ -200,6 +200,8 @@ def _format(source: dict, data_root: Path) -> tuple[Format, GivenData] | None:
     """The format of data that are neither class folders nor a list of splits, and where they are."""
     path = manifest.path(source, data_root) if "manifest" in source else _root(source, data_root)
     format = every.of(source, path)
+    if format or path.exists():
+        every.require_heeded(source, format, path)
     return (format, every.place_of(source, path, data_root)) if format else None
 
 

@@ -19,7 +19,7 @@ from promptatlas.tasks.listing import Listing
 from promptatlas.tasks.readers import repository
 from promptatlas.tasks.readers.assemble import Part, assemble, given_names, wanted
 from promptatlas.tasks.readers.files import opened, stamp, stat
-from promptatlas.tasks.readers.marks import labels_and_names
+from promptatlas.tasks.readers.marks import are_marks, labels_and_names, listed_and_named
 from promptatlas.tasks.seen import Look, tree
 
 LABELS = ("label", "cls", "npy")
@@ -101,7 +101,8 @@ def read(source: dict, data_root: Path) -> Listing:
         if name not in data:
             raise UserError(f"{place} has no split {name!r}, only {', '.join(data)}; correct `splits` of {source['repository']}")
     mark = _stamp(place)
-    parts = {key: [_part(source, data[str(name)], str(name), place, mark) for name in several] for key, several in splits.items()}
+    marks = _are_marks(source, [data[name] for name in dict.fromkeys(str(name) for several in splits.values() for name in several)], place)
+    parts = {key: [_part(source, data[str(name)], str(name), place, mark, marks) for name in several] for key, several in splits.items()}
     return assemble(source, parts, "mirror", f"{source['repository']} in {place}")
 
 
@@ -148,13 +149,23 @@ def _offline() -> Iterator[None]:
             datasets.enable_progress_bars()
 
 
-def _part(source: dict, data: Any, split: str, place: Path, mark: str) -> Part:
+def _part(source: dict, data: Any, split: str, place: Path, mark: str, marks: bool) -> Part:
     image, label = _columns(source, data)
     where = f"{source['repository']} {split}"
-    labels, names = labels_and_names(data.features[label], data.data.column(label), _given_names(source, place), where)
+    labels, names = labels_and_names(data.features[label], data.data.column(label), _given_names(source, place), where, marks)
     files = [str(entry["filename"]) for entry in data.cache_files]
     images = ArrowRows(files, image, len(labels), str(place), where)
     return Part(images, labels, names, f"{mark} {split} {image} {label}")
+
+
+def _are_marks(source: dict, several: list[Any], place: Path) -> bool:
+    """Whether lists of labels are marks, in all splits alike."""
+    groups = []
+    for data in several:
+        label = _columns(source, data)[1]
+        many, names = listed_and_named(data.features[label], _given_names(source, place))
+        groups += [(data.data.column(label).to_pylist(), len(names))] if many else []
+    return are_marks(groups, str(place))
 
 
 def _columns(source: dict, data: Any) -> tuple[str, str]:

@@ -19,6 +19,24 @@ def as_here(path: str, root: Path) -> str:
     return path.replace("\\", "/")
 
 
+def bare(path: str) -> str:
+    """The same path without what says nothing, as `./` at its start: two of the same file are equal. Folders are parted by /."""
+    first, *others = path.replace("\\", "/").split("/")
+    return "/".join([*([] if first == "." else [first]), *(part for part in others if part not in ("", "."))])
+
+
+def may_be_inside(path: str) -> bool:
+    """Whether a path can be below the folder that it starts from, by its text alone."""
+    return not ABSOLUTE.match(path) and ".." not in path.replace("\\", "/").split("/") and is_name(path)
+
+
+def require_within(path: Path, folder: Path, remedy: str) -> None:
+    """UserError where links lead from `path`, which is below `folder` by its text, out of it."""
+    real, real_folder = os.path.realpath(path), os.path.realpath(folder)
+    if real != real_folder and not real.startswith(real_folder.rstrip(os.sep) + os.sep):
+        raise UserError(f"{path} is a link that leads out of {folder}; {remedy}")
+
+
 def require_inside(paths: Iterable[str], root: Path, file: Path, lines: Sequence[int] = ()) -> None:
     """UserError where one of `paths`, which `file` lists, is not below `root`; also where a link leads out of it.
 
@@ -30,9 +48,9 @@ def require_inside(paths: Iterable[str], root: Path, file: Path, lines: Sequence
         listed = f"{file}, line {lines[number]}," if lines else str(file)
         if ABSOLUTE.match(path):
             raise UserError(f"{listed} lists {short(path)}, which is outside of {root} or does not start from it; list paths below it only")
-        folder, name = os.path.split(as_here(path, root))
-        inside = ".." not in path.replace("\\", "/").split("/") and is_name(path)
+        inside = may_be_inside(path)  # before anything outside is looked at
         if inside:
+            folder, name = os.path.split(as_here(path, root))
             if folder not in real_folders:
                 real_folders[folder] = os.path.realpath(os.path.join(root, folder))
             real = os.path.join(real_folders[folder], name)

@@ -16,7 +16,7 @@ from promptatlas.base.errors import UserError
 from promptatlas.tasks.readers import table
 from promptatlas.tasks.readers.assemble import Part
 from promptatlas.tasks.readers.files import Files, require, stamp, stat
-from promptatlas.tasks.readers.inside import as_here, require_inside, short
+from promptatlas.tasks.readers.inside import as_here, may_be_inside, require_inside, short
 from promptatlas.tasks.seen import Look, single
 
 NEEDED = ("train", "test")
@@ -49,7 +49,7 @@ def classes(source: dict, data_root: Path) -> tuple[tuple[str, ...], bool]:
 def _looked_into(source: dict, data_root: Path, needed: Sequence[str] = NEEDED) -> tuple[Path, dict[str, list], dict[int, str], bool]:
     """The manifest, its rows by split, the name of each label, and whether rows have lists of labels."""
     file = path(source, data_root)
-    content = _content(file, needed)
+    content = _content(source, file, needed)
     first = next(iter(content.values())) if table.ALL in content else content["train"]
     multilabel = isinstance(first[0][1], list)
     return file, content, _names(content, file, multilabel), multilabel
@@ -59,19 +59,24 @@ def look(source: dict, data_root: Path, root: Path) -> Look:
     """The list, and the files that it names as far as they are there."""
     file = path(source, data_root)
     try:
-        content = table.rows(file) if table.is_table(file) else json.loads(text_files.read(file))
-        named = dict.fromkeys(as_here(row[0], root) for rows in content.values() for row in rows)
+        content = _rows_of_table(source, file) if table.is_table(file) else json.loads(text_files.read(file))
+        listed = (row[0] for rows in content.values() for row in rows)
+        named = dict.fromkeys(as_here(path, root) for path in listed if may_be_inside(path))
     except (OSError, ValueError, LookupError, TypeError, AttributeError, RecursionError, UserError):
         named = {}  # reading it says what is wrong
     found = {name: single(os.path.join(root, name)) for name in named} | {f"the list {file.name}": single(file)}
     return {name: seen for name, seen in found.items() if seen}
 
 
-def _content(file: Path, needed: Sequence[str]) -> dict[str, list]:
+def _rows_of_table(source: dict, file: Path) -> dict[str, list]:
+    return table.rows(file, str(source.get("label", "")), str(source.get("image", "")))
+
+
+def _content(source: dict, file: Path, needed: Sequence[str]) -> dict[str, list]:
     """Rows by our names of the splits."""
     try:
         if table.is_table(file):
-            content = table.rows(file)
+            content = _rows_of_table(source, file)
         else:
             content = json.loads(text_files.read(file), object_pairs_hook=lambda pairs: _once(pairs, file))
     except OSError as error:

@@ -11,6 +11,8 @@ from pathlib import Path
 from promptatlas.base import text_files
 from promptatlas.base.errors import UserError
 from promptatlas.base.messages import plain, some
+from promptatlas.tasks.readers.inside import bare
+from promptatlas.tasks.readers.marks import NO_CLASS, is_negative
 from promptatlas.tasks.readers.names import natural
 
 ENDING = ".csv"
@@ -24,8 +26,10 @@ def is_table(path: str | Path) -> bool:
     return str(path).lower().endswith(ENDING)
 
 
-def rows(path: Path) -> dict[str, list[list]]:
+def rows(path: Path, label: str = "", image: str = "") -> dict[str, list[list]]:
     """By split, or under ALL, rows [path, number, class name]; classes are numbered in the natural order of their names.
+
+    label, image: the columns of labels and paths, where they are called otherwise.
 
     UserError for what is no such table; OSError if it cannot be read.
     """
@@ -37,22 +41,27 @@ def rows(path: Path) -> dict[str, list[list]]:
     except csv.Error as error:
         raise UserError(f"{path} is no table ({error}); {FORM}") from None
     columns = {name.strip().casefold(): name for name in (found[0] if found else ()) if isinstance(name, str)}
-    if not {"path", "label"} <= set(columns):
+    wanted = [name.strip().casefold() for name in (image or "path", label or "label")]
+    if not set(wanted) <= set(columns):
         told = f"has the columns {some(map(plain, columns), 4)}" if found else "has no rows below its header"
-        raise UserError(f"{path} {told}; {FORM}")
+        named = [(key, name) for key, name in (("image", image), ("label", label)) if name and name.strip().casefold() not in columns]
+        given = [f"`{key}` names {plain(name)}" for key, name in named]
+        raise UserError(f"{path} {told}{f', but {given[0]}' if given and found else ''}; {FORM}")
     splits: dict[str, list[tuple[str, str]]] = {}
     seen: dict[str, int] = {}
     for number, row in enumerate(found, 2):
-        image, name = ((row[columns[key]] or "").strip() for key in ("path", "label"))
-        if not image or not name:
-            raise UserError(f"{path}: row {number} lacks its {'label' if image else 'path'}; {FORM}")
-        if image in seen:
+        file, name = ((row[columns[key]] or "").strip() for key in wanted)
+        if not file or not name:
+            raise UserError(f"{path}: row {number} lacks its {'label' if file else 'path'}; {FORM}")
+        if (same := bare(file)) in seen:
             raise UserError(
-                f"{path}: rows {seen[image]} and {number} are both of {plain(image)}; give each image once, or a list in JSON if images "
+                f"{path}: rows {seen[same]} and {number} are both of {plain(file)}; give each image once, or a list in JSON if images "
                 "show several classes"
             )
-        seen[image] = number
-        splits.setdefault(_split(row, columns, path, number), []).append((image, name))
+        seen[same] = number
+        if is_negative(name):
+            raise UserError(f"{path}: row {number} has the label {plain(name)}, {NO_CLASS}")
+        splits.setdefault(_split(row, columns, path, number), []).append((file, name))
     names = sorted({name for listed in splits.values() for _, name in listed}, key=natural)
     numbers = {name: number for number, name in enumerate(names)}
     return {split: [[image, numbers[name], name] for image, name in listed] for split, listed in splits.items()}

@@ -16,10 +16,11 @@ from promptatlas.tasks.readers.assemble import Part
 from promptatlas.tasks.readers.files import folders, require, stat
 from promptatlas.tasks.readers.formats.annotated import Annotated, parts as labelled
 from promptatlas.tasks.readers.formats.given import GivenData
-from promptatlas.tasks.readers.inside import as_here, require_inside, short
+from promptatlas.tasks.readers.inside import as_here, bare, may_be_inside, require_inside, require_within, short
 
 FORM = "annotations/instances_train.json and the like, or train/_annotations.coco.json, or one such file named as `folder`"
 ENDINGS = (".json",)
+KEYS = ("root",)
 OBJECTS = "instances_"
 EXPORT = "_annotations.coco.json"  # beside the images of each split
 FIRST_KEYS = ("info", "licenses", "images", "annotations", "categories")
@@ -61,7 +62,7 @@ def named(place: GivenData) -> list[Path]:
     try:
         listed = [one["file_name"] for one in _content(place.path)["images"]]
         root = _root(place, place.path, next(iter(listed), ""))
-        return [root / as_here(name, root) for name in listed]
+        return [root / as_here(name, root) for name in listed if may_be_inside(name)]
     except (UserError, LookupError, TypeError):
         return []
 
@@ -90,7 +91,7 @@ def _annotated(place: GivenData, file: Path) -> Annotated:
                 what = short(one.get(key)) if isinstance(one, dict) else "nothing"
                 raise UserError(f"{where} has the {key} {what}, which the file does not list; mend or remove it")
         shown[one["image_id"]].add(categories[one["category_id"]])
-    if twice := [name for name, count in Counter(images.values()).items() if count > 1]:
+    if twice := [name for name, count in Counter(map(bare, images.values())).items() if count > 1]:
         raise UserError(f"{file}: images lists {short(twice[0])} twice; list each file once")
     root = _root(place, file, next(iter(images.values()), ""))
     require_inside(images.values(), root, file)
@@ -141,4 +142,8 @@ def _root(place: GivenData, file: Path, first: str) -> Path:
     if above.name == "annotations":
         base = above.parent
         usual = [base / name, base / "images" / name, base / "images", base / "data", base, *usual]
-    return next((folder for folder in usual if first and os.path.lexists(folder / as_here(first, folder))), usual[0])
+    first = first if may_be_inside(first) else ""
+    found = next((folder for folder in usual if first and os.path.lexists(folder / as_here(first, folder))), usual[0])
+    within = place.path if place.path.is_dir() else above.parent if above.name == "annotations" else above
+    require_within(found, within, "put the images there, or name in `root` the folder that holds them")
+    return found

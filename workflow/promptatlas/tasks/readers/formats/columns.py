@@ -7,12 +7,11 @@ import bisect
 import io
 import json
 import os
-import re
 from collections.abc import Mapping, Sequence
 from itertools import accumulate, islice
 from pathlib import Path
 from types import SimpleNamespace
-from typing import Any, BinaryIO
+from typing import Any, BinaryIO, NamedTuple
 
 from PIL import Image
 
@@ -21,14 +20,17 @@ from promptatlas.base.messages import first_line, plain, some
 from promptatlas.tasks.readers.assemble import Part
 from promptatlas.tasks.readers.files import entries, folders, opened, stamp, stat
 from promptatlas.tasks.readers.formats.given import GivenData
-from promptatlas.tasks.readers.formats.splits import split_of
-from promptatlas.tasks.readers.marks import labels_and_names, number_notes, of_values
+from promptatlas.tasks.readers.formats.splits import split_of, without_number
+from promptatlas.tasks.readers.inside import require_within
+from promptatlas.tasks.readers.marks import are_marks, labels_and_names, listed_and_named, number_notes, of_values
 from promptatlas.tasks.readers.names import natural
 
 FORM = "parquet files such as data/train-00000-of-00001.parquet, or what `save_to_disk` writes"
 ENDINGS = (".parquet", ".arrow", ".json")
+KEYS = ("label", "image")
 LABELS = ("label", "labels", "class", "category", "cls")
 DEEPER = ("data", "default")  # folders of the hub besides those that are called like splits
+SPLIT = "split"
 SAVED, PARTS, FEATURES = "state.json", "dataset_dict.json", "dataset_info.json"
 
 
@@ -52,8 +54,13 @@ class RowImages:
     def content(self, index: int) -> BinaryIO:
         run = self._run_of(index)
         if self._read is None or self._read[0] != run:  # images are asked for in order
+            import pyarrow as pa
+
             file, number = self.places[run]
-            self._read = run, _run(os.path.join(self.root, self.files[file]), number, self.column)
+            try:
+                self._read = run, _run(os.path.join(self.root, self.files[file]), number, self.column)
+            except pa.ArrowException as error:
+                raise OSError(f"the rows cannot be read, {first_line(error)}") from None
         value = self._read[1][index - self.starts[run]].as_py()
         found = value.get("bytes") if isinstance(value, dict) else value
         if not isinstance(found, bytes):
@@ -82,7 +89,7 @@ def groups(place: GivenData) -> Mapping[str, list[Path]]:
     if place.path.is_file():
         return {_group(place.path): [place.path]}
     saved = _saved(place.path)
-    found = {name: _data_files(folder) for name, folder in saved.items()} or _parquet(place.path)
+    found = {name: _data_files(folder, place.path) for name, folder in saved.items()} or _parquet(place.path)
     if not found:
         raise UserError(f"{place.path} has no parquet or Arrow files of images; it needs {FORM}")
     return found
@@ -91,16 +98,31 @@ def groups(place: GivenData) -> Mapping[str, list[Path]]:
 def parts(place: GivenData, groups: Mapping[str, list[Path]]) -> tuple[dict[str, Part], Sequence[str]]:
     """The rows with their labels, called as the features in the files say. UserError names the file."""
     root = place.path.parent if place.path.is_file() else place.path
-    found = {name: _part(place, root, files) for name, files in groups.items()}
+    read = {name: _read(place, files) for name, files in groups.items()}
+    marks = are_marks(((one.values, len(listed_and_named(one.feature)[1])) for one in read.values()), str(place.path))
+    found = {name: _part(root, groups[name], one, marks) for name, one in read.items()}
     names = tuple(dict.fromkeys(name for part in found.values() for name in part.names))
     return found, number_notes(names, "in the features (ClassLabel)")
 
 
-def _part(place: GivenData, root: Path, files: list[Path]) -> Part:
+class Rows(NamedTuple):
+    """Of some files the columns of images and labels, the `datasets` feature of the latter, the runs of rows and all labels."""
+
+    image: str
+    label: str
+    feature: Any
+    runs: list[tuple[int, int, int]]
+    values: list[Any]
+
+
+def _read(place: GivenData, files: list[Path]) -> Rows:
+    import pyarrow as pa
+
     try:
         schema, _ = _opened(files[0])
         features = _features(files[0], schema)
         image, label = _image(place, files[0], schema, features), _label(place, files[0], schema)
+        _require_one_split(files, label)
         runs: list[tuple[int, int, int]] = []
         values: list[Any] = []
         for number, file in enumerate(files):
@@ -109,15 +131,35 @@ def _part(place: GivenData, root: Path, files: list[Path]) -> Part:
                 raise UserError(f"{file} has no column {missing[0]!r}, which {files[0]} has; save all files with the same columns")
             runs += [(number, run, length) for run, length in enumerate(lengths)]
             values += _column(file, label).to_pylist()
-    except (OSError, ValueError) as error:  # of the second kind are pyarrow's
+    except (OSError, ValueError, pa.ArrowException) as error:
         raise UserError(f"{files[0].parent}: a file cannot be read ({first_line(error)}); fetch or save it anew") from None
+    return Rows(image, label, _feature(features.get(label), files[0]), runs, values)
+
+
+def _part(root: Path, files: list[Path], rows: Rows, marks: bool) -> Part:
     where = f"{root} {_group(files[0])}"
-    if label in features:
-        labels, names = labels_and_names(_feature(features[label], files[0]), SimpleNamespace(to_pylist=lambda: values), (), where)
-    else:
-        labels, names = of_values(values, (), where)
     paths = [os.path.relpath(file, root) for file in files]
-    return Part(RowImages(root, paths, image, runs), labels, names, f"{stamp(stat(root, paths)[0])} {image} {label}")
+    images = RowImages(root, paths, rows.image, rows.runs)
+    many, named = listed_and_named(rows.feature)
+    if many or named:
+        labels, names = labels_and_names(rows.feature, SimpleNamespace(to_pylist=lambda: rows.values), (), where, marks)
+    else:
+        labels, names = of_values(rows.values, (), where, marks, images.name)
+    return Part(images, labels, names, f"{stamp(stat(root, paths)[0])} {rows.image} {rows.label}")
+
+
+def _require_one_split(files: Sequence[Path], label: str) -> None:
+    """UserError where a column says that rows of the same files are of several splits, which are told apart by files only."""
+    said: set[Any] = set()
+    for file in files:
+        schema, _ = _opened(file)
+        if SPLIT in schema.names and label != SPLIT:
+            said |= {str(value) for value in _column(file, SPLIT).to_pylist()}
+    if len(said) > 1:
+        raise UserError(
+            f"{files[0]} has a column `{SPLIT}` with {some(map(plain, sorted(said)), 3)}; save a file for each, such as train.parquet and "
+            "test.parquet"
+        )
 
 
 def _opened(file: Path) -> tuple[Any, list[int]]:
@@ -208,14 +250,16 @@ def _saved(path: Path) -> dict[str, Path]:
     return {name: path / name for name in folders(path) if (path / name / SAVED).is_file()} if (path / PARTS).is_file() else {}
 
 
-def _data_files(folder: Path) -> list[Path]:
-    """Those that the note of `save_to_disk` lists, which lie beside it."""
+def _data_files(folder: Path, above: Path) -> list[Path]:
+    """Those that the note of `save_to_disk` lists, which lie beside it, and with their links below `above`."""
     try:
         names = [str(one["filename"]) for one in json.loads((folder / SAVED).read_bytes())["_data_files"]]
     except (OSError, ValueError, LookupError, TypeError):
         raise UserError(f"{folder / SAVED} is not what `save_to_disk` writes; save the data set anew") from None
     if odd := [name for name in names if os.path.basename(name) != name or not (folder / name).is_file()]:
         raise UserError(f"{folder / SAVED} lists {plain(odd[0])}, which is no file beside it; save the data set anew")
+    for name in names:
+        require_within(folder / name, above, "put the file itself there")
     return [folder / name for name in names]
 
 
@@ -237,5 +281,5 @@ def _parquet(path: Path) -> dict[str, list[Path]]:
 
 def _group(file: Path) -> str:
     """`train` for data/train-00000-of-00002.parquet and for train/0000.parquet."""
-    name = re.sub(r"[-_.]?\d+(-of-\d+)?$", "", file.stem)
+    name = without_number(file.stem)
     return name if split_of(name) or not split_of(file.parent.name) else file.parent.name

@@ -11,6 +11,7 @@ from typing import Any, cast
 from promptatlas.base.errors import UserError
 from promptatlas.base.messages import plain
 from promptatlas.tasks.listing import Listing
+from promptatlas.tasks.readers import table
 from promptatlas.tasks.readers.assemble import assemble
 from promptatlas.tasks.readers.files import EXTENSIONS
 from promptatlas.tasks.readers.formats import coco, columns, metadata, shards, voc
@@ -37,6 +38,19 @@ def of(source: dict[str, Any], path: Path) -> Format | None:
     if len(shown) > 1:
         raise UserError(f"{path} looks like {' and '.join(shown)}; say which it is in `format`")
     return cast(Format, FORMATS[shown[0]]) if shown else None
+
+
+def require_heeded(source: dict[str, Any], format: Format | None, path: Path) -> None:
+    """UserError where the source says with `root`, `label` or `image` what its kind of data does not ask for."""
+    if format:
+        name = next(name for name, module in FORMATS.items() if module is cast(ModuleType, format))
+        heeded, what = format.KEYS, f"data of format {name}"
+    elif "manifest" in source:
+        heeded, what = (("label", "image"), "a table") if table.is_table(path) else ((), "a list in JSON")
+    else:
+        heeded, what = (), "class folders"
+    if odd := [key for key in ("root", "label", "image") if key in source and key not in heeded]:
+        raise UserError(f"{path} is read as {what}, where `{odd[0]}` means nothing; leave it out, or say in `format` what it is")
 
 
 def place_of(source: dict[str, Any], path: Path, data_root: Path) -> GivenData:
@@ -75,5 +89,6 @@ def look(format: Format, place: GivenData) -> Look:
             found |= tree(root, lambda name: name.lower().endswith((*EXTENSIONS, *format.ENDINGS)))
     else:
         files = coco.named(place) if cast(ModuleType, format) is coco else []
-        found = {f"the file {place.path.name}": single(place.path)} | {str(file): single(file) for file in files}
+        beside = [*shards.names_beside(place.path.parent)] if cast(ModuleType, format) is shards else []
+        found = {f"the file {place.path.name}": single(place.path)} | {str(file): single(file) for file in [*files, *beside]}
     return {name: seen for name, seen in found.items() if seen}

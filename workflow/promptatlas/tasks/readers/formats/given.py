@@ -22,13 +22,15 @@ class GivenData:
 
 
 class Format(Protocol):
-    """A module that knows one format. FORM: in a few words what has to be where; ENDINGS: of its files besides images.
+    """A module that knows one format. FORM: in a few words what has to be where; ENDINGS: of its files besides images; KEYS: of
+    GivenData that it heeds.
 
     A group is what the data themselves tell apart, such as train2017: it may be a split of a study.
     """
 
     FORM: str
     ENDINGS: tuple[str, ...]
+    KEYS: tuple[str, ...]
 
     def recognised(self, path: Path) -> bool:
         """Whether what is at `path` can be nothing else; opens no image."""

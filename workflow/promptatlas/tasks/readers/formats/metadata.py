@@ -4,7 +4,7 @@ import csv
 import io
 import json
 import os
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import Any, NamedTuple
 
@@ -16,13 +16,14 @@ from promptatlas.tasks.readers.files import Files, folders, images, require, sta
 from promptatlas.tasks.readers.formats.columns import LABELS
 from promptatlas.tasks.readers.formats.given import GivenData
 from promptatlas.tasks.readers.formats.splits import split_of
-from promptatlas.tasks.readers.inside import as_here, require_inside, short
-from promptatlas.tasks.readers.marks import number_notes, of_values
+from promptatlas.tasks.readers.inside import as_here, bare, require_inside, short
+from promptatlas.tasks.readers.marks import are_marks, number_notes, of_values
 
-FORM = "metadata.csv or metadata.jsonl beside the images, with `file_name` and `label`"
+FORM = "metadata.csv or metadata.jsonl beside the images, with `file_name`, `label` and perhaps `split`"
 ENDINGS = (".csv", ".jsonl")
+KEYS = ("root", "label")
 NAMES = ("metadata.csv", "metadata.jsonl")
-PATH = "file_name"
+PATH, SPLIT = "file_name", "split"
 FEW = 3
 
 
@@ -30,6 +31,7 @@ class ListedImage(NamedTuple):
     line: int
     path: str
     label: Any
+    split: str
 
 
 def recognised(path: Path) -> bool:
@@ -37,17 +39,29 @@ def recognised(path: Path) -> bool:
 
 
 def groups(place: GivenData) -> Mapping[str, tuple[Path, list[ListedImage]]]:
-    """Rows by the folder of their file, or by the folders of the images where these are called like splits."""
+    """Rows by the folder of their file; of a single file by its column `split`, or by the folders of the images where these are called
+    like splits."""
     files = _files(place.path)
     if not files:
         raise UserError(f"{place.path} has no {' or '.join(NAMES)}; put it beside the images")
     found = {name: (file, _rows(file, place.label)) for name, file in files.items()}
     if len(found) > 1:
+        for folder, (file, rows) in found.items():
+            if odd := [row for row in rows if row.split and split_of(row.split) != split_of(folder)]:
+                raise UserError(
+                    f"{file}, line {odd[0].line}: the split is {plain(odd[0].split)} in the folder {plain(folder)}; correct it, or leave "
+                    f"the column `{SPLIT}` out"
+                )
         return found
     file, rows = next(iter(found.values()))
+    if rows[0].split:
+        by_column: dict[str, list[ListedImage]] = {}
+        for row in rows:
+            by_column.setdefault(row.split, []).append(row)
+        return {name: (file, listed) for name, listed in by_column.items()}
     by_folder: dict[str, list[ListedImage]] = {}
     for row in rows:
-        folder, slash, _ = row.path.replace("\\", "/").partition("/")
+        folder, slash, _ = bare(row.path).partition("/")
         by_folder.setdefault(folder if slash else "", []).append(row)
     return {name: (file, listed) for name, listed in by_folder.items()} if all(map(split_of, by_folder)) else found
 
@@ -55,6 +69,7 @@ def groups(place: GivenData) -> Mapping[str, tuple[Path, list[ListedImage]]]:
 def parts(place: GivenData, groups: Mapping[str, tuple[Path, list[ListedImage]]]) -> tuple[dict[str, Part], Sequence[str]]:
     """The listed images with the labels of their rows. UserError names file and line."""
     found, notes = {}, []
+    marks = are_marks((([row.label for row in rows], 0) for _, rows in groups.values()), str(place.path))
     for name, (file, rows) in groups.items():
         root = place.root or file.parent
         require_inside([row.path for row in rows], root, file, [row.line for row in rows])
@@ -63,7 +78,7 @@ def parts(place: GivenData, groups: Mapping[str, tuple[Path, list[ListedImage]]]
         lines = {path: row.line for path, row in zip(paths, rows, strict=True)}
         told = [f"{path} (line {lines[path]})" for path in missing]
         require(told, str(file), root, "put them there or correct the list")
-        labels, names = of_values([row.label for row in rows], (), str(file))
+        labels, names = of_values([row.label for row in rows], (), str(file), marks, _told(file, rows))
         found[name] = Part(Files(root, paths), labels, names, stamp(files))
     for file in dict.fromkeys(file for file, _ in groups.values()):
         listed = {os.path.normpath(as_here(row.path, file.parent)) for other, rows in groups.values() if other == file for row in rows}
@@ -75,6 +90,10 @@ def parts(place: GivenData, groups: Mapping[str, tuple[Path, list[ListedImage]]]
             )
     names = tuple(dict.fromkeys(name for part in found.values() for name in part.names))
     return found, [*notes, *number_notes(names, "in the column of labels")]
+
+
+def _told(file: Path, rows: Sequence[ListedImage]) -> Callable[[int], str]:
+    return lambda number: f"{file}, line {rows[number].line}: {plain(rows[number].path)}"
 
 
 def _files(path: Path) -> dict[str, Path]:
@@ -118,13 +137,21 @@ def _rows(file: Path, wanted: str) -> list[ListedImage]:
             raise UserError(f"{file}, line {line}: there is no `{PATH}`; add the path of the image")
         if value is None or value == "":
             raise UserError(f"{file}, line {line}: {plain(path)} has no `{label}`; add it, or remove the line")
-        if path in seen:
-            raise UserError(f"{file}: lines {seen[path]} and {line} are both of {plain(path)}; give each image once")
-        seen[path] = line
-        rows.append(ListedImage(line, path, value))
+        if (same := bare(path)) in seen:
+            raise UserError(f"{file}: lines {seen[same]} and {line} are both of {plain(path)}; give each image once")
+        seen[same] = line
+        rows.append(ListedImage(line, path, value, _split_of_row(row, label)))
     if not rows:
         raise UserError(f"{file} lists no image; it needs a line for each, with `{PATH}` and `label`")
+    if any(row.split for row in rows) and (without := [row for row in rows if not row.split]):
+        raise UserError(f"{file}, line {without[0].line}: {plain(without[0].path)} has no `{SPLIT}`, as others have; add it, such as train")
     return rows
+
+
+def _split_of_row(row: Mapping[str, Any], label: str) -> str:
+    """What the row's `split` says, if it has one that is not its label."""
+    value = next((row[key] for key in row if key.strip().casefold() == SPLIT and key != label), None)
+    return "" if value is None else str(value).strip().casefold()
 
 
 def _label_of(row: Mapping[str, Any], file: Path) -> str:

@@ -22,17 +22,18 @@ from promptatlas.base.messages import first_line, plain
 from promptatlas.tasks.readers.assemble import Part
 from promptatlas.tasks.readers.files import EXTENSIONS, File, entries, folders, opened, stamp
 from promptatlas.tasks.readers.formats.given import GivenData
-from promptatlas.tasks.readers.formats.splits import split_of
+from promptatlas.tasks.readers.formats.splits import without_number
 from promptatlas.tasks.readers.inside import ABSOLUTE
-from promptatlas.tasks.readers.marks import number_notes, of_values
+from promptatlas.tasks.readers.marks import are_marks, number_notes, of_values
 from promptatlas.tasks.readers.names import natural
 
 FORM = "tar archives such as train-000000.tar, or train/000000.tar, whose files are called 0001.jpg and 0001.cls"
 ENDINGS = (".tar", ".txt")
+KEYS = ("label",)
 PLAIN = ".tar"
 PACKED = (".tar.gz", ".tgz", ".tar.bz2", ".tar.xz", ".tar.zst")
 LABELS = ("cls", "json", "npy")
-KEYS = ("label", "labels", "class", "classes", "cls")  # of a JSON object
+IN_JSON = ("label", "labels", "class", "classes", "cls")
 NAMES = ("classnames.txt", "classes.txt")
 LONGEST_LABEL = 1 << 20
 
@@ -96,7 +97,7 @@ def parts(place: GivenData, groups: Mapping[str, list[Path]]) -> tuple[dict[str,
     """
     root = place.path.parent if place.path.is_file() else place.path
     given = _given_names(root)
-    found: dict[str, Part] = {}
+    listed: dict[str, tuple[list[Member], list[Any]]] = {}
     for group, files in groups.items():
         members: list[Member] = []
         labels: list[Any] = []
@@ -104,9 +105,13 @@ def parts(place: GivenData, groups: Mapping[str, list[Path]]) -> tuple[dict[str,
             for key, image, label in _samples(file, place.label):
                 members.append(Member(number, *image))
                 labels.append(_label(label, file, key, place.label))
-        archives = [os.path.relpath(file, root) for file in files]
+        listed[group] = members, labels
+    marks = are_marks(((labels, len(given)) for _, labels in listed.values()), str(root))
+    found: dict[str, Part] = {}
+    for group, (members, labels) in listed.items():
+        archives = [os.path.relpath(file, root) for file in groups[group]]
         images = TarImages(root, archives, members)
-        numbers, called = of_values(labels, given, f"{root} {group}")
+        numbers, called = of_values(labels, given, f"{root} {group}", marks, images.name)
         status = [(path, os.stat(root / path)) for path in archives]
         mark = stamp(File(path, one.st_size, one.st_mtime_ns) for path, one in status)
         rows = hashlib.sha256(repr([member[:3] for member in members]).encode()).hexdigest()
@@ -122,11 +127,17 @@ def _archives(folder: Path) -> list[Path]:
 
 def _group(name: str) -> str:
     """`birds-train` for birds-train-000001.tar."""
-    return re.sub(r"[-_.]?\d+$", "", name.split(".")[0]) or (split_of(name) or "all")
+    ending = next(ending for ending in (*PACKED, PLAIN) if name.lower().endswith(ending))
+    return without_number(name[: -len(ending)]) or "all"
+
+
+def names_beside(folder: Path) -> Iterator[Path]:
+    """Files that may hold names of classes; the first counts."""
+    return (folder / name for name in NAMES if (folder / name).is_file())
 
 
 def _given_names(root: Path) -> tuple[str, ...]:
-    file = next((root / name for name in NAMES if (root / name).is_file()), None)
+    file = next(names_beside(root), None)
     return tuple(line.strip() for line in text_files.read(file).splitlines() if line.strip()) if file else ()
 
 
@@ -156,7 +167,7 @@ def _samples(file: Path, wanted: str) -> Iterator[Sample]:
                     if image:
                         raise UserError(f"{file}: sample {plain(key)} has two images; give each a stem of its own")
                     image = (member.offset_data, member.size, member.name)
-                elif ending == wanted or (not wanted and ending in LABELS and label is None):
+                elif ending == wanted or (not wanted and ending in LABELS[: LABELS.index(label[0]) if label else None]):
                     if member.size > LONGEST_LABEL:
                         raise UserError(
                             f"{file}: {plain(member.name)} has {member.size:,} bytes, which is no label; say in `label` which is"
@@ -202,6 +213,8 @@ def _label(label: tuple[str, bytes], file: Path, key: str, wanted: str) -> Any:
     where = f"{file}: label .{ending} of sample {plain(key)}"
     try:
         if ending == "npy":
+            if not content.startswith(np.lib.format.MAGIC_PREFIX):
+                raise ValueError("it is no single array of NumPy")
             return np.load(io.BytesIO(content), allow_pickle=False).tolist()
         text = content.decode().strip()
         if ending != "json":
@@ -209,10 +222,10 @@ def _label(label: tuple[str, bytes], file: Path, key: str, wanted: str) -> Any:
         else:
             found = json.loads(text)
             if isinstance(found, dict):
-                found = next((found[one] for one in KEYS if one in found), None)
-    except (ValueError, RecursionError, EOFError) as error:
+                found = next((found[one] for one in IN_JSON if one in found), None)
+    except (ValueError, RecursionError, EOFError, MemoryError, OverflowError) as error:  # of memory: by what its header promises
         raise UserError(f"{where} cannot be read ({first_line(error)}); mend it") from None
     if found is None or found == "":
-        keys = f" under {', '.join(KEYS[:-1])} or {KEYS[-1]}" if ending == "json" else ""
+        keys = f" under {', '.join(IN_JSON[:-1])} or {IN_JSON[-1]}" if ending == "json" else ""
         raise UserError(f"{where} says nothing{keys}; mend it, or say in `label` which ending has the label")
     return found

@@ -23,6 +23,11 @@ def split_of(name: str) -> str | None:
     return found.pop() if len(found) == 1 else None
 
 
+def without_number(stem: str) -> str:
+    """`birds-train` of birds-train-000001 and birds-train-00000-of-00002; older copies of the hub have letters of a hash after these."""
+    return re.sub(r"[-_.]?\d+(-of-\d+(-[0-9a-f]{8,})?)?$", "", stem)
+
+
 def by_split(source: dict[str, Any], groups: Collection[str], where: str, labelled: bool = False) -> dict[str, list[str]]:
     """The groups of each split, or of ALL if they are to be divided. labelled: for somebody who wants no test images.
 

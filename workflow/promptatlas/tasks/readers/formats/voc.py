@@ -20,6 +20,7 @@ from promptatlas.tasks.readers.names import natural
 
 FORM = "Annotations and JPEGImages, with lists in ImageSets/Main, or XML files beside the images"
 ENDINGS = (".xml", ".txt")
+KEYS = ("root",)
 ANNOTATIONS, IMAGES, LISTS = "Annotations", "JPEGImages", Path("ImageSets/Main")
 FEW = 3
 
@@ -32,14 +33,20 @@ def groups(place: GivenData) -> Mapping[str, tuple[Path, Path, Path | None]]:
     """By name the folders of annotations and of images, and the list of those that belong to it, if there are lists."""
     base = _published(place.path)
     if base is None:
+        if place.root:
+            raise UserError(f"`root` is {place.root}, but the XML files in {place.path} lie beside their images; leave `root` out")
         found = {name: (folder, folder, None) for name, folder in _exported(place.path).items()}
         if not found:
             raise UserError(f"{place.path} has no annotations of VOC; it needs {FORM}")
         return found
     annotations, shown = base / ANNOTATIONS, place.root or base / IMAGES
     lists = sorted((base / LISTS).glob("*.txt")) if (base / LISTS).is_dir() else []
-    # beside them are lists of single classes, such as cat_train.txt
-    named = {file.stem: (annotations, shown, file) for file in lists if file.stem.isalpha() and split_of(file.stem)}
+    named = {file.stem: (annotations, shown, file) for file in lists if split_of(file.stem) and not _of_one_class(file)}
+    if lists and not named:
+        raise UserError(
+            f"{base / LISTS} has {some((plain(file.name) for file in lists), FEW)}, none of which is called like a split; call them "
+            "train.txt and test.txt, or remove the folder to have the images divided"
+        )
     return named or {base.name: (annotations, shown, None)}
 
 
@@ -54,6 +61,11 @@ def parts(place: GivenData, groups: Mapping[str, tuple[Path, Path, Path | None]]
     }
     found, more = labelled(groups_of_objects)
     return found, [*notes, *more]
+
+
+def _of_one_class(file: Path) -> bool:
+    """Whether it is a list such as cat_train.txt: beside each image it says whether a class is in it."""
+    return not file.stem.isalpha() and any(len(line.split()) > 1 for line in _read(file).splitlines())
 
 
 def _published(path: Path) -> Path | None:
@@ -86,7 +98,10 @@ def _named(annotations: Path, root: Path, listed: Path | None, notes: list[str])
     if not root.is_dir():
         raise UserError(f"the folder {root} does not exist; say with `root` where the images are")
     described = {entry.name.removesuffix(".xml") for entry in entries(annotations) if entry.name.endswith(".xml")}
-    files = {os.path.splitext(file.path)[0]: file for file in images(root, deep=False)}
+    called: dict[str, list[File]] = {}
+    for file in images(root, deep=False):
+        called.setdefault(os.path.splitext(file.path)[0], []).append(file)
+    files = {stem: several[0] for stem, several in called.items()}
     if listed is None:
         if bare := sorted(files.keys() - described, key=natural):
             are = "is" if len(bare) == 1 else "are"
@@ -94,6 +109,9 @@ def _named(annotations: Path, root: Path, listed: Path | None, notes: list[str])
         stems = sorted(described, key=natural)
     else:
         stems = _lines(listed, described)
+    if double := [stem for stem in stems if len(called.get(stem, ())) > 1]:
+        both = " and ".join(plain(file.path) for file in called[double[0]])
+        raise UserError(f"{annotations / double[0]}.xml has the images {both} in {root}; keep one of them")
     if missing := [stem for stem in stems if stem not in files]:
         raise UserError(f"{annotations / missing[0]}.xml has no image in {root}; put it there, or remove the annotation")
     return annotations, root, {stem: files[stem] for stem in stems}
@@ -102,11 +120,7 @@ def _named(annotations: Path, root: Path, listed: Path | None, notes: list[str])
 def _lines(listed: Path, described: set[str]) -> list[str]:
     """What a list names, each of which needs an annotation."""
     found: dict[str, int] = {}
-    try:
-        lines = text_files.read(listed).splitlines()
-    except OSError as error:
-        raise UserError(f"{listed} cannot be read ({error.strerror}); see that it is a readable file") from None
-    for number, line in enumerate(lines, 1):
+    for number, line in enumerate(_read(listed).splitlines(), 1):
         stem = line.split()[0] if line.split() else ""
         if not stem:
             continue
@@ -118,12 +132,19 @@ def _lines(listed: Path, described: set[str]) -> list[str]:
     return list(found)
 
 
+def _read(listed: Path) -> str:
+    try:
+        return text_files.read(listed)
+    except OSError as error:
+        raise UserError(f"{listed} cannot be read ({error.strerror}); see that it is a readable file") from None
+
+
 def _classes(path: Path) -> tuple[frozenset[str], frozenset[str]]:
     """The classes of all objects of an annotation, and of those that are not difficult."""
     try:
         objects = list(ElementTree.parse(path).getroot().iter("object"))
-    except ElementTree.ParseError as error:
-        raise UserError(f"{path} is no XML file ({error}); export it anew") from None
+    except (ElementTree.ParseError, ValueError, LookupError) as error:  # the last two are about encodings
+        raise UserError(f"{path} is no XML file that can be read ({error}); export it anew in UTF-8") from None
     except OSError as error:
         raise UserError(f"{path} cannot be read ({error.strerror}); see that it is a readable file") from None
     named = [((one.findtext("name") or "").strip(), (one.findtext("difficult") or "0").strip() == "1") for one in objects]
