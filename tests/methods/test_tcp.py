@@ -14,6 +14,7 @@ from promptatlas.backbone.classifier import PromptedClassifier
 from promptatlas.backbone.model import towers
 from promptatlas.backbone.prompts import stack
 from promptatlas.backbone.text import sentences
+from promptatlas.base.errors import UserError
 from promptatlas.exchange.inference import misfitting
 from promptatlas.methods import settings
 from promptatlas.records.prompt_file import TunedPrompt, outline
@@ -37,6 +38,13 @@ def naive(model, names, context, vectors, layer):
             x = block(x[None], attn_mask=model.attn_mask)[0]
         features.append(model.ln_final(x)[ids.argmax()] @ model.text_projection)
     return torch.stack(features)
+
+
+def test_a_text_tower_of_one_layer_is_refused_before_training(tiny):
+    backbone = tiny[1]
+    short = replace(backbone.architecture, text_layers=1)
+    with pytest.raises(UserError, match="method tcp: its class vectors enter behind the first layer"):
+        BatchedLearners("tcp", settings("tcp"), short, [0], backbone)
 
 
 @pytest.mark.parametrize("layer", [1, 2])

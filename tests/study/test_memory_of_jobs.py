@@ -1,5 +1,6 @@
 """What jobs are said to need is what steps of the code keep, and what they ask a cluster for follows the sizes of tasks and models."""
 
+from dataclasses import replace
 from unittest.mock import patch
 
 import pytest
@@ -74,6 +75,49 @@ def test_sizes_of_a_model_are_those_of_its_description_and_of_what_is_known_of_i
     assert memory.Towers.described("RN50").vision_layers == 0
     numbers = sum(one.numel() for part in (model.text, model.vision) for one in part.parameters())
     assert memory.Towers.described("mini").weights / 4 == pytest.approx(numbers, rel=0.05)
+
+
+# Million parameters of image towers as timm and open_clip build them, without what projects their features.
+IMAGE_TOWERS = {
+    "EVA02-E-14-plus": 4348.7, "EVA01-g-14": 1011.1, "EVA02-L-14-336": 303.6, "EVA02-B-16": 85.9, "PE-Core-bigG-14-448": 1880.1,
+    "PE-Core-L-14-336": 316.1, "PE-Core-T-16-384": 6.0, "ViT-gopt-16-SigLIP2-384": 1163.7, "ViT-SO400M-14-SigLIP-384": 428.2,
+    "ViT-B-32-SigLIP2-256": 94.6, "ViTamin-XL-384": 434.7, "ViTamin-L2": 332.5, "ViTamin-S": 21.9, "MobileCLIP2-S4": 318.6,
+    "MobileCLIP2-S3": 122.9, "MobileCLIP-S2": 35.2, "MobileCLIP2-L-14": 303.2, "convnext_xxlarge": 843.4, "convnext_xlarge": 348.1,
+    "convnext_large_d": 196.2, "convnext_base_w": 87.6, "convnext_small": 49.5, "convnext_tiny": 27.8, "swin_base_patch4_window7_224": 86.7,
+    "vit_medium_patch16_gap_256": 38.3, "RN50": 38.3, "RN50x64": 420.4, "coca_ViT-L-14": 306.7,
+}  # fmt: skip
+
+
+def test_image_towers_that_take_no_prompts_count_as_many_weights_as_they_have():
+    """Rather too many, but at most 60 million more than half as many again."""
+    for name, published in IMAGE_TOWERS.items():
+        found = memory.Towers.described(name).image_weights / 1e6
+        assert published <= found <= 1.9 * published + 60, (name, found)
+
+
+def test_tables_of_tokens_have_the_rows_of_their_vocabulary():
+    found = memory.Towers.described("ViT-H-14-worldwide")
+    assert found.vocabulary == 901_629
+    # The image tower of ViT-H-14, 632 million, and a text tower of 302 million beside its table, all as published.
+    assert found.weights / 4 == pytest.approx(632e6 + 302e6 + 901_629 * 1024, rel=0.02)
+
+
+def test_images_have_tokens_in_every_tower_that_takes_visual_prompts():
+    found = memory.Towers.described("ViT-L-14-CLIPA")
+    assert (found.tokens, found.vision_width, found.vision_layers, found.vocabulary) == (257, 1024, 24, 32_000)
+    architecture = replace(untrained("mini", "mini", "cpu").architecture, kind="clipa")
+    assert memory.Towers.of(architecture) == memory.Towers.described("mini")
+
+
+def test_weights_count_as_many_bytes_as_their_file_has(tmp_path):
+    study = Study({"results": str(tmp_path)})
+    sizes = {task: described(study, task) for task in study.tasks}
+    job = study.jobs.tune[0]
+    before = memory.host_mib(study, job, sizes)
+    study.paths.backbone_folder.mkdir(parents=True)
+    with open(study.paths.backbone_files[0], "wb") as file:
+        file.truncate(10 * 2**30)  # takes no place on a disk
+    assert memory.host_mib(study, job, sizes) - before == pytest.approx(1.25 * 2 * 10 * 1024, rel=0.03)
 
 
 def asked(study, stage, **which):

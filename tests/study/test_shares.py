@@ -90,6 +90,19 @@ def test_every_stage_of_the_papers_study_keeps_all_devices_at_work(devices):
         assert max(weights) <= max(sum(weights) / devices, 1.001 * alone)
 
 
+@pytest.mark.parametrize("devices", [2, 8])
+@pytest.mark.parametrize("stage", ["probe", "adapt"])
+def test_probes_and_adapters_are_cut_for_all_devices_too(stage, devices):
+    """No share is more than a device's part of its stage, or than a single task."""
+    adapters = {"methods": ["coop", "tip_adapter", "tip_adapter_f", "task_res", "lp_plus_plus"]}
+    paper = load(ROOT / "config.yaml") | load(ROOT / "workflow" / "studies" / "elevater.yaml")
+    study, apart = (Study(paper | adapters | {"jobs": jobs}) for jobs in ({"devices": devices}, EACH_ALONE))
+    sizes = {task: described(study, task) for task in study.tasks}
+    weights, alone = ([shares.weight(job.cost(sizes)) for job in own.jobs.stages[stage]] for own in (study, apart))
+    assert min(alone) > 0 and 2 <= len(weights) <= 2 * devices + 5
+    assert max(weights) <= max(sum(weights) / devices, 1.001 * max(alone))
+
+
 def test_a_study_keeps_its_jobs_when_its_tasks_turn_out_larger(tmp_path):
     """Jobs are looked for by their names where they run, perhaps on another machine, and later."""
     changes = {"results": str(tmp_path), "jobs": {"devices": 4}}

@@ -13,6 +13,7 @@ from typing import TYPE_CHECKING
 from torch import Generator, Tensor, nn
 
 from promptatlas.backbone.architecture import Architecture
+from promptatlas.base.errors import UserError
 from promptatlas.methods.kgcoop import KgCoOp
 
 if TYPE_CHECKING:
@@ -24,6 +25,11 @@ class TCP(KgCoOp):
 
     def __init__(self, architecture: Architecture, settings: dict, generator: Generator) -> None:
         super().__init__(architecture, settings, generator)
+        if architecture.text_layers < 2:
+            raise UserError(
+                "method tcp: its class vectors enter behind the first layer of a text tower, and this one has no other; "
+                "choose another backbone or method."
+            )
         self.template = settings["template"]
         # A tower with fewer layers has them before its last.
         self.fixed = {**self.fixed, "class_layer": min(settings["layer"], architecture.text_layers - 1)}

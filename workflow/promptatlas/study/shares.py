@@ -20,12 +20,15 @@ PER_DEVICE = 2
 # Arithmetic in tokens of ViT-B/16's text tower: its image tower takes 33 GFLOP an image, the text tower 76 MFLOP a token; while a pass is
 # started, some milliseconds, a GPU could see ten images.
 WEIGHTS = {"tokens": 1, "images": 430, "passes": 4300}
+# The same of what adapters and probes do with features: a product of two is about 1 kFLOP; steps and searches take the time to start them.
+SMALL = {"products": 1.3e-5, "looks": 1.3e-5, "keys": 1.3e-5, "logits": 1e-6, "pairs": 1e-6, "steps": 100, "betas": 100, "fits": 10_000}
 NEARNESS = 30  # halvings of what is between the smallest and the largest possible limit
 
 
 def weight(work: Work) -> float:
-    """What matters of some work for who gets how much of it."""
-    return sum(WEIGHTS.get(name.partition(": ")[2], 0) * count for name, count in work.items())
+    """What matters of some work for who gets how much of it; small things where there are no others."""
+    large, small = (sum(known.get(name.partition(": ")[2], 0) * count for name, count in work.items()) for known in (WEIGHTS, SMALL))
+    return large or small
 
 
 def counts(chains: Mapping[Chain, float], devices: int, others: int = 1) -> dict[Chain, int]:
