@@ -51,7 +51,12 @@ class Timed:
 
 
 def main() -> None:
-    print(json.dumps(asdict(done(Work(**json.loads(sys.argv[1]))))))
+    work = Work(**json.loads(sys.argv[1]))
+    if work.way == "ours":
+        from promptatlas.base import freed_memory
+
+        freed_memory.keep()  # as a job
+    print(json.dumps(asdict(done(work))))
 
 
 def done(work: Work) -> Timed:
@@ -61,7 +66,7 @@ def done(work: Work) -> Timed:
     from promptatlas.runs import devices
 
     if work.way == "ours":
-        devices.chosen("cpu", work.threads)  # as a job
+        devices.chosen("cpu", work.threads)
     else:
         torch.set_num_threads(work.threads)
     backbone, made = load(work.weights), WORKS[work.way, work.kind]

@@ -1,6 +1,9 @@
 from pathlib import Path
 
+from promptatlas.base import freed_memory
 from promptatlas.base.progress import reporting
+
+freed_memory.keep()  # of this process, which does one job; whoever calls the library keeps a heap of their own
 
 with reporting(snakemake.log[0]) as say:
     from promptatlas.runs import engine

@@ -1,7 +1,8 @@
 """Memory that was freed stays with the process, so that the next array of its size needs no new pages.
 
 glibc gives back every array of more than 32 MiB when it is freed, and the system fills each new page with zeros: a fifth of the time
-of a model of ViT-B/16's size on a CPU (docs/log.md). Other C libraries are left as they are. Numbers do not depend on it.
+of a model of ViT-B/16's size on a CPU (docs/log.md). Other C libraries are left as they are. Numbers do not depend on it. It is for
+the process of a job: in one that does many unlike things, what is free between what is kept would add up.
 """
 
 from __future__ import annotations

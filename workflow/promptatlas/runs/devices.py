@@ -14,7 +14,6 @@ from pathlib import Path
 
 import torch
 
-from promptatlas.base import freed_memory
 from promptatlas.base.errors import UserError
 from promptatlas.runs.variables import DETERMINISTIC
 
@@ -28,7 +27,6 @@ def chosen(wanted: str, threads: int) -> str:
     A GPU is this process's alone until it ends.
     """
     torch.set_num_threads(threads)
-    freed_memory.keep()
     # Fingerprints say the precision, on every device. A container's TORCH_ALLOW_TF32_CUBLAS_OVERRIDE says otherwise until it is said here.
     torch.backends.cuda.matmul.allow_tf32 = torch.backends.cudnn.allow_tf32 = False
     torch.backends.cuda.matmul.allow_fp16_reduced_precision_reduction = False
