@@ -1,6 +1,7 @@
 """Records outlive versions: an added field makes no stored file corrupt, a lacking one has a default, a newer one is kept."""
 
 import json
+from functools import partial
 
 import numpy as np
 import pytest
@@ -19,6 +20,7 @@ from promptatlas.records.draw_file import read_draw
 from promptatlas.records.prompt_file import TunedPrompt
 from promptatlas.runs import tables
 from promptatlas.runs.attempts import alone
+from promptatlas.study.study import Study
 from promptatlas.tasks.prepared import PreparedTask
 from stored_results import CELL, SCORE, drawn, task_record
 
@@ -67,7 +69,7 @@ def every(tmp_path):
         "features": (lambda more: tensors(tmp_path / "f", texts(more)), feature_file.load),
         "shared": (lambda more: tensors(tmp_path / "s", texts(more)), learner_file.metadata),
         "prompt": (lambda more: tensors(prompt_file(tmp_path / "l"), texts(more)), TunedPrompt.load),
-        "history": (lambda more: tensors(prompt_file(tmp_path / "l"), texts(more)), tables._history),
+        "history": (lambda more: tensors(prompt_file(tmp_path / "l"), texts(more)), partial(tables._history, Study({}))),
     }  # fmt: skip
 
 

@@ -175,7 +175,7 @@ def left_out(found: Found) -> list[str]:
 
 def _other_precisions(found: Found) -> list[str]:
     """That candidates are computed in another precision than they were trained in."""
-    own = Counter(str(file.card["precision"] or FLOAT32) for file in found.files)
+    own = Counter(str(file.card.get("precision") or FLOAT32) for file in found.files)
     del own[FLOAT32]
     trained = [f"{counted(count, 'prompt')} trained in {plain(name)}" for name, count in sorted(own.items())]
     if not trained:
