@@ -55,6 +55,15 @@ def test_a_matrix_is_a_figure_with_the_titles_of_its_tasks(folder):
     assert plt.get_fignums() == before  # nobody shows it twice
 
 
+@pytest.mark.parametrize("text", ["2024", "null", "true", "1e3", "a: b", 'quoted "é"', "[1]"])
+def test_a_text_stays_a_text(folder, monkeypatch, text):
+    from snakemake.cli import parse_config
+
+    monkeypatch.setattr(promptatlas.Study, "_read", lambda study: None)
+    words = promptatlas.Study(folder / "config.yaml", study=text)._values
+    assert study_file.configured.given_values(words) == {"study": text} == parse_config(words)
+
+
 @pytest.mark.parametrize(
     ("asked", "words"),
     [({"method": "vtp"}, "no method 'vtp'; did you mean 'vpt'"), ({"view": "gain"}, "no view 'gain'; did you mean 'gain_points'"),
@@ -94,7 +103,7 @@ def test_a_run_is_that_of_the_command_in_the_folder_of_the_study(folder, started
     study = promptatlas.Study(folder / "config.yaml", seeds=[1, 2], draw="elevater")
     assert study.run("--cores", "2") is study
     usual = ["-m", "snakemake", "--snakefile", str(place.SNAKEFILE)]
-    assert started == [[*usual, "--cores", "2", "--config", "seeds=[1, 2]", "draw=elevater"]]
+    assert started == [[*usual, "--cores", "2", "--config", "seeds=[1, 2]", 'draw= "elevater" ']]
     assert capsys.readouterr().out == f"step {folder}\nfailed\n"
     (folder / "more.yaml").write_text("seeds: [1]")
     assert promptatlas.Study(folder / "more.yaml").run("tune").name == "mine"

@@ -102,6 +102,24 @@ def test_too_few_names_for_the_numbers_are_refused(tmp_path: Path) -> None:
         reader.read(source(names="own.txt"), tmp_path)
 
 
+def test_whether_lists_are_marks_is_seen_from_all_splits(tmp_path: Path) -> None:
+    import pyarrow as pa
+    import pyarrow.parquet as pq
+
+    (place(tmp_path) / "data").mkdir(parents=True)
+    image = {"bytes": formats.encoded(formats.make_image(0, "train", 0)), "path": "a.png"}
+    noted = {
+        "info": {
+            "features": {"image": {"_type": "Image"}, "classes": {"feature": {"dtype": "int64", "_type": "Value"}, "_type": "Sequence"}}
+        }
+    }
+    for split, labels in {"train": [[0, 2], [0, 1], [1, 2]], "test": [[0, 1], [0, 1]]}.items():
+        table = pa.table({"image": [image] * len(labels), "classes": labels})
+        pq.write_table(table.replace_schema_metadata({"huggingface": json.dumps(noted)}), place(tmp_path) / FILES[split])
+    listing = reader.read(source(TWO, label="classes"), tmp_path)
+    assert listing.splits["test"].labels.tolist() == [[1, 1, 0], [1, 1, 0]] and listing.class_names == ("0", "1", "2")
+
+
 def test_lists_of_class_numbers_become_marks(tmp_path: Path) -> None:
     formats.parquet(place(tmp_path), NAMES, FILES, "image", "classes", "lists")
     listing = reader.read(source(label="classes"), tmp_path)

@@ -39,7 +39,7 @@ class StudyFile:
         if not file.is_file():
             raise UserError(f"there is no {file}; `promptatlas new FOLDER` writes a configuration")
         self._file, self._folder = Path(file.name), file.parent
-        self._values = [f"{key}={value if isinstance(value, str) else json.dumps(value)}" for key, value in values.items()]
+        self._values = [f"{key}={_written(value)}" for key, value in values.items()]
         self._study = self._read()
 
     def __repr__(self) -> str:
@@ -123,6 +123,14 @@ class StudyFile:
         """The study as its folder sees it, from where its paths count."""
         with contextlib.chdir(self._folder):
             return Study(configured.configured([*dict.fromkeys(configured.files_of(self._file))], configured.given_values(self._values)))
+
+
+def _written(value: Any) -> str:
+    """A value for the command line. Texts stand in quotes, so that "2024" is no number and "null" not nothing, and these in spaces, since
+    Snakemake takes quotes at both ends away.
+    """
+    text = json.dumps(value, ensure_ascii=False)
+    return f" {text} " if isinstance(value, str) else text
 
 
 def _end(job: subprocess.Popen[str]) -> None:
