@@ -301,6 +301,41 @@ def test_another_file_of_weights_is_named_wherever_it_lies(place):
     assert other.told == ["backbone file (1 replaced)"] and other.mark != "first"
 
 
+FIRST, SECOND = "1" * 40, "2" * 40  # commits
+
+
+@pytest.mark.parametrize("model", ["hf-hub:me/tiny", "ViT-B-32"])
+def test_a_repository_on_the_hub_that_moved_on_makes_the_backbone_stale(place, monkeypatch, model):
+    """And not one whose commit was not noted, or is not known here."""
+    from huggingface_hub import constants
+
+    monkeypatch.setattr(constants, "HF_HUB_CACHE", str(place / "hub"))
+    root = place / "hub" / "models--me--tiny"
+
+    def moved(commit: str) -> Study:
+        for folder in (root / "snapshots" / commit, root / "refs"):
+            folder.mkdir(parents=True, exist_ok=True)
+        described = {"model_cfg": {"embed_dim": 512, "vision_cfg": {}, "text_cfg": {}}}
+        (root / "snapshots" / commit / "open_clip_config.json").write_text(json.dumps(described))
+        (root / "snapshots" / commit / "other.pt").write_text("weights")
+        (root / "refs" / "main").write_text(commit)
+        return made(backbone={"model": model, "pretrained": "hf-hub:me/tiny/other.pt"})
+
+    study = moved(FIRST)
+    assert study.backbone.commit == FIRST
+    changes.note_backbone(study, "first")
+    assert changes.of_backbone(study).mark == "first"
+    other = changes.of_backbone(moved(SECOND))
+    assert other.told == ["backbone"] and other.mark != "first"
+    monkeypatch.setattr("promptatlas.study.backbone.BackboneChoice.commit", "")
+    assert changes.of_backbone(study).mark == "first"
+    changes.note_backbone(study, "first")
+    monkeypatch.undo()
+    monkeypatch.chdir(place)
+    monkeypatch.setattr(constants, "HF_HUB_CACHE", str(place / "hub"))
+    assert study.backbone.commit == SECOND and changes.of_backbone(study).mark == "first"
+
+
 def test_a_backbone_that_others_put_there_is_taken_as_it_is(place):
     study = weighted()
     for path in (*study.paths.backbone_files, study.paths.backbone_record):

@@ -125,6 +125,15 @@ class Held:
     repository: Repository
     names: tuple[str, ...]
 
+    @property
+    def commit(self) -> str:
+        """Which commit they are of; empty where neither the name nor the cache tells."""
+        if re.fullmatch(r"[0-9a-f]{40}", self.repository.revision):
+            return self.repository.revision
+        path = self.repository.cached(self.names)
+        above = [folder.name for folder in path.parents if folder.parent.name == "snapshots"] if path else []
+        return above[0] if above else ""
+
     def fetched(self) -> Path:
         """The file in the cache, downloaded if it is not there yet. Raises UserError."""
         if path := self.repository.brought(self.names):

@@ -181,7 +181,7 @@ def of_backbone(study: Study) -> Change:
         return Change(mark=mark)
     found, later = seen.differences(note, files)
     inputs = {"backbone file": seen.counted(found)} if found else {}
-    inputs |= {} if note.get("description") == described else {"backbone": ""}
+    inputs |= {} if _is_same(note.get("description", []), described) else {"backbone": ""}
     return Change(inputs, later, mark=mark if inputs else note["mark"])
 
 
@@ -204,9 +204,16 @@ def _backbone_files(study: Study) -> seen.Look:
 
 
 def _backbone_description(study: Study) -> list[str]:
-    """Names of published weights; files count by what is in them, wherever they are."""
+    """Names of published weights and, if they are on the hub, their commit, where it is known; files count by what is in them, wherever
+    they are."""
     model, pretrained = study.config["backbone"]["model"], study.config["backbone"]["pretrained"]
-    return [LOCAL if model.startswith(LOCAL) else model, "" if study.backbone.sources else pretrained]
+    named = [LOCAL if model.startswith(LOCAL) else model, "" if study.backbone.sources else pretrained]
+    return [*named, study.backbone.commit] if study.backbone.commit else named
+
+
+def _is_same(noted: list[str], described: list[str]) -> bool:
+    """A commit counts where both know it: older notes have none, and a machine without the hub's cache knows none."""
+    return noted[:2] == described[:2] and (noted[2:] == described[2:] or not (noted[2:] and described[2:]))
 
 
 def of_fetched(study: Study) -> str:

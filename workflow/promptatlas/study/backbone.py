@@ -41,6 +41,12 @@ class BackboneChoice:
         return preprocessing.chosen(self._model, self._pretrained).interpolation if self.is_published else "bicubic"
 
     @property
+    def commit(self) -> str:
+        """Of weights on the hub, which of a repository's they are; empty for others, and where it is not known here."""
+        held = origin(self._model, self._pretrained).hub if self.is_published else None
+        return held.commit if held else ""
+
+    @property
     def sources(self) -> list[Path]:
         """Files on this machine that the backbone is made from: a change of theirs makes it stale."""
         if self.is_published:
