@@ -58,7 +58,7 @@ def test_the_line_for_the_configuration_is_said_where_it_saves_time():
     starts, sizes = budget._cut(budgeted(3, 12, **EACH_ALONE), 1)
     assert starts == "starts of jobs: 20.6 % of the time, 223 of them with torch"
     assert "better for 1 GPU is `jobs: {devices: 1}` and no more under `jobs`: 3.0 h" in sizes
-    (_, sizes) = budget._cut(budgeted(3, 12, devices=4), 4)
+    (_, sizes) = budget._cut(budgeted(4, 12, devices=4), 4)
     assert sizes == "sizes of jobs: as they are they suit 4 GPUs"
 
 

@@ -2,7 +2,7 @@
 
 glibc gives back every array of more than 32 MiB when it is freed, and the system fills each new page with zeros: a fifth of the time
 of a model of ViT-B/16's size on a CPU (docs/log.md). Other C libraries are left as they are. Numbers do not depend on it. It is for
-the process of a job: in one that does many unlike things, what is free between what is kept would add up.
+the process of a job: whoever calls the library decides for a process of their own.
 """
 
 from __future__ import annotations
