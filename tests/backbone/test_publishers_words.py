@@ -3,6 +3,7 @@ image towers take visual prompts."""
 
 import json
 from copy import deepcopy
+from pathlib import Path
 
 import open_clip
 import pytest
@@ -11,7 +12,8 @@ from open_clip.tokenizer import get_clean_fn
 from safetensors.torch import save_file
 from tokenizers import Tokenizer as Rust, models, normalizers, pre_tokenizers, processors
 
-from promptatlas.backbone import export, kinds, load, publishers
+from promptatlas.backbone import export, fingerprint, kinds, load, publishers
+from promptatlas.backbone.origin import origin
 from promptatlas.backbone.text import plain_sentences, sentences
 from promptatlas.base.errors import UserError
 from twins import fill, unfilled
@@ -156,6 +158,18 @@ def test_visual_prompts_equal_the_naive_splice_in_value_and_gradient(foreign, de
     (gradient,) = torch.autograd.grad((ours * weights).sum(), prompts)
     (expected,) = torch.autograd.grad((reference * weights).sum(), prompts)
     torch.testing.assert_close(gradient, expected, atol=1e-4, rtol=1e-4)
+
+
+def test_another_tokenizer_beside_the_weights_is_another_model(foreign, tmp_path):
+    folder = Path(foreign[2].architecture.name.removeprefix("local-dir:"))
+    path = folder / "tokenizer.json"
+    assert path in origin(f"local-dir:{folder}", "").files
+    found, words = [], path.read_text()
+    for held in (words.replace("dog", "owl"), words):
+        path.write_text(held)
+        export.export(f"local-dir:{folder}", "", tmp_path / "out")
+        found.append(fingerprint(tmp_path / "out"))
+    assert found[0] != foreign[2].fingerprint == found[1]
 
 
 def test_a_tokenizer_that_is_nowhere_is_told_in_one_sentence(tmp_path, monkeypatch):

@@ -257,7 +257,7 @@ def test_a_tokenizer_that_is_not_beside_the_weights_is_fetched(tmp_path, monkeyp
     (hub / "tokenizer_config.json").write_text('{"pad_token": "<pad>"}')
     asked = []
     monkeypatch.setattr(publishers, "hf_hub_download", lambda repository, name: asked.append(repository) or str(hub / name))
-    tokenizer = publishers.tokenizer("siglip", FIRST["text_cfg"], tmp_path)
+    tokenizer, _ = publishers.tokenizer("siglip", FIRST["text_cfg"], tmp_path)
     assert tokenizer.sentence(tokenizer.encode("cat")) == reference_ids(["cat"])[0].tolist()
     assert set(asked) == {"nobody/none"}
 

@@ -113,6 +113,37 @@ def test_the_fingerprint_has_the_weights_and_what_is_said_of_them(tmp_path):
     assert [path.name for path in origin(f"local-dir:{folder}", "").files] == names
 
 
+def test_a_tokenizer_of_its_own_is_a_part_of_the_model(tmp_path):
+    folder, found = written("siglip", tmp_path / "theirs"), []
+
+    def exported() -> str:
+        export.export(f"local-dir:{folder}", "", tmp_path / "out")
+        return fingerprint(tmp_path / "out")
+
+    names = ["model.safetensors", "config.json", "preprocessor_config.json", "tokenizer.json", "tokenizer_config.json"]
+    assert [path.name for path in origin(f"local-dir:{folder}", "").files] == names
+    found = [exported()]
+    (folder / "tokenizer_config.json").write_text('{"pad_token": {"content": "<pad>"}, "model_max_length": 9}')
+    assert exported() == found[0]  # the same padding, said otherwise
+    (folder / "tokenizer_config.json").write_text('{"pad_token": "</s>"}')
+    found.append(exported())
+    words = (folder / "tokenizer.json").read_text()
+    (folder / "tokenizer.json").write_text(words.replace('"a": 2', '"b": 2'))
+    found.append(exported())
+    assert len({*found}) == 3 and load(tmp_path / "out").tokenizer.encode("b") == [2]
+
+
+def test_clips_tokenizer_is_no_part_of_the_model(tmp_path):
+    """It is the same for all; so fingerprints do not depend on whether a copy lies beside the weights."""
+    folder = written("quick_gelu", tmp_path / "theirs")
+    export.export(f"local-dir:{folder}", "", tmp_path / "bare")
+    export.tokenizer().write(folder / "tokenizer.json")
+    export.export(f"local-dir:{folder}", "", tmp_path / "beside")
+    assert fingerprint(tmp_path / "bare") == fingerprint(tmp_path / "beside")
+    assert "tokenizer" not in json.loads((tmp_path / "bare" / "architecture.json").read_text())
+    assert folder / "tokenizer.json" not in origin(f"local-dir:{folder}", "").files
+
+
 def test_what_a_description_does_not_say_is_what_that_library_takes(tmp_path):
     """Its usual CLIP is OpenAI's ViT-B/32, its usual SigLIP the base model, both of which open_clip describes in full."""
     for kind, name, vocabulary in (("clip", "ViT-B-32-quickgelu", 49408), ("siglip", "ViT-B-16-SigLIP", 32000)):

@@ -301,6 +301,21 @@ def test_another_file_of_weights_is_named_wherever_it_lies(place):
     assert other.told == ["backbone file (1 replaced)"] and other.mark != "first"
 
 
+@pytest.mark.parametrize(("tokenizer", "told"), [(None, []), ("xlm-v-base", ["backbone file (1 replaced)"])])
+def test_a_tokenizer_beside_the_weights_counts_where_it_is_not_clips(place, tokenizer, told):
+    os.mkdir("weights")
+    text = {"pool_type": "eos", "eos_id": 2, "hf_tokenizer_name": tokenizer} if tokenizer else {}
+    described = {"model_cfg": {"embed_dim": 512, "vision_cfg": {}, "text_cfg": text}}
+    for name, content in {"open_clip_config.json": json.dumps(described), "weights.pt": "x", "tokenizer.json": "as it was"}.items():
+        Path("weights", name).write_text(content)
+    study = made(backbone={"model": "local-dir:weights", "pretrained": "local"})
+    changes.note_backbone(study, "first")
+    Path("weights/tokenizer.json").write_text("as it is.")
+    assert changes.of_backbone(study).told == told
+    os.remove("weights/tokenizer.json")
+    assert bool(changes.of_backbone(study).told) == bool(told)
+
+
 FIRST, SECOND = "1" * 40, "2" * 40  # commits
 
 

@@ -29,7 +29,8 @@ class Architecture:
     of a ResNet, whose vision_layers are its stages; vision_tanh, text_tanh: GELU in its tanh form; text_projects:
     whether a linear map follows the text tower's last norm; text: of the text tower (`parts`), empty for the one that
     goes with the image tower; interpolation: "bicubic" or "bilinear", how images are scaled; resize: "crop" or
-    "squash", empty as `text` is; image_tower: open_clip's description (`vision_cfg`) of an opaque one.
+    "squash", empty as `text` is; image_tower: open_clip's description (`vision_cfg`) of an opaque one; tokenizer: SHA-256 of one that
+    is not CLIP's, as its publisher has it.
     """
 
     name: str
@@ -59,6 +60,7 @@ class Architecture:
     interpolation: str = "bicubic"
     resize: str = ""
     image_tower: Mapping[str, Any] | None = None
+    tokenizer: str = ""
 
     @property
     def text_tower(self) -> str:

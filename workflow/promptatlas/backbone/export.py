@@ -2,10 +2,10 @@
 `backbone.safetensors`, `architecture.json` and `tokenizer.json`.
 """
 
+import dataclasses
 import json
 import os
 import re
-from dataclasses import fields
 from functools import cache
 from pathlib import Path
 from typing import Any
@@ -23,7 +23,7 @@ from safetensors.numpy import load_file
 from safetensors.torch import save_file
 from torch import Tensor
 
-from promptatlas.backbone import checkpoints, hub, kinds, opaque, preprocessing, published, publishers
+from promptatlas.backbone import checkpoints, hub, kinds, opaque, preprocessing, published, publishers, tokenizer_files
 from promptatlas.backbone.architecture import USUAL_RESIZE, USUAL_TEXT, Architecture
 from promptatlas.backbone.checkpoints import Checkpoint
 from promptatlas.backbone.exported import ARCHITECTURE, RECORD, TOKENIZER, WEIGHTS
@@ -90,7 +90,7 @@ def fetch(model: str, pretrained: str, download: bool = True) -> Path:
 def _bring_words(held: hub.Held) -> None:
     """Before the weights, so that these say that all is here; but somebody may have brought a cache of weights alone."""
     look = held.repository.tried if held.repository.cached(held.names) else held.repository.brought
-    for name in (publishers.VOCABULARY, *publishers.NAMES):
+    for name in (tokenizer_files.VOCABULARY, tokenizer_files.WHOLE, tokenizer_files.ABOUT):
         look([name])
 
 
@@ -102,8 +102,8 @@ def _published(model: str, pretrained: str) -> tuple[Architecture, dict[str, Ten
     described = kinds.described(source.description) if source.description else {}
     if not (listed or described or checkpoint.openai):
         listed = _listed_by_hash(path)
-    words, said_by = kinds.of(model).text, ""
-    if words != SIGLIP:
+    tower, said_by = kinds.of(model).text, ""
+    if tower != SIGLIP:
         config["quick_gelu"], said_by = _activation(model, config, source, checkpoint, listed, described)
     architecture = _architecture(model, pretrained, config, preprocessing.of(model, source, listed), said_by)
     if described and (other := _difference(architecture, described["model_cfg"])):
@@ -112,10 +112,11 @@ def _published(model: str, pretrained: str) -> tuple[Architecture, dict[str, Ten
             f"backbone.model, `{kinds.LOCAL}{source.beside.parent}`."
         )
     vocabulary = config["text_cfg"].get("vocab_size", TEXT["vocab_size"])
-    held = checkpoint if words == SIGLIP else checkpoint.flat("multimodal_cfg" in config)
+    held = checkpoint if tower == SIGLIP else checkpoint.flat("multimodal_cfg" in config)
     weights = checkpoints.fitting(held, shapes(architecture, vocabulary), path, model)
-    if words in FOREIGN_WORDS:
-        return architecture, weights, publishers.tokenizer(words, TEXT | config["text_cfg"], path.parent)
+    if tower in FOREIGN_WORDS:
+        words, sha256_of_words = publishers.tokenizer(tower, TEXT | config["text_cfg"], path.parent)
+        return dataclasses.replace(architecture, tokenizer=sha256_of_words), weights, words
     if source.of_transformers:
         publishers.require_clips(tokenizer(), source.beside.parent)
     return architecture, weights, tokenizer()
@@ -282,7 +283,7 @@ def _difference(architecture: Architecture, config: dict) -> str:
     """The first difference that a description makes, such as the number of heads, which no weight shows; else empty."""
     a = architecture
     other = _architecture(a.name, a.pretrained, config, Preprocessing(a.mean, a.std, a.interpolation, a.fitting), a.quick_gelu_from)
-    names = [field.name for field in fields(a) if field.name != "quick_gelu"]
+    names = [field.name for field in dataclasses.fields(a) if field.name != "quick_gelu"]
     pairs = ((name, getattr(a, name), getattr(other, name)) for name in names)
     return next((f"{name} is {theirs} and not {ours}" for name, ours, theirs in pairs if ours != theirs), "")
 

@@ -2,11 +2,11 @@
 only, without torch, so that a wrong one is told before any job.
 """
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from os.path import expanduser, isdir, isfile  # those of Path fail for names that no file can have
 from pathlib import Path
 
-from promptatlas.backbone import kinds, published, transformers_config
+from promptatlas.backbone import kinds, published, tokenizer_files, transformers_config
 from promptatlas.backbone.hub import HUB, Held, Repository
 from promptatlas.backbone.published import tags
 from promptatlas.base.errors import UserError
@@ -23,13 +23,15 @@ _ENDINGS = (".safetensors", ".bin", ".pt", ".pth")
 @dataclass(frozen=True)
 class Origin:
     """Weights by a tag, in a file (`path`), or on the hub; a tag beside `hub` is that of the file there; description: the
-    `open_clip_config.json` beside it, or the `config.json` of the transformers library.
+    `open_clip_config.json` beside it, or the `config.json` of the transformers library; words: the files beside `path` of a tokenizer
+    that is not CLIP's.
     """
 
     tag: str | None = None
     path: Path | None = None
     description: Path | None = None
     hub: Held | None = None
+    words: tuple[Path, ...] = ()
 
     @property
     def named(self) -> str:
@@ -54,7 +56,7 @@ class Origin:
         if self.hub:
             return []
         images = transformers_config.images_file(self.beside) if self.of_transformers else None
-        return [path for path in (self.path, self.description, images) if path is not None]
+        return [path for path in (self.path, self.description, images, *self.words) if path is not None]
 
 
 def origin(model: str, pretrained: str) -> Origin:
@@ -67,6 +69,12 @@ def origin(model: str, pretrained: str) -> Origin:
     """
     if reason := kinds.sentence(model):
         raise UserError(reason)
+    found = _found(model, pretrained)
+    return replace(found, words=tokenizer_files.beside(kinds.of(model).text, found.path.parent)) if found.path else found
+
+
+def _found(model: str, pretrained: str) -> Origin:
+    """The same without its words."""
     if model.startswith(kinds.LOCAL):
         return _in_folder(Path(model.removeprefix(kinds.LOCAL)))
     if model.startswith(HUB):
