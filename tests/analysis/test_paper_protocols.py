@@ -8,11 +8,14 @@ import pandas as pd
 import pytest
 import yaml
 
+from promptatlas import methods
 from promptatlas.analysis import paper_protocols, published
+from promptatlas.analysis.words import method_title
 from promptatlas.report.page import protocol as page
 from promptatlas.study.designs import design
 from promptatlas.study.study import Study
 from promptatlas.tasks.catalogue import names
+from promptatlas.tasks.catalogue.benchmarks import BENCHMARKS
 
 WEIGHTS = "ViT-B-16/openai"
 STUDIES = Path(__file__).parents[2] / "workflow" / "studies"
@@ -107,21 +110,83 @@ def test_averages_leave_sources_out(name: str) -> None:
     assert number(table, method="zero_shot", target="average") == pytest.approx(zero_shot[["b", "d"]].mean())
 
 
-def test_printed_averages_are_those_of_the_printed_tasks() -> None:
-    printed = published.protocols()
-    base_to_new = printed[printed["design"] == "base_to_new"]
-    for method in ("zero_shot", "coop", "cocoop", "maple"):
-        own = base_to_new[base_to_new["method"] == method].set_index(["target", "measure"])["score"]
-        assert {target for target, _ in own.index} == {*names("coop"), "average"}
-        base, new = (np.mean([own[task, part] for task in names("coop")]) for part in ("base", "new"))
-        wanted = {"base": base, "new": new, "harmonic_mean": 2 * base * new / (base + new)}
-        assert {part: own["average", part] for part in wanted} == pytest.approx(wanted, abs=6e-5)
-    maple = printed[(printed["design"] == "cross_dataset") & (printed["method"] == "maple")].set_index("target")["score"]
+def printed_scores(design: str, method: str) -> pd.Series:
+    """Printed numbers of a method by target and measure."""
+    table = published.protocols()
+    return table[(table["design"] == design) & (table["method"] == method)].set_index(["target", "measure"])["score"]
+
+
+def closed_harmonic(base: float, new: float) -> float:
+    return 2 * base * new / (base + new)
+
+
+@pytest.mark.parametrize("method", ["zero_shot", "coop", "cocoop", "maple", "kgcoop", "promptsrc", "tcp", "clip_adapter"])
+def test_printed_averages_of_base_to_new_are_those_of_the_printed_tasks(method: str) -> None:
+    own = printed_scores("base_to_new", method)
+    assert {target for target, _ in own.index} == {*names("coop"), "average"}
+    base, new = (np.mean([own[task, part] for task in names("coop")]) for part in ("base", "new"))
+    wanted = {"base": base, "new": new, "harmonic_mean": closed_harmonic(base, new)}
+    assert {part: own["average", part] for part in wanted} == pytest.approx(wanted, abs=6e-5)
+
+
+@pytest.mark.parametrize("method", ["maple", "kgcoop", "promptsrc", "tcp", "clip_adapter", "prograd", "ivlp"])
+def test_printed_harmonic_means_are_those_of_the_printed_base_and_new(method: str) -> None:
+    own = printed_scores("base_to_new", method)
+    with_harmonic = {target for target, measure in own.index if measure == "harmonic_mean"}
+    assert with_harmonic == {target for target, _ in own.index}
+    for target in with_harmonic:
+        assert own[target, "harmonic_mean"] == pytest.approx(closed_harmonic(own[target, "base"], own[target, "new"]), abs=1.1e-4), target
+
+
+@pytest.mark.parametrize("method", ["maple", "kgcoop", "promptsrc", "tcp", "clip_adapter"])
+def test_printed_averages_of_cross_dataset_are_those_of_the_ten_targets(method: str) -> None:
+    own = printed_scores("cross_dataset", method)
     others = [task for task in names("coop") if task != "coop-imagenet"]
-    assert maple["average"] == pytest.approx(maple[others].mean(), abs=6e-5)
-    maple = base_to_new[base_to_new["method"] == "maple"].pivot(index="target", columns="measure", values="score")
-    closed = 2 * maple["base"] * maple["new"] / (maple["base"] + maple["new"])
-    assert np.abs(closed - maple["harmonic_mean"]).max() < 1.1e-4
+    assert len(own) == 12 and own["average", "score"] == pytest.approx(np.mean([own[task, "score"] for task in others]), abs=6e-5)
+
+
+@pytest.mark.parametrize("method", ["kgcoop", "promptsrc"])
+def test_printed_averages_of_domain_are_those_of_the_four_targets(method: str) -> None:
+    own = printed_scores("domain", method)
+    shifts = ["imagenet-v2", "imagenet-sketch", "imagenet-a", "imagenet-r"]
+    assert own["average", "score"] == pytest.approx(np.mean([own[task, "score"] for task in shifts]), abs=6e-5)
+
+
+def test_a_method_has_one_reference_for_a_protocol_and_source() -> None:
+    """A page shows one published row of each, and names one reference beside it."""
+    assert (published.protocols().groupby(["design", "method", "source"])["reference"].nunique() == 1).all()
+
+
+def test_settings_are_those_of_printed_scores_and_keys_that_a_study_has() -> None:
+    """A key that no study has would differ from every study, and what stands under a wrong name from none."""
+    known = yaml.safe_load((Path(published.__file__).parent / "settings.yaml").read_text())
+    del known["anchors"]
+    tables = pd.concat([published.protocols(), published.few_shot()])
+    of_form = {(row.reference, row.design, row.form): row.method for row in tables.itertuples()}
+    for reference, designs in known.items():
+        for name, forms in designs.items():
+            if name in BENCHMARKS:
+                continue
+            for form, settings in forms.items():
+                method = of_form[reference, name, form]
+                own = {} if method == "zero_shot" else methods.settings(method, preset="released")
+                assert set(settings) - {"besides"} <= {*CONFIG, *own}, (reference, name, form)
+
+
+def test_the_manual_lists_what_was_printed_and_what_others_than_the_authors_measured() -> None:
+    text = (STUDIES.parents[1] / "docs" / "published.md").read_text().split("## Scores that others printed")[1].split("\n## ")[0]
+    rows = [line.split("|")[2:4] for line in text.splitlines() if line.startswith("| f")]
+    few_shot = published.few_shot()
+    protocols = published.protocols()
+    tables = [protocols[protocols["design"] == name] for name in ("base_to_new", "cross_dataset", "domain")]
+    for row, table in zip(rows, [*tables, few_shot[few_shot["weights"] == WEIGHTS]], strict=True):
+        first, alone = ({one.strip() for one in cell.split(",") if one.strip()} for cell in row)
+        others = table["reference"].str.contains("DePT|CLIP-SVD") | (table["method"] == "prograd")
+        starred = {method: "*" if others[table["method"] == method].all() else "" for method in table["method"]}
+        titles = {method: method_title(method) + star for method, star in starred.items()}
+        tasks = table[~table["target"].isin(["average", "coop-imagenet"])]
+        by_task = {titles[method] for method in tasks["method"]}
+        assert (first, alone) == (by_task, set(titles.values()) - by_task)
 
 
 def test_printed_numbers_stand_beside_the_same_tasks_methods_and_weights() -> None:
@@ -191,21 +256,47 @@ def notes(name: str, sources: tuple[str, ...], config: dict) -> dict[str, str]:
     return printed.first().to_dict()
 
 
+RELEASED = "last_batch dropped, augmentation crops_and_flips, precision float16"
+OF_METHODS = {"zero_shot": "precision float16", "cocoop": "augmentation crops_and_flips, precision float16"}
+OTHERS = "other settings: epochs 10; measured by others than its authors"
+SENTENCES = "class features of 60 sentences"
+# What a ready study with the settings of releases still has otherwise than those who printed, by method.
+NEAREST = {
+    "base_to_new": {
+        "zero_shot": "", "cocoop": "", "maple": "", "ivlp": "", "coop": "50 epochs on ImageNet", "clip_adapter": OTHERS,
+        "kgcoop": "25 epochs on ImageNet; another sentence on DTD", "promptsrc": SENTENCES,
+        "prograd": "settings not known; measured by others than its authors",
+        "tcp": "25 epochs on ImageNet and SUN397; a sentence for each data set",
+    },
+    "cross_dataset": {
+        "coop": "", "cocoop": "", "maple": "", "promptsrc": SENTENCES, "kgcoop": OTHERS, "clip_adapter": OTHERS,
+        "tcp": "settings not known",
+    },
+    "domain": {"zero_shot": "", "coop": "", "cocoop": "", "maple": "", "kgcoop": "", "promptsrc": SENTENCES},
+}  # fmt: skip
+
+
 @pytest.mark.parametrize(("name", "sources"), [("base_to_new", ()), ("cross_dataset", ("coop-imagenet",)), ("domain", ("coop-imagenet",))])
 def test_ready_studies_have_the_settings_of_what_was_printed(name: str, sources: tuple[str, ...]) -> None:
     found = notes(name, sources, ready(name))
-    assert found.pop("coop") == ("50 epochs on ImageNet" if name == "base_to_new" else "")
-    assert {"cocoop", "maple"} <= set(found) and set(found.values()) == {""}
+    assert set(found) == {*NEAREST[name]}
+    for method, besides in NEAREST[name].items():
+        as_released = "" if "settings" in besides else f"other settings: {OF_METHODS.get(method, RELEASED)}"
+        assert found[method] == "; ".join(filter(None, [as_released, besides])), method
+    assert notes(name, sources, ready(name, preset="released", precision="float16")) == NEAREST[name]
 
 
 def test_other_settings_than_those_of_what_was_printed_are_named() -> None:
     usual = notes("base_to_new", (), ready("base_to_new", settings={}, test_pictures=100))
-    assert usual["coop"].startswith("other settings: ") and usual["zero_shot"] == "other settings: test_pictures all"
+    assert usual["coop"].startswith("other settings: ") and usual["zero_shot"] == "other settings: test_pictures all, precision float16"
     for words in ("context 4", "initial a photo of a", "position end", "select last", "test_pictures all"):
         assert words in usual["coop"]
-    assert "epochs 200" not in usual["coop"] and usual["maple"] == "other settings: test_pictures all"
-    across = notes("cross_dataset", ("coop-imagenet",), ready("cross_dataset", settings={}, draw="elevater"))
+    assert "epochs 200" not in usual["coop"]
+    nearest = {"preset": "released", "precision": "float16"}
+    assert notes("base_to_new", (), ready("base_to_new", test_pictures=100, **nearest))["maple"] == "other settings: test_pictures all"
+    across = notes("cross_dataset", ("coop-imagenet",), ready("cross_dataset", settings={}, draw="elevater", **nearest))
     assert across["maple"] == "other settings: draw coop, layers 3, epochs 2, learning_rate 0.0026"
+    assert across["promptsrc"] == f"other settings: draw coop, layers 3, centre 6.0, width 10.0; {SENTENCES}"
 
 
 def test_a_task_with_other_classes_is_not_the_one_that_was_printed() -> None:

@@ -6,6 +6,7 @@ import pytest
 import yaml
 from snakemake.utils import update_config
 
+from promptatlas.methods import names
 from promptatlas.study.study import Study
 from tiny_study import ROOT, Finished
 
@@ -75,6 +76,27 @@ def test_the_studies_of_protocols_are_cocoops_and_maples():
         assert study.learners == ("coop-imagenet",) and {study.shots_of(name) for name in study.tasks[1:]} == {0}
 
 
+def test_the_studies_of_protocols_are_those_of_the_methods_with_their_own_losses():
+    base_new, across, shifts = (described(name) for name in ("base_to_new", "cross_dataset", "domain"))
+    promptsrc = ("layers", "epochs", "centre", "width", "learning_rate", "batch_size")
+    assert [base_new.settings("promptsrc")[key] for key in promptsrc] == [9, 20, 15, 1, 0.0025, 4]
+    epochs = {"kgcoop": 100, "prograd": 200, "tcp": 50}
+    assert {method: base_new.settings(method)["epochs"] for method in epochs} == epochs
+    assert base_new.settings("kgcoop")["batch_size"] == 128
+    for study in (across, shifts):
+        assert [study.settings("promptsrc")[key] for key in promptsrc] == [3, 20, 6, 10, 0.0025, 4]
+        epochs = {"kgcoop": 25, "prograd": 50, "tcp": 25}  # on ImageNet
+        assert {method: study.settings(method)["epochs"] for method in epochs} == epochs
+    few_shot = described("few_shot")
+    assert [few_shot.settings("promptsrc")[key] for key in promptsrc] == [9, 50, 30, 30, 0.0025, 4]
+    assert {method: few_shot.settings(method)["epochs"] for method in ("kgcoop", "tcp")} == {"kgcoop": 100, "tcp": 50}
+
+
+def test_the_studies_of_the_mini_benchmark_have_every_method_that_can_stand_in_them():
+    assert set(described("base_to_new_mini").config["methods"]) == set(names())
+    assert set(described("few_shot_mini").config["methods"]) == {*names(), *names("shared"), *names("adapter")}
+
+
 def test_the_few_shot_studies_are_coops_prompt_adapters_and_softcpts():
     study, general = described("few_shot"), described("softcpt")
     assert len(study.tasks) == 11 and set(study.tasks) - set(general.tasks) == {"coop-imagenet"} and len(general.tasks) == 10
@@ -88,13 +110,21 @@ def test_the_few_shot_studies_are_coops_prompt_adapters_and_softcpts():
     assert general.settings("softcpt")["steps"] == "as_released"
 
 
-@pytest.mark.parametrize(("name", "schedule"), [("few_shot", {8: 200, 4: 100, 2: 100, 1: 50}), ("softcpt", {4: 100})])
-def test_the_commands_in_a_studys_header_set_coops_schedule(name, schedule):
+COOPS = {8: 200, 4: 100, 2: 100, 1: 50}
+
+
+@pytest.mark.parametrize(
+    ("name", "schedules"),
+    [("few_shot", {"coop": COOPS, "prograd": COOPS, "task_res": COOPS | {1: 100}}), ("softcpt", {"coop": {4: 100}})],
+)
+def test_the_commands_in_a_studys_header_set_the_authors_schedules(name, schedules):
     text = (ROOT / "workflow" / "studies" / f"{name}.yaml").read_text()
     commands = re.findall(r"--config study=(\w+) shots=(\d+)(?: settings='(.*?)')?", text)
-    assert [int(shots) for _, shots, _ in commands] == list(schedule)
+    assert [int(shots) for _, shots, _ in commands] == list(schedules["coop"])
     for study, shots, settings in commands:
         config = yaml.safe_load(text)
         update_config(config, {"study": study, "shots": int(shots), "settings": yaml.safe_load(settings or "{}")})
-        coop = Study(config).settings("coop")
-        assert (coop["epochs"], coop["position"], coop["select"]) == (schedule[int(shots)], "end", "last")
+        ready = Study(config)
+        for method, schedule in schedules.items():
+            assert (ready.settings(method)["epochs"], ready.settings(method)["select"]) == (schedule[int(shots)], "last")
+        assert ready.settings("coop")["position"] == "end"

@@ -21,6 +21,8 @@ from synthetic_study import baselines_table, tasks_table, transfer_table
 
 STUDIES = Path(__file__).parents[3] / "workflow" / "studies"
 SHOTS = [1, 2, 4, 8, 16]
+RELEASED = {"preset": "released", "precision": "float16"}
+SCORES = "scores by class on Caltech-101, Aircraft, Flowers and Pets, splits not released"
 
 
 def ready(name: str, **changes) -> Study:
@@ -41,22 +43,28 @@ def test_softcpts_numbers_have_the_average_that_its_authors_print(tasks: str, av
 
 @pytest.mark.parametrize("count", SHOTS)
 def test_the_ready_studies_find_the_numbers_of_their_papers_at_every_number_of_images(count: int) -> None:
-    found = means(ready("few_shot", shots=count))
-    assert set(found) == {"CoOp", "UPT", "Tip-Adapter-F", "Prompt-Adapter-F", "CLIP-Adapter", "LP++"}
-    assert all(found[form]["note"] == "settings not known; measured by others than its authors" for form in ("CLIP-Adapter", "LP++"))
+    found = means(ready("few_shot", shots=count, precision="float16"))
+    by_others = {"CLIP-Adapter", "LP++", "KgCoOp", "ProGrad", "TCP"}
+    assert set(found) == {"CoOp", "UPT", "Tip-Adapter-F", "Prompt-Adapter-F"} | by_others
+    assert {found[form]["note"] for form in by_others} == {"settings not known; measured by others than its authors"}
     assert found["CoOp"]["note"] == "settings not known" and "test images" in found["Prompt-Adapter-F"]["note"]
-    assert "other settings" not in found["Prompt-Adapter-F"]["note"]
-    softcpt = means(ready("softcpt", shots=count))
-    assert {"ZS-CLIP", "SoftCPT-NATA"} <= set(softcpt) and "other settings" not in softcpt["SoftCPT-NATA"]["note"]
+    assert found["Prompt-Adapter-F"]["note"].startswith("cached images cropped and flipped; ")
+    softcpt = means(ready("softcpt", shots=count, **RELEASED))
+    assert {"ZS-CLIP", "SoftCPT-NATA"} <= set(softcpt)
+    assert softcpt["SoftCPT-NATA"]["note"].startswith("training images cropped and flipped; ") and softcpt["ZS-CLIP"]["note"] == SCORES
 
 
 def test_numbers_are_those_of_the_same_number_of_images_and_form() -> None:
     assert means(ready("few_shot", shots=4))["Prompt-Adapter-F"]["score"] == pytest.approx(0.7617)
     assert means(ready("few_shot", shots=4))["LP++"]["score"] == pytest.approx(0.7577)
+    eight = means(ready("few_shot", shots=8))
+    assert [eight[form]["score"] for form in ("KgCoOp", "ProGrad", "TCP")] == pytest.approx([0.7582, 0.7793, 0.7839])
     found = means(ready("softcpt"))
     assert found["SoftCPT-NATA"]["score"] == pytest.approx(0.7417)
-    assert found["SoftCPT-NATS"]["note"].startswith("other settings: task_context specific; ")
-    assert means(ready("softcpt", settings={}))["SoftCPT-NATA"]["note"].startswith("other settings: steps as_released; ")
+    assert found["SoftCPT-NATS"]["note"].startswith("other settings: last_batch dropped, precision float16, task_context specific; ")
+    assert means(ready("softcpt", **RELEASED))["SoftCPT-NATS"]["note"].startswith("other settings: task_context specific; ")
+    assert means(ready("softcpt", settings={}, **RELEASED))["SoftCPT-NATA"]["note"].startswith("other settings: steps as_released; ")
+    assert found["ZS-CLIP"]["note"] == f"other settings: precision float16; {SCORES}"
 
 
 @pytest.mark.parametrize(

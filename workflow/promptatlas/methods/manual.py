@@ -51,16 +51,18 @@ where a study can have it the authors' way, the last column says by which key.
 | Hateful Memes | ELEVATER: ROC AUC; MVLPT's release: accuracy | ROC AUC | |
 | MaPLe, IVLP | 5 epochs and batches of 4 from base to new classes; for few-shot learning of all classes not released (users report 50 epochs) | those of base to new everywhere | `epochs` |
 | MaPLe on other data sets and domains | 3 layers, 2 epochs, rate .0026 | as from base to new, but in the studies `cross_dataset` and `domain` | `layers`, `epochs`, `learning_rate` |
-| KgCoOp, ProGrad | a sentence of their own for each data set, to start from (ProGrad) and to stay close to | each task's first sentence; both start from "a photo of a" | `initial`, `templates` of the task |
-| KgCoOp | 100 epochs, on ImageNet 25 (as its scripts test it) | 100 | `epochs` |
-| ProGrad | RN50; 200 epochs with 16 and 8 images per class, 100 with 4 and 2, 50 with 1 and always on ImageNet; a share of 0.8 with 8 and 16 images on Flowers, DTD and EuroSAT | 200; 1.0 | `epochs`, `share` |
+| KgCoOp | a sentence for each data set to stay close to | each task's first, on CoOp's tasks the same but on DTD ("a photo of a {}, a type of texture.") | `templates` of the task |
+| KgCoOp | 100 epochs, on ImageNet 25 (as its scripts test it) | 100, but in the studies `cross_dataset` and `domain` | `epochs` |
+| ProGrad | a sentence for each data set, with the class name last, to start from and to hold steps against | it starts from "a photo of a"; held against is each task's first sentence | `initial`, `templates` of the task |
+| ProGrad | RN50; 200 epochs with 16 and 8 images per class, 100 with 4 and 2, 50 with 1 and always on ImageNet; a share of 0.8 with 8 and 16 images on Flowers, DTD and EuroSAT | 200, but 50 in the studies `cross_dataset` and `domain` and as the commands in `few_shot` say; 1.0 | `epochs`, `share` |
+| ProGrad from base to new classes, and to other domains | RN50, 4 images per class | 16, as the other methods of the studies | `backbone`, `shots`, `epochs` |
 | ProGrad | the vectors before its words start from zeros, which no paper says | the same | `before_words: random` for the others' way |
 | PromptSRC | class features of the frozen model from 60 sentences of ImageNet, averaged before they are made unit vectors | from the task's own sentences, each made a unit vector first | `templates` of the task |
-| PromptSRC | 20 epochs from base to new classes, centre 15 and width 1; few-shot 50 epochs, 30 and 30, or 45 and 5 (Cars, Flowers, Aircraft, DTD, EuroSAT); from ImageNet to other data sets and domains 3 layers, 20 epochs, 6 and 10 | those from base to new everywhere; with `preset: mini` 30 epochs, 18 and 18 | `epochs`, `centre`, `width`, `layers` |
+| PromptSRC | 20 epochs from base to new classes, centre 15 and width 1; few-shot 50 epochs, 30 and 30, or 45 and 5 (Cars, Flowers, Aircraft, DTD, EuroSAT); from ImageNet to other data sets and domains 3 layers, 20 epochs, 6 and 10 | those from base to new, but in the studies `few_shot` (30 and 30 for all tasks), `cross_dataset` and `domain`; with `preset: mini` 30 epochs, 18 and 18 | `epochs`, `centre`, `width`, `layers` |
 | PromptSRC | the mean over epochs is taken of the whole model in half precision, which moves its frozen weights by rounding | of the prompts | |
 | PromptSRC | the KL of its loss is divided by images and by classes; the paper does not say by classes | as released | `divergence: paper` |
 | TCP | a sentence of its own for each data set, of which class vectors are made, and the end of that sentence behind the class name | one sentence for all tasks, as a prompt is read on any of them; a full stop behind the name | `template` |
-| TCP | 50 epochs, on ImageNet and SUN397 25 (as its scripts test it) | 50 | `epochs` |
+| TCP | 50 epochs, on ImageNet and SUN397 25 (as its scripts test it); for other data sets not released | 50, but in the studies `cross_dataset` and `domain` 25 | `epochs` |
 | TCP | Adam with an epsilon of .001, which half precision needs | the same; with `preset: mini` AdamW with it | `epsilon` |
 | SoftCPT | three steps of optimiser and schedule per batch (four with a `class_context`) | one | `steps: as_released` |
 | SoftCPT with a `class_context` | the release looks at all classes unless told otherwise | at a tenth of the classes without an image in the batch | `class_rate: 1.0` |
@@ -79,9 +81,10 @@ where a study can have it the authors' way, the last column says by which key.
 | Tip-Adapter on ImageNet | class weights from seven sentences | from the catalogue's one | `templates` of the task |
 | Prompt-Adapter | a prompt of MVLPT from up to 20 images per class of the 11 tasks, for any number of images | a prompt that saw the study's own draws; by default CoOp-MT's, 50 epochs, the last, class name at the end | `class_weights: multitask`, `multitask: all` |
 | CLIP-Adapter | the ratio is .2 in the release, by data set in the paper; the paper's rate is 1e-5 (as recalled) | .2; .002, as CoOp's configuration, which the release takes | `ratio`, `learning_rate` |
+| CLIP-Adapter from base to new classes and on other data sets | no runs of its authors | CoOp's epochs and rate | |
 | CLIP-Adapter | CoOp's sentence of each data set | one sentence for all tasks, as the net goes from task to task | `template` |
 | CLIP-Adapter | features of any length go into the net | of length one, with the same answers, as a factor on them is one on what comes out | |
-| TaskRes | 100 epochs with 1, 2 and 4 images per class, 200 with 8 and 16; rate .0002 on ImageNet; alpha 1 on Flowers | 200 epochs, .002, .5 | `epochs`, `learning_rate`, `alpha` |
+| TaskRes | 100 epochs with 1, 2 and 4 images per class, 200 with 8 and 16; rate .0002 on ImageNet, and in the only file for ViT-B/16; alpha 1 on Flowers | 200 epochs, or as the commands in `few_shot` say; .002, .5 | `epochs`, `learning_rate`, `alpha` |
 | TaskRes | underscores stay in class names | spaces in their place | `underscores: as_released` |
 | TaskRes | seven sentences and CoOp's own on ImageNet; "enhanced" class features, of which only files are released | the catalogue's sentences; as the text tower gives them | `templates` of the task |
 | LP++ | the gradient of alpha is never cleared | it is, as the paper has it | `alpha_gradient: as_released` |

@@ -23,10 +23,11 @@ def difference(printed: Mapping[str, Any], config: Mapping[str, Any]) -> str:
     printed: a row of `published.printed`. config: the study's resolved configuration.
     """
     reference = _settings().get(printed["reference"], {})
-    known = reference.get(printed["design"], {}).get(printed["form"])
-    besides = [one[BESIDES] for one in (known or {}, reference.get(printed["tasks"], {})) if BESIDES in one]
-    if known is None:
+    form = reference.get(printed["design"], {}).get(printed["form"], {})
+    besides = [one[BESIDES] for one in (form, reference.get(printed["tasks"], {})) if BESIDES in one]
+    known = {name: value for name, value in form.items() if name != BESIDES}
+    if not known:
         return "; ".join([UNKNOWN, *besides])
     own = {**config, **config["settings"].get(printed["method"], {})}
-    other = [f"{name} {value}" for name, value in known.items() if name != BESIDES and own.get(name) != value]
+    other = [f"{name} {value}" for name, value in known.items() if own.get(name) != value]
     return "; ".join([*([f"other settings: {', '.join(other)}"] if other else []), *besides])
