@@ -4,10 +4,10 @@ import json
 import os
 import shutil
 
-import formats
 import numpy as np
 import pytest
 
+import formats
 from promptatlas.base.errors import UserError
 from promptatlas.tasks import catalogue
 from promptatlas.tasks.readers import folder as reader, labelled

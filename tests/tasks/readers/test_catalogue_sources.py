@@ -4,11 +4,11 @@ import json
 from collections.abc import Callable
 from pathlib import Path
 
-import formats
 import numpy as np
 import pytest
 import torchvision.datasets as known
 
+import formats
 from promptatlas.tasks import readers
 from promptatlas.tasks.catalogue import TaskEntry, entry, published
 from promptatlas.tasks.labels import relabel

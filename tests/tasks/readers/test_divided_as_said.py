@@ -6,10 +6,10 @@ import json
 import os
 import tarfile
 
-import formats
 import numpy as np
 import pytest
 
+import formats
 from promptatlas.base.errors import UserError
 from promptatlas.tasks import catalogue
 from promptatlas.tasks.readers import folder as reader

@@ -6,11 +6,11 @@ import pickle
 import shutil
 from pathlib import Path
 
-import formats
 import numpy as np
 import pytest
 from PIL import Image
 
+import formats
 from promptatlas.base.errors import UserError
 from promptatlas.tasks.readers import find, folder, reader
 

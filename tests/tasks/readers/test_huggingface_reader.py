@@ -10,10 +10,10 @@ import time
 from multiprocessing import get_context
 from pathlib import Path
 
-import formats
 import numpy as np
 import pytest
 
+import formats
 from promptatlas.base.errors import UserError
 from promptatlas.tasks.listing import Listing
 from promptatlas.tasks.readers import find, huggingface as reader, repository

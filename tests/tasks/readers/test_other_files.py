@@ -3,9 +3,9 @@
 import shutil
 from pathlib import Path
 
-import formats
 import pytest
 
+import formats
 from promptatlas.base.errors import UserError
 from promptatlas.tasks import catalogue
 from promptatlas.tasks.preparation import Needs, prepare

@@ -7,10 +7,10 @@ import pickle
 import sys
 import tarfile
 
-import formats
 import numpy as np
 import pytest
 
+import formats
 from promptatlas.base.errors import UserError
 from promptatlas.recommendation import loose
 from promptatlas.tasks import catalogue

@@ -13,12 +13,12 @@ from multiprocessing import get_context
 from pathlib import Path
 from types import SimpleNamespace
 
-import formats
 import numpy as np
 import pytest
 import torchvision.datasets as known
 from PIL import Image
 
+import formats
 from hostile import Malicious
 from promptatlas.base.errors import UserError
 from promptatlas.tasks.listing import Listing

@@ -11,7 +11,7 @@ import numpy as np
 from PIL.Image import Image
 
 from promptatlas.base.errors import UserError
-from promptatlas.base.messages import counted
+from promptatlas.base.messages import counted, shown
 from promptatlas.base.rng import named_rng
 from promptatlas.tasks.listing import Images, Split
 
@@ -157,4 +157,4 @@ def _class_name(labels: np.ndarray, members: np.ndarray, class_names: Sequence[s
     if labels.ndim == 2:
         return "the pool"
     label = int(labels[members[0]])
-    return f"class {class_names[label]!r}" if label < len(class_names) else f"class number {label}"
+    return f"class {shown(class_names[label])}" if label < len(class_names) else f"class number {label}"

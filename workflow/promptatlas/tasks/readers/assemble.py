@@ -7,7 +7,7 @@ from pathlib import Path
 import numpy as np
 
 from promptatlas.base.errors import UserError
-from promptatlas.base.messages import counted, some
+from promptatlas.base.messages import counted, shown, some
 from promptatlas.tasks.draws import by_class
 from promptatlas.tasks.listing import SPLITS, Images, Listing, Split
 from promptatlas.tasks.readers.names import require_distinct
@@ -88,7 +88,7 @@ def _renumbered(part: Part, names: tuple[str, ...], where: str) -> Split:
         raise UserError(f"{where} has {counted(int((labels < 0).sum()), 'image')} without a label; use a split that has labels")
     if len(labels) and labels.max() >= len(places):
         raise UserError(
-            f"{where} has label {labels.max()} but names for {len(places)} classes only ({some(map(repr, part.names), FEW)}); "
+            f"{where} has label {labels.max()} but names for {len(places)} classes only ({some(map(shown, part.names), FEW)}); "
             "give all names in `classes`, in the order of the labels"
         )
     return Split(part.images, places[labels] if len(labels) else labels.astype(np.int64), part.stamp)
@@ -102,5 +102,5 @@ def _require_seen(splits: dict[str, Split], names: tuple[str, ...], where: str) 
         if key in splits:
             unseen = np.flatnonzero((by_class(splits[key].labels, len(names)) > 0) & ~seen)
             if len(unseen):
-                listed = some((repr(names[number]) for number in unseen), FEW)
+                listed = some((shown(names[number]) for number in unseen), FEW)
                 raise UserError(f"{where}: no train image of {listed}, but {key} images; add some or take the class out")

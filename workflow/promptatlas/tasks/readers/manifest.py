@@ -13,6 +13,7 @@ import numpy as np
 
 from promptatlas.base import text_files
 from promptatlas.base.errors import UserError
+from promptatlas.base.messages import shown
 from promptatlas.tasks.readers import table
 from promptatlas.tasks.readers.assemble import Part
 from promptatlas.tasks.readers.files import Files, require, stamp, stat
@@ -136,7 +137,9 @@ def _names(content: dict[str, list], file: Path, multilabel: bool) -> dict[int, 
                 if not isinstance(name, str) or not name.strip():
                     raise UserError(f"{where} has class name {short(name)}; a class name is text that is not empty")
                 if names.setdefault(label, name) != name:
-                    raise UserError(f"{where} calls label {label} {name!r}, but it was {names[label]!r} before; one label, one name")
+                    raise UserError(
+                        f"{where} calls label {label} {shown(name)}, but it was {shown(names[label])} before; one label, one name"
+                    )
     return names
 
 

@@ -88,7 +88,8 @@ def number_notes(names: Sequence[str], remedy: str) -> list[str]:
 def _labels(
     values: list[Any], many: bool, named: tuple[str, ...], where: str, marked: bool | None = None
 ) -> tuple[np.ndarray, tuple[str, ...]]:
-    if missing := sum(value is None for value in values):
+    without = (value is None or (bool(named) and isinstance(value, int) and value < 0) for value in values)
+    if missing := sum(without):
         raise UserError(f"{where} has {counted(missing, 'image')} without a label; use a split that has labels")
     flat = [item for value in values for item in value] if many else values
     if all(isinstance(item, str) for item in flat) and flat:
@@ -106,11 +107,12 @@ def _labels(
         column = {number: place for place, number in enumerate(occurring)}
         labels = _marks(values, column) if many else np.array([column[item] for item in flat], dtype=np.int64)
         return labels, tuple(map(str, occurring))
+    if flat and not 0 <= min(flat) <= max(flat) < len(named):
+        odd = max(flat) if max(flat) >= len(named) else min(flat)
+        found = f"label {odd} but names for {len(named)} classes only ({some(map(shown, named), FEW)})"
+        raise UserError(f"{where} has {found}; correct `classes` or `names`")
     if not many:
         return np.array(flat, dtype=np.int64), named
-    if flat and not 0 <= min(flat) <= max(flat) < len(named):
-        found = f"labels from {min(flat)} to {max(flat)} but names for {len(named)} classes"
-        raise UserError(f"{where} has {found}; correct `classes` or `names`")
     return _marks(values, {number: number for number in range(len(named))}), named
 
 

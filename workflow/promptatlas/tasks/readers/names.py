@@ -5,6 +5,7 @@ import unicodedata
 from collections.abc import Iterable
 
 from promptatlas.base.errors import UserError
+from promptatlas.base.messages import shown
 
 _DIGITS = re.compile(r"(\d+)")
 _SEPARATORS = re.compile(r"[\s_\-]+")
@@ -25,5 +26,5 @@ def require_distinct(names: Iterable[str], where: str) -> None:
         if not key:
             raise UserError(f"{where} has a class without a name; name every class")
         if key in seen:
-            raise UserError(f"{where} has a class twice, {seen[key]!r} and {name!r}; rename or merge them")
+            raise UserError(f"{where} has a class twice, {shown(seen[key])} and {shown(name)}; rename or merge them")
         seen[key] = name

@@ -256,6 +256,8 @@ def _data_files(folder: Path, above: Path) -> list[Path]:
         names = [str(one["filename"]) for one in json.loads((folder / SAVED).read_bytes())["_data_files"]]
     except (OSError, ValueError, LookupError, TypeError):
         raise UserError(f"{folder / SAVED} is not what `save_to_disk` writes; save the data set anew") from None
+    if not names:
+        raise UserError(f"{folder / SAVED} lists no file; save the data set anew")
     if odd := [name for name in names if os.path.basename(name) != name or not (folder / name).is_file()]:
         raise UserError(f"{folder / SAVED} lists {plain(odd[0])}, which is no file beside it; save the data set anew")
     for name in names:

@@ -213,9 +213,7 @@ def _label(label: tuple[str, bytes], file: Path, key: str, wanted: str) -> Any:
     where = f"{file}: label .{ending} of sample {plain(key)}"
     try:
         if ending == "npy":
-            if not content.startswith(np.lib.format.MAGIC_PREFIX):
-                raise ValueError("it is no single array of NumPy")
-            return np.load(io.BytesIO(content), allow_pickle=False).tolist()
+            return _array(content).tolist()
         text = content.decode().strip()
         if ending != "json":
             found: Any = int(text) if re.fullmatch(r"-?\d{1,18}", text) else text
@@ -223,9 +221,19 @@ def _label(label: tuple[str, bytes], file: Path, key: str, wanted: str) -> Any:
             found = json.loads(text)
             if isinstance(found, dict):
                 found = next((found[one] for one in IN_JSON if one in found), None)
-    except (ValueError, RecursionError, EOFError, MemoryError, OverflowError) as error:  # of memory: by what its header promises
+    except (ValueError, RecursionError) as error:
         raise UserError(f"{where} cannot be read ({first_line(error)}); mend it") from None
     if found is None or found == "":
         keys = f" under {', '.join(IN_JSON[:-1])} or {IN_JSON[-1]}" if ending == "json" else ""
         raise UserError(f"{where} says nothing{keys}; mend it, or say in `label` which ending has the label")
     return found
+
+
+def _array(content: bytes) -> np.ndarray:
+    """ValueError for what is no array."""
+    if not content.startswith(np.lib.format.MAGIC_PREFIX):
+        raise ValueError("it is no single array of NumPy")
+    try:
+        return np.load(io.BytesIO(content), allow_pickle=False)
+    except Exception as error:  # the head of such a file is Python, whose parser raises many kinds
+        raise ValueError(first_line(error)) from None
