@@ -71,6 +71,12 @@ def tensors(kind: str) -> dict:
         for i in range(2):
             held |= {f"compound_prompts_text.{i}": numbers(2, D).float()} | linear(f"compound_prompt_projections.{i}", V, D)
         return held
+    if kind in ("ivlp", "promptsrc"):
+        deep = {f"text_encoder.transformer.resblocks.{i}.VPT_shallow": numbers(2, D).float() for i in (1, 2)}
+        visual = {f"image_encoder.transformer.resblocks.{i}.VPT_shallow": numbers(3, V).float() for i in (1, 2)}
+        return {"ctx": numbers(2, D), "image_encoder.VPT": numbers(3, V)} | deep | visual
+    if kind == "clip_adapter":
+        return {"fc.0.weight": numbers(E // 4, E), "fc.2.weight": numbers(E, E // 4)}
     if kind == "upt":
         projections = {}
         for name, width in (("coop", D), ("vpt", V)):
@@ -79,6 +85,9 @@ def tensors(kind: str) -> dict:
     net = linear("meta_net.linear1", 3, E) | linear("meta_net.linear2", D, 3)
     return {
         "coop": lambda: ctx,
+        "kgcoop": lambda: ctx | {"bias_vectors": numbers(1, E)} | linear("meta_net.linear1", E, E),
+        "prograd": lambda: ctx,
+        "prograd-comma": lambda: ctx,
         "cocoop": lambda: ctx | net,
         "mvlpt-cocoop": lambda: {"cocoop_ctx": ctx["ctx"]} | net,
         "vpt": lambda: visual,
@@ -115,12 +124,18 @@ def release(kind: str, theirs, folder):
         dassl_file({"ctx": numbers(4, D)} | fixed, folder / "task_prompt_learner" / "model.pth.tar-50")
         dassl_file({"proj": numbers(E, 4 * D).float()}, folder / "prompt_gen" / "model.pth.tar-50")
         return folder
+    if kind == "clip_adapter":
+        dassl_file(tensors(kind), folder / "clip_adapter" / "model.pth.tar-50")
+        return folder / "clip_adapter"
     worded = [f"a photo of a {name.replace('_', ' ')}." for name in NAMES]
-    texts = worded if kind in ("maple", "cocoop", "vpt", "vpt-shallow") else xs
-    n = {"maple": 2, "vpt": 2, "vpt-shallow": 2}.get(kind, 4)
+    texts = worded if kind in ("maple", "ivlp", "promptsrc", "cocoop", "vpt", "vpt-shallow") else xs
+    texts = [f"X X X X a {name.replace('_', ' ')}." for name in NAMES] if kind == "prograd-comma" else texts
+    n = {"maple": 2, "ivlp": 2, "promptsrc": 2, "vpt": 2, "vpt-shallow": 2}.get(kind, 4)
     held = tensors(kind.removesuffix("-middle").removesuffix("-front")) | around(theirs, n, texts)
-    if kind == "maple":
-        held = {f"prompt_learner.{name}": value for name, value in held.items()} | {"logit_scale": torch.tensor(4.6)}
+    if kind in ("maple", "ivlp", "promptsrc"):
+        own = {name if "VPT" in name else f"prompt_learner.{name}": value for name, value in held.items()}
+        frozen = {"logit_scale": torch.tensor(4.6), "image_encoder.transformer.resblocks.1.ln_1.weight": numbers(V)}
+        held = own | frozen | ({"prompt_learner.ZS_image_encoder.proj": numbers(V, E)} if kind == "promptsrc" else {})
     if kind == "upt":
         held = {name.replace("mvlpt_proj", "upt_proj"): value for name, value in held.items()}
     if kind == "coop":
@@ -192,7 +207,23 @@ def expected(kind: str, theirs, images) -> torch.Tensor:
     held = {name: value.float() for name, value in tensors(kind.removesuffix("-middle").removesuffix("-front")).items()}
     places = {"coop-middle": 2, "coop-front": 0, "upt": 2}
     plain = lambda image: image_feature(theirs, image)  # noqa: E731
-    sentence = lambda name: text_feature(theirs, held["ctx"], name, place=places.get(kind))  # noqa: E731
+    behind = "a" if kind == "prograd-comma" else ""
+    sentence = lambda name: text_feature(theirs, held["ctx"], name, words=behind, place=places.get(kind))  # noqa: E731
+    if kind in ("ivlp", "promptsrc"):
+        texts, tokens = (
+            [held[f"{tower}.transformer.resblocks.{i}.VPT_shallow"] for i in (1, 2)] for tower in ("text_encoder", "image_encoder")
+        )
+        sentence = lambda name: text_feature(theirs, held["ctx"], name, words="of a", deep=texts)  # noqa: E731
+        plain = lambda image: image_feature(theirs, image, held["image_encoder.VPT"], tokens, before_norm=True)  # noqa: E731
+    if kind == "clip_adapter":
+        texts = {name: tokenize([f"a photo of a {name.replace('_', ' ')}."]) for name in NAMES}
+        sentence = lambda name: F.normalize(theirs.encode_text(texts[name]))[0]  # noqa: E731
+
+        def plain(image):
+            f = theirs.visual(image[None])[0]  # of any length, as the release has it
+            hidden = F.relu(held["fc.0.weight"] @ f)
+            return F.normalize(0.2 * F.relu(held["fc.2.weight"] @ hidden) + 0.8 * f, dim=-1)
+
     if kind in ("cocoop", "mvlpt-cocoop"):
         ctx = held.get("ctx", held.get("cocoop_ctx"))
 
@@ -236,11 +267,13 @@ def task_feature(theirs, context, name: str):
 
 KINDS = {
     "coop": "coop", "coop-middle": "coop", "coop-front": "coop", "cocoop": "cocoop", "maple": "maple", "softcpt": "softcpt",
+    "ivlp": "ivlp", "promptsrc": "promptsrc", "kgcoop": "kgcoop", "prograd": "prograd", "prograd-comma": "prograd",
+    "clip_adapter": "clip_adapter",
     "vpt": "mvlpt", "vpt-shallow": "mvlpt", "upt": "mvlpt", "mvlpt-cocoop": "mvlpt",
 }  # fmt: skip
 
 
-@pytest.mark.parametrize("kind", mostly_slow(KINDS, ["coop", "cocoop", "maple", "softcpt", "upt"]))
+@pytest.mark.parametrize("kind", mostly_slow(KINDS, ["coop", "cocoop", "maple", "softcpt", "upt", "promptsrc"]))
 def test_an_imported_prompt_gives_the_logits_of_the_released_tensors(kind, model, given_images, tmp_path, capsys):
     theirs, ours, folder = model
     path, out = release(kind, theirs, tmp_path / "run"), tmp_path / "prompt.safetensors"
@@ -262,6 +295,44 @@ def test_mvlpts_coop_stands_in_the_middle_and_its_card_says_so(model, tmp_path):
     trained, told = releases.read_release(path, "mvlpt", model[1])
     assert trained.prompts.position == "middle" and told == {"context": 4, "initial": "", "position": "middle"}
     assert releases.read_release(path, "coop", model[1])[0].prompts.position == "end"
+
+
+def test_prograds_checkpoint_shows_which_word_stays_behind_its_context(model, tmp_path):
+    """Its words differ by data set, so what it started from is told by place holders alone."""
+    for kind, words in (("prograd", ""), ("prograd-comma", "a")):
+        path = release(kind, model[0], tmp_path / kind)
+        trained, told = releases.read_release(path, "prograd", model[1])
+        assert trained.prompts.words == words and told == {"context": 4, "initial": f"X X X X {words}".strip()}
+        with pytest.raises(UserError, match="prograd keeps no words of those it started from"):
+            releases.read_release(path, "prograd", model[1], words="a photo of a")
+
+
+def test_only_what_a_checkpoint_shows_is_told_of_it(model, tmp_path):
+    """Weights of losses and the mean over epochs are in none of its tensors."""
+    told = releases.read_release(release("promptsrc", model[0], tmp_path / "a"), "promptsrc", model[1])[1]
+    assert told == {"context": 2, "prompts": 3, "layers": 3, "initial": "a photo of a"}
+    told = releases.read_release(release("kgcoop", model[0], tmp_path / "b"), "kgcoop", model[1], words="")[1]
+    assert told == {"context": 4, "initial": ""}
+    told = releases.read_release(release("clip_adapter", model[0], tmp_path / "c"), "clip_adapter", model[1])[1]
+    assert told == {"reduction": 4, "ratio": 0.2, "template": "a photo of a {}."}
+
+
+@pytest.mark.parametrize("method", ["tcp", "promptsrc_maple", "task_res", "lp_plus_plus"])
+def test_methods_whose_checkpoints_are_no_prompt_are_refused_in_one_sentence(method, model, tmp_path, capsys):
+    dassl_file(tensors("cocoop"), tmp_path / "checkpoint.pt")
+    command = ["import-prompt", str(tmp_path / "checkpoint.pt"), "--method", method, "--backbone", str(model[2]), "-o", str(tmp_path / "o")]
+    with pytest.raises(SystemExit) as ended:
+        cli.main(command)
+    said = capsys.readouterr().err.strip()
+    assert ended.value.code == 1 and said.count("\n") == 0 and f"checkpoints of {method} cannot be made a prompt: " in said
+    assert "choose from coop" in said and not (tmp_path / "o").exists()
+
+
+def test_the_help_lists_the_releases_that_are_read(capsys):
+    with pytest.raises(SystemExit):
+        cli.main(["import-prompt", "--help"])
+    told = " ".join(capsys.readouterr().out.split()).split("whose release: ")[1].split(" (all")[0]
+    assert told.replace(" or ", ", ").split(", ") == [*(name for name in releases.RELEASES if name != "mvlpt"), "mvlpt"]
 
 
 def test_a_folder_means_its_best_or_last_checkpoint(model, tmp_path):
@@ -361,6 +432,16 @@ WRONG = {
     "holds `meta_net.linear1.weight`, which this method": ("coop", tensors("cocoop")),
     "lacks `meta_net.linear1.weight`": ("cocoop", tensors("coop")),
     "lacks `proj.weight`": ("maple", tensors("coop")),
+    "holds `image_encoder.VPT`, which this method": ("coop", tensors("ivlp")),
+    "holds `text_encoder.transformer.resblocks.1.VPT_shallow`": ("coop", {
+        f"prompt_learner.{name}" if name == "ctx" else name: value for name, value in tensors("ivlp").items() if name != "image_encoder.VPT"
+    }),
+    "lacks `image_encoder.VPT`": ("promptsrc", tensors("coop")),
+    "the layers' prompts differ in shape": ("ivlp", tensors("ivlp") | {"image_encoder.VPT": numbers(2, V)}),
+    "holds `bias_vectors`, which this method": ("prograd", tensors("kgcoop")),
+    "holds `meta_net.linear2.weight`, which this method": ("kgcoop", tensors("cocoop")),
+    "lacks `fc.0.weight`": ("clip_adapter", tensors("coop")),
+    "its up.weight is 48x10 and not 48x12": ("clip_adapter", tensors("clip_adapter") | {"fc.2.weight": numbers(E, 10)}),
     "a context for every class": ("coop", {"ctx": numbers(3, 4, D)}),
     "its context is 4x32 and not 4x64": ("coop", {"ctx": numbers(4, 32)}),
     "its squeeze.weight is 3x40 and not": ("cocoop", tensors("cocoop") | {"meta_net.linear1.weight": numbers(3, 40)}),

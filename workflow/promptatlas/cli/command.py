@@ -104,12 +104,15 @@ def parser() -> argparse.ArgumentParser:
 
     bring = commands.add_parser("import-prompt", help="make a prompt file of the authors' released checkpoint")
     bring.add_argument("checkpoint", type=Path, help="such as prompt_learner/model.pth.tar-50; for softcpt the run's folder")
-    bring.add_argument("--method", required=True, help="whose release: coop, cocoop, maple, softcpt or mvlpt (all its methods)")
+    bring.add_argument(
+        "--method", required=True,
+        help="whose release: coop, cocoop, maple, ivlp, kgcoop, prograd, promptsrc, clip_adapter, softcpt or mvlpt (all its methods)",
+    )  # fmt: skip
     bring.add_argument("--backbone", type=Path, required=True, help="folder of the backbone that it was trained with")
     bring.add_argument("-o", "--output", type=Path, required=True, help="the prompt file to write")
     bring.add_argument("--classes", type=Path, help="a text file with the class names that it was trained on, one per line")
     bring.add_argument("--position", help="end, middle or front: the class name's place (default: end, for mvlpt middle)")
-    bring.add_argument("--words", help="what the context of cocoop and maple started from (default: a photo of a)")
+    bring.add_argument("--words", help="what the context started from (default: a photo of a; coop: nothing)")
     bring.add_argument("--task", default="", help="name of the task; softcpt makes the context from it")
     bring.add_argument("--task-number", type=int, help="softcpt with task contexts of their own: which task, from 1")
     bring.add_argument(

@@ -33,12 +33,19 @@ def state_dict(path: str | Path) -> dict[str, Tensor]:
         raise UserError(f"{path} is truncated or no checkpoint ({error}); fetch it again.") from error
     if not found:
         raise UserError(f"{path} holds no state dict; give a file such as prompt_learner/model.pth.tar-50.")
-    if any(key.startswith("prompt_learner.") for key in found):  # MaPLe saves the whole model, CLIP included
-        found = {key.removeprefix("prompt_learner."): v for key, v in found.items() if key.startswith("prompt_learner.")}
+    if any(key.startswith("prompt_learner.") for key in found):  # MaPLe, IVLP and PromptSRC save the whole model, CLIP included
+        found = {key.removeprefix("prompt_learner."): value for key, value in found.items() if _is_prompt(key)}
     tensors = {key: value.float() for key, value in found.items()}
     if wrong := next((key for key, value in tensors.items() if not value.isfinite().all()), None):
         raise UserError(f"{path} holds values in `{wrong}` that are no finite numbers; choose the checkpoint of another epoch.")
     return tensors
+
+
+def _is_prompt(key: str) -> bool:
+    """Of a whole model: what its prompt learner holds, but for a frozen image tower in it, and prompts beside layers of the towers."""
+    if key.rsplit(".", 1)[-1] in ("VPT", "VPT_shallow"):
+        return True
+    return key.startswith("prompt_learner.") and not key.startswith("prompt_learner.ZS_image_encoder.")
 
 
 def newest(folder: Path) -> Path:
