@@ -18,7 +18,7 @@ import time
 import open_clip
 import torch
 
-from promptatlas.backbone import export, load
+from promptatlas.backbone import export, from_description, load
 from promptatlas.backbone.kinds import MINI
 from promptatlas.backbone.preprocessing import Preprocessing
 from promptatlas.backbone.text import sentences
@@ -38,7 +38,9 @@ def main() -> None:
     config = {key: known[key] for key in ("embed_dim", "vision_cfg", "text_cfg")} | {"quick_gelu": False}
     model = export.open_clip_model(config).eval().requires_grad_(False)
     with tempfile.TemporaryDirectory() as folder:
-        export.write(export._architecture(arguments.model, "", config, Preprocessing((0.5,) * 3, (0.5,) * 3)), model.state_dict(), folder)
+        export.write(
+            from_description.architecture(arguments.model, "", config, Preprocessing((0.5,) * 3, (0.5,) * 3)), model.state_dict(), folder
+        )
         text, tokenizer = (backbone := load(folder)).text, backbone.tokenizer
     rows = [sentences(tokenizer, list(one.task.class_names), arguments.context, "end") for one in MINI_TASKS.values()]
     contexts = (torch.randn(len(rows), 1, arguments.context, config["text_cfg"]["width"]) * 0.02).requires_grad_()

@@ -16,7 +16,7 @@ import time
 import open_clip
 import torch
 
-from promptatlas.backbone import export, load
+from promptatlas.backbone import export, from_description, load
 from promptatlas.backbone.preprocessing import Preprocessing
 from promptatlas.backbone.text import sentences
 
@@ -49,7 +49,9 @@ def main() -> None:
     config = open_clip.get_model_config("ViT-B-16") | {"quick_gelu": True}
     model = export.open_clip_model(config).eval().requires_grad_(False)
     with tempfile.TemporaryDirectory() as folder:
-        export.write(export._architecture("ViT-B-16", "", config, Preprocessing((0.5,) * 3, (0.5,) * 3)), model.state_dict(), folder)
+        export.write(
+            from_description.architecture("ViT-B-16", "", config, Preprocessing((0.5,) * 3, (0.5,) * 3)), model.state_dict(), folder
+        )
         backbone = load(folder)
     names = class_names(arguments.classes)
     context = (torch.randn(arguments.context, 512) * 0.02).requires_grad_()

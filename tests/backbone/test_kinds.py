@@ -9,7 +9,7 @@ import pytest
 import torch
 from open_clip.pretrained import get_pretrained_cfg
 
-from promptatlas.backbone import checkpoints, export, kinds, model, origin, parts, published
+from promptatlas.backbone import checkpoints, from_description, kinds, model, origin, parts, published
 from promptatlas.backbone.preprocessing import Preprocessing
 from promptatlas.base.errors import UserError
 from tiers import mostly_slow
@@ -46,7 +46,7 @@ QUICK = ("RN50", "RN50x4-quickgelu", "ViT-B-16", "ViT-L-14-336", "ViT-B-16-SigLI
 def test_every_supported_model_has_exactly_open_clips_weights(name):
     """Names and shapes, without memory for them, also of those with MLP or head widths of their own."""
     config = kinds.config(name)
-    architecture = export._architecture(name, "", config, Preprocessing((0.5,) * 3, (0.5,) * 3))
+    architecture = from_description.architecture(name, "", config, Preprocessing((0.5,) * 3, (0.5,) * 3))
     family = open_clip.CustomTextCLIP if config.pop("custom_text", False) else open_clip.CLIP
     with torch.device("meta"):
         theirs = unfilled(family, **config).state_dict()

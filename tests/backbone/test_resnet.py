@@ -6,7 +6,7 @@ import pytest
 import torch
 
 from naive_towers import naive_text
-from promptatlas.backbone import export, load
+from promptatlas.backbone import export, from_description, load
 from promptatlas.backbone.preprocessing import Preprocessing
 from promptatlas.backbone.text import plain_sentences
 from promptatlas.base.errors import UserError
@@ -35,7 +35,7 @@ def met_images(model):
 
 
 def described(config):
-    return export._architecture("RN50", "", config, Preprocessing((0.48, 0.45, 0.40), (0.26, 0.26, 0.27)))
+    return from_description.architecture("RN50", "", config, Preprocessing((0.48, 0.45, 0.40), (0.26, 0.26, 0.27)))
 
 
 def resnet_twin(config, folder):

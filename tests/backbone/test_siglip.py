@@ -15,7 +15,7 @@ from tokenizers import Tokenizer as Rust, models, normalizers, pre_tokenizers, p
 
 from doubled import copied
 from operators import Operators
-from promptatlas.backbone import export, load, owners, publishers, whole_text
+from promptatlas.backbone import export, from_description, load, owners, publishers, whole_text
 from promptatlas.backbone.classifier import PromptedClassifier
 from promptatlas.backbone.owners import EACH
 from promptatlas.backbone.preprocessing import Preprocessing
@@ -269,7 +269,7 @@ def test_a_published_size_equals_open_clip(tmp_path, monkeypatch):
     model = unfilled(open_clip.CustomTextCLIP, **{k: v for k, v in config.items() if k != "custom_text"})
     fill(model)
     model.eval().requires_grad_(False)
-    architecture = export._architecture("ViT-B-16-SigLIP2", "", config, Preprocessing((0.5,) * 3, (0.5,) * 3, resize="squash"))
+    architecture = from_description.architecture("ViT-B-16-SigLIP2", "", config, Preprocessing((0.5,) * 3, (0.5,) * 3, resize="squash"))
     tokenizer = SiglipTokenizer.padded(publishers_tokenizer(), "<pad>", 64)
     backbone = large(model, architecture, tmp_path, monkeypatch, tokenizer)
     images, ids = torch.randn(1, 3, 224, 224), torch.randint(300, (2, 64))

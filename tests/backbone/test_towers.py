@@ -10,7 +10,7 @@ import torch.nn.functional as F
 
 from doubled import doubled
 from naive_towers import NAMES, naive_text, naive_vision, tokenize
-from promptatlas.backbone import export
+from promptatlas.backbone import export, from_description
 from promptatlas.backbone.text import plain_sentences, sentences
 from promptatlas.base.errors import UserError
 from twins import SEEN, fill, large, unfilled
@@ -54,7 +54,7 @@ def test_published_sizes_equal_open_clip(size, tmp_path, monkeypatch):
     config["vision_cfg"] = config["vision_cfg"] | {"image_size": pixels}
     model = unfilled(export.open_clip_model, config).eval().requires_grad_(False)
     fill(model)
-    backbone = large(model, export._architecture(name, "", config, SEEN), tmp_path, monkeypatch)
+    backbone = large(model, from_description.architecture(name, "", config, SEEN), tmp_path, monkeypatch)
     texts = ["a photo of a cat.", "a satellite photo of annual crop land."]
     layout = backbone.text.layout(plain_sentences(backbone.tokenizer, texts))
     ours = backbone.text(layout)[0]

@@ -7,7 +7,7 @@ import torch
 from torch import nn
 from torch.overrides import TorchFunctionMode
 
-from promptatlas.backbone import ARCHITECTURE, TOKENIZER, checkpoints, export, load, model as backbones
+from promptatlas.backbone import ARCHITECTURE, TOKENIZER, checkpoints, export, from_description, load, model as backbones
 from promptatlas.backbone.preprocessing import Preprocessing
 
 TINY = {
@@ -29,7 +29,7 @@ def twin(config: dict, folder):
             if value.dim() == 1:
                 value.add_(torch.randn_like(value) * 0.05)
     model.requires_grad_(False)
-    export.write(export._architecture("random", "", config, SEEN), model.state_dict(), folder)
+    export.write(from_description.architecture("random", "", config, SEEN), model.state_dict(), folder)
     return model, load(folder)
 
 

@@ -8,12 +8,9 @@ import os
 import re
 from functools import cache
 from pathlib import Path
-from typing import Any
 
 import numpy as np
 import open_clip
-import timm
-import timm.layers
 import torch
 from huggingface_hub.constants import HF_HUB_CACHE
 from open_clip.pretrained import download_pretrained
@@ -23,15 +20,14 @@ from safetensors.numpy import load_file
 from safetensors.torch import save_file
 from torch import Tensor
 
-from promptatlas.backbone import checkpoints, hub, kinds, opaque, preprocessing, published, publishers, tokenizer_files
-from promptatlas.backbone.architecture import USUAL_RESIZE, USUAL_TEXT, Architecture
+from promptatlas.backbone import checkpoints, from_description, hub, kinds, opaque, preprocessing, published, publishers, tokenizer_files
+from promptatlas.backbone.architecture import Architecture
 from promptatlas.backbone.checkpoints import Checkpoint
 from promptatlas.backbone.exported import ARCHITECTURE, RECORD, TOKENIZER, WEIGHTS
 from promptatlas.backbone.model import shapes
 from promptatlas.backbone.origin import Origin, bring, origin
-from promptatlas.backbone.parts import CAUSAL, FOREIGN_WORDS, SIGLIP, TEXT, VISION, parts
+from promptatlas.backbone.parts import FOREIGN_WORDS, SIGLIP, TEXT
 from promptatlas.backbone.preprocessing import Preprocessing
-from promptatlas.backbone.resnet import STRIDE
 from promptatlas.backbone.tokenizer import Tokenizer
 from promptatlas.base.errors import UserError
 from promptatlas.base.files import replace, sha256, whole
@@ -58,7 +54,7 @@ def export(model: str, pretrained: str, folder: str | Path) -> Architecture:
     if model == "mini":
         config, weights = mini(MINI if pretrained == "mini" else Path(pretrained))
         colours = Preprocessing(tuple(config.pop("mean")), tuple(config.pop("std")))
-        architecture, words = _architecture(model, pretrained, config, colours), tokenizer()
+        architecture, words = from_description.architecture(model, pretrained, config, colours), tokenizer()
     else:
         architecture, weights, words = _published(model, pretrained)
     write(architecture, weights, folder, words)
@@ -72,7 +68,7 @@ def described(model: str, pretrained: str) -> Architecture:
     """What a model is like, found without its weights; colours and activation are not looked up."""
     folder = MINI if pretrained == "mini" else Path(pretrained)
     config = json.loads((folder / "config.json").read_text()) if model == "mini" else kinds.config(model)
-    return _architecture(model, pretrained, config, preprocessing.usual(config))
+    return from_description.architecture(model, pretrained, config, preprocessing.usual(config))
 
 
 def fetch(model: str, pretrained: str, download: bool = True) -> Path:
@@ -99,14 +95,14 @@ def _published(model: str, pretrained: str) -> tuple[Architecture, dict[str, Ten
     source, config = origin(model, pretrained), kinds.config(model)
     listed = dict(published.entry(model, source.tag)) if source.tag else {}
     checkpoint = checkpoints.read(path)
-    described = kinds.described(source.description) if source.description else {}
-    if not (listed or described or checkpoint.openai):
+    about = kinds.described(source.description) if source.description else {}
+    if not (listed or about or checkpoint.openai):
         listed = _listed_by_hash(path)
     tower, said_by = kinds.of(model).text, ""
     if tower != SIGLIP:
-        config["quick_gelu"], said_by = _activation(model, config, source, checkpoint, listed, described)
-    architecture = _architecture(model, pretrained, config, preprocessing.of(model, source, listed), said_by)
-    if described and (other := _difference(architecture, described["model_cfg"])):
+        config["quick_gelu"], said_by = _activation(model, config, source, checkpoint, listed, about)
+    architecture = from_description.architecture(model, pretrained, config, preprocessing.of(model, source, listed), said_by)
+    if about and (other := from_description.difference(architecture, about["model_cfg"])):
         raise UserError(
             f"backbone: {source.description} describes another model than {model!r} ({other}); give its folder as "
             f"backbone.model, `{kinds.LOCAL}{source.beside.parent}`."
@@ -122,22 +118,22 @@ def _published(model: str, pretrained: str) -> tuple[Architecture, dict[str, Ten
     return architecture, weights, tokenizer()
 
 
-def _download(model: str, tag: str, published: dict) -> Path:
+def _download(model: str, tag: str, entry: dict) -> Path:
     try:
-        if (reason := hub.forbidden()) and not published.get("hf_hub") and not _kept(published).is_file():
+        if (reason := hub.forbidden()) and not entry.get("hf_hub") and not _kept(entry).is_file():
             raise UserError(reason)  # the hub's library, which is not asked here, would say it
-        path = Path(download_pretrained(published))
+        path = Path(download_pretrained(entry))
     except Exception as error:  # every kind of trouble on the way to a hub; each needs the same remedy
         raise UserError(
             f"backbone.pretrained: the weights {tag!r} of {model!r} are not here and cannot be fetched ({one_line(error)}); "
-            f"name a file of weights: on a machine with a network {_by_hand(model, published)}."
+            f"name a file of weights: on a machine with a network {_by_hand(model, entry)}."
         ) from error
     return _sound(path)
 
 
-def _kept(published: dict) -> Path:
+def _kept(entry: dict) -> Path:
     """Where open_clip keeps what it fetched from an address that is not the hub's."""
-    return Path.home() / ".cache" / "clip" / Path(published.get("url", "")).name
+    return Path.home() / ".cache" / "clip" / Path(entry.get("url", "")).name
 
 
 def _sound(path: Path) -> Path:
@@ -148,11 +144,11 @@ def _sound(path: Path) -> Path:
     return path
 
 
-def _by_hand(model: str, published: dict) -> str:
+def _by_hand(model: str, entry: dict) -> str:
     """Which file to get from where, where to put it and what to write."""
-    repository, given = os.path.split(published.get("hf_hub", ""))
+    repository, given = os.path.split(entry.get("hf_hub", ""))
     if not repository:
-        url = published.get("url", "")
+        url = entry.get("url", "")
         return f"get {url} and write where the file lies: `backbone: {{model: {model}, pretrained: <folder>/{url.rpartition('/')[2]}}}`"
     names = given or f"{HUB_NAMES[0]} (or {HUB_NAMES[1]})"
     cached = Path(HF_HUB_CACHE) / f"models--{repository.replace('/', '--')}"
@@ -172,8 +168,8 @@ def _listed_by_hash(path: Path) -> dict:
     return {}
 
 
-def _activation(model: str, config: dict, source: Origin, checkpoint: Checkpoint, listed: dict, described: dict) -> tuple[bool, str]:
-    """Whether the weights were trained with QuickGELU, and what says so.
+def _activation(model: str, config: dict, source: Origin, checkpoint: Checkpoint, listed: dict, about: dict) -> tuple[bool, str]:
+    """Whether the weights were trained with QuickGELU, and what says so. about: the description beside them, if there is one.
 
     A file of weights does not say it, and the wrong activation costs accuracy without any error. open_clip lists
     OpenAI's weights under a plain name such as 'ViT-B-16' too, as everyone calls them, but then runs them with GELU:
@@ -185,8 +181,8 @@ def _activation(model: str, config: dict, source: Origin, checkpoint: Checkpoint
         known, said_by = bool(listed.get("quick_gelu", False)), f"open_clip's entry for the weights {source.tag!r}"
     elif checkpoint.openai:
         known, said_by = True, "OpenAI's file format"
-    elif described:
-        known, said_by = bool(described["model_cfg"].get("quick_gelu", False)), str(source.beside.name)
+    elif about:
+        known, said_by = bool(about["model_cfg"].get("quick_gelu", False)), str(source.beside.name)
     elif listed:
         known, said_by = bool(listed.get("quick_gelu", False)), "the SHA-256 of the file, which open_clip lists"
     else:
@@ -242,99 +238,3 @@ def mini(folder: Path) -> tuple[dict, dict[str, Tensor]]:
 def initial_token_table(tokens: int, width: int) -> np.ndarray:
     """Token embeddings before training, float32 (tokens, width), N(0, 0.02^2) from a generator of their own."""
     return named_rng("token table", 0).standard_normal((tokens, width), dtype=np.float32) * np.float32(0.02)
-
-
-def _architecture(
-    model: str,
-    pretrained: str,
-    config: dict,
-    seen: Preprocessing,
-    quick_gelu_from: str = "",
-) -> Architecture:
-    own = parts(config)
-    if own.refused:
-        raise UserError(kinds.refusal(model, own.refused))
-    vision, text = VISION | config["vision_cfg"], TEXT | config["text_cfg"]
-    return Architecture(
-        name=model,
-        pretrained=pretrained,
-        embed_dim=config["embed_dim"],
-        quick_gelu=bool(config.get("quick_gelu", False)),
-        image_size=vision["image_size"],
-        text_width=text["width"],
-        text_layers=text["layers"],
-        text_heads=text["heads"],
-        text_hidden=_hidden(text["width"], int(text["width"] * text["mlp_ratio"])),
-        text_tanh=bool(text.get("act_kwargs")),
-        text_projects=text.get("proj_type") != "none",
-        context_length=text["context_length"],
-        mean=seen.mean,
-        std=seen.std,
-        kind=own.image,
-        quick_gelu_from=quick_gelu_from,
-        text="" if own.text == USUAL_TEXT.get(own.image, CAUSAL) else own.text,
-        interpolation=seen.interpolation,
-        resize="" if seen.resize == USUAL_RESIZE.get(own.image, "crop") else seen.resize,
-        **(_opaque(config["vision_cfg"]) if own.image == "opaque" else _INSIDE[own.image](vision)),
-    )
-
-
-def _difference(architecture: Architecture, config: dict) -> str:
-    """The first difference that a description makes, such as the number of heads, which no weight shows; else empty."""
-    a = architecture
-    other = _architecture(a.name, a.pretrained, config, Preprocessing(a.mean, a.std, a.interpolation, a.fitting), a.quick_gelu_from)
-    names = [field.name for field in dataclasses.fields(a) if field.name != "quick_gelu"]
-    pairs = ((name, getattr(a, name), getattr(other, name)) for name in names)
-    return next((f"{name} is {theirs} and not {ours}" for name, ours, theirs in pairs if ours != theirs), "")
-
-
-def _vit(vision: dict) -> dict:
-    return {
-        "vision_width": vision["width"],
-        "vision_layers": vision["layers"],
-        "vision_heads": vision["width"] // vision["head_width"],
-        "vision_hidden": _hidden(vision["width"], int(vision["width"] * vision["mlp_ratio"])),
-        "patch_size": vision["patch_size"],
-    }
-
-
-def _resnet(vision: dict) -> dict:
-    return {
-        "vision_width": vision["width"],
-        "vision_layers": len(vision["layers"]),
-        # Heads are those of the attention at the end, whose input is 32 times as wide as the stem.
-        "vision_heads": vision["width"] * 32 // vision["head_width"],
-        "stages": tuple(vision["layers"]),
-        "patch_size": STRIDE,
-    }
-
-
-def _siglip(vision: dict) -> dict:
-    """From timm's model of that name, built without memory, where no sizes are said."""
-    if "timm_model_name" not in vision:
-        return _vit(vision) | {"vision_tanh": bool(vision.get("act_kwargs"))}
-    with torch.device("meta"):
-        trunk: Any = timm.create_model(vision["timm_model_name"], num_classes=0, global_pool="map")
-    block = trunk.blocks[0]
-    return {
-        "vision_width": trunk.embed_dim,
-        "vision_layers": len(trunk.blocks),
-        "vision_heads": block.attn.num_heads,
-        "vision_hidden": _hidden(trunk.embed_dim, block.mlp.fc1.out_features),
-        "patch_size": trunk.patch_embed.patch_size[0],
-        "vision_tanh": isinstance(block.mlp.act, timm.layers.GELUTanh),
-    }
-
-
-_INSIDE = {"vit": _vit, "clipa": _vit, "resnet": _resnet, "siglip": _siglip}
-
-
-def _opaque(vision: dict) -> dict:
-    """The description itself; what nobody here looks into is 0."""
-    inside = ("vision_width", "vision_layers", "vision_heads", "patch_size")
-    return dict.fromkeys(inside, 0) | {"image_tower": dict(sorted(vision.items()))}
-
-
-def _hidden(width: int, hidden: int) -> int | None:
-    """None for the usual four times the width."""
-    return None if hidden == 4 * width else hidden
