@@ -11,15 +11,12 @@ import torch
 
 from promptatlas.backbone import Backbone
 from promptatlas.backbone.classifier import PromptedClassifier
-from promptatlas.backbone.passes import in_passes, joined
 from promptatlas.backbone.prompts import Prompts, stack
 from promptatlas.backbone.text import TextTower
 from promptatlas.backbone.vision import VisionTower
 from promptatlas.base import memory
-from promptatlas.evaluation import evaluate
+from promptatlas.evaluation import evaluate, observe
 from promptatlas.evaluation.similarity.registry import Behaviour
-
-PASS = 64  # images
 
 
 @torch.no_grad()
@@ -80,12 +77,5 @@ def _image_features(classifier: PromptedClassifier, images: np.ndarray, plain: n
     """(N, D), of images whose features without prompts are `plain`; None where the prompt leaves images as they are."""
     if not prompt.changes_images:
         return None
-    if prompt.visual is None:
-        seen = torch.from_numpy(plain).to(classifier.backbone.device).unsqueeze(0)
-        return classifier.adapted(prompt, seen)[0].float().cpu().numpy()
-    vision: Any = classifier.backbone.vision
-
-    def some(part: slice) -> torch.Tensor:
-        return classifier.adapted(prompt, classifier.image_features(prompt, vision.embed(vision.read(images[part])).unsqueeze(0)))[0]
-
-    return joined(in_passes(some, len(images), PASS, classifier.backbone.room, "images with a prompt")).float().cpu().numpy()
+    seen = observe.image_features(classifier, images, torch.from_numpy(plain).to(classifier.backbone.device), prompt)
+    return classifier.adapted(prompt, seen.unsqueeze(0))[0].float().cpu().numpy()

@@ -37,15 +37,19 @@ def observe(
     `classifier` and, where one is given, of `source`, those that it was trained on. Both serve all prompts of one shape."""
     prompt = prompt.to(classifier.backbone.device)
     plain = torch.from_numpy(features).to(classifier.backbone.device)
-    seen = plain if prompt.visual is None else _prompted(classifier, images, prompt)
+    seen = image_features(classifier, images, plain, prompt)
     logits = classifier.answer(prompt, seen.unsqueeze(0))[0]
     own = None if source is None else _numbers(source.answer(prompt, seen.unsqueeze(0))[0].softmax(-1))
     changed = _numbers(classifier.adapted(prompt, seen.unsqueeze(0))[0]) if prompt.changes_images else None
     return Observation(_numbers(logits), changed, own)
 
 
-def _prompted(classifier: PromptedClassifier, images: np.ndarray | ImageRows, prompt: Prompts) -> torch.Tensor:
-    """Features (N, D)."""
+def image_features(
+    classifier: PromptedClassifier, images: np.ndarray | ImageRows, plain: torch.Tensor, prompt: Prompts
+) -> torch.Tensor:  # fmt: skip
+    """What the image tower gives under a prompt (K = 1), unit features (N, D) of images (N, S, S, 3); `plain` if it is the same without."""
+    if prompt.visual is None:
+        return plain
     vision: Any = classifier.backbone.vision
 
     def some(part: slice) -> torch.Tensor:
