@@ -41,17 +41,10 @@ def lines(ledger: Ledger) -> Iterator[tuple[str, str, Any, bool]]:
         yield f"scores of {method} in {way}, points", f"rms below {most:g}, two classes below {TWO_CLASSES:g}", found, enough
     apart = {row["name"]: max(row["losses"], row["prompts"]) for row in _rows(ledger, "waits") if "losses" in row}
     yield "recorded steps against those kernel by kernel", f"below {SAME:g}", apart, all(value < SAME for value in apart.values())
-    for variant in (PLAIN, FLOAT16):
-        row = ledger.found("hours", f"vpt and upt, {variant}") or {}
+    for methods, variant in (("vpt and upt", PLAIN), ("vpt and upt", FLOAT16), ("coop", TF32)):
+        row = ledger.found("hours", f"{methods}, {variant}") or {}
         hours = {key: row[key] for key in ("hours", "predicted") if key in row}
-        yield f"hours of the paper's study, vpt and upt in {variant}", "told beside the prediction", hours, bool(hours)
-    row = ledger.found("hours", f"coop, {TF32}") or {}
-    yield (
-        f"hours of the paper's study, coop in {TF32}",
-        "told beside the prediction",
-        {k: row[k] for k in ("hours", "predicted") if k in row},
-        bool(row),
-    )
+        yield f"hours of the paper's study, {methods} in {variant}", "told beside the prediction", hours, bool(hours)
 
 
 def _rows(ledger: Ledger, section: str) -> list[dict[str, Any]]:

@@ -158,17 +158,18 @@ class _MultitaskRun(Run):
             alone = manner.classes == "own" or methods.is_by_image(method)  # where it comes to the classes of one task alone
             self.classifiers = [PromptedClassifier(backbone, one.task.class_names, start) for one in pool.tasks] if alone else []
         inputs = ImageDraws if learners.visual else FeatureDraws
-        self.train = self._trained_on(backbone, pool, [pool.pooled(own) for own in draws])
+        rows = [pool.pooled(own) for own in draws]
+        self.train = self._trained_on(backbone, pool, rows)
         self.held = [
             inputs(backbone, self.classifier, one, draws[0][i].validation_split, [own[i].validation for own in draws])
             for i, one in enumerate(pool.tasks)
         ]
         self.owner = pool.owner(self.train.rows)
         self.task_of = torch.from_numpy(self.owner).to(backbone.device)
-        self.class_owner = torch.from_numpy(np.repeat(np.arange(len(pool.tasks)), np.diff(pool.first_class)))
-        self.class_owner = self.class_owner.to(backbone.device)
+        class_owner = np.repeat(np.arange(len(pool.tasks)), np.diff(pool.first_class))
+        self.class_owner = torch.from_numpy(class_owner).to(backbone.device)
         self.turns = named_rng("turns", pool.task.name)
-        self._bring(backbone, pool, [one.task for one in pool.tasks], [pool.pooled(own) for own in draws])
+        self._bring(backbone, pool, [one.task for one in pool.tasks], rows)
         if self.own_loss and (manner.classes, manner.batches) == ("own", "mixed"):
             raise UserError(
                 f"method {method}: a loss of its own is for the classes of all images of a batch; write `classes: union` or "

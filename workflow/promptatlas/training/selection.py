@@ -53,9 +53,9 @@ class Last(Best[Choice]):
         self._kept = choice()
 
 
-def epochs(settings: dict) -> Best:
-    """What keeps the epoch that the setting `select` means, `best_validation` or `last`."""
-    return (Last if settings["select"] == "last" else Best)("epoch")
+def epochs(settings: dict, best: type[Best] = Best) -> Best:
+    """What keeps the epoch that the setting `select` means, `best_validation`, which is what `best` keeps, or `last`."""
+    return (Last if settings["select"] == "last" else best)("epoch")
 
 
 def best_of(what: str, scores: np.ndarray) -> tuple[int, ...]:

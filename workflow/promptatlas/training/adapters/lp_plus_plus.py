@@ -19,10 +19,11 @@ from torch import Tensor
 from promptatlas.backbone.accelerator import sent
 from promptatlas.backbone.passes import Room
 from promptatlas.base.errors import UserError
+from promptatlas.training import selection
 from promptatlas.training.adapters.linear import Linear
 from promptatlas.training.adapters.trained import Examples, epochs, gradient
 from promptatlas.training.optimisers import SGD
-from promptatlas.training.selection import Best, Last, Latest
+from promptatlas.training.selection import Best, Latest
 
 START, EVERY = 250.0, 10
 REMEDY = "its step sizes follow from the features of the few-shot images: look at these images and their labels"
@@ -92,6 +93,6 @@ def lp_plus_plus(
         ready = blocks.ready()
         return ready, ready.logits(validation.features, blocks.room)
 
-    best: Best[tuple[int, Linear]] = (Last if settings["select"] == "last" else Latest)("epoch")
+    best: Best[tuple[int, Linear]] = selection.epochs(settings, Latest)
     chosen, kept, history = epochs(settings["epochs"], blocks.epoch, now, best, validation.labels, metric, REMEDY)
     return Linear(kept.weights, kept.bias, history, chosen)
