@@ -277,6 +277,20 @@ KINDS = {
 FEATURES = {"image": {"_type": "Image"}, "label": {"names": NAMES, "_type": "ClassLabel"}, "labels": {"feature": {"names": NAMES}}}
 
 
+@cases(80)
+@given(st.data())
+def test_columns_of_metadata(tmp_path_factory, data):
+    root = tmp_path_factory.mktemp("things")
+    for name in ("ant.png", "bee.png"):
+        formats.save(root / name, formats.make_image(0, "train", 0, (4, 4)))
+    kinds = {key: KINDS[data.draw(st.sampled_from([*KINDS]))] for key in ("file_name", "label", "split")}
+    kinds |= data.draw(st.sampled_from([{}, {"file_name": pa.array(["ant.png", "bee.png"])}]))
+    pq.write_table(pa.table(kinds), held := io.BytesIO())
+    (root / "metadata.parquet").write_bytes(data.draw(st.one_of(st.just(held.getvalue()), damaged(held.getvalue()))))
+    settles(root, lambda: read(root, format="imagefolder"))
+    shutil.rmtree(root)
+
+
 @pytest.fixture(scope="module")
 def columns(tmp_path_factory):
     root = tmp_path_factory.mktemp("things")

@@ -227,11 +227,17 @@ def _splits(source: dict, root: Path) -> dict[str, list] | None:
 
 
 def _require_no_splits(source: dict, root: Path) -> None:
-    """UserError if some folders of a tree whose folders are classes have the names of splits and folders in them."""
-    if odd := [name for name in folders(root) if name.lower() in SPLIT_WORDS and folders(root / name)]:
+    """UserError if some folders of a tree whose folders are classes have names of splits and folders in them, or all have such names."""
+    named = folders(root)
+    if odd := [name for name in named if name.lower() in SPLIT_WORDS and folders(root / name)]:
         remedy = f"splits: {{all: [{', '.join(odd)}]}}" if "redraw" in source else "splits: {train: ..., test: ...}"
         names = " and ".join(map(repr, odd))
         raise UserError(f"{root} holds {names} with folders in them, so splits and not classes; say which in `{remedy}`, {MANUAL}")
+    if "format" not in source and len(named) > 1 and all(name.lower() in SPLIT_WORDS for name in named):
+        raise UserError(
+            f"{root} holds {' and '.join(map(repr, named))} with no folders in them, so splits without classes; make one folder per class "
+            f"in each, or name a file that has the classes, or write `format: folders` if these are classes, {MANUAL}"
+        )
 
 
 def _require_not_only_test(root: Path, splits: dict[str, list]) -> None:

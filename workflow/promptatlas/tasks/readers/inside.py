@@ -37,15 +37,15 @@ def require_within(path: Path, folder: Path, remedy: str) -> None:
         raise UserError(f"{path} is a link that leads out of {folder}; {remedy}")
 
 
-def require_inside(paths: Iterable[str], root: Path, file: Path, lines: Sequence[int] = ()) -> None:
+def require_inside(paths: Iterable[str], root: Path, file: Path, places: Sequence[str] = ()) -> None:
     """UserError where one of `paths`, which `file` lists, is not below `root`; also where a link leads out of it.
 
-    lines: on which line of the file each path is, if it has lines.
+    places: where each path is in the file, such as "line 3", if that is known.
     """
     real_root = os.path.realpath(root)
     real_folders: dict[str, str] = {}
     for number, path in enumerate(paths):
-        listed = f"{file}, line {lines[number]}," if lines else str(file)
+        listed = f"{file}, {places[number]}," if places else str(file)
         if ABSOLUTE.match(path):
             raise UserError(f"{listed} lists {short(path)}, which is outside of {root} or does not start from it; list paths below it only")
         inside = may_be_inside(path)  # before anything outside is looked at

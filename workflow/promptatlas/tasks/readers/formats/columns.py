@@ -31,6 +31,7 @@ KEYS = ("label", "image")
 LABELS = ("label", "labels", "class", "category", "cls")
 DEEPER = ("data", "default")  # folders of the hub besides those that are called like splits
 SPLIT = "split"
+BESIDE = "metadata.parquet"  # holds no images, but labels of those beside it, see `metadata`
 SAVED, PARTS, FEATURES = "state.json", "dataset_dict.json", "dataset_info.json"
 
 
@@ -80,7 +81,7 @@ class RowImages:
 
 def recognised(path: Path) -> bool:
     if path.is_file():
-        return path.name.lower().endswith(".parquet")
+        return _is_parquet(path.name)
     return bool(_saved(path)) or (_may_be(path) and bool(_parquet(path)))
 
 
@@ -275,10 +276,14 @@ def _parquet(path: Path) -> dict[str, list[Path]]:
     inner += [folder / name for folder in inner if not split_of(folder.name) for name in folders(folder) if split_of(name)]
     found: dict[str, list[Path]] = {}
     for folder in [path, *inner]:
-        names = [entry.name for entry in entries(folder) if entry.name.lower().endswith(".parquet") and not entry.is_dir()]
+        names = [entry.name for entry in entries(folder) if _is_parquet(entry.name) and not entry.is_dir()]
         for name in sorted(names, key=natural):
             found.setdefault(_group(folder / name), []).append(folder / name)
     return found
+
+
+def _is_parquet(name: str) -> bool:
+    return name.lower().endswith(".parquet") and name != BESIDE
 
 
 def _group(file: Path) -> str:

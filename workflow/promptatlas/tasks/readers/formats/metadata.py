@@ -1,4 +1,4 @@
-"""Folders of images with a metadata.csv or metadata.jsonl, as `datasets` reads them: a row per image, its path under `file_name`."""
+"""Folders of images with a metadata.csv, .jsonl or .parquet, as `datasets` reads them: a row per image, its path under `file_name`."""
 
 import csv
 import io
@@ -10,25 +10,27 @@ from typing import Any, NamedTuple
 
 from promptatlas.base import text_files
 from promptatlas.base.errors import UserError
-from promptatlas.base.messages import counted, plain, printable, some
+from promptatlas.base.messages import counted, first_line, plain, printable, some
 from promptatlas.tasks.readers.assemble import Part
 from promptatlas.tasks.readers.files import Files, folders, images, require, stamp, stat
-from promptatlas.tasks.readers.formats.columns import LABELS
+from promptatlas.tasks.readers.formats.columns import BESIDE, LABELS
 from promptatlas.tasks.readers.formats.given import GivenData
 from promptatlas.tasks.readers.formats.splits import split_of
 from promptatlas.tasks.readers.inside import as_here, bare, require_inside, short
 from promptatlas.tasks.readers.marks import are_marks, number_notes, of_values
 
-FORM = "metadata.csv or metadata.jsonl beside the images, with `file_name`, `label` and perhaps `split`"
-ENDINGS = (".csv", ".jsonl")
+FORM = "metadata.csv, metadata.jsonl or metadata.parquet beside the images, with `file_name`, `label` and perhaps `split`"
+ENDINGS = (".csv", ".jsonl", ".parquet")
 KEYS = ("root", "label")
-NAMES = ("metadata.csv", "metadata.jsonl")
+NAMES = ("metadata.csv", "metadata.jsonl", BESIDE)
 PATH, SPLIT = "file_name", "split"
 FEW = 3
 
 
 class ListedImage(NamedTuple):
-    line: int
+    """number: of the line that the row ends on; in parquet, which has no lines, of the row, from 1."""
+
+    number: int
     path: str
     label: Any
     split: str
@@ -43,14 +45,14 @@ def groups(place: GivenData) -> Mapping[str, tuple[Path, list[ListedImage]]]:
     like splits."""
     files = _files(place.path)
     if not files:
-        raise UserError(f"{place.path} has no {' or '.join(NAMES)}; put it beside the images")
+        raise UserError(f"{place.path} has no {', '.join(NAMES[:-1])} or {NAMES[-1]}; put it beside the images")
     found = {name: (file, _rows(file, place.label)) for name, file in files.items()}
     if len(found) > 1:
         for folder, (file, rows) in found.items():
             if odd := [row for row in rows if row.split and split_of(row.split) != split_of(folder)]:
                 raise UserError(
-                    f"{file}, line {odd[0].line}: the split is {plain(odd[0].split)} in the folder {plain(folder)}; correct it, or leave "
-                    f"the column `{SPLIT}` out"
+                    f"{_place(file, odd[0].number)}: the split is {plain(odd[0].split)} in the folder {plain(folder)}; correct it, or "
+                    f"leave the column `{SPLIT}` out"
                 )
         return found
     file, rows = next(iter(found.values()))
@@ -72,11 +74,11 @@ def parts(place: GivenData, groups: Mapping[str, tuple[Path, list[ListedImage]]]
     marks = are_marks((([row.label for row in rows], 0) for _, rows in groups.values()), str(place.path))
     for name, (file, rows) in groups.items():
         root = place.root or file.parent
-        require_inside([row.path for row in rows], root, file, [row.line for row in rows])
+        require_inside([row.path for row in rows], root, file, [_unit(file, row.number) for row in rows])
         paths = [as_here(row.path, root) for row in rows]
         files, missing = stat(root, paths)
-        lines = {path: row.line for path, row in zip(paths, rows, strict=True)}
-        told = [f"{path} (line {lines[path]})" for path in missing]
+        numbers_of = {path: row.number for path, row in zip(paths, rows, strict=True)}
+        told = [f"{path} ({_unit(file, numbers_of[path])})" for path in missing]
         require(told, str(file), root, "put them there or correct the list")
         labels, names = of_values([row.label for row in rows], (), str(file), marks, _told(file, rows))
         found[name] = Part(Files(root, paths), labels, names, stamp(files))
@@ -93,7 +95,17 @@ def parts(place: GivenData, groups: Mapping[str, tuple[Path, list[ListedImage]]]
 
 
 def _told(file: Path, rows: Sequence[ListedImage]) -> Callable[[int], str]:
-    return lambda number: f"{file}, line {rows[number].line}: {plain(rows[number].path)}"
+    return lambda position: f"{_place(file, rows[position].number)}: {plain(rows[position].path)}"
+
+
+def _place(file: Path, number: int) -> str:
+    return f"{file}, {_unit(file, number)}"
+
+
+def _unit(file: Path, *numbers: int) -> str:
+    """Such as "line 3" or "lines 2 and 3"; of parquet "row 3"."""
+    unit = "row" if file.suffix == ".parquet" else "line"
+    return f"{unit}{'s' if len(numbers) > 1 else ''} {' and '.join(map(str, numbers))}"
 
 
 def _files(path: Path) -> dict[str, Path]:
@@ -105,13 +117,26 @@ def _files(path: Path) -> dict[str, Path]:
 
 
 def _has_labels(file: Path) -> bool:
+    columns = _columns(file)
+    return PATH in columns and bool({*LABELS} & {*columns})
+
+
+def _columns(file: Path) -> list[str]:
+    """What the first row has; nothing if that cannot be read."""
+    if file.suffix == ".parquet":
+        import pyarrow as pa
+        import pyarrow.parquet as pq
+
+        try:
+            return list(pq.read_schema(file).names)
+        except (OSError, ValueError, pa.ArrowException):
+            return []
     try:
         with open(file, encoding="utf-8-sig", errors="replace") as lines:
             first = lines.readline()
     except OSError:
-        return False
-    columns = [name.strip().strip('"') for name in first.split(",")] if file.suffix == ".csv" else _keys(first)
-    return PATH in columns and bool({*LABELS} & {*columns})
+        return []
+    return [name.strip().strip('"') for name in first.split(",")] if file.suffix == ".csv" else _keys(first)
 
 
 def _keys(line: str) -> list[str]:
@@ -123,28 +148,26 @@ def _keys(line: str) -> list[str]:
 
 
 def _rows(file: Path, wanted: str) -> list[ListedImage]:
-    try:
-        text = text_files.read(file)
-    except OSError as error:
-        raise UserError(f"{file} cannot be read ({error.strerror}); see that it is a readable file") from None
     rows: list[ListedImage] = []
     seen: dict[str, int] = {}
     label = wanted
-    for line, row in (_of_table if file.suffix == ".csv" else _of_lines)(file, text):
+    for number, row in {".csv": _of_table, ".jsonl": _of_lines, ".parquet": _of_columns}[file.suffix](file):
         label = label or _label_of(row, file)
         path, value = row.get(PATH), row.get(label)
         if not isinstance(path, str) or not path:
-            raise UserError(f"{file}, line {line}: there is no `{PATH}`; add the path of the image")
+            raise UserError(f"{_place(file, number)}: there is no `{PATH}`; add the path of the image")
         if value is None or value == "":
-            raise UserError(f"{file}, line {line}: {plain(path)} has no `{label}`; add it, or remove the line")
+            raise UserError(f"{_place(file, number)}: {plain(path)} has no `{label}`; add it, or leave the image out")
         if (same := bare(path)) in seen:
-            raise UserError(f"{file}: lines {seen[same]} and {line} are both of {plain(path)}; give each image once")
-        seen[same] = line
-        rows.append(ListedImage(line, path, value, _split_of_row(row, label)))
+            raise UserError(f"{file}: {_unit(file, seen[same], number)} are both of {plain(path)}; give each image once")
+        seen[same] = number
+        rows.append(ListedImage(number, path, value, _split_of_row(row, label)))
     if not rows:
-        raise UserError(f"{file} lists no image; it needs a line for each, with `{PATH}` and `label`")
+        raise UserError(f"{file} lists no image; it needs a row for each, with `{PATH}` and `label`")
     if any(row.split for row in rows) and (without := [row for row in rows if not row.split]):
-        raise UserError(f"{file}, line {without[0].line}: {plain(without[0].path)} has no `{SPLIT}`, as others have; add it, such as train")
+        raise UserError(
+            f"{_place(file, without[0].number)}: {plain(without[0].path)} has no `{SPLIT}`, as others have; add it, such as train"
+        )
     return rows
 
 
@@ -161,8 +184,15 @@ def _label_of(row: Mapping[str, Any], file: Path) -> str:
     return usual[0]
 
 
-def _of_table(file: Path, text: str) -> Iterator[tuple[int, Mapping[str, Any]]]:
-    reader = csv.DictReader(io.StringIO(text, newline=""), strict=True)
+def _text(file: Path) -> str:
+    try:
+        return text_files.read(file)
+    except OSError as error:
+        raise UserError(f"{file} cannot be read ({error.strerror}); see that it is a readable file") from None
+
+
+def _of_table(file: Path) -> Iterator[tuple[int, Mapping[str, Any]]]:
+    reader = csv.DictReader(io.StringIO(_text(file), newline=""), strict=True)
     try:
         for row in reader:
             yield reader.line_num, {key: value.strip() if isinstance(value, str) else value for key, value in row.items() if key}
@@ -170,8 +200,8 @@ def _of_table(file: Path, text: str) -> Iterator[tuple[int, Mapping[str, Any]]]:
         raise UserError(f"{file}, line {reader.line_num}: is no table ({error}); save it as CSV") from None
 
 
-def _of_lines(file: Path, text: str) -> Iterator[tuple[int, Mapping[str, Any]]]:
-    for number, line in enumerate(text.split("\n"), 1):
+def _of_lines(file: Path) -> Iterator[tuple[int, Mapping[str, Any]]]:
+    for number, line in enumerate(_text(file).split("\n"), 1):
         if not line.strip():
             continue
         try:
@@ -181,3 +211,13 @@ def _of_lines(file: Path, text: str) -> Iterator[tuple[int, Mapping[str, Any]]]:
         if not isinstance(row, dict):
             raise UserError(f"{file}, line {number}: {short(line[:40])} is no JSON object; write one on each line")
         yield number, row
+
+
+def _of_columns(file: Path) -> Iterator[tuple[int, Mapping[str, Any]]]:
+    import pyarrow as pa
+    import pyarrow.parquet as pq
+
+    try:
+        yield from enumerate(pq.read_table(file).to_pylist(), 1)
+    except (OSError, ValueError, pa.ArrowException) as error:
+        raise UserError(f"{file} cannot be read ({first_line(error)}); fetch or save it anew") from None

@@ -2,6 +2,7 @@
 
 import re
 from collections.abc import Collection
+from pathlib import Path
 from typing import Any
 
 from promptatlas.base.errors import UserError
@@ -52,7 +53,11 @@ def by_split(source: dict[str, Any], groups: Collection[str], where: str, labell
     if len(groups) == 1 and "test" not in found:
         return {ALL: list(groups)}
     if "" in found or any(len(names) > 1 for names in found.values()):
-        raise UserError(f"{where} has {_listed(groups)}, and which is for what is not known; {_remedy(groups)}")
+        if not found.keys() - {""} and all((Path(where) / name).is_dir() for name in groups):
+            classes = ", or `format: folders` if they are classes"
+        else:
+            classes = ""
+        raise UserError(f"{where} has {_listed(groups)}, and which is for what is not known; {_remedy(groups)}{classes}")
     if "train" in found and "test" not in found and not labelled:
         raise UserError(f"{where} has {_listed(groups)} and nothing to test on; {_remedy(groups)}")
     if "train" not in found and len(found) > 1:

@@ -26,19 +26,23 @@ FEW = 3
 
 
 def recognised(path: Path) -> bool:
-    return path.is_dir() and (_published(path) is not None or bool(_exported(path)))
+    return path.is_dir() and bool(_published(path) or _exported(path))
 
 
 def groups(place: GivenData) -> Mapping[str, tuple[Path, Path, Path | None]]:
     """By name the folders of annotations and of images, and the list of those that belong to it, if there are lists."""
-    base = _published(place.path)
-    if base is None:
+    published = _published(place.path)
+    if not published:
         if place.root:
             raise UserError(f"`root` is {place.root}, but the XML files in {place.path} lie beside their images; leave `root` out")
         found = {name: (folder, folder, None) for name, folder in _exported(place.path).items()}
         if not found:
             raise UserError(f"{place.path} has no annotations of VOC; it needs {FORM}")
         return found
+    if len(published) > 1:
+        years = " and ".join(plain(base.name) for base in published)
+        raise UserError(f"{place.path} has {years}, each with annotations and lists of its own; name one of them")
+    (base,) = published
     annotations, shown = base / ANNOTATIONS, place.root or base / IMAGES
     lists = sorted((base / LISTS).glob("*.txt")) if (base / LISTS).is_dir() else []
     named = {file.stem: (annotations, shown, file) for file in lists if split_of(file.stem) and not _of_one_class(file)}
@@ -68,15 +72,16 @@ def _of_one_class(file: Path) -> bool:
     return not file.stem.isalpha() and any(len(line.split()) > 1 for line in _read(file).splitlines())
 
 
-def _published(path: Path) -> Path | None:
-    """The folder that holds `Annotations`: this one, or the only one below it or below its `VOCdevkit`."""
-    if (path / ANNOTATIONS).is_dir() and (path / IMAGES).is_dir():
-        return path
-    for above in (path, path / "VOCdevkit"):
-        inner = [above / name for name in folders(above) if (above / name / ANNOTATIONS).is_dir()] if above.is_dir() else []
-        if len(inner) == 1 and (inner[0] / IMAGES).is_dir():
-            return inner[0]
-    return None
+def _published(path: Path) -> list[Path]:
+    """The folders that hold `Annotations` and `JPEGImages`: this one, or those below it or below its `VOCdevkit`, one for each year."""
+    for places in ([path], _below(path), _below(path / "VOCdevkit")):
+        if found := [place for place in places if (place / ANNOTATIONS).is_dir() and (place / IMAGES).is_dir()]:
+            return found
+    return []
+
+
+def _below(path: Path) -> list[Path]:
+    return [path / name for name in folders(path)] if path.is_dir() else []
 
 
 def _exported(path: Path) -> dict[str, Path]:
