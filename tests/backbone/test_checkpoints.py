@@ -325,6 +325,12 @@ def test_wrong_names_and_places_are_told_before_anything_is_read(tmp_path):
     assert_refused("ViT-B-16", "weights/clip.pt", tmp_path, "the file weights/clip.pt does not exist")
     assert_refused("ViT-B-16", tmp_path / "empty", tmp_path, "empty holds no weights")
     assert_refused("ViT-B-16", tmp_path / "two", tmp_path, "a.pt, b.pt", "name one of them")
+    (tmp_path / "parts").mkdir()
+    for name in ("model-00001-of-00002.safetensors", "model-00002-of-00002.safetensors", "model.safetensors.index.json"):
+        (tmp_path / "parts" / name).write_bytes(b"")
+        assert_refused("ViT-B-16", tmp_path / "parts" / name, tmp_path, f"the weights of {tmp_path / 'parts' / name} are in several files")
+    assert_refused("ViT-B-16", tmp_path / "parts", tmp_path, f"the weights in {tmp_path / 'parts'} are in several files", "save_pretrained")
+    assert_refused(f"local-dir:{tmp_path / 'parts'}", "", tmp_path, "open_clip_config.json is missing")
     assert_refused(f"local-dir:{tmp_path}/none", "", tmp_path, "open_clip_config.json is missing")
     (tmp_path / "two" / "open_clip_config.json").write_text("{}")
     assert_refused(f"local-dir:{tmp_path}/two", "", tmp_path, "does not describe a model")

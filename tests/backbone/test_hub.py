@@ -203,6 +203,23 @@ def test_a_repository_without_model_or_weights_is_told(cache, monkeypatch):
         export.fetch("hf-hub:me/some", "")
 
 
+SEVERAL = r"of 'me/large' on the hub are in several files, which are not put together; save them as one .*save_pretrained"
+
+
+def test_weights_in_several_files_are_told_whether_they_are_here_or_only_on_the_hub(cache, monkeypatch):
+    files = {"model.safetensors.index.json": b"{}", **{f"model-0000{number}-of-00002.safetensors": b"" for number in (1, 2)}}
+    kept(cache, "me/large", DESCRIBED | files)
+    with pytest.raises(UserError, match=SEVERAL):
+        export.fetch("hf-hub:me/large", "")
+    kept(cache, "me/large", {"open_clip_model.safetensors": b"all of them"})
+    assert export.fetch("hf-hub:me/large", "").read_bytes() == b"all of them"
+    served(monkeypatch, cache, DESCRIBED | files)
+    with pytest.raises(UserError, match=SEVERAL.replace("large", "some")):
+        export.fetch("hf-hub:me/some", "")
+    with pytest.raises(UserError, match=r"the weights of model-00001-of-00002\.safetensors are in several files"):
+        origin("ViT-B-32", "hf-hub:me/some/model-00001-of-00002.safetensors")
+
+
 # open_clip lists it with QuickGELU and bilinear scaling under the plain name of the model.
 LISTED = "apple/DFN2B-CLIP-ViT-B-16"
 

@@ -15,6 +15,8 @@ from contextlib import contextmanager, suppress
 from dataclasses import dataclass
 from pathlib import Path
 
+from promptatlas.backbone import several_files
+from promptatlas.backbone.several_files import INDEX
 from promptatlas.base.errors import UserError
 from promptatlas.base.messages import one_line, plain
 
@@ -136,8 +138,14 @@ class Held:
 
     def fetched(self) -> Path:
         """The file in the cache, downloaded if it is not there yet. Raises UserError."""
-        if path := self.repository.brought(self.names):
+        indexes = [name + INDEX for name in self.names]
+        path = self.repository.cached(self.names)
+        if path is None and not self.repository.cached(indexes):
+            path = self.repository.brought(self.names)
+        if path:
             return path
+        if self.repository.brought(indexes):
+            raise several_files.refused(f"of {self.repository.name!r} on the hub")
         raise UserError(
             f"backbone: {self.repository.name!r} on the hub has no weights ({', '.join(self.names)}); name their file as "
             f"`pretrained: {HUB}{self.repository.name}/<file>`, with the `model` that they are of."

@@ -6,7 +6,7 @@ from dataclasses import dataclass, replace
 from os.path import expanduser, isdir, isfile  # those of Path fail for names that no file can have
 from pathlib import Path
 
-from promptatlas.backbone import kinds, published, tokenizer_files, transformers_config
+from promptatlas.backbone import kinds, published, several_files, tokenizer_files, transformers_config
 from promptatlas.backbone.hub import HUB, Held, Repository
 from promptatlas.backbone.published import tags
 from promptatlas.base.errors import UserError
@@ -65,7 +65,7 @@ def origin(model: str, pretrained: str) -> Origin:
     model: open_clip's name, or `local-dir:<folder>` or `hf-hub:<owner>/<name>`, which bring their own weights and make `pretrained`
     meaningless; pretrained: a tag, a file, a folder with one, or `hf-hub:<owner>/<name>/<file>`.
     Raises UserError for an unknown or unsupported model, an unknown
-    tag, a missing file, a folder without weights or with several files of which none has a usual name.
+    tag, a missing file, a folder without weights or with several files of which none has a usual name, weights in several files.
     """
     if reason := kinds.sentence(model):
         raise UserError(reason)
@@ -83,6 +83,7 @@ def _found(model: str, pretrained: str) -> Origin:
         owner, name, file = [*pretrained.removeprefix(HUB).split("/", 2), "", ""][:3]
         if not file:
             raise UserError(f"backbone.pretrained: {plain(pretrained)} names no file; write {HUB}<owner>/<name>/<file>.")
+        _require_whole(file)
         return _file_on_hub(model, Repository.of(f"{owner}/{name}"), file)
     known = tags(model)
     tag = pretrained.lower().replace("-", "_")
@@ -92,6 +93,7 @@ def _found(model: str, pretrained: str) -> Origin:
     if isdir(path):
         return _in_folder(path)
     if isfile(path):
+        _require_whole(str(path))
         return Origin(path=path, description=kinds.beside(path.parent) if path.name in _PREFERRED else None)
     if path.suffix in _ENDINGS or len(path.parts) > 1:
         raise UserError(f"backbone.pretrained: the file {plain(pretrained)} does not exist.")
@@ -132,11 +134,20 @@ def bring(model: str, pretrained: str) -> None:
         kinds.bring_beside(source.hub.repository)
 
 
+def _require_whole(file: str) -> None:
+    """UserError for one of several files that hold the weights together."""
+    if several_files.is_one_of_several(Path(file).name):
+        raise several_files.refused(f"of {plain(file)}")
+
+
 def _in_folder(folder: Path) -> Origin:
     if not isdir(folder):
         raise UserError(f"backbone: the folder {plain(folder)} does not exist.")
-    held = sorted(path for path in folder.iterdir() if path.suffix in _ENDINGS)
+    every = sorted(path for path in folder.iterdir() if path.suffix in _ENDINGS)
+    held = [path for path in every if not several_files.is_one_of_several(path.name)]
     preferred = [folder / name for name in _PREFERRED if folder / name in held]
+    if every and not held:
+        raise several_files.refused(f"in {folder}")
     if not held:
         raise UserError(f"backbone: the folder {folder} holds no weights ({', '.join(_ENDINGS)}).")
     if not preferred and len(held) > 1:
