@@ -1,4 +1,4 @@
-"""docs/plugins.md stays true: its files make a method known, and its rules are those that a training follows."""
+"""docs/plugins.md stays true: its files make a method and an adapter known, and its rules are those that a training follows."""
 
 import re
 from pathlib import Path
@@ -12,13 +12,13 @@ from promptatlas import methods
 from promptatlas.base import plugins
 from promptatlas.methods import settings
 from promptatlas.study.configuration import complete
-from promptatlas.training import own_rules
+from promptatlas.training import adapters, own_rules
 from promptatlas.training.single_task import tune_task
 from small_tasks import SMALL, draws_of, write_task
 
 TEXT = (Path(__file__).parents[2] / "docs" / "plugins.md").read_text()
 BLOCKS = {language: re.findall(rf"```{language}\n(.*?)```", TEXT, re.S) for language in ("python", "yaml", "toml")}
-REGISTERED, MODULE, RULES = BLOCKS["python"][:3]  # what comes after is tested with measures and metrics
+REGISTERED, MODULE, RULES, ADAPTER, FUNCTION = BLOCKS["python"][:5]  # what comes after is tested with measures and metrics
 
 
 @pytest.fixture
@@ -44,6 +44,24 @@ def test_its_loss_trains_the_method_of_the_manual(here, tiny_backbone):
     task = write_task(here / "task")
     (ours,) = tune_task(tiny_backbone, "angle", settings("angle", SMALL), task, draws_of(task, [1]), [1])
     assert np.isfinite([row["loss"] for row in ours.history]).all() and torch.isfinite(ours.prompts.text).all()
+
+
+def test_the_adapter_of_the_manual_draws_class_weights_to_the_images_of_their_class(here):
+    (here / "known.py").write_text(ADAPTER)
+    (here / "means.py").write_text(FUNCTION)
+    plugins.load(["known.py"])
+    weights, images = torch.eye(3)[:2], torch.tensor([[3.0, 0.0, 4.0], [0.0, 0.0, 2.0]])
+    examples = adapters.Examples(images, torch.tensor([0, 1]))
+
+    def answers(share):
+        made = methods.module_class("class_means")(settings("class_means", {"share": share}), 10.0, weights, examples, examples, "accuracy")
+        return made.logits(torch.eye(3))
+
+    torch.testing.assert_close(answers(0.0), 10 * weights.T)
+    torch.testing.assert_close(answers(1.0), torch.tensor([[6.0, 0.0], [0.0, 0.0], [8.0, 10.0]]))
+    half = 10 * np.array([[0.8, 0.0], [0.0, 0.5], [0.4, 0.5]]) / np.array([0.8, 0.5]) / np.sqrt([1.25, 2.0])
+    np.testing.assert_allclose(answers(0.5).numpy(), half, rtol=1e-6)
+    assert methods.kind("class_means") == "adapter" and methods.words()["class_means"]["title"] == "class means"
 
 
 def test_it_names_every_rule_with_its_arguments():

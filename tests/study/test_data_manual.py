@@ -11,6 +11,7 @@ from PIL import Image
 from promptatlas.study.study import Study
 from promptatlas.tasks import catalogue, metrics
 from promptatlas.tasks.readers import folder
+from promptatlas.tasks.readers.formats import every
 
 ROOT = Path(__file__).parents[2]
 MANUAL = (ROOT / "docs" / "data.md").read_text()
@@ -42,6 +43,11 @@ def test_every_key_is_explained():
     assert not [key for key in keys if f"`{key}`" not in MANUAL]
     assert not [metric for metric in metrics.registered() if f"`{metric}`" not in MANUAL]
     assert len(EXAMPLES) >= 14
+
+
+def test_every_format_may_be_named_and_is_explained():
+    assert SCHEMA["format"]["enum"] == [every.CLASS_FOLDERS, *every.FORMATS]
+    assert re.findall(r"^\| `(\w+)` \|", MANUAL.partition("| format |")[2].partition("\n\n")[0], re.M) == [*every.FORMATS]
 
 
 def test_the_list_is_read_as_it_stands(tmp_path):
