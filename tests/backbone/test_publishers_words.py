@@ -1,7 +1,9 @@
 """Models with tokenizers of their own, MetaCLIP 2 worldwide and CLIPA, against open_clip's encoders and its way with such tokenizers; their
 image towers take visual prompts."""
 
+import gc
 import json
+import weakref
 from copy import deepcopy
 from pathlib import Path
 
@@ -15,6 +17,7 @@ from tokenizers import Tokenizer as Rust, models, normalizers, pre_tokenizers, p
 from promptatlas.backbone import export, fingerprint, kinds, load, publishers
 from promptatlas.backbone.origin import origin
 from promptatlas.backbone.text import plain_sentences, sentences
+from promptatlas.backbone.tokenizer import PublishersTokenizer
 from promptatlas.base.errors import UserError
 from twins import fill, unfilled
 
@@ -158,6 +161,15 @@ def test_visual_prompts_equal_the_naive_splice_in_value_and_gradient(foreign, de
     (gradient,) = torch.autograd.grad((ours * weights).sum(), prompts)
     (expected,) = torch.autograd.grad((reference * weights).sum(), prompts)
     torch.testing.assert_close(gradient, expected, atol=1e-4, rtol=1e-4)
+
+
+def test_a_tokenizer_goes_with_what_it_remembers():
+    tokenizer = PublishersTokenizer(xlm())
+    assert tokenizer.encode("a cat") is tokenizer.encode("a cat")
+    seen = weakref.ref(tokenizer)
+    del tokenizer
+    gc.collect()
+    assert seen() is None
 
 
 def test_another_tokenizer_beside_the_weights_is_another_model(foreign, tmp_path):

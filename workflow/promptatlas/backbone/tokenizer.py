@@ -10,7 +10,8 @@ from __future__ import annotations
 
 import html
 import string
-from functools import lru_cache
+from collections.abc import Callable
+from functools import cached_property, lru_cache
 from pathlib import Path
 from typing import Any
 
@@ -63,9 +64,13 @@ class Tokenizer:
         """Id of every word, with those of the start and the end."""
         return self._rust.get_vocab()
 
-    @lru_cache(maxsize=65536)  # noqa: B019 (a tokenizer lives as long as its process)
     def encode(self, text: str) -> list[int]:
-        return self._rust.encode(self.clean(text), add_special_tokens=False).ids
+        return self._remembered(text)
+
+    @cached_property
+    def _remembered(self) -> Callable[[str], list[int]]:
+        """By text; it goes when the tokenizer goes, where a cache of the class would keep both."""
+        return lru_cache(maxsize=65536)(lambda text: self._rust.encode(self.clean(text), add_special_tokens=False).ids)
 
     def clean(self, text: str) -> str:
         return clean(text)
