@@ -7,7 +7,9 @@ BIN = .venv/bin
 READY = .venv/.ready
 TOOLS = .venv/.tools
 PAGES = .venv/.pages
-PYTEST = OMP_NUM_THREADS=1 $(BIN)/python -m pytest --dist loadfile --no-loadscope-reorder
+# oneDNN keeps a megabyte of code for each shape of a product, 1,024 of them unless told otherwise; tests have thousands of shapes.
+KERNELS = LRU_CACHE_CAPACITY=256 ONEDNN_PRIMITIVE_CACHE_CAPACITY=256
+PYTEST = OMP_NUM_THREADS=1 $(KERNELS) $(BIN)/python -m pytest --dist loadfile --no-loadscope-reorder
 COMPILE = $(BIN)/uv pip compile --universal --python-version 3.11 --generate-hashes --no-emit-index-url --no-emit-find-links --no-header
 
 .PHONY: study test test-fast lint docs bench lock clean

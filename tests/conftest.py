@@ -3,7 +3,9 @@
 Also the small models that tests of several packages share.
 """
 
+import ctypes
 import gc
+import sys
 
 import pytest
 
@@ -20,6 +22,8 @@ LONG_FILES = (
 LONG_FOLDERS = ("cluster", "workflow", "training", "runs", "methods", "backbone", "exchange")
 # The tests of a file stay together, as they share what the file has made; each of these makes its own.
 ALONE = {"test_failures", "test_study_runs", "test_bad_input", "test_interruptions", "test_interrupted", "test_provenance", "test_plan"}
+
+TRIM = getattr(ctypes.CDLL(None), "malloc_trim", None) if sys.platform == "linux" else None  # of glibc
 
 
 def pytest_configure(config):
@@ -68,6 +72,14 @@ def server():
     """What the tests start are forks of it."""
     with starts.serving():
         yield
+
+
+@pytest.fixture(scope="module", autouse=True)
+def freed_memory():
+    """What a file has freed goes back to the system: below what stays, such as compiled kernels, a heap does not shrink by itself."""
+    yield
+    if TRIM:
+        TRIM(0)
 
 
 @pytest.fixture(scope="module", autouse=True)
