@@ -7,6 +7,7 @@ from promptatlas import methods
 from promptatlas.base.errors import UserError
 from promptatlas.base.rng import torch_rng
 from promptatlas.methods import names, settings
+from promptatlas.methods.registry import known
 from promptatlas.training import single_task
 from promptatlas.training.learners import BatchedLearners
 from vit_b16 import B16
@@ -131,8 +132,11 @@ def test_more_vectors_than_words_are_refused_where_both_are_asked_for(method):
         settings(method, {"initial": "a photo of a", "context": 16})
 
 
-def test_the_registry_says_which_methods_give_every_image_class_weights_of_its_own(tiny_backbone):
-    """A forecast of costs reads it without the classes; both must say the same."""
+def test_the_registry_says_what_methods_do_that_takes_longer(tiny_backbone):
+    """Class weights of its own for every image, vectors for every class, a frozen teacher. A forecast of costs reads it without the
+    classes; both must say the same."""
     for method in names():
-        prompts = single_task.scratch(tiny_backbone, method, settings(method), 1).prompts
+        prompts, about = single_task.scratch(tiny_backbone, method, settings(method), 1).prompts, known(method)
         assert methods.is_by_image(method) == bool(prompts.meta), method
+        assert about.by_class == bool(prompts.class_net), method
+        assert about.teacher == hasattr(methods.module_class(method), "teacher"), method

@@ -2,12 +2,15 @@
 they can be counted on one's fingers."""
 
 from collections import Counter
+from dataclasses import replace
 from pathlib import Path
 
+import numpy as np
 import pytest
 import torch
 
 from promptatlas.backbone.classifier import PromptedClassifier
+from promptatlas.backbone.text import TextTower
 from promptatlas.backbone.untrained import untrained
 from promptatlas.methods import names, settings
 from promptatlas.plan import choice_benchmarks, microbenchmarks, speeds, timetable
@@ -18,8 +21,9 @@ from promptatlas.study.configuration import complete, load
 from promptatlas.study.costs import MethodCosts, Work
 from promptatlas.study.sizes import Size, size
 from promptatlas.study.study import Study
+from promptatlas.tasks.draws import Draw
 from promptatlas.tasks.task import Task
-from promptatlas.training import single_task
+from promptatlas.training import shared_learner, single_task
 
 ROOT = Path(__file__).parents[2]
 EVERY = [*names("prompt"), *names("shared"), *names("adapter")]
@@ -34,13 +38,94 @@ def study(**changes) -> Study:
     return Study(complete(load(ROOT / "config.yaml") | changes))
 
 
+@pytest.fixture
+def layer_tokens(monkeypatch):
+    """Tokens that pass through the layers of the text tower, all layers together."""
+    seen = Counter()
+    for name in ("_prefix_layer", "_suffix_layer", "_last_layer"):
+        layer = getattr(TextTower, name)
+
+        def counted(block, x, *rest, layer=layer):
+            seen["tokens"] += len(x) * x.shape[1]
+            return layer(block, x, *rest)
+
+        monkeypatch.setattr(TextTower, name, staticmethod(counted))
+    return seen
+
+
 @pytest.mark.parametrize("method", [name for name in names("prompt") if name not in ("vpt", "clip_adapter")])
-def test_tokens_are_counted_as_the_text_tower_runs_them(model, method):
-    made_up = MadeUp(Size((2,) * 12, 0, 0, 0, 0), 32)
+def test_tokens_are_counted_as_the_text_tower_runs_them(model, method, layer_tokens):
+    """In each layer, also where classes have vectors of their own from some layer on."""
+    made_up, layers = MadeUp(Size((2,) * 12, 0, 0, 0, 0), 32), model.architecture.text_layers
     prompts = single_task.scratch(model, method, settings(method), 0).prompts
-    layout = PromptedClassifier(model, made_up.task.class_names, prompts).layout
-    counted = MethodCosts(method, settings(method)).sentences(made_up.size)
-    assert counted == len(layout.prefix) + len(layout.suffix)
+    classifier = PromptedClassifier(model, made_up.task.class_names, prompts)
+    layer_tokens.clear()
+    classifier._read(classifier.layout, prompts, slice(None)) if not prompts.meta else model.text(classifier.layout, prompts.text)
+    counted = MethodCosts(method, settings(method), layers=layers).sentences(made_up.size)
+    assert counted == round(layer_tokens["tokens"] / layers)
+
+
+@pytest.mark.parametrize("changes", [{}, {"augmentation": "crops_and_flips"}])
+@pytest.mark.parametrize("method", ["coop", "kgcoop", "promptsrc"])
+def test_images_without_a_prompt_are_counted_as_the_image_tower_sees_them(model, method, changes, monkeypatch):
+    """Once for each draw where only class weights are tuned, and for a frozen teacher of visual prompts; anew in every step where images
+    are cropped anew. Half of the two draws is the same."""
+    own = settings(method, {"epochs": 3, "batch_size": 4, **changes})
+    small = Size((2, 2), train=8, validation=4, test=5, images=5 + 16)
+    task, seen, encode = MadeUp(replace(small, train=16), model.architecture.image_size), Counter(), model.vision.encode
+
+    def counted(images):
+        seen["images"] += len(images)
+        return encode(images)
+
+    monkeypatch.setattr(model.vision, "encode", counted)
+    held = np.arange(4)
+    draws = [
+        Draw(rows, held, "validation", task.labels("train")[rows], task.labels("validation")) for rows in (np.arange(8), np.arange(4, 12))
+    ]
+    single_task.tune_task(model, method, own, task, draws, [1, 2])
+    work = MethodCosts(method, own).tuning(small, 2)
+    prompted = 2 * 3 * (2 * 8 + 4) if method == "promptsrc" else 0
+    fixed = {"coop": 12 + 4, "kgcoop": 12 + 4, "promptsrc": 12}[method]
+    anew = 2 * 3 * 8 + (0 if prompted else 4)
+    assert seen["images"] == (anew if changes else fixed)
+    # of images that are looked at once no more are counted than are prepared, and all of all draws
+    assert work[f"tune {method}: images"] - prompted + work["encode: images"] == pytest.approx(seen["images"], abs=8)
+    assert work["encode: images"] == (0 if prompted and changes else 8 if changes else 16)
+
+
+@pytest.mark.parametrize(
+    ("method", "changes"),
+    [
+        *(("coop_mt", {"sharing": sharing}) for sharing in ("all", "task", "class")),
+        ("softcpt", {}),
+        ("softcpt", {"task_context": "specific"}),
+        *(("softcpt", {"class_context": context, "class_rate": rate}) for context, rate in (("agnostic", 1.0), ("specific", 0.5))),
+    ],
+)
+def test_tokens_and_tasks_of_a_shared_learner_are_counted_as_it_runs_them(model, method, changes, layer_tokens, monkeypatch):
+    """Every class has images in every batch, in which all tasks are."""
+    own = settings(method, {"epochs": 2, "batch_size": 400, "context": 3, **changes})
+    parts, seen = shared_learner._Learner.parts, Counter()
+
+    def counted(self, rows):
+        found = parts(self, rows)
+        seen["tasks"] += 2 * len(found)
+        return found
+
+    monkeypatch.setattr(shared_learner._Learner, "parts", counted)
+    sizes = [Size((2,) * classes, 40 * classes, 4, 0, 0) for classes in (2, 5, 3)]
+    tasks = []
+    for number, task in enumerate(MadeUp(one, 1) for one in sizes):
+        examples = [task.examples(split, model.architecture.embed_dim) for split in ("train", "validation")]
+        train, held = ((some.features, some.labels) for some in examples)
+        tasks.append(shared_learner.SharedTask(f"{number} things", task.task.class_names, "accuracy", train, held))
+    shared_learner.tune_shared(model, method, own, tasks, 1)
+    work = MethodCosts(method, own).sharing(sizes)
+    assert work[f"share {method}: tasks"] == pytest.approx(seen["tasks"] + 2 * len(sizes))
+    # what runs: steps forward, which count twice as they go back, validation, and the prompts at the end
+    once = layer_tokens["tokens"] / model.architecture.text_layers / (2 + 2 + 1)
+    assert work[f"share {method}: tokens"] == pytest.approx(once * 2 * (2 + 1), rel=1e-3)
 
 
 def test_steps_and_images_are_counted_as_tuning_sees_them(model, monkeypatch):
@@ -171,13 +256,52 @@ def test_what_would_take_too_long_is_left_out_and_has_the_price_of_its_like(monk
         return Work({name: count}), lambda: run
 
     kinds = {
-        "encode": [benchmark("encode: images", 2)],
+        speeds.IMAGES: [benchmark("encode: images", 2)],
         "tune a": [benchmark("tune a: tokens", 4), benchmark("tune a: tokens", 4000)],
         "tune b": [benchmark("tune b: images", 10**6)],
     }
     found = speeds.measure(kinds, "cpu", budget=20.0)
     assert found.unmeasured == ("tune b",) and now[0] < 20
     assert [found.seconds({name: 10}) for name in ("tune a: tokens", "tune b: images")] == pytest.approx([5.0, 5.0])
+
+
+def test_what_takes_little_is_measured_at_large_sizes_however_much_there_is_beside(monkeypatch):
+    """Steps of a fifth of a millisecond, of which small tasks have as many as products: large ones tell them apart."""
+    now = [0.0]
+    monkeypatch.setattr(speeds, "_start", lambda code, device: 0.0)
+    monkeypatch.setattr(speeds, "_clock", lambda device: lambda: now[0])
+    truth = {"adapt a: steps": 2e-4, "adapt a: products": 1e-8}
+
+    def benchmark(seconds: float, work: dict[str, float]) -> speeds.Benchmark:
+        def run() -> None:
+            now[0] += seconds
+
+        return Work(work), lambda: run
+
+    def adapting(steps: int, products: int) -> speeds.Benchmark:
+        work = dict(zip(truth, (steps, products), strict=True))
+        return benchmark(sum(truth[name] * count for name, count in work.items()), work)
+
+    slow = {f"tune {one}": [benchmark(size / 4, {f"tune {one}: tokens": size}) for size in (1, 4, 4, 4, 4)] for one in "abcdefghijkl"}
+    fast = [adapting(4, 48), adapting(16, 192), adapting(4, 48), adapting(4, 320), adapting(4, 7200), adapting(16, 28800)]
+    found = speeds.measure(slow | {"adapt a": fast}, "cpu", budget=20.0)
+    assert found.seconds({"adapt a: steps": 24_000, "adapt a: products": 30_000_000}) == pytest.approx(24_000 * 2e-4 + 0.3, rel=0.01)
+    assert now[0] < 22 and found.unmeasured == ()
+    assert found.price("tune l: tokens") == pytest.approx(0.25)
+
+
+def test_no_image_tower_is_waited_for_where_only_class_weights_are_tuned(model, monkeypatch):
+    """It may be a large one, and its features are no part of an epoch."""
+
+    def encode(images):
+        raise AssertionError("images are encoded")
+
+    monkeypatch.setattr(model.vision, "encode", encode)
+    own = study(tasks=["shapes", "tissue", "letters"], methods=["coop", "kgcoop", "tcp", "clip_adapter"])
+    kinds = microbenchmarks.microbenchmarks(own, model, {task: size(own, task) for task in own.tasks})
+    for method in own.methods:
+        kinds[f"tune {method}"][0][1]()()
+    assert [*kinds][-1] == speeds.IMAGES
 
 
 def test_jobs_wait_for_each_other_and_for_a_device():

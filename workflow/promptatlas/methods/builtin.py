@@ -54,7 +54,7 @@ register(
 register(
     "kgcoop", "promptatlas.methods.kgcoop:KgCoOp",
     title="KgCoOp", description="context vectors whose class features stay close to those of a hand-written sentence",
-    counts_words=True, context=4, initial=PHOTO,
+    counts_words=True, teacher=True, context=4, initial=PHOTO,
     weight=Setting(8.0, "of one minus the mean cosine of both class features, twice the paper's lambda", zero=True),
     epochs=100, batch_size=128, select="last",
 )  # fmt: skip
@@ -62,7 +62,7 @@ register(
 register(
     "prograd", "promptatlas.methods.prograd:ProGrad",
     title="ProGrad", description="context vectors that take no step against what hand-written sentences know",
-    context=16, initial=PHOTO,
+    teacher=True, context=16, initial=PHOTO,
     before_words=Setting(
         "as_released", "what the vectors before the words start from: zeros, or random values", choices=("as_released", "random")
     ),
@@ -85,18 +85,20 @@ WHOLE = {"mini": {"centre": 18.0, "width": 18.0}}
 register(
     "promptsrc", "promptatlas.methods.promptsrc:PromptSRC",
     title="PromptSRC", description="prompts in both towers that stay close to the frozen model, their mean over epochs",
-    visual=True, context=4, prompts=4, layers=9, **SELF_REGULATED, **(MAPLE | {"learning_rate": 0.0025, "epochs": 20}), presets=WHOLE,
+    visual=True, teacher=True, context=4, prompts=4, layers=9,
+    **SELF_REGULATED, **(MAPLE | {"learning_rate": 0.0025, "epochs": 20}), presets=WHOLE,
 )  # fmt: skip
 register(
     "promptsrc_maple", "promptatlas.methods.promptsrc:PromptSRCOnMaPLe",
     title="PromptSRC on MaPLe", description="MaPLe's prompts with PromptSRC's losses and mean over epochs",
-    visual=True, context=2, layers=9, **SELF_REGULATED, **(MAPLE | {"learning_rate": 0.0025, "epochs": 20}), presets=WHOLE,
+    visual=True, teacher=True, context=2, layers=9,
+    **SELF_REGULATED, **(MAPLE | {"learning_rate": 0.0025, "epochs": 20}), presets=WHOLE,
 )  # fmt: skip
 # TCP: its release; epsilon is written into Dassl by hand there, as fp16 gives no numbers without.
 register(
     "tcp", "promptatlas.methods.tcp:TCP",
     title="TCP", description="context vectors, and vectors for each class made of its frozen features by one small net",
-    counts_words=True, context=4, initial="",
+    counts_words=True, by_class=True, teacher=True, context=4, initial="",
     template=Setting("a photo of a {}.", "the sentence whose frozen class features the class vectors are made of", holds="{}"),
     layer=Setting(8, "text layer at whose input the class vectors enter, from 1, the second; at most the last"),
     reduction=Setting(4, "by how much the net narrows the features"),

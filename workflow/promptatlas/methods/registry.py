@@ -35,7 +35,9 @@ class Method:
     "shared" is trained on several tasks at once; "adapter" works on frozen features of one task; "baseline" is measured in every
     study. title: how its paper writes it. description: what it is, in a line. settings: all it has, with the paper's defaults.
     presets: what a preset sets otherwise for this method. visual: it puts prompts into the image tower, which has to be a ViT.
-    by_image: every image has class weights of its own. raw_weights: of an adapter, it takes class features as the text tower gives them.
+    by_image: every image has class weights of its own. by_class: from text layer `layer` on, one of its settings, every class has vectors
+    of its own in place of the context. teacher: its loss looks at what the frozen model says of the same images. raw_weights: of an
+    adapter, it takes class features as the text tower gives them.
     counts_words: there are as many context vectors as `initial` words.
     revision: of an adapter, raised by hand when a change may move what this method alone gives; its results become stale, and no
     other's. code: of a method from a plugin, the hash of the files that register it and hold its class; "" for any other.
@@ -49,6 +51,8 @@ class Method:
     presets: Mapping[str, Mapping[str, object]] = field(default_factory=dict)
     visual: bool = False
     by_image: bool = False
+    by_class: bool = False
+    teacher: bool = False
     counts_words: bool = False
     raw_weights: bool = False
     revision: int = 1
@@ -74,6 +78,8 @@ def register(
     presets: Mapping[str, Mapping[str, object]] | None = None,
     visual: bool = False,
     by_image: bool = False,
+    by_class: bool = False,
+    teacher: bool = False,
     counts_words: bool = False,
     raw_weights: bool = False,
     revision: int = 1,
@@ -98,7 +104,8 @@ def register(
         raise UserError(f"{place}: a setting cannot be called `{CODE}`; choose another name")
     module, code = _placed(place, kind, module, complete)
     about = Method(
-        module, kind, title or name, description, complete, presets or {}, visual, by_image, counts_words, raw_weights, revision, code
+        module, kind, title or name, description, complete, presets or {}, visual, by_image, by_class, teacher, counts_words, raw_weights,
+        revision, code,
     )  # fmt: skip
     for preset, changes in about.presets.items():
         if preset not in PRESETS:

@@ -8,6 +8,8 @@ from itertools import islice, product
 import numpy as np
 import torch
 
+from promptatlas.backbone.architecture import Architecture
+from promptatlas.backbone.image_tower import ImageTower
 from promptatlas.study.costs import Work
 from promptatlas.study.sizes import Size
 from promptatlas.tasks import metrics
@@ -50,6 +52,17 @@ class MadeUp:
         nearest = labels.argmax(1) if self.task.multilabel else labels
         made = unit(features(self.size.classes, width)[nearest] + 0.7 * features(len(labels), width))
         return Examples(torch.from_numpy(made).to(device), torch.from_numpy(labels).to(device))
+
+
+class MadeUpFeatures(ImageTower):
+    """In the place of an image tower: features of as many images, at which it does not look."""
+
+    def __init__(self, architecture: Architecture) -> None:
+        super().__init__(architecture)
+        self.width = architecture.embed_dim
+
+    def encode(self, images: torch.Tensor) -> torch.Tensor:
+        return torch.from_numpy(features(len(images), self.width)).to(self.device)
 
 
 def names(count: int) -> tuple[str, ...]:

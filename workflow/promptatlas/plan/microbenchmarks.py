@@ -26,8 +26,8 @@ from promptatlas.backbone.encode import encode_images
 from promptatlas.base.rng import named_rng
 from promptatlas.evaluation import evaluate, similarity
 from promptatlas.methods import module_class
-from promptatlas.plan import choice_benchmarks
-from promptatlas.plan.made_up import Benchmark, MadeUp, Run, features, names, sized
+from promptatlas.plan import choice_benchmarks, speeds
+from promptatlas.plan.made_up import Benchmark, MadeUp, MadeUpFeatures, Run, features, names, sized
 from promptatlas.study.costs import SENTENCE, MethodCosts, Work, probing
 from promptatlas.study.designs import EXPLAINED
 from promptatlas.study.sizes import Size
@@ -43,6 +43,7 @@ from promptatlas.training.shared_learner import SharedTask, tune_shared
 
 PHOTO = (375, 500, 3)
 FEW, STEPS = 128, 16  # images and steps at most of a shortened epoch: its beginning and end count for little
+MANY = 6  # times as many tasks as are typical
 
 
 def microbenchmarks(study: Study, model: Backbone, sizes: Mapping[str, Size]) -> dict[str, list[Benchmark]]:
@@ -50,7 +51,9 @@ def microbenchmarks(study: Study, model: Backbone, sizes: Mapping[str, Size]) ->
     learners = sorted((sizes[name] for name in study.learners), key=lambda size: size.classes)
     typical = [learners[len(learners) * share // 4] for share in (2, 3, 1)]  # what is tried first is the most usual
     width = model.architecture.embed_dim
-    found = {"encode": _encoding(model), "job": [_counted("job: weights", 1 << 25, _as_weights, bytes(1 << 25))]}
+    found: dict[str, list[Benchmark]] = {"encode names": _encoding_names(model)}
+    seeing = {speeds.IMAGES: _encoding_images(model)}  # a large image tower is the last that is begun with
+    found["job"] = [_counted("job: weights", 1 << 25, _as_weights, bytes(1 << 25))]
     if embedded := [name for name in study.design.given if study.data.is_embedded(name)]:
         found["prepare drawn"] = [_counted("prepare: drawn", n * len(embedded), _draw, embedded, n) for n in (2, 6)]
     if study.data.real_tasks:
@@ -59,10 +62,11 @@ def microbenchmarks(study: Study, model: Backbone, sizes: Mapping[str, Size]) ->
     seeds = max((len(job.seeds) for job in study.jobs.tune), default=0)
     prompts = max(len(job.seeds) * len(job.sources) for job in study.jobs.transfer)
     for method in (MethodCosts.of(study, name) for name in study.methods):
-        found[f"tune {method.name}"] = _tuning(model, method, typical, seeds)
-        found[f"evaluate {method.name}"] = _evaluating(model, method, typical, prompts)
+        kinds = seeing if method.visual or method.augments else found
+        kinds[f"tune {method.name}"] = _tuning(model, method, typical, seeds)
+        kinds[f"evaluate {method.name}"] = _evaluating(model, method, typical, prompts)
         if study.tries and study.choice.estimators:
-            found[f"estimate {method.name}"] = choice_benchmarks.estimating(model, method, typical, study.choice)
+            kinds[f"estimate {method.name}"] = choice_benchmarks.estimating(model, method, typical, study.choice)
     if study.tries:
         found["choice"] = [choice_benchmarks.choosing(study, tasks, seeds) for tasks, seeds in ((3, 1), (6, 1), (6, 3))]
     for method in (MethodCosts.of(study, name) for name in study.shared_methods):
@@ -74,7 +78,7 @@ def microbenchmarks(study: Study, model: Backbone, sizes: Mapping[str, Size]) ->
         found["similarity"] = [_counted("similarity: pairs", 4, _compare, width, n) for n in (50, 400)]
         found["statistics"] = [_counted("statistics: permuted cells", n * tasks**2, _permute, tasks, n) for n in (50, 500)]
         found["figures"] = [_counted("figures: cells", n**2, _plot, n) for n in (3, 6, 12)]
-    return found
+    return found | seeing
 
 
 def _counted(name: str, count: int, run: Callable[..., object], *given: Any) -> Benchmark:
@@ -82,15 +86,16 @@ def _counted(name: str, count: int, run: Callable[..., object], *given: Any) -> 
     return Work({name: count}), lambda: partial(run, *given)
 
 
-def _encoding(model: Backbone) -> list[Benchmark]:
+def _encoding_names(model: Backbone) -> list[Benchmark]:
     seen = model.architecture
-    sentence, pixels = seen.context_length if seen.text_tower in parts.WHOLE else SENTENCE + 2, seen.image_size
-    found: list[Benchmark] = []
-    for count in (1, 2, 16, 128):
-        images = MadeUp(sized(2, count, 0), pixels).images("train")
-        found.append(_counted("encode: tokens", count * sentence, model.class_features, names(count), ("a photo of a {}.",)))
-        found.append(_counted("encode: images", count, encode_images, model, images))
-    return found
+    sentence = seen.context_length if seen.text_tower in parts.WHOLE else SENTENCE + 2
+    given = [(count, names(count), ("a photo of a {}.",)) for count in (1, 2, 16, 128)]
+    return [_counted("encode: tokens", count * sentence, model.class_features, *own) for count, *own in given]
+
+
+def _encoding_images(model: Backbone) -> list[Benchmark]:
+    given = [(count, MadeUp(sized(2, count, 0), model.architecture.image_size).images("train")) for count in (1, 2, 16, 128)]
+    return [_counted("encode: images", count, encode_images, model, images) for count, images in given]
 
 
 def _tuning(model: Backbone, method: MethodCosts, typical: Sequence[Size], learners: int) -> list[Benchmark]:
@@ -99,11 +104,13 @@ def _tuning(model: Backbone, method: MethodCosts, typical: Sequence[Size], learn
     few = min(FEW, STEPS * method.settings["batch_size"])
     sizes += [(sized(size.classes, min(size.train, few), min(size.validation, FEW // 2)), learners) for size in typical]
     quick = replace(method, settings={**method.settings, "epochs": 1})
+    # Features that are computed once are no part of an epoch, and a large tower would take minutes for them.
+    seen = model if method.visual or method.augments else replace(model, vision=MadeUpFeatures(model.architecture).to(model.device))
 
     def ready(task: Any, k: int) -> Run:
         settings, seeds = dict(quick.settings), list(range(k))
         batched = BatchedLearners(method.name, settings, model.architecture, seeds, model)
-        return single_task.Run(model, method.name, settings, task, [task.draw()] * k, seeds, batched).tune
+        return single_task.Run(seen, method.name, settings, task, [task.draw()] * k, seeds, batched).tune
 
     made = [(MadeUp(size, model.architecture.image_size), k) for size, k in sizes]
     done = {"encode: images": 0}  # before, as one gets ready
@@ -131,20 +138,24 @@ def _sharing(model: Backbone, method: MethodCosts, typical: Sequence[Size]) -> l
         made = [MadeUp(size, 1) for size in sizes]
         parts = [[task.examples(split, model.architecture.embed_dim, model.device) for split in ("train", "validation")] for task in made]
         tasks: list[Any] = [
-            SharedTask(f"things {number}", task.task.class_names, metrics.ONE_CLASS, *((one.features, one.labels) for one in own))
+            SharedTask(f"{number} things", task.task.class_names, metrics.ONE_CLASS, *((one.features, one.labels) for one in own))
             for number, (task, own) in enumerate(zip(made, parts, strict=True))
         ]
         return partial(tune_shared, model, method.name, dict(quick.settings), tasks, 0)
 
-    several = ([sized(2, 4, 2)] * 2, [sized(8, 4, 2)] * 2, [sized(size.classes, 32, 32) for size in typical])
+    usual = [[sized(size.classes, images, images) for size in typical] for images in (32, 8)]
+    several = ([sized(2, 4, 2)] * 2, [sized(8, 4, 2)] * 2, [sized(2, 4, 2)] * 8, usual[0], usual[1] * MANY)
     return [(quick.sharing(sizes), partial(ready, sizes)) for sizes in several]
 
 
 def _adapting(method: MethodCosts, typical: Sequence[Size], scale: float, width: int) -> list[Benchmark]:
-    """Small grids and few epochs, each varied alone; one task ranks images, which makes every pair of alpha and beta a step."""
+    """Small grids and few epochs, each varied alone; some tasks rank images, anew for every pair of alpha and beta. What an image costs
+    shows in tasks of many images alone, up to which there are some on the way.
+    """
     tiny, own = sized(2, 4, 4), [replace(size, metric=metrics.ONE_CLASS) for size in typical]
-    several = [(tiny, 5, 2), (tiny, 20, 2), (tiny, 5, 8), (replace(tiny, metric="roc_auc"), 5, 2)]
-    several += [(sized(4, 16, 8), 5, 2), (sized(6, 48, 16), 5, 2)]
+    several = [(tiny, 5, 2), (tiny, 20, 2), (tiny, 5, 8)]
+    several += [(replace(size, metric="roc_auc"), 5, 2) for size in (tiny, sized(2, 32, 32))]
+    several += [(sized(classes, 8 * classes, 4 * classes), 5, 2) for classes in (4, 12, 36, 108, 324) if classes < max(6, own[0].classes)]
     several += [(own[0], 5, 2), (own[1], 20, 2), (own[1], 5, 8), (own[2], 20, 8)]
     trained = "epochs" in method.settings
 

@@ -7,14 +7,15 @@ GPU they are those of the clock.
 
 from __future__ import annotations
 
+import math
 import resource
 import statistics
 import subprocess
 import sys
 import time
+from collections import deque
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
-from itertools import zip_longest
 from typing import NamedTuple
 
 import numpy as np
@@ -24,10 +25,11 @@ from scipy.optimize import nnls
 from promptatlas.plan.made_up import Benchmark, Run
 from promptatlas.study.costs import Work
 
-BUDGET = 20.0
-LARGE = ("images", "tokens", "products", "looks", "pairs", "logits")  # units of which a study has most
-QUICK = 0.15  # seconds; what takes less is run four times, the first to warm up
-AT_MOST = 4  # microbenchmarks among which what is left of the budget is shared: most need far less than is feared
+BUDGET, OF_EACH = 20.0, 0.75  # seconds in all, and for each kind where there are many
+IMAGES = "encode images"  # the kind of work that tells what an image takes at least
+LARGE = ("images", "tokens", "products", "looks", "ranks", "logits", "pairs")  # units of which a study has most
+QUICK = 0.15  # seconds; what takes less is run three times, the first to warm up
+AT_MOST = 4  # kinds among which what is left of the budget is shared: most need far less than is feared
 SURPRISE = 4  # what takes so many times longer than expected has loaded something, and is run again
 # What a job is before it does anything: the imports of the light ones and of those that compute.
 STARTS = {
@@ -66,21 +68,27 @@ class Speeds:
         return float(np.mean(same or [*alike.values()] or [0.0]))
 
 
-def measure(kinds: Mapping[str, Sequence[Benchmark]], device: str, budget: float = BUDGET) -> Speeds:
-    """Prices of all that the microbenchmarks count. Every kind is measured once before any is measured at a larger size.
+def measure(kinds: Mapping[str, Sequence[Benchmark]], device: str, budget: float | None = None) -> Speeds:
+    """Prices of all that the microbenchmarks count. Every kind is measured once before any is measured at a larger size; then comes
+    what makes the time least that its kind has had, so that what takes little is measured whole and the rest is shared evenly.
 
-    budget: seconds of the device's clock, so that a busy machine makes it longer and not worse.
+    budget: seconds of the device's clock, so that a busy machine makes it longer and not worse; those above if it is not given.
     """
     clock = _clock(device)
     each = {name: _start(code, device) for name, code in STARTS.items()}
-    deadline = clock() + budget - sum(each.values())
+    deadline = clock() + (budget or max(BUDGET, OF_EACH * len(kinds))) - sum(each.values())
     points: dict[str, list[Point]] = {kind: [] for kind in kinds}
-    ordered = [(kind, one) for row in zip_longest(*kinds.values()) for kind, one in zip(kinds, row, strict=True) if one]
-    for number, (kind, (work, ready)) in enumerate(ordered):
-        left, expected = deadline - clock(), _expected(points[kind], work, points["encode"])
-        share = left / min(len(ordered) - number, AT_MOST) if points[kind] else left
-        if share > 0 and expected <= share:
-            points[kind].append(Point(work, _timed(ready(), clock, expected)))
+    had, ahead = dict.fromkeys(kinds, 0.0), {kind: deque(own) for kind, own in kinds.items() if own}
+    while ahead:
+        expected = {kind: _expected(points[kind], own[0][0], points.get(IMAGES, [])) for kind, own in ahead.items()}
+        kind = min(ahead, key=lambda one: (bool(points[one]), had[one] + expected[one]))
+        begun = clock()
+        share = (deadline - begun) / (min(len(ahead), AT_MOST) if points[kind] else 1)
+        work, ready = ahead[kind].popleft()
+        if share > 0 and expected[kind] <= share:
+            points[kind].append(Point(work, _timed(ready(), clock, expected[kind])))
+            had[kind] += clock() - begun
+        ahead = {one: own for one, own in ahead.items() if own}
     for own in points.values():
         each |= prices(own)
     apart = [max(one.seconds) / max(min(one.seconds), 1e-9) for own in points.values() for one in own if len(one.seconds) > 1]
@@ -113,15 +121,17 @@ def _rank(name: str) -> int:
 
 
 def _expected(points: Sequence[Point], work: Work, encoding: Sequence[Point]) -> float:
-    """About how long it takes: as much longer than the last as there is more of what weighs most in a study; the first of its kind no
-    less than its images need without prompts.
+    """About how long it takes. The last point says too much, as small work is mostly getting started: as much longer as there is more
+    of what weighs most in a study. Prices of few points may say too little. So what lies between; the first of its kind takes no less
+    than its images need without prompts.
     """
     if not points:
         images = sum(count for name, count in work.items() if _unit(name) == "images")
         return images * prices(encoding).get("encode: images", 0.0)
     last, seconds = points[-1].work, min(points[-1].seconds)
     most = min((name for name, count in work.items() if count and last[name]), key=_rank, default=None)
-    return seconds * (work[most] / last[most] if most else 1.0)
+    longer = seconds * (work[most] / last[most] if most else 1.0)
+    return math.sqrt(longer * sum(price * work[name] for name, price in prices(points).items()))
 
 
 def _timed(run: Run, clock: Callable[[], float], expected: float) -> tuple[float, ...]:
@@ -134,7 +144,7 @@ def _timed(run: Run, clock: Callable[[], float], expected: float) -> tuple[float
     if QUICK < first < SURPRISE * expected:
         return (first,)
     again = once()
-    return (again,) if again > QUICK else (again, once(), once())
+    return (again,) if again > QUICK else (again, once())
 
 
 def _clock(device: str) -> Callable[[], float]:

@@ -14,7 +14,9 @@ from typing import Any
 
 from promptatlas import methods
 from promptatlas.backbone import kinds
+from promptatlas.backbone.parts import TEXT
 from promptatlas.methods import one_epoch
+from promptatlas.methods.registry import known
 from promptatlas.study.scope import Scope
 from promptatlas.study.sizes import Size
 from promptatlas.tasks import metrics
@@ -23,6 +25,7 @@ Work = Counter[str]  # how much of what; a name is "what: in which unit"
 
 AT_ONCE = 256  # validation images per pass
 SENTENCE = 8  # tokens of a template around a class name
+TITLE = 2  # tokens of the name of a task
 
 
 @dataclass(frozen=True)
@@ -35,15 +38,19 @@ class StepMemory:
 
 @dataclass(frozen=True)
 class MethodCosts:
-    """A method with its settings. whole: tokens of every sentence on a backbone that reads all of them, else 0."""
+    """A method with its settings. Of the backbone's text tower, whole: tokens of every sentence where it reads all of them, else 0; layers:
+    how many it has."""
 
     name: str
     settings: Mapping[str, Any]
     whole: int = 0
+    layers: int = int(TEXT["layers"])
 
     @classmethod
     def of(cls, scope: Scope, name: str, settings: Mapping[str, Any] | None = None) -> MethodCosts:
-        return cls(name, settings or scope.settings(name), kinds.whole_sentences(scope.config["backbone"]["model"]))
+        model = scope.config["backbone"]["model"]
+        layers = int((TEXT | kinds.description(model)["text_cfg"])["layers"])
+        return cls(name, settings or scope.settings(name), kinds.whole_sentences(model), layers)
 
     @property
     def visual(self) -> bool:
@@ -65,7 +72,8 @@ class MethodCosts:
         return methods.is_by_image(self.name)
 
     def sentences(self, size: Size) -> int:
-        """Tokens in one run of the text tower over the class names, what they share counted once; none for fixed sentences."""
+        """Tokens in one run of the text tower over the class names, what they share counted once; none for fixed sentences. What classes
+        have of their own from some layer on counts by its share of the layers."""
         if "context" not in self.settings:
             return 0
         if self.whole:
@@ -73,7 +81,16 @@ class MethodCosts:
         n = self.settings["context"]
         before = {"end": n, "middle": n // 2, "front": 0}[self.settings.get("position", "end")]
         words = max(0, len(self.settings.get("initial", "").split()) - n)
-        return 1 + before + words + sum(n - before + own + 2 for own in size.names)
+        own = 0
+        if known(self.name).by_class:
+            layers = self.layers - min(self.settings["layer"], self.layers - 1)
+            own = round((size.classes - 1) * (before + words) * layers / self.layers)
+        return 1 + before + words + own + sum(n - before + name + 2 for name in size.names)
+
+    @staticmethod
+    def looked_at(size: Size, count: int, learners: int) -> int:
+        """Images whose features are computed once: `count` of each learner's draw, of which no more differ than are prepared."""
+        return min(learners * count, size.images - size.test) if size.images > size.test else learners * count
 
     def step(self, sizes: Sequence[Size], learners: int) -> StepMemory:
         """The largest step of `learners` prompts that are tuned side by side on one of some tasks."""
@@ -89,10 +106,13 @@ class MethodCosts:
         seen = 2 * trained + size.validation
         work = Work({f"tune {self.name}: passes": epochs * passes * (learners if self.by_image else 1)})
         work[f"tune {self.name}: tokens"] = epochs * learners * self.sentences(size) * (seen if self.by_image else passes)
-        if self.visual:
-            work[f"tune {self.name}: images"] = epochs * learners * seen
+        changed, teacher = epochs * learners * trained * self.augments, known(self.name).teacher
+        if self.visual:  # the teacher's are computed once, or in every step where images change
+            work[f"tune {self.name}: images"] = epochs * learners * seen + changed * teacher
+            work["encode: images"] = self.looked_at(size, size.train, learners) * (teacher and not changed)
         else:
-            work["encode: images"] = (epochs * learners * trained if self.augments else size.train) + size.validation
+            work[f"tune {self.name}: images"] = changed
+            work["encode: images"] = self.looked_at(size, size.validation + size.train * (not changed), learners)
         if self.adapts:
             work[f"tune {self.name}: features"] = epochs * learners * seen
         return work
@@ -137,12 +157,31 @@ class MethodCosts:
         return Work({f"tune {self.name}: tokens": 2 * starts * text, f"tune {self.name}: images": 2 * starts * images * self.visual})
 
     def sharing(self, sizes: Sequence[Size]) -> Work:
-        """One learner on all tasks; a step runs the names of those tasks of which it has an image, all in one pass."""
-        total, batch, epochs = sum(size.train for size in sizes), self.settings["batch_size"], self.settings["epochs"]
-        steps = one_epoch.steps(total, self.settings)
-        there = [1 - (1 - size.train / total) ** batch for size in sizes]
-        named = sum(self.sentences(size) * (2 * steps * share + 1) for size, share in zip(sizes, there, strict=True))
-        return Work({f"share {self.name}: passes": epochs * (2 * steps + 1), f"share {self.name}: tokens": epochs * named})
+        """One learner on all tasks; a step runs the names of those tasks of which it has an image, all in one pass, after what contexts
+        are made of if they are made of names."""
+        total, batch, epochs, own = sum(size.train for size in sizes), self.settings["batch_size"], self.settings["epochs"], self.settings
+        steps, by_names = one_epoch.steps(total, own), own.get("class_context", "none") != "none"
+        passes, kept = 2 * steps + 1, own.get("class_rate", 1.0) if by_names else 1.0
+        tasks = classes = names = 0.0
+        for size in sizes:
+            there, on_image = (1 - (1 - share / total) ** batch for share in (size.train, size.train / size.classes))
+            looks = 2 * steps * (on_image + (there - on_image) * kept) + 1  # at each class
+            tasks += 2 * steps * there + 1
+            classes += looks * size.classes
+            names += looks * sum(name + 2 for name in size.names)
+        contexts = classes if by_names or own.get("sharing") == "class" else passes if own.get("sharing") == "all" else tasks
+        tokens = self._read(names, classes, contexts, own["context"])
+        if "task_vectors" in own:
+            specific = own["task_context"] == "specific"
+            tokens += self._read(tasks * (TITLE + 2), tasks, tasks if specific else passes, own["task_vectors"])
+        if by_names:
+            tokens += self._read(names, classes, classes if own["class_context"] == "specific" else passes, own["class_vectors"])
+        counted = {"passes": passes, "tasks": tasks, "tokens": tokens}
+        return Work({f"share {self.name}: {unit}": epochs * count for unit, count in counted.items()})
+
+    def _read(self, tokens: float, sentences: float, contexts: float, vectors: int) -> float:
+        """Tokens of sentences with so many of their own, which share what is before the names: that is read once for each of `contexts`."""
+        return self.whole * sentences if self.whole else tokens + contexts * (1 + vectors)
 
     def adapting(self, size: Size) -> Work:
         """One adapter: the search of alpha and beta, one beta at a time, if it has one, and the epochs of what is trained: keys, or class
@@ -152,7 +191,7 @@ class MethodCosts:
             f"adapt {self.name}: betas": grid,
             f"adapt {self.name}: looks": grid * size.validation * size.train * (size.classes if ranked else 1),
             f"adapt {self.name}: logits": grid * size.validation * size.classes,
-            f"adapt {self.name}: pairs": grid * self.settings.get("alpha_steps", 0) * ranked,
+            f"adapt {self.name}: ranks": grid * self.settings.get("alpha_steps", 0) * size.validation * size.classes * ranked,
         })  # fmt: skip
         if "epochs" in self.settings:
             epochs, seen = self.settings["epochs"], 2 * size.train + size.validation

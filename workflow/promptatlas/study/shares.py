@@ -21,7 +21,7 @@ PER_DEVICE = 2
 # started, some milliseconds, a GPU could see ten images.
 WEIGHTS = {"tokens": 1, "images": 430, "passes": 4300}
 # The same of what adapters and probes do with features: a product of two is about 1 kFLOP; steps and searches take the time to start them.
-SMALL = {"products": 1.3e-5, "looks": 1.3e-5, "keys": 1.3e-5, "logits": 1e-6, "pairs": 1e-6, "steps": 100, "betas": 100, "fits": 10_000}
+SMALL = {"products": 1.3e-5, "looks": 1.3e-5, "keys": 1.3e-5, "logits": 1e-6, "ranks": 1.3e-5, "steps": 100, "betas": 100, "fits": 10_000}
 NEARNESS = 30  # halvings of what is between the smallest and the largest possible limit
 
 
