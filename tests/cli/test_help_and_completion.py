@@ -1,9 +1,14 @@
 """Every command's help ends with examples that can be typed, and shells complete commands and options."""
 
 import argparse
+import os
+import pty
+import select
 import shlex
 import shutil
+import signal
 import subprocess
+import time
 
 import pytest
 
@@ -61,26 +66,77 @@ printf '%s\\n' "${{COMPREPLY[@]}}"
 """
 
 
-@pytest.mark.skipif(shutil.which("bash") is None, reason="bash is not installed")
-@pytest.mark.parametrize(
-    ("words", "expected"),
-    [
-        ("promptatlas sta", {"status"}),
-        ("promptatlas recommend --no", {"--no-labels"}),
-        ("promptatlas import-prompt --resize sq", {"squash"}),
-        ("promptatlas completion ", {"bash", "fish", "zsh"}),
-        ("promptatlas card here/a", {"here/a.safetensors"}),
-    ],
-)
-def test_bash_completes_what_was_begun(words, expected, tmp_path):
+BEGUN = [
+    ("promptatlas sta", {"status"}),
+    ("promptatlas recommend --no", {"--no-labels"}),
+    ("promptatlas import-prompt --resize sq", {"squash"}),
+    ("promptatlas completion ", {"bash", "fish", "zsh"}),
+    ("promptatlas card here/a", {"here/a.safetensors"}),
+    ("promptatlas plan --configfile here/a", {"here/a.safetensors"}),
+    ("promptatlas analyse config.yaml here/a", {"here/a.safetensors"}),
+]
+
+
+def needs(shell: str):
+    return pytest.mark.skipif(shutil.which(shell) is None, reason=f"{shell} is not installed")
+
+
+@pytest.fixture
+def folder(tmp_path):
     (tmp_path / "here").mkdir()
     (tmp_path / "here" / "a.safetensors").touch()
+    return tmp_path
+
+
+@needs("bash")
+@pytest.mark.parametrize(("words", "expected"), BEGUN)
+def test_bash_completes_what_was_begun(words, expected, folder):
     script = completion.script(parser(), "bash")
     function = next(line.split()[-2] for line in reversed(script.splitlines()) if line.startswith("complete "))
     quoted = " ".join(f"'{word}'" for word in words.split(" "))
     text = COMPLETE.format(script=script, words=quoted, function=function)
-    done = subprocess.run(["bash"], input=text, cwd=tmp_path, text=True, capture_output=True)
+    done = subprocess.run(["bash"], input=text, cwd=folder, text=True, capture_output=True)
     assert expected <= {line.strip() for line in done.stdout.splitlines()}, done.stdout + done.stderr
+
+
+@needs("fish")
+@pytest.mark.parametrize(("words", "expected"), BEGUN)
+def test_fish_completes_what_was_begun(words, expected, folder):
+    text = f"{completion.script(parser(), 'fish')}\ncomplete -C '{words}'\n"
+    done = subprocess.run(["fish", "--no-config"], input=text, cwd=folder, text=True, capture_output=True)
+    assert expected <= {line.partition("\t")[0] for line in done.stdout.splitlines()}, done.stdout + done.stderr
+
+
+@needs("zsh")
+@pytest.mark.parametrize(("words", "expected"), BEGUN)
+def test_zsh_completes_what_was_begun(words, expected, folder):
+    """Typed at a terminal, as zsh completes nowhere else."""
+    (folder / "functions").mkdir()
+    (folder / "functions" / "_promptatlas").write_text(completion.script(parser(), "zsh"))
+    (folder / "begin").write_text("fpath=($PWD/functions $fpath); autoload -Uz compinit; compinit -u -D; PROMPT='typed: '\n")
+    shell, terminal = pty.fork()
+    if not shell:
+        os.chdir(folder)
+        os.environ["TERM"] = "dumb"
+        os.execvp("zsh", ["zsh", "-f", "-i"])
+    try:
+        os.write(terminal, b"source begin\n")
+        shown(terminal, {"typed: "})
+        os.write(terminal, f"{words}\t".encode())
+        shown(terminal, expected)
+    finally:
+        os.kill(shell, signal.SIGKILL)
+        os.waitpid(shell, 0)
+        os.close(terminal)
+
+
+def shown(terminal: int, expected: set[str], seconds: float = 60.0) -> None:
+    """Wait until all of it is on a terminal."""
+    text, end = "", time.monotonic() + seconds
+    while not all(one in text for one in expected):
+        ready, _, _ = select.select([terminal], [], [], max(0.0, end - time.monotonic()))
+        assert ready, f"{expected} is not in {text!r}"
+        text += os.read(terminal, 1 << 16).decode(errors="replace")
 
 
 def test_help_is_of_the_kind_that_ends_with_examples():

@@ -1,6 +1,7 @@
 """The command `completion`: a script that has a shell complete commands, options and files, made from the parser itself."""
 
 import argparse
+import re
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
@@ -25,7 +26,9 @@ def script(whole: argparse.ArgumentParser, shell: str) -> str:
     for action in _actions(whole):
         if action.type is Path or action.dest in ("images", "matrix", "similarity"):
             action.complete = shtab.FILE  # type: ignore[attr-defined]
-    return str(shtab.complete(whole, shell))
+    text = str(shtab.complete(whole, shell))
+    # What may be given several times is said as zsh says it: shtab's `(*)` is a single argument there.
+    return re.sub(r'^( *")\(\*\)::?', r"\1*:", text, flags=re.MULTILINE) if shell == "zsh" else text
 
 
 def _completion(whole: argparse.ArgumentParser, shell: str) -> int:
