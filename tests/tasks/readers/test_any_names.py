@@ -259,3 +259,11 @@ def test_the_command_prints_names_of_any_bytes_in_any_locale(monkeypatch: pytest
     with pytest.raises(SystemExit, match="0"):
         command.main([])
     assert printed.getvalue() == rb"pr\xf6mpt-\udce9" + b"\n"
+
+
+def test_a_text_that_cannot_be_read_is_one_sentence_and_its_lines_are_those_that_say_something(tmp_path):
+    (tmp_path / "names.txt").write_text("\ufeffant \n\n  bee hive\r\n", encoding="utf-8")
+    assert text_files.lines(tmp_path / "names.txt") == ("ant", "bee hive")
+    for path in (tmp_path, tmp_path / "none.txt"):
+        with pytest.raises(UserError, match=rf"^{path} cannot be read \(.+\); see that it is a readable file$"):
+            text_files.required(path)

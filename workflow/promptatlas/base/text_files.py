@@ -18,3 +18,20 @@ def read(path: Path) -> str:
     except UnicodeDecodeError as error:
         line = content[: error.start].count(b"\n") + 1
         raise UserError(f"{path} is not saved as UTF-8 (see line {line}); save it as UTF-8 and run again") from None
+
+
+def required(path: Path) -> str:
+    """The same. UserError too if it cannot be read."""
+    try:
+        return read(path)
+    except OSError as error:
+        raise unreadable(path, error) from None
+
+
+def lines(path: Path) -> tuple[str, ...]:
+    """The lines of a text that say something, such as names, without spaces around. UserError as `required`."""
+    return tuple(line.strip() for line in required(path).splitlines() if line.strip())
+
+
+def unreadable(path: Path, error: OSError) -> UserError:
+    return UserError(f"{path} cannot be read ({error.strerror}); see that it is a readable file")

@@ -192,7 +192,7 @@ def _given_names(source: dict, place: Path) -> tuple[str, ...]:
         return given_names(source)
     file = place / source.get("names", "classnames.txt")
     if file.is_file():
-        return tuple(line.strip() for line in text_files.read(file).splitlines() if line.strip())
+        return text_files.lines(file)
     if "names" in source:
         raise UserError(f"{file} is missing; it should have one class name per line, in the order of the labels")
     return ()

@@ -79,9 +79,7 @@ def _content(source: dict, file: Path, needed: Sequence[str]) -> dict[str, list]
         if table.is_table(file):
             content = _rows_of_table(source, file)
         else:
-            content = json.loads(text_files.read(file), object_pairs_hook=lambda pairs: _once(pairs, file))
-    except OSError as error:
-        raise UserError(f"{file} cannot be read ({error.strerror}); see that it is a readable file") from None
+            content = json.loads(text_files.required(file), object_pairs_hook=lambda pairs: _once(pairs, file))
     except (ValueError, RecursionError):
         raise UserError(f"{file} is not a JSON file; docs/data.md has the format of a list") from None
     if table.is_table(file) and [*content] == [table.ALL]:

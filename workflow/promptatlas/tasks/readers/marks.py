@@ -78,8 +78,9 @@ def of_values(
     return _labels([str(value) for value in values] if bare else list(values), bool(lists), named, where, marks)
 
 
-def number_notes(names: Sequence[str], remedy: str) -> list[str]:
-    """A note where prompts would name classes by numbers. remedy: where else names can be, besides `classes`."""
+def number_notes(groups: Iterable[Sequence[str]], remedy: str) -> list[str]:
+    """A note where prompts would name classes by numbers. groups: names of classes; remedy: where else these can be, besides `classes`."""
+    names = [*dict.fromkeys(name for group in groups for name in group)]
     if not names or not all(name.isdecimal() for name in names):
         return []
     return [f"its classes have numbers only ({some(names, FEW)}), which prompts say too; name them {remedy}, or under `classes`"]

@@ -31,9 +31,9 @@ def rows(path: Path, label: str = "", image: str = "") -> dict[str, list[list]]:
 
     label, image: the columns of labels and paths, where they are called otherwise.
 
-    UserError for what is no such table; OSError if it cannot be read.
+    UserError for what is no such table, or cannot be read.
     """
-    text = text_files.read(path)
+    text = text_files.required(path)
     header = text.lstrip().partition("\n")[0]
     delimiter = max(DELIMITERS, key=header.count)
     try:

@@ -57,8 +57,8 @@ def parts(place: GivenData, groups: Mapping[str, Path]) -> tuple[dict[str, Part]
     return labelled({name: _annotated(place, file) for name, file in groups.items()})
 
 
-def named(place: GivenData) -> list[Path]:
-    """The images that the one file of a place lists; none if it cannot be read."""
+def beside(place: GivenData) -> list[Path]:
+    """The images that the file lists; none if it cannot be read."""
     try:
         listed = [one["file_name"] for one in _content(place.path)["images"]]
         root = _root(place, place.path, next(iter(listed), ""))
@@ -104,9 +104,7 @@ def _annotated(place: GivenData, file: Path) -> Annotated:
 
 def _content(file: Path) -> dict[str, list]:
     try:
-        content = json.loads(text_files.read(file))
-    except OSError as error:
-        raise UserError(f"{file} cannot be read ({error.strerror}); see that it is a readable file") from None
+        content = json.loads(text_files.required(file))
     except json.JSONDecodeError as error:
         raise UserError(f"{file} is no JSON file from line {error.lineno} on ({error.msg}); export it anew") from None
     except (ValueError, RecursionError):

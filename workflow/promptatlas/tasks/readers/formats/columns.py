@@ -102,8 +102,12 @@ def parts(place: GivenData, groups: Mapping[str, list[Path]]) -> tuple[dict[str,
     read = {name: _read(place, files) for name, files in groups.items()}
     marks = are_marks(((one.values, len(listed_and_named(one.feature)[1])) for one in read.values()), str(place.path))
     found = {name: _part(root, groups[name], one, marks) for name, one in read.items()}
-    names = tuple(dict.fromkeys(name for part in found.values() for name in part.names))
-    return found, number_notes(names, "in the features (ClassLabel)")
+    return found, number_notes((part.names for part in found.values()), "in the features (ClassLabel)")
+
+
+def beside(place: GivenData) -> list[Path]:
+    """None: the file has all."""
+    return []
 
 
 class Rows(NamedTuple):

@@ -5,8 +5,7 @@ from __future__ import annotations
 from dataclasses import replace
 from os.path import expanduser
 from pathlib import Path
-from types import ModuleType
-from typing import Any, cast
+from typing import Any
 
 from promptatlas.base.errors import UserError
 from promptatlas.base.messages import plain
@@ -20,7 +19,7 @@ from promptatlas.tasks.readers.formats.splits import ALL, by_split, split_of
 from promptatlas.tasks.seen import Look, Seen, single, tree
 
 CLASS_FOLDERS = "folders"  # the name of what is none of these: a folder for each class, or a list
-FORMATS: dict[str, ModuleType] = {"coco": coco, "voc": voc, "webdataset": shards, "imagefolder": metadata, "parquet": columns}
+FORMATS: dict[str, Format] = {"coco": coco, "voc": voc, "webdataset": shards, "imagefolder": metadata, "parquet": columns}
 
 
 def of(source: dict[str, Any], path: Path) -> Format | None:
@@ -29,21 +28,21 @@ def of(source: dict[str, Any], path: Path) -> Format | None:
     UserError where they show two.
     """
     if "format" in source:
-        return cast(Format, FORMATS[source["format"]]) if source["format"] != CLASS_FOLDERS else None
+        return None if source["format"] == CLASS_FOLDERS else FORMATS[source["format"]]
     if "manifest" in source:
-        return cast(Format, coco) if coco.is_file(path) else None
+        return FORMATS["coco"] if coco.is_file(path) else None
     if not path.exists():
         return None
     shown = [name for name, module in FORMATS.items() if module.recognised(path)]
     if len(shown) > 1:
         raise UserError(f"{path} looks like {' and '.join(shown)}; say which it is in `format`")
-    return cast(Format, FORMATS[shown[0]]) if shown else None
+    return FORMATS[shown[0]] if shown else None
 
 
 def require_heeded(source: dict[str, Any], format: Format | None, path: Path) -> None:
     """UserError where the source says with `root`, `label` or `image` what its kind of data does not ask for."""
     if format:
-        name = next(name for name, module in FORMATS.items() if module is cast(ModuleType, format))
+        name = next(name for name, module in FORMATS.items() if module is format)
         heeded, what = format.KEYS, f"data of format {name}"
     elif "manifest" in source:
         heeded, what = (("label", "image"), "a table") if table.is_table(path) else ((), "a list in JSON")
@@ -88,7 +87,5 @@ def look(format: Format, place: GivenData) -> Look:
         for root in (place.path, *([place.root] if place.root else [])):
             found |= tree(root, lambda name: name.lower().endswith((*EXTENSIONS, *format.ENDINGS)))
     else:
-        files = coco.named(place) if cast(ModuleType, format) is coco else []
-        beside = [*shards.names_beside(place.path.parent)] if cast(ModuleType, format) is shards else []
-        found = {f"the file {place.path.name}": single(place.path)} | {str(file): single(file) for file in [*files, *beside]}
+        found = {f"the file {place.path.name}": single(place.path)} | {str(file): single(file) for file in format.beside(place)}
     return {name: seen for name, seen in found.items() if seen}

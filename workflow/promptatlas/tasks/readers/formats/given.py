@@ -28,9 +28,14 @@ class Format(Protocol):
     A group is what the data themselves tell apart, such as train2017: it may be a split of a study.
     """
 
-    FORM: str
-    ENDINGS: tuple[str, ...]
-    KEYS: tuple[str, ...]
+    @property
+    def FORM(self) -> str: ...
+
+    @property
+    def ENDINGS(self) -> tuple[str, ...]: ...
+
+    @property
+    def KEYS(self) -> tuple[str, ...]: ...
 
     def recognised(self, path: Path) -> bool:
         """Whether what is at `path` can be nothing else; opens no image."""
@@ -40,3 +45,6 @@ class Format(Protocol):
 
     def parts(self, place: GivenData, groups: Mapping[str, Any]) -> tuple[dict[str, Part], Sequence[str]]:
         """The images of some of the groups with their labels, and notes."""
+
+    def beside(self, place: GivenData) -> Sequence[Path]:
+        """Of data in one file the other files that reading may depend on."""

@@ -90,8 +90,12 @@ def parts(place: GivenData, groups: Mapping[str, tuple[Path, list[ListedImage]]]
             notes.append(
                 f"{counted(len(others), 'image')} that {file.name} does not list {are} left out: {some(map(printable, others), FEW)}"
             )
-    names = tuple(dict.fromkeys(name for part in found.values() for name in part.names))
-    return found, [*notes, *number_notes(names, "in the column of labels")]
+    return found, [*notes, *number_notes((part.names for part in found.values()), "in the column of labels")]
+
+
+def beside(place: GivenData) -> list[Path]:
+    """None: these are folders."""
+    return []
 
 
 def _told(file: Path, rows: Sequence[ListedImage]) -> Callable[[int], str]:
@@ -184,15 +188,8 @@ def _label_of(row: Mapping[str, Any], file: Path) -> str:
     return usual[0]
 
 
-def _text(file: Path) -> str:
-    try:
-        return text_files.read(file)
-    except OSError as error:
-        raise UserError(f"{file} cannot be read ({error.strerror}); see that it is a readable file") from None
-
-
 def _of_table(file: Path) -> Iterator[tuple[int, Mapping[str, Any]]]:
-    reader = csv.DictReader(io.StringIO(_text(file), newline=""), strict=True)
+    reader = csv.DictReader(io.StringIO(text_files.required(file), newline=""), strict=True)
     try:
         for row in reader:
             yield reader.line_num, {key: value.strip() if isinstance(value, str) else value for key, value in row.items() if key}
@@ -201,7 +198,7 @@ def _of_table(file: Path) -> Iterator[tuple[int, Mapping[str, Any]]]:
 
 
 def _of_lines(file: Path) -> Iterator[tuple[int, Mapping[str, Any]]]:
-    for number, line in enumerate(_text(file).split("\n"), 1):
+    for number, line in enumerate(text_files.required(file).split("\n"), 1):
         if not line.strip():
             continue
         try:

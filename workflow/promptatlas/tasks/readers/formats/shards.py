@@ -116,8 +116,12 @@ def parts(place: GivenData, groups: Mapping[str, list[Path]]) -> tuple[dict[str,
         mark = stamp(File(path, one.st_size, one.st_mtime_ns) for path, one in status)
         rows = hashlib.sha256(repr([member[:3] for member in members]).encode()).hexdigest()
         found[group] = Part(images, numbers, called, f"{mark} {rows}")
-    names = tuple(dict.fromkeys(name for part in found.values() for name in part.names))
-    return found, number_notes(names, f"in {NAMES[0]} beside the archives")
+    return found, number_notes((part.names for part in found.values()), f"in {NAMES[0]} beside the archives")
+
+
+def beside(place: GivenData) -> list[Path]:
+    """The file with the names of the classes."""
+    return _names_beside(place.path.parent)
 
 
 def _archives(folder: Path) -> list[Path]:
@@ -131,14 +135,13 @@ def _group(name: str) -> str:
     return without_number(name[: -len(ending)]) or "all"
 
 
-def names_beside(folder: Path) -> Iterator[Path]:
+def _names_beside(folder: Path) -> list[Path]:
     """Files that may hold names of classes; the first counts."""
-    return (folder / name for name in NAMES if (folder / name).is_file())
+    return [folder / name for name in NAMES if (folder / name).is_file()]
 
 
 def _given_names(root: Path) -> tuple[str, ...]:
-    file = next(names_beside(root), None)
-    return tuple(line.strip() for line in text_files.read(file).splitlines() if line.strip()) if file else ()
+    return next(map(text_files.lines, _names_beside(root)), ())
 
 
 class Sample(NamedTuple):

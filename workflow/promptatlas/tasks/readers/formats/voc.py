@@ -67,9 +67,14 @@ def parts(place: GivenData, groups: Mapping[str, tuple[Path, Path, Path | None]]
     return found, [*notes, *more]
 
 
+def beside(place: GivenData) -> list[Path]:
+    """None: these are folders."""
+    return []
+
+
 def _of_one_class(file: Path) -> bool:
     """Whether it is a list such as cat_train.txt: beside each image it says whether a class is in it."""
-    return not file.stem.isalpha() and any(len(line.split()) > 1 for line in _read(file).splitlines())
+    return not file.stem.isalpha() and any(len(line.split()) > 1 for line in text_files.required(file).splitlines())
 
 
 def _published(path: Path) -> list[Path]:
@@ -125,7 +130,7 @@ def _named(annotations: Path, root: Path, listed: Path | None, notes: list[str])
 def _lines(listed: Path, described: set[str]) -> list[str]:
     """What a list names, each of which needs an annotation."""
     found: dict[str, int] = {}
-    for number, line in enumerate(_read(listed).splitlines(), 1):
+    for number, line in enumerate(text_files.required(listed).splitlines(), 1):
         stem = line.split()[0] if line.split() else ""
         if not stem:
             continue
@@ -137,13 +142,6 @@ def _lines(listed: Path, described: set[str]) -> list[str]:
     return list(found)
 
 
-def _read(listed: Path) -> str:
-    try:
-        return text_files.read(listed)
-    except OSError as error:
-        raise UserError(f"{listed} cannot be read ({error.strerror}); see that it is a readable file") from None
-
-
 def _classes(path: Path) -> tuple[frozenset[str], frozenset[str]]:
     """The classes of all objects of an annotation, and of those that are not difficult."""
     try:
@@ -151,7 +149,7 @@ def _classes(path: Path) -> tuple[frozenset[str], frozenset[str]]:
     except (ElementTree.ParseError, ValueError, LookupError) as error:  # the last two are about encodings
         raise UserError(f"{path} is no XML file that can be read ({error}); export it anew in UTF-8") from None
     except OSError as error:
-        raise UserError(f"{path} cannot be read ({error.strerror}); see that it is a readable file") from None
+        raise text_files.unreadable(path, error) from None
     named = [((one.findtext("name") or "").strip(), (one.findtext("difficult") or "0").strip() == "1") for one in objects]
     if any(not name for name, _ in named):
         raise UserError(f"{path} has an object without a `name`; name or remove it")
