@@ -26,10 +26,12 @@ from promptatlas.records.prompt_file import TunedPrompt
 from promptatlas.tasks import metrics
 from promptatlas.tasks.draws import Draw
 from promptatlas.tasks.prepared import PreparedTask
+from promptatlas.training.drawn_images import FeatureDraws, ImageDraws, logits_of
 from promptatlas.training.image_batch import ImageBatch, batches_of
+from promptatlas.training.learner_loss import NEVER, loss
 from promptatlas.training.learners import BatchedLearners
 from promptatlas.training.own_classes import pooled
-from promptatlas.training.single_task import NEVER, FeatureDraws, ImageDraws, Run, logits_of, loss, side_by_side
+from promptatlas.training.single_task import Run, side_by_side
 
 
 @dataclass(frozen=True)

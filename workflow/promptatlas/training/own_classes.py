@@ -11,7 +11,7 @@ import torch
 from torch import Tensor
 
 from promptatlas.backbone.accelerator import sent
-from promptatlas.training.single_task import NEVER, loss
+from promptatlas.training.learner_loss import NEVER, loss
 
 
 @dataclass(frozen=True)

@@ -21,10 +21,10 @@ from promptatlas.base import memory
 from promptatlas.base.errors import UserError
 from promptatlas.base.stage import through
 from promptatlas.tasks import metrics
+from promptatlas.training.learner_loss import loss
 from promptatlas.training.micro_batches import in_micro_batches
 from promptatlas.training.optimisers import Optimiser
 from promptatlas.training.selection import Best
-from promptatlas.training.single_task import loss
 
 
 @dataclass(frozen=True)
