@@ -119,12 +119,45 @@ def test_folders_that_cannot_be_compared_are_refused(two, tmp_path, content, wor
     assert words in str(caught.value) and "\n" not in str(caught.value)
 
 
-def test_every_one_of_many_methods_has_a_line_of_its_own(tmp_path):
+def panel_of(folder, n_methods, inches, published=()):
+    """The figure and its panel for so many methods beside zero-shot, the later the better."""
     from promptatlas.report.figures.shots import curves
 
-    folder = tmp_path / "many"
     folder.mkdir()
-    comparison = compared("zero_shot", {"zero_shot": 0.5} | {f"method_{i}": 0.5 + i / 50 for i in range(13)})
-    (folder / "summary.json").write_text(json.dumps({"shots": [1], "comparison": comparison, "joint": []}))
-    lines = [container[0] for container in curves(shots.table([folder]), 7.2).axes[0].containers]
-    assert len(lines) == len({(str(line.get_color()), line.get_linestyle(), line.get_marker()) for line in lines}) == 13
+    comparison = compared("zero_shot", {"zero_shot": 0.5} | {f"method_{i}": 0.5 + i / 50 for i in range(n_methods)})
+    (folder / "summary.json").write_text(json.dumps({"shots": [1], "comparison": comparison, "joint": [], "published_means": published}))
+    figure = curves(shots.table([folder]), inches)
+    return figure, figure.axes[0]
+
+
+def test_every_one_of_some_methods_has_a_line_of_its_own(tmp_path):
+    lines = [container[0] for container in panel_of(tmp_path / "some", 7, 7.2)[1].containers]
+    assert len(lines) == len({line.get_color() for line in lines}) == 7
+
+
+@pytest.mark.parametrize("inches", [3.5, 7.2])
+@pytest.mark.parametrize("n_methods", [1, 7, 8, 13, 40])
+def test_the_panel_is_as_large_for_many_methods_and_its_legend_inside_the_figure(tmp_path, n_methods, inches):
+    figure, axes = panel_of(tmp_path / "any", n_methods, inches)
+    figure.draw_without_rendering()
+    inside = figure.bbox
+    legend, panel = axes.get_legend().get_window_extent(), axes.get_window_extent()
+    assert inside.x0 <= legend.x0 and legend.x1 <= inside.x1 and inside.y0 <= legend.y0 and legend.y1 < panel.y0
+    assert panel.height / figure.dpi > 1.5 if n_methods <= 7 else panel.height / figure.dpi > 0.12 * n_methods
+    assert panel.width > 0.5 * inside.width
+
+
+def test_each_of_many_methods_has_a_row_the_best_at_the_top(tmp_path):
+    _, axes = panel_of(tmp_path / "many", 13, 7.2)
+    assert [label.get_text() for label in axes.get_yticklabels()] == [f"method_{i}" for i in reversed(range(13))]
+    (marks,) = [container[0] for container in axes.containers]
+    assert dict(zip(marks.get_ydata(), marks.get_xdata(), strict=True)) == pytest.approx({12 - i: 2.0 * i for i in range(13)})
+
+
+def test_published_means_are_hollow_marks_in_the_row_of_their_method(tmp_path):
+    printed = {"form": "its own", "reference": "Somebody 2024", "note": "other settings: context 4"}
+    published = [printed | {"method": "method_3", "score": 0.6}, printed | {"method": "not_measured", "score": 0.7}]
+    _, axes = panel_of(tmp_path / "many", 13, 7.2, published)
+    (marks,) = (line for line in axes.lines if "published" in str(line.get_label()))
+    assert marks.get_label() == "published, 1; not quite the same (shots.csv)" and marks.get_markerfacecolor() == "none"
+    assert marks.get_xydata().ravel() == pytest.approx([10.0, 9.0])  # points over zero-shot, and the row from the top
