@@ -9,7 +9,7 @@ import pytest
 import torch
 from open_clip.pretrained import get_pretrained_cfg
 
-from promptatlas.backbone import checkpoints, from_description, kinds, model, origin, parts, published
+from promptatlas.backbone import checkpoints, from_description, kinds, model, origin, parts, published, timm_clip
 from promptatlas.backbone.preprocessing import Preprocessing
 from promptatlas.base.errors import UserError
 from tiers import mostly_slow
@@ -39,7 +39,8 @@ def test_names_tags_and_what_is_said_of_them_are_open_clips_own():
 
 
 SUPPORTED = [name for name in kinds.names() if kinds.kind(name) not in ("opaque", "unsupported")]
-QUICK = ("RN50", "RN50x4-quickgelu", "ViT-B-16", "ViT-L-14-336", "ViT-B-16-SigLIP", "ViT-SO400M-14-SigLIP2")  # the last: an MLP of its own
+# The last but one has an MLP of its own, the last a tower in timm's form.
+QUICK = ("RN50", "RN50x4-quickgelu", "ViT-B-16", "ViT-L-14-336", "ViT-B-16-SigLIP", "ViT-SO400M-14-SigLIP2", "MobileCLIP2-L-14")
 
 
 @pytest.mark.parametrize("name", mostly_slow(SUPPORTED, QUICK))
@@ -50,7 +51,10 @@ def test_every_supported_model_has_exactly_open_clips_weights(name):
     family = open_clip.CustomTextCLIP if config.pop("custom_text", False) else open_clip.CLIP
     with torch.device("meta"):
         theirs = unfilled(family, **config).state_dict()
-    counted = {key: tuple(value.shape) for key, value in checkpoints.used(theirs).items()}
+    held = checkpoints.used(theirs)
+    if architecture.vision_bias:
+        held = timm_clip.renamed(checkpoints.Checkpoint(held, False).flat().weights)
+    counted = {key: tuple(value.shape) for key, value in held.items()}
     assert model.shapes(architecture, config["text_cfg"]["vocab_size"]) == counted
     assert kinds.image_size(name) == config["vision_cfg"]["image_size"]
 

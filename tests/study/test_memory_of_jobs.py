@@ -82,10 +82,16 @@ IMAGE_TOWERS = {
     "EVA02-E-14-plus": 4348.7, "EVA01-g-14": 1011.1, "EVA02-L-14-336": 303.6, "EVA02-B-16": 85.9, "PE-Core-bigG-14-448": 1880.1,
     "PE-Core-L-14-336": 316.1, "PE-Core-T-16-384": 6.0, "ViT-gopt-16-SigLIP2-384": 1163.7, "ViT-SO400M-14-SigLIP-384": 428.2,
     "ViT-B-32-SigLIP2-256": 94.6, "ViTamin-XL-384": 434.7, "ViTamin-L2": 332.5, "ViTamin-S": 21.9, "MobileCLIP2-S4": 318.6,
-    "MobileCLIP2-S3": 122.9, "MobileCLIP-S2": 35.2, "MobileCLIP2-L-14": 303.2, "convnext_xxlarge": 843.4, "convnext_xlarge": 348.1,
+    "MobileCLIP2-S3": 122.9, "MobileCLIP-S2": 35.2, "convnext_xxlarge": 843.4, "convnext_xlarge": 348.1,
     "convnext_large_d": 196.2, "convnext_base_w": 87.6, "convnext_small": 49.5, "convnext_tiny": 27.8, "swin_base_patch4_window7_224": 86.7,
     "vit_medium_patch16_gap_256": 38.3, "RN50": 38.3, "RN50x64": 420.4, "coca_ViT-L-14": 306.7,
 }  # fmt: skip
+
+
+def test_a_vision_transformer_in_timms_form_counts_as_in_open_clips():
+    """MobileCLIP2-L-14's image tower is that of ViT-L-14, but for a bias."""
+    timms, ours = (memory.Towers.described(name) for name in ("MobileCLIP2-L-14", "ViT-L-14"))
+    assert replace(timms, text_layers=0, text_width=0) == replace(ours, text_layers=0, text_width=0)
 
 
 def test_image_towers_that_take_no_prompts_count_as_many_weights_as_they_have():

@@ -27,8 +27,9 @@ class Architecture:
     layers, widths and patches are 0; quick_gelu_from: what says so (a weight tag, a file format, ...), in words;
     vision_hidden, text_hidden: width inside the MLPs, None for four times the tower's; stages: blocks in each stage
     of a ResNet, whose vision_layers are its stages; vision_tanh, text_tanh: GELU in its tanh form; text_projects:
-    whether a linear map follows the text tower's last norm; text: of the text tower (`parts`), empty for the one that
-    goes with the image tower; interpolation: "bicubic" or "bilinear", how images are scaled; resize: "crop" or
+    whether a linear map follows the text tower's last norm; vision_bias: whether a bias follows the image tower's; text: of the text
+    tower (`parts`), empty for the one that goes with the image tower; interpolation: "bicubic" or "bilinear", how images are scaled;
+    resize: "crop" or
     "squash", empty as `text` is; image_tower: open_clip's description (`vision_cfg`) of an opaque one; tokenizer: SHA-256 of one that
     is not CLIP's, as its publisher has it.
     """
@@ -56,6 +57,7 @@ class Architecture:
     vision_tanh: bool = False
     text_tanh: bool = False
     text_projects: bool = True
+    vision_bias: bool = False
     text: str = ""
     interpolation: str = "bicubic"
     resize: str = ""

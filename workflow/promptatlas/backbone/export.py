@@ -20,7 +20,18 @@ from safetensors.numpy import load_file
 from safetensors.torch import save_file
 from torch import Tensor
 
-from promptatlas.backbone import checkpoints, from_description, hub, kinds, opaque, preprocessing, published, publishers, tokenizer_files
+from promptatlas.backbone import (
+    checkpoints,
+    from_description,
+    hub,
+    kinds,
+    opaque,
+    preprocessing,
+    published,
+    publishers,
+    timm_clip,
+    tokenizer_files,
+)
 from promptatlas.backbone.architecture import Architecture
 from promptatlas.backbone.checkpoints import Checkpoint
 from promptatlas.backbone.exported import ARCHITECTURE, RECORD, TOKENIZER, WEIGHTS
@@ -109,6 +120,8 @@ def _published(model: str, pretrained: str) -> tuple[Architecture, dict[str, Ten
         )
     vocabulary = config["text_cfg"].get("vocab_size", TEXT["vocab_size"])
     held = checkpoint if tower == SIGLIP else checkpoint.flat("multimodal_cfg" in config)
+    if architecture.vision_bias:
+        held = Checkpoint(timm_clip.renamed(held.weights), held.openai)
     weights = checkpoints.fitting(held, shapes(architecture, vocabulary), path, model)
     if tower in FOREIGN_WORDS:
         words, sha256_of_words = publishers.tokenizer(tower, TEXT | config["text_cfg"], path.parent)

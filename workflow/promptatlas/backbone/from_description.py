@@ -7,7 +7,7 @@ import timm
 import timm.layers
 import torch
 
-from promptatlas.backbone import kinds
+from promptatlas.backbone import kinds, timm_clip
 from promptatlas.backbone.architecture import USUAL_RESIZE, USUAL_TEXT, Architecture
 from promptatlas.backbone.parts import CAUSAL, TEXT, VISION, parts
 from promptatlas.backbone.preprocessing import Preprocessing
@@ -28,7 +28,7 @@ def architecture(
     own = parts(config)
     if own.refused:
         raise UserError(kinds.refusal(model, own.refused))
-    vision, text = VISION | config["vision_cfg"], TEXT | config["text_cfg"]
+    vision, text = VISION | timm_clip.plain(config["vision_cfg"]), TEXT | config["text_cfg"]
     return Architecture(
         name=model,
         pretrained=pretrained,
@@ -45,6 +45,7 @@ def architecture(
         mean=seen.mean,
         std=seen.std,
         kind=own.image,
+        vision_bias=own.image == "vit" and timm_clip.is_one(config["vision_cfg"]),
         quick_gelu_from=quick_gelu_from,
         text="" if own.text == USUAL_TEXT.get(own.image, CAUSAL) else own.text,
         interpolation=seen.interpolation,

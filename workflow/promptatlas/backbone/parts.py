@@ -7,6 +7,8 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any
 
+from promptatlas.backbone import timm_clip
+
 # Values that open_clip takes where a description says nothing.
 VISION = {"layers": 12, "width": 768, "head_width": 64, "mlp_ratio": 4.0, "patch_size": 16, "image_size": 224}
 TEXT = {"context_length": 77, "vocab_size": 49408, "width": 512, "heads": 8, "layers": 12, "mlp_ratio": 4.0}
@@ -55,7 +57,8 @@ class Parts:
 
 def parts(config: Mapping[str, Any]) -> Parts:
     """Of a description with `embed_dim`, `vision_cfg`, `text_cfg` and what else it says."""
-    vision, text = _said(config["vision_cfg"]), _said(config["text_cfg"])
+    quick = config.get("quick_gelu", False)  # which towers that timm describes never have
+    vision, text = _said(config["vision_cfg"] if quick else timm_clip.plain(config["vision_cfg"])), _said(config["text_cfg"])
     if "hf_model_name" in text:
         return Parts(refused=f"its text tower is {text['hf_model_name']!r} from the transformers library")
     if not isinstance(vision.get("image_size", 224), int):

@@ -39,6 +39,7 @@ class VisionTower(ImageTower):
         self.transformer = Transformer(a.vision_width, a.vision_heads, a.vision_layers, a.quick_gelu, a.vision_hidden)
         self.ln_post = nn.LayerNorm(a.vision_width)
         self.proj = nn.Parameter(torch.empty(a.vision_width, a.embed_dim))
+        self.proj_bias = nn.Parameter(torch.empty(a.embed_dim)) if a.vision_bias else None
         self.requires_grad_(False)
 
     def embed(self, images: Tensor) -> Tensor:
@@ -67,7 +68,8 @@ class VisionTower(ImageTower):
                 else:
                     shared = tuple(part.transpose(1, 2) for part in block.project(prompts[:, depth], KEY_VALUE))
             x = self.last_layer(block, x, shared, tokens.shape[2]) if last else _layer(block, x, shared)
-        return _scale_gradient(self.ln_post(x) @ self.proj, self.gradient_scale)
+        features = self.ln_post(x) @ self.proj
+        return _scale_gradient(features if self.proj_bias is None else features + self.proj_bias, self.gradient_scale)
 
     @staticmethod
     def last_layer(block: FrozenBlock, x: Tensor, shared: tuple[Tensor, Tensor] | None, own: int) -> Tensor:

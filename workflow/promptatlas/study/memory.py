@@ -11,7 +11,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any
 
-from promptatlas.backbone import kinds
+from promptatlas.backbone import kinds, timm_clip
 from promptatlas.backbone.architecture import Architecture
 from promptatlas.backbone.parts import TEXT, VISION
 from promptatlas.study.costs import StepMemory
@@ -68,7 +68,7 @@ class Towers:
     def described(cls, model: str) -> Towers:
         """By the name of a model, from open_clip's description of it; a text tower that is described elsewhere is as large as CLIP's."""
         about = kinds.description(model)
-        vision, text = VISION | about["vision_cfg"], TEXT | about["text_cfg"]
+        vision, text = VISION | timm_clip.plain(about["vision_cfg"]), TEXT | about["text_cfg"]
         pixels, is_vit = vision["image_size"], kinds.kind(model) in PROMPTED
         tokens = (pixels // vision["patch_size"]) ** 2 + 1 if is_vit else 1
         width, layers = (vision["width"], vision["layers"]) if is_vit else (0, 0)

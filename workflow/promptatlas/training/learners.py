@@ -38,6 +38,11 @@ class BatchedLearners:
             raise UserError(
                 f"method {method}: its class says visual = {cls.visual}, its registration {is_visual(method)}; mend one of the two."
             )
+        if cls.visual and not architecture.takes_visual_prompts:
+            raise UserError(
+                f"method {method}: the image tower of {architecture.name!r} takes no visual prompts as it was exported; delete the folder "
+                "of the study's backbone and run again, or choose text-only methods such as coop."
+            )
         learners = [cls(architecture, settings, torch_rng("initial", method, seed)) for seed in seeds]
         if initial := getattr(learners[0], "initial", ""):
             vectors = _embedded(initial, method, backbone)
