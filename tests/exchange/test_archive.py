@@ -5,6 +5,7 @@ import io
 import json
 import tarfile
 
+import numpy as np
 import pytest
 import torch
 from safetensors.torch import save
@@ -13,7 +14,11 @@ from promptatlas.base import plugins
 from promptatlas.exchange import archive, packed_prompts
 from promptatlas.exchange.private_folders import Private
 from promptatlas.study.study import Study
+from promptatlas.tasks import prepared
+from promptatlas.tasks.prepared import Pool
+from promptatlas.tasks.task import Task
 
+ROWS = {"train": slice(2), "validation": slice(2, 3), "test": slice(3, 4)}
 METHOD = 'from promptatlas.methods import register\nregister("{name}", "{module}:Net", description="one vector")\n'
 NET = "class Net:\n    text, visual = True, False\n    places = {!r}\n"
 
@@ -75,6 +80,33 @@ def test_no_folder_of_the_machine_is_in_the_code_that_is_packed(folder):
         held = {name.partition("/")[2]: opened.extractfile(name).read().decode() for name in opened.getnames()}
     assert "'one/data'" in held["plugins/nets/net.py"] and not any(str(folder) in text for text in held.values())
     assert {*json.loads(held["provenance.json"])["plugin_files"]} == {"plugins/one.py", "plugins/nets/net.py"}
+
+
+def test_an_archive_has_the_hashes_of_training_images_and_its_record_theirs(tmp_path, monkeypatch):
+    monkeypatch.chdir(tmp_path)
+    packed = Study({"methods": ["coop"], "backbone": {"model": "mini", "pretrained": "mini"}})
+    images = np.arange(4 * 2 * 2 * 3, dtype=np.uint8).reshape(4, 2, 2, 3)
+    pools = {split: Pool.whole(images[rows], np.array([0, 1])[: len(images[rows])]) for split, rows in ROWS.items()}
+    task = Task(packed.tasks[0], "A", "drawn", ("a", "b"), ("{}",))
+    prepared.write(packed.paths.task_folder(task.name), task, pools, [{"split": "train"}])
+    packed.paths.provenance_file.write_text('{"results": {}}')
+    prompt = tmp_path / "shapes.safetensors"
+    prompt.write_bytes(save({"prompts.text": torch.zeros(1, 1, 2, 4)}, {"method": "coop"}))
+    files = {"provenance.json": packed.paths.provenance_file, "prompts/coop/seed1/shapes.safetensors": prompt}
+    for name in ("a", "b"):
+        with (tmp_path / f"{name}.tar.gz").open("wb") as file:
+            archive._write(file, packed, files, Private(packed))
+    assert (tmp_path / "a.tar.gz").read_bytes() == (tmp_path / "b.tar.gz").read_bytes()
+    found = packed_prompts.read(tmp_path / "a.tar.gz", tmp_path)
+    assert [*found.image_hashes] == [task.name] and not found.otherwise
+    np.testing.assert_array_equal(found.image_hashes[task.name], prepared.digests(images[:3]))  # none of the test image
+    record = json.loads(found.records["atlas.json"]) | {"image_hashes": {}}
+    with tarfile.open(tmp_path / "a.tar.gz") as opened, tarfile.open(tmp_path / "c.tar.gz", "w:gz") as changed:
+        for name in opened.getnames():
+            content = json.dumps(record).encode() if name.endswith("atlas.json") else opened.extractfile(name).read()
+            archive._add(changed, name, content)
+    other = packed_prompts.read(tmp_path / "c.tar.gz", tmp_path)
+    assert not other.image_hashes and other.otherwise == {"image_hashes.safetensors": "not the file that atlas.json lists"}
 
 
 def test_the_record_of_an_atlas_lists_every_prompt_by_its_hash_in_the_archive(tmp_path, monkeypatch):

@@ -16,11 +16,14 @@ import prompt_studies
 import promptatlas
 from own_images import folder_of_images
 from promptatlas.base.errors import UserError
-from promptatlas.exchange import packed_prompts
+from promptatlas.exchange import image_hashes, packed_prompts
 from promptatlas.recommendation import candidates, words
+from promptatlas.study.paths import Paths
 from promptatlas.tasks.mini import MINI_TASKS
 from tiers import mostly_slow
 from twins import TINY, twin
+
+LAND = "prompts/coop/seed1/land.safetensors"
 
 
 @pytest.fixture(scope="module")
@@ -69,6 +72,20 @@ def test_damaged_and_failed_prompts_are_named_and_the_others_tried(copy, study, 
     assert "not a whole prompt file" in reasons["damaged.safetensors"] and str(copy) not in reasons["damaged.safetensors"]
     assert "cut.safetensors" in reasons and reasons["twice.safetensors"] == "the same prompt as another candidate"
     assert sum(line.startswith("left out, 1 prompt: ") for line in found.lines) == 4
+
+
+def test_files_of_something_else_are_counted_and_nobody_is_told_to_delete_them(study, images, tmp_path):
+    for path in (study[0] / "prompts").rglob("*.safetensors"):
+        shutil.copy(path, tmp_path / path.name)
+    for name, metadata in (("encoded", {"fingerprint": "a"}), ("tried", None)):
+        (tmp_path / f"{name}.safetensors").write_bytes(save({"features": torch.zeros(2, 2)}, metadata))
+    found = promptatlas.recommend(images, tmp_path, backbone=study[0] / "backbone")
+    (told,) = (line for line in found.lines if line.startswith("left out"))
+    assert told.startswith("left out, 2 files: something else than a prompt (") and len(found.tried.files) == 2
+    for name in ("encoded", "tried"):
+        with pytest.raises(UserError, match=f"{name}.safetensors holds something else than a prompt") as error:
+            promptatlas.load_prompt(tmp_path / f"{name}.safetensors")
+        assert "delete" not in str(error.value)
 
 
 def test_numbers_that_are_none_are_found_when_a_file_is_read(copy, study, images):
@@ -136,21 +153,63 @@ def test_a_source_that_is_none_is_one_sentence(sources, told, copy, images, tmp_
     assert told in sentence(images, sources)
 
 
-def test_prompts_of_the_images_themselves_are_left_out(copy, study, images, monkeypatch):
-    """Found by the images, not by a name: the study calls the task otherwise."""
+@pytest.mark.parametrize("others", [0, 1])
+def test_the_folder_of_a_study_is_taken_for_the_one_study_in_it(others, study, images, tmp_path):
+    for number in range(others + 1):
+        shutil.copytree(study[0], tmp_path / f"own/results/mine{number or ''}")
+    (tmp_path / "own/results/mine/encoded").mkdir()
+    (tmp_path / "own/results/mine/encoded/land.safetensors").write_bytes(save({"features": torch.zeros(2, 2)}))
+    if others:
+        assert f"holds some; name them, such as {tmp_path / 'own/results/mine'}" in sentence(images, tmp_path / "own")
+    else:
+        found, named = (promptatlas.recommend(images, tmp_path / place) for place in ("own", "own/results/mine"))
+        assert found.lines == named.lines and not found.found.left_out
+    assert f"name them, such as {tmp_path / 'own/results/mine'}" in sentence(images, tmp_path)
+
+
+@pytest.fixture
+def trained_here(copy, study, images):
+    """The study with a prompt that was trained on the images; it calls the task otherwise."""
     from promptatlas.tasks import prepared
     from promptatlas.tasks.prepared import Pool
 
     before = promptatlas.recommend(images, copy).target
     pool = Pool.whole(np.asarray(before.images), before.labels)
     none = Pool.whole(before.images[:0], before.labels[:0])
-    prepared.write(copy / "tasks/land", before.task, {"train": pool, "validation": none, "test": none}, [{"split": "train"}])
+    prepared.write(copy / "tasks/land", before.task, {"train": none, "validation": pool, "test": none}, [{"split": "train"}])
     assert len(promptatlas.recommend(images, copy).tried.files) == 2  # of other classes
     card = prompt_studies.about(study[1], "coop", "land", 1, class_names=list(before.task.class_names))
-    prompt_studies.prompt(study[1], "coop", 8).save(copy / "prompts/coop/seed1/land.safetensors", card)
-    found = promptatlas.recommend(images, copy)
-    assert [file.source for file in found.tried.files] == ["animals"]
-    assert list(found.found.left_out.values()) == [["mine: prompts/coop/seed1/land.safetensors"]]
+    prompt_studies.prompt(study[1], "coop", 8).save(copy / LAND, card)
+    return copy
+
+
+@pytest.mark.parametrize("way", ["folder", "archive", "both"])
+def test_prompts_of_the_images_themselves_are_left_out(way, trained_here, study, images, tmp_path):
+    """Found by the images, not by a name."""
+    hashes = image_hashes.of_tasks(Paths.at(trained_here), ["animals", "land"])
+    archive = tmp_path / "mine.tar.gz"
+    packed(archive, [(f"mine/{image_hashes.NAME}", image_hashes.packed(hashes)), *prompts_of(trained_here)])
+    sources = {"folder": [trained_here], "archive": [archive], "both": [trained_here, archive]}[way]
+    found = promptatlas.recommend(images, sources, backbone=study[0] / "backbone")
+    assert [file.source for file in found.tried.files] == ["animals"] and not any("nothing at hand" in line for line in found.lines)
+    assert [*hashes] == ["land"] and f"mine: {LAND}" in next(iter(found.found.left_out.values()))
+
+
+@pytest.mark.parametrize("way", ["archive", "file", "study"])
+def test_where_nothing_tells_what_a_prompt_of_the_same_classes_was_trained_on_it_is_said(way, trained_here, study, images, tmp_path):
+    shutil.rmtree(trained_here / "tasks")
+    archive = packed(tmp_path / "mine.tar.gz", prompts_of(trained_here))
+    source, name = {"archive": (archive, LAND), "file": (trained_here / LAND, "land.safetensors"), "study": (trained_here, LAND)}[way]
+    found = promptatlas.recommend(images, source, backbone=study[0] / "backbone")
+    (told,) = (line for line in found.lines if "training images of 1 prompt of the same classes" in line)
+    assert f": {name})" in told and told in words.summary(found)["doubts"]
+
+
+@pytest.mark.parametrize("array", [np.zeros((2, 16), np.int8), np.zeros((2, 8), np.uint8), np.zeros(16, np.uint8), None])
+def test_hashes_of_images_that_are_none_are_one_sentence(array, study, images, tmp_path):
+    content = b"{" if array is None else save({"0": torch.from_numpy(array)}, {image_hashes.KEY: '{"version": 1, "tasks": ["land"]}'})
+    path = packed(tmp_path / "mine.tar.gz", [(f"mine/{image_hashes.NAME}", content), *prompts_of(study[0])])
+    assert f"its {image_hashes.NAME} is damaged" in sentence(images, path)
 
 
 # Archives
@@ -167,22 +226,21 @@ def packed(path, files):
     return path
 
 
+def prompts_of(study):
+    return [
+        (f"mine/{path.relative_to(study).as_posix()}", path.read_bytes()) for path in sorted((study / "prompts").rglob("*.safetensors"))
+    ]
+
+
 @pytest.fixture
 def atlas(study, tmp_path):
-    files = [
-        (f"mine/{path.relative_to(study[0]).as_posix()}", path.read_bytes())
-        for path in sorted((study[0] / "prompts").rglob("*.safetensors"))
-    ]
-    return packed(tmp_path / "mine.tar.gz", [("mine/config.json", b"{}"), *files])
+    return packed(tmp_path / "mine.tar.gz", [("mine/config.json", b"{}"), *prompts_of(study[0])])
 
 
 def test_an_archive_gives_what_its_study_gives(atlas, study, images):
     here, there = promptatlas.recommend(images, study[0]), promptatlas.recommend(images, atlas, backbone=study[0] / "backbone")
     assert [row.score for row in here.tried.rows] == [row.score for row in there.tried.rows]
     assert [file.called for file in here.tried.files] == [file.called for file in there.tried.files]
-
-
-LAND = "prompts/coop/seed1/land.safetensors"
 
 
 def listed(study, **changes):

@@ -91,7 +91,7 @@ def test_a_study_packs_to_the_same_bytes_whenever_it_is_packed(study):
         page = archive.extractfile("tiny/report.html").read()
     assert names == sorted(names) and all(entry.mtime == entry.uid == 0 and not entry.uname for entry in entries)
     wanted = {"tables/transfer.parquet", "prompts/coop/seed1/shapes.safetensors", "config.json", "provenance.json", "report.html"}
-    wanted |= {"atlas.json", "features.safetensors"}
+    wanted |= {"atlas.json", "features.safetensors", "image_hashes.safetensors"}
     assert {f"tiny/{name}" for name in wanted} <= {*names} and f"{len(names)} files" in told.stdout
     assert packed == (study.results / "tables" / "transfer.csv").read_bytes()
     (study.folder / "packed.html").write_bytes(page)

@@ -1,6 +1,6 @@
 """One archive of a finished study for publication: tables, prompts, configuration, provenance, figures, page and the files of its
-plugins, and what summaries of features tell of its tasks, but no images of data sets, no weights of the backbone and no names of
-folders of the machine. What failed is named in `failed.txt`.
+plugins, what summaries of features tell of its tasks, and hashes of their training images, but no images of data sets, no weights of the
+backbone and no names of folders of the machine. What failed is named in `failed.txt`.
 
 The same study gives the same bytes, wherever and whenever it is packed.
 """
@@ -17,7 +17,7 @@ from typing import Any
 from promptatlas.base import plugins
 from promptatlas.base.errors import UserError
 from promptatlas.base.files import whole
-from promptatlas.exchange import atlas, summaries
+from promptatlas.exchange import atlas, image_hashes, summaries
 from promptatlas.exchange.private_folders import Private
 from promptatlas.runs import failures, provenance
 from promptatlas.study.configuration import complete
@@ -102,8 +102,12 @@ def _now(config: dict[str, Any]) -> dict[str, Any]:
 def _write(file: io.BufferedIOBase, study: Study, files: Mapping[str, Path], private: Private) -> list[str]:
     """Names in order; nothing of the machine, the user or the hour. The names of the files but for that of what failed."""
     failed = failed_results(study)
-    features = private.tensors(summaries.packed(summaries.of_tasks(study.paths, study.tasks)))
-    made = {summaries.NAME: features} if len(features) <= summaries.MOST_BYTES else {}
+    tasks = dict.fromkeys((*study.design.given, *study.tasks))
+    all_made = {
+        summaries.NAME: private.tensors(summaries.packed(summaries.of_tasks(study.paths, study.tasks))),
+        image_hashes.NAME: private.tensors(image_hashes.packed(image_hashes.of_tasks(study.paths, tasks))),
+    }
+    made = {name: content for name, content in all_made.items() if len(content) <= atlas.MOST_BYTES}
     with (
         gzip.GzipFile(filename="", fileobj=file, mode="wb", mtime=0) as zipped,
         tarfile.open(fileobj=zipped, mode="w", format=tarfile.PAX_FORMAT) as archive,

@@ -17,14 +17,16 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
+import numpy as np
+
 from promptatlas.base.errors import UserError
 from promptatlas.base.files import replace
 from promptatlas.base.messages import plain
-from promptatlas.exchange import atlas, summaries
+from promptatlas.exchange import atlas, image_hashes, summaries
 from promptatlas.exchange.summaries import Summary
 
 PROMPT = re.compile(r"([^/]+)/((?:prompts|multitask)/[^\0]+\.safetensors)")
-RECORD = re.compile(r"([^/]+)/(atlas\.json|features\.safetensors|config\.json|summary\.json|tables/(?:choice|transfer)\.csv)")
+RECORD = re.compile(r"([^/]+)/((?:atlas|config|summary)\.json|(?:features|image_hashes)\.safetensors|tables/(?:choice|transfer)\.csv)")
 MOST_FILES = 200_000
 MOST_BYTES = 64 * 2**30  # of the whole archive, unpacked
 MOST_OF_ONE = 256 * 2**20  # of one file that is read
@@ -35,8 +37,8 @@ _DAMAGE = (tarfile.TarError, zlib.error, EOFError, OSError, ValueError, Overflow
 @dataclass
 class PackedPrompts:
     """study: what the archive calls itself; prompts: by name in the archive the file that it was written to; records: by name; backbone:
-    what the record of an atlas says of the frozen model; features: summaries of its tasks' features; otherwise: by name why a prompt, or
-    these, are not what that record lists.
+    what the record of an atlas says of the frozen model; features: summaries of its tasks' features; image_hashes: (N, 16) of the images
+    that the prompts of a task may have been trained on; otherwise: by name why a prompt, or these, are not what that record lists.
     """
 
     study: str = ""
@@ -44,6 +46,7 @@ class PackedPrompts:
     records: dict[str, bytes] = field(default_factory=dict)
     backbone: dict[str, Any] = field(default_factory=dict)
     features: dict[str, Summary] = field(default_factory=dict)
+    image_hashes: dict[str, np.ndarray] = field(default_factory=dict)
     otherwise: dict[str, str] = field(default_factory=dict)
 
 
@@ -65,6 +68,8 @@ def read(path: Path, folder: Path) -> PackedPrompts:
         _compare(atlas.read(found.records[atlas.NAME], path), found)
     if features := found.records.pop(summaries.NAME, None):
         found.features = summaries.read(features, path)
+    if hashes := found.records.pop(image_hashes.NAME, None):
+        found.image_hashes = image_hashes.read(hashes, path)
     return found
 
 
@@ -77,14 +82,12 @@ def _compare(told: Mapping[str, Any], found: PackedPrompts) -> None:
         elif told["prompts"].get(name) != hashlib.sha256(found.prompts[name].read_bytes()).hexdigest():
             found.otherwise[plain(name)] = f"not the file that {atlas.NAME} lists"
             del found.prompts[name]
-    if summaries.NAME in found.records and _hash_of_features(told) != hashlib.sha256(found.records[summaries.NAME]).hexdigest():
-        del found.records[summaries.NAME]
-        found.otherwise[summaries.NAME] = f"not the file that {atlas.NAME} lists"
-
-
-def _hash_of_features(told: Mapping[str, Any]) -> object:
-    listed = told.get("features")
-    return listed.get(summaries.NAME) if isinstance(listed, dict) else None
+    for key, name in atlas.BESIDE.items():
+        listed = told.get(key)
+        wanted = listed.get(name) if isinstance(listed, dict) else None
+        if name in found.records and wanted != hashlib.sha256(found.records[name]).hexdigest():
+            del found.records[name]
+            found.otherwise[name] = f"not the file that {atlas.NAME} lists"
 
 
 def _keep(archive: tarfile.TarFile, member: tarfile.TarInfo, path: Path, folder: Path, found: PackedPrompts) -> None:

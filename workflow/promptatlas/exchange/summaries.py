@@ -30,7 +30,6 @@ from promptatlas.study.paths import Paths
 
 NAME = "features.safetensors"
 KEY = "summaries"  # one key: safetensors writes several in any order, and archives have to be the same again
-MOST_BYTES = 128 * 2**20  # an atlas goes without a larger file
 
 
 @dataclass(frozen=True)

@@ -9,6 +9,8 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
+import numpy as np
+
 from promptatlas import methods
 from promptatlas.backbone import WEIGHTS
 from promptatlas.base.errors import Failed, UserError, cause
@@ -16,12 +18,14 @@ from promptatlas.base.messages import plain
 from promptatlas.exchange import packed_prompts
 from promptatlas.exchange.summaries import Summary
 from promptatlas.records import card, prompt_file
-from promptatlas.records.prompt_file import Outline
+from promptatlas.records.prompt_file import NoPrompt, Outline
 from promptatlas.study.paths import Paths
 
 ARCHIVES = (".tar.gz", ".tgz")
 IN_STUDIES = ("prompts", "multitask")
+RESULTS = "results"  # where the folder that `promptatlas new` writes has its study
 SUFFIX = ".safetensors"
+OTHER = "something else than a prompt"
 MOST_OF_A_SETTING = 10_000  # of epochs, vectors, images per batch
 
 
@@ -53,7 +57,7 @@ class CandidateFile:
 class Place:
     """A study, an archive or a folder. finished: whether the study ran to its end, None of a folder that is none; records: its texts
     by name; backbone: where its frozen model lies, None if it has none; export: of an atlas, the names with which the model is exported;
-    features: of an atlas, the summaries of its tasks.
+    features: of an atlas, the summaries of its tasks; image_hashes: of an atlas, (N, 16) by task, of its training images.
     """
 
     name: str
@@ -63,15 +67,18 @@ class Place:
     records: Mapping[str, bytes]
     export: tuple[str, str] | None = None
     features: Mapping[str, Summary] = field(default_factory=dict)
+    image_hashes: Mapping[str, np.ndarray] = field(default_factory=dict)
 
 
 @dataclass
 class Found:
-    """left_out: by reason the names of the prompt files that are no candidates for it."""
+    """left_out: by reason the names of the prompt files that are no candidates for it; unseen: names of those of which nothing is at hand
+    that tells whether they were trained on the target's images."""
 
     files: list[CandidateFile] = field(default_factory=list)
     places: list[Place] = field(default_factory=list)
     left_out: dict[str, list[str]] = field(default_factory=dict)
+    unseen: list[str] = field(default_factory=list)
 
     def leave_out(self, name: str, reason: str) -> None:
         self.left_out.setdefault(reason, []).append(name)
@@ -96,6 +103,8 @@ def collect(sources: Sequence[str | Path], scratch: Path) -> Found:
         for called, path in files:
             try:
                 found.files.append(_candidate(path, place.name, called))
+            except NoPrompt:
+                found.leave_out(f"{place.name}: {called}", OTHER)
             except Failed as why:
                 found.leave_out(f"{place.name}: {called}", f"failed in its study: {cause(str(why))}")
             except UserError as error:
@@ -117,7 +126,7 @@ def _opened(source: Path, scratch: Path, found: Found) -> tuple[Place, list[tupl
             found.leave_out(f"{plain(packed.study)}: {called}", why)
         names = [plain(packed.backbone.get(key) or "") for key in ("model", "pretrained")]
         export = (names[0], names[1]) if all(names) else None
-        place = Place(plain(packed.study), source, True, None, packed.records, export, packed.features)
+        place = Place(plain(packed.study), source, True, None, packed.records, export, packed.features, packed.image_hashes)
         return place, sorted(packed.prompts.items())
     if source.is_file() and source.suffix == SUFFIX:
         return Place(source.parent.name, source, None, _beside(source), {}), [(source.name, source)]
@@ -125,14 +134,23 @@ def _opened(source: Path, scratch: Path, found: Found) -> tuple[Place, list[tupl
         kind = "is neither a folder nor an archive (.tar.gz)" if source.exists() else "does not exist"
         raise UserError(f"{source} {kind}; give the folder of a study, such as results/mini, an archive, or a folder of prompt files")
     folders = [source / name for name in IN_STUDIES if (source / name).is_dir()]
-    inside = sorted(path for path in source.iterdir() if any((path / name).is_dir() for name in IN_STUDIES))
-    if not folders and inside:
+    inside = [] if folders else _studies_in(source)
+    if len(inside) == 1 and inside[0].parent == source / RESULTS:
+        return _opened(inside[0], scratch, found)
+    if inside:
         raise UserError(f"{source} is no study but holds some; name them, such as {inside[0]}")
     files = [(path.relative_to(source).as_posix(), path) for folder in folders or [source] for path in _prompt_files(folder)]
     if not files:
         raise UserError(f"{source} holds no prompt files; give the folder of a study with prompts, such as results/mini")
     finished = Paths.at(source).provenance_file.exists() if folders else None
     return Place(source.resolve().name, source, finished, _beside(source / "prompts"), _records(source)), files
+
+
+def _studies_in(folder: Path) -> list[Path]:
+    """The studies with prompts that lie somewhere below, in order."""
+    above = (reversed(path.relative_to(folder).parents) for path in _prompt_files(folder))
+    places = (next((parent.parent for parent in parents if parent.name in IN_STUDIES), None) for parents in above)
+    return sorted({folder / place for place in places if place is not None})
 
 
 def _prompt_files(folder: Path) -> Iterator[Path]:

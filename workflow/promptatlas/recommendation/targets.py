@@ -119,7 +119,7 @@ def _require(source: Path) -> None:
         if not source.is_file():
             raise UserError(f"`{KEY}.from` names {source}, which does not exist; look for a misspelt name")
     elif not Paths.at(source).provenance_file.is_file():
-        why = "has not run to its end" if source.is_dir() else "does not exist"
+        why = "is no study that has run to its end" if source.is_dir() else "does not exist"
         raise UserError(
             f"`{KEY}.from` names {source}, which {why}; give the folder of a finished study, or an archive of `promptatlas pack`"
         )

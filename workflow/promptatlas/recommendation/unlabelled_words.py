@@ -11,14 +11,14 @@ from promptatlas.backbone.precision import FLOAT32
 from promptatlas.base.messages import counted, plain, some
 from promptatlas.recommendation import clues, without_labels
 from promptatlas.recommendation.order import Order, table
-from promptatlas.recommendation.words import called, in_columns, left_out, python, title
+from promptatlas.recommendation.words import called, in_columns, left_out, python, title, unseen
 
 BEST, FEW = 5, 3
 
 
 def lines(answer: Order) -> list[str]:
     told = [verdict(answer), "", *_best(answer), "", *record(answer), *_images(answer), *answer.target.notes, *answer.clues.notes]
-    told += left_out(answer.found)
+    told += [*unseen(answer.found), *left_out(answer.found)]
     if answer.prompt is not None:
         return [*told, *python(answer.prompt, answer.backbone)]
     return [*told, *(["", "give -o FOLDER for a file of that prompt with the class names of these images"] if answer.chosen else [])]
@@ -76,6 +76,7 @@ def summary(answer: Order) -> Mapping[str, Any]:
             "classes": list(target.task.class_names), "templates": list(target.task.templates), "notes": list(target.notes),
         },
         "candidates": len(answer.clues.files),
+        "doubts": unseen(answer.found),
         "left_out": answer.found.left_out,
         "precision": FLOAT32,
         "prompt": answer.prompt and answer.prompt.name,

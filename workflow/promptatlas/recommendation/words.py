@@ -16,7 +16,7 @@ from promptatlas.base.messages import counted, plain, some
 from promptatlas.evaluation.doubts import guess
 from promptatlas.methods import words as method_words
 from promptatlas.recommendation import tuning_record
-from promptatlas.recommendation.candidates import CandidateFile, Found
+from promptatlas.recommendation.candidates import OTHER, CandidateFile, Found
 from promptatlas.recommendation.labelled import counts_of
 from promptatlas.recommendation.result import Recommendation, table
 from promptatlas.recommendation.tuning import AS_IT_IS, HAND_WRITTEN, Contender, Tuning
@@ -87,7 +87,18 @@ def _as_they_are(answer: Recommendation) -> str:
 
 def doubts(answer: Recommendation) -> list[str]:
     """What is odd."""
-    return [*filter(None, [answer.tried.guessed]), *answer.tried.doubts]
+    return [*filter(None, [answer.tried.guessed]), *answer.tried.doubts, *unseen(answer.found)]
+
+
+def unseen(found: Found) -> list[str]:
+    """That nothing tells whether some candidates were trained on these very images."""
+    if not found.unseen:
+        return []
+    return [
+        "nothing at hand tells whether these very images are training images of "
+        f"{counted(len(found.unseen), 'prompt')} of the same classes, whose scores would then be too good ({some(found.unseen, FEW)}); "
+        "the study's folder would tell, or an archive packed by this version"
+    ]
 
 
 def _tied(answer: Recommendation) -> list[str]:
@@ -169,7 +180,9 @@ def left_out(found: Found) -> list[str]:
     by_reason = found.left_out
     unfinished = [place.name for place in found.places if place.finished is False]
     told = [f"{name} has not run to its end: the prompts that are there were tried" for name in map(plain, unfinished)]
-    told += [f"left out, {counted(len(names), 'prompt')}: {reason} ({some(names, FEW)})" for reason, names in by_reason.items()]
+    for reason, names in by_reason.items():
+        what = counted(len(names), "file" if reason == OTHER else "prompt")
+        told.append(f"left out, {what}: {reason} ({some(names, FEW)})")
     return told + _other_precisions(found)
 
 

@@ -28,6 +28,10 @@ POSITIONS = ("end", "middle", "front")
 _DAMAGE = (OSError, SafetensorError, LookupError, TypeError, AttributeError, ValueError, RuntimeError)
 
 
+class NoPrompt(UserError):
+    """A whole file of something else, which is nobody's to delete."""
+
+
 @dataclass(frozen=True)
 class TunedPrompt:
     """One source prompt.
@@ -111,20 +115,21 @@ def outline(path: str | Path) -> Outline:
     with _opened(path) as (file, metadata):
         names = list(file.keys())
         shapes = {name.removeprefix("prompts."): tuple(file.get_slice(name).get_shape()) for name in names if name.startswith("prompts.")}
-        if not shapes:
-            raise ValueError("it holds no prompt")
         return Outline(metadata, _manner(metadata).manner(), shapes, any(name.startswith("parameters.") for name in names))
 
 
 @contextmanager
 def _opened(path: str | Path) -> Iterator[tuple[Any, dict[str, str]]]:
-    """The file and its metadata. Whatever a damaged file raises inside is one UserError; Failed for a file that says why it is none."""
+    """The file and its metadata. Whatever a damaged file raises inside is one UserError; NoPrompt, which is one, for
+    a whole file of something else, Failed for one that says why it is none."""
     try:
         with safe_open(path, framework="pt") as file:
-            metadata = file.metadata()
-            require_known(metadata or {}, path)
+            metadata = file.metadata() or {}
+            require_known(metadata, path)
             if FAILED in metadata:
                 raise Failed(metadata[FAILED])
+            if not any(name.startswith("prompts.") for name in file.keys()):
+                raise NoPrompt(f"{path} holds something else than a prompt; name a file below `prompts` in the folder of a study")
             yield file, metadata
     except FileNotFoundError as error:
         raise UserError(f"the prompt file {path} does not exist; give the path of one, or run the study.") from error
