@@ -115,7 +115,9 @@ def halves():
     parts = {classes: part.drop(columns="classes") for classes, part in scores.groupby("classes")}
     bases = ("coop", "zero_shot", "ivlp", "vpt", "maple")
     return {
-        (classes, base): {one["method"]: one for one in compare(part, base=base)["methods"]} for classes, part in parts.items() for base in bases
+        (classes, base): {one["method"]: one for one in compare(part, base=base)["methods"]}
+        for classes, part in parts.items()
+        for base in bases
     }
 
 
