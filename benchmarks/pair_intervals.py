@@ -31,7 +31,7 @@ SEEDS = {"none": (0.0, 0.0, 0.0), "alike": (0.25, 0.0, 0.0), "unlike": (0.25, 0.
 
 
 def made_up(rng: np.random.Generator, images: int, seeds: int, how: str) -> Iterator[tuple[np.ndarray, np.ndarray, np.ndarray]]:
-    """By target: right answers (K, S, N) of 11 sources, those of the hand-written prompt (N,), and the true gains (K,)."""
+    """By target: right answers (K, S, N) of 11 sources, those of the zero-shot prompt (N,), and the true gains (K,)."""
     spread, unlike, share = SEEDS[how]
     for _ in range(TASKS):
         level, hand, hard = rng.normal(0.2, 0.6, TASKS - 1), rng.normal(0.3, 0.5), rng.normal(size=images)

@@ -159,7 +159,7 @@ def side_by_side(
 
 
 def judged(model: Backbone, method: str, one: Drawn, begun: Sequence[TunedPrompt], tuned: Sequence[TunedPrompt]) -> list[Contender]:
-    """On the images that are set aside: the hand-written prompt, the starts as they are, all that was tuned, untrained ones last."""
+    """On the images that are set aside: the zero-shot prompt, the starts as they are, all that was tuned, untrained ones last."""
     scores = tuning.ValidationScores(model, one.target, one.draw.validation)
     files_of = [*one.starts, *one.starts, *[None] * UNTRAINED]
     hows, prompts = [AS_IT_IS] * STARTS + [TUNED] * len(tuned), [*begun[:STARTS], *tuned]
@@ -172,7 +172,7 @@ def judged(model: Backbone, method: str, one: Drawn, begun: Sequence[TunedPrompt
 
 
 def choices(contenders: Sequence[Contender]) -> dict[str, TunedPrompt | None]:
-    """What is chosen of them, by way. None is the hand-written prompt."""
+    """What is chosen of them, by way. None is the zero-shot prompt."""
     alone, several = contenders[-UNTRAINED], contenders[-UNTRAINED:]
     offered = contenders[: 1 - UNTRAINED]  # what `recommend --tune` compares: of the untrained prompts the first
     mixed = [one for one in offered if one.how == TUNED]
@@ -203,7 +203,7 @@ def test_images(task: str) -> tuple[np.ndarray, np.ndarray]:
 
 
 def tested(model: Backbone, task: str, prompts: Sequence[TunedPrompt | None]) -> list[float]:
-    """Test scores; None is the hand-written prompt."""
+    """Test scores; None is the zero-shot prompt."""
     (images, labels), about = test_images(task), MINI_TASKS[task].task
     features = encode_images(model, images)
     weights = model.class_features(about.class_names, about.templates).numpy()

@@ -76,7 +76,7 @@ def test_both_stand_in_the_notes_of_the_table(tmp_path):
     said = tables._swapped(tasks)
     assert [*said] == ["colors"]
     noted = tables._doubted(tasks, {name: comparable.indistinct(study, name) for name in study.tasks}, said)["notes"]
-    assert noted[0].startswith("odd; the model cannot tell 1 pair") and noted[1].startswith("the score of the hand-written prompt, 20.0 %")
+    assert noted[0].startswith("odd; the model cannot tell 1 pair") and noted[1].startswith("the score of the zero-shot prompt, 20.0 %")
 
 
 def test_the_table_of_tasks_counts_images_that_can_be_used(tmp_path):
@@ -115,7 +115,7 @@ def test_many_prompts_that_guess_are_seldom_called_better_and_one_that_sees_alwa
         assert doubts.guessed("accuracy", [*scores, 0.6], labels, 4) == ""
     assert better <= 20
     told = doubts.guessed("accuracy", [0.26, 0.2], labels, 4)
-    assert "26.0 %" in told and "guessing 25.0 %" in told and "hand-written one included" in told
+    assert "26.0 %" in told and "guessing 25.0 %" in told and "zero-shot one included" in told
 
 
 @pytest.mark.parametrize("metric", ["mean_per_class", "roc_auc"])

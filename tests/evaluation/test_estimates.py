@@ -281,7 +281,7 @@ def test_a_gap_says_why(estimator, name, reason):
 
 def test_what_is_not_given_is_named():
     found = estimate(observed(np.eye(3)), ["est_leep", "est_confidence", "est_agree_hand"])
-    assert [one.reason for one in found.values()] == ["labels are not given", "", "answers of the hand-written prompt are not given"]
+    assert [one.reason for one in found.values()] == ["labels are not given", "", "answers of the zero-shot prompt are not given"]
 
 
 def test_image_features_count_only_where_the_prompt_changes_them():

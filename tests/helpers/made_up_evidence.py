@@ -15,7 +15,7 @@ def right(rng: np.random.Generator, accuracy: np.ndarray, hardness: np.ndarray) 
 
 
 def evidence(rng: np.random.Generator, true: np.ndarray, images: int, target: str = "made_up") -> Evidence:
-    """Of candidates with the gains `true` (P,) over a hand-written prompt that is right in 60 of 100 images, of four classes."""
+    """Of candidates with the gains `true` (P,) over a zero-shot prompt that is right in 60 of 100 images, of four classes."""
     true = np.clip(true, 0.01 - BASE, 0.99 - BASE)
     answers = right(rng, BASE + np.array([0.0, *true]), rng.standard_normal(images))
     candidates = tuple(Candidate("coop", f"source{i:05}", 1) for i in range(len(true)))

@@ -57,7 +57,7 @@ def test_a_prompt_that_surely_helps_is_to_be_used():
     found = recommendation(marks(0.3, 0.9, 0.35), marks(0.4)[0])
     told = words.verdict(found)
     assert found.decision.verdict == decision.USE and told.startswith(
-        "use the CoOp prompt of task1, seed 1: right on 90.0 % (hand-written 40.0 %, guessing 50.0 %), +"
+        "use the CoOp prompt of task1, seed 1: right on 90.0 % (zero-shot 40.0 %, guessing 50.0 %), +"
     )
     points, low, high = map(float, re.search(r"([+-][\d.]+) points \(([+-][\d.]+) to ([+-][\d.]+), 95 %\)", told).groups())
     gains = found.decision.gains
@@ -68,7 +68,7 @@ def test_a_prompt_that_surely_helps_is_to_be_used():
 def test_prompts_that_harm_are_not_used():
     found = recommendation(marks(0.2, 0.3), marks(0.8)[0])
     assert found.decision.verdict == decision.KEEP and words.verdict(found).startswith(
-        "keep the hand-written prompt: the best of 2 candidates"
+        "keep the zero-shot prompt: the best of 2 candidates"
     )
 
 
@@ -91,7 +91,7 @@ def test_the_best_come_first_and_everything_beside_them_is_said():
     assert [row["source"] for row in table(found)] == [f"task{n}" for n in range(8, -1, -1)]
     whole = "\n".join(lines)
     for told in (
-        "hand-written prompt: 40.0 % (accuracy)", "untuned CoOp prompt: 25.0 %, mean of 2 seeds", "by 1 standard error of",
+        "zero-shot prompt: 40.0 % (accuracy)", "untuned CoOp prompt: 25.0 %, mean of 2 seeds", "by 1 standard error of",
         "(chosen by a test)",
         "tried on 200 labelled images of greys, 100 of each of 2 classes, drawn of 5,000", "the light was poor",
         "left out, 2 prompts: failed in its study: no images (mini: x, mini: y)", "give -o FOLDER",
@@ -168,7 +168,7 @@ def test_a_candidate_far_below_the_hand_written_prompt_is_not_said_to_help_with_
     found = recommendation(marks(1 / 3, count=15), np.arange(15) >= 4)
     gains = found.decision.gains
     assert gains.shrunk[0] < 0 and gains.above(decision.POINT)[0] > decision.HOPE
-    assert found.decision.verdict == decision.KEEP and words.verdict(found).startswith("keep the hand-written prompt")
+    assert found.decision.verdict == decision.KEEP and words.verdict(found).startswith("keep the zero-shot prompt")
 
 
 def test_a_gain_that_is_expected_to_be_larger_than_on_these_images_is_explained(rng):
@@ -196,7 +196,7 @@ def test_one_image_per_class_is_one_image():
 
 
 def tuned(score, hand_written, count, how=TUNED):
-    """Of one prompt tuned from an untrained one, that is right where the hand-written one is, and on more or fewer."""
+    """Of one prompt tuned from an untrained one, that is right where the zero-shot one is, and on more or fewer."""
     differences = np.arange(count) < round(score * count)
     own = np.arange(count) < round(hand_written * count)
     rows = [Contender(how, "coop" if how == TUNED else "", None, score, 0.1, None)]
@@ -212,17 +212,17 @@ def tuned(score, hand_written, count, how=TUNED):
         (
             tuned(2 / 3, 1 / 2, 6),
             "too_few",
-            "is better than the hand-written prompt (66.7 % against 50.0 % on 6): +16.7 points, at least -",
+            "is better than the zero-shot prompt (66.7 % against 50.0 % on 6): +16.7 points, at least -",
         ),
-        (tuned(1.0, 1.0, 6), "keep", "keep the hand-written prompt: CoOp tuned from an untrained prompt"),
+        (tuned(1.0, 1.0, 6), "keep", "keep the zero-shot prompt: CoOp tuned from an untrained prompt"),
         (tuned(0.9, 0.3, 40), "use", "use CoOp tuned from an untrained prompt: better"),
-        (tuned(0.5, 0.5, 6, HAND_WRITTEN), "keep", "keep the hand-written prompt: 50.0 % on 6 validation images"),
+        (tuned(0.5, 0.5, 6, HAND_WRITTEN), "keep", "keep the zero-shot prompt: 50.0 % on 6 validation images"),
     ],
 )
 def test_a_tuned_prompt_is_to_be_used_only_if_it_is_surely_better(found, verdict, said):
     lines = words.lines(found)
     assert found.tuned.gain.verdict == verdict and said in lines[0] and lines[0].startswith("use ") == (verdict == "use")
-    assert lines[1].split() == "score points over the hand-written prompt prompt".split()
+    assert lines[1].split() == "score points over the zero-shot prompt prompt".split()
     told = words.summary(found)
     assert told["tuning"]["says"] == lines[0] and told["tuning"]["verdict"] == verdict
     assert found.decision.verdict == decision.USE and not any(line.startswith("use ") for line in lines[1:])

@@ -225,7 +225,7 @@ def test_the_command_says_it_and_ends_with_0(study, images, capsys):
         command.main(["recommend", str(images), "--from", str(study[0]), "--shots", "2", "--device", "cpu"])
     assert end.value.code == 0
     told = capsys.readouterr().out
-    assert "hand-written prompt:" in told and "tried on 6 labelled images" in told and "has not run to its end" in told
+    assert "zero-shot prompt:" in told and "tried on 6 labelled images" in told and "has not run to its end" in told
 
 
 def test_class_names_and_sentences_are_those_that_are_given(study, images, tmp_path, capsys):

@@ -47,7 +47,7 @@ def test_each_target_has_its_answer_and_all_a_table_and_a_page(config, source):
         assert (asked.folder(target) / "candidates.csv").is_file()
     assert json.loads((asked.folder("two") / "recommendation.json").read_text())["target"]["templates"] == ["{}!"]
     page = asked.paths.report.read_text()
-    assert page.count("<section") == 3 and all(told in page for told in ("greys", "two", "hand-written"))
+    assert page.count("<section") == 3 and all(told in page for told in ("greys", "two", "zero-shot"))
     assert asked.sources == [source / "provenance.json"]
 
 

@@ -107,7 +107,7 @@ def test_prompts_of_several_or_unknown_tasks_have_no_closeness(study, answer):
 def test_nothing_is_claimed_without_a_book(answer):
     assert answer.verdict == "keep" and answer.chosen is None and answer.kept is None and answer.clue == "est_information"
     first = answer.lines[0]
-    assert first.startswith("keep the hand-written prompt until some images are labelled") and "no study here kept book" in first
+    assert first.startswith("keep the zero-shot prompt until some images are labelled") and "no study here kept book" in first
     assert "nothing shows without labels" in first and not any("points" in line for line in answer.lines)
     values = answer.clues.values["est_information"][answer.ranked]
     assert (np.diff(values) <= 0).all() and answer.leading is answer.clues.files[answer.ranked[0]]
@@ -136,7 +136,7 @@ def test_the_clue_with_the_smallest_regret_in_the_book_decides_and_its_distance_
     lines = without_labels.lines(found, "visual similarity")
     for told in (
         "20 tasks of mini", "CoOp, UPT, VPT", "visual similarity, the best of 4 such rules there,",
-        "gained +2.0 points over the hand-written prompt (-3.0 to +7.0, 95 %)", "30 % of cases",
+        "gained +2.0 points over the zero-shot prompt (-3.0 to +7.0, 95 %)", "30 % of cases",
         "with 1, 4 labelled images per class the choice gained +0.5, +6.5", "4.5 points worse than with 4",
     ):  # fmt: skip
         assert sum(told in line for line in lines) == 1

@@ -33,7 +33,7 @@ def cell(source: str, seed: int, given: np.ndarray, labels: np.ndarray, **other)
 
 @pytest.fixture
 def made(labels) -> list[dict]:
-    """Cells of a source and of the hand-written prompt, wrong here and there."""
+    """Cells of a source and of the zero-shot prompt, wrong here and there."""
     rng = np.random.default_rng(1)
     hand = np.where(rng.random(IMAGES) < 0.6, labels, rng.integers(0, CLASSES, IMAGES))
     some = [cell("b", seed, np.where(rng.random(IMAGES) < 0.5, labels, rng.integers(0, CLASSES, IMAGES)), labels) for seed in SEEDS]

@@ -28,7 +28,7 @@ ASKED = Asked("elsewhere/Snakefile", ("my studies/a.yaml",), ("seeds=[1, 2, 3]",
 
 
 def answered(records: list[dict]) -> list[dict]:
-    """The cells of the target with answers to its test images, in which hand-written prompts are alike in all seeds."""
+    """The cells of the target with answers to its test images, in which zero-shot prompts are alike in all seeds."""
     labels, made = np.arange(IMAGES) % 4, []
     for one in records:
         if one["target"] != TARGET:
@@ -150,7 +150,7 @@ def test_images_of_a_task_and_test_images_say_their_classes(made, tmp_path):
     assert {f"Task 2: {name}" for name in NAMES} <= {*alts}
     tested = [one for one in alts if one.startswith("Test image of class ")]
     assert tested and all(re.fullmatch(r"Test image of class [a-z ]+, answered [a-z ]+", one) for one in tested)
-    assert "training images" in panel and "right with the hand-written prompt only" in text_of(panel)
+    assert "training images" in panel and "right with the zero-shot prompt only" in text_of(panel)
     assert panel.count("data:image/") == len(alts)
 
 

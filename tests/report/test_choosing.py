@@ -1,4 +1,4 @@
-"""Which prompt for a target: sources of all methods in order, the hand-written prompt where it is to be kept, what similarities pick."""
+"""Which prompt for a target: sources of all methods in order, the zero-shot prompt where it is to be kept, what similarities pick."""
 
 import re
 from html import unescape
@@ -18,7 +18,7 @@ from synthetic_study import similarity_table, tasks_table, transfer_table, tunin
 
 N = 8
 BLIND = f"task_{N - 1:02d}"  # nothing is known of its single images
-HOPELESS = "task_02"  # all prompts of other tasks are worse than the hand-written one
+HOPELESS = "task_02"  # all prompts of other tasks are worse than the zero-shot one
 
 
 def made(**changes):
@@ -155,16 +155,16 @@ def points(number):
 @needs_browser
 def test_the_hand_written_prompt_stands_first_where_it_is_to_be_kept(written, tmp_path):
     words = shown(written[2], tmp_path, f"#method=coop&ranked={HOPELESS}")
-    assert "Keep the hand-written prompt" in words
-    assert words.index("keep the hand-written prompt") < words.index(" 1 ")
+    assert "Keep the zero-shot prompt" in words
+    assert words.index("keep the zero-shot prompt") < words.index(" 1 ")
     used = next(
         target for target, one in embedded(written[2])["ranking"]["frozen"].items() if one["decision"] and one["decision"][0] == "use"
     )
     words = shown(written[2], tmp_path, f"#method=coop&ranked={used}")
     words, _, picks = words.partition("What each similarity would have picked")
     assert (
-        "keep the hand-written prompt" in picks
-        and "keep the hand-written" not in words
+        "keep the zero-shot prompt" in picks
+        and "keep the zero-shot" not in words
         and ("Use the prompt of" in words or "No other task is needed" in words)
     )
     method, source, _, expected, expected_low, expected_high, _ = embedded(written[2])["ranking"]["frozen"][used]["files"][0]
@@ -190,11 +190,11 @@ def test_what_each_similarity_picks_and_costs(written, tmp_path):
         cost = points(100 * (means[pick] - means.max())) if pick != means.idxmax() else "0.0"
         gain = points(100 * (means[pick] - zero))
         assert f"Task {int(pick[-2:])} {gain} {cost} {gain}" in words, (
-            "over zero-shot it is what it gains over keeping the hand-written prompt"
+            "over zero-shot it is what it gains over keeping the zero-shot prompt"
         )
     top = points(100 * (means.max() - zero))
     assert f"the best source, known afterwards Task {int(means.idxmax()[-2:])} {top} 0.0 {top}" in words
-    assert f"keep the hand-written prompt – 0.0 {points(-100 * (means.max() - zero))} 0.0" in words
+    assert f"keep the zero-shot prompt – 0.0 {points(-100 * (means.max() - zero))} 0.0" in words
 
 
 @needs_browser

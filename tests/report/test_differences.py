@@ -118,7 +118,7 @@ def test_another_study_is_read_from_its_table_and_tasks_without_a_match_are_said
         and "study before" in view.locator("#choose-compare").inner_text()
     )
     assert view.evaluate("shown().title") == "CoOp here less CoOp, frozen there: score as measured"
-    # Gains are over the other study's own hand-written prompt.
+    # Gains are over the other study's own zero-shot prompt.
     view.evaluate("set({view: 'gain_points'})")
     over = [one - one.index.get_level_values("target").map(one.loc["template"]) for one in (ours, theirs)]
     gain = over[0] - over[1]

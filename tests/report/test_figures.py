@@ -108,7 +108,7 @@ def test_heatmap_shows_the_numbers_and_frames_the_diagonal():
     assert [text.get_text() for text in axes.texts] == [number(value, 0, signed=True) for value in gain.ravel()]
     (framed,) = (one for one in axes.collections if not one.get_facecolor().size)
     assert [tuple(path.vertices[0]) for path in framed.get_paths()] == [(place, place) for place in range(N)]
-    assert [label.get_text() for label in rows.get_yticklabels()] == ["untuned prompt", "hand-written (zero-shot)"]
+    assert [label.get_text() for label in rows.get_yticklabels()] == ["untuned prompt", "zero-shot (hand-written)"]
     assert [label.get_text() for label in axes.get_yticklabels()] == [label.get_text() for label in axes.get_xticklabels()]
     plt.close(drawn)
 
@@ -119,7 +119,7 @@ def test_with_protocol_init_the_row_from_scratch_is_a_tuned_prompt():
     with matplotlib.rc_context(STYLE):
         drawn = heatmap(scores, "gain_points", list(scores.tasks), dict(zip(tasks.task, tasks.title, strict=True)), (-30, 30), 7.2)
     labels = [label.get_text() for label in drawn.axes[1].get_yticklabels()]
-    assert labels == ["tuned from an untrained start", "hand-written (zero-shot)"]
+    assert labels == ["tuned from an untrained start", "zero-shot (hand-written)"]
     plt.close(drawn)
 
 
@@ -177,7 +177,7 @@ def _matrix(labels, inches, **changes):
     given = {"title": "CoOp: " + max(labels, key=len), "axes_words": ("source: the task the prompt was trained on", "target"), "seeds": 3}
     with matplotlib.rc_context(STYLE):
         return grid(
-            values, labels, {"hand-written (zero-shot)": values[0]}, VIEWS["perfection_gap"], (-1, 1), inches=inches, **given, **changes
+            values, labels, {"zero-shot (hand-written)": values[0]}, VIEWS["perfection_gap"], (-1, 1), inches=inches, **given, **changes
         )
 
 

@@ -8,7 +8,7 @@ import pytest
 from jinja2 import UndefinedError
 
 from promptatlas import report
-from promptatlas.report.page.markup import FOLDER, Section, TableCell, part, render, table
+from promptatlas.report.page.markup import FOLDER, Section, TableCell, coded, part, render, table
 from promptatlas.report.page.scripts import OF_GIVEN_MATRIX, OF_STUDY
 
 HOSTILE = "<script>alert('&\"')</script>"
@@ -27,6 +27,20 @@ def test_cells_say_what_they_are():
     shown = table(["a", "b"], [[TableCell(failed=True), TableCell("1.0", derived=True)]], numeric={1})
     html = Section("here", "Here", "words_and_table.html", {"words": [], "table": shown}).html()
     assert '<td><a class="missing" href="#holes">failed</a></td><td class="n"><sup>†</sup>1.0</td>' in html
+
+
+def test_what_is_to_be_typed_is_code():
+    assert (
+        str(coded("give `classes` or `metric: a`; 5 % of <b>"))
+        == "give <code>classes</code> or <code>metric: a</code>; 5\u202f% of &lt;b&gt;"
+    )
+    assert str(coded(HOSTILE)) == ESCAPED and str(coded(f"`{HOSTILE}`")) == f"<code>{ESCAPED}</code>"
+    assert str(coded("one ` alone")) == "one ` alone" and str(coded("")) == ""
+
+
+def test_numbers_are_not_parted_from_their_percent():
+    html = Section("here", "95 % of", "words_and_table.html", {"words": ["5.5 % by chance, a %"], "table": table([], [], set())}).html()
+    assert "95\u202f% of" in html and "5.5\u202f% by chance, a %" in html
 
 
 def test_a_name_that_nobody_gives_is_an_error_and_no_gap():

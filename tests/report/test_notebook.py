@@ -59,7 +59,7 @@ def test_the_tutorial_and_the_notebook_on_a_new_task_say_the_same():
     assert words in shown and len(words) > 500
     drawing, source = (re.search(r"def swatch.*?return image\n", text, re.S) for text in (tutorial, code_of("new_task")))
     assert drawing and source and drawing[0] == source[0]
-    hand, best = re.search(r"hand-written prompt: ([\d.]+ %)", answer), re.search(r"^UPT +\w+ +\d +([\d.]+ %)", answer, re.M)
+    hand, best = re.search(r"zero-shot prompt: ([\d.]+ %)", answer), re.search(r"^UPT +\w+ +\d +([\d.]+ %)", answer, re.M)
     assert hand and best and f"right on {hand[1]} of these images and the chosen one on {best[1]}" in " ".join(tutorial.split())
 
 

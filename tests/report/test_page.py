@@ -192,7 +192,8 @@ def test_measures_that_cannot_be_tested_and_counts_of_what_was_measured(tmp_path
     assert "label similarity (CoOp, the same for all pairs of tasks)" in told
     assert "known factor overlap (VPT, no value for any pair of tasks)" in told
     lead = words(document, "lead")
-    assert "on each of 5 of 6 tasks" in lead and "100 measured cells, 3 seeds" in lead and "116 cells are missing" in lead
+    beside = f"100 measured cells and {summary['n_calibration_cells']} in rows that are no task, 3 seeds"
+    assert "on each of 5 of 6 tasks" in lead and beside in lead and "116 cells are missing" in lead
     assert "Computed in tf32." in lead
 
 

@@ -124,7 +124,7 @@ def test_the_figure_stands_alone_in_light_colours_with_text_as_text(path, show, 
     assert (rects[0].get("fill"), rects[0].get("width")) == ("#ffffff", root.get("width"))
     hints = {one.find(f"{SVG}title").text: one for one in rects if one.find(f"{SVG}title") is not None}
     assert len(hints) == 12 * 14 and sum(one.get("fill") == "url(#hatched)" for one in hints.values()) == 2
-    zero = next(one for hint, one in hints.items() if hint.startswith("hand-written"))
+    zero = next(one for hint, one in hints.items() if hint.startswith("zero-shot (hand-written)"))
     assert [int(one) for one in re.findall(r"\d+", zero.get("fill"))] == pytest.approx([247] * 3, abs=1), "the middle of the light colours"
     assert b"<script" not in content and b"var(--" not in content
 

@@ -271,6 +271,6 @@ def test_every_tab_opens_for_one_task_and_for_names_that_nobody_would_give(tmp_p
         """
         found = played(path, tmp_path, script)
         assert found["bold"] == 0 and found["arrows"] == n * (n - 1)
-        assert f"{n * (n + 2)} of {n * (n + 2)} rows" in found["pairs"]  # the hand-written and the untuned prompt are sources, too
+        assert f"{n * (n + 2)} of {n * (n + 2)} rows" in found["pairs"]  # the zero-shot and the untuned prompt are sources, too
         assert ("There is no arrow to draw" in found["graph"]) == (n == 1) and ("No pair has both" in found["scatter"]) == (n == 1)
         assert "NaN" not in str(found) and "undefined" not in str(found)

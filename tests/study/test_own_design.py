@@ -60,7 +60,7 @@ def test_a_design_or_protocol_that_cannot_be_called_is_refused():
 
 
 def test_a_protocol_says_over_which_row_gains_are_shown():
-    """Usually over the untuned prompt where prompts are tuned, else over the hand-written one; either may choose the other."""
+    """Usually over the untuned prompt where prompts are tuned, else over the zero-shot one; either may choose the other."""
     about = {"title": "", "rows": "", "columns": ""}
     tuning = {**about, "settings": lambda settings, config: settings}
     given = {

@@ -13,5 +13,5 @@ def test_it_runs_from_top_to_bottom(finished, monkeypatch):
     notebook = nbformat.read(ROOT / "notebooks" / "new_task.ipynb", as_version=4)
     NotebookClient(notebook, timeout=300, kernel_name="python3").execute()
     said = [str(output) for cell in notebook.cells for output in cell.get("outputs", [])]
-    assert any("hand-written prompt:" in text for text in said) and any("is said to be" in text for text in said)
+    assert any("zero-shot prompt:" in text for text in said) and any("is said to be" in text for text in said)
     assert sum("image/png" in text for text in said) == 2

@@ -21,9 +21,7 @@ NAMES = tuple("abcdef")
 def made_up(seeds=3, noise=3.0, tasks=NAMES, protocol="frozen") -> GainsBySeed:
     rng = np.random.default_rng(1)
     mean = rng.normal(-1, 6, (len(tasks), len(tasks)))
-    return GainsBySeed(
-        protocol, "coop", tasks, mean + noise * rng.standard_normal((seeds, *mean.shape)), "points", "the hand-written prompt"
-    )
+    return GainsBySeed(protocol, "coop", tasks, mean + noise * rng.standard_normal((seeds, *mean.shape)), "points", "the zero-shot prompt")
 
 
 def test_it_is_what_the_functions_choose_and_judge():

@@ -92,7 +92,7 @@ def test_with_too_few_pairs_or_no_hand_written_prompt_the_next_are_spread_over_t
 
 
 def test_a_pair_that_is_measured_is_never_next(study):
-    """Not even on a target where the hand-written prompt failed, so that there is no gain."""
+    """Not even on a target where the zero-shot prompt failed, so that there is no gain."""
     pairs = {pair: score for pair, score in every(0.6).items() if pair[0] != pair[1]} | {("glasses", "letters"): None}
     write(study, "coop", hand_written() | pairs | {("template", "colors"): None})
     told = lines(study, 10)
@@ -100,7 +100,7 @@ def test_a_pair_that_is_measured_is_never_next(study):
     assert told[0].startswith("frozen coop: 19 of 20 pairs") and "--source glasses --target letters" in own
     write(study, "coop", dict.fromkeys(hand_written()))
     told = lines(study, 10)
-    assert "19 of 20 pairs measured, where 3 are needed, with the hand-written prompt" in told[0]
+    assert "19 of 20 pairs measured, where 3 are needed, with the zero-shot prompt" in told[0]
     assert "--source glasses --target letters" in told[1] and "vpt" in told[2]
 
 

@@ -100,7 +100,7 @@ def test_the_folders_of_an_analysis_and_of_a_study_say_the_same_as_their_matrice
     (own,) = of_folder(place.parent)
     pair = transfer[(transfer["source"] == "task_01") & (transfer["target"] == "task_03") & (transfer["seed"] == 2)]["score"].item()
     template = transfer[(transfer["source"] == "template") & (transfer["target"] == "task_03")]["score"].mean()
-    assert own.values[1, 1, 3] == pytest.approx(100 * (pair - template)) and own.before == "the hand-written prompt"
+    assert own.values[1, 1, 3] == pytest.approx(100 * (pair - template)) and own.before == "the zero-shot prompt"
     monkeypatch.chdir(tmp_path)
     (tmp_path / "config.yaml").write_text(yaml.safe_dump({"study": "mini"}))
     assert told(capsys, "sources") == told(capsys, "sources", "results/mini") and "frozen coop: 6 tasks" in told(capsys, "groups")[0]

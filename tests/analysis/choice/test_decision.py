@@ -11,7 +11,7 @@ from promptatlas.analysis.choice.gains import gains
 
 
 def rows(*pairs: tuple[int, int], images: int = 100) -> np.ndarray:
-    """Differences of candidates that are right where the hand-written prompt is wrong and the other way round, so many times."""
+    """Differences of candidates that are right where the zero-shot prompt is wrong and the other way round, so many times."""
     return np.array([[1.0] * gained + [-1.0] * lost + [0.0] * (images - gained - lost) for gained, lost in pairs])
 
 

@@ -53,7 +53,7 @@ def test_a_candidate_that_failed_is_not_usable():
         ({"labels": np.zeros(0), "reference": np.zeros(0), "contributions": np.zeros((3, 0))}, "at least one per class"),
         ({"candidates": (), "contributions": np.zeros((0, 4)), "measures": {}, "truth": None}, "no candidate prompt"),
         ({"candidates": (CANDIDATES[0], *CANDIDATES[:2])}, "listed twice"),
-        ({"reference": np.array([1, 0, np.nan, 1])}, "hand-written prompt has no score"),
+        ({"reference": np.array([1, 0, np.nan, 1])}, "zero-shot prompt has no score"),
         ({"contributions": np.where(np.eye(3, 4) > 0, np.nan, RIGHT)}, "on some images only"),
     ],
 )  # fmt: skip

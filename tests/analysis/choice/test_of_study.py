@@ -35,7 +35,7 @@ def tries(target: str, method: str, without: tuple[TriedPrompt, ...] = ()) -> Tr
     """Random answers on eight images of two classes: draw 3 has images 0 to 3, draw 4 the others; the first of each class are of 1 shot."""
     rng = np.random.default_rng([TASKS.index(target), METHODS.index(method)])
     logits, every = rng.normal(size=(9, 8, 2)).astype(np.float32), prompts(target)
-    logits[-1] = np.random.default_rng(TASKS.index(target)).normal(size=(8, 2))  # the hand-written prompt is the same for all methods
+    logits[-1] = np.random.default_rng(TASKS.index(target)).normal(size=(8, 2))  # the zero-shot prompt is the same for all methods
     answers = logits if METRICS[target] == "roc_auc" else logits.argmax(axis=2).astype(np.int16)
     there = [number for number, prompt in enumerate(every) if prompt not in without]
     shots = np.kron(np.eye(2, dtype=np.int64), [1, 1, 2, 2])
@@ -128,9 +128,9 @@ def test_what_cannot_be_said_is_told(study: Study) -> None:
     assert {key[1] for key in found if key[0] == "coop"} == {"c"} and {key[1] for key in found if key[0] == "vpt"} == {"a", "b", "c"}
     assert said == [
         "no choice for a by coop: tries failed: no image can be read",
-        "no choice for b by coop: the hand-written prompt has no score",
-        "no choice for d by coop: the hand-written prompt has no score",
-        "no choice for d by vpt: the hand-written prompt has no score",
+        "no choice for b by coop: the zero-shot prompt has no score",
+        "no choice for d by coop: the zero-shot prompt has no score",
+        "no choice for d by vpt: the zero-shot prompt has no score",
     ]
 
 

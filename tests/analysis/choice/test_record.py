@@ -70,6 +70,6 @@ def test_what_is_said_of_the_choice_is_the_record(page, record):
     decided = [record.loc[(method, "all_seeds", 16, "try", True)] for method in ("coop", "vpt", "upt")]
     gains = [f"{one['gain']:.1f}" for one in decided]
     shares, harmed = ([round(100 * one[name]) for one in decided] for name in ("oracle_share", "harmed"))
-    assert f"gains {gains[0]} (CoOp), {gains[1]} (VPT) and {gains[2]} points (UPT) over the hand-written prompt" in said
+    assert f"gains {gains[0]} (CoOp), {gains[1]} (VPT) and {gains[2]} points (UPT) over the zero-shot prompt" in said
     assert f"{min(shares)} to {max(shares)} % of what a perfect choice would" in said
     assert f"more than a point in {min(harmed)} to {max(harmed)} % of the choices" in said

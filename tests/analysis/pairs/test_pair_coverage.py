@@ -94,7 +94,7 @@ def test_the_set_of_the_best_holds_the_best_in_95_of_100_columns_at_least():
 
 
 def test_the_chance_of_any_false_alarm_in_a_family_is_5_percent_at_most():
-    """No source differs from the hand-written prompt: an interval of its own leaves out 0 in 5 of 100, Holm's p of a study hardly ever."""
+    """No source differs from the zero-shot prompt: an interval of its own leaves out 0 in 5 of 100, Holm's p of a study hardly ever."""
     rng, own, any_false = np.random.default_rng(12), [], []
     for _ in range(24):
         some = []

@@ -227,7 +227,7 @@ def test_without_the_hand_written_prompt_the_other_comparisons_stand(made, study
             store(study, cell, right_of(made[1], cell), score=None, correct=None, failed=FAILED)
     own = by_pair(study, transfer(study)).xs("a", level="target")
     assert own[["gain", "low", "p", "seeds_alike"]].isna().all(axis=None)
-    assert (own["reason"] == f"the hand-written prompt failed: {FAILED}").all()
+    assert (own["reason"] == f"the zero-shot prompt failed: {FAILED}").all()
     assert own.loc["b", ["untuned_low", "own_low", "best_gain"]].notna().all()
 
 

@@ -201,7 +201,9 @@ def test_every_set_is_told_in_words_from_the_numbers_of_the_summary():
     single = plain(
         together.records(table(scores[:1], {"near": measures["near"]}).assign(response="raw", method="m", protocol="p", set="given"), "raw")
     )[0]
-    assert "cannot be told: one seed" in explained_words.sentence(single, str, str)
+    told, share = explained_words.sentence(single, str, str), explained_words.percent(single["together"]["estimate"])
+    assert "cannot be told: one seed" in told and told.startswith(f"m: near explains {share}")
+    assert told.count("explains") == 1 and "ogether" not in told and "That is" not in told
     nothing = plain(
         together.records(
             table(scores, {"none": np.full((N, N), np.nan)}).assign(response="raw", method="m", protocol="p", set="given"), "raw"

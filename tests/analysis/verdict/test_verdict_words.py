@@ -72,23 +72,24 @@ def test_nothing_helps():
     transfer = changed(transfer_table(N), score=lambda score: 0.5 * score)
     words = told(summarised(transfer, contrasts=statistics.contrast(transfer, similarity_table(N), tasks_table(N))))
     assert words["Which pairs help"] == (
-        "CoOp: no source helps another task. None of 20 pairs measured beats both zero-shot and the untuned prompt, in each of 3 seeds."
+        "CoOp: no source helps another task. None of 20 pairs measured beats both zero-shot (the hand-written prompt)"
+        " and the untuned prompt (as training starts), in each of 3 seeds."
     )
-    assert "What nothing helps" not in words and "beyond doubt" not in words["How sure that is"]
+    assert "Not helped" not in words and "beyond doubt" not in words["How sure that is"]
     assert re.search(r"prompts lose \d+\.\d points against zero-shot\.", words["Which method"])
 
 
 def test_everything_helps():
     words = told(summarised(changed(transfer_table(N), score=lambda score: 0.9 + 0.09 * score)))
-    assert (
-        "20 of 20 pairs" in words["Which pairs help"] and words["What nothing helps"] == "Each of the 5 targets is helped by some source."
-    )
+    assert "20 of 20 pairs" in words["Which pairs help"] and words["Not helped"] == "Each of the 5 targets is helped by some source."
     assert "of the 16 that could be tested are beyond doubt" in words["How sure that is"]
 
 
 def test_one_seed():
     words = told(summarised(transfer_table(N, seeds=(1,), pair=0.9)))
-    assert "in the one seed there is" in words["Which pairs help"] and "over images alone" in words["Which pairs help"]
+    first = words["Which pairs help"]
+    assert re.match(r"CoOp: in \d+ of 20 pairs measured the source’s prompt beats both zero-shot \(the hand-written prompt\) and ", first)
+    assert "in the one seed there is" in first and "over images alone" in first
     assert "with one seed nothing tells what they would give" in words["How sure that is"]
     assert words["What next"].startswith("Add seeds") and "correlate" not in words["How sure that is"]
 
@@ -107,6 +108,36 @@ def test_one_seed():
 def test_how_sure_of_one_pair_or_several(helping, tested, clear, words):
     counts = {"n_helping": helping, "n_tested": tested, "n_clear": clear, "smallest_p": 0.3, "counts_seeds": True, "n_seeds": 3}
     assert _sure(counts) == [f"Some pairs look good by luck. Allowing for the number of pairs, {words}"]
+
+
+@pytest.mark.parametrize(
+    ("helping", "tested", "clear", "words"),
+    [
+        (4, 4, 0, "seeds; none of them is beyond doubt."),
+        (4, 3, 1, "seeds; 1 of them is beyond doubt."),
+        (4, 4, 2, "seeds; 2 of them are beyond doubt."),
+        (4, 4, 4, "seeds; all of them are beyond doubt."),
+        (1, 1, 1, "seeds; that is beyond doubt."),
+        (1, 1, 0, "seeds; that is not beyond doubt."),
+        (4, 0, 0, "seeds; whether that is luck is not tested."),
+    ],
+)
+def test_the_number_of_pairs_stands_beside_how_sure_it_is(helping, tested, clear, words):
+    summary = summarised(transfer_table(N, pair=0.9))
+    one = next(one for one in summary["verdict"]["by_method"] if one["method"] == "coop")
+    one |= {"n_helping": helping, "n_tested": tested, "n_clear": clear}
+    assert f" {words}" in told(summary)["Which pairs help"]
+    assert ("Least in doubt" in told(summary)["Which pairs help"]) == bool(tested and not clear)
+
+
+def test_pairs_that_could_not_be_tested_have_their_reason():
+    summary = summarised(transfer_table(N, pair=0.9))
+    found = next(one for one in summary["pairs"] if one["method"] == "coop")
+    found["reasons"] = [{"reason": "mAP is no mean", "n_pairs": 5}, {"reason": "another", "n_pairs": 1}]
+    told_so = "6 of 20 pairs have no interval and could not be tested: mAP is no mean (and 1 other reason)."
+    assert told_so in told(summary)["How sure that is"]
+    found["reasons"] = []
+    assert "no interval" not in told(summary)["How sure that is"]
 
 
 def test_no_table_of_pairs():
@@ -132,12 +163,12 @@ def test_nothing_is_measured_and_a_study_that_runs():
     some = some[(some["target"] != "task_03") | (some["seed"] == 1)].reset_index(drop=True)
     words = told(summarised(some, with_pairs=False) | so_far)
     assert "of 16 pairs measured so far help" in words["Which pairs help"]
-    assert "What nothing helps" not in words or "so far" in words["What nothing helps"]
+    assert "Not helped" not in words or "so far" in words["Not helped"]
 
 
 def test_tuned_prompts_are_held_against_an_untrained_start():
     words = told(summarised(transfer_table(N, protocols=("init",), pair=0.9)), "init")
-    assert "beats both zero-shot and the untrained start" in words["Which pairs help"] and "--tune 3" in words["What next"]
+    assert "the untrained start (tuned as long)" in words["Which pairs help"] and "--tune 3" in words["What next"]
 
 
 def test_a_summary_of_an_earlier_version_says_nothing():
@@ -181,7 +212,7 @@ def test_any_matrix_without_a_baseline_names_the_highest_scores():
     source, target = mean.index[0]
     assert "nothing says what a score would be without a source" in words["Highest scores"]
     assert f"The highest scores: {source} → {target} ({mean.iloc[0]:.3g})" in words["Highest scores"]
-    assert "How sure that is" in words and "What nothing helps" not in words
+    assert "How sure that is" in words and "Not helped" not in words
 
 
 def told_of(found):

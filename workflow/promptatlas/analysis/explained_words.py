@@ -23,15 +23,13 @@ def sentence(one: Mapping[str, Any], method: Callable[[str], str], measure: Call
     first, others = told[0], told[1:]
     beside = "it" if len(others) == 1 else "all others"
     added = [f"{measure(each['measure'])} adds {percent(each['adds']['estimate'])}{_p(each['adds'])}" for each in others]
-    explained = f"{name}: {measure(first['measure'])} explains {percent(first['alone']['estimate'])} of who helps whom"
+    alone = percent(first["alone"]["estimate"]) + ("" if others else _range(one["together"]))
+    explained = f"{name}: {measure(first['measure'])} explains {alone} of who helps whom"
     whole, beyond, chance = one["together"], one.get("together_blocks"), percent(one["by_chance"]["estimate"])
     family = f", beyond family {p_value(beyond['p'])}" if beyond and beyond["p"] is not None else ""
-    together = f"{'Together they explain' if others else 'That is'} {percent(whole['estimate'])}{_range(whole)}"
-    sentences = [
-        ", ".join([explained, *(f"{text} beside {beside}" for text in added)]) + ".",
-        f"{together} ({p_is(whole['p'])}{family}; {chance} would be explained by chance).",
-        _ceiling(one),
-    ]
+    tested = f"({p_is(whole['p'])}{family}; {chance} would be explained by chance)"
+    together = f"{', '.join([explained, *(f'{text} beside {beside}' for text in added)])}. Together they explain"
+    sentences = [f"{together} {percent(whole['estimate'])}{_range(whole)} {tested}." if others else f"{explained} {tested}.", _ceiling(one)]
     if alike := [each for each in told if each["inflation"]["estimate"] >= ALIKE]:
         most = max(each["inflation"]["estimate"] for each in alike)
         names = " and ".join(measure(each["measure"]) for each in alike)

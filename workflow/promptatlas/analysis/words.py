@@ -18,7 +18,7 @@ from promptatlas.tasks import metrics
 ROWS = {
     "largest_class": "always the largest class",
     "scratch": "untuned prompt",
-    "template": "hand-written (zero-shot)",
+    "template": "zero-shot (hand-written)",
     "shuffled": "shuffled labels",
     "multitask": "all other tasks together",
     "multitask_all": "all tasks together",

@@ -27,7 +27,7 @@ def add(commands: Any) -> None:
     command.add_argument("--task", help="a known task in place of images, or whose images they are")
     command.add_argument("--data-root", type=Path, default=Path("data"), help="where data sets of known tasks are (default: data)")
     command.add_argument(
-        "--template", action="append", default=[], help="sentence of the hand-written prompt, {} for the class; may be repeated"
+        "--template", action="append", default=[], help="hand-written sentence of the zero-shot prompt, {} for the class; may be repeated"
     )
     command.add_argument(
         "--classes", type=Path, help="a text file with a class per line, as prompts say it: `NAME`, or `NAME = FOLDER` where they differ"

@@ -36,7 +36,7 @@ def alike(names: Sequence[str], features: np.ndarray) -> str:
 
 
 def swapped(metric: str, score: float, chance: float, images: int) -> str:
-    """A sentence if the hand-written prompt's score on so many test images is far below that of guessing; empty if it is not, or not known.
+    """A sentence if the zero-shot prompt's score on so many test images is far below that of guessing; empty if it is not, or not known.
 
     Not known is it where the metric knows no standard error of guessing.
     """
@@ -46,7 +46,7 @@ def swapped(metric: str, score: float, chance: float, images: int) -> str:
     if error is None or not images or not score < chance - ERRORS * error(chance, images):
         return ""
     return (
-        f"the score of the hand-written prompt, {100 * score:.1f} %, is far below the {100 * chance:.1f} % of guessing: the labels, or the "
+        f"the score of the zero-shot prompt, {100 * score:.1f} %, is far below the {100 * chance:.1f} % of guessing: the labels, or the "
         "names in `classes`, are probably swapped"
     )
 
@@ -96,7 +96,7 @@ def guessed(metric: str, scores: Sequence[float], labels: np.ndarray, classes: i
     if len(scores) * as_good < GUESSING:
         return ""
     return (
-        f"no prompt, the hand-written one included, is surely better than guessing on these images (the best {100 * best:.1f} %, "
+        f"no prompt, the zero-shot one included, is surely better than guessing on these images (the best {100 * best:.1f} %, "
         f"guessing {100 * chance:.1f} %): perhaps this backbone does not see these classes or their names say nothing to it, or there are "
         "too few images"
     )

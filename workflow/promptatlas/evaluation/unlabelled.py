@@ -29,7 +29,7 @@ def measures() -> list[str]:
 
 
 def by_answers(logits: np.ndarray, hand_written: np.ndarray | None = None) -> dict[str, np.ndarray]:
-    """By estimator (P,), larger = better, from logits (P, N, C) of P prompts and (N, C) of the hand-written one; NaN where one is not
+    """By estimator (P,), larger = better, from logits (P, N, C) of P prompts and (N, C) of the zero-shot one; NaN where one is not
     defined. A prompt whose logits are not finite numbers has none, and no part in the majority."""
     sound = np.isfinite(logits).all(axis=(1, 2))
     majority = np.mean([softmax(own) for own in logits[sound]], axis=0) if sound.any() else None

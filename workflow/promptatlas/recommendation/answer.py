@@ -49,7 +49,7 @@ def recommend(
     `images`, or the name of what is described. sources: finished studies,
     archives of `promptatlas pack`, folders of prompt files. templates, classes: as under `data` in a configuration. shots: images per
     class at most, drawn with `seed`; None: 16, and 2,000 in all. tune: how many candidates to tune on the images besides an untrained
-    prompt. margin: standard errors by which a prompt has to beat the hand-written one; None: the study's own, or 1. backbone: the frozen
+    prompt. margin: standard errors by which a prompt has to beat the zero-shot one; None: the study's own, or 1. backbone: the frozen
     model's folder, if it does not lie beside the prompts. output: a folder for recommendation.json, candidates.csv and the prompt.
     """
     if tune < 0:

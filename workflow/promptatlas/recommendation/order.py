@@ -51,7 +51,7 @@ class Order:
 
     @property
     def chosen(self) -> CandidateFile | None:
-        """The candidate to use; None where the hand-written prompt is kept."""
+        """The candidate to use; None where the zero-shot prompt is kept."""
         return self.leading if self.verdict == USE else None
 
 

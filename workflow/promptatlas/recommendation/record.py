@@ -15,7 +15,7 @@ from promptatlas.recommendation.candidates import Place
 
 TABLE = "tables/choice.csv"
 RULE = {"rule": "try", "or_none": "True", "candidates": "all_seeds"}
-ALWAYS = {"or_none": "False", "candidates": "all_seeds"}  # of a rule that never keeps the hand-written prompt
+ALWAYS = {"or_none": "False", "candidates": "all_seeds"}  # of a rule that never keeps the zero-shot prompt
 NUMBERS = ("shots", "n_tasks", "margin", "gain", "harmed", "used")
 PERHAPS = ("gain_low", "gain_high", "oracle_share")  # where there are tasks enough, and something to gain
 DEFAULT = "the usual one, as no study here kept book of how well it chooses"
@@ -107,7 +107,7 @@ def _told(place: Place, row: Row) -> list[str]:
     return [
         f"on the {value['n_tasks']:.0f} tasks of {plain(place.name)}, each as if it were new ({titles(row)}; "
         f"{counted(round(value['shots']), 'image')} per class{_draws(row)}), this rule",
-        f"  gained {value['gain']:+.1f} points over the hand-written prompt{interval}{share}",
+        f"  gained {value['gain']:+.1f} points over the zero-shot prompt{interval}{share}",
         f"  used a prompt in {100 * value['used']:.0f} % of cases, and lost more than a point in {100 * value['harmed']:.0f} %",
     ]
 

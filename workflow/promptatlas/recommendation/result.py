@@ -37,7 +37,7 @@ class Recommendation:
 
     @property
     def chosen(self) -> CandidateFile | None:
-        """The candidate to use as it is; None where the hand-written prompt is kept."""
+        """The candidate to use as it is; None where the zero-shot prompt is kept."""
         number = self.decision.chosen
         return None if number is None else self.tried.files[number]
 

@@ -64,7 +64,7 @@ def try_all(model: Backbone, target: Labelled, found: Found, say: Say) -> Tried:
     seen = SeenImages.of(model, target.task, target.images)
     (hand_written,) = _rows(target, seen.hand_written[None])
     if hand_written is None:
-        raise UserError(f"the hand-written prompt has no score on the images of {target.task.name!r}; look at the model's weights")
+        raise UserError(f"the zero-shot prompt has no score on the images of {target.task.name!r}; look at the model's weights")
     files, rows = answered(model, seen, found, lambda logits: _rows(target, logits), say)
     scores = [row.score for row in (hand_written, *rows)]
     guessed = doubts.guessed(target.task.metric, scores, target.labels, len(target.task.class_names))
@@ -84,7 +84,7 @@ def _doubts(target: Labelled, seen: SeenImages, hand_written: float) -> tuple[st
 
 @dataclass(frozen=True)
 class SeenImages:
-    """Images (N, R, R, 3) uint8 of a task as the model sees them: features (N, D); of the hand-written prompt the features of class names
+    """Images (N, R, R, 3) uint8 of a task as the model sees them: features (N, D); of the zero-shot prompt the features of class names
     (C, D) and logits (N, C)."""
 
     task: Task

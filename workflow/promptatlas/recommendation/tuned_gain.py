@@ -1,4 +1,4 @@
-"""Whether what was tuned is better than the hand-written prompt on the same validation images, allowing for how many were compared."""
+"""Whether what was tuned is better than the zero-shot prompt on the same validation images, allowing for how many were compared."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ LEVEL = 0.05  # with this probability at most some of several prompts that are n
 
 @dataclass(frozen=True)
 class TunedGain:
-    """Over the hand-written prompt, shares of 1. verdict: "use", "keep" or "too_few"; least: the gain is at least this, with probability
+    """Over the zero-shot prompt, shares of 1. verdict: "use", "keep" or "too_few"; least: the gain is at least this, with probability
     0.95."""
 
     verdict: str
@@ -24,7 +24,7 @@ class TunedGain:
 
 
 def tuned_gain(differences: np.ndarray, compared: int) -> TunedGain:
-    """Of the best of so many `compared` prompts, from its paired differences (N,) to the hand-written prompt.
+    """Of the best of so many `compared` prompts, from its paired differences (N,) to the zero-shot prompt.
 
     The lower end of the one-sided t interval, with Bonferroni's correction for the number of prompts.
     """

@@ -43,7 +43,7 @@ class Contender:
     """What can be used in the end.
 
     how: hand-written, as it is, or tuned; start: the candidate it is or was tuned from, None for an untrained one; score: by the target's
-    metric on the validation images; loss: the mean cross-entropy there; prompt: None for the hand-written one; settings: that it was
+    metric on the validation images; loss: the mean cross-entropy there; prompt: None for the zero-shot one; settings: that it was
     trained with.
     """
 
@@ -59,7 +59,7 @@ class Contender:
 @dataclass(frozen=True)
 class Tuning:
     """contenders: in order of their validation score, best first, and of equal ones by their loss, as few images make many equal; draw:
-    which images were used for what; seed: of the untrained prompts and of the order of images; gain: the winner's over the hand-written
+    which images were used for what; seed: of the untrained prompts and of the order of images; gain: the winner's over the zero-shot
     prompt.
     """
 
@@ -150,7 +150,7 @@ class ValidationScores:
         return self._of(self._hand_written())
 
     def gained(self, prompt: TunedPrompt | None) -> np.ndarray:
-        """(N,) what each image contributes to the score of a prompt less what it does to that of the hand-written one, None."""
+        """(N,) what each image contributes to the score of a prompt less what it does to that of the zero-shot one, None."""
         own = self._hand_written()
         given = evaluate.answers(self.model, self.task.class_names, self.images, self.features, [prompt.prompts])[0] if prompt else own
         mine, theirs = contributions(self.task.metric, np.stack([given, own]), self.labels)

@@ -28,7 +28,7 @@ class Difference:
 
 @dataclass(frozen=True)
 class Worth:
-    """Of one method. tuned: what `--tune 3` left, over the hand-written prompt; as_it_is: the same of the prompt as it is, or none;
+    """Of one method. tuned: what `--tune 3` left, over the zero-shot prompt; as_it_is: the same of the prompt as it is, or none;
     starts: the best of three candidates and an untrained one, all tuned, over the best of four untrained ones, tuned as long; draws: of
     images that were tuned on.
     """
@@ -64,7 +64,7 @@ def _whether(known: Mapping[str, Worth]) -> list[str]:
     better = all(one.tuned.low > one.as_it_is.mean for one in known.values())
     verdict = f"tuning (--tune {STARTS}) is better than a prompt as it is" if better else f"what tuning (--tune {STARTS}) was worth"
     gains = [f"  {_title(method)}: tuned {one.tuned}, as it is {one.as_it_is}" for method, one in known.items()]
-    return [f"{verdict}: {WHERE} points over the hand-written prompt were, with 95 % intervals", *gains]
+    return [f"{verdict}: {WHERE} points over the zero-shot prompt were, with 95 % intervals", *gains]
 
 
 def _starts(known: Mapping[str, Worth]) -> list[str]:

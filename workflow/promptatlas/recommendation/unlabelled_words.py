@@ -28,13 +28,13 @@ def verdict(answer: Order) -> str:
     """What to do. Nothing here claims that a prompt helps on these images: no label says so."""
     rule = clues.title(answer.clue)
     if answer.leading is None:
-        return f"keep the hand-written prompt until some images are labelled: no candidate can be ordered by {rule}"
+        return f"keep the zero-shot prompt until some images are labelled: no candidate can be ordered by {rule}"
     leads = called(answer.leading)
     unknown = "whether it helps on these images nothing shows without labels"
     if answer.chosen:
         return f"use {leads}, until some images are labelled: it leads by {rule}, and what leads so gained on other tasks; {unknown}"
     why = "what leads so gained nothing sure on other tasks" if answer.kept else "no study here kept book of what leads so"
-    return f"keep the hand-written prompt until some images are labelled: {leads} leads by {rule}, but {why}; {unknown}"
+    return f"keep the zero-shot prompt until some images are labelled: {leads} leads by {rule}, but {why}; {unknown}"
 
 
 def record(answer: Order) -> list[str]:

@@ -31,7 +31,7 @@ class Kept:
 
     @property
     def sure(self) -> bool:
-        """Whether it gained over the hand-written prompt for sure, with every set of methods."""
+        """Whether it gained over the zero-shot prompt for sure, with every set of methods."""
         return all(float(row["gain_low"]) > 0 for row in self.rows)
 
 
@@ -65,7 +65,7 @@ def _told(kept: Kept, row: Row, title: str) -> list[str]:
     told = [
         f"on the {value['n_tasks']:.0f} tasks of {plain(kept.place.name)}, each as if it were new ({record.titles(row)}), what leads by "
         f"{title}{best}",
-        f"  gained {value['gain']:+.1f} points over the hand-written prompt ({value['gain_low']:+.1f} to {value['gain_high']:+.1f}, 95 %)",
+        f"  gained {value['gain']:+.1f} points over the zero-shot prompt ({value['gain_low']:+.1f} to {value['gain_high']:+.1f}, 95 %)",
         f"  lost more than a point in {100 * value['harmed']:.0f} % of cases",
     ]
     labelled = sorted(kept.labelled.get(row["method"], ()), key=lambda one: float(one["shots"]))

@@ -43,29 +43,29 @@ def verdict(answer: Recommendation) -> str:
     """What to do with the prompts as they are."""
     decision, leading = answer.decision, answer.decision.leading
     if leading is None:
-        return "keep the hand-written prompt: no candidate has a score"
+        return "keep the zero-shot prompt: no candidate has a score"
     found, name, of = decision.gains, called(answer.tried.files[leading]), counted(len(answer.tried.files), "candidate")
     gain = f"{points(found.shrunk[leading])} points ({points(found.low[leading])} to {points(found.high[leading])}, 95 %)"
     if decision.verdict == USE:
         return (
-            f"use {name}: {_right(answer, leading)}, {gain} over the hand-written prompt on images like these{_lifted(answer, leading)}; "
+            f"use {name}: {_right(answer, leading)}, {gain} over the zero-shot prompt on images like these{_lifted(answer, leading)}; "
             f"it helps with probability {_share(found.helps[leading])}, and is the best of {of} with {_share(decision.best[leading])}"
         )
     if decision.verdict == TOO_FEW:
         return (
-            f"too few images to tell: {name} may give {gain} over the hand-written prompt{_lifted(answer, leading)}; about "
-            f"{decision.more_per_class} more per class would tell. Until then keep the hand-written prompt"
+            f"too few images to tell: {name} may give {gain} over the zero-shot prompt{_lifted(answer, leading)}; about "
+            f"{decision.more_per_class} more per class would tell. Until then keep the zero-shot prompt"
         )
-    return f"keep the hand-written prompt: the best of {of}, {name}, would give {gain} on images like these, which is no gain to rely on"
+    return f"keep the zero-shot prompt: the best of {of}, {name}, would give {gain} on images like these, which is no gain to rely on"
 
 
 def _right(answer: Recommendation, number: int) -> str:
-    """What a candidate, the hand-written prompt and guessing score on these images."""
+    """What a candidate, the zero-shot prompt and guessing score on these images."""
     metric, labels, tried = answer.target.task.metric, answer.target.labels, answer.tried
     right = "right on" if metric == metrics.ONE_CLASS else metrics.title(metric)
     level = guess(metric, labels, len(answer.target.task.class_names))
     guessing = f", guessing {_percent(level)}" if np.isfinite(level) else ""
-    return f"{right} {_percent(tried.rows[number].score)} (hand-written {_percent(tried.hand_written.score)}{guessing})"
+    return f"{right} {_percent(tried.rows[number].score)} (zero-shot {_percent(tried.hand_written.score)}{guessing})"
 
 
 def _lifted(answer: Recommendation, number: int) -> str:
@@ -153,7 +153,7 @@ def in_columns(rows: Sequence[Sequence[str]]) -> list[str]:
 
 def _beside(answer: Recommendation) -> list[str]:
     metric = metrics.title(answer.target.task.metric)
-    told = [f"hand-written prompt: {_percent(answer.tried.hand_written.score)} ({metric})"]
+    told = [f"zero-shot prompt: {_percent(answer.tried.hand_written.score)} ({metric}); it is hand-written, nothing is trained"]
     for method, rows in answer.tried.untuned.items():
         mean = float(np.mean([row.score for row in rows]))
         told.append(f"untuned {title(method)} prompt: {_percent(mean)}{f', mean of {len(rows)} seeds' if len(rows) > 1 else ''}")
@@ -162,7 +162,7 @@ def _beside(answer: Recommendation) -> list[str]:
 
 def _margin(answer: Recommendation) -> str:
     return (
-        f"a prompt is used only if it beats the hand-written one by {answer.decision.margin:g} standard "
+        f"a prompt is used only if it beats the zero-shot one by {answer.decision.margin:g} standard "
         f"error{'' if answer.decision.margin == 1 else 's'} of their difference on "
         f"these images ({answer.margin_from})"
     )
@@ -197,12 +197,12 @@ def _other_precisions(found: Found) -> list[str]:
 
 
 def _tuning(answer: Recommendation) -> list[str]:
-    """Which tuned prompt won on validation, by how much, and whether that is surely more than the hand-written prompt."""
+    """Which tuned prompt won on validation, by how much, and whether that is surely more than the zero-shot prompt."""
     if answer.tuned is None:
         return []
     won, *others = answer.tuned.contenders
     train, (hand,) = len(answer.tuned.draw.train), (one for one in answer.tuned.contenders if one.how == HAND_WRITTEN)
-    rows = [("score", "points over the hand-written prompt", "prompt")]
+    rows = [("score", "points over the zero-shot prompt", "prompt")]
     rows += [(_percent(one.score), points(one.score - hand.score), contender(one)) for one in (won, *others)]
     told = [tuned_verdict(answer.tuned), *in_columns(rows)]
     told.append(f"(tuned on {counted(train, 'other image')}; the best of several on few images has a score that is too good)")
@@ -214,25 +214,24 @@ def tuned_verdict(tuned: Tuning) -> str:
     won, gain, images = tuned.winner, tuned.gain, len(tuned.draw.validation)
     (hand,) = (one for one in tuned.contenders if one.how == HAND_WRITTEN)
     if won.how == HAND_WRITTEN:
-        return f"keep the hand-written prompt: {_percent(won.score)} on {counted(images, 'validation image')}, and none of the others more"
+        return f"keep the zero-shot prompt: {_percent(won.score)} on {counted(images, 'validation image')}, and none of the others more"
     against = f"{_percent(won.score)} against {_percent(hand.score)} on {images:,}"
     if gain.verdict == KEEP:
         return (
-            f"keep the hand-written prompt: {contender(won)}, the best of the others, has no better score on the validation images "
-            f"({against})"
+            f"keep the zero-shot prompt: {contender(won)}, the best of the others, has no better score on the validation images ({against})"
         )
     least = f"{points(gain.gain)} points, at least {points(gain.least)} (95 %, as the best of {len(tuned.contenders) - 1})"
     if gain.verdict == TOO_FEW:
         return (
-            f"too few validation images to tell whether {contender(won)} is better than the hand-written prompt ({against}): {least}. "
-            "Until then keep the hand-written prompt"
+            f"too few validation images to tell whether {contender(won)} is better than the zero-shot prompt ({against}): {least}. "
+            "Until then keep the zero-shot prompt"
         )
-    return f"use {contender(won)}: better than the hand-written prompt on validation images ({against}): {least}"
+    return f"use {contender(won)}: better than the zero-shot prompt on validation images ({against}): {least}"
 
 
 def contender(one: Contender) -> str:
     if one.how == HAND_WRITTEN:
-        return "the hand-written prompt"
+        return "the zero-shot prompt"
     if one.how == AS_IT_IS and one.start:
         return f"{called(one.start)}, as it is"
     start = called(one.start) if one.start else "an untrained prompt"

@@ -25,7 +25,7 @@ TENSORS = ("answers", "labels", "images", "shots", "estimates")
 
 
 class TriedPrompt(NamedTuple):
-    """A prompt: its source, which may be a row beside the tasks, and its seed; the hand-written prompt has none."""
+    """A prompt: its source, which may be a row beside the tasks, and its seed; the zero-shot prompt has none."""
 
     source: str
     seed: int | None

@@ -37,7 +37,7 @@ class Estimating:
         self._gradients: dict[str, list[list[np.ndarray]]] = {}
 
     def of(self, seen: Observation, prompt: TunedPrompt | None = None, start: TunedPrompt | None = None) -> np.ndarray:
-        """(E, D, L) float32 of one prompt from what it makes of all images. prompt: None for the hand-written one; start: what it was
+        """(E, D, L) float32 of one prompt from what it makes of all images. prompt: None for the zero-shot one; start: what it was
         tuned from, if it was."""
         history = prompt.history if prompt else []
         validation = history[prompt.best_epoch - 1].get("validation_score") if prompt and history else None

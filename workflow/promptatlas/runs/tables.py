@@ -118,7 +118,7 @@ def _largest_class(study: Study, name: str) -> float:
 
 
 def baselines_table(study: Study, transfer: pd.DataFrame, there: There = finished) -> pd.DataFrame:
-    """What a target's score is compared with: guessing, always answering the largest class, the hand-written prompt without
+    """What a target's score is compared with: guessing, always answering the largest class, the zero-shot prompt without
     any training, a linear probe, and the methods that have no place in the matrix."""
     targets = transfer.drop_duplicates("target")
     chance = _blind(targets, "chance", _by_target(transfer, "chance"))

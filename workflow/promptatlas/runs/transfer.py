@@ -45,7 +45,7 @@ class Transfer:
         yield Step(f"transfer {self.job.protocol} {self.job.method}", "cells to measure", batches)
 
     def batches(self, target: str) -> Iterator[Batch]:
-        """Cells that are measured together: hand-written prompts, prompts as they are, and prompts tuned from one draw."""
+        """Cells that are measured together: zero-shot prompts, prompts as they are, and prompts tuned from one draw."""
         some = [cell for cell in self.job.cells() if cell.target == target]
         fixed = [cell for cell in some if cell.source != "template" and not self.study.tunes(cell)]
         yield self.batch(target, [cell for cell in some if cell.source == "template"], self.zero_shot)

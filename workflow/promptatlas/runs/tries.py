@@ -242,9 +242,9 @@ def _require_numbers(logits: np.ndarray) -> None:
 
 
 def _seed(prompt: TriedPrompt) -> int:
-    assert prompt.seed is not None, "the hand-written prompt has no file"
+    assert prompt.seed is not None, "the zero-shot prompt has no file"
     return prompt.seed
 
 
 def _called(prompt: TriedPrompt) -> str:
-    return "the hand-written prompt" if prompt == HAND_WRITTEN else f"{prompt.source}, seed {prompt.seed}"
+    return "the zero-shot prompt" if prompt == HAND_WRITTEN else f"{prompt.source}, seed {prompt.seed}"

@@ -471,7 +471,7 @@ class TryJob(MethodJob):
     needs: tuple[str, ...]
 
     def prompts(self, target: str) -> Iterator[TriedPrompt]:
-        """Those of every other task and seed, the untrained ones, and the hand-written one: its own has seen such images."""
+        """Those of every other task and seed, the untrained ones, and the zero-shot one: its own has seen such images."""
         for source in (*(one for one in self.scope.learners if one != target and self.scope.design.tries(one, target)), SCRATCH):
             for seed in self.scope.seeds:
                 yield TriedPrompt(source, seed)

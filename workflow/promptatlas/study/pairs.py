@@ -40,7 +40,7 @@ class Pairs:
         return len(self._listed)
 
     def measures(self, protocol: str, method: str, source: str, target: str) -> bool:
-        """Whether a cell is measured: a listed one and what gains are measured from, of a method with pairs the hand-written prompt on all
+        """Whether a cell is measured: a listed one and what gains are measured from, of a method with pairs the zero-shot prompt on all
         targets, and the untrained one on those of its pairs. No other row beside the tasks is."""
         if source in CALIBRATION:
             own = self.targets(protocol, method)

@@ -20,7 +20,7 @@ ALL = "all"
 SCRATCH, TEMPLATE = CALIBRATION = (
     "scratch",
     "template",
-)  # rows that every study has beside its tasks: the untuned and the hand-written prompt
+)  # rows that every study has beside its tasks: the untuned and the zero-shot prompt
 
 
 @dataclass(frozen=True)

@@ -79,7 +79,7 @@ def next_cells(
     """The `count` cells to measure next (fewer if fewer are left), the most promising first, from gains (N, N) with NaN where not measured.
 
     possible: (N, N) which cells can be measured at all (all off the diagonal by default). floor: what a target has without any source:
-    0 is the hand-written prompt's gain, -inf nothing. Errors as of `believed`.
+    0 is the zero-shot prompt's gain, -inf nothing. Errors as of `believed`.
     """
     gains = off_diagonal(np.asarray(gains, dtype=np.float64))
     left = np.isnan(gains) & ~np.eye(len(gains), dtype=bool)

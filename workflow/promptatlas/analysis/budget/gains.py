@@ -15,7 +15,7 @@ from promptatlas.analysis.statistics import matrices, scales
 from promptatlas.base.errors import UserError
 from promptatlas.base.messages import one_line, plain
 
-HAND_WRITTEN, BASELINE = "the hand-written prompt", "the baseline"
+HAND_WRITTEN, BASELINE = "the zero-shot prompt", "the baseline"
 
 
 @dataclass(frozen=True)

@@ -19,8 +19,8 @@ from promptatlas.study.study import Study
 
 @dataclass(frozen=True)
 class Measured:
-    """What of one protocol and method is there: gains (N, N) in points over the hand-written prompt on the same target, mean over the
-    seeds that are measured, NaN where none is or where the hand-written prompt is not; wanted, there: (N, N) the pairs that the study has,
+    """What of one protocol and method is there: gains (N, N) in points over the zero-shot prompt on the same target, mean over the
+    seeds that are measured, NaN where none is or where the zero-shot prompt is not; wanted, there: (N, N) the pairs that the study has,
     and those of them that have a score; own: (N, N) the same of tasks and themselves.
     """
 
@@ -88,7 +88,7 @@ def _lines(plan: Plan) -> Iterator[str]:
     if not plan.coming:
         yield f"{told}, that is all"
     elif plan.evenly:
-        yield f"{told}, where {FEWEST} are needed, with the hand-written prompt beside them, to foretell gains; next, spread evenly:"
+        yield f"{told}, where {FEWEST} are needed, with the zero-shot prompt beside them, to foretell gains; next, spread evenly:"
         yield from (f"  {_address(one, cell.source, cell.target)}" for cell in plan.coming)
     else:
         by = f" from similarity ({', '.join(plan.by)}) and gains" if plan.by else ""

@@ -1,7 +1,7 @@
-"""Which sources to train when only k can be: each target is then served by the best of them, or by the hand-written prompt.
+"""Which sources to train when only k can be: each target is then served by the best of them, or by the zero-shot prompt.
 
 This is the p-median problem (Taskonomy's choice of sources under a budget, Zamir et al. 2018), solved exactly as an integer program:
-maximise ``sum x_ij G_ij`` with ``sum_i x_ij <= 1``, ``x_ij <= y_i``, ``sum y_i <= k`` and y binary. The hand-written prompt is what is
+maximise ``sum x_ij G_ij`` with ``sum_i x_ij <= 1``, ``x_ij <= y_i``, ``sum y_i <= k`` and y binary. The zero-shot prompt is what is
 left of the first sum: it gains 0, costs nothing and is always there, so that a gain which is not above 0 is never an option.
 """
 
@@ -17,7 +17,7 @@ from promptatlas.analysis.statistics.scales import seed_mean
 from promptatlas.base.errors import UserError
 from promptatlas.base.rng import named_rng
 
-NONE = -1  # the hand-written prompt
+NONE = -1  # the zero-shot prompt
 RANDOM = 200
 DRAWS = 100
 FINE = 1e3  # the largest gain as the solver sees it, whose absolute gap is 1e-6
@@ -28,7 +28,7 @@ class Served:
     """Sources chosen for N targets.
 
     sources: their indices, ascending; serves: (N,) by target the index of its source, or `NONE`; value: the mean gain over all targets,
-    in the unit of the gains, a target with the hand-written prompt counted as 0.
+    in the unit of the gains, a target with the zero-shot prompt counted as 0.
     """
 
     sources: tuple[int, ...]
@@ -51,7 +51,7 @@ class Judged:
 
 
 def choose_sources(gains: np.ndarray, k: int, itself: bool = False) -> Served:
-    """The at most k sources that serve all targets best, from gains (M, N) over the hand-written prompt; missing (NaN) ones are no option.
+    """The at most k sources that serve all targets best, from gains (M, N) over the zero-shot prompt; missing (NaN) ones are no option.
 
     itself: whether a task's own prompt may serve it; if not, sources and targets are the same tasks, (N, N). A source that would serve
     no target is not chosen. UserError for infinite gains, for k below 0 and for a matrix that is not square where it has to be.
@@ -95,7 +95,7 @@ def curve(gains: np.ndarray, itself: bool = False) -> list[Served]:
 
 
 def served(gains: np.ndarray, sources: np.ndarray) -> Served:
-    """Every target with the best of `sources` (indices) by gains (M, N), or with the hand-written prompt; NaN is no option."""
+    """Every target with the best of `sources` (indices) by gains (M, N), or with the zero-shot prompt; NaN is no option."""
     usable = np.where(gains[sources] > 0, gains[sources], 0.0)
     if not len(sources) or not usable.any():
         return Served((), np.full(gains.shape[1], NONE), 0.0)

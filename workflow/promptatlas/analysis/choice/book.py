@@ -93,7 +93,7 @@ def book(evidences: Sequence[Evidence]) -> pd.DataFrame:
     Evidence of the same methods and shots makes one part of the table; each part has a row per rule and way to count candidates. The
     margin of `try` is chosen for all shots of the same methods at once: counted in standard errors it means the same for each. Of
     candidates that failed or whose truth is missing nothing is counted. Regrets and gains are in points, others are shares;
-    `oracle_share` is the gain as a share of that of the best candidate or, where that is better, the hand-written prompt. low and
+    `oracle_share` is the gain as a share of that of the best candidate or, where that is better, the zero-shot prompt. low and
     high: 95 % by deleting each task in turn, as a target and as a source, with what was fitted kept as it was. margin_left_out: mean over
     targets of the margins that were chosen without each; margin: the one for new data, chosen on all. UserError with fewer than three
     tasks.

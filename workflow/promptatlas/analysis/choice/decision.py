@@ -1,6 +1,6 @@
-"""The decision on one target: use a prompt of another task, keep the hand-written one, or look at more images first.
+"""The decision on one target: use a prompt of another task, keep the zero-shot one, or look at more images first.
 
-A source is used only if it beats the hand-written prompt by a margin, counted in standard errors of the paired difference: the
+A source is used only if it beats the zero-shot prompt by a margin, counted in standard errors of the paired difference: the
 same margin asks for more where there are fewer images. How large it has to be is not decided on the target (see `margin`).
 """
 
@@ -46,7 +46,7 @@ class Decision:
 
     @property
     def chosen(self) -> int | None:
-        """Number of the candidate to use, None for the hand-written prompt."""
+        """Number of the candidate to use, None for the zero-shot prompt."""
         return self.leading if self.verdict == USE else None
 
 

@@ -24,10 +24,10 @@ class Candidate(NamedTuple):
 
 @dataclass(frozen=True)
 class Evidence:
-    """P candidate prompts, used as they are on the same N labelled images of `target`, beside the hand-written prompt.
+    """P candidate prompts, used as they are on the same N labelled images of `target`, beside the zero-shot prompt.
 
     contributions: (P, N), whose mean over images is the score of a candidate on these images (accuracy: 1 where it is right, else
-    0); a row of a candidate that failed is NaN throughout. reference: (N,), the same of the hand-written prompt; untuned: (N,), the same
+    0); a row of a candidate that failed is NaN throughout. reference: (N,), the same of the zero-shot prompt; untuned: (N,), the same
     of an untuned prompt, None where there is none. labels: (N,) class numbers or (N, C) marks.
     draw: the seed that the images were drawn with; shots: how many per class were asked for. None where nobody drew.
     measures: by name (P,), what else is known of the candidates, larger = better; NaN where a measure has no value.
@@ -60,7 +60,7 @@ class Evidence:
         for name, values in self.measures.items():
             self._require(np.shape(values) == (count,), f"measure {name!r} has the shape {np.shape(values)} in place of {(count,)}")
         self._require(len(set(self.candidates)) == count, "a candidate is listed twice; give each prompt once")
-        self._require(bool(np.isfinite(self.reference).all()), "the hand-written prompt has no score on some images")
+        self._require(bool(np.isfinite(self.reference).all()), "the zero-shot prompt has no score on some images")
         there = np.isfinite(self.contributions)
         self._require(bool((there.all(axis=1) | ~there.any(axis=1)).all()), "a candidate has a score on some images only")
 
@@ -75,7 +75,7 @@ class Evidence:
 
     @property
     def differences(self) -> np.ndarray:
-        """(P, N) contributions above those of the hand-written prompt on the same images."""
+        """(P, N) contributions above those of the zero-shot prompt on the same images."""
         return self.contributions - self.reference
 
     def among(self, index: np.ndarray) -> Evidence:

@@ -1,11 +1,11 @@
-"""True gains of candidate prompts over the hand-written one, from a few labelled images: estimates shrunk for the winner's optimism.
+"""True gains of candidate prompts over the zero-shot one, from a few labelled images: estimates shrunk for the winner's optimism.
 
 A candidate's gain on N images is the mean of its paired differences, whose standard error the images give. The apparent best of
 many is the best partly by luck, so gains are drawn towards their middle (empirical Bayes: normal with an unknown
 spread that is integrated over; Efron & Morris 1975, Gelman et al., Bayesian Data Analysis, 5.4). Most prompts harm and few help,
 so that gains lie close together above their median and far apart below it: either half has a spread of its own.
 
-All candidates and the hand-written prompt answer the same images, so their errors are correlated: images that the hand-written prompt
+All candidates and the zero-shot prompt answer the same images, so their errors are correlated: images that the zero-shot prompt
 happens to fail lift all of them. The error of a gain is therefore split into a part of its own and a part that all share
 (the regression of its differences on their mean over candidates, image by image). Only the own part makes a winner: by it gains are
 drawn towards their median, all of a half by the same share. The shared part looks like a mean gain of all candidates, so it is
@@ -30,7 +30,7 @@ REPLICATES, TOGETHER = 2000, 2**22
 
 @dataclass(frozen=True)
 class Gains:
-    """Gains of P candidates over the hand-written prompt as shares (0.04 = 4 points); NaN for those that failed.
+    """Gains of P candidates over the zero-shot prompt as shares (0.04 = 4 points); NaN for those that failed.
 
     observed: (P,) means of paired differences; error: (P,) their standard errors. shrunk, spread: (P,) mean and standard
     deviation of what the true gain may be; low, high: (P,) the interval that holds it with probability 0.95; helps: (P,)

@@ -46,7 +46,7 @@ class Evidences:
         return [one for some in by_method for one in some] + [together(some) for some in joined.values() if several and len(some) > 1]
 
     def of_method(self, method: str) -> Iterator[Evidence]:
-        """Evidence on every target whose hand-written prompt has been measured."""
+        """Evidence on every target whose zero-shot prompt has been measured."""
         for target in self.study.tasks:
             try:
                 tries, task = read_tries(self.study.paths.tries(method, target)), PreparedTask.open(self.study.paths.task_folder(target))
@@ -55,7 +55,7 @@ class Evidences:
                 continue
             truth, close = self._truth(method, target), self._closeness(method, target)
             if HAND_WRITTEN not in tries.places or not np.isfinite(truth.get(HAND_WRITTEN, np.nan)):
-                self.say(f"no choice for {target} by {method}: the hand-written prompt has no score")
+                self.say(f"no choice for {target} by {method}: the zero-shot prompt has no score")
                 continue
             for shots in tries.levels:
                 for draw in tries.draws:

@@ -18,7 +18,7 @@ class Picks:
     """What a rule says of P candidates of one target, with all of them and without those of each of the U - 1 sources: columns.
 
     ranking: (P, U), the largest is taken, NaN for what is no candidate; use: (P, U) whether it is used where it is taken, else the
-    hand-written prompt is kept.
+    zero-shot prompt is kept.
     """
 
     ranking: np.ndarray
@@ -26,7 +26,7 @@ class Picks:
 
     @classmethod
     def always(cls, ranking: np.ndarray, there: np.ndarray) -> Picks:
-        """A rule that never keeps the hand-written prompt. ranking: (P,) or (P, U); there: (P, U) what is a candidate."""
+        """A rule that never keeps the zero-shot prompt. ranking: (P,) or (P, U); there: (P, U) what is a candidate."""
         columns = ranking if ranking.ndim == 2 else ranking[:, None]
         return cls(np.where(there, columns, np.nan), np.ones(there.shape, bool))
 
@@ -39,9 +39,9 @@ def candidates(evidence: Evidence, sources: tuple[str, ...]) -> np.ndarray:
 def scores(choice: Picks, gain: np.ndarray, or_none: bool) -> np.ndarray:
     """(U, 6) of the QUANTITIES for each column of a choice; NaN where there is no candidate.
 
-    gain: (P,) true gains over the hand-written prompt. All but shares in points. A mean over candidates that lead together. regret: the
-    best candidate (`or_none`: or the hand-written prompt where that is better) less the one taken, or less the best of the three that
-    rank highest. harmed: share of choices that lose more than a point; oracle_gain: of the best candidate or the hand-written prompt.
+    gain: (P,) true gains over the zero-shot prompt. All but shares in points. A mean over candidates that lead together. regret: the
+    best candidate (`or_none`: or the zero-shot prompt where that is better) less the one taken, or less the best of the three that
+    rank highest. harmed: share of choices that lose more than a point; oracle_gain: of the best candidate or the zero-shot prompt.
     """
     there = np.isfinite(choice.ranking) & np.isfinite(gain)[:, None]
     ranking = np.where(there, choice.ranking, -np.inf)

@@ -10,7 +10,7 @@ from promptatlas.analysis.pairs.images import WeightedImages
 from promptatlas.study.protocols import SCRATCH
 
 PAIR, OWN = "pair", "own"  # kinds of rows
-HAND, UNTUNED = "", "untuned_"  # how columns of the table begin that compare with the hand-written and with the untuned prompt
+HAND, UNTUNED = "", "untuned_"  # how columns of the table begin that compare with the zero-shot and with the untuned prompt
 IMAGES, BOTH = "images", "images and seeds"  # what intervals count
 
 
@@ -18,8 +18,8 @@ IMAGES, BOTH = "images", "images and seeds"  # what intervals count
 class Column:
     """K sources, S seeds and N test images of one target in one protocol and method.
 
-    scores: (K, S) of 0..1, NaN where there is none; zero_shot: the hand-written prompt's; right: (K, S, N) bool, reference: (N,) that of
-    the hand-written prompt; images: how they count; these are None where nothing is known of single images. answered: (K,) of which sources
+    scores: (K, S) of 0..1, NaN where there is none; zero_shot: the zero-shot prompt's; right: (K, S, N) bool, reference: (N,) that of
+    the zero-shot prompt; images: how they count; these are None where nothing is known of single images. answered: (K,) of which sources
     all measured seeds have right answers. tasks: names of sources that are tasks; others are rows beside them. reasons: (K,) what a source
     lacks, in words, "" if nothing. seeds: their numbers, where these are not 1 to S.
     """

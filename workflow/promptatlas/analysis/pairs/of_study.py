@@ -98,7 +98,7 @@ class _Reader:
                 reasons[place] = _joined(reasons[place], wrong)
             reference = None if hand is None else self._answers(TEMPLATE, hand)
             if isinstance(reference, str):
-                told, reference = f"the hand-written prompt: {reference}", None
+                told, reference = f"the zero-shot prompt: {reference}", None
             about |= {"images": self.images, "right": right, "reference": reference}
         return Column(
             protocol, method, target, self.metric, self.n_test, self.sources, frozenset(self.study.tasks), scores, answered=answered,
@@ -123,7 +123,7 @@ class _Reader:
         if hand is not None:
             return ""
         why = next(filter(None, (self.failed.get((TEMPLATE, seed), "") for seed in self.seeds)), "")
-        return "the hand-written prompt " + (f"failed: {why}" if why else "is not measured")
+        return "the zero-shot prompt " + (f"failed: {why}" if why else "is not measured")
 
     def _answers(self, source: str, seed: int) -> np.ndarray | str:
         """Which images were answered right, (N,) bool, or why that is not known."""

@@ -16,11 +16,11 @@ NAMED = ["source", "target", "gain", "low", "high", "p_adjusted"]
 def short(table: pd.DataFrame) -> list[dict[str, Any]]:
     """One record per protocol and method, of pairs of different tasks.
 
-    n_pairs: rows; n_tested: of these with an interval; helps, hurts: separable from the hand-written prompt, above and below it, all
+    n_pairs: rows; n_tested: of these with an interval; helps, hurts: separable from the zero-shot prompt, above and below it, all
     tested pairs allowed for; interval_above, interval_below, interval_holds_0: by each pair's own 95 % interval, of which 1 in 40 lies
     above 0 by luck where no prompt helps; untuned_: the same against the untuned prompt; counts_seeds: whether intervals count seeds;
     best_set_median: sources not separable from the best, median over targets. helping: those of interval_above whose gain is above 0 in
-    every seed over the hand-written prompt, the largest low first, at most `MOST` of `n_helping`. reasons: why the others have no interval,
+    every seed over the zero-shot prompt, the largest low first, at most `MOST` of `n_helping`. reasons: why the others have no interval,
     with how many.
     """
     rows = table[table["kind"] == PAIR]

@@ -1,7 +1,7 @@
 """How often a prompt of another task helps. The one place that counts; README, page, notebook and summary.json take it from here.
 
 A pair helps where its score beats the target's zero-shot score and the untuned prompt (row `scratch`) in every seed: a mean over
-seeds forgives a seed that hurts, and where the untuned prompt already beats the hand-written one no source has helped.
+seeds forgives a seed that hurts, and where the untuned prompt already beats the zero-shot one no source has helped.
 """
 
 from __future__ import annotations

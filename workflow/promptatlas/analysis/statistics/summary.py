@@ -118,7 +118,7 @@ def cautions(
 
 
 def template_scores(transfer: pd.DataFrame) -> pd.Series:
-    """By target the score of the hand-written prompt, which has no seed."""
+    """By target the score of the zero-shot prompt, which has no seed."""
     return transfer[transfer["source"] == "template"].drop_duplicates("target").set_index("target")["score"]
 
 

@@ -21,6 +21,7 @@ Sentence = list[Part]
 SHOWN = 3  # pairs
 MOST_NAMES = 6  # tasks
 CLEAR = 0.05
+MEANINGS = {ZERO_SHOT: "the hand-written prompt", UNTUNED_PROMPT: "as training starts"}  # for who meets these words for the first time
 
 
 @dataclass(frozen=True)
@@ -41,8 +42,8 @@ def topics(summary: Mapping[str, Any], protocol: str, method: str, names: Names)
     one = next(one for one in verdict["by_method"] if (one["protocol"], one["method"]) == (protocol, method))
     told = {
         "Which pairs help" if one["baselines"] else "Highest scores": [_helping(one, summary, names), _named(one, verdict, names)],
-        "How sure that is": [_sure(one), _repeats(one)],
-        "What nothing helps": [_unhelped(one, summary, names)],
+        "How sure that is": [_sure(one), _without(one, summary), _repeats(one)],
+        "Not helped": [_unhelped(one, summary, names)],
         "What explains it": [_explained(one, summary, names)],
         "Which method" if names.study else "Which matrix": [_best_method(one, summary, names)],
         "What next": [_next(one, summary, names)],
@@ -69,8 +70,14 @@ def _seeds(one: Mapping[str, Any]) -> str:
 
 
 def _against(one: Mapping[str, Any], names: Names) -> str:
-    told = [names.baseline(one["protocol"], baseline) for baseline in one["baselines"]]
+    told = [names.baseline(one["protocol"], baseline) + _meaning(one["protocol"], baseline) for baseline in one["baselines"]]
     return told[0] if len(told) == 1 else f"both {' and '.join(told)}"
+
+
+def _meaning(protocol: str, baseline: str) -> str:
+    if baseline not in MEANINGS:
+        return ""
+    return " (tuned as long)" if baseline == UNTUNED_PROMPT and PROTOCOLS[protocol].tunes else f" ({MEANINGS[baseline]})"
 
 
 def _helping(one: Mapping[str, Any], summary: Mapping[str, Any], names: Names) -> Sentence:
@@ -86,8 +93,24 @@ def _helping(one: Mapping[str, Any], summary: Mapping[str, Any], names: Names) -
     if not helping:
         return [f"{method}: no source helps another task{_so_far(summary)}. None {of} {beats}."]
     link = {"text": f"{helping:,} {of}", "section": "matrix"}
-    verb = "helps" if helping == 1 else "help"
-    return [f"{method}: ", link, f" {verb}: {_subject(names)} {beats}."]
+    beats = f"{_subject(names)} {beats}; {_beyond_doubt(one)}."
+    if one["n_seeds"] == 1:  # too little to speak of help
+        return [f"{method}: in ", link, f" {beats}"]
+    return [f"{method}: ", link, f" {'helps' if helping == 1 else 'help'}: {beats}"]
+
+
+def _beyond_doubt(one: Mapping[str, Any]) -> str:
+    """How many of those that help do so beyond doubt, beside how many there are."""
+    helping, sure = one["n_helping"], one["n_clear"]
+    if not one["n_tested"]:
+        return "whether that is luck is not tested"
+    if helping == 1:
+        return "that is beyond doubt" if sure else "that is not beyond doubt"
+    return (
+        f"{f'{sure:,}' if sure < helping else 'all'} of them {'is' if sure == 1 else 'are'} beyond doubt"
+        if sure
+        else "none of them is beyond doubt"
+    )
 
 
 def _subject(names: Names) -> str:
@@ -115,7 +138,7 @@ def _named(one: Mapping[str, Any], verdict: Mapping[str, Any], names: Names) -> 
     if not shown:
         return []
     several = len({row["baseline"] for row in shown}) > 1
-    words = ["Surest is " if len(shown) == 1 else "Surest are "]
+    words = [f"{'Surest' if one['n_clear'] or not one['n_tested'] else 'Least in doubt'} {'is' if len(shown) == 1 else 'are'} "]
     for place, row in enumerate(shown):
         over = f" over {names.baseline(one['protocol'], row['baseline'])}" if several else ""
         words += [_joint(place, len(shown)), _over(_pair(one, row, names), row, names), f" ({_gain(row, verdict['unit'])}{over})"]
@@ -165,6 +188,20 @@ def _sure(one: Mapping[str, Any]) -> Sentence:
         beyond = f"{one['n_clear']:,} {of} {'is' if one['n_clear'] == 1 else 'are'}" if several else f"{of} is"
         found = f"{beyond} beyond doubt (adjusted p below .05)"
     return [f"Some pairs look good by luck. Allowing for the number of pairs, {found}.{seeds}"]
+
+
+def _without(one: Mapping[str, Any], summary: Mapping[str, Any]) -> Sentence:
+    """How many pairs have no interval, so that they are not tested, and why."""
+    found = next(
+        (each for each in summary.get("pairs", ()) if (each["protocol"], each["method"]) == (one["protocol"], one["method"])), None
+    )
+    if found is None or not one["n_tested"] or not found["reasons"]:
+        return []
+    reasons = found["reasons"]
+    count = sum(each["n_pairs"] for each in reasons)
+    others = f" (and {counted(len(reasons) - 1, 'other reason')})" if len(reasons) > 1 else ""
+    return [f"{count:,} of {counted(found['n_pairs'], 'pair')} {'has' if count == 1 else 'have'} no interval and could not be tested: "
+            f"{reasons[0]['reason']}{others}."]  # fmt: skip
 
 
 def _unhelped(one: Mapping[str, Any], summary: Mapping[str, Any], names: Names) -> Sentence:
@@ -284,4 +321,4 @@ def _next(one: Mapping[str, Any], summary: Mapping[str, Any], names: Names) -> S
                 "measured stays."]  # fmt: skip
     if PROTOCOLS[one["protocol"]].tunes:
         return ["For a task of your own, “promptatlas recommend --tune 3” tunes from the sources that promise most."]
-    return ["For a task of your own, “promptatlas recommend” says which prompt to use, or to keep the hand-written one."]
+    return ["For a task of your own, “promptatlas recommend” says which prompt to use, or to keep the zero-shot one."]

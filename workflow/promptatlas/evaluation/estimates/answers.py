@@ -82,11 +82,11 @@ def est_nuclear(observed: Observed) -> float:
 
 
 @estimator(
-    "est_agree_hand", "agreement with the hand-written prompt", formula="1 − mean JS(p, p_hand)", source="Lin, IEEE Trans. IT 1991",
+    "est_agree_hand", "agreement with the zero-shot prompt", formula="1 − mean JS(p, p_hand)", source="Lin, IEEE Trans. IT 1991",
     needs=["hand_written"],
 )  # fmt: skip
 def est_agree_hand(observed: Observed) -> float:
-    """how close the answers are to those of the hand-written prompt"""
+    """how close the answers are to those of the zero-shot prompt"""
     return agreement(softmax(observed.logits), softmax(observed.given("hand_written")))
 
 

@@ -27,7 +27,7 @@ class Observed:
 
     logits: (N, C) scaled cosines under the prompt; labels: class numbers (N,) or marks (N, C) of 0 and 1; features: image features
     (N, D) under a prompt that changes them. source_probabilities: (N, S) of the prompt over the S classes that it was trained on.
-    hand_written: logits (N, C) of the target's hand-written prompt; majority: (N, C) mean probabilities of all prompts that are compared.
+    hand_written: logits (N, C) of the target's zero-shot prompt; majority: (N, C) mean probabilities of all prompts that are compared.
     delta: (V,) what tuning on the source changed in the prompt's numbers; gradient: (V,) of the target's mean loss at the start of that
     tuning. validation: the score of the prompt on its own source's validation images.
     """
@@ -65,7 +65,7 @@ class Observed:
 NEEDS = {
     "labels": "labels are",
     "source_probabilities": "probabilities of the source's classes are",
-    "hand_written": "answers of the hand-written prompt are",
+    "hand_written": "answers of the zero-shot prompt are",
     "majority": "answers of the other prompts are",
     "delta": "the prompt's start is",
     "gradient": "the gradient at the prompts' start is",

@@ -28,13 +28,12 @@ function cautions(source, target) {
 // Of a task of which nothing else is said, the line about shared images says it.
 const onlyShares = notes => /^shares [^;]*$/.test(notes);
 
-// Notes as people read them: tasks by their titles, what is to be typed in quotation marks.
-const notesInWords = notes =>
-  notes.replace(/\bwith (\S+?)(?=[ ,;]|$)/g, (whole, name) => (isTask(name) ? `with \u201c${title(name)}\u201d` : whole)).replace(/`(.*?)`/g, "\u201c$1\u201d");
+// Notes as people read them: tasks by their titles.
+const namesInWords = notes => notes.replace(/\bwith (\S+?)(?=[ ,;]|$)/g, (whole, name) => (isTask(name) ? `with \u201c${title(name)}\u201d` : whole));
 
 // A line at the top of the page for each kind of caution, with the tasks it is about.
 function drawCautions() {
-  const named = names => list(names.slice(0, 5)) + (names.length > 5 ? ` and ${names.length - 5} more` : "");
+  const named = names => (names.length > 5 ? `${names.slice(0, 5).join(", ")} and ${names.length - 5} more` : list(names));
   const pairs = [...new Set((SUMMARY.shared_images || []).map(one => [one.source, one.target].sort().map(title).join(" with ")))];
   const odd = (SUMMARY.odd_data || []).filter(one => !onlyShares(one.notes)).map(one => title(one.task));
   const below = (SUMMARY.largest_class || []).filter(one => one.none_above);
@@ -42,9 +41,10 @@ function drawCautions() {
   const more = () => element("a", {href: "#odd"}, "More");
   const firstOf = some => some.slice(0, 5).join("; ") + (some.length > 5 ? `; and ${some.length - 5} more` : "");
   const lines = [
-    below.length &&
-      `No prompt scores more than always answering the largest class does: ${named(below.map(one => `${title(one.task)} (${percent(one.score, 1)})`))}.` +
-        (remedy ? ` ${remedy.replace(/`(.*?)`/g, "\u201c$1\u201d")}.` : ""),
+    below.length && [
+      `No prompt scores more than always answering the largest class does: ${named(below.map(one => `${title(one.task)} (${percent(one.score, 1)})`))}.`,
+      ...(remedy ? [" ", withCode(remedy), "."] : []),
+    ],
     pairs.length && [`Tasks that share images, whose cells have a dot: ${firstOf(pairs)}. `, more()],
     odd.length && [`Data that need a look: ${named(odd)}. `, more()],
   ];

@@ -1,5 +1,5 @@
 """What the page tells of a cell beside its scores: its classes, what it confuses with what, on which test images it differs from the
-hand-written prompt, and which files it is and was computed from.
+zero-shot prompt, and which files it is and was computed from.
 
 Everything is counted over the seeds of a cell, from what cell files hold; which class an image is of comes from prepared tasks.
 """
@@ -75,7 +75,7 @@ def told(given: Gathered, labels: Mapping[str, np.ndarray], shown: Mapping[str, 
     * classes: scores in per mille, mean over seeds, null without test images; seeds: how many;
     * confused: [own class, class given, how often in all seeds], most frequent first, and `rest`, how many further answers are wrong,
       where test images are known;
-    * images: test images, mean over seeds, that only the hand-written prompt gets right, only this one, and neither;
+    * images: test images, mean over seeds, that only the zero-shot prompt gets right, only this one, and neither;
     * right: of the `shown` test images in how many seeds each is answered right; given: what each is most often answered with;
     * marks: by seed the first digits of the fingerprint and of the hash of the prompt.
 

@@ -46,21 +46,21 @@ function testImages(cells, source, target) {
   const [lost, won, neither] = own.images;
   const several = Object.keys(matrix().seeds).length > 1 ? `, mean over ${state.seeds ? "all " : ""}seeds` : "";
   const words =
-    `Of ${TASKS[target].n_test} test images${several}: ${show(lost, several ? 1 : 0)} right with the hand-written prompt only, ` +
+    `Of ${TASKS[target].n_test} test images${several}: ${show(lost, several ? 1 : 0)} right with the zero-shot prompt only, ` +
     `${show(won, several ? 1 : 0)} with this prompt only, ${show(neither, several ? 1 : 0)} with neither.`;
   const hand = ((cells.template || {})[target] || {}).right;
   const kinds = own.right && hand && imagesOf(target) ? shownImages(own, hand, imagesOf(target).tested, target) : [];
   return [element("h4", {}, "Test images that are answered wrong"), element("p", {}, words), ...kinds];
 }
 
-// Test images of the page by who answers them right: in most seeds, or as the hand-written prompt in all.
+// Test images of the page by who answers them right: in most seeds, or as the zero-shot prompt in all.
 function shownImages(own, hand, tested, target) {
   const seeds = Math.max(...hand, ...own.right, 1);
   const right = index => own.right[index] > seeds / 2;
   const before = index => hand[index] > seeds / 2;
   const kinds = [
-    ["Wrong now, right with the hand-written prompt", index => !right(index) && before(index)],
-    ["Right now, wrong with the hand-written prompt", index => right(index) && !before(index)],
+    ["Wrong now, right with the zero-shot prompt", index => !right(index) && before(index)],
+    ["Right now, wrong with the zero-shot prompt", index => right(index) && !before(index)],
     ["Wrong with both", index => !right(index) && !before(index)],
   ];
   const shown = kinds

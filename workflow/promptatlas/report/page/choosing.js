@@ -1,7 +1,7 @@
-// Which prompt for the chosen target: sources of all methods in order, or keep the hand-written prompt; and what each similarity would pick.
+// Which prompt for the chosen target: sources of all methods in order, or keep the zero-shot prompt; and what each similarity would pick.
 
 const FILE = ["method", "source", "seed", "expected", "expectedLow", "expectedHigh", "chance"];
-const HAND_WRITTEN = "hand-written prompt";
+const ZERO_SHOT_PROMPT = "zero-shot prompt";
 const MOST_LINES = 12;
 
 function drawChoosing() {
@@ -64,7 +64,7 @@ function decisionWords({decision, files}, lines) {
   const alike = lines.filter(one => one !== leader && Math.abs(one.expected - leader.expected) < 1e-9);
   const ties = alike.length ? ` ${list(alike.map(promptWords))} ${alike.length === 1 ? "does" : "do"} just as well.` : "";
   const seed = oneSeed() ? "" : `, seed ${leader.seed}`;
-  const expected = `expected to gain ${expectedText(leader)} points over the hand-written prompt on other images`;
+  const expected = `expected to gain ${expectedText(leader)} points over zero-shot on other images`;
   const doubt = leader.expectedLow <= 0 ? ", which may be nothing" : "";
   const anew = isNumber(leader.low) && !oneSeed() ? ` Trained anew, such a prompt gains ${signed(leader.gain)}${rangeOf(leader.low, leader.high)} ${gainWords()}.` : "";
   if (verdict === "use")
@@ -72,11 +72,11 @@ function decisionWords({decision, files}, lines) {
       ? `Use the prompt of ${promptWords(leader)}${seed}: it is ${expected}${doubt}.${ties}${anew}`
       : `No other task is needed: ${promptWords(leader)}${seed}, is ${expected}${doubt}.${ties}${anew}`;
   if (verdict === "too_few")
-    return `Keep the ${HAND_WRITTEN} until more test images tell: the prompt of ${promptWords(leader)}${seed}, which leads, is ${expected}, which may be nothing.${ties}`;
-  return `Keep the ${HAND_WRITTEN}: none is surely better. ${promptWords(leader)}${seed}, which leads, is ${expected}.${ties}`;
+    return `Keep the ${ZERO_SHOT_PROMPT} until more test images tell: the prompt of ${promptWords(leader)}${seed}, which leads, is ${expected}, which may be nothing.${ties}`;
+  return `Keep the ${ZERO_SHOT_PROMPT}: none is surely better. ${promptWords(leader)}${seed}, which leads, is ${expected}.${ties}`;
 }
 
-const THIS_PROMPT = "this prompt, points over hand-written";
+const THIS_PROMPT = "this prompt, points over zero-shot";
 
 function choosingTable({decision, sources}, lines, judged) {
   const kept = judged && (!decision || decision[0] !== "use");
@@ -95,7 +95,7 @@ function choosingTable({decision, sources}, lines, judged) {
     [judged ? such : `mean, ${lineUnit()}`, gained],
   ];
   const rows = lines.map((one, place) => columns.map(column => column[1](one, place)));
-  const keep = {"": "", source: element("strong", {}, `keep the ${HAND_WRITTEN}`), [THIS_PROMPT]: "0", [such]: exact(gainText(keptGain(state.ranked)), keptGain(state.ranked))};
+  const keep = {"": "", source: element("strong", {}, `keep the ${ZERO_SHOT_PROMPT}`), [THIS_PROMPT]: "0", [such]: exact(gainText(keptGain(state.ranked)), keptGain(state.ranked))};
   if (kept) rows.unshift(columns.map(([head]) => keep[head] ?? "\u2013"));
   const numeric = columns.map((column, place) => (/points|chance|mean/.test(column[0]) ? place : -1));
   return table(columns.map(column => column[0]), rows, numeric, choosingCaption(lines.length, sources, judged, several));
@@ -105,14 +105,14 @@ function choosingCaption(shown, sources, judged, several) {
   const count = shown < sources ? `The first ${shown} of ${sources}. ` : "";
   if (!judged) return `${count}Sources of ${DATA.methods.length > 1 ? `all ${SOURCES_OF}` : "other tasks"}${oneChosen() ? "" : `, by their mean over ${state.seeds ? seedWords(listed(state.seeds)) : "seeds"}`}.`;
   return (
-    `${count}This prompt: what the source\u2019s best prompt file is expected to gain over the hand-written prompt on other images, shrunk, as the apparent best of many is so partly by luck, with its 95\u202f% interval. Chance: that one of the source\u2019s prompts is the best of all on this target. ` +
+    `${count}This prompt: what the source\u2019s best prompt file is expected to gain over zero-shot on other images, shrunk, as the apparent best of many is so partly by luck, with its 95\u202f% interval. Chance: that one of the source\u2019s prompts is the best of all on this target. ` +
     `Such prompts: mean over seeds${several ? ", over what is chosen above, with an interval that counts images and seeds: what to expect of a prompt trained anew" : ""}.`
   );
 }
 
 const chanceText = chance => (isNumber(chance) ? (chance < 0.005 ? "< 1\u202f%" : percent(chance)) : "\u2013");
 
-// What each similarity would have picked for this target, by the shown method, beside the best source and the hand-written prompt.
+// What each similarity would have picked for this target, by the shown method, beside the best source and the zero-shot prompt.
 function pickedBySimilarity() {
   const target = state.ranked;
   const known = targetSources(target).filter(one => one.method === state.method && isTask(one.source) && isNumber(one.gain));
@@ -128,7 +128,7 @@ function pickedBySimilarity() {
   const firsts = known.filter(one => best - one.gain < ALIKE).map(one => one.source);
   const rows = [
     {by: element("strong", {}, "the best source, known afterwards"), sources: firsts, gain: best},
-    ...(isNumber(kept) ? [{by: element("strong", {}, `keep the ${HAND_WRITTEN}`), sources: [], gain: kept}] : []),
+    ...(isNumber(kept) ? [{by: element("strong", {}, `keep the ${ZERO_SHOT_PROMPT}`), sources: [], gain: kept}] : []),
     ...picks,
   ];
   const link = source => linked({text: title(source), choose: {protocol: state.protocol, method: state.method, source, target}});
@@ -138,7 +138,7 @@ function pickedBySimilarity() {
     ["source", one => element("span", {}, names(one.sources))],
     [gainWords(), one => exact(gainText(one.gain), one.gain)],
     ["against the best source", one => exact(gainText(one.gain - best), one.gain - best)],
-    ...(isNumber(kept) ? [[`against the ${HAND_WRITTEN}`, one => exact(gainText(one.gain - kept), one.gain - kept)]] : []),
+    ...(isNumber(kept) ? [[`against the ${ZERO_SHOT_PROMPT}`, one => exact(gainText(one.gain - kept), one.gain - kept)]] : []),
   ];
   return [
     element("h3", {}, `What each similarity would have picked for ${title(target)}`),

@@ -7,7 +7,7 @@ function drawCompare() {
   const select = document.getElementById("choose-compare");
   const known = comparisons(state);
   select.replaceChildren(
-    ...[["", "nothing"], ...known, ["file", ANOTHER]].map(([value, words]) => element("option", {value}, words)),
+    ...[["", "nothing else"], ...known, ["file", ANOTHER]].map(([value, words]) => element("option", {value}, words)),
   );
   select.value = state.compare || "";
   if (!state.compare) {

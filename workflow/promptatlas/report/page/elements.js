@@ -9,12 +9,18 @@ function element(tag, attributes = {}, ...children) {
     if (name.startsWith("on")) node.addEventListener(name.slice(2), one);
     else if (one !== null && one !== undefined && one !== false) node.setAttribute(name, one === true ? "" : one);
   }
-  node.append(...children.flat().filter(child => child !== null && child !== undefined));
+  node.append(...children.flat(2).filter(child => child !== null && child !== undefined).map(child => (svg ? child : unparted(child))));
   return node;
 }
 
 const fill = (id, ...children) =>
-  document.getElementById(id).replaceChildren(...children.flat().filter(one => one !== null));
+  document.getElementById(id).replaceChildren(...children.flat(2).filter(one => one !== null).map(unparted));
+
+// Text whose numbers are not parted from their % at the end of a line.
+const unparted = child => (typeof child === "string" ? child.replace(/(\d) %/g, "$1\u202f%") : child);
+
+// A sentence, in which what is to be typed stands between `, as nodes and text.
+const withCode = sentence => sentence.split(/`([^`]+)`/).map((part, place) => (place % 2 ? element("code", {}, part) : part));
 
 // A section that has nothing to show disappears together with its entry in the navigation.
 function hide(section, hidden) {

@@ -145,11 +145,8 @@ function drawCompared() {
   );
 }
 
-// Words to type stand in quotes, as text has no marks of code.
-const unmarked = sentence => sentence.replace(/`(.*?)`/g, "\u201c$1\u201d");
-
 function drawRead() {
-  fill("read-words", element("ul", {}, SUMMARY.notes.map(note => element("li", {}, unmarked(note)))));
+  fill("read-words", element("ul", {}, SUMMARY.notes.map(note => element("li", {}, withCode(note)))));
   const left = Object.entries(SUMMARY.scales_left_out);
   fill(
     "scales",
@@ -162,7 +159,7 @@ function drawRead() {
           "div",
           {class: "words"},
           para("Scales that these scores do not have:"),
-          element("ul", {}, left.map(([name, why]) => element("li", {}, element("code", {}, name), `: ${unmarked(why)}.`))),
+          element("ul", {}, left.map(([name, why]) => element("li", {}, element("code", {}, name), ": ", withCode(why), "."))),
         )
       : null,
   );

@@ -13,10 +13,24 @@ from jinja2 import Environment, FileSystemLoader, StrictUndefined
 from markupsafe import Markup
 
 FOLDER = Path(__file__).parent
-ENVIRONMENT = Environment(
-    loader=FileSystemLoader(FOLDER / "templates"), autoescape=True, undefined=StrictUndefined, trim_blocks=True, lstrip_blocks=True
-)
 BLOCK = 'type="application/json" id="{}">'  # what is before the data of that name, in which `embedded` leaves no <
+
+
+def unparted(value: Any) -> Any:
+    """Text whose numbers are not parted from their % at the end of a line; anything else as it is."""
+    return re.sub(r"(\d) %", "\\1\u202f%", value) if type(value) is str else value
+
+
+def coded(sentence: str) -> Markup:
+    """A sentence in which what is to be typed stands between `, as HTML."""
+    return render("coded.html", parts=re.split(r"`([^`]+)`", sentence))
+
+
+ENVIRONMENT = Environment(
+    loader=FileSystemLoader(FOLDER / "templates"), autoescape=True, undefined=StrictUndefined, trim_blocks=True, lstrip_blocks=True,
+    finalize=unparted,
+)  # fmt: skip
+ENVIRONMENT.filters["coded"] = coded
 
 
 @dataclass(frozen=True)

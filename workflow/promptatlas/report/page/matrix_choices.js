@@ -1,6 +1,6 @@
 // What the matrix is read by: over which baseline, of which seeds; and what helps in a large one: search, folding, zoom.
 
-const BASELINE_TITLES = {zero_shot: "the hand-written prompt", own: "the own prompt", average: "the average source"};
+const BASELINE_TITLES = {zero_shot: "zero-shot", own: "the own prompt", average: "the average source"};
 const baselineTitle = name => BASELINE_TITLES[name] || (tuned() ? "an untrained start" : "the untuned prompt");
 
 selection("choose-baseline", "baseline", () => baselinesOf(state).map(name => [name, baselineTitle(name)]), ["protocol", "method"]);

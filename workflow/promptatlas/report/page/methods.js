@@ -87,7 +87,7 @@ function gainPlot(base) {
     rows,
     -edge(-Math.min(...every)),
     edge(Math.max(...every)),
-    "points over zero-shot, with interval; small dots are tasks",
+    `points over zero-shot${rows.some(row => isNumber(row.low)) ? ", with interval" : ""}; small dots are tasks`,
   );
 }
 

@@ -52,6 +52,14 @@ function intervalCounts() {
   return {above, around, below: known.length - around - above, all: known.length};
 }
 
+const helpAndHurt = (helps, hurts) => (helps + hurts ? `${helps} help and ${hurts} hurt` : "none helps or hurts");
+
+// Why pairs have no interval.
+const untestedWords = ({n_pairs, reasons}) => {
+  const count = reasons.reduce((sum, one) => sum + one.n_pairs, 0);
+  return count ? `; ${count} of ${n_pairs} have none (${reasons[0].reason}${reasons.length > 1 ? ", or another reason" : ""})` : "";
+};
+
 // How many pairs of the shown matrix are clear.
 function pairsWords() {
   const one = (SUMMARY.pairs || []).find(here);
@@ -60,9 +68,9 @@ function pairsWords() {
   const begin = {zero_shot: "", untuned: "untuned_"}[state.baseline];
   return (
     ` A ring marks cells that may be no different from ${baselineWords()}, as their 95\u202f% interval ` +
-    `(by ${one.counts_seeds ? "images and seeds" : "images"}) holds 0: ${around} of the ${all} pairs that have an interval. ` +
+    `(by ${one.counts_seeds ? "images and seeds" : "images"}) holds 0: ${around} of the ${all} pairs that have an interval${untestedWords(one)}. ` +
     (begin === undefined
       ? `Of the others ${above} ${above === 1 ? "is" : "are"} above it and ${below} below.`
-      : `Of all pairs, allowing for their number, ${one[`${begin}helps`]} help and ${one[`${begin}hurts`]} hurt clearly.`)
+      : `Allowing for the number of pairs, ${helpAndHurt(one[`${begin}helps`], one[`${begin}hurts`])} beyond doubt.`)
   );
 }

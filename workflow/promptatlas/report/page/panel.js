@@ -127,7 +127,7 @@ function cellFailures(failed) {
     element("h4", {}, "Why it failed"),
     ...reasons.map(reason => {
       const seeds = failed.filter(one => one[1] === reason).map(one => one[0]);
-      return element("p", {class: "warning"}, `Seed ${seeds.join(", ")}: ${reason}`);
+      return element("p", {class: "warning"}, `Seed ${seeds.join(", ")}: `, withCode(reason));
     }),
   ];
 }

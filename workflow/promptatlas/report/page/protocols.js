@@ -23,7 +23,7 @@ function protocolTitle(protocol) {
 // What was done for one cell, as part of a sentence.
 function howMade(source, target) {
   if (source === "largest_class") return "the class of most test images is the answer to every image";
-  if (source === "template") return "hand-written prompt, nothing tuned";
+  if (source === "template") return "zero-shot prompt, nothing tuned";
   if (!tuned()) return "prompt applied unchanged";
   if (source === "scratch") return `untrained prompt ${onTarget(state.method)}`;
   return source === target ? ownPrompt() + bothBudgets() : `starts from the source\u2019s prompt, ${onTarget(state.method)}`;
@@ -214,7 +214,7 @@ function heldOutWords(scores, target) {
   return isNumber(score) && isNumber(zero) ? `A source that is chosen by the mean of the other seeds gains ${gainText(score - 100 * zero)} points over zero-shot here in the seed left out.` : "";
 }
 
-// What keeping the hand-written prompt gains over what is chosen, mean over the chosen seeds.
+// What keeping the zero-shot prompt gains over what is chosen, mean over the chosen seeds.
 function keptGain(target) {
   const {zero_shot: zero} = matrix();
   const over = chosenSeeds(state).map(seed => baseOf(matrix(), seed, state.baseline)[TASKS[target].index]).filter(isNumber);

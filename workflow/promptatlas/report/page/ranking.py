@@ -15,7 +15,7 @@ COLUMNS = ("prompt_seed", "prompt_gain", "prompt_low", "prompt_high", "chance_be
 def files(pairs: pd.DataFrame | None) -> dict[str, dict[str, Any]]:
     """By protocol and target, from the table `pairs`; nothing where there is none, or it is of an earlier version.
 
-    files: [method, source, and of its best prompt file the seed, the expected gain over the hand-written prompt in points, low, high, and
+    files: [method, source, and of its best prompt file the seed, the expected gain over the zero-shot prompt in points, low, high, and
     the chance that one of the source's files is the best], the largest expected gain first; decision: with the method and source that
     lead on the test images, null where there is none; reason: why no file is judged.
     """

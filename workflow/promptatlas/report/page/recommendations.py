@@ -31,7 +31,7 @@ def _all(answers: Mapping[str, Mapping[str, Any]]) -> Any:
         )
         for target, told in answers.items()
     ]  # fmt: skip
-    return table(("target", "verdict", "leading prompt", "hand-written", "gain", "low", "high", "images"), rows, {3, 4, 5, 6, 7})
+    return table(("target", "verdict", "leading prompt", "zero-shot", "gain", "low", "high", "images"), rows, {3, 4, 5, 6, 7})
 
 
 def _one(told: Mapping[str, Any]) -> dict[str, Any]:

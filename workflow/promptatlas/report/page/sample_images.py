@@ -28,7 +28,7 @@ TRAINING, TEST = "train", "test"
 def disputed(cells: Iterable[CellFacts], hand: Iterable[CellFacts], labels: np.ndarray, count: int, name: str) -> np.ndarray:
     """Rows of at most `count` test images, labels (N,), about which prompts disagree.
 
-    Of those that the hand-written prompt gets right and of those that it gets wrong half each, the ones that nearest to half of the
+    Of those that the zero-shot prompt gets right and of those that it gets wrong half each, the ones that nearest to half of the
     cells get right, of no class more than of others; among equals the lot decides, in the stream of the task's name.
     """
     right, reference = (_right(some, len(labels)) for some in (cells, hand))

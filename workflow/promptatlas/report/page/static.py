@@ -100,18 +100,13 @@ def _cautions(summary: Mapping, titles: Mapping[str, str]) -> list[str]:
     pairs = dict.fromkeys(frozenset((one["source"], one["target"])) for one in summary.get("shared_images", ()))
     lines = {
         "No prompt scores more than always answering the largest class does": [
-            f"{titles[one['task']]} ({'; '.join([percent(one['score']) + ' %', *_plain(one['remedy'])])})" for one in below
+            f"{titles[one['task']]} ({'; '.join([percent(one['score']) + ' %', *filter(None, [one['remedy']])])})" for one in below
         ],
         "Tasks that share images": [" and ".join(sorted(titles[name] for name in pair)) for pair in pairs],
         "Data that need a look": [titles[one["task"]] for one in summary.get("odd_data", ())],
     }  # fmt: skip
     more = {what: f" and {len(which) - FEW} more" if len(which) > FEW else "" for what, which in lines.items()}
     return [f"{what}: {', '.join(which[:FEW])}{more[what]}." for what, which in lines.items() if which]
-
-
-def _plain(remedy: str) -> list[str]:
-    """What helps, if anything does, without the marks of code."""
-    return [remedy.replace("`", "")] if remedy else []
 
 
 def largest_classes(summary: Mapping) -> dict[str, float]:

@@ -6,11 +6,17 @@ function drawHeader() {
   fill(
     "lead",
     `Study \u201c${DATA.study}\u201d: prompts trained by ${methods} on each of ${measuredTasks()} tasks, for a frozen CLIP (${list(DATA.backbones)}), ${list(DATA.protocols.map(usedHow))}. ` +
-      `${SUMMARY.n_cells.toLocaleString("en")} measured cell${SUMMARY.n_cells === 1 ? "" : "s"}, ${SUMMARY.seeds.length} seed${SUMMARY.seeds.length === 1 ? "" : "s"}, ${perClass(SUMMARY.shots)}.` +
+      `${cellsWords()}, ${SUMMARY.seeds.length} seed${SUMMARY.seeds.length === 1 ? "" : "s"}, ${perClass(SUMMARY.shots)}.` +
       (SUMMARY.so_far ? notFinished(SUMMARY.so_far) : SUMMARY.n_missing_cells ? ` ${SUMMARY.n_missing_cells.toLocaleString("en")} ${SUMMARY.n_missing_cells === 1 ? "cell is" : "cells are"} ${restricted() ? "not measured" : "missing"}, calibration rows aside.` : "") +
       (DATA.config.precision ? ` Computed in ${DATA.config.precision}.` : "") +
       (restricted() ? " This is a part of the study: only listed pairs are measured so far." : ""),
   );
+}
+
+// How many cells are measured, and how many besides that a run counts as well.
+function cellsWords() {
+  const besides = SUMMARY.n_calibration_cells ? ` and ${SUMMARY.n_calibration_cells.toLocaleString("en")} in rows that are no task` : "";
+  return `${SUMMARY.n_cells.toLocaleString("en")} measured cell${SUMMARY.n_cells === 1 ? "" : "s"}${besides}`;
 }
 
 // How far a study is of which the page was made before its end.
@@ -29,7 +35,7 @@ function drawTiles() {
   const methods = byMethod(SUMMARY.by_method.filter(one => one.protocol === state.protocol));
   fill(
     "tiles",
-    tile(percent(SUMMARY.zero_shot_chance_corrected_mean), "mean zero-shot score, chance-corrected"),
+    tile(percent(SUMMARY.zero_shot_chance_corrected_mean), "mean zero-shot score, on a scale from guessing (0\u202f%) to all right (100\u202f%)"),
     methods.map(one => {
       const name = methodTitle(one.method);
       if (state.baseline !== firstBaseline(state) || state.seeds) {
@@ -135,7 +141,7 @@ function drawStudy() {
   );
   fill(
     "odd",
-    element("ul", {}, DATA.tasks.filter(one => one.notes).map(one => element("li", {}, element("strong", {}, one.title), `: ${notesInWords(one.notes)}.`))),
+    element("ul", {}, DATA.tasks.filter(one => one.notes).map(one => element("li", {}, element("strong", {}, one.title), `: `, withCode(namesInWords(one.notes)), "."))),
   );
   fill("config", JSON.stringify(DATA.config, null, 1));
 }
