@@ -67,6 +67,35 @@ def test_odd_folders_are_read_back_as_they_are(here, name):
     assert config["data"]["odd"]["folder"] == name
 
 
+@pytest.mark.parametrize("name", ["2024", "null", "true", "on", "1.5", "0x1F", "2024-01-31"])
+def test_names_that_yaml_takes_for_something_else_stay_names(here, name):
+    folders(here, f"images/{name}", "plain")
+    config = complete(written(here / name, [f"images/{name}", "plain"]))
+    assert config["study"] == name and config["tasks"] == [name, "plain"] and [*config["data"]] == [name, "plain"]
+
+
+def test_accents_are_left_out_of_a_name_and_what_it_became_is_said(here, capsys):
+    assert typed("new", "Étude n°1") == 0
+    assert capsys.readouterr().out.splitlines() == [
+        "the study is called Etude-n-1", "Étude n°1/config.yaml", "next: cd 'Étude n°1' && promptatlas check && promptatlas run"
+    ]  # fmt: skip
+    assert Study(configuration.load(here / "Étude n°1" / "config.yaml")).name == "Etude-n-1"
+
+
+def test_the_name_of_a_published_task_is_for_its_own_classes(here):
+    folders(here, *(f"digits/{digit}" for digit in range(10)), "pets/cat", "pets/dog")
+    assert "mnist" in complete(written(here, ["mnist=digits"]))["tasks"]
+    with pytest.raises(UserError, match=r"only the data have 'cat', 'dog'.*write my-mnist=pets for one of your own"):
+        written(here, ["mnist=pets"])
+
+
+@pytest.mark.parametrize("command", [("new", "mine", "--images"), ("check",)])
+def test_a_name_that_is_empty_is_refused(here, capsys, command):
+    folders(here, "plain")
+    assert typed(*command, "=plain") == 1
+    assert "'=plain' has no name before its =; write TASK=FOLDER, or the folder alone" in capsys.readouterr().err
+
+
 def test_a_task_may_be_named(here):
     folders(here, "a/images", "b/images")
     assert complete(written(here, ["cats=a/images", "dogs=b/images"]))["tasks"] == ["cats", "dogs"]

@@ -263,6 +263,7 @@ def test_what_yaml_and_json_allow_is_read(here, content):
         ({"benchmark": "own"}, ("at least 2 tasks", "`data`")),
         ({"benchmark": "own", "data": {"roses": {"folder": "x"}}}, ("at least 2 tasks",)),
         ({"tasks": ["shapse", "colors"]}, ("unknown task `shapse`", "`shapes`")),
+        ({"tasks": ["shapse"]}, ("unknown task `shapse`", "`shapes`")),
         ({"data": {"roses": {"foldr": "x"}}, "benchmark": "own", "tasks": ["roses", "shapes"]}, ("`foldr`", "`folder`", "docs/data.md")),
         ({"data": {"roses": "x"}, "benchmark": "own", "tasks": ["roses", "shapes"]}, ("`data.roses`", "keys and values")),
         ({"data": {"roses": {"title": "x"}}, "tasks": ["roses", "shapes"]}, ("needs either `folder`", "docs/data.md")),

@@ -86,10 +86,10 @@ def _resolve_tasks(config: dict[str, Any]) -> None:
     if config["tasks"] == "all":
         named = [] if config["benchmark"] == "own" else catalogue.names(config["benchmark"])
         config["tasks"] = list(dict.fromkeys([*named, *config["data"]]))
-    if len(config["tasks"]) < 2:
-        raise UserError("a study needs at least 2 tasks; describe your own under `data` or list others under `tasks`")
     for task in config["tasks"]:
         _known("task", task, [*catalogue.every(), *own], "tasks")
+    if len(config["tasks"]) < 2:
+        raise UserError("a study needs at least 2 tasks; describe your own under `data` or list others under `tasks`")
     _distinct(config["tasks"])
     for task, description in config["data"].items():
         if task not in config["tasks"]:
