@@ -164,6 +164,16 @@ def test_classes_that_are_called_by_numbers_are_told_unless_the_template_says_nu
     assert notes(images, templates=["a photo of the number {}."]) == []
 
 
+def test_a_class_called_like_several_others_together_is_told(images: Path) -> None:
+    for split in images.iterdir():
+        (split / "owl").rename(split / "cat, dog")
+    (note,) = notes(images)
+    assert note.startswith("1 of 3 classes is called like several others together ('cat, dog')") and "docs/data.md" in note
+    for split in images.iterdir():
+        (split / "cat, dog").rename(split / "cat, owl")  # no class is called owl
+    assert notes(images) == []
+
+
 def test_a_mere_target_has_no_training_images_to_be_told_of(images: Path) -> None:
     copy(images, "train/cat/0", "test/cat/0")
     assert notes(images, replace(NEEDS, shots=0, seeds=())) == []

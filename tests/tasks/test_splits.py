@@ -82,7 +82,7 @@ def test_stamps_tell_redraws_apart() -> None:
         ({"train": -1}, "`redraw` is"),
         ({"train": "half"}, "`redraw` is"),
         ({"train": 0}, "too few to set some apart"),
-        ({"train": 10}, "class 'cat' has 10 images, too few to set some apart for each of train, test"),
+        ({"train": 10}, "class 'cat' has 10 images, too few to set some apart for each of train, test where `redraw` is {'train': 10};"),
         ({"train": 5, "validation": 0.01}, "too few to set some apart for each of train, validation, test"),
     ],
 )

@@ -2,10 +2,12 @@
 
 import json
 import os
+import re
 import shutil
 
 import numpy as np
 import pytest
+from PIL import Image
 
 import formats
 from promptatlas.base.errors import UserError
@@ -77,6 +79,35 @@ def test_coco_as_tools_export_it(tmp_path):
     assert {split: len(part.labels) for split, part in listing.splits.items()} == {"train": 2, "test": 2}
     assert listing.split_source == "promptatlas"
     assert len(reader.look(source(one / "result.json"), one)) == 5
+
+
+def test_coco_as_fiftyone_exports_it(tmp_path):
+    for split, shown in SHOWN.items():
+        formats.coco(tmp_path / split / "labels.json", tmp_path / split / "data", split, NAMES, shown)
+    assert_right(read(tmp_path))
+    assert len(read(tmp_path / "train", redraw={"train": 0.5}).splits["train"].labels) == 2
+
+
+@pytest.mark.parametrize("below", ["{split}2017/", "images/{split}2017/", "images/"])
+def test_images_that_are_missing_are_counted_in_the_folder_that_has_the_others(tmp_path, below):
+    instances(tmp_path, below=below)
+    (tmp_path / "other").mkdir()
+    folder = tmp_path / below.format(split="train")
+    for name in ("train_000000.jpg", "train_000002.jpg"):
+        (folder / name).unlink()
+    Image.new("RGB", (4, 4)).save(tmp_path / "train_000000.jpg")  # a folder that has one of them is not the folder of them
+    Image.new("RGB", (4, 4)).save(folder / "unlisted.jpg")
+    with pytest.raises(UserError, match=rf"lists 2 images that are not in {re.escape(str(folder))}: train_000000.jpg, train_000002.jpg;"):
+        read(tmp_path)
+
+
+def test_whole_paths_of_coco_below_its_folder_are_read(tmp_path):
+    for file in (instances(tmp_path) / "annotations").glob("*.json"):
+        content = json.loads(file.read_text())
+        for one in content["images"]:
+            one["file_name"] = str(tmp_path / file.stem.removeprefix("instances_") / one["file_name"])
+        file.write_text(json.dumps(content))
+    assert_right(read(tmp_path))
 
 
 def test_a_split_without_test_images_is_named_with_what_to_write(tmp_path):

@@ -189,8 +189,12 @@ def test_paths_out_of_the_folder_are_refused_in_the_way_of_any_system(listed: Pa
     refused(listed, "which is outside of")
 
 
-def test_an_absolute_path_into_the_folder_says_what_to_list(listed: Path) -> None:
+def test_an_absolute_path_into_the_folder_is_that_file_and_another_is_refused(listed: Path) -> None:
+    plain = read(listed).splits["test"]
     listed.write_text(json.dumps(LIST | {"test": [[str(listed.parent / "cats/3.png"), 0, "cat"], ["dogs/3.png", 1, "dog"]]}))
+    found = read(listed).splits["test"]
+    assert found.stamp == plain.stamp and found.images.paths == plain.images.paths
+    listed.write_text(json.dumps(LIST | {"test": [[f"/{listed.parent}/cats/3.png", 0, "cat"], ["dogs/3.png", 1, "dog"]]}))
     refused(listed, "does not start from it; list paths below it only")
 
 

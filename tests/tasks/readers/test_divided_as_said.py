@@ -60,7 +60,7 @@ def test_an_archive_with_dots_in_its_name_keeps_its_split(tmp_path, prefix):
 
 
 def test_files_of_columns_with_a_hash_are_of_one_split(tmp_path):
-    files = {split: f"data/{split}-00000-of-00002-9564e8b05b4757ab.parquet" for split in ("train", "test")}
+    files = {split: f"data/{split}-00000-of-0000{of}-9564e8b05b4757ab.parquet" for split, of in (("train", 2), ("test", 1))}
     formats.parquet(tmp_path, NAMES, files, "image", "label")
     formats.parquet(tmp_path, NAMES, {"train": "data/train-00001-of-00002-0a64e8b05b4757ff.parquet"}, "image", "label")
     assert counts(read(tmp_path)) == {"train": 18, "test": 6}
@@ -295,7 +295,7 @@ def test_columns_that_pyarrow_cannot_read_are_one_sentence(tmp_path, monkeypatch
     with pytest.raises(OSError, match="the rows cannot be read, Nested data conversions"):
         images.open(0)
     monkeypatch.setattr(pq.ParquetFile, "read", fails)
-    assert "a file cannot be read (Nested data conversions" in refused(tmp_path)
+    assert "train.parquet cannot be read (Nested data conversions" in refused(tmp_path)
 
 
 OUTSIDE = ["../secret.png", "/etc/secret.png", "..\\secret.png"]

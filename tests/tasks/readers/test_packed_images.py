@@ -146,7 +146,7 @@ ONE = ("cls", b"0")
         ([(linked(tarfile.SYMTYPE), b"")], "has the member s9.png, which is a link"),
         ([(linked(tarfile.LNKTYPE), b"")], "has the member s9.png, which is a link"),
         ([("s0.png", IMAGE)], "sample s0 has no label"),
-        ([("s0.cls", b"0")], "sample s0 has no image"),
+        ([("s0.cls", b"0")], "sample s0 has no image; the files of a sample are called 0001.jpg and 0001.cls"),
         ([("s0.png", IMAGE), ("s0.jpg", IMAGE), ("s0.cls", b"0")], "sample s0 has two images"),
         ([("s0.png", IMAGE), ("s0.cls", b"")], "label .cls of sample s0 says nothing"),
         ([("s0.png", IMAGE), ("s0.cls", b"\xff\xfe")], "label .cls of sample s0 cannot be read"),
@@ -164,6 +164,42 @@ def test_what_is_wrong_with_an_archive_is_one_sentence_with_its_member(tmp_path,
         read(tmp_path)
     assert words in str(error.value) and "train" in str(error.value) and "\n" not in str(error.value)
     assert "opened" not in capsys.readouterr().out
+
+
+def test_a_number_below_0_is_named_with_its_archive_and_sample_where_classes_have_names(tmp_path):
+    for split in ("train", "test"):
+        archive(tmp_path / f"{split}.tar", pairs(lambda n: ("cls", b"-1" if n == 2 else b"01"[n % 2 : n % 2 + 1])))
+    (tmp_path / "classnames.txt").write_text("ant\nbee\n")
+    with pytest.raises(UserError, match=r"train\.tar: s2\.png has the label -1, which is no class"):
+        read(tmp_path)
+
+
+@pytest.mark.parametrize("first", [0, 1])
+@pytest.mark.parametrize("ending", ["parquet", "tar"])
+def test_a_split_of_which_a_file_is_missing_is_refused(tmp_path, ending, first):
+    def write(split, number, of):
+        name = f"{split}-{number:05}-of-{of:05}"
+        if ending == "parquet":
+            formats.parquet(tmp_path, NAMES, {split: f"{name}.parquet"}, "image", "label")
+        else:
+            archive(
+                tmp_path / f"{name}.tar",
+                [(f"{number}{key}", content) for key, content in pairs(lambda n: ("cls", b"01"[n % 2 : n % 2 + 1]))],
+            )
+
+    for number in (first, first + 2):
+        write("train", number, 3)
+    write("test", first, 1)
+    with pytest.raises(UserError, match=f"has 2 of the 3 files train-.* without number {first + 1}; fetch all of them"):
+        read(tmp_path)
+    single = tmp_path / f"train-{first:05}-of-00003.{ending}"
+    assert len(read(single, redraw={"train": 0.5}).class_names) > 1  # named by itself it is all that is wanted
+    write("train", first + 1, 3)
+    whole = read(tmp_path).splits["train"]
+    single.rename(tmp_path / f"train-{first:05}.{ending}")
+    for number in (first + 1, first + 2):
+        (tmp_path / f"train-{number:05}-of-00003.{ending}").rename(tmp_path / f"train-{number:05}.{ending}")
+    assert len(read(tmp_path).splits["train"].labels) == len(whole.labels)
 
 
 def test_pickles_in_archives_are_left_alone(tmp_path, capsys):
@@ -261,7 +297,7 @@ def test_columns_are_read_without_torch_and_the_library_of_data_sets(tmp_path, m
 def test_a_file_of_columns_that_is_broken_and_a_row_without_an_image(tmp_path):
     formats.parquet(tmp_path, NAMES, PARQUET, "image", "label")
     (tmp_path / PARQUET["test"]).write_bytes(b"PAR1 and no more")
-    with pytest.raises(UserError, match="a file cannot be read"):
+    with pytest.raises(UserError, match=r"data/test-00000-of-00001\.parquet cannot be read"):
         read(tmp_path)
     import pyarrow as pa
     import pyarrow.parquet as pq
@@ -282,6 +318,27 @@ def test_folders_with_metadata(tmp_path, kind, below):
     for split, name in {"train": "train", "validation": "valid", "test": "test"}.items():
         formats.imagefolder(tmp_path / name, NAMES, split, kind, below)
     assert_holds_what_was_written(read(tmp_path))
+
+
+def test_a_line_without_its_label_is_named_also_if_it_is_the_first(tmp_path):
+    formats.imagefolder(tmp_path, NAMES, "train", "jsonl")
+    first, *others = (tmp_path / "metadata.jsonl").read_text().splitlines()
+    path = json.loads(first)["file_name"]
+    (tmp_path / "metadata.jsonl").write_text("\n".join([json.dumps({"file_name": path}), *others]))
+    with pytest.raises(UserError, match=rf"metadata\.jsonl, line 1: {path} has no `label`; add it, or leave the image out"):
+        read(tmp_path)
+
+
+def test_images_that_are_missing_are_told_of_all_splits_at_once(tmp_path):
+    formats.imagefolder(tmp_path, NAMES, "train", "csv")
+    header, *rows = (tmp_path / "metadata.csv").read_text().splitlines()
+    divided = [f"{row},{split}" for row, split in zip(rows, ["train", "test"] * len(rows), strict=False)]
+    (tmp_path / "metadata.csv").write_text("\n".join([f"{header},split", *divided]))
+    gone = [row.split(",")[header.split(",").index("file_name")] for row in rows[:2]]
+    for name in gone:
+        (tmp_path / name).unlink()
+    with pytest.raises(UserError, match=r"lists 2 images that are not in"):
+        read(tmp_path)
 
 
 def test_metadata_of_all_splits_in_one_file_and_of_none(tmp_path):
@@ -357,6 +414,20 @@ def test_two_formats_in_one_place_are_asked_about(tmp_path):
         read(tmp_path)
     assert_holds_what_was_written(read(tmp_path, format="imagefolder"), splits=("train", "test"))
     assert_holds_what_was_written(read(tmp_path, format="parquet"), splits=("train", "test"))
+
+
+def test_several_data_sets_in_one_folder_are_asked_about_and_one_alone_is_read(tmp_path):
+    formats.voc(tmp_path / "voc", {"train": [{"ant": "0"}, {"bee": "0"}], "test": [{"ant": "0"}, {"bee": "0"}]})
+    (tmp_path / "papers").mkdir()
+    assert read(tmp_path).class_names == ("ant", "bee")
+    for name in ("classes/ant", "classes/bee", "split/train/ant", "split/train/bee"):
+        formats.save(tmp_path / name / "0.png", formats.make_image(0, "train", 0))
+    formats.webdataset(tmp_path / "shards", NAMES, SPLITS)
+    with pytest.raises(UserError, match=r"holds several data sets, classes, shards, split, voc; name one of them, such as .*/voc"):
+        read(tmp_path)
+    with pytest.raises(UserError, match="holds several data sets"):
+        reader.glance(source(tmp_path), tmp_path)
+    assert read(tmp_path, format="voc").class_names == read(tmp_path / "voc").class_names
 
 
 @pytest.mark.parametrize("name", ["coco", "voc", "webdataset", "imagefolder", "parquet"])

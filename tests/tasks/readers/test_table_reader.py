@@ -79,18 +79,33 @@ FIRST = "cat 2/0.jpg,cat 2,train\n"
 
 @pytest.mark.parametrize(
     ("text", "words"),
-    [("", "no rows below"), ("path,label,split\n", "no rows below"), ("name,class\na,b\n", "has the columns name, class"),
+    [("", "no rows below"), ("path,label,split\n", "no rows below"),
+     ("name,class\na,b\n", "has the columns name, class; .* `image` and `label` say which columns these are"),
      ("path,label,split\n" + FIRST * 2, "rows 2 and 3 are both of"), ("path,label,split\n,cat,train\n", "row 2 lacks its path"),
      ("path,label,split\ncat 2/0.jpg\n", "row 2 lacks its label"), ("path,label,split\ncat 2/0.jpg,cat,dev\n", "the split 'dev'"),
      ("path,label,split\n" + FIRST, "no rows of the split test"), ('path,label\n"a"b,c\n', "is no table"),
      ("path,label,split\n../x.jpg,cat,train\na.jpg,cat,test\n", "outside of"),
-     ("path,label,split\nno.jpg,cat,train\nno2.jpg,cat,test\n", "1 image that is not in"),
+     ("path,label,split\nno.jpg,cat,train\nno2.jpg,cat,test\n", "2 images that are not in"),
      ("path,label,split\n" + FIRST + "cat 2/3.jpg,cat 2,test\n", "at least two classes")],
 )  # fmt: skip
 def test_what_is_no_such_table_is_one_sentence(text, words, images):
     with pytest.raises(UserError, match=words) as error:
         catalogue.own("pets", {"folder": "list.csv"}).with_classes(listed(images, text).class_names)
     assert "\n" not in str(error.value)
+
+
+def test_whole_paths_below_the_folder_are_read_and_others_refused(images, tmp_path_factory):
+    found = listed(images, table([(str(images / path), *others) for path, *others in ROWS]))
+    expected = listed(images, table(ROWS), "other.csv")
+    assert [part.stamp for part in found.splits.values()] == [part.stamp for part in expected.splits.values()]
+    outside = tmp_path_factory.mktemp("outside") / "0.jpg"
+    Image.new("RGB", (4, 4)).save(outside)
+    for path in (outside, f"{images}/../{outside.parent.name}/0.jpg", f"{images}-too/0.jpg"):
+        with pytest.raises(UserError, match="which is outside of"):
+            listed(images, table([(str(path), "cat 2", "train"), *ROWS]))
+    (images / "cat 2/link.jpg").symlink_to(outside)
+    with pytest.raises(UserError, match="which is outside of"):
+        listed(images, table([(str(images / "cat 2/link.jpg"), "cat 2", "train"), *ROWS]))
 
 
 def test_a_list_with_splits_is_not_divided_anew(images):

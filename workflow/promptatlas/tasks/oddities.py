@@ -3,6 +3,7 @@
 One sentence per kind.
 """
 
+import re
 from collections.abc import Iterator, Mapping
 
 import numpy as np
@@ -16,6 +17,7 @@ from promptatlas.tasks.twins import UNKNOWN
 
 ADJECTIVES = {"train": "training", "validation": "validation", "test": "test"}
 FEW = 3
+JOINED = re.compile(r"[,;|/+&]")
 FEW_TEST_IMAGES = 30
 LARGE, LARGER = 0.5, 1.5  # a share of the test images, and times what it would be were all classes of one size
 LOOKED_AT = 256  # images per split that are looked at for one colour
@@ -38,7 +40,7 @@ def oddities(
     given, found = _as_given(pools, same) if held_out else (pools, same)
     parts = (
         _leaks(given, found), _copies(given, found), _contradictions(task, given, found), _small(task, pools, shots),
-        _unbalanced(task, pools), _one_colour(images), _dark(images), _numbers(task),
+        _unbalanced(task, pools), _one_colour(images), _dark(images), _numbers(task), _several(task),
     )  # fmt: skip
     return [note for part in parts for note in part]
 
@@ -177,6 +179,18 @@ def _numbers(task: Task) -> Iterator[str]:
     said = any(word in template for template in task.templates for word in ("number", "digit"))
     if not said and all(name.isdigit() for name in task.class_names):
         yield f"its classes are called {some(task.class_names, FEW)}, which says nothing to a prompt; name them with `classes`"
+
+
+def _several(task: Task) -> Iterator[str]:
+    """Classes that are called like two or more others together, as a table writes labels of images that show several."""
+    names = {*task.class_names}
+    joined = [name for name in task.class_names if len(parts := JOINED.split(name)) > 1 and {part.strip() for part in parts} <= names]
+    if joined and not task.multilabel:
+        are = "is" if len(joined) == 1 else "are"
+        yield (
+            f"{len(joined)} of {len(names)} classes {are} called like several others together ({some(map(repr, joined), FEW)}); if images "
+            "show several classes, give each a list of them, in JSON, see docs/data.md"
+        )
 
 
 def _all(names: list[str]) -> str:

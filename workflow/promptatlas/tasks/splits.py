@@ -99,10 +99,11 @@ def redraw(split: Split, rule: dict, task_name: str, class_names: Sequence[str] 
         left = len(members) - sum(counts.values())
         counts["test"] = min(_count(rule["test"], len(members)), left) if "test" in rule else left
         if counts["train"] < 1 or counts["test"] < 1 or (rule.get("validation") and counts["validation"] < 1):
-            name = _class_name(split.labels, members, class_names)
+            who_has = _who_has(split.labels, members, class_names)
             asked = ", ".join(key for key in rows if key in ("train", "test") or rule.get(key))
             raise UserError(
-                f"{name} has {counted(len(members), 'image')}, too few to set some apart for each of {asked}; add images or change `redraw`"
+                f"{who_has} {counted(len(members), 'image')}, too few to set some apart for each of {asked} where `redraw` is {rule}; add "
+                "images or change `redraw`"
             )
         order = members[named_rng("redraw", task_name, number).permutation(len(members))]
         start = 0
@@ -153,8 +154,8 @@ def _count(value: int | float, images: int) -> int:
     return round(value * images) if isinstance(value, float) else value
 
 
-def _class_name(labels: np.ndarray, members: np.ndarray, class_names: Sequence[str]) -> str:
+def _who_has(labels: np.ndarray, members: np.ndarray, class_names: Sequence[str]) -> str:
     if labels.ndim == 2:
-        return "the pool"
+        return "the task has"
     label = int(labels[members[0]])
-    return f"class {shown(class_names[label])}" if label < len(class_names) else f"class number {label}"
+    return f"class {shown(class_names[label])} has" if label < len(class_names) else f"class number {label} has"

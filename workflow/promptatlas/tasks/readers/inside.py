@@ -12,8 +12,18 @@ from promptatlas.tasks.readers.files import is_name
 ABSOLUTE = re.compile(r"[/\\]|[A-Za-z]:[/\\]")
 
 
+def below(path: str, root: Path) -> str:
+    """A whole path that begins with `root` as it goes on from there, others as they are."""
+    if ABSOLUTE.match(path):
+        for start in (os.path.abspath(root), os.path.realpath(root)):
+            if path.startswith(start := start.rstrip(os.sep) + os.sep):
+                return path.removeprefix(start)
+    return path
+
+
 def as_here(path: str, root: Path) -> str:
-    """A path of Windows in the way of this system, unless a file is called as it stands."""
+    """A path as it goes on from `root`, one of Windows in the way of this system, unless a file is called as it stands."""
+    path = below(path, root)
     if "\\" not in path or os.path.lexists(os.path.join(root, path)):
         return path
     return path.replace("\\", "/")
@@ -25,8 +35,9 @@ def bare(path: str) -> str:
     return "/".join([*([] if first == "." else [first]), *(part for part in others if part not in ("", "."))])
 
 
-def may_be_inside(path: str) -> bool:
-    """Whether a path can be below the folder that it starts from, by its text alone."""
+def may_be_inside(path: str, root: Path) -> bool:
+    """Whether a path can be below `root`, from which it starts, by its text alone."""
+    path = below(path, root)
     return not ABSOLUTE.match(path) and ".." not in path.replace("\\", "/").split("/") and is_name(path)
 
 
@@ -44,11 +55,14 @@ def require_inside(paths: Iterable[str], root: Path, file: Path, places: Sequenc
     """
     real_root = os.path.realpath(root)
     real_folders: dict[str, str] = {}
-    for number, path in enumerate(paths):
+    for number, given in enumerate(paths):
+        path = below(given, root)
         listed = f"{file}, {places[number]}," if places else str(file)
         if ABSOLUTE.match(path):
-            raise UserError(f"{listed} lists {short(path)}, which is outside of {root} or does not start from it; list paths below it only")
-        inside = may_be_inside(path)  # before anything outside is looked at
+            raise UserError(
+                f"{listed} lists {short(given)}, which is outside of {root} or does not start from it; list paths below it only"
+            )
+        inside = may_be_inside(path, root)  # before anything outside is looked at
         if inside:
             folder, name = os.path.split(as_here(path, root))
             if folder not in real_folders:
@@ -57,7 +71,7 @@ def require_inside(paths: Iterable[str], root: Path, file: Path, places: Sequenc
             real = os.path.realpath(real) if os.path.islink(real) else real
             inside = real == real_root or real.startswith(real_root.rstrip(os.sep) + os.sep)
         if not inside:
-            raise UserError(f"{listed} lists {short(path)}, which is outside of {root}; list paths below it only")
+            raise UserError(f"{listed} lists {short(given)}, which is outside of {root}; list paths below it only")
 
 
 def short(value: object) -> str:

@@ -16,7 +16,7 @@ from promptatlas.base.errors import UserError
 from promptatlas.base.messages import shown
 from promptatlas.tasks.readers import table
 from promptatlas.tasks.readers.assemble import Part
-from promptatlas.tasks.readers.files import Files, require, stamp, stat
+from promptatlas.tasks.readers.files import File, Files, require, stamp, stat
 from promptatlas.tasks.readers.inside import as_here, may_be_inside, require_inside, short
 from promptatlas.tasks.seen import Look, single
 
@@ -38,7 +38,9 @@ def read(source: dict, data_root: Path, root: Path, needed: Sequence[str] = NEED
     file, content, names, multilabel = _looked_into(source, data_root, needed)
     order = {label: position for position, label in enumerate(sorted(names))}
     listed = tuple(names[label] for label in sorted(names))
-    return {split: [_part(rows, root, file, order, listed, multilabel)] for split, rows in content.items()}
+    paths = {split: [row[0] for row in rows] for split, rows in content.items()}
+    files = _files(paths, root, file)
+    return {split: [_part(rows, root, files[split], order, listed, multilabel)] for split, rows in content.items()}
 
 
 def classes(source: dict, data_root: Path) -> tuple[tuple[str, ...], bool]:
@@ -62,7 +64,7 @@ def look(source: dict, data_root: Path, root: Path) -> Look:
     try:
         content = _rows_of_table(source, file) if table.is_table(file) else json.loads(text_files.read(file))
         listed = (row[0] for rows in content.values() for row in rows)
-        named = dict.fromkeys(as_here(path, root) for path in listed if may_be_inside(path))
+        named = dict.fromkeys(as_here(path, root) for path in listed if may_be_inside(path, root))
     except (OSError, ValueError, LookupError, TypeError, AttributeError, RecursionError, UserError):
         named = {}  # reading it says what is wrong
     found = {name: single(os.path.join(root, name)) for name in named} | {f"the list {file.name}": single(file)}
@@ -141,15 +143,22 @@ def _names(content: dict[str, list], file: Path, multilabel: bool) -> dict[int, 
     return names
 
 
-def _part(rows: list, root: Path, file: Path, order: dict[int, int], names: tuple[str, ...], multilabel: bool) -> Part:
-    require_inside([row[0] for row in rows], root, file)
-    paths = [as_here(row[0], root) for row in rows]
-    found, missing = stat(root, paths)
+def _files(paths: dict[str, list[str]], root: Path, file: Path) -> dict[str, list[File]]:
+    """The files of each split. UserError for those of all splits that are not there."""
+    found, missing = {}, []
+    for split, listed in paths.items():
+        require_inside(listed, root, file)
+        found[split], absent = stat(root, [as_here(path, root) for path in listed])
+        missing += absent
     require(missing, str(file), root, "put them there or correct the list")
+    return found
+
+
+def _part(rows: list, root: Path, files: list[File], order: dict[int, int], names: tuple[str, ...], multilabel: bool) -> Part:
     if multilabel:
         labels = np.zeros((len(rows), len(names)), dtype=np.uint8)
         for number, (_, marked, _) in enumerate(rows):
             labels[number, [order[label] for label in marked]] = 1
     else:
         labels = np.array([order[row[1]] for row in rows], dtype=np.int64)
-    return Part(Files(root, paths), labels, names, stamp(found))
+    return Part(Files(root, [one.path for one in files]), labels, names, stamp(files))

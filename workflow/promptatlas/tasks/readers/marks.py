@@ -67,9 +67,8 @@ def of_values(
 ) -> tuple[np.ndarray, tuple[str, ...]]:
     """The same of what labels are where no feature says it. Numbers of one class each that have no names are names themselves, those
     that occur. row: what a message calls the row of a value."""
-    if not named and (
-        odd := [number for number, value in enumerate(values) if any(map(is_negative, value if isinstance(value, list) else [value]))]
-    ):
+    listed = (value if isinstance(value, list) else [value] for value in values)
+    if odd := [number for number, items in enumerate(listed) if any(map(is_negative, items))]:
         raise UserError(f"{row(odd[0])} has the label {shown(values[odd[0]])}, {NO_CLASS}")
     lists = sum(isinstance(value, list) for value in values)
     if lists not in (0, len(values)):

@@ -46,7 +46,8 @@ def rows(path: Path, label: str = "", image: str = "") -> dict[str, list[list]]:
         told = f"has the columns {some(map(plain, columns), 4)}" if found else "has no rows below its header"
         named = [(key, name) for key, name in (("image", image), ("label", label)) if name and name.strip().casefold() not in columns]
         given = [f"`{key}` names {plain(name)}" for key, name in named]
-        raise UserError(f"{path} {told}{f', but {given[0]}' if given and found else ''}; {FORM}")
+        otherwise = "; `image` and `label` say which columns these are where they are called otherwise" if found else ""
+        raise UserError(f"{path} {told}{f', but {given[0]}' if given and found else ''}; {FORM}{otherwise}")
     splits: dict[str, list[tuple[str, str]]] = {}
     seen: dict[str, int] = {}
     for number, row in enumerate(found, 2):

@@ -6,7 +6,7 @@ Read with the standard library: what pycocotools adds to that are masks and scor
 import json
 import os
 from collections import Counter
-from collections.abc import Mapping, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -18,11 +18,12 @@ from promptatlas.tasks.readers.formats.annotated import Annotated, parts as labe
 from promptatlas.tasks.readers.formats.given import GivenData
 from promptatlas.tasks.readers.inside import as_here, bare, may_be_inside, require_inside, require_within, short
 
-FORM = "annotations/instances_train.json and the like, or train/_annotations.coco.json, or one such file named as `folder`"
+FORM = "annotations/instances_train.json and the like, train/_annotations.coco.json, train/labels.json, or one such file named as `folder`"
 ENDINGS = (".json",)
 KEYS = ("root",)
 OBJECTS = "instances_"
 EXPORT = "_annotations.coco.json"  # beside the images of each split
+FIFTYONE, DATA = "labels.json", "data"  # of each split, and the folder of its images
 FIRST_KEYS = ("info", "licenses", "images", "annotations", "categories")
 PEEK = 4096
 
@@ -61,22 +62,26 @@ def beside(place: GivenData) -> list[Path]:
     """The images that the file lists; none if it cannot be read."""
     try:
         listed = [one["file_name"] for one in _content(place.path)["images"]]
-        root = _root(place, place.path, next(iter(listed), ""))
-        return [root / as_here(name, root) for name in listed if may_be_inside(name)]
+        root = _root(place, place.path, listed)
+        return [root / as_here(name, root) for name in listed if may_be_inside(name, root)]
     except (UserError, LookupError, TypeError):
         return []
 
 
 def _files(path: Path) -> dict[str, Path]:
-    exports = {name: path / name / EXPORT for name in folders(path) if (path / name / EXPORT).is_file()}
-    if (path / EXPORT).is_file():
-        exports[path.name] = path / EXPORT
-    if exports:
+    found = ((folder.name, _export(folder)) for folder in (*(path / name for name in folders(path)), path))
+    if exports := {name: file for name, file in found if file}:
         return exports
     every = sorted((path / "annotations").glob("*.json")) if (path / "annotations").is_dir() else []
     # beside them COCO has captions and key points of the same images
     chosen = [file for file in every if file.name.startswith(OBJECTS)] or [file for file in every if is_file(file)]
     return {file.stem.removeprefix(OBJECTS): file for file in chosen}
+
+
+def _export(folder: Path) -> Path | None:
+    if (folder / EXPORT).is_file():
+        return folder / EXPORT
+    return folder / FIFTYONE if (folder / DATA).is_dir() and is_file(folder / FIFTYONE) else None
 
 
 def _annotated(place: GivenData, file: Path) -> Annotated:
@@ -93,7 +98,7 @@ def _annotated(place: GivenData, file: Path) -> Annotated:
         shown[one["image_id"]].add(categories[one["category_id"]])
     if twice := [name for name, count in Counter(map(bare, images.values())).items() if count > 1]:
         raise UserError(f"{file}: images lists {short(twice[0])} twice; list each file once")
-    root = _root(place, file, next(iter(images.values()), ""))
+    root = _root(place, file, images.values())
     require_inside(images.values(), root, file)
     paths = [as_here(name, root) for name in images.values()]
     found, missing = stat(root, paths)
@@ -131,17 +136,22 @@ def _by_id(listed: list, key: str, called: str, file: Path) -> dict[Any, str]:
     return found
 
 
-def _root(place: GivenData, file: Path, first: str) -> Path:
-    """Where the images are: `root`, or the first of the usual folders that has the first of them."""
+def _root(place: GivenData, file: Path, names: Collection[str]) -> Path:
+    """Where the images are: `root`, or that of the usual folders which has most of them."""
     if place.root:
         return place.root
     above, name = file.parent, file.stem.removeprefix(OBJECTS)
-    usual = [above, above / "images", above / "data"]
+    usual = [above, above / "images", above / DATA]
     if above.name == "annotations":
         base = above.parent
-        usual = [base / name, base / "images" / name, base / "images", base / "data", base, *usual]
-    first = first if may_be_inside(first) else ""
-    found = next((folder for folder in usual if first and os.path.lexists(folder / as_here(first, folder))), usual[0])
+        usual = [base / name, base / "images" / name, base / "images", base / DATA, base, *usual]
+    found, most = usual[0], 0
+    for folder in filter(Path.is_dir, usual):
+        there = sum(may_be_inside(name, folder) and os.path.lexists(folder / as_here(name, folder)) for name in names)
+        if there > most:
+            found, most = folder, there
+        if most == len(names):
+            break
     within = place.path if place.path.is_dir() else above.parent if above.name == "annotations" else above
     require_within(found, within, "put the images there, or name in `root` the folder that holds them")
     return found

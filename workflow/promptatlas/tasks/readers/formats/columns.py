@@ -7,7 +7,8 @@ import bisect
 import io
 import json
 import os
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
+from contextlib import contextmanager
 from itertools import accumulate, islice
 from pathlib import Path
 from types import SimpleNamespace
@@ -20,7 +21,7 @@ from promptatlas.base.messages import first_line, plain, some
 from promptatlas.tasks.readers.assemble import Part
 from promptatlas.tasks.readers.files import entries, folders, opened, stamp, stat
 from promptatlas.tasks.readers.formats.given import GivenData
-from promptatlas.tasks.readers.formats.splits import split_of, without_number
+from promptatlas.tasks.readers.formats.splits import require_all_shards, split_of, without_number
 from promptatlas.tasks.readers.inside import require_within
 from promptatlas.tasks.readers.marks import are_marks, labels_and_names, listed_and_named, number_notes, of_values
 from promptatlas.tasks.readers.names import natural
@@ -99,6 +100,8 @@ def groups(place: GivenData) -> Mapping[str, list[Path]]:
 def parts(place: GivenData, groups: Mapping[str, list[Path]]) -> tuple[dict[str, Part], Sequence[str]]:
     """The rows with their labels, called as the features in the files say. UserError names the file."""
     root = place.path.parent if place.path.is_file() else place.path
+    if place.path.is_dir():
+        require_all_shards(file for files in groups.values() for file in files)
     read = {name: _read(place, files) for name, files in groups.items()}
     marks = are_marks(((one.values, len(listed_and_named(one.feature)[1])) for one in read.values()), str(place.path))
     found = {name: _part(root, groups[name], one, marks) for name, one in read.items()}
@@ -121,23 +124,18 @@ class Rows(NamedTuple):
 
 
 def _read(place: GivenData, files: list[Path]) -> Rows:
-    import pyarrow as pa
-
-    try:
-        schema, _ = _opened(files[0])
-        features = _features(files[0], schema)
-        image, label = _image(place, files[0], schema, features), _label(place, files[0], schema)
-        _require_one_split(files, label)
-        runs: list[tuple[int, int, int]] = []
-        values: list[Any] = []
-        for number, file in enumerate(files):
-            other, lengths = _opened(file)
-            if missing := [name for name in (image, label) if name not in other.names]:
-                raise UserError(f"{file} has no column {missing[0]!r}, which {files[0]} has; save all files with the same columns")
-            runs += [(number, run, length) for run, length in enumerate(lengths)]
-            values += _column(file, label).to_pylist()
-    except (OSError, ValueError, pa.ArrowException) as error:
-        raise UserError(f"{files[0].parent}: a file cannot be read ({first_line(error)}); fetch or save it anew") from None
+    schema, _ = _opened(files[0])
+    features = _features(files[0], schema)
+    image, label = _image(place, files[0], schema, features), _label(place, files[0], schema)
+    _require_one_split(files, label)
+    runs: list[tuple[int, int, int]] = []
+    values: list[Any] = []
+    for number, file in enumerate(files):
+        other, lengths = _opened(file)
+        if missing := [name for name in (image, label) if name not in other.names]:
+            raise UserError(f"{file} has no column {missing[0]!r}, which {files[0]} has; save all files with the same columns")
+        runs += [(number, run, length) for run, length in enumerate(lengths)]
+        values += _column(file, label).to_pylist()
     return Rows(image, label, _feature(features.get(label), files[0]), runs, values)
 
 
@@ -168,15 +166,16 @@ def _require_one_split(files: Sequence[Path], label: str) -> None:
 
 
 def _opened(file: Path) -> tuple[Any, list[int]]:
-    """The Arrow schema of a file, and how many rows each run of it has."""
+    """The Arrow schema of a file, and how many rows each run of it has. UserError for one that cannot be read."""
     import pyarrow as pa
     import pyarrow.parquet as pq
 
-    if file.suffix == ".arrow":
-        reader = pa.ipc.open_stream(pa.memory_map(str(file)))
-        return reader.schema, [batch.num_rows for batch in reader]
-    with pq.ParquetFile(file) as parquet:
-        return parquet.schema_arrow, [parquet.metadata.row_group(number).num_rows for number in range(parquet.num_row_groups)]
+    with _reading(file):
+        if file.suffix == ".arrow":
+            reader = pa.ipc.open_stream(pa.memory_map(str(file)))
+            return reader.schema, [batch.num_rows for batch in reader]
+        with pq.ParquetFile(file) as parquet:
+            return parquet.schema_arrow, [parquet.metadata.row_group(number).num_rows for number in range(parquet.num_row_groups)]
 
 
 def _run(file: str, number: int, column: str) -> Any:
@@ -191,13 +190,25 @@ def _run(file: str, number: int, column: str) -> Any:
 
 
 def _column(file: Path, column: str) -> Any:
+    """UserError for a file that cannot be read."""
     import pyarrow as pa
     import pyarrow.parquet as pq
 
-    if file.suffix == ".arrow":
-        return pa.ipc.open_stream(pa.memory_map(str(file))).read_all().column(column)
-    with pq.ParquetFile(file) as parquet:
-        return parquet.read(columns=[column]).column(column)
+    with _reading(file):
+        if file.suffix == ".arrow":
+            return pa.ipc.open_stream(pa.memory_map(str(file))).read_all().column(column)
+        with pq.ParquetFile(file) as parquet:
+            return parquet.read(columns=[column]).column(column)
+
+
+@contextmanager
+def _reading(file: Path) -> Iterator[None]:
+    import pyarrow as pa
+
+    try:
+        yield
+    except (OSError, ValueError, pa.ArrowException) as error:
+        raise UserError(f"{file} cannot be read ({first_line(error)}); fetch or save it anew") from None
 
 
 def _features(file: Path, schema: Any) -> dict[str, Any]:

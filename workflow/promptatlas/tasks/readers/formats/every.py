@@ -14,6 +14,7 @@ from promptatlas.tasks.readers import table
 from promptatlas.tasks.readers.assemble import assemble
 from promptatlas.tasks.readers.files import EXTENSIONS
 from promptatlas.tasks.readers.formats import coco, columns, metadata, shards, voc
+from promptatlas.tasks.readers.formats.beside import require_alone
 from promptatlas.tasks.readers.formats.given import Format, GivenData
 from promptatlas.tasks.readers.formats.splits import ALL, by_split, split_of
 from promptatlas.tasks.seen import Look, Seen, single, tree
@@ -25,7 +26,7 @@ FORMATS: dict[str, Format] = {"coco": coco, "voc": voc, "webdataset": shards, "i
 def of(source: dict[str, Any], path: Path) -> Format | None:
     """The format that the source names, or that its data at `path` show; None for class folders and lists of splits.
 
-    UserError where they show two.
+    UserError where they show two, or are several data sets.
     """
     if "format" in source:
         return None if source["format"] == CLASS_FOLDERS else FORMATS[source["format"]]
@@ -34,6 +35,9 @@ def of(source: dict[str, Any], path: Path) -> Format | None:
     if not path.exists():
         return None
     shown = [name for name, module in FORMATS.items() if module.recognised(path)]
+    if path.is_dir() and "splits" not in source:
+        for name in shown:
+            require_alone(path, FORMATS[name], FORMATS.values())
     if len(shown) > 1:
         raise UserError(f"{path} looks like {' and '.join(shown)}; say which it is in `format`")
     return FORMATS[shown[0]] if shown else None

@@ -5,6 +5,7 @@ import io
 import json
 import os
 from collections.abc import Callable, Iterator, Mapping, Sequence
+from itertools import islice
 from pathlib import Path
 from typing import Any, NamedTuple
 
@@ -25,6 +26,7 @@ KEYS = ("root", "label")
 NAMES = ("metadata.csv", "metadata.jsonl", BESIDE)
 PATH, SPLIT = "file_name", "split"
 FEW = 3
+LOOKED_AT = 10  # lines, of which some may lack their label
 
 
 class ListedImage(NamedTuple):
@@ -71,17 +73,19 @@ def groups(place: GivenData) -> Mapping[str, tuple[Path, list[ListedImage]]]:
 def parts(place: GivenData, groups: Mapping[str, tuple[Path, list[ListedImage]]]) -> tuple[dict[str, Part], Sequence[str]]:
     """The listed images with the labels of their rows. UserError names file and line."""
     found, notes = {}, []
+    missing: dict[Path, list[str]] = {}
     marks = are_marks((([row.label for row in rows], 0) for _, rows in groups.values()), str(place.path))
     for name, (file, rows) in groups.items():
         root = place.root or file.parent
         require_inside([row.path for row in rows], root, file, [_unit(file, row.number) for row in rows])
         paths = [as_here(row.path, root) for row in rows]
-        files, missing = stat(root, paths)
+        files, absent = stat(root, paths)
         numbers_of = {path: row.number for path, row in zip(paths, rows, strict=True)}
-        told = [f"{path} ({_unit(file, numbers_of[path])})" for path in missing]
-        require(told, str(file), root, "put them there or correct the list")
+        missing.setdefault(file, []).extend(f"{path} ({_unit(file, numbers_of[path])})" for path in absent)
         labels, names = of_values([row.label for row in rows], (), str(file), marks, _told(file, rows))
         found[name] = Part(Files(root, paths), labels, names, stamp(files))
+    for file, told in missing.items():
+        require(told, str(file), place.root or file.parent, "put them there or correct the list")
     for file in dict.fromkeys(file for file, _ in groups.values()):
         listed = {os.path.normpath(as_here(row.path, file.parent)) for other, rows in groups.values() if other == file for row in rows}
         others = [one.path for one in images(file.parent) if one.path not in listed] if not place.root else []
@@ -126,7 +130,7 @@ def _has_labels(file: Path) -> bool:
 
 
 def _columns(file: Path) -> list[str]:
-    """What the first row has; nothing if that cannot be read."""
+    """What the header or the first lines have; nothing if they cannot be read."""
     if file.suffix == ".parquet":
         import pyarrow as pa
         import pyarrow.parquet as pq
@@ -137,10 +141,12 @@ def _columns(file: Path) -> list[str]:
             return []
     try:
         with open(file, encoding="utf-8-sig", errors="replace") as lines:
-            first = lines.readline()
+            first = list(islice(lines, 1 if file.suffix == ".csv" else LOOKED_AT))
     except OSError:
         return []
-    return [name.strip().strip('"') for name in first.split(",")] if file.suffix == ".csv" else _keys(first)
+    if file.suffix == ".csv":
+        return [name.strip().strip('"') for line in first for name in line.split(",")]
+    return [key for line in first for key in _keys(line)]
 
 
 def _keys(line: str) -> list[str]:
@@ -154,9 +160,9 @@ def _keys(line: str) -> list[str]:
 def _rows(file: Path, wanted: str) -> list[ListedImage]:
     rows: list[ListedImage] = []
     seen: dict[str, int] = {}
-    label = wanted
-    for number, row in {".csv": _of_table, ".jsonl": _of_lines, ".parquet": _of_columns}[file.suffix](file):
-        label = label or _label_of(row, file)
+    listed = list({".csv": _of_table, ".jsonl": _of_lines, ".parquet": _of_columns}[file.suffix](file))
+    label = wanted or _label_of([row for _, row in listed], file)
+    for number, row in listed:
         path, value = row.get(PATH), row.get(label)
         if not isinstance(path, str) or not path:
             raise UserError(f"{_place(file, number)}: there is no `{PATH}`; add the path of the image")
@@ -181,11 +187,13 @@ def _split_of_row(row: Mapping[str, Any], label: str) -> str:
     return "" if value is None else str(value).strip().casefold()
 
 
-def _label_of(row: Mapping[str, Any], file: Path) -> str:
+def _label_of(rows: Sequence[Mapping[str, Any]], file: Path) -> str:
+    """The key of labels in the first row that has one."""
+    row = next((row for row in rows if {*LABELS} & {*row}), next(iter(rows), {}))
     usual = [name for name in LABELS if name in row]
-    if len(usual) != 1:
+    if rows and len(usual) != 1:
         raise UserError(f"{file} has {some(map(plain, row), 6)}; say in `label` which of them holds the class")
-    return usual[0]
+    return usual[0] if usual else ""
 
 
 def _of_table(file: Path) -> Iterator[tuple[int, Mapping[str, Any]]]:

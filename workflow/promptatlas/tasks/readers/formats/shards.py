@@ -22,7 +22,7 @@ from promptatlas.base.messages import first_line, plain
 from promptatlas.tasks.readers.assemble import Part
 from promptatlas.tasks.readers.files import EXTENSIONS, File, entries, folders, opened, stamp
 from promptatlas.tasks.readers.formats.given import GivenData
-from promptatlas.tasks.readers.formats.splits import without_number
+from promptatlas.tasks.readers.formats.splits import require_all_shards, without_number
 from promptatlas.tasks.readers.inside import ABSOLUTE
 from promptatlas.tasks.readers.marks import are_marks, number_notes, of_values
 from promptatlas.tasks.readers.names import natural
@@ -99,6 +99,7 @@ def parts(place: GivenData, groups: Mapping[str, list[Path]]) -> tuple[dict[str,
     given = _given_names(root)
     listed: dict[str, tuple[list[Member], list[Any]]] = {}
     for group, files in groups.items():
+        require_all_shards(files if place.path.is_dir() else ())
         members: list[Member] = []
         labels: list[Any] = []
         for number, file in enumerate(files):
@@ -201,7 +202,7 @@ def _checked(member: tarfile.TarInfo, file: Path, length: int) -> tuple[str, str
 
 def _whole(file: Path, key: str, image: tuple[int, int, str] | None, label: tuple[str, bytes] | None) -> Sample:
     if image is None:
-        raise UserError(f"{file}: sample {plain(key)} has no image; a sample is {FORM.partition('whose ')[2]}")
+        raise UserError(f"{file}: sample {plain(key)} has no image; the files of a sample {FORM.partition('whose files ')[2]}")
     if label is None:
         raise UserError(
             f"{file}: sample {plain(key)} has no label (.{', .'.join(LABELS)}); add it, say in `label` which ending has it, or unpack "

@@ -1,12 +1,12 @@
 """Which group of the data is which split of a study: as the study says, else by the words in the names of the groups."""
 
 import re
-from collections.abc import Collection
+from collections.abc import Collection, Iterable
 from pathlib import Path
 from typing import Any
 
 from promptatlas.base.errors import UserError
-from promptatlas.base.messages import plain, suggest
+from promptatlas.base.messages import plain, some, suggest
 from promptatlas.tasks.listing import SPLITS
 from promptatlas.tasks.readers.assemble import wanted
 
@@ -27,6 +27,22 @@ def split_of(name: str) -> str | None:
 def without_number(stem: str) -> str:
     """`birds-train` of birds-train-000001 and birds-train-00000-of-00002; older copies of the hub have letters of a hash after these."""
     return re.sub(r"[-_.]?\d+(-of-\d+(-[0-9a-f]{8,})?)?$", "", stem)
+
+
+def require_all_shards(files: Iterable[Path]) -> None:
+    """UserError where names such as train-00000-of-00002.parquet say that there is more than the files at hand."""
+    numbers: dict[tuple[Path, str, int], set[int]] = {}
+    for file in files:
+        if found := re.match(r"(?P<name>.*?)(?P<number>\d+)-of-(?P<all>\d+)(?!\d)", file.name):
+            numbers.setdefault((file.parent, found["name"], int(found["all"])), set()).add(int(found["number"]))
+    for (folder, name, every), there in numbers.items():
+        if len(there) < every:
+            first = 1 if every in there else 0
+            absent = [str(number) for number in range(first, first + every) if number not in there]
+            raise UserError(
+                f"{folder} has {len(there)} of the {every} files {plain(name)}*-of-{every}, without number {some(absent, 3)}; fetch all of "
+                "them, or take the `-of-` out of their names if these are to be all"
+            )
 
 
 def by_split(source: dict[str, Any], groups: Collection[str], where: str, labelled: bool = False) -> dict[str, list[str]]:

@@ -122,8 +122,10 @@ def _named(annotations: Path, root: Path, listed: Path | None, notes: list[str])
     if double := [stem for stem in stems if len(called.get(stem, ())) > 1]:
         both = " and ".join(plain(file.path) for file in called[double[0]])
         raise UserError(f"{annotations / double[0]}.xml has the images {both} in {root}; keep one of them")
-    if missing := [stem for stem in stems if stem not in files]:
-        raise UserError(f"{annotations / missing[0]}.xml has no image in {root}; put it there, or remove the annotation")
+    if missing := [f"{stem}.xml" for stem in stems if stem not in files]:
+        have = "has" if len(missing) == 1 else "have"
+        names = some(map(plain, missing), FEW)
+        raise UserError(f"{annotations}: {names} {have} no image in {root}; put it there, or remove the annotation")
     return annotations, root, {stem: files[stem] for stem in stems}
 
 
