@@ -1,8 +1,16 @@
 # promptatlas: which visual task helps which. The table of contents; each stage is one file in workflow/rules.
 
+from pathlib import Path
+
 from snakemake.utils import min_version
 
+from promptatlas.runs import prerequisites, session
+
 min_version("9.19")
+
+if workflow.is_main_process:
+    told = workflow.resource_settings
+    session.end_if_any(prerequisites.wrong(Path("config.yaml"), told.cores, told.nodes, told.local_cores))
 
 
 configfile: "config.yaml"

@@ -12,7 +12,7 @@ import yaml
 from promptatlas import cli
 from promptatlas.base.errors import UserError
 from promptatlas.records.cells import write
-from promptatlas.runs import data_folders, session
+from promptatlas.runs import data_folders, prerequisites, session
 from promptatlas.study import configuration
 from promptatlas.study.study import Study
 from promptatlas.tasks import catalogue
@@ -409,16 +409,54 @@ def test_a_run_ends_with_the_place_of_its_report(study):
 
 def test_a_report_older_than_the_tables_is_not_pointed_to(here, capsys):
     study = Study(CONFIG)
-    session._point_to_report(study)
+
+    def point(nothing_to_do=True):
+        session._point_to_report(study, lambda: nothing_to_do)
+
+    point()
     for path in (*study.tables, study.paths.report):
         path.parent.mkdir(parents=True, exist_ok=True)
         path.touch()
     os.utime(study.paths.report, (1, 1))
-    session._point_to_report(study)
+    point()
     assert not capsys.readouterr().err
     os.utime(study.paths.report)
-    session._point_to_report(study)
+    point()
     assert capsys.readouterr().err == "tiny: the report is results/tiny/report.html\n"
+
+
+def test_a_run_that_ends_in_an_error_points_to_no_report(study):
+    """Though one of an earlier run is there: where Snakemake gives up before any job it calls no hook."""
+    assert "the report is" in study.run()
+    for wrong in (["--cores", "0"], ["no_such_rule"], ["results/tiny/nothing.json"]):
+        done = study.snakemake(*wrong)
+        assert done.returncode == 1 and "the report is" not in done.stderr, done.stderr
+
+
+# Before a run
+
+
+@pytest.mark.parametrize("option", ["--cores", "--jobs", "--local-cores"])
+@pytest.mark.parametrize("count", ["0", "-1"])
+def test_a_run_of_nobody_is_refused_and_locks_nothing(study, option, count):
+    """Snakemake would wait for ever."""
+    assert f"must be at least 1, not {count}" in study.fails(option, count)
+
+
+def test_prerequisites_are_told_in_a_sentence_each(here, monkeypatch):
+    file = Path("config.yaml")
+    assert prerequisites.wrong(file, 1, None, 2**63) == []
+    put(file, CONFIG)
+    assert prerequisites.wrong(file, 2, None, None) == []
+    file.write_text("shots: 4\nseeds: ]")
+    (torn,) = prerequisites.wrong(file, 2)
+    assert "config.yaml is not valid YAML at line 2" in str(torn)
+    file.unlink()
+    for closed in (Path(), prerequisites.NOTES):
+        closed.mkdir(exist_ok=True)
+        monkeypatch.setattr(os, "access", lambda path, mode, closed=closed: path != closed)
+        (told,) = prerequisites.wrong(file, 2)
+        assert str(told) == f"{here} may not be written; make it writable, or run a copy of it"
 
 
 def test_no_list_of_rules_names_one_that_a_study_may_not_have():

@@ -14,6 +14,12 @@ asked = workflow.resource_settings
 asked.overwrite_threads = session.for_stages(study, asked.overwrite_threads)
 asked.overwrite_resources = session.for_stages(study, asked.overwrite_resources)
 
+
+def nothing_to_do():
+    """Whether all was found to be there: Snakemake then ends without a hook. Before it has a scheduler it knows nothing of jobs."""
+    return workflow.scheduler is not None and not len(workflow.dag)
+
+
 if workflow.is_main_process:
     session.remember(workflow.overwrite_configfiles, workflow.config_settings.config, workflow.main_snakefile)
     session.listen()
@@ -22,7 +28,7 @@ if workflow.is_main_process:
     session.announce(study, damaged)
     if not workflow.output_settings.dryrun:
         session.reclaim(study)
-        session.end_with_report(study)
+        session.end_with_report(study, nothing_to_do)
 else:
     damaged = set()
 

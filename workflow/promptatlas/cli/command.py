@@ -15,7 +15,7 @@ from pathlib import Path
 from typing import Any, NoReturn
 
 from promptatlas.base import place
-from promptatlas.base.errors import INTERRUPTED, NOTHING_LOST, UserError
+from promptatlas.base.errors import INTERRUPTED, NOTHING_LOST, UserError, of_the_disk
 from promptatlas.base.messages import counted, plain, suggest
 from promptatlas.cli import (
     analyse,
@@ -39,15 +39,16 @@ from promptatlas.study.study import Study
 
 
 def main(arguments: Sequence[str] | None = None) -> None:
-    whole = parser()
-    options, more = whole.parse_known_args(arguments)
+    whole, words = parser(), list(sys.argv[1:] if arguments is None else arguments)
+    options, more = whole.parse_known_args(words)
     if more and not getattr(options, "takes_more", False):
         whole.error(f"unrecognized arguments: {' '.join(more)}")
-    options.more = more
+    options.typed = words[1:]  # after the name of the command
     with suppress(AttributeError):  # a stand-in of a notebook or a test takes any text
         output: Any = sys.stdout
         output.reconfigure(errors="backslashreplace")  # as stderr does: no name of a file ends the command
     try:
+        _require_folder()
         status = options.run(options)
         sys.stdout.flush()
         sys.exit(status)
@@ -60,6 +61,19 @@ def main(arguments: Sequence[str] | None = None) -> None:
     except BrokenPipeError:  # who reads has enough, as `head` does
         os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
         sys.exit(128 + signal.SIGPIPE)
+    except OSError as error:
+        if (told := of_the_disk(error)) is None:
+            raise
+        print(f"promptatlas: {told}", file=sys.stderr)
+        sys.exit(1)
+
+
+def _require_folder() -> None:
+    """Where there is none, libraries end in tracebacks and less."""
+    try:
+        os.getcwd()
+    except FileNotFoundError:
+        raise UserError("the working directory was removed; change to one that is there, also if it is called the same") from None
 
 
 def parser() -> argparse.ArgumentParser:

@@ -1,6 +1,7 @@
 """The study that a command is about: config.yaml, a file on top of it, and values of the command line."""
 
 import argparse
+import re
 import sys
 from collections.abc import Iterable, Mapping, Sequence
 from pathlib import Path
@@ -12,6 +13,7 @@ from promptatlas.study import configuration, relative_folders
 from promptatlas.study.study import Study
 
 USUAL = Path("config.yaml")
+_KEY = re.compile(r"[A-Za-z_][\w-]*\w", re.ASCII)  # what Snakemake takes for one
 
 
 def study(options: argparse.Namespace, **other: Any) -> Study:
@@ -24,10 +26,17 @@ def given_values(entries: Sequence[str]) -> dict[str, Any]:
     given: dict[str, Any] = {}
     for entry in entries:
         key, sign, value = entry.partition("=")
-        if not sign or not key:
-            raise UserError(f"`--config` has '{plain(entry)}'; write key=value, such as seeds=[1,2]")
+        if not sign or not _KEY.fullmatch(key):
+            raise UserError(f"`--config` has '{plain(entry)}'; write key=value, such as 'seeds=[1,2]'")
         given[key] = configuration.value(key, value)
     return given
+
+
+def require_readable(files: Iterable[Path], entries: Sequence[str]) -> None:
+    """UserError if a file holds no configuration, or values of the command line are none: Snakemake would say less of it."""
+    for path in files:
+        configuration.load(path)
+    given_values(entries)
 
 
 def files_of(configfile: Path | None) -> list[Path]:

@@ -7,7 +7,7 @@ from typing import Any
 EXAMPLES: dict[str, Sequence[str]] = {
     "new": ("promptatlas new wardrobe", "promptatlas new wardrobe --images photos/clothing footwear=photos/shoes"),
     "check": ("promptatlas check", "promptatlas check photos/clothing coco=annotations/instances.json", "promptatlas check --no-time"),
-    "run": ("promptatlas run", "promptatlas run --cores 4 --config seeds=[1]", "promptatlas run --dry-run --configfile wardrobe.yaml"),
+    "run": ("promptatlas run", "promptatlas run --cores 4 --config 'seeds=[1]'", "promptatlas run --dry-run --configfile wardrobe.yaml"),
     "snakefile": ("promptatlas snakefile",),
     "status": ("promptatlas status", "promptatlas status --method coop"),
     "rerun": (

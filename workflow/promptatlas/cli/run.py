@@ -9,6 +9,7 @@ from typing import Any, NoReturn
 
 from promptatlas.base import place
 from promptatlas.base.errors import UserError
+from promptatlas.cli import configured
 from promptatlas.cli.configured import USUAL
 
 SNAKEMAKE = (sys.executable, "-m", "snakemake")
@@ -21,9 +22,16 @@ def add(commands: Any) -> None:
     command = commands.add_parser(
         "run", help="run the study of the working directory's config.yaml, as `snakemake` does in a checkout",
         allow_abbrev=False, add_help=False,
-        epilog="every other option is Snakemake's and passed on, such as --configfile or --dry-run; without --cores all cores are used",
+        epilog="every option is passed on to Snakemake, also one that is not listed here, such as --until tune or --profile",
     )  # fmt: skip
     command.add_argument("--help", "-h", action="help", help="show this and end")
+    command.add_argument("-c", "--cores", nargs="?", metavar="N", help="CPU cores to use (default: all)")
+    command.add_argument("--dry-run", action="store_true", help="only say what would run")
+    command.add_argument(
+        "--configfiles", "--configfile", type=Path, nargs="+", dest="configfile", action="extend", default=[], metavar="FILE",
+        help="another study's configuration, on top of config.yaml",
+    )  # fmt: skip
+    command.add_argument("-C", "--config", nargs="*", action="extend", default=[], metavar="KEY=VALUE", help="values on top of both")
     command.set_defaults(run=_run, takes_more=True)
     where = commands.add_parser(
         "snakefile", help='print where the workflow is: snakemake --snakefile "$(promptatlas snakefile)"',
@@ -32,10 +40,10 @@ def add(commands: Any) -> None:
 
 
 def _run(options: argparse.Namespace) -> NoReturn:
-    given = options.more
-    if not USUAL.exists() and not _names(given, "--configfile", "--configfiles"):
+    if not USUAL.exists() and not options.configfile:
         raise UserError(f"there is no {USUAL} in {Path.cwd()}; `promptatlas new FOLDER` writes one, or name another file with --configfile")
-    _become(command(given))
+    configured.require_readable([*([USUAL] if USUAL.exists() else []), *options.configfile], options.config)
+    _become(command(options.typed))
 
 
 def command(given: Sequence[str]) -> list[str]:

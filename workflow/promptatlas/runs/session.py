@@ -30,6 +30,7 @@ FETCHED, BACKBONE, DAMAGED = "@fetched", "@backbone", "@damaged"  # no task is c
 FEW = 5
 _locks: list[Any] = []
 _interrupted: list[bool] = []
+_concluded: list[bool] = []
 
 
 def plan(config: dict[str, Any], files: Iterable[str | Path] = ()) -> Study:
@@ -205,6 +206,7 @@ def first_page(study: Study) -> list[Path]:
 
 def conclude(study: Study) -> None:
     """After the last job: what failed in this run or an earlier one, and status 1 if anything did."""
+    _concluded.append(True)
     _replace_early_page(study)
     failed = failures.listed(study)
     if failed:
@@ -233,13 +235,16 @@ def abandon(study: Study) -> None:
     conclude(study)
 
 
-def end_with_report(study: Study) -> None:
-    """The last line of a run is the place of its report, also of one that has nothing to do and calls no hook."""
-    atexit.register(_point_to_report, study)
+def end_with_report(study: Study, nothing_to_do: Callable[[], bool]) -> None:
+    """The last line of a run that ends well is the place of its report, also of one that has nothing to do and calls no hook."""
+    atexit.register(_point_to_report, study, nothing_to_do)
 
 
-def _point_to_report(study: Study) -> None:
+def _point_to_report(study: Study, nothing_to_do: Callable[[], bool]) -> None:
+    """Of a run that ended in an error nobody may know here, the report may be an earlier one's."""
     with suppress(FileNotFoundError):
+        if not (_concluded or nothing_to_do()):
+            return
         written = study.paths.report.stat().st_mtime
         if all(path.stat().st_mtime <= written for path in study.tables):
             print(f"{study.name}: the report is {study.paths.report}", file=sys.stderr)

@@ -66,7 +66,7 @@ def value(key: str, text: str) -> Any:
         return yaml.safe_load(text)
     except yaml.YAMLError:
         raise UserError(
-            f"`{plain(key)}` on the command line is not valid YAML; write it as in the configuration, such as seeds=[1,2]"
+            f"`{plain(key)}` on the command line is not valid YAML; write it as in the configuration, such as 'seeds=[1,2]'"
         ) from None
 
 
