@@ -4,13 +4,14 @@ import re
 import subprocess
 import sys
 import time
+from contextlib import suppress
 from pathlib import Path
 
 import pytest
 
 import promptatlas
 from promptatlas.base.errors import UserError
-from promptatlas.cli import study_file
+from promptatlas.cli import command, run, study_file
 from synthetic_study import tasks_table, transfer_table
 
 ROOT = Path(__file__).parents[2]
@@ -42,6 +43,36 @@ def test_tables_are_read_from_the_folder_of_the_configuration(folder):
         study.table("transfr")
     with pytest.raises(UserError, match="has no table 'transfer'; run\\(\\) makes the tables"):
         promptatlas.Study(folder / "config.yaml", study="other").table("transfer")
+
+
+@pytest.mark.parametrize("name", ["nothing", "sim"])
+def test_of_a_name_that_is_near_to_no_table_all_are_told(folder, name):
+    tasks_table(8).to_parquet(folder / "results/mine/tables/tuning.parquet")
+    with pytest.raises(UserError, match=f"has no table '{name}'; known are tasks, transfer, tuning"):
+        promptatlas.Study(folder / "config.yaml").table(name)
+
+
+def test_a_folder_stands_for_its_configuration(folder):
+    assert repr(promptatlas.Study(folder)) == repr(promptatlas.Study(folder / "config.yaml"))
+    with pytest.raises(UserError, match=f"there is no {folder}/results; `promptatlas new FOLDER`"):
+        promptatlas.Study(folder / "results")
+
+
+@pytest.mark.parametrize("words", [["status", "--configfile", "own/config.yaml"], ["run", "--configfile=own/config.yaml"],
+                                   ["run", "-n", "--configfile", "own/config.yaml", "--quiet"]])  # fmt: skip
+def test_results_beside_a_configuration_of_another_folder_are_told(folder, tmp_path_factory, words, monkeypatch, capsys):
+    above = tmp_path_factory.mktemp("above")
+    (above / "own").symlink_to(folder)
+    monkeypatch.chdir(above)
+    monkeypatch.setattr(run, "_become", lambda command: None)
+    with suppress(SystemExit):
+        command.main(words)
+    note = "which has no results/mine; for those in own/results/mine run the command in own, where the file lies"
+    assert note in capsys.readouterr().err
+    (above / "results/mine").mkdir(parents=True)
+    with suppress(SystemExit):
+        command.main(words)
+    assert "results count from" not in capsys.readouterr().err
 
 
 def test_a_matrix_is_a_figure_with_the_titles_of_its_tasks(folder):

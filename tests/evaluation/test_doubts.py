@@ -118,6 +118,15 @@ def test_many_prompts_that_guess_are_seldom_called_better_and_one_that_sees_alwa
     assert "26.0 %" in told and "guessing 25.0 %" in told and "zero-shot one included" in told
 
 
+def test_images_that_are_too_few_for_any_prompt_are_said_to_be():
+    """Three right of three by guessing: 1 in 27 for one prompt, so more than 1 in 20 for some of two."""
+    labels = np.arange(3)
+    assert doubts.guessed("accuracy", [1.0], labels, 3) == ""
+    told = doubts.guessed("accuracy", [1.0, 0.0], labels, 3)
+    assert told == "3 images of 3 classes are too few to tell any of 2 prompts from guessing, even one that is right on all"
+    assert "surely better than guessing" in doubts.guessed("accuracy", [0.5] * 2, np.arange(12) % 3, 3)
+
+
 @pytest.mark.parametrize("metric", ["mean_per_class", "roc_auc"])
 def test_metrics_with_a_standard_error_of_guessing_are_looked_at(metric):
     labels = np.arange(100) % 2

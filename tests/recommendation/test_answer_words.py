@@ -72,6 +72,14 @@ def test_prompts_that_harm_are_not_used():
     )
 
 
+@pytest.mark.parametrize(("count", "each"), [(2, ", one of each class,"), (3, "")])
+def test_images_that_leave_every_gain_possible_are_said_to_be_too_few(count, each, rng):
+    found = recommendation(rng.random((3, count)) < 0.5, np.ones(count))
+    assert words.verdict(found) == (
+        f"{count} images{each} are too few to say anything of any prompt: label more of each class. Until then keep the zero-shot prompt"
+    )
+
+
 def test_how_many_images_more_would_tell_is_said(rng):
     found = recommendation(rng.random((3, 12)) < [[0.5], [0.6], [0.7]], rng.random(12) < 0.5, margin=3.0)
     assert found.decision.verdict == decision.TOO_FEW
@@ -124,7 +132,7 @@ def test_the_margin_and_the_record_are_those_of_the_rule_that_decides():
     ]
     found = record.of([place(), place(*others, kept())], {"coop"}, 16)
     assert found.margin == 1.25 and found.margin_from == "chosen on the 20 tasks of mini"
-    said = "20 tasks of mini", "CoOp; 16 images per class, 5 draws", "+5.2 points", "(+2.0 to +8.0, 95 %), 82 %", "45 %", "in 2 %"
+    said = "20 tasks of mini", "CoOp; up to 16 images per class, 5 draws", "+5.2 points", "(+2.0 to +8.0, 95 %), 82 %", "45 %", "in 2 %"
     for told in said:
         assert sum(told in line for line in found.lines) == 1
     assert max(map(len, found.lines)) <= 110 and [line.startswith("  ") for line in found.lines] == [False, True, True]

@@ -137,10 +137,19 @@ def test_the_clue_with_the_smallest_regret_in_the_book_decides_and_its_distance_
     for told in (
         "20 tasks of mini", "CoOp, UPT, VPT", "visual similarity, the best of 4 such rules there,",
         "gained +2.0 points over the zero-shot prompt (-3.0 to +7.0, 95 %)", "30 % of cases",
-        "with 1, 4 labelled images per class the choice gained +0.5, +6.5", "4.5 points worse than with 4",
+        "with up to 1, 4 labelled images per class the choice gained +0.5, +6.5", "4.5 points worse than with 4",
     ):  # fmt: skip
         assert sum(told in line for line in lines) == 1
     assert max(map(len, lines)) <= 140
+
+
+@pytest.mark.parametrize(
+    ("gain", "told"), [(3.7, "1.2 points better than with 16"), (1.3, "1.2 points worse than with 16"), (2.52, "as good as with 16")]
+)
+def test_choosing_without_labels_is_better_or_worse_than_with_or_as_good(gain, told):
+    book = [kept("static_list", gain=gain), kept("try", or_none=True, shots=16, margin=1, gain=2.5)]
+    found = without_labels.of([place(book)], {"coop", "vpt", "upt"}, 4, ["static_list"])
+    assert without_labels.lines(found, "the mean score")[-1].endswith(f"the choice gained +2.5: without labels it is {told}")
 
 
 def test_a_prompt_is_used_only_where_its_rule_gained_for_sure_elsewhere(study, images, tmp_path):

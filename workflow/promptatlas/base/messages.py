@@ -7,10 +7,13 @@ from typing import Any
 LONGEST, LONGEST_NAME = 60, 200
 
 
-def suggest(name: object, known: Iterable[str], otherwise: str = "", mark: str = "'") -> str:
-    """The words "did you mean 'coop'?", or `otherwise`, or all that is known, if nothing known is close to `name`."""
+def suggest(name: object, known: Iterable[str], otherwise: str = "", mark: str = "'", nearest: float = 0.5) -> str:
+    """The words "did you mean 'coop'?", or `otherwise`, or all that is known, if nothing known is close to `name`.
+
+    nearest: from what share of letters in common on, 0 to 1, something is.
+    """
     known = list(known)
-    near = difflib.get_close_matches(str(name)[:LONGEST_NAME], known, n=1, cutoff=0.5)
+    near = difflib.get_close_matches(str(name)[:LONGEST_NAME], known, n=1, cutoff=nearest)
     if near:
         return f"did you mean {mark}{near[0]}{mark}?"
     return otherwise or f"known are {', '.join(known)}"

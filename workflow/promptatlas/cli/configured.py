@@ -18,7 +18,20 @@ _KEY = re.compile(r"[A-Za-z_][\w-]*\w", re.ASCII)  # what Snakemake takes for on
 
 def study(options: argparse.Namespace, **other: Any) -> Study:
     """The study of config.yaml and of the file on top of it, which may stand alone, with values of the command line, and `other` ones."""
-    return Study(configured(files_of(options.configfile) or [USUAL], given_values(options.config) | other))
+    config = configured(files_of(options.configfile) or [USUAL], given_values(options.config) | other)
+    tell(elsewhere(options.configfile, config))
+    return Study(config)
+
+
+def elsewhere(configfile: Path | None, config: Mapping[str, Any]) -> list[str]:
+    """That results of the study lie in the folder of its file, where there are none in the working directory, from which they count."""
+    place = Path(str(config.get("results", "results")), str(config.get("study", "")))
+    if configfile is None or place.is_dir() or not (configfile.parent / place).is_dir():
+        return []
+    return [
+        f"results count from the working directory, which has no {place}; for those in {configfile.parent / place} run the command in "
+        f"{configfile.parent}, where the file lies"
+    ]
 
 
 def given_values(entries: Sequence[str]) -> dict[str, Any]:

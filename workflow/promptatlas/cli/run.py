@@ -43,6 +43,8 @@ def _run(options: argparse.Namespace) -> NoReturn:
     if not USUAL.exists() and not options.configfile:
         raise UserError(f"there is no {USUAL} in {Path.cwd()}; `promptatlas new FOLDER` writes one, or name another file with --configfile")
     configured.require_readable([*([USUAL] if USUAL.exists() else []), *options.configfile], options.config)
+    for file in options.configfile:
+        configured.tell(configured.elsewhere(file, configured.configured(configured.files_of(file))))
     _become(command(options.typed))
 
 

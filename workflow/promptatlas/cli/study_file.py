@@ -21,6 +21,7 @@ if TYPE_CHECKING:
     import pandas as pd
     from matplotlib.figure import Figure
 
+NEAR = 0.7  # of a table's name: most are words that share letters with any other
 PATIENCE = 2  # seconds in which Snakemake, which an interrupt of a terminal reaches by itself, begins to end
 
 
@@ -28,7 +29,7 @@ class StudyFile:
     """A study by its configuration file.
 
     configfile: such as `my-study/config.yaml`. The study lives in the folder of that file, with its results, data and caches, wherever
-    Python was started. A file of another name goes on top of a `config.yaml` that stands beside it.
+    Python was started. A file of another name goes on top of a `config.yaml` that stands beside it; a folder stands for its `config.yaml`.
     values: keys of the configuration that are to be otherwise, such as `seeds=[1]`.
 
     UserError, in one sentence, for a file that does not exist and for everything that is wrong with what it says.
@@ -36,6 +37,7 @@ class StudyFile:
 
     def __init__(self, configfile: str | Path = configured.USUAL, **values: Any):
         file = Path(configfile).expanduser().absolute()
+        file = file / configured.USUAL if (file / configured.USUAL).is_file() else file
         if not file.is_file():
             raise UserError(f"there is no {file}; `promptatlas new FOLDER` writes a configuration")
         self._file, self._folder = Path(file.name), file.parent
@@ -101,7 +103,7 @@ class StudyFile:
         path = self.results / "tables" / f"{name}.parquet"
         if not path.is_file():
             there = self.tables
-            advice = suggest(name, there) if there else "run() makes the tables"
+            advice = suggest(name, there, nearest=NEAR) if there else "run() makes the tables"
             raise UserError(f"the study {self.name} has no table {name!r}; {advice}")
         return pd.read_parquet(path)
 

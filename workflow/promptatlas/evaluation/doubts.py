@@ -83,18 +83,27 @@ def guess(metric: str, labels: np.ndarray, classes: int) -> float:
 
 def guessed(metric: str, scores: Sequence[float], labels: np.ndarray, classes: int) -> str:
     """A sentence where none of the scores of several prompts on the same images is above guessing, allowing for how many they are; empty
-    where one is, or the metric knows no standard error of guessing. labels: (N,) class numbers or (N, C) marks.
+    where one is, or the metric knows no standard error of guessing; another where the images are so few that none could be. labels: (N,)
+    class numbers or (N, C) marks.
     """
     error, count, best = metrics.lookup(metric).guessing_error, len(labels), max(scores)
     if error is None:
         return ""
     chance = guess(metric, labels, classes)
-    if metric == metrics.ONE_CLASS:  # of few images that are right the number is far from normal
-        as_good = float(bdtrc(round(best * count) - 1, count, chance)) if round(best * count) else 1.0
-    else:
-        as_good = 1 - NormalDist().cdf((best - chance) / error(chance, count))
-    if len(scores) * as_good < GUESSING:
+
+    def as_good(score: float) -> float:
+        """How probably guessing scores that, or more."""
+        if metric == metrics.ONE_CLASS:  # of few images that are right the number is far from normal
+            return float(bdtrc(round(score * count) - 1, count, chance)) if round(score * count) else 1.0
+        return 1 - NormalDist().cdf((score - chance) / error(chance, count))
+
+    if len(scores) * as_good(best) < GUESSING:
         return ""
+    if len(scores) * as_good(1.0) >= GUESSING:
+        return (
+            f"{counted(count, 'image')} of {classes} classes are too few to tell any of {counted(len(scores), 'prompt')} from "
+            "guessing, even one that is right on all"
+        )
     return (
         f"no prompt, the zero-shot one included, is surely better than guessing on these images (the best {100 * best:.1f} %, "
         f"guessing {100 * chance:.1f} %): perhaps this backbone does not see these classes or their names say nothing to it, or there are "

@@ -106,7 +106,7 @@ def _told(place: Place, row: Row) -> list[str]:
     share = f", {100 * value['oracle_share']:.0f} % of what there was to gain" if math.isfinite(value["oracle_share"]) else ""
     return [
         f"on the {value['n_tasks']:.0f} tasks of {plain(place.name)}, each as if it were new ({titles(row)}; "
-        f"{counted(round(value['shots']), 'image')} per class{_draws(row)}), this rule",
+        f"{'up to ' if value['shots'] > 1 else ''}{counted(round(value['shots']), 'image')} per class{_draws(row)}), this rule",
         f"  gained {value['gain']:+.1f} points over the zero-shot prompt{interval}{share}",
         f"  used a prompt in {100 * value['used']:.0f} % of cases, and lost more than a point in {100 * value['harmed']:.0f} %",
     ]

@@ -74,10 +74,10 @@ def _told(kept: Kept, row: Row, title: str) -> list[str]:
     shots, gains = [
         ", ".join(each) for each in zip(*[(f"{float(one['shots']):.0f}", f"{float(one['gain']):+.1f}") for one in labelled], strict=True)
     ]
-    behind = float(labelled[-1]["gain"]) - value["gain"]
-    image = "image" if shots == "1" else "images"
+    ahead = round(value["gain"] - float(labelled[-1]["gain"]), 1)
+    beside = f"{abs(ahead):.1f} points {'better than' if ahead > 0 else 'worse than'}" if ahead else "as good as"
+    count = "1 labelled image" if shots == "1" else f"up to {shots} labelled images"
     return [
         *told,
-        f"  with {shots} labelled {image} per class the choice gained {gains}: without labels it is {behind:.1f} points worse than with "
-        f"{float(labelled[-1]['shots']):.0f}",
+        f"  with {count} per class the choice gained {gains}: without labels it is {beside} with {float(labelled[-1]['shots']):.0f}",
     ]

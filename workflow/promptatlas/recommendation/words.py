@@ -44,6 +44,8 @@ def verdict(answer: Recommendation) -> str:
     decision, leading = answer.decision, answer.decision.leading
     if leading is None:
         return "keep the zero-shot prompt: no candidate has a score"
+    if round(decision.gains.low[leading], 3) <= -1 and round(decision.gains.high[leading], 3) >= 1:
+        return _anything(answer)
     found, name, of = decision.gains, called(answer.tried.files[leading]), counted(len(answer.tried.files), "candidate")
     gain = f"{points(found.shrunk[leading])} points ({points(found.low[leading])} to {points(found.high[leading])}, 95 %)"
     if decision.verdict == USE:
@@ -57,6 +59,15 @@ def verdict(answer: Recommendation) -> str:
             f"{decision.more_per_class} more per class would tell. Until then keep the zero-shot prompt"
         )
     return f"keep the zero-shot prompt: the best of {of}, {name}, would give {gain} on images like these, which is no gain to rely on"
+
+
+def _anything(answer: Recommendation) -> str:
+    """What to do where the images leave every gain possible."""
+    each = ", one of each class," if max(counts_of(answer.target).values()) == 1 else ""
+    return (
+        f"{counted(len(answer.target.labels), 'image')}{each} are too few to say anything of any prompt: label more of each class. "
+        "Until then keep the zero-shot prompt"
+    )
 
 
 def _right(answer: Recommendation, number: int) -> str:
