@@ -96,18 +96,15 @@ def test_the_tables_in_the_docs_are_the_record(record, differences):
     told = (DOCS / "recommend.md").read_text()
     means = table(record, "means").set_index(["method", "how"])
     draws = [means.loc[(method, starts.RECOMMENDED)]["draws"] for method in METHODS]
-    titles = [f"{title}, {counted(int(count), 'draw')}" for title, count in zip(METHODS.values(), draws, strict=True)]
-    assert f"| | {' | '.join(titles)} |" in told
+    columns = [f"{title}, {counted(int(count), 'draw')}" for title, count in zip(METHODS.values(), draws, strict=True)]
+    assert f"| | {' | '.join(columns)} |" in told
+    titles = {how: how for how in starts.HOWS} | {starts.BY_HAND: "zero-shot", starts.RECOMMENDED: "`recommend --tune 3`"}
     for how in starts.HOWS:
         cells = [f"{means.loc[(method, how)]['score']:.1f}" if (method, how) in means.index else "–" for method in METHODS]
-        title = {starts.BY_HAND: "zero-shot", starts.RECOMMENDED: "`recommend --tune 3`"}.get(how, how)
-        assert f"| {title} | {' | '.join(cells)} |" in told, how
+        assert f"| {titles[how]} | {' | '.join(cells)} |" in told, how
     for one, other in starts.PAIRS:
         cells = []
         for method in METHODS:
             row = differences.loc[(method, one, other)] if (method, one, other) in differences.index else None
             cells.append("–" if row is None else f"{shown(row['difference'])} [{shown(row['low'])}, {shown(row['high'])}]")
-        assert f"| {one} against {other} | {' | '.join(cells)} |".replace("recommend --tune 3", "`recommend --tune 3`") in told, (
-            one,
-            other,
-        )
+        assert f"| {titles[one]} against {titles[other]} | {' | '.join(cells)} |" in told, (one, other)
