@@ -1,5 +1,6 @@
 """The wheel brings the workflow: in a folder without a checkout a study is begun, planned and computed."""
 
+import re
 import subprocess
 import sys
 import zipfile
@@ -36,6 +37,7 @@ def test_it_holds_all_that_rules_name_and_nothing_of_the_tests(installed):
         there = {path.name for path in (ROOT / "workflow" / folder).rglob("*") if path.is_file() and "__pycache__" not in path.parts}
         assert {path.name for path in (share / "workflow" / folder).rglob("*") if path.is_file()} == there
     assert all((share / name).exists() for name in ("Snakefile", "envs/environment.yaml", "profiles/default/profile.yaml"))
+    assert {path.name for path in (share / "docs").iterdir()} == {path.name for path in (ROOT / "docs").iterdir()}
     library = ROOT / "workflow" / "promptatlas"
     ours = {path.relative_to(library) for path in library.rglob("*") if path.is_file() and "__pycache__" not in path.parts}
     theirs = {path.relative_to(installed / "promptatlas") for path in (installed / "promptatlas").rglob("*") if path.is_file()}
@@ -55,22 +57,22 @@ def test_a_new_study_in_an_empty_folder_is_checked_planned_and_begun(installed, 
     assert ahead.returncode == 0 and "5 of 5 prompts are missing" in ahead.stderr, ahead.stderr
     run = promptatlas(installed, folder, "run", "--cores", "1", "results/mine/tasks/letters/task.json")
     assert run.returncode == 0 and (folder / "results/mine/tasks/letters/task.json").exists(), run.stderr
+    manual = installed / "promptatlas" / "share" / "docs"
+    assert str(manual) in promptatlas(installed, folder, "--help").stdout
+    (folder / "empty").mkdir()
+    assert f"see {manual / 'data.md'}" in promptatlas(installed, folder, "check", "empty").stderr
     status = promptatlas(installed, folder, "status")
     assert status.returncode == 5 and "mine in results/mine" in status.stdout
 
 
 def test_another_workflow_takes_it_as_a_module(installed, tmp_path):
     """As docs/folder.md writes it."""
-    (tmp_path / "Snakefile").write_text(
-        "import promptatlas.base.place\n\n"
-        "module atlas:\n    snakefile: promptatlas.base.place.SNAKEFILE\n    config: config\n\n"
-        "use rule * from atlas as atlas_*\n\n"
-        "rule everything:\n    default_target: True\n    input: rules.atlas_all.input\n"
-    )
+    (snippet,) = re.findall(r"```python\n([^`]*^module atlas:.*?)```", (ROOT / "docs" / "folder.md").read_text(), re.S | re.M)
+    (tmp_path / "Snakefile").write_text(snippet)
     (tmp_path / "config.yaml").write_text("study: mine\ntasks: [shapes, colors]\nmethods: [coop]")
 
     def snakemake(*arguments: str) -> str:
-        words = [PYTHON, "-m", "snakemake", *arguments, "--cores", "1", "--configfile", "config.yaml"]
+        words = [PYTHON, "-m", "snakemake", *arguments, "--cores", "1"]
         done = subprocess.run(words, cwd=tmp_path, env=ENVIRONMENT | {"PYTHONPATH": str(installed)}, text=True, capture_output=True)
         assert done.returncode == 0, done.stderr
         return done.stdout + done.stderr

@@ -10,3 +10,9 @@ ROOT = _BROUGHT if INSTALLED else PACKAGE.parents[1]
 SNAKEFILE = ROOT / "Snakefile"
 SCHEMAS = ROOT / "workflow" / "schemas"
 STUDIES = ROOT / "workflow" / "studies"
+DOCS = ROOT / "docs"
+
+
+def page(name: str) -> str:
+    """Where a page of the manual is, as messages say it: beside the workflow of a checkout, or where the package was installed."""
+    return str(DOCS / name) if INSTALLED else f"docs/{name}"

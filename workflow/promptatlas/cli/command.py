@@ -78,7 +78,10 @@ def _require_folder() -> None:
 
 def parser() -> argparse.ArgumentParser:
     """Of all commands; `run` of what it parses does what is asked and gives the exit status."""
-    whole = argparse.ArgumentParser(prog="promptatlas", description=__doc__.splitlines()[0])
+    whole = argparse.ArgumentParser(
+        prog="promptatlas", description=__doc__.splitlines()[0], epilog=f"pages called docs/NAME.md: {place.DOCS}",
+        formatter_class=argparse.RawDescriptionHelpFormatter,  # a path is not broken into lines
+    )  # fmt: skip
     whole.add_argument("--version", action="version", version=f"promptatlas {version('promptatlas')}")
     commands = whole.add_subparsers(required=True, metavar="command", parser_class=CommandParser)
 

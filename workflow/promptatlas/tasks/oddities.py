@@ -10,6 +10,7 @@ import numpy as np
 
 from promptatlas.base.messages import counted, some
 from promptatlas.tasks import metrics
+from promptatlas.tasks.catalogue.checking import MANUAL
 from promptatlas.tasks.draws import by_class
 from promptatlas.tasks.prepared import Pool
 from promptatlas.tasks.task import Task
@@ -189,7 +190,7 @@ def _several(task: Task) -> Iterator[str]:
         are = "is" if len(joined) == 1 else "are"
         yield (
             f"{len(joined)} of {len(names)} classes {are} called like several others together ({some(map(repr, joined), FEW)}); if images "
-            "show several classes, give each a list of them, in JSON, see docs/data.md"
+            f"show several classes, give each a list of them, in JSON, {MANUAL}"
         )
 
 

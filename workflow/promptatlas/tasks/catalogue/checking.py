@@ -7,12 +7,12 @@ import yaml
 
 from promptatlas.base.errors import UserError
 from promptatlas.base.messages import plain, shown, suggest
-from promptatlas.base.place import SCHEMAS
+from promptatlas.base.place import SCHEMAS, page
 from promptatlas.tasks import metrics
 from promptatlas.tasks.readers import READERS
 
 SCHEMA = SCHEMAS / "task.schema.yaml"
-MANUAL = "see docs/data.md"  # every key and format of the data of a task
+MANUAL = f"see {page('data.md')}"  # every key and format of the data of a task
 
 
 def check(definition: Any, kind: str, where: str) -> None:

@@ -14,6 +14,7 @@ import numpy as np
 from promptatlas.base import text_files
 from promptatlas.base.errors import UserError
 from promptatlas.base.messages import shown
+from promptatlas.base.place import page
 from promptatlas.tasks.readers import table
 from promptatlas.tasks.readers.assemble import Part
 from promptatlas.tasks.readers.files import File, Files, require, stamp, stat
@@ -83,7 +84,7 @@ def _content(source: dict, file: Path, needed: Sequence[str]) -> dict[str, list]
         else:
             content = json.loads(text_files.required(file), object_pairs_hook=lambda pairs: _once(pairs, file))
     except (ValueError, RecursionError):
-        raise UserError(f"{file} is not a JSON file; docs/data.md has the format of a list") from None
+        raise UserError(f"{file} is not a JSON file; {page('data.md')} has the format of a list") from None
     if table.is_table(file) and [*content] == [table.ALL]:
         return content
     if table.is_table(file) and not set(needed) <= set(content):
