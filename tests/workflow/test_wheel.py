@@ -60,7 +60,7 @@ def test_a_new_study_in_an_empty_folder_is_checked_planned_and_begun(installed, 
     manual = installed / "promptatlas" / "share" / "docs"
     assert str(manual) in promptatlas(installed, folder, "--help").stdout
     (folder / "empty").mkdir()
-    assert f"see {manual / 'data.md'}" in promptatlas(installed, folder, "check", "empty").stderr
+    assert f"see {manual / 'data.md'}" in promptatlas(installed, folder, "check", "empty").stdout
     status = promptatlas(installed, folder, "status")
     assert status.returncode == 5 and "mine in results/mine" in status.stdout
 
