@@ -141,6 +141,12 @@ def test_differences_on_new_classes_in_sentences(halves, method, base):
     assert f"{signed(one['difference'])}, {plain(one['low'])} to {plain(one['high'])}" in TEXT
 
 
+@pytest.mark.parametrize("one", json.loads((DOCS / "later_methods_mini.json").read_text())["by_method"], ids=lambda one: one["method"])
+def test_the_matrices_of_later_methods(one):
+    gains = [signed(one[f"{of}_gain_points_mean"]) for of in ("own", "transfer", "scratch")]
+    assert cells(method_title(one["method"]), "The matrices of later methods") == [*gains, f"{100 * one['transfer_helps']['helps']:.0f} %"]
+
+
 @pytest.mark.parametrize("method", ["coop", "vpt", "upt"])
 def test_the_matrix_of_tuned_prompts(method):
     (own,) = [one for one in json.loads((DOCS / "mini.json").read_text())["by_method"] if one["method"] == method]
