@@ -7,14 +7,17 @@ import weakref
 from copy import deepcopy
 from pathlib import Path
 
+import huggingface_hub
 import open_clip
 import pytest
 import torch
+from huggingface_hub import constants
 from open_clip.tokenizer import get_clean_fn
 from safetensors.torch import save_file
 from tokenizers import Tokenizer as Rust, models, normalizers, pre_tokenizers, processors
 
-from promptatlas.backbone import export, fingerprint, kinds, load, publishers
+from promptatlas.backbone import export, fingerprint, hub, kinds, load, publishers
+from promptatlas.backbone.hub import Repository
 from promptatlas.backbone.origin import origin
 from promptatlas.backbone.text import plain_sentences, sentences
 from promptatlas.backbone.tokenizer import PublishersTokenizer
@@ -185,9 +188,27 @@ def test_another_tokenizer_beside_the_weights_is_another_model(foreign, tmp_path
 
 
 def test_a_tokenizer_that_is_nowhere_is_told_in_one_sentence(tmp_path, monkeypatch):
-    def nowhere(repository, name):
-        raise OSError(f"no {repository}")
+    def nowhere(self, names):
+        raise self.away(names, "no network")
 
-    monkeypatch.setattr(publishers, "hf_hub_download", nowhere)
+    monkeypatch.setattr(Repository, "brought", nowhere)
     with pytest.raises(UserError, match=r"'facebook/xlm-v-base' cannot be read .*; put whole tokenizer\.json beside"):
         publishers.tokenizer("worldwide", kinds.config("ViT-H-14-worldwide")["text_cfg"], tmp_path)
+
+
+@pytest.mark.parametrize("name", WORDS)
+def test_fetching_the_weights_brings_the_tokenizer_and_nothing_where_nothing_may_be_downloaded(name, tmp_path, monkeypatch):
+    asked = []
+    monkeypatch.setattr(
+        huggingface_hub, "hf_hub_download", lambda repository, file, **_: asked.append((repository, file)) or tmp_path / file
+    )
+    monkeypatch.setattr(hub, "unreachable", str)
+    monkeypatch.setattr(constants, "HF_HUB_CACHE", str(tmp_path / "cache"))
+    monkeypatch.setattr(constants, "HF_HUB_OFFLINE", False)
+    (tmp_path / "open_clip_config.json").write_text(json.dumps({"model_cfg": small(name)}))
+    (tmp_path / "open_clip_model.safetensors").write_bytes(b"weights")
+    with pytest.raises(UserError, match=r"cannot be read \(.*nothing may be downloaded.*\); put whole tokenizer\.json beside the weights"):
+        export.fetch(f"local-dir:{tmp_path}", "", download=False)
+    assert asked == []
+    assert export.fetch(f"local-dir:{tmp_path}", "").read_bytes() == b"weights"
+    assert asked == [(small(name)["text_cfg"]["hf_tokenizer_name"], "tokenizer.json")]

@@ -17,6 +17,7 @@ from doubled import copied
 from operators import Operators
 from promptatlas.backbone import export, from_description, load, owners, publishers, whole_text
 from promptatlas.backbone.classifier import PromptedClassifier
+from promptatlas.backbone.hub import Repository
 from promptatlas.backbone.owners import EACH
 from promptatlas.backbone.preprocessing import Preprocessing
 from promptatlas.backbone.prompts import Prompts
@@ -256,7 +257,7 @@ def test_a_tokenizer_that_is_not_beside_the_weights_is_fetched(tmp_path, monkeyp
     publishers_tokenizer().save(str(hub / "tokenizer.json"))
     (hub / "tokenizer_config.json").write_text('{"pad_token": "<pad>"}')
     asked = []
-    monkeypatch.setattr(publishers, "hf_hub_download", lambda repository, name: asked.append(repository) or str(hub / name))
+    monkeypatch.setattr(Repository, "brought", lambda self, names: asked.append(self.name) or hub / names[0])
     tokenizer, _ = publishers.tokenizer("siglip", FIRST["text_cfg"], tmp_path)
     assert tokenizer.sentence(tokenizer.encode("cat")) == reference_ids(["cat"])[0].tolist()
     assert set(asked) == {"nobody/none"}

@@ -83,15 +83,26 @@ def described(model: str, pretrained: str) -> Architecture:
 
 
 def fetch(model: str, pretrained: str, download: bool = True) -> Path:
-    """The file of weights on this machine; download: whether what is not in the cache of open_clip or of the hub may be fetched."""
+    """The file of weights on this machine, and with it what its tokenizer is made from.
+
+    download: whether what is not in the cache of open_clip or of the hub may be fetched. Raises UserError.
+    """
     with hub.network(download):
         bring(model, pretrained)
         source = origin(model, pretrained)
+        if source.hub and source.of_transformers:
+            _bring_words(source.hub)
         if source.hub:
-            if source.of_transformers:
-                _bring_words(source.hub)
-            return _sound(source.hub.fetched())
-        return source.path or _download(model, source.named, dict(published.entry(model, source.named)))
+            path = _sound(source.hub.fetched())
+        else:
+            path = source.path or _download(model, source.named, dict(published.entry(model, source.named)))
+        publishers.files(kinds.of(model).text, _text(kinds.config(model)), path.parent)
+        return path
+
+
+def _text(config: dict) -> dict:
+    """What a description says of the text tower, with what goes without saying."""
+    return TEXT | config["text_cfg"]
 
 
 def _bring_words(held: hub.Held) -> None:
@@ -124,7 +135,7 @@ def _published(model: str, pretrained: str) -> tuple[Architecture, dict[str, Ten
         held = Checkpoint(timm_clip.renamed(held.weights), held.openai)
     weights = checkpoints.fitting(held, shapes(architecture, vocabulary), path, model)
     if tower in FOREIGN_WORDS:
-        words, sha256_of_words = publishers.tokenizer(tower, TEXT | config["text_cfg"], path.parent)
+        words, sha256_of_words = publishers.tokenizer(tower, _text(config), path.parent)
         return dataclasses.replace(architecture, tokenizer=sha256_of_words), weights, words
     if source.of_transformers:
         publishers.require_clips(tokenizer(), source.beside.parent)

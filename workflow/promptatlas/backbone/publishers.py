@@ -6,10 +6,10 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
-from huggingface_hub import hf_hub_download
 from tokenizers import Tokenizer as Rust
 
 from promptatlas.backbone import tokenizer_files
+from promptatlas.backbone.hub import Repository
 from promptatlas.backbone.parts import CLIPA, SIGLIP
 from promptatlas.backbone.tokenizer import ClipaTokenizer, PublishersTokenizer, SiglipTokenizer, Tokenizer
 from promptatlas.base.errors import UserError
@@ -17,14 +17,12 @@ from promptatlas.base.messages import one_line
 
 
 def tokenizer(tower: str, text: Mapping[str, Any], folder: Path) -> tuple[PublishersTokenizer, str]:
-    """From the files beside the weights or, if they are not all there, from those of the repository that `text` names; and the SHA-256
-    of what they say of words.
+    """From its `files`, and the SHA-256 of what they say of words.
 
     tower: of `parts.FOREIGN_WORDS`. Raises UserError if they cannot be fetched or read.
     """
-    names = tokenizer_files.needed(tower)
+    found = files(tower, text, folder)
     try:
-        found = tokenizer_files.beside(tower, folder) or [Path(hf_hub_download(text["hf_tokenizer_name"], name)) for name in names]
         content = found[0].read_bytes()
         rust, digest = Rust.from_buffer(content), hashlib.sha256(content)
         if tower != SIGLIP:
@@ -33,11 +31,30 @@ def tokenizer(tower: str, text: Mapping[str, Any], folder: Path) -> tuple[Publis
         token = token["content"] if isinstance(token, dict) else token
         digest.update(token.encode())
         return SiglipTokenizer.padded(rust, token, text["context_length"]), digest.hexdigest()
-    except Exception as error:  # `tokenizers` raises bare Exceptions, the hub many kinds
-        raise UserError(
-            f"backbone: the tokenizer {text['hf_tokenizer_name']!r} cannot be read ({one_line(error)}); put whole "
-            f"{' and '.join(names)} beside the weights."
-        ) from error
+    except Exception as error:  # `tokenizers` raises bare Exceptions
+        raise _unreadable(tower, text, one_line(error)) from error
+
+
+def files(tower: str, text: Mapping[str, Any], folder: Path) -> tuple[Path, ...]:
+    """Those that the tokenizer of a text tower is made from: beside the weights or, if they are not all there, of the repository that
+    `text` names, from the hub's cache or from the hub. None where the tokenizer is CLIP's. Raises UserError if they cannot be fetched.
+    """
+    if found := tokenizer_files.beside(tower, folder):
+        return found
+    try:
+        brought = [Repository(text["hf_tokenizer_name"]).brought([name]) for name in tokenizer_files.needed(tower)]
+    except UserError as error:
+        raise _unreadable(tower, text, one_line(error)) from error
+    if None in brought:
+        raise _unreadable(tower, text, "the hub does not have all of it")
+    return tuple(path for path in brought if path)
+
+
+def _unreadable(tower: str, text: Mapping[str, Any], reason: str) -> UserError:
+    names = " and ".join(tokenizer_files.needed(tower))
+    return UserError(
+        f"backbone: the tokenizer {text['hf_tokenizer_name']!r} cannot be read ({reason}); put whole {names} beside the weights."
+    )
 
 
 def require_clips(own: Tokenizer, folder: Path) -> None:
