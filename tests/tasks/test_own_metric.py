@@ -149,10 +149,10 @@ def test_adapters_and_the_linear_probe_are_chosen_by_it():
 
 def test_a_plan_counts_every_pair_of_alpha_and_beta_for_it():
     adapter = MethodCosts("tip_adapter", settings("tip_adapter"))
-    pairs = {
-        metric: adapter.adapting(Size((1, 1), 4, 4, 4, 0, metric=metric))["adapt tip_adapter: pairs"] for metric in ("accuracy", "top2")
+    ranks = {
+        metric: adapter.adapting(Size((1, 1), 4, 4, 4, 0, metric=metric))["adapt tip_adapter: ranks"] for metric in ("accuracy", "top2")
     }
-    assert pairs == {"accuracy": 0, "top2": 200 * 200}
+    assert ranks == {"accuracy": 0, "top2": 200 * 200 * 4 * 2}  # each of four validation images by two classes
 
 
 @pytest.mark.parametrize(

@@ -170,5 +170,6 @@ def test_a_learner_of_several_tasks_has_no_images_to_crop():
 def test_the_image_tower_is_counted_in_every_step():
     size = Size((2, 2), train=10, validation=6, test=0, images=0)
     plain, own = (MethodCosts("coop", settings("coop", {"epochs": 3, "batch_size": 4} | more)) for more in ({}, RELEASED | {"epochs": 3}))
-    assert plain.tuning(size, 2)["encode: images"] == 16 and own.tuning(size, 2)["encode: images"] == 3 * 2 * 10 + 6
+    assert (plain.tuning(size, 2)["encode: images"], plain.tuning(size, 2)["tune coop: images"]) == (2 * (10 + 6), 0)
+    assert (own.tuning(size, 2)["encode: images"], own.tuning(size, 2)["tune coop: images"]) == (2 * 6, 3 * 2 * 10)
     assert (plain.step([size], 2).images, own.step([size], 2).images) == (0, 8)
